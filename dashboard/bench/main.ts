@@ -1,0 +1,79 @@
+// What the page bears: a real gateway, a real browser, entries at a steady rate; beside it a page that appends a div per
+// entry. `npm run bench -w dashboard [-- --seconds 60]`; build the page first (npm start and npm test do).
+import { parseArgs } from 'node:util';
+import { launchChromium } from '../../test-support/chromium.ts';
+import { startProcess } from '../../test-support/process.ts';
+import { type Figures, measureDashboard, measureNaive } from './measure.ts';
+
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
+const seconds = Number(values.seconds);
+
+const gateway = startProcess(['gateway/src/main.ts'], {
+  env: { PORT: '0', SSE_KEEPALIVE: '1000', LOG_LEVEL: 'info' },
+});
+const url = (await gateway.saw(/http:\/\/[\d.:]+/)).trim();
+const results: Figures[] = [];
+try {
+  // The naive pages last: one that hangs must not cost the others time.
+  for (const measure of [measureDashboard, measureNaive]) {
+    for (const rate of [10_000, 1_000]) {
+      // A browser of its own each: one page's garbage is not the next one's pause.
+      const browser = await launchChromium({ args: ['--enable-precise-memory-info'] });
+      const figures = await measure(browser, url, rate, seconds);
+      await Promise.race([browser.close(), new Promise((resolve) => setTimeout(resolve, 10_000))]);
+      results.push(figures);
+      console.log(`${figures.page} at ${rate}/s: done`);
+    }
+  }
+} finally {
+  await gateway.stop();
+}
+print(results);
+// A page too busy to close would hold the process.
+process.exit(
+  results.some(({ page, received, published }) => page === 'dashboard' && received !== published) ? 1 : 0,
+);
+
+/** NaN: the page did not answer. */
+function figure(value: number, digits: number): string {
+  return Number.isNaN(value) ? 'no answer' : value.toFixed(digits);
+}
+
+function count(value: number): string {
+  return Number.isNaN(value) ? 'no answer' : value.toLocaleString('en');
+}
+
+function print(all: readonly Figures[]): void {
+  const rows: [string, (figures: Figures) => string][] = [
+    ['entries/s asked', (f) => f.rate.toLocaleString('en')],
+    ['entries/s published', (f) => Math.round(f.published / f.seconds).toLocaleString('en')],
+    ['published', (f) => f.published.toLocaleString('en')],
+    ['received', (f) => count(f.received)],
+    ['ledger', (f) => f.ledger],
+    ['frames/s', (f) => (f.frames / f.seconds).toFixed(1)],
+    ['frame p50 ms', (f) => figure(f.p50, 1)],
+    ['frame p95 ms', (f) => figure(f.p95, 1)],
+    ['frame p99 ms', (f) => figure(f.p99, 1)],
+    ['worst frame ms', (f) => figure(f.worst, 0)],
+    ['long tasks (> 50 ms)', (f) => `${f.longTasks} (${f.longTaskMs.toFixed(0)} ms)`],
+    ['heap at 1/3, MB', (f) => figure(f.heapEarly, 1)],
+    ['heap at the end, MB', (f) => figure(f.heapLate, 1)],
+    ['rows in the document', (f) => count(f.rows)],
+    ['filter 100,000, ms', (f) => (f.filterMs === undefined ? '–' : f.filterMs.toFixed(0))],
+    ['… worst frame meanwhile', (f) => (f.filterWorst === undefined ? '–' : f.filterWorst.toFixed(0))],
+  ];
+  const cells = [
+    ['', ...all.map((f) => f.page)],
+    ...rows.map(([name, format]) => [name, ...all.map(format)]),
+  ];
+  const widths =
+    cells[0]?.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0))) ?? [];
+  console.log();
+  for (const row of cells) {
+    console.log(
+      row
+        .map((text, i) => (i === 0 ? text.padEnd(widths[i] ?? 0) : text.padStart(widths[i] ?? 0)))
+        .join('  '),
+    );
+  }
+}

@@ -1,0 +1,158 @@
+// One page under one load: what its frames, heap and books look like.
+import type { Browser, CDPSession, Page } from 'playwright-core';
+import { publishSteadily } from './publish.ts';
+
+export interface Figures {
+  page: 'dashboard' | 'append a div';
+  rate: number;
+  seconds: number;
+  published: number;
+  received: number;
+  ledger: string;
+  frames: number;
+  p50: number;
+  p95: number;
+  p99: number;
+  worst: number;
+  longTasks: number;
+  longTaskMs: number;
+  /** MB after a collection, at a third of the time and at the end. */
+  heapEarly: number;
+  heapLate: number;
+  rows: number;
+  filterMs?: number;
+  filterWorst?: number;
+}
+
+const PATIENCE_MS = 15_000;
+const NO_ANSWER: Recorded = { frames: [], long: [] };
+const SIZE = { width: 1440, height: 900 };
+
+export async function measureDashboard(
+  browser: Browser,
+  url: string,
+  rate: number,
+  seconds: number,
+): Promise<Figures> {
+  const page = await browser.newPage({ viewport: SIZE });
+  const channel = `bench:${rate}`;
+  await page.goto(`${url}/?channels=${channel}&tail=0`);
+  await page.getByText('LIVE').waitFor();
+  const load = await underLoad(page, url, channel, rate, seconds);
+  const total = load.published.toLocaleString('en');
+  // What is on its way arrives, and the next ping compares the books.
+  await page
+    .locator('.ledger', { hasText: `/ ${total} ✓` })
+    .waitFor({ timeout: 20_000 })
+    .catch(() => undefined);
+  const ledger = await page.locator('.ledger').innerText();
+  const received = Number(/\/ ([\d,]+)/.exec(ledger)?.[1]?.replace(/,/g, ''));
+  const rows = await page.locator('#log .row').count();
+  await recordFrames(page);
+  await page.getByRole('combobox', { name: 'Filter' }).fill('/7$/ -nothing level:info+');
+  await page.evaluate(() => performance.clearMeasures('rebuild'));
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => performance.getEntriesByName('rebuild').length > 0);
+  const filterMs = await page.evaluate(() => performance.getEntriesByName('rebuild')[0]?.duration ?? 0);
+  const { worst } = summary(await frames(page));
+  return { page: 'dashboard', rate, seconds, received, ledger, rows, filterMs, filterWorst: worst, ...load };
+}
+
+/** What a page of five lines does: an EventSource, a div per entry, scrolled to the end. */
+export async function measureNaive(
+  browser: Browser,
+  url: string,
+  rate: number,
+  seconds: number,
+): Promise<Figures> {
+  const page = await browser.newPage({ viewport: SIZE });
+  const channel = `bench:naive${rate}`;
+  await page.goto(`${url}/healthz`);
+  await page.evaluate((stream) => {
+    const source = new EventSource(stream);
+    source.onmessage = ({ data }) => {
+      const line = document.body.appendChild(document.createElement('div'));
+      line.textContent = data;
+      line.scrollIntoView();
+    };
+  }, `${url}/stream?channels=${channel}`);
+  const load = await underLoad(page, url, channel, rate, seconds);
+  const received = await inTime(page.locator('body > div').count(), Number.NaN);
+  return { page: 'append a div', rate, seconds, received, rows: received, ledger: 'none', ...load };
+}
+
+type Load = Omit<Figures, 'page' | 'rate' | 'seconds' | 'received' | 'ledger' | 'rows'>;
+
+async function underLoad(
+  page: Page,
+  url: string,
+  channel: string,
+  rate: number,
+  seconds: number,
+): Promise<Load> {
+  const cdp = await page.context().newCDPSession(page);
+  await recordFrames(page);
+  const early = after((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
+  const published = await publishSteadily(url, channel, rate, seconds);
+  const recorded = summary(await inTime(frames(page), NO_ANSWER));
+  return { published, ...recorded, heapEarly: await early, heapLate: await inTime(heap(cdp), Number.NaN) };
+}
+
+async function recordFrames(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const record = { frames: [] as number[], long: [] as number[], stop: false };
+    Object.assign(globalThis, { record });
+    let last = performance.now();
+    const frame = (now: number) => {
+      record.frames.push(now - last);
+      last = now;
+      if (!record.stop) requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) record.long.push(duration);
+    }).observe({ entryTypes: ['longtask'] });
+  });
+}
+
+interface Recorded {
+  frames: number[];
+  long: number[];
+}
+
+function frames(page: Page): Promise<Recorded> {
+  return page.evaluate(() => {
+    const { record } = globalThis as unknown as { record: Recorded & { stop: boolean } };
+    record.stop = true;
+    return { frames: record.frames.slice(1), long: record.long };
+  });
+}
+
+function summary({ frames: all, long }: Recorded) {
+  const sorted = [...all].sort((a, b) => a - b);
+  const quantile = (q: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+  return {
+    frames: sorted.length,
+    p50: quantile(0.5),
+    p95: quantile(0.95),
+    p99: quantile(0.99),
+    worst: sorted.at(-1) ?? Number.NaN,
+    longTasks: long.length,
+    longTaskMs: long.reduce((sum, ms) => sum + ms, 0),
+  };
+}
+
+async function heap(cdp: CDPSession): Promise<number> {
+  await cdp.send('HeapProfiler.collectGarbage');
+  return (await cdp.send('Runtime.getHeapUsage')).usedSize / 1e6;
+}
+
+/** A page that is too busy to answer is not waited for. */
+function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
+  return Promise.race([answer.catch(() => otherwise), after(PATIENCE_MS).then(() => otherwise)]);
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

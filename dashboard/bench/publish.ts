@@ -1,0 +1,47 @@
+// Entries at a steady rate, posted as any producer posts them. Late batches are caught up, so the rate holds on average.
+
+const TICK_MS = 40;
+const BATCH = 400;
+const LEVELS = ['debug', 'info', 'info', 'info', 'warn', 'info', 'info', 'error'] as const;
+
+/** Resolves with how many the gateway took. */
+export async function publishSteadily(
+  url: string,
+  channel: string,
+  rate: number,
+  seconds: number,
+): Promise<number> {
+  const started = performance.now();
+  let published = 0;
+  for (;;) {
+    const elapsed = Math.min(seconds * 1_000, performance.now() - started);
+    const due = Math.round((rate * elapsed) / 1_000);
+    while (published < due) {
+      const count = Math.min(BATCH, due - published);
+      await post(url, channel, published, count);
+      published += count;
+    }
+    if (elapsed >= seconds * 1_000) return published;
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS));
+  }
+}
+
+async function post(url: string, channel: string, from: number, count: number): Promise<void> {
+  const lines = Array.from({ length: count }, (_, i) => {
+    const n = from + i;
+    return JSON.stringify({
+      channel,
+      source: `producer-${n % 5}`,
+      level: LEVELS[n % LEVELS.length],
+      msg: `request ${n} accepted: ${(n * 7) % 4_096} prompt tokens, queue ${n % 13}, cache hit rate 0.${n % 97}`,
+      attrs: { n, tenant: `t${n % 11}`, 'gen_ai.request.model': 'gpt-4o' },
+    });
+  });
+  const response = await fetch(`${url}/api/publish`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: lines.join('\n'),
+  });
+  if (!response.ok) throw new Error(`publish: ${response.status} ${await response.text()}`);
+  await response.arrayBuffer();
+}

@@ -1,0 +1,257 @@
+// The page's composition: session, view and figures, and what the reader can do with them.
+
+import type { Level } from '@llm-streamer/shared/entry.ts';
+import { effect } from '@preact/signals';
+import { Series } from './charts/series.ts';
+import { Past } from './history/past.ts';
+import { compileFilter, type Filter } from './log/filter.ts';
+import { FilterError } from './log/filter-terms.ts';
+import type { Item } from './log/view.ts';
+import { Viewport } from './log/viewport.ts';
+import { FigurePublisher } from './state/figure-publisher.ts';
+import { filterProblem, link, opened, say, sharing, sincePrevious, update, view } from './state/store.ts';
+import type { ViewState } from './state/view-state.ts';
+import type { EntryRow } from './stream/row.ts';
+import { Session } from './stream/session.ts';
+
+const NARROW = '(max-width: 700px)';
+
+export class App {
+  readonly session: Session;
+  readonly viewport: Viewport;
+  readonly series = new Series();
+  readonly past: Past;
+  /** Told of each entry; the run panel and the completion listen. */
+  readonly listeners = new Set<(row: EntryRow) => void>();
+  #filter: Filter = compileFilter('', '');
+  #applied: ViewState | undefined;
+  #stream = '';
+  #unfolded = new Set<string>();
+  #narrow = matchMedia(NARROW);
+  /** The view is new: what its link points at is still to be shown. */
+  #isArriving = true;
+  readonly #figures: FigurePublisher;
+
+  constructor(log: HTMLElement) {
+    this.session = new Session(
+      {
+        entry: (row) => {
+          this.series.add(row);
+          for (const listener of this.listeners) listener(row);
+        },
+        took: () => this.viewport.invalidate(),
+        rearranged: () => this.viewport.rearrange(),
+        cleared: () => {
+          this.#isArriving = true;
+          this.viewport.clear();
+        },
+        link: (state) => {
+          link.value = state;
+          this.viewport.invalidate();
+        },
+        sharing: (streams, tabs) => {
+          sharing.value = { streams, tabs };
+        },
+        live: () => {
+          if (this.#isArriving) void this.past.arrive((row) => this.#show(row));
+          this.#isArriving = false;
+        },
+      },
+      new URLSearchParams(location.search).get('shared') !== '0',
+    );
+    const options = {
+      test: (row: EntryRow) => this.#filter.test(row),
+      folding: true,
+      unfolded: this.#unfolded,
+      columns: 0,
+    };
+    this.viewport = new Viewport(log, this.session, options, {
+      painted: () => this.#figures.changed(),
+      opened: (item) => this.open(item),
+      load: (hole) => void import('./history/load.ts').then(({ loadHole }) => loadHole(this.session, hole)),
+    });
+    this.past = new Past(this.session, this.viewport);
+    this.#figures = new FigurePublisher(this.session, this.viewport, this.series);
+    this.#narrow.addEventListener('change', () => this.#apply(view.value, true));
+    effect(() => this.#apply(view.value));
+    addEventListener('online', () => this.session.nudge());
+    document.addEventListener(
+      'visibilitychange',
+      () => document.visibilityState === 'visible' && this.session.nudge(),
+    );
+    addEventListener('pagehide', () => this.session.close());
+    addEventListener('pageshow', (event) => event.persisted && location.reload());
+    setInterval(() => this.#everySecond(), 1_000);
+  }
+
+  /** The query of `/stream` for a view. */
+  streamQuery(state: ViewState = view.value, filtered = state.narrow): URLSearchParams {
+    const query = new URLSearchParams({ channels: state.channels.join(',') });
+    if (filtered) for (const [key, value] of Object.entries(this.#filter.server)) query.set(key, value);
+    if (state.since !== '') query.set('since', state.since);
+    else query.set('tail', String(state.tail));
+    return query;
+  }
+
+  /** The same stream in a terminal. */
+  curl(): string {
+    const query = this.streamQuery(view.value, true);
+    const url = `${new URL('stream', document.baseURI)}?${query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':')}`;
+    return `curl -N '${url.replace(/\*/g, '%2A').replace(/'/g, '%27')}'`;
+  }
+
+  open(item: Item): void {
+    if (item.kind === 'hole' || item.kind === 'mark') return;
+    const row = item.kind === 'fold' ? item.first : item;
+    const wasOpen = opened.value === item;
+    this.select(item);
+    opened.value = wasOpen ? undefined : item;
+    if (row.id !== undefined) update({ at: opened.value ? row.id : '' }, 'replace');
+  }
+
+  /** Moves the cursor to an item; an open detail moves along. */
+  select(item: Item): void {
+    const row = item.kind === 'fold' ? item.first : item;
+    this.viewport.cursor = row;
+    this.viewport.reveal(row, true);
+    const place = this.viewport.view.placeOfRow(row);
+    const before = this.viewport.view.get(place - 1);
+    sincePrevious.value = before && item.time - before.time;
+    if (opened.value && (item.kind === 'entry' || item.kind === 'fold')) {
+      opened.value = item;
+      if (row.kind === 'entry' && row.id !== undefined) update({ at: row.id }, 'replace');
+    }
+  }
+
+  #show(row: EntryRow): void {
+    this.select(row);
+    opened.value = row;
+  }
+
+  close(): void {
+    opened.value = undefined;
+    update({ at: '' }, 'replace');
+    this.viewport.cursor = undefined;
+    this.viewport.invalidate();
+    this.viewport.scroller.focus({ preventScroll: true });
+  }
+
+  /** The next item in a direction for which `wanted` holds. */
+  seek(direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
+    const { view: shown, cursor } = this.viewport;
+    const from = cursor ? this.viewport.current() + direction : this.viewport.edge(direction);
+    for (let place = from; place >= shown.first && place < shown.end; place += direction) {
+      const item = shown.get(place);
+      if (item && wanted(item)) {
+        this.select(item);
+        return;
+      }
+    }
+    say(direction > 0 ? 'no more below' : 'no more above');
+  }
+
+  toggleFold(): void {
+    const { cursor } = this.viewport;
+    const place = this.viewport.current();
+    const item = this.viewport.view.get(place);
+    const cursorKey = cursor?.kind === 'entry' && cursor.tokens > 0 ? cursor.generation : undefined;
+    const key = cursorKey ?? (item?.kind === 'fold' ? item.key : undefined);
+    if (key === undefined) {
+      if (item) this.open(item);
+      return;
+    }
+    this.viewport.hold();
+    if (!this.#unfolded.delete(key)) this.#unfolded.add(key);
+    this.viewport.rebuild();
+  }
+
+  /** Adds a condition to the filter, or removes it when it is there. */
+  toggleTerm(term: string): void {
+    const terms = view.value.q;
+    const has = ` ${terms} `.includes(` ${term} `);
+    update({ q: (has ? ` ${terms} `.replace(` ${term} `, ' ') : `${terms} ${term}`).trim() });
+  }
+
+  only(channel: string): void {
+    update({ channels: [channel] });
+  }
+
+  level(level: Level | ''): void {
+    update({ level });
+  }
+
+  /** To the first entry at or after a time; with `errorsOnly`, the first error. */
+  jump(time: number, errorsOnly: boolean): void {
+    const { view: shown } = this.viewport;
+    for (let place = shown.first; place < shown.end; place++) {
+      const item = shown.get(place);
+      if (item?.kind !== 'entry' || item.time < time || (errorsOnly && item.level < 4)) continue;
+      this.select(item);
+      return;
+    }
+    say('nothing shown at that time');
+  }
+
+  async copy(text: string, what: string): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text);
+      say(`${what} copied`);
+    } catch {
+      // Without a secure context there is no clipboard: the text is shown for copying by hand.
+      prompt(`Copy ${what}:`, text);
+    }
+  }
+
+  // Brings the page to a view: reconnects where the stream's query differs, rebuilds where the rows do.
+  #apply(next: ViewState, force = false): void {
+    const last = this.#applied;
+    this.#applied = next;
+    const wrap = next.wrap ?? this.#narrow.matches;
+    if (!last || last.q !== next.q || last.level !== next.level || last.range !== next.range)
+      this.#compile(next);
+    const hits = next.hl === last?.hl && next.q === last?.q ? undefined : this.#hits(next.hl);
+    if (next.time !== last?.time || hits) this.viewport.restyle({ time: next.time, ...(hits && { hits }) });
+    this.viewport.scroller.classList.toggle('nowrap', !wrap);
+    const differs = !last || last.q !== next.q || last.level !== next.level || last.range !== next.range;
+    if (differs || force || last.fold !== next.fold || last.wrap !== next.wrap) {
+      this.viewport.rebuild({ folding: next.fold, test: this.#filter.test }, wrap);
+    }
+    const stream = this.streamQuery(next).toString();
+    if (stream !== this.#stream) {
+      this.#stream = stream;
+      opened.value = undefined;
+      this.session.open(new URLSearchParams(stream));
+    }
+    if (next.follow && last?.follow === false) this.viewport.latest();
+    if (!next.follow && !last) this.viewport.hold();
+  }
+
+  #compile(next: ViewState): void {
+    try {
+      const filter = compileFilter(next.q, next.level);
+      const { range } = next;
+      const { test } = filter;
+      this.#filter = range
+        ? { ...filter, test: (row) => row.time >= range.from && row.time <= range.to && test(row) }
+        : filter;
+      filterProblem.value = '';
+    } catch (error) {
+      if (!(error instanceof FilterError)) throw error;
+      filterProblem.value = error.message;
+    }
+  }
+
+  #hits(highlight: string): RegExp[] {
+    try {
+      return [...this.#filter.hits, ...compileFilter(highlight, '').hits];
+    } catch {
+      return this.#filter.hits;
+    }
+  }
+
+  #everySecond(): void {
+    this.viewport.tick();
+    this.series.advance(Math.floor(Date.now() / 1000));
+    this.#figures.everySecond();
+  }
+}

@@ -1,0 +1,236 @@
+// Four charts of the last 15 minutes, drawn by uPlot once a second. Dragging selects a time range, a click jumps to it.
+import { effect } from '@preact/signals';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import type { App } from '../app.ts';
+import { hueOf } from '../log/hue.ts';
+import { view } from '../state/store.ts';
+import { SPAN_SECONDS } from './series.ts';
+
+interface Line {
+  label: string;
+  /** Class whose colour the line takes. */
+  color: string;
+  values: ArrayLike<number>;
+  /** Zero means that there was nothing to measure, not that it was zero. */
+  sparse?: boolean;
+}
+
+interface Chart {
+  title: string;
+  unit: string;
+  errorsOnly?: boolean;
+  lines(): Line[];
+}
+
+interface Plot {
+  plot: uPlot;
+  /** Names of the lines drawn. */
+  lines: string;
+  chart: Chart;
+  title: HTMLElement;
+}
+
+const HEIGHT = 110;
+/** Of a page just opened, at least so much is drawn. */
+const SHORTEST_SECONDS = 60;
+const SYNC = 'charts';
+
+export class Charts {
+  readonly #app: App;
+  readonly #host: HTMLElement;
+  readonly #charts: Chart[];
+  readonly #resize: ResizeObserver;
+  #plots: Plot[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #theme = '';
+
+  constructor(app: App, host: HTMLElement) {
+    this.#app = app;
+    this.#host = host;
+    const { series } = app;
+    const [low, info, warn, error] = series.levels;
+    const level = (label: string, color: string, values: ArrayLike<number> = []) => ({
+      label,
+      color,
+      values,
+    });
+    const models = (pick: 'tokens' | 'ttft') => () =>
+      [...series.models].map(([name, model]) => ({
+        // Without the owner's name, as in `meta-llama/…`.
+        label: name.slice(name.lastIndexOf('/') + 1),
+        color: `h${hueOf(name)}`,
+        values: model[pick],
+        sparse: pick === 'ttft',
+      }));
+    this.#charts = [
+      {
+        title: 'entries/s',
+        unit: '',
+        lines: () => [
+          level('debug', 'dim', low),
+          level('info', 'good', info),
+          level('warn', 'warn', warn),
+          level('error', 'bad', error),
+        ],
+      },
+      { title: 'errors/s', unit: '', errorsOnly: true, lines: () => [level('error', 'bad', error)] },
+      { title: 'tokens/s', unit: '', lines: models('tokens') },
+      { title: 'first token', unit: 'ms', lines: models('ttft') },
+    ];
+    this.#resize = new ResizeObserver(() => this.#fit());
+    this.#resize.observe(host);
+    effect(() => {
+      this.#theme = view.value.theme;
+      if (this.#timer !== undefined) this.#rebuild();
+    });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#rebuild());
+  }
+
+  show(isOpen: boolean): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    if (!isOpen) return;
+    this.#rebuild();
+    this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#update(), 1_000);
+  }
+
+  #rebuild(): void {
+    for (const { plot } of this.#plots) plot.destroy();
+    this.#host.replaceChildren();
+    // Set when the theme's classes are in effect, which is after this effect's turn.
+    this.#host.dataset.theme = this.#theme;
+    this.#plots = this.#charts.map((chart) => this.#build(chart));
+    this.#fit();
+  }
+
+  #build(chart: Chart): Plot {
+    const frame = this.#host.appendChild(document.createElement('figure'));
+    const title = frame.appendChild(document.createElement('figcaption'));
+    const lines = chart.lines();
+    const axis = {
+      stroke: colorOf('dim'),
+      grid: { stroke: colorOf('edge'), width: 1 },
+      ticks: { show: false },
+    };
+    const plot = new uPlot(
+      {
+        width: 300,
+        height: HEIGHT,
+        padding: [6, 8, 0, 0],
+        legend: { show: false },
+        cursor: {
+          sync: { key: SYNC },
+          drag: { x: true, y: false, setScale: false },
+          points: { show: false },
+        },
+        axes: [
+          {
+            ...axis,
+            size: 20,
+            font: '11px monospace',
+            space: 70,
+            values: (_plot, times) => times.map((second) => clock(second, view.value.time === 'utc')),
+          },
+          { ...axis, size: 44, font: '11px monospace', space: 30 },
+        ],
+        scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max * 1.1)] } },
+        series: [
+          {},
+          ...lines.map((line) => ({
+            label: line.label,
+            stroke: colorOf(line.color),
+            width: 1,
+            points: { show: line.sparse === true, size: 4 },
+            spanGaps: line.sparse === true,
+          })),
+        ],
+        hooks: {
+          setSelect: [(each) => this.#select(each)],
+          setCursor: [() => this.#caption(chart, title, plot)],
+          ready: [(each) => each.over.addEventListener('click', () => this.#jump(each, chart))],
+        },
+      },
+      this.#data(lines),
+      frame,
+    );
+    const built = { plot, lines: lines.map((line) => line.label).join(), chart, title };
+    this.#caption(chart, title, plot);
+    return built;
+  }
+
+  #data(lines: readonly Line[]): uPlot.AlignedData {
+    const { series } = this.#app;
+    const end = Math.floor(Date.now() / 1000) - 1;
+    const length = Math.min(SPAN_SECONDS, Math.max(SHORTEST_SECONDS, end - series.oldest + 1));
+    const times = Array.from({ length }, (_, i) => end - length + 1 + i);
+    const columns = lines.map(({ values, sparse }) => {
+      const window = series.window(values, end, length);
+      return sparse ? window.map((value) => (value === 0 ? null : value)) : window;
+    });
+    return [times, ...columns];
+  }
+
+  #update(): void {
+    for (const { plot, lines, chart, title } of this.#plots) {
+      const now = chart.lines();
+      // A model seen for the first time adds a line.
+      if (now.map((line) => line.label).join() !== lines) {
+        this.#rebuild();
+        return;
+      }
+      plot.setData(this.#data(now));
+      this.#caption(chart, title, plot);
+    }
+  }
+
+  /** Title, and each line's value under the cursor or its latest. */
+  #caption(chart: Chart, title: HTMLElement, plot: uPlot | undefined): void {
+    title.replaceChildren(document.createTextNode(`${chart.title} `));
+    for (const [i, line] of chart.lines().entries()) {
+      const values = plot?.data[i + 1] as (number | null)[] | undefined;
+      const index = plot?.cursor.idx ?? undefined;
+      const value = index === undefined ? values?.findLast((each) => each !== null) : values?.[index];
+      const name = title.appendChild(document.createElement('span'));
+      name.className = line.color;
+      name.textContent = `${line.label} ${value == null ? '–' : Math.round(value)}${value == null ? '' : chart.unit} `;
+    }
+  }
+
+  #select(plot: uPlot): void {
+    const { left, width } = plot.select;
+    if (width < 4) return;
+    const from = Math.floor(plot.posToVal(left, 'x') * 1000);
+    const to = Math.ceil(plot.posToVal(left + width, 'x') * 1000);
+    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+    void this.#app.past.showRange(from, to);
+  }
+
+  #jump(plot: uPlot, chart: Chart): void {
+    const second = plot.cursor.idx == null ? undefined : plot.data[0][plot.cursor.idx];
+    if (second !== undefined) this.#app.jump(second * 1000, chart.errorsOnly === true);
+  }
+
+  #fit(): void {
+    for (const { plot } of this.#plots) {
+      const width = plot.root.parentElement?.clientWidth ?? 0;
+      if (width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
+    }
+  }
+}
+
+function clock(second: number, utc: boolean): string {
+  const date = new Date(second * 1000);
+  const text = utc ? date.toISOString().slice(11, 19) : date.toTimeString().slice(0, 8);
+  return text.endsWith(':00') ? text.slice(0, 5) : text;
+}
+
+/** The colour that a class has in the theme in effect; canvas knows no classes. */
+function colorOf(name: string): string {
+  const probe = document.body.appendChild(document.createElement('span'));
+  if (name === 'edge') probe.style.color = 'var(--edge)';
+  else probe.className = name;
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}

@@ -1,0 +1,109 @@
+// The last 15 minutes in seconds, counted from the entries themselves: by level, tokens and first-token times by model.
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import type { EntryRow } from '../stream/row.ts';
+
+export const SPAN_SECONDS = 900;
+/** Models beyond are counted as one, since their names are strangers' words. */
+const MAX_MODELS = 12;
+const BARS = '▁▂▃▄▅▆▇█';
+
+export interface ModelSeries {
+  tokens: Float64Array;
+  /** Newest time to the first token in ms of that second; 0: none. */
+  ttft: Float64Array;
+}
+
+export class Series {
+  /** Entries per second: trace and debug, info, warn, error and fatal. */
+  readonly levels = [0, 1, 2, 3].map(() => new Uint32Array(SPAN_SECONDS));
+  readonly models = new Map<string, ModelSeries>();
+  /** The newest second counted. */
+  newest = Math.floor(Date.now() / 1000);
+  oldest = this.newest;
+  #modelOfGeneration = new Map<string, string>();
+
+  add(row: EntryRow): void {
+    const second = Math.floor(row.time / 1000);
+    const now = Math.floor(Date.now() / 1000);
+    // A clock far off would wipe the window or write beside it.
+    if (second <= this.newest - SPAN_SECONDS || second > now + 5) return;
+    this.advance(second);
+    this.oldest = Math.min(this.oldest, second);
+    const slot = second % SPAN_SECONDS;
+    const series = this.levels[row.level <= 1 ? 0 : row.level >= 4 ? 3 : row.level - 1];
+    if (series) series[slot] = (series[slot] ?? 0) + 1;
+    if (row.generation !== undefined) this.#generation(row, slot);
+  }
+
+  /** Moves the window so that it ends with `second`. */
+  advance(second: number): void {
+    if (second <= this.newest) return;
+    const from = Math.max(this.newest + 1, second - SPAN_SECONDS + 1);
+    for (let s = from; s <= second; s++) {
+      const slot = s % SPAN_SECONDS;
+      for (const series of this.levels) series[slot] = 0;
+      for (const model of this.models.values()) {
+        model.tokens[slot] = 0;
+        model.ttft[slot] = 0;
+      }
+    }
+    this.newest = second;
+  }
+
+  /** Values of `length` seconds up to `end`, oldest first. */
+  window(series: ArrayLike<number>, end: number, length = SPAN_SECONDS): number[] {
+    return Array.from({ length }, (_, i) => {
+      const second = end - length + 1 + i;
+      return second > this.newest || second <= this.newest - SPAN_SECONDS
+        ? 0
+        : (series[second % SPAN_SECONDS] ?? 0);
+    });
+  }
+
+  /** Entries and errors of the last whole second, and a line of bars of the last `length`. */
+  summary(length = 16): { entries: number; errors: number; spark: string } {
+    const end = Math.floor(Date.now() / 1000) - 1;
+    const sums = new Array<number>(length).fill(0);
+    for (const series of this.levels) {
+      for (const [i, value] of this.window(series, end, length).entries()) sums[i] = (sums[i] ?? 0) + value;
+    }
+    const highest = Math.max(1, ...sums);
+    const spark = sums.map((value) => BARS[value === 0 ? 0 : Math.ceil((value / highest) * 7)]).join('');
+    const errors = this.window(this.levels[3] ?? [], end, 1)[0] ?? 0;
+    return { entries: sums[length - 1] ?? 0, errors, spark };
+  }
+
+  #generation(row: EntryRow, slot: number): void {
+    if (row.event === EVENTS.generationDelta) {
+      const model = this.#modelOfGeneration.get(row.generation ?? '') ?? 'unknown';
+      const { tokens } = this.#model(model);
+      tokens[slot] = (tokens[slot] ?? 0) + row.tokens;
+      return;
+    }
+    const attrs = row.attrs();
+    const model = String(attrs[GEN_AI.requestModel] ?? attrs[GEN_AI.responseModel] ?? 'unknown').slice(0, 60);
+    const key = row.generation ?? '';
+    if (row.event === EVENTS.generationStarted) {
+      if (this.#modelOfGeneration.size > 10_000) this.#modelOfGeneration.clear();
+      this.#modelOfGeneration.set(key, model);
+      return;
+    }
+    const hadDeltas = this.#modelOfGeneration.delete(key);
+    const seconds = Number(attrs[GEN_AI.timeToFirstChunk]);
+    const series = this.#model(model);
+    if (seconds > 0) series.ttft[slot] = seconds * 1000;
+    // A backend that reports only the end still shows its tokens, at the end.
+    const tokens = Number(attrs[GEN_AI.outputTokens]);
+    if (!hadDeltas && tokens > 0) series.tokens[slot] = (series.tokens[slot] ?? 0) + tokens;
+  }
+
+  #model(name: string): ModelSeries {
+    const key = this.models.has(name) || this.models.size < MAX_MODELS ? name : 'others';
+    const known = this.models.get(key);
+    if (known) return known;
+    const fresh = { tokens: new Float64Array(SPAN_SECONDS), ttft: new Float64Array(SPAN_SECONDS) };
+    this.models.set(key, fresh);
+    return fresh;
+  }
+}

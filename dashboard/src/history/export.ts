@@ -1,0 +1,40 @@
+// Files of what is shown, or of a time range from the server: NDJSON, holes included, times in UTC.
+import { iso } from '../log/time.ts';
+import type { View } from '../log/view.ts';
+import type { EntryRow, HoleRow } from '../stream/row.ts';
+import type { Session } from '../stream/session.ts';
+import { readRange } from './range.ts';
+
+/** Both give the number of lines. */
+export function exportShown(view: View): number {
+  const lines: string[] = [];
+  for (let place = view.first; place < view.end; place++) {
+    const item = view.get(place);
+    if (item?.kind === 'fold') lines.push(...item.rows.map(exported));
+    else if (item?.kind === 'entry' || item?.kind === 'hole') lines.push(exported(item));
+  }
+  return download(lines);
+}
+
+export async function exportRange(session: Session, from: number, to: number): Promise<number> {
+  const lines: string[] = [];
+  for await (const row of readRange(session, from, to)) lines.push(exported(row));
+  return download(lines);
+}
+
+function exported(row: EntryRow | HoleRow): string {
+  if (row.kind === 'entry') return JSON.stringify({ ...row.json(), time: iso(row.time) });
+  const { reason, after, before, missed, channel } = row;
+  return JSON.stringify({ gap: { reason, channel, after, before, missed } });
+}
+
+function download(lines: readonly string[]): number {
+  const text = lines.map((line) => `${line}\n`).join('');
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/x-ndjson' }));
+  const anchor = document.createElement('a');
+  anchor.href = url;
+  anchor.download = `llm-streamer-${new Date().toISOString().replace(/[:.]/g, '-')}.ndjson`;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+  return lines.length;
+}

@@ -1,0 +1,87 @@
+// Fetches what a hole lacks and puts it in its place, as far as the log still has it. Loaded with the first click.
+import type { HoleRow } from '../stream/row.ts';
+import type { Session } from '../stream/session.ts';
+import { readHistory } from './page.ts';
+
+const LOAD_LIMIT = 5_000;
+const EARLIER_LIMIT = 1_000;
+
+export async function loadHole(session: Session, hole: HoleRow): Promise<void> {
+  if (hole.loading) return;
+  hole.loading = true;
+  session.rearranged();
+  try {
+    if (hole === session.buffer.head) await loadEarlier(session, hole);
+    else await fill(session, hole);
+  } catch (error) {
+    hole.note = error instanceof Error ? error.message : 'could not be loaded';
+  } finally {
+    hole.loading = false;
+    session.rearranged();
+  }
+}
+
+/** What stands before the oldest row, a page at a time. */
+async function loadEarlier(session: Session, head: HoleRow): Promise<void> {
+  const { buffer } = session;
+  const before = buffer.oldestId;
+  const query = session.historyQuery();
+  if (before !== undefined) query.set('before', before);
+  query.set('limit', String(EARLIER_LIMIT));
+  const { rows, entries } = await readHistory(query);
+  // Meanwhile the view may have begun anew, or lost its oldest rows.
+  if (buffer.head !== head || buffer.oldestId !== before) return;
+  buffer.insert(buffer.first, rows);
+  buffer.evicted = Math.max(0, buffer.evicted - entries);
+  head.missed = head.reason === 'evicted' ? buffer.evicted : null;
+  if (entries === 0) head.note = 'the log holds nothing earlier';
+}
+
+async function fill(session: Session, hole: HoleRow): Promise<void> {
+  const { buffer, ledger } = session;
+  const query = session.historyQuery();
+  if (hole.channel !== null) query.set('channels', hole.channel);
+  if (hole.after !== undefined) query.set('after', hole.after);
+  if (hole.before !== undefined) query.set('before', hole.before);
+  query.set('limit', String(LOAD_LIMIT));
+  const page = await readHistory(query);
+  if (buffer.get(hole.at) !== hole) return;
+  const have = idsBefore(session, hole);
+  const rows = page.rows.filter((row) => row.kind !== 'entry' || row.id === undefined || !have.has(row.id));
+  const holes = rows.filter((row) => row.kind === 'hole');
+  const found = rows.length - holes.length;
+  if (found === 0 && holes.length > 0) {
+    // The log has nothing of it either: one hole stays, and says so.
+    ledger.settle(hole, hole.missed ?? sum(holes));
+    hole.note = `gone from the log (${holes[0]?.reason})`;
+    return;
+  }
+  buffer.insert(hole.at, rows);
+  for (const each of holes) ledger.add(each);
+  const missed = hole.missed === null ? null : Math.max(0, hole.missed - found - (sum(holes) ?? 0));
+  ledger.settle(hole, page.done ? (missed ?? 0) : missed);
+  hole.note = page.done ? 'the log holds no more of it' : '';
+  if (page.next !== undefined) hole.after = page.next;
+  if (page.done && hole.missed === 0) buffer.remove(hole.at);
+}
+
+// Ids in the hole's range that the view already has: a hole found by counting lies somewhere among known entries.
+function idsBefore({ buffer }: Session, hole: HoleRow): Set<string> {
+  const after = Number(hole.after?.split('-')[1] ?? 0);
+  const ids = new Set<string>();
+  for (let at = hole.at - 1; at >= buffer.first; at--) {
+    const row = buffer.get(at);
+    if (row?.kind !== 'entry' || row.id === undefined) continue;
+    if (row.n <= after) break;
+    ids.add(row.id);
+  }
+  return ids;
+}
+
+/** null as soon as one is not known. */
+function sum(holes: readonly HoleRow[]): number | null {
+  return holes.reduce(
+    (total: number | null, { missed }) => (total === null || missed === null ? null : total + missed),
+    0,
+  );
+}

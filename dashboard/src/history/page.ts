@@ -1,0 +1,44 @@
+// Reads the past from the gateway: what fills a hole, what stands before the view, what a time range holds.
+import { EntryRow, HoleRow } from '../stream/row.ts';
+import type { WireGap } from '../stream/wire.ts';
+
+export interface HistoryPage {
+  rows: (EntryRow | HoleRow)[];
+  entries: number;
+  next: string | undefined;
+  done: boolean;
+}
+
+/** Asks `api/entries`; rejects with the server's own words. `query` is relative to the page's base. */
+export async function readHistory(query: URLSearchParams, signal?: AbortSignal): Promise<HistoryPage> {
+  const response = await fetch(new URL(`api/entries?${query}`, document.baseURI), {
+    headers: { Accept: 'application/json' },
+    ...(signal && { signal }),
+  });
+  const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  if (!response.ok) throw new Error(String(body.detail ?? body.title ?? `HTTP ${response.status}`));
+  const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
+  const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<WireGap>[]) : [];
+  const rows: (EntryRow | HoleRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));
+  for (const gap of gaps) place(rows, gap);
+  return {
+    rows,
+    entries: entries.length,
+    next: typeof body.next === 'string' ? body.next : undefined,
+    done: body.done !== false,
+  };
+}
+
+// A gap stands before the first entry that follows the hole.
+function place(rows: (EntryRow | HoleRow)[], gap: Partial<WireGap>): void {
+  const hole = new HoleRow({
+    reason: String(gap.reason ?? 'unknown'),
+    channel: typeof gap.channel === 'string' ? gap.channel : null,
+    after: gap.after,
+    before: gap.before,
+    missed: typeof gap.missed === 'number' ? gap.missed : null,
+  });
+  const before = Number(gap.before?.split('-')[1] ?? 0);
+  const index = rows.findIndex((row) => row.kind === 'entry' && row.n >= before);
+  rows.splice(index < 0 ? rows.length : index, 0, hole);
+}

@@ -1,0 +1,77 @@
+// The way back in time: the entry that a link names, a stretch of time, files. What it takes is loaded when asked for.
+import type { Viewport } from '../log/viewport.ts';
+import { say, update, view } from '../state/store.ts';
+import type { EntryRow, Row } from '../stream/row.ts';
+import type { Session } from '../stream/session.ts';
+
+/** Fetched on either side of an entry that a link names. */
+const AROUND_MS = 5_000;
+
+export class Past {
+  readonly #session: Session;
+  readonly #viewport: Viewport;
+
+  constructor(session: Session, viewport: Viewport) {
+    this.#session = session;
+    this.#viewport = viewport;
+  }
+
+  /** Shows nothing but a stretch of time, and fetches what of it is not here; around `reveal`, all there is. */
+  async showRange(from: number, to: number, reveal?: Row): Promise<void> {
+    update({ range: { from, to }, ...(reveal && { q: '', level: '' }) });
+    if (reveal) this.#viewport.cursor = reveal;
+    this.#viewport.hold();
+    await this.#fetchRange(from, to);
+    this.#viewport.whenBuilt(() => (reveal ? this.#viewport.reveal(reveal) : this.#viewport.top()));
+  }
+
+  /** Goes to the entry that the link names, fetching it and what is around it where it is not here. */
+  async arrive(show: (row: EntryRow) => void): Promise<void> {
+    const { at, range } = view.value;
+    if (range) await this.#fetchRange(range.from, range.to);
+    if (at === '') return;
+    const ms = Number.parseInt(at, 10);
+    if (!this.#find(at) && ms > 0) await this.#fetchRange(ms - AROUND_MS, ms + AROUND_MS);
+    const row = this.#find(at);
+    // Rows just loaded are in the view one rebuild later.
+    if (row) this.#viewport.whenBuilt(() => show(row));
+    else say('the entry of this link is no longer in the log');
+  }
+
+  /** What is shown, or with a range chosen the whole of it from the server, as NDJSON with UTC times. */
+  async export(): Promise<void> {
+    const { range } = view.value;
+    await this.#attempt(async () => {
+      const { exportRange, exportShown } = await import('./export.ts');
+      const lines = range
+        ? await exportRange(this.#session, range.from, range.to)
+        : exportShown(this.#viewport.view);
+      say(`${lines.toLocaleString('en')} lines exported`);
+    });
+  }
+
+  #find(id: string): EntryRow | undefined {
+    const { buffer } = this.#session;
+    for (let place = buffer.end - 1; place >= buffer.first; place--) {
+      const row = buffer.get(place);
+      if (row?.kind === 'entry' && row.id === id) return row;
+    }
+    return undefined;
+  }
+
+  #fetchRange(from: number, to: number): Promise<void> {
+    return this.#attempt(async () => {
+      const { fetchRange } = await import('./range.ts');
+      await fetchRange(this.#session, from, to);
+    });
+  }
+
+  /** A failure is said, in the server's words where it gave any. */
+  async #attempt(what: () => Promise<void>): Promise<void> {
+    try {
+      await what();
+    } catch (error) {
+      say(error instanceof Error ? error.message : 'that failed');
+    }
+  }
+}

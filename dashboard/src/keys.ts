@@ -1,0 +1,158 @@
+// Single-key shortcuts, none with Ctrl; off while typing, and altogether with `keys=0`.
+import type { App } from './app.ts';
+import { describeHole } from './log/holes.ts';
+import { LEVEL_TEXT, runOf } from './log/row-node.ts';
+import { iso } from './log/time.ts';
+import type { Item } from './log/view.ts';
+import { nextTime } from './panels/status-bar.tsx';
+import { hasRunPanel } from './runs/slot.ts';
+import { helpOpen, opened, update, view } from './state/store.ts';
+
+export interface Key {
+  keys: string;
+  what: string;
+  run(app: App, key: string): void;
+}
+
+export const KEYS: readonly Key[] = [
+  { keys: '/', what: 'filter', run: () => document.getElementById('filter')?.focus() },
+  { keys: 'Escape', what: 'close, then clear the filter', run: dismiss },
+  { keys: 'Space', what: 'pause; back to where I was', run: space },
+  { keys: 'G End', what: 'latest, and follow', run: (app) => app.viewport.latest() },
+  { keys: 'g Home', what: 'top', run: (app) => app.viewport.top() },
+  { keys: 'j ArrowDown', what: 'next row', run: (app) => app.seek(1) },
+  { keys: 'k ArrowUp', what: 'previous row', run: (app) => app.seek(-1) },
+  { keys: 'PageDown', what: 'page down', run: (app) => app.viewport.scrollPages(1) },
+  { keys: 'PageUp', what: 'page up', run: (app) => app.viewport.scrollPages(-1) },
+  { keys: 'Enter', what: 'detail of the row', run: detail },
+  { keys: 'x', what: 'expand or fold a generation', run: (app) => app.toggleFold() },
+  { keys: 'n', what: 'next hit', run: (app) => app.seek(1, hit(app)) },
+  { keys: 'N', what: 'previous hit', run: (app) => app.seek(-1, hit(app)) },
+  { keys: 'e', what: 'next error', run: (app) => app.seek(1, isError) },
+  { keys: 'E', what: 'previous error', run: (app) => app.seek(-1, isError) },
+  { keys: 'o', what: 'next of the same run', run: (app) => app.seek(1, sameRun(app)) },
+  { keys: 'O', what: 'previous of the same run', run: (app) => app.seek(-1, sameRun(app)) },
+  { keys: 'm', what: 'draw a mark', run: mark },
+  { keys: 'w', what: 'wrap lines', run: () => update({ wrap: !isWrapped() }, 'replace') },
+  {
+    keys: 't',
+    what: 'time: local, UTC, relative, delta',
+    run: () => update({ time: nextTime() }, 'replace'),
+  },
+  { keys: '1 2 3 4 5', what: 'lowest level: all, debug, info, warn, error', run: level },
+  { keys: 'c', what: 'copy the row as JSON', run: copyRow },
+  { keys: 'y', what: 'copy link', run: (app) => void app.copy(location.href, 'link') },
+  { keys: 'd', what: 'export what is shown as NDJSON', run: (app) => void app.past.export() },
+  ...(hasRunPanel
+    ? [
+        {
+          keys: 'r',
+          what: 'run panel',
+          run: () => update({ panel: view.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
+        },
+      ]
+    : []),
+  {
+    keys: '?',
+    what: 'these keys',
+    run: () => {
+      helpOpen.value = true;
+    },
+  },
+];
+
+const byKey = new Map(KEYS.flatMap((key) => key.keys.split(' ').map((name) => [name, key] as const)));
+
+/** `early` holds keys pressed before this was loaded. */
+export function listenToKeys(app: App, early: readonly KeyboardEvent[]): void {
+  document.addEventListener('copy', (event) => {
+    // Rows are cut to the screen and laid out in cells: several of them are copied as whole lines instead.
+    const items = app.viewport.selectedItems();
+    if (items.length < 2 || !event.clipboardData) return;
+    event.clipboardData.setData('text/plain', items.map(lineOf).join('\n'));
+    event.preventDefault();
+  });
+  for (const event of early) press(app, event);
+  document.addEventListener('keydown', (event) => press(app, event));
+}
+
+/** One key, wherever the focus is. */
+function press(app: App, event: KeyboardEvent): void {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
+  const name = event.key === ' ' ? 'Space' : event.key;
+  const target = event.target as HTMLElement;
+  if (target.closest('dialog, input, textarea, select, [contenteditable]')) return;
+  // A focused button keeps its own keys.
+  if (target.closest('button, summary, a') && (name === 'Space' || name === 'Enter')) return;
+  const isNavigation = name.length > 1 && name !== 'Space';
+  if (!view.value.keys && !isNavigation) return;
+  const key = byKey.get(name);
+  if (!key) return;
+  event.preventDefault();
+  key.run(app, name);
+}
+
+function dismiss(app: App): void {
+  if (opened.value) app.close();
+  else if (view.value.q !== '' || view.value.hl !== '' || view.value.range)
+    update({ q: '', hl: '', range: undefined });
+  else {
+    app.viewport.cursor = undefined;
+    getSelection()?.removeAllRanges();
+    app.viewport.invalidate();
+  }
+}
+
+function space(app: App): void {
+  if (app.viewport.follow.mode === 'follow') app.viewport.pause();
+  else app.viewport.whereIWas();
+}
+
+function detail(app: App): void {
+  const item = app.viewport.view.get(app.viewport.current());
+  if (item) app.open(item);
+}
+
+function isError(item: { kind: string; level?: number }): boolean {
+  return item.kind === 'entry' && (item.level ?? 0) >= 4;
+}
+
+function hit(app: App): Parameters<App['seek']>[1] & object {
+  const { hits } = app.viewport;
+  return (item) =>
+    (item.kind === 'entry' || item.kind === 'fold') &&
+    hits.some((pattern) => pattern.test(item.kind === 'fold' ? item.text : item.msg));
+}
+
+function sameRun(app: App): Parameters<App['seek']>[1] & object {
+  const item = app.viewport.view.get(app.viewport.current());
+  const run = item && runOf(item);
+  return (other) => run !== undefined && runOf(other) === run;
+}
+
+function mark(app: App): void {
+  app.session.mark(`mark ${new Date().toLocaleTimeString()}`);
+  app.viewport.invalidate();
+}
+
+function isWrapped(): boolean {
+  return view.value.wrap ?? matchMedia('(max-width: 700px)').matches;
+}
+
+function level(app: App, key: string): void {
+  app.level((['', 'debug', 'info', 'warn', 'error'] as const)[Number(key) - 1] ?? '');
+}
+
+function copyRow(app: App): void {
+  const item = app.viewport.view.get(app.viewport.current());
+  if (item?.kind === 'entry') void app.copy(item.raw, 'entry');
+  else if (item?.kind === 'fold') void app.copy(item.text, 'text');
+}
+
+function lineOf(item: Item): string {
+  if (item.kind === 'mark') return `-- ${item.text}`;
+  if (item.kind === 'hole') return `-- ${describeHole(item)}`;
+  const row = item.kind === 'fold' ? item.first : item;
+  const text = item.kind === 'fold' ? item.text : item.msg;
+  return `${iso(row.time)} ${LEVEL_TEXT[row.level]} ${row.source} ${row.channel} ${text}`;
+}

@@ -1,0 +1,157 @@
+// Terms → a test of entries, the hits to highlight, and the part of it that the server can do.
+import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
+import type { EntryRow } from '../stream/row.ts';
+import { FilterError, parseTerms, type Term } from './filter-terms.ts';
+
+export interface Filter {
+  test(row: EntryRow): boolean;
+  /** What to highlight in messages. */
+  hits: RegExp[];
+  /** Conditions that `/stream` can apply; `rest` is true where the test asks for more than they do. */
+  server: { level?: Level; source?: string; run?: string; q?: string };
+  rest: boolean;
+}
+
+/** A regex over a megabyte can take seconds: it sees this much of a message. */
+const REGEX_REACH = 20_000;
+
+type Test = (row: EntryRow) => boolean;
+
+/** Throws FilterError, with words for the reader, on a bad regex or level. */
+export function compileFilter(input: string, floor: Level | ''): Filter {
+  const terms = parseTerms(input);
+  const tests = terms
+    .map((term) => ({ test: testOf(term), cost: term.key === undefined || isField(term.key) ? 0 : 1 }))
+    .sort((a, b) => a.cost - b.cost)
+    .map(({ test }) => test);
+  const minimum = floor === '' ? 0 : LEVELS.indexOf(floor);
+  if (minimum > 0) tests.unshift((row) => row.level >= minimum);
+  const hits = terms
+    .filter((term) => !term.negated && (term.key === undefined || term.key === 'msg'))
+    .map(textPattern);
+  return { test: all(tests), hits, ...serverPart(terms, floor) };
+}
+
+function all(tests: readonly Test[]): Test {
+  return (row) => {
+    for (const test of tests) if (!test(row)) return false;
+    return true;
+  };
+}
+
+function isField(key: string): boolean {
+  return ['level', 'source', 'channel', 'run', 'event', 'msg', 'id'].includes(key);
+}
+
+function testOf(term: Term): Test {
+  const test = positive(term);
+  return term.negated ? (row) => !test(row) : test;
+}
+
+function positive(term: Term): Test {
+  const { key, operator } = term;
+  if (key === undefined) {
+    const pattern = textPattern(term);
+    return (row) =>
+      pattern.test(reach(row.msg)) ||
+      (row.event !== undefined && pattern.test(row.event)) ||
+      (row.attrsText !== '' && pattern.test(reach(row.attrsText)));
+  }
+  if (key === 'level') return levelTest(term);
+  if (operator !== ':') return compare(key, operator, term.text);
+  const matches = valueTest(term);
+  if (key === 'msg') return (row) => matches(reach(row.msg));
+  if (key === 'source' || key === 'channel') return (row) => matches(row[key]);
+  if (key === 'run' || key === 'event' || key === 'id') return (row) => matches(row[key] ?? '');
+  // A key that is no field: an attribute, or simply text with a colon in it.
+  const literal = term.pattern ? undefined : literalPattern(`${key}:${term.text}`);
+  return (row) =>
+    attributes(row, key).some((value) => matches(asText(value))) || (literal?.test(reach(row.msg)) ?? false);
+}
+
+function levelTest(term: Term): Test {
+  const [, name, plus] = /^([a-z]+)(\+?)$/i.exec(term.text) ?? [];
+  const index = LEVELS.findIndex((level) => name !== undefined && level.startsWith(name.toLowerCase()));
+  if (index < 0) throw new FilterError(`level: one of ${LEVELS.join(', ')}, with + for "and above"`);
+  if (plus || term.operator === '>=') return (row) => row.level >= index;
+  if (term.operator === '>') return (row) => row.level > index;
+  if (term.operator === '<') return (row) => row.level < index;
+  if (term.operator === '<=') return (row) => row.level <= index;
+  return (row) => row.level === index;
+}
+
+function compare(key: string, operator: string, text: string): Test {
+  const limit = Number(text);
+  if (text === '' || Number.isNaN(limit)) throw new FilterError(`${key}${operator} needs a number`);
+  const holds = (value: number) => {
+    if (operator === '>') return value > limit;
+    if (operator === '<') return value < limit;
+    return operator === '>=' ? value >= limit : value <= limit;
+  };
+  return (row) => attributes(row, key).some((value) => typeof value === 'number' && holds(value));
+}
+
+const TTFT = 'gen_ai.response.time_to_first_chunk';
+
+/** Attributes of a name, or of which it is the last part: `output_tokens` finds `gen_ai.usage.output_tokens`. */
+function attributes(row: EntryRow, key: string): unknown[] {
+  // Most rows do not even hold the word: that is seen without parsing.
+  const tail = key === 'ttft' ? 'time_to_first_chunk' : key;
+  if (!row.raw.includes(tail)) return [];
+  const found: unknown[] = [];
+  for (const [name, value] of Object.entries(row.attrs())) {
+    if (key === 'ttft' && name === TTFT && typeof value === 'number') found.push(value * 1000);
+    else if (name === key || name.endsWith(`.${key}`)) found.push(value);
+  }
+  return found;
+}
+
+function valueTest(term: Term): (value: string) => boolean {
+  if (term.pattern) {
+    const { pattern } = term;
+    return (value) => pattern.test(value);
+  }
+  if (term.text.includes('*') && !term.quoted) {
+    const pattern = new RegExp(`^${term.text.split('*').map(escaped).join('.*')}$`, 's');
+    return (value) => pattern.test(value);
+  }
+  return (value) => value === term.text;
+}
+
+function textPattern(term: Term): RegExp {
+  return term.pattern ?? literalPattern(term.text);
+}
+
+function literalPattern(text: string): RegExp {
+  return new RegExp(escaped(text), 'i');
+}
+
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+}
+
+function reach(text: string): string {
+  return text.length > REGEX_REACH ? text.slice(0, REGEX_REACH) : text;
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function serverPart(terms: readonly Term[], floor: Level | ''): Pick<Filter, 'server' | 'rest'> {
+  const server: Filter['server'] = {};
+  let rest = false;
+  if (floor !== '') server.level = floor;
+  for (const term of terms) {
+    const exact = !term.negated && !term.pattern && term.operator === ':';
+    const glob = term.text.includes('*');
+    const plus = /^([a-z]+)\+$/.exec(term.text)?.[1];
+    if (exact && term.key === undefined && server.q === undefined) server.q = term.text;
+    else if (exact && term.key === 'source' && server.source === undefined) server.source = term.text;
+    else if (exact && term.key === 'run' && !glob && server.run === undefined) server.run = term.text;
+    else if (exact && term.key === 'level' && plus && floor === '' && LEVELS.includes(plus as Level)) {
+      server.level = plus as Level;
+    } else rest = true;
+  }
+  return { server, rest };
+}

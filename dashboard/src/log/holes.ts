@@ -1,0 +1,32 @@
+// Holes in the reader's words.
+import type { HoleRow } from '../stream/row.ts';
+
+const REASONS: Record<string, string> = {
+  reconnect: 'missed while reconnecting',
+  transit: 'lost on the way: the gateway sent more than arrived',
+  trimmed: 'trimmed: the channel keeps no more',
+  expired: 'expired: the channel was idle too long',
+  reset: 'the log was wiped or replaced',
+  rollback: 'the log went back: a failover or restore lost its end',
+  scan_limit: 'the search of history stopped at its bound',
+  unnumbered: 'shown live only and never stored',
+  evicted: 'evicted from this page',
+  earlier: 'older than what this page loaded',
+};
+
+export function describeHole(hole: HoleRow): string {
+  const ends = new Set([clock(hole.after), clock(hole.before)].filter((text) => text !== ''));
+  const range = [...ends].join(' – ');
+  const parts = [countOf(hole), REASONS[hole.reason] ?? hole.reason, range, hole.note];
+  return parts.filter((part) => part !== '').join(' · ');
+}
+
+function countOf({ missed, reason }: HoleRow): string {
+  if (missed !== null) return `${missed.toLocaleString('en')} ${missed === 1 ? 'entry' : 'entries'}`;
+  return reason === 'earlier' ? 'entries' : 'an unknown number of entries';
+}
+
+function clock(position: string | undefined): string {
+  const ms = Number(position?.split('-')[0]);
+  return ms > 0 ? new Date(ms).toISOString().slice(11, 23) : '';
+}

@@ -1,0 +1,228 @@
+// One recycled row of the log in the DOM. Text goes in as text only; a node that already shows its item is left alone.
+import { LEVELS } from '@llm-streamer/shared/entry.ts';
+import type { EntryRow, HoleRow, MarkRow } from '../stream/row.ts';
+import type { Fold } from './fold.ts';
+import { describeHole } from './holes.ts';
+import { hueOf } from './hue.ts';
+import { MAX_LINES, prefixOf, saysEvent, spansOf } from './text.ts';
+import type { Item } from './view.ts';
+
+export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
+
+export interface RowContext {
+  /** Changes with everything that alters how rows look: columns, time mode, highlights. */
+  generation: number;
+  columns: number;
+  wrap: boolean;
+  hits: readonly RegExp[];
+  time(item: Item, place: number): string;
+  cursor: Item | undefined;
+  /** Where the reader stopped following: a line is drawn after this place in the buffer. */
+  stoppedAt: number;
+  hoveredRun: string | undefined;
+  /** Times that are distances from now change without the row. */
+  tick: number;
+}
+
+export class RowNode {
+  readonly element = document.createElement('div');
+  item: Item | undefined;
+  place = 0;
+  readonly #time = cell('time');
+  readonly #level = cell('lvl');
+  readonly #source = cell('src');
+  readonly #channel = cell('chn');
+  readonly #run = cell('run');
+  readonly #message = document.createElement('span');
+  #version = -1;
+  #generation = -1;
+  #tick = -1;
+  #lines = 0;
+  #flags = '';
+  #load: HTMLButtonElement | undefined;
+
+  constructor() {
+    this.element.className = 'row';
+    this.element.tabIndex = -1;
+    this.#message.className = 'msg';
+    const cells = [this.#time, this.#level, this.#source, this.#channel, this.#run].map(
+      (text) => text.parentElement,
+    );
+    this.element.append(...(cells as HTMLElement[]), this.#message);
+  }
+
+  show(item: Item, place: number, lines: number, context: RowContext): void {
+    const version =
+      item.kind === 'fold'
+        ? item.version
+        : item.kind === 'hole'
+          ? (item.missed ?? -1) * 2 + Number(item.loading)
+          : 0;
+    const flags =
+      (item === context.cursor ? ' cursor' : '') +
+      (item.at === context.stoppedAt ? ' stopped' : '') +
+      (context.hoveredRun !== undefined && runOf(item) === context.hoveredRun ? ' linked' : '');
+    const isNew = this.item !== item || this.#generation !== context.generation;
+    this.place = place;
+    if (isNew || this.#tick !== context.tick) {
+      this.#tick = context.tick;
+      setText(this.#time, context.time(item, place));
+    }
+    if (isNew || Number(version) !== this.#version || flags !== this.#flags) {
+      this.item = item;
+      this.#generation = context.generation;
+      this.#version = Number(version);
+      this.#flags = flags;
+      this.#fill(item, context);
+    }
+    if (lines !== this.#lines) {
+      this.#lines = lines;
+      this.element.style.height = lines === 1 ? '' : `calc(var(--line) * ${lines})`;
+    }
+  }
+
+  #fill(item: Item, context: RowContext): void {
+    if (item.kind === 'hole') this.#hole(item);
+    else if (item.kind === 'mark') this.#mark(item);
+    else if (item.kind === 'fold') this.#fold(item, context);
+    else this.#entry(item, context);
+  }
+
+  #entry(row: EntryRow, context: RowContext): void {
+    const event = row.event === undefined ? '' : eventClass(row.event);
+    this.element.className = `row l${row.level}${event}${this.#flags}`;
+    this.#head(row);
+    const said = saysEvent(row) ? (row.event?.length ?? 0) : 0;
+    this.#text(said > 0 ? row.msg.slice(said) : row.msg, row.plain, this.#limit(context), context);
+    if (row.event !== undefined) this.#prefix('b', said > 0 ? row.msg.slice(0, said) : prefixOf(row));
+  }
+
+  #fold(fold: Fold, context: RowContext): void {
+    this.element.className = `row l2 fold${this.#flags}`;
+    this.#head(fold.first);
+    const limit = this.#limit(context);
+    const { text } = fold;
+    const room = limit - fold.label.length - 2;
+    // While it grows on one line, its end is what is new.
+    const isCut = !context.wrap && !fold.done && text.length > room;
+    this.#text(isCut ? `…${text.slice(-room)}` : text, fold.plain, limit, context);
+    this.#prefix('i', fold.label);
+  }
+
+  #prefix(tag: 'b' | 'i', text: string): void {
+    const prefix = document.createElement(tag);
+    prefix.textContent = text;
+    this.#message.prepend(prefix);
+  }
+
+  #limit({ wrap, columns }: RowContext): number {
+    // A little more than fits, so that the style sheet's ellipsis shows what is cut.
+    return wrap ? columns * MAX_LINES : columns + 4;
+  }
+
+  #hole(hole: HoleRow): void {
+    this.element.className = `row hole${this.#flags}`;
+    this.#blank(hole.channel ?? '');
+    this.#load ??= Object.assign(document.createElement('button'), {
+      type: 'button',
+      className: 'load',
+      tabIndex: -1,
+    });
+    this.#load.textContent = hole.loading ? 'loading…' : 'load';
+    this.#load.disabled = hole.loading;
+    // In front: what it says may be longer than the line.
+    this.#message.replaceChildren(this.#load, ` ${describeHole(hole)}`);
+  }
+
+  #mark(mark: MarkRow): void {
+    this.element.className = `row mark${this.#flags}`;
+    this.#blank('');
+    this.#message.textContent = mark.text;
+  }
+
+  #head(row: EntryRow): void {
+    setText(this.#level, LEVEL_TEXT[row.level] ?? LEVELS[2]);
+    setText(this.#source, spansOf(row.source, 40, false)[0]?.text ?? '');
+    setText(this.#channel, row.channel);
+    setText(this.#run, row.run === undefined ? '' : '▎');
+    const source = this.#source.parentElement;
+    if (source) source.className = `src h${hueOf(row.source)}`;
+    const run = this.#run.parentElement;
+    if (run) run.className = row.run === undefined ? 'run' : `run h${hueOf(row.run)}`;
+  }
+
+  #blank(channel: string): void {
+    for (const cellText of [this.#level, this.#source, this.#run]) setText(cellText, '');
+    setText(this.#channel, channel);
+  }
+
+  #text(text: string, plain: boolean, limit: number, context: RowContext): void {
+    if (plain && context.hits.length === 0) {
+      const shown = text.length > limit ? text.slice(0, limit) : text;
+      const only = this.#message.firstChild;
+      if (only instanceof Text && only.nextSibling === null) setText(only, shown);
+      else this.#message.textContent = shown;
+      return;
+    }
+    this.#message.replaceChildren();
+    for (const { text: piece, style } of spansOf(text, limit, context.wrap)) {
+      appendMarked(this.#message, piece, style, context.hits);
+    }
+  }
+}
+
+/** Appends text with its hits marked. */
+export function appendMarked(
+  parent: HTMLElement,
+  text: string,
+  style: string,
+  hits: readonly RegExp[],
+): void {
+  const host = style === '' ? parent : parent.appendChild(document.createElement('span'));
+  if (style !== '') host.className = style;
+  let from = 0;
+  for (const [start, end] of ranges(text, hits)) {
+    if (start > from) host.append(text.slice(from, start));
+    const mark = host.appendChild(document.createElement('mark'));
+    mark.textContent = text.slice(start, end);
+    from = end;
+  }
+  host.append(text.slice(from));
+}
+
+function ranges(text: string, hits: readonly RegExp[]): [number, number][] {
+  const found: [number, number][] = [];
+  for (const hit of hits) {
+    for (const match of text.matchAll(new RegExp(hit.source, `${hit.flags}g`))) {
+      if (match[0].length > 0) found.push([match.index, match.index + match[0].length]);
+      if (found.length > 200) break;
+    }
+  }
+  found.sort((a, b) => a[0] - b[0]);
+  let reached = 0;
+  return found.filter(([start, end]) => {
+    if (start < reached) return false;
+    reached = end;
+    return true;
+  });
+}
+
+export function runOf(item: Item): string | undefined {
+  if (item.kind === 'entry') return item.run;
+  return item.kind === 'fold' ? item.first.run : undefined;
+}
+
+function eventClass(event: string): string {
+  if (/^(run|agent|tool)\./.test(event)) return ' ev orch';
+  return /\.(failed|lost)$/.test(event) ? ' ev bad' : ' ev';
+}
+
+function cell(name: string): Text {
+  const span = document.createElement('span');
+  span.className = name;
+  return span.appendChild(document.createTextNode(''));
+}
+
+function setText(node: Text, text: string): void {
+  if (node.data !== text) node.data = text;
+}

@@ -1,0 +1,162 @@
+// Hostile text made fit to be seen: controls as pictures, bidi overrides disarmed, ANSI colours as classes, nothing
+// raw. And its height, by arithmetic.
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: controls are what is looked for
+
+import type { EntryRow } from '../stream/row.ts';
+import { describeHole } from './holes.ts';
+import type { Item } from './view.ts';
+
+/** A wrapped row shows so much; the detail shows all. */
+export const MAX_LINES = 20;
+
+export interface Span {
+  text: string;
+  /** ANSI attributes as class names; empty for plain text. */
+  style: string;
+}
+
+const UNSAFE =
+  /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]/;
+const ESCAPE =
+  /\x1b(?:\[([0-9;:]*)([@-~])|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])/g;
+const PICTURED =
+  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\t|\r\n/g;
+
+/** At most `limit` characters of a message as spans; line ends stay where `lines` is set, else they are pictures. */
+export function spansOf(text: string, limit: number, lines: boolean): Span[] {
+  const cut = text.length > limit ? text.slice(0, limit) : text;
+  if (!UNSAFE.test(cut)) return [{ text: cut, style: '' }];
+  const spans: Span[] = [];
+  let style = new AnsiStyle();
+  let from = 0;
+  const push = (end: number) => {
+    if (end > from) spans.push({ text: safe(cut.slice(from, end), lines), style: style.classes });
+  };
+  for (const match of cut.matchAll(ESCAPE)) {
+    push(match.index);
+    from = match.index + match[0].length;
+    if (match[2] === 'm') style = style.with(match[1] ?? '');
+  }
+  push(cut.length);
+  return spans;
+}
+
+function safe(text: string, lines: boolean): string {
+  return text.toWellFormed().replace(PICTURED, (found) => {
+    if (found === '\t') return '    ';
+    if (found === '\n' || found === '\r\n') return lines ? '\n' : '⏎';
+    const code = found.charCodeAt(0);
+    if (code < 0x20) return String.fromCharCode(0x2400 + code);
+    if (code === 0x7f) return '␡';
+    // Joiners build emoji and scripts and move nothing; they stay.
+    if (code === 0x200c || code === 0x200d) return found;
+    return '⍰';
+  });
+}
+
+/** SGR state: 8 + 8 colours, bold, dim, italic, underline. Colours beyond are shown as the nearest of them. */
+class AnsiStyle {
+  readonly #codes: readonly string[];
+
+  constructor(codes: readonly string[] = []) {
+    this.#codes = codes;
+  }
+
+  get classes(): string {
+    return this.#codes.join(' ');
+  }
+
+  with(parameters: string): AnsiStyle {
+    let codes = [...this.#codes];
+    const numbers = parameters.split(/[;:]/).map(Number);
+    const drop = (pattern: RegExp) => {
+      codes = codes.filter((code) => !pattern.test(code));
+    };
+    for (let i = 0; i < numbers.length; i++) {
+      const code = numbers[i] ?? 0;
+      if (code === 0) codes = [];
+      else if (code >= 1 && code <= 4) codes.push(`sgr${code}`);
+      else if (code === 22) drop(/^sgr[12]$/);
+      else if (code === 23 || code === 24) drop(code === 23 ? /^sgr3$/ : /^sgr4$/);
+      else if (code === 39 || (code >= 30 && code <= 38) || (code >= 90 && code <= 97)) {
+        drop(/^fg/);
+        if (code >= 90) codes.push(`fg${code - 82}`);
+        else if (code < 38) codes.push(`fg${code - 30}`);
+        else if (code === 38) {
+          codes.push(`fg${extended(numbers, i)}`);
+          i += numbers[i + 1] === 5 ? 2 : 4;
+        }
+      } else if (code === 49 || (code >= 40 && code <= 48) || (code >= 100 && code <= 107)) {
+        drop(/^bg/);
+        if (code >= 100) codes.push(`bg${code - 92}`);
+        else if (code < 48) codes.push(`bg${code - 40}`);
+        else if (code === 48) {
+          codes.push(`bg${extended(numbers, i)}`);
+          i += numbers[i + 1] === 5 ? 2 : 4;
+        }
+      }
+    }
+    return new AnsiStyle([...new Set(codes)]);
+  }
+}
+
+// 256 colours and RGB by their three bits of colour and one of brightness.
+function extended(numbers: readonly number[], i: number): number {
+  let [r, g, b] = [numbers[i + 2] ?? 0, numbers[i + 3] ?? 0, numbers[i + 4] ?? 0];
+  if (numbers[i + 1] === 5) {
+    const index = numbers[i + 2] ?? 0;
+    if (index < 16) return index;
+    if (index >= 232) return index < 244 ? 8 : 15;
+    const cube = index - 16;
+    [r, g, b] = [Math.floor(cube / 36) * 51, (Math.floor(cube / 6) % 6) * 51, (cube % 6) * 51];
+  }
+  const bright = Math.max(r, g, b) > 190 ? 8 : 0;
+  const half = Math.max(r, g, b, 1) / 2;
+  return bright + (r > half ? 1 : 0) + (g > half ? 2 : 0) + (b > half ? 4 : 0);
+}
+
+/** What the load button takes. */
+const LOAD_COLUMNS = 12;
+
+/** Lines of an item where the message has `columns`; 0: everything takes one. */
+export function linesOf(item: Item, columns: number): number {
+  if (columns === 0) return 1;
+  if (item.kind === 'hole') return clamp(Math.ceil((describeHole(item).length + LOAD_COLUMNS) / columns));
+  if (item.kind === 'mark') return clamp(Math.ceil((item.text.length + 3) / columns));
+  const text = item.kind === 'fold' ? item.text : item.msg;
+  const extra = prefixOf(item).length;
+  if (item.plain) return clamp(Math.ceil((text.length + extra) / columns));
+  const shown = spansOf(text, MAX_LINES * columns, true)
+    .map((span) => span.text)
+    .join('');
+  let lines = 0;
+  for (const line of shown.split('\n')) {
+    lines += Math.max(1, Math.ceil((width(line) + (lines === 0 ? extra : 0)) / columns));
+    if (lines >= MAX_LINES) return MAX_LINES;
+  }
+  return clamp(lines);
+}
+
+/** What stands before an item's text: an event's name, a fold's count and speed. */
+export function prefixOf(item: Item): string {
+  if (item.kind === 'fold') return item.label;
+  if (item.kind !== 'entry' || item.event === undefined || saysEvent(item)) return '';
+  return `${item.event} `;
+}
+
+/** Whether the message begins with the event's own words: "generation finished: …" on `generation.finished`. */
+export function saysEvent({ event, msg }: EntryRow): boolean {
+  return event !== undefined && msg.slice(0, event.length).toLowerCase() === event.replace('.', ' ');
+}
+
+function clamp(lines: number): number {
+  return Math.max(1, Math.min(MAX_LINES, lines));
+}
+
+// East Asian wide glyphs and emoji take two columns.
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Extended_Pictographic}|[\u{20000}-\u{3fffd}]/gu;
+
+function width(text: string): number {
+  return [...text].length + (text.match(WIDE)?.length ?? 0);
+}

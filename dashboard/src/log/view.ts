@@ -1,0 +1,217 @@
+// What is shown: the rows that pass the filter, deltas of one generation folded into one item, heights by arithmetic.
+import type { LogBuffer } from '../stream/buffer.ts';
+import type { EntryRow, HoleRow, Row } from '../stream/row.ts';
+import { Fold } from './fold.ts';
+import { Heights } from './heights.ts';
+import { linesOf } from './text.ts';
+
+export type Item = Row | Fold;
+
+const SLOTS = 2 ** 17;
+const MASK = SLOTS - 1;
+
+export interface ViewOptions {
+  test(row: EntryRow): boolean;
+  folding: boolean;
+  /** Generations that are shown entry by entry. */
+  unfolded: ReadonlySet<string>;
+  /** Columns of the message; 0: one line an item, whatever its length. */
+  columns: number;
+}
+
+export class View {
+  readonly options: ViewOptions;
+  readonly #buffer: LogBuffer;
+  readonly #heights = new Heights(SLOTS);
+  readonly #folds = new Map<string, Fold>();
+  /** The buffer's head as this view shows it. */
+  #head: HoleRow | undefined;
+  #items: (Item | undefined)[] = new Array(SLOTS);
+  /** Absolute places of the items; may be negative. */
+  first = 0;
+  end = 0;
+  /** The next place of the buffer to look at. */
+  next: number;
+  hidden = 0;
+  /** Lines evicted from the front so far. */
+  evictedLines = 0;
+  /** Matching entries and, among them, errors that were appended so far. */
+  appended = 0;
+  errors = 0;
+
+  constructor(buffer: LogBuffer, options: ViewOptions) {
+    this.#buffer = buffer;
+    this.options = options;
+    this.next = buffer.first;
+  }
+
+  get size(): number {
+    return this.end - this.first;
+  }
+
+  get lines(): number {
+    return this.#heights.total;
+  }
+
+  get(place: number): Item | undefined {
+    return place >= this.first && place < this.end ? this.#items[place & MASK] : undefined;
+  }
+
+  linesAt(place: number): number {
+    return this.#heights.get(place & MASK);
+  }
+
+  /** Takes over what the buffer has beyond `next`, until `deadline` (performance.now) has passed; true when done. */
+  catchUp(deadline = Number.POSITIVE_INFINITY): boolean {
+    this.#evict();
+    if (this.next < this.#buffer.first) this.next = this.#buffer.first;
+    for (let i = 0; this.next < this.#buffer.end; i++) {
+      if ((i & 255) === 255 && performance.now() > deadline) return false;
+      const row = this.#buffer.get(this.next++);
+      if (row) this.#append(row);
+    }
+    return true;
+  }
+
+  /** Lines above an item. */
+  linesBefore(place: number): number {
+    const start = this.#heights.before(this.first & MASK);
+    const here = this.#heights.before(place & MASK);
+    const wrapped = (place & MASK) < (this.first & MASK) || (place === this.end && this.size === SLOTS);
+    return wrapped ? this.lines - start + here : here - start;
+  }
+
+  /** The item that holds line `line`, counted from the first item. */
+  placeOfLine(line: number): number {
+    if (this.size === 0) return this.first;
+    const clamped = Math.max(0, Math.min(this.lines - 1, Math.floor(line)));
+    const start = this.#heights.before(this.first & MASK);
+    let target = start + clamped;
+    if (target >= this.lines) target -= this.lines;
+    const slot = this.#heights.find(target);
+    return this.first + ((slot - this.first) & MASK);
+  }
+
+  /** The place of the item at or after the row that stands at `at` in the buffer. */
+  placeOf(at: number): number {
+    let low = this.first;
+    let high = this.end;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if ((this.get(middle)?.at ?? 0) < at) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** The item that shows a row: itself, its fold, or the nearest after it. */
+  placeOfRow(row: Row): number {
+    const key = row.kind === 'entry' && row.tokens > 0 ? row.generation : undefined;
+    const fold = key === undefined ? undefined : this.#folds.get(key);
+    const target: Item = fold ?? row;
+    let place = this.placeOf(target.at);
+    // Folds whose first entries are evicted share the front's place.
+    while (this.get(place) !== target && this.get(place)?.at === target.at && place < this.end - 1) place++;
+    return place;
+  }
+
+  /** How many entries, and errors among them, stand up to a place of the buffer. */
+  countUpTo(at: number): { appended: number; errors: number } {
+    const counts = { appended: this.appended, errors: this.errors };
+    for (let place = this.end - 1; place >= this.first; place--) {
+      const item = this.get(place);
+      const rows = item?.kind === 'fold' ? item.rows : item?.kind === 'entry' ? [item] : [];
+      for (const row of rows) {
+        if (row.at <= at) continue;
+        counts.appended--;
+        if (row.level >= 4) counts.errors--;
+      }
+    }
+    return counts;
+  }
+
+  #append(row: Row): void {
+    if (row.kind === 'entry') {
+      if (!this.options.test(row)) {
+        this.hidden++;
+        return;
+      }
+      this.appended++;
+      if (row.level >= 4) this.errors++;
+      const key = row.generation;
+      if (key !== undefined && this.options.folding && !this.options.unfolded.has(key)) {
+        if (row.tokens > 0) {
+          this.#fold(row, key);
+          return;
+        }
+        this.#folds.get(key)?.end();
+      }
+    }
+    this.#push(row);
+  }
+
+  #fold(row: EntryRow, key: string): void {
+    const fold = this.#folds.get(key);
+    if (!fold) {
+      const begun = new Fold(row);
+      this.#folds.set(key, begun);
+      begun.place = this.end;
+      this.#push(begun);
+      return;
+    }
+    fold.add(row);
+    if (this.options.columns > 0) this.#heights.set(fold.place & MASK, linesOf(fold, this.options.columns));
+  }
+
+  #push(item: Item): void {
+    if (this.size === SLOTS) return;
+    const slot = this.end & MASK;
+    this.#items[slot] = item;
+    this.#heights.set(slot, linesOf(item, this.options.columns));
+    this.end++;
+  }
+
+  // Items go with their first row; a fold of which entries are left stays at the front with the rest, behind the head.
+  #evict(): void {
+    const limit = this.#buffer.first;
+    const { head } = this.#buffer;
+    const shown = this.get(this.first);
+    const second = shown?.kind === 'hole' && shown === this.#head ? this.get(this.first + 1) : shown;
+    if (head === this.#head && (second === undefined || second.at >= limit)) return;
+    const kept: Fold[] = [];
+    while (this.first < this.end) {
+      const item = this.get(this.first);
+      if (item && item !== this.#head && item.at >= limit) break;
+      this.#dropFirst();
+      if (item?.kind !== 'fold') continue;
+      if (item.evict(limit)) kept.push(item);
+      else this.#folds.delete(item.key);
+    }
+    for (const fold of kept.reverse()) {
+      fold.at = limit;
+      this.#unshift(fold);
+      fold.place = this.first;
+    }
+    this.#head = head;
+    if (!head) return;
+    head.at = limit;
+    this.#unshift(head);
+  }
+
+  #dropFirst(): void {
+    const slot = this.first & MASK;
+    this.evictedLines += this.#heights.get(slot);
+    this.#items[slot] = undefined;
+    this.#heights.set(slot, 0);
+    this.first++;
+  }
+
+  #unshift(item: Item): void {
+    if (this.size === SLOTS) return;
+    this.first--;
+    const slot = this.first & MASK;
+    this.#items[slot] = item;
+    this.#heights.set(slot, linesOf(item, this.options.columns));
+    this.evictedLines -= this.#heights.get(slot);
+  }
+}

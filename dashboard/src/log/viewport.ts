@@ -1,0 +1,381 @@
+// The log on screen: at most ~150 recycled row nodes over 100,000 rows, one pass per animation frame. Rows stand in a
+// layer pinned to the scroller and are placed by arithmetic; the scrollbar is only read, and written to keep its place.
+
+import type { HoleRow, Row } from '../stream/row.ts';
+import type { Session } from '../stream/session.ts';
+import { Follow, type Here } from './follow.ts';
+import type { RowContext } from './row-node.ts';
+import { RowPool } from './row-pool.ts';
+import { formatTime, type TimeMode } from './time.ts';
+import { type Item, View, type ViewOptions } from './view.ts';
+
+/** Height of a line in px; the style sheet's `--line`. */
+export const LINE = 20;
+const MAX_NODES = 150;
+/** Beyond this the spacer is made small again: browsers clip elements at 17 to 33 million px. */
+const REBASE_LINES = 400_000;
+/** What a rebuild may take of one frame. */
+const SLICE_MS = 6;
+
+export interface ViewportListener {
+  /** Once per frame in which something was shown; cheap things only. */
+  painted(): void;
+  opened(item: Item): void;
+  load(hole: HoleRow): void;
+}
+
+export class Viewport {
+  readonly scroller: HTMLElement;
+  readonly follow: Follow;
+  cursor: Row | undefined;
+  hoveredRun: string | undefined;
+  hits: readonly RegExp[] = [];
+  view: View;
+
+  readonly #session: Session;
+  readonly #listener: ViewportListener;
+  readonly #spacer = document.createElement('div');
+  readonly #layer = document.createElement('div');
+  readonly #pool = new RowPool();
+  #building: { view: View; started: number } | undefined;
+  #whenBuilt: (() => void)[] = [];
+  #isFrozen = false;
+  #frame = 0;
+  #spacerHeight = -1;
+  #scrollTop = 0;
+  #height = 0;
+  #width = 0;
+  #charWidth = 7.8;
+  #generation = 0;
+  #tick = 0;
+  #base = 0;
+  #evictedSeen = 0;
+  #timeMode: TimeMode = 'local';
+  #wrap = false;
+  #columns = 80;
+
+  constructor(scroller: HTMLElement, session: Session, options: ViewOptions, listener: ViewportListener) {
+    this.scroller = scroller;
+    // What scrolls must be reachable by keyboard.
+    scroller.tabIndex = 0;
+    this.#session = session;
+    this.#listener = listener;
+    this.view = new View(session.buffer, options);
+    this.#spacer.className = 'spacer';
+    this.#layer.className = 'layer';
+    this.#layer.append(this.#pool.element);
+    scroller.append(this.#layer, this.#spacer);
+    this.follow = new Follow(
+      scroller,
+      () => this.#here(),
+      () => this.invalidate(),
+    );
+    new ResizeObserver(() => this.#measure()).observe(scroller);
+    scroller.addEventListener('scroll', () => this.invalidate(), { passive: true });
+    this.#layer.addEventListener('click', (event) => this.#click(event));
+    this.#layer.addEventListener('focusin', (event) => {
+      if (this.#pool.itemOf(event.target)) this.follow.hold();
+    });
+    this.#measure();
+  }
+
+  /** Draws in the next frame. A hidden page gets no frames: entries go into the buffer and wait there. */
+  invalidate(): void {
+    if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#paint());
+  }
+
+  /** Everything looks different now: times, highlights. */
+  restyle(change: { time?: TimeMode; hits?: readonly RegExp[] }): void {
+    this.#timeMode = change.time ?? this.#timeMode;
+    this.hits = change.hits ?? this.hits;
+    this.#generation++;
+    this.invalidate();
+  }
+
+  /** Relative times move on. */
+  tick(): void {
+    if (this.#timeMode !== 'rel') return;
+    this.#tick++;
+    this.invalidate();
+  }
+
+  /** Other rows pass, or fold, or break differently: a new view is built in slices and swapped in when it is whole. */
+  rebuild(options: Partial<ViewOptions> = {}, wrap = this.#wrap): void {
+    this.#wrap = wrap;
+    const columns = wrap ? this.#columns : 0;
+    const base = this.#building?.view.options ?? this.view.options;
+    this.#building = {
+      view: new View(this.#session.buffer, { ...base, ...options, columns }),
+      started: performance.now(),
+    };
+    this.invalidate();
+  }
+
+  /** Rows of the buffer were put in or removed: the view keeps still until the new one, with the new places, is whole. */
+  rearrange(): void {
+    this.#isFrozen = true;
+    this.rebuild();
+  }
+
+  /** The buffer was emptied. */
+  clear(): void {
+    this.cursor = undefined;
+    this.view = new View(this.#session.buffer, this.#building?.view.options ?? this.view.options);
+    this.#building = undefined;
+    this.#isFrozen = false;
+    this.#base = 0;
+    this.#evictedSeen = 0;
+    this.follow.latest();
+    this.invalidate();
+  }
+
+  /** Entries and errors that came since the reader stopped following. */
+  unseen(): { entries: number; errors: number } {
+    const stopped = this.follow.stopped;
+    if (!stopped) return { entries: 0, errors: 0 };
+    return { entries: this.view.appended - stopped.appended, errors: this.view.errors - stopped.errors };
+  }
+
+  /** Shows a row, a third from the top unless it is already on screen. */
+  reveal(row: Row, focus = false): void {
+    this.follow.hold();
+    const place = this.view.placeOfRow(row);
+    const line = this.view.linesBefore(place);
+    const top = this.#topLine();
+    const visible = line >= top + 1 && line + this.view.linesAt(place) <= top + this.#linesOnScreen() - 1;
+    if (!visible) this.#scrollToLine(Math.max(0, line - Math.floor(this.#linesOnScreen() / 3)));
+    this.#paint();
+    if (focus) this.#pool.focus(this.view.get(place));
+  }
+
+  hold(): void {
+    this.follow.hold();
+  }
+
+  pause(): void {
+    this.follow.pause();
+  }
+
+  latest(): void {
+    this.follow.latest();
+    this.invalidate();
+  }
+
+  top(): void {
+    this.follow.hold();
+    this.#scrollToLine(0);
+    this.invalidate();
+  }
+
+  /** Back to the first entry not seen yet; to the latest when there is none. */
+  whereIWas(): void {
+    const row = this.follow.stopped?.row;
+    const place = row ? this.view.placeOfRow(row) + 1 : this.view.end;
+    if (place >= this.view.end || this.unseen().entries === 0) {
+      this.latest();
+      return;
+    }
+    this.#scrollToLine(Math.max(0, this.view.linesBefore(place) - Math.floor(this.#linesOnScreen() / 2)));
+    this.follow.release();
+    this.invalidate();
+  }
+
+  scrollPages(pages: number): void {
+    this.follow.hold();
+    this.#scrollToLine(Math.max(0, this.#topLine() + pages * (this.#linesOnScreen() - 2)));
+    this.invalidate();
+  }
+
+  /** The place of the cursor, or of the last item on screen. */
+  current(): number {
+    return this.cursor ? this.view.placeOfRow(this.cursor) : this.edge(-1);
+  }
+
+  /** Where a search over what is on screen begins: its first item going down, its last going up. */
+  edge(direction: 1 | -1): number {
+    return this.view.placeOfLine(this.#topLine() + (direction > 0 ? 0 : this.#linesOnScreen() - 1));
+  }
+
+  /** The items that a text selection touches, top to bottom. */
+  selectedItems(): Item[] {
+    return this.#pool.selected();
+  }
+
+  /** Calls back when every rebuild asked for so far is on screen. */
+  whenBuilt(then: () => void): void {
+    this.#whenBuilt.push(then);
+    this.invalidate();
+  }
+
+  #measure(): void {
+    const probe = document.createElement('span');
+    probe.className = 'probe';
+    probe.textContent = '0'.repeat(100);
+    this.scroller.append(probe);
+    this.#charWidth = probe.getBoundingClientRect().width / 100 || 7.8;
+    const message = this.#layer.querySelector('.msg');
+    probe.remove();
+    const width = this.scroller.clientWidth;
+    const isLower = this.scroller.clientHeight < this.#height;
+    this.#height = this.scroller.clientHeight;
+    this.#layer.style.height = `${this.#height}px`;
+    this.#layer.style.marginBottom = `${-this.#height}px`;
+    const prefix = Number.parseFloat(getComputedStyle(this.scroller).getPropertyValue('--prefix')) || 44;
+    const columns = Math.max(10, Math.floor((width - 16) / this.#charWidth - prefix));
+    if (message === null || width !== this.#width || columns !== this.#columns) {
+      this.#width = width;
+      this.#generation++;
+      this.#columns = columns;
+      if (this.#wrap) this.rebuild();
+    }
+    // The detail has opened below: the row it is about must not be under it.
+    if (isLower && this.cursor) this.reveal(this.cursor);
+    this.invalidate();
+  }
+
+  #linesOnScreen(): number {
+    return this.#height / LINE;
+  }
+
+  /** The first line on screen, counted from the first item of the view. */
+  #topLine(): number {
+    if (this.follow.mode === 'follow') return Math.max(0, this.view.lines - this.#linesOnScreen());
+    return this.#scrollTop / LINE - this.#base;
+  }
+
+  #here(): Here {
+    const item = this.view.get(this.view.end - 1);
+    const row = item?.kind === 'fold' ? item.last : item;
+    return { row, appended: this.view.appended, errors: this.view.errors };
+  }
+
+  #scrollToLine(line: number): void {
+    this.#sizeSpacer();
+    this.#setScrollTop((line + this.#base) * LINE);
+  }
+
+  #setScrollTop(top: number): void {
+    this.scroller.scrollTop = top;
+    this.#scrollTop = this.scroller.scrollTop;
+    this.follow.placed(this.#scrollTop);
+  }
+
+  #sizeSpacer(): void {
+    const height = Math.max((this.#base + this.view.lines) * LINE, this.#height);
+    if (height === this.#spacerHeight) return;
+    this.#spacerHeight = height;
+    this.#spacer.style.height = `${height}px`;
+  }
+
+  #build(): void {
+    const building = this.#building;
+    if (!building) return;
+    if (!building.view.catchUp(performance.now() + SLICE_MS)) {
+      this.invalidate();
+      return;
+    }
+    const topPlace = this.view.placeOfLine(this.#topLine());
+    const fraction = this.#topLine() - this.view.linesBefore(topPlace);
+    const anchor = this.view.get(topPlace);
+    this.view = building.view;
+    this.#building = undefined;
+    this.#isFrozen = false;
+    performance.clearMeasures('rebuild');
+    performance.measure('rebuild', { start: building.started });
+    this.#base = 0;
+    this.#evictedSeen = this.view.evictedLines;
+    this.#generation++;
+    const { stopped } = this.follow;
+    if (stopped) Object.assign(stopped, this.view.countUpTo(stopped.row?.at ?? -1));
+    if (this.follow.mode === 'follow' || !anchor) return;
+    const place = Math.min(this.view.placeOf(anchor.at), this.view.end - 1);
+    this.#scrollToLine(this.view.linesBefore(place) + Math.min(fraction, this.view.linesAt(place)));
+  }
+
+  #paint(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    const isFollowing = this.follow.mode === 'follow';
+    const scrollTop = this.scroller.scrollTop;
+    // Where the reader is, by entry, before anything above it changes.
+    if (!isFollowing) this.#scrollTop = scrollTop;
+    const topBefore = this.#topLine();
+    const anchorPlace = this.view.placeOfLine(topBefore);
+    const anchorLine = this.view.linesBefore(anchorPlace);
+    const anchor = this.view.get(anchorPlace);
+
+    if (!this.#isFrozen) this.view.catchUp();
+    this.#build();
+    const evicted = this.view.evictedLines - this.#evictedSeen;
+    this.#evictedSeen = this.view.evictedLines;
+    if (isFollowing) {
+      this.#base = 0;
+      this.#sizeSpacer();
+      const bottom = Math.max(0, this.#spacerHeight - this.#height);
+      if (Math.abs(scrollTop - bottom) > 1) this.#setScrollTop(bottom);
+      else this.#scrollTop = scrollTop;
+    } else {
+      this.#base += evicted;
+      this.#sizeSpacer();
+      const moved =
+        anchor && this.view.get(anchorPlace) === anchor
+          ? this.view.linesBefore(anchorPlace) - anchorLine + evicted
+          : 0;
+      if (moved !== 0) this.#setScrollTop(this.#scrollTop + moved * LINE);
+      if (this.#base > REBASE_LINES) this.#rebase();
+      if (this.#topLine() < 0) this.#setScrollTop(this.#base * LINE);
+      this.follow.scrolled(this.#scrollTop, this.#scrollTop + this.#height >= this.#spacerHeight - 2);
+    }
+    this.#render();
+    this.#listener.painted();
+    if (!this.#building) for (const then of this.#whenBuilt.splice(0)) then();
+  }
+
+  #rebase(): void {
+    const line = this.#topLine();
+    this.#base = 0;
+    this.#scrollToLine(Math.max(0, line));
+  }
+
+  #render(): void {
+    const top = this.#topLine();
+    const first = this.view.placeOfLine(top);
+    const offset = (this.view.linesBefore(first) - Math.max(0, top)) * LINE;
+    let filled = offset;
+    let count = 0;
+    while (filled < this.#height && first + count < this.view.end && count < MAX_NODES) {
+      filled += this.view.linesAt(first + count) * LINE;
+      count++;
+    }
+    this.#pool.show(this.view, first, count, this.#context());
+    this.#pool.element.style.transform = `translateY(${offset}px)`;
+  }
+
+  #context(): RowContext {
+    const now = Date.now();
+    const cursorPlace = this.cursor ? this.view.placeOfRow(this.cursor) : Number.NaN;
+    return {
+      generation: this.#generation,
+      columns: this.#columns,
+      wrap: this.#wrap,
+      hits: this.hits,
+      cursor: this.view.get(cursorPlace),
+      stoppedAt: this.unseen().entries > 0 ? (this.follow.stopped?.row?.at ?? -1) : -1,
+      hoveredRun: this.hoveredRun,
+      tick: this.#tick,
+      time: (item, place) => formatTime(this.#timeMode, item.time, this.view.get(place - 1)?.time, now),
+    };
+  }
+
+  #click(event: MouseEvent): void {
+    const item = this.#pool.itemOf(event.target);
+    if (!item) return;
+    if (item.kind === 'hole') {
+      if (event.target instanceof HTMLButtonElement) this.#listener.load(item);
+      return;
+    }
+    const selection = getSelection();
+    if (selection && !selection.isCollapsed && this.#layer.contains(selection.anchorNode)) return;
+    this.#listener.opened(item);
+  }
+}

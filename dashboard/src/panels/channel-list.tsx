@@ -1,0 +1,122 @@
+// Channels with their rate and last activity; a click adds one to the view or takes it out.
+
+import { isPattern, matches, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
+import { useSignal, useSignalEffect } from '@preact/signals';
+import type { App } from '../app.ts';
+import { duration } from '../log/time.ts';
+import { say, update, view } from '../state/store.ts';
+
+interface Channel {
+  channel: string;
+  entries: number;
+  total: number;
+  rate: number | null;
+  lastTime: number | null;
+}
+
+const EVERY_MS = 2_000;
+
+export function ChannelList({ app }: { app: App }) {
+  const channels = useSignal<Channel[]>([]);
+  const problem = useSignal('');
+  const now = useSignal(Date.now());
+  useSignalEffect(() => {
+    if (!view.value.list) return undefined;
+    const ask = async () => {
+      if (document.visibilityState === 'hidden') return;
+      try {
+        const response = await fetch(new URL('api/channels', document.baseURI));
+        const body = (await response.json()) as { channels?: Channel[]; title?: string };
+        channels.value = body.channels ?? [];
+        problem.value = response.ok ? '' : (body.title ?? `HTTP ${response.status}`);
+      } catch {
+        problem.value = 'the gateway cannot be reached';
+      }
+      now.value = Date.now();
+    };
+    void ask();
+    const timer = setInterval(() => void ask(), EVERY_MS);
+    return () => clearInterval(timer);
+  });
+  const chosen = view.value.channels;
+  const extra = chosen.filter((pattern) => !channels.value.some(({ channel }) => channel === pattern));
+  return (
+    <>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          const input = event.currentTarget.elements.namedItem('pattern') as HTMLInputElement;
+          if (isPattern(input.value)) toggle(input.value, true);
+          else say(`a channel is ${PATTERN_RULE}`);
+          input.value = '';
+        }}
+      >
+        <input
+          name="pattern"
+          aria-label="Add a channel or pattern"
+          placeholder="+ channel or pattern*"
+          autocomplete="off"
+        />
+      </form>
+      {problem.value !== '' && <p class="bad">{problem.value}</p>}
+      <ul>
+        {extra.map((pattern) => (
+          <li key={pattern}>
+            <button
+              type="button"
+              aria-pressed={true}
+              title="take out of the view"
+              onClick={() => toggle(pattern, false)}
+            >
+              <span class="name">{pattern}</span>
+            </button>
+          </li>
+        ))}
+        {channels.value.map(({ channel, rate, lastTime, entries }) => {
+          const isShown = chosen.some((pattern) => matches(pattern, channel));
+          return (
+            <li key={channel}>
+              <button
+                type="button"
+                aria-pressed={isShown}
+                title={`${entries.toLocaleString('en')} kept; double click: only this`}
+                onClick={() => toggle(channel, !isShown)}
+                onDblClick={() => app.only(channel)}
+              >
+                <span class="name">{channel}</span>
+                <span class="dim">
+                  {rate === null ? '' : `${rate < 10 ? rate.toFixed(1) : Math.round(rate)}/s`}
+                </span>
+                <span class="dim">{lastTime === null ? '' : age(now.value - lastTime)}</span>
+              </button>
+            </li>
+          );
+        })}
+      </ul>
+    </>
+  );
+
+  // A pattern that covers the channel gives way to the single channels that it covered.
+  function toggle(channel: string, isWanted: boolean): void {
+    const current = view.value.channels;
+    const names = channels.value.map((each) => each.channel);
+    if (isWanted) {
+      const next = current.length === 1 && current[0] === '*' ? [channel] : [...current, channel];
+      update({ channels: next });
+      return;
+    }
+    const covering = current.filter((pattern) => pattern === channel || matches(pattern, channel));
+    const spared = names.filter(
+      (name) => name !== channel && covering.some((pattern) => matches(pattern, name)),
+    );
+    const kept = current.filter((pattern) => !covering.includes(pattern));
+    const next = [
+      ...new Set([...kept, ...(covering.includes(channel) && !channel.includes('*') ? [] : spared)]),
+    ];
+    update({ channels: next.length > 0 ? next : ['*'] });
+  }
+}
+
+function age(ms: number): string {
+  return ms < 1_500 ? 'now' : duration(ms).replace(/\.\d+s/, 's');
+}

@@ -1,0 +1,139 @@
+// One entry whole: its fields as a tree, and the ways on from it. Moves with the cursor.
+import type { ComponentChildren } from 'preact';
+import type { App } from '../app.ts';
+import { LEVEL_TEXT } from '../log/row-node.ts';
+import { spansOf } from '../log/text.ts';
+import { duration, iso } from '../log/time.ts';
+import { opened, sincePrevious } from '../state/store.ts';
+
+const AROUND_MS = 5_000;
+/** A message of a megabyte is shown so far; copying takes all of it. */
+const SHOWN_CHARS = 50_000;
+const MAX_DEPTH = 12;
+const MAX_CHILDREN = 500;
+
+export function Detail({ app }: { app: App }) {
+  const item = opened.value;
+  if (!item) return null;
+  const row = item.kind === 'fold' ? item.first : item;
+  const text = item.kind === 'fold' ? item.text : row.msg;
+  const shown = text.length > SHOWN_CHARS ? text.slice(0, SHOWN_CHARS) : text;
+  const since = sincePrevious.value;
+  const link = new URL(location.href);
+  if (row.id !== undefined) link.searchParams.set('at', row.id);
+  return (
+    <>
+      <div class="actions">
+        <b class={`l${row.level}`}>
+          <span class="lvl">{LEVEL_TEXT[row.level]}</span>
+        </b>
+        <span>{iso(row.time)}</span>
+        {since !== undefined && (
+          <span class="dim" title="since the entry before it in the view">
+            {since < 0 ? '−' : '+'}
+            {duration(Math.abs(since))}
+          </span>
+        )}
+        <span class="spacer-x" />
+        <Action
+          onClick={() =>
+            void app.copy(item.kind === 'fold' ? text : row.raw, item.kind === 'fold' ? 'text' : 'entry')
+          }
+        >
+          {item.kind === 'fold' ? 'copy text' : 'copy JSON'}
+        </Action>
+        {row.id !== undefined && <Action onClick={() => void app.copy(link.href, 'link')}>copy link</Action>}
+        <Action onClick={() => app.toggleTerm(`source:${quoted(row.source)}`)}>only this source</Action>
+        {row.run !== undefined && (
+          <Action onClick={() => app.toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
+        )}
+        <Action onClick={() => app.only(row.channel)}>only this channel</Action>
+        <Action onClick={() => void app.past.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
+          around this ±5 s
+        </Action>
+        {row.tokens > 0 && <Action onClick={() => app.toggleFold()}>expand</Action>}
+        <button type="button" aria-label="Close detail" onClick={() => app.close()}>
+          ✕
+        </button>
+      </div>
+      <div class="fields">
+        <p class="whole">
+          {spansOf(shown, SHOWN_CHARS, true).map((span, i) => (
+            <span key={i} class={span.style}>
+              {span.text}
+            </span>
+          ))}
+          {shown.length < text.length && (
+            <span class="warn">
+              {' '}
+              … {(text.length - shown.length).toLocaleString('en')} more characters; copy has all
+            </span>
+          )}
+        </p>
+        {item.kind === 'fold' ? (
+          <p class="dim">
+            {item.tokens} tokens in {item.rows.length} deltas
+            {item.speed !== undefined && `, ${Math.round(item.speed)} tokens/s`}; the first:
+          </p>
+        ) : null}
+        <Tree value={withoutMessage(row.json())} depth={0} />
+      </div>
+    </>
+  );
+}
+
+function Action({ onClick, children }: { onClick: () => void; children: ComponentChildren }) {
+  return (
+    <button type="button" onClick={onClick}>
+      {children}
+    </button>
+  );
+}
+
+function Tree({ value, depth }: { value: unknown; depth: number }) {
+  if (typeof value !== 'object' || value === null) return <Leaf value={value} />;
+  if (depth > MAX_DEPTH) return <span class="dim">…</span>;
+  const all = Object.entries(value);
+  const entries = all.slice(0, MAX_CHILDREN);
+  return (
+    <ul>
+      {entries.map(([name, child]) => (
+        <li key={name}>
+          {typeof child === 'object' && child !== null ? (
+            <details open={depth < 4}>
+              <summary>
+                <span class="name">{visible(name)}</span>
+              </summary>
+              <Tree value={child} depth={depth + 1} />
+            </details>
+          ) : (
+            <>
+              <span class="name">{visible(name)}</span> <Leaf value={child} />
+            </>
+          )}
+        </li>
+      ))}
+      {all.length > entries.length && <li class="dim">… {all.length - entries.length} more</li>}
+    </ul>
+  );
+}
+
+function Leaf({ value }: { value: unknown }) {
+  const text = typeof value === 'string' ? visible(value) : String(value);
+  return <span class={`leaf ${typeof value}`}>{text}</span>;
+}
+
+function visible(text: string): string {
+  return spansOf(text, 2_000, false)
+    .map((span) => span.text)
+    .join('')
+    .concat(text.length > 2_000 ? '…' : '');
+}
+
+function withoutMessage({ msg: _msg, ...rest }: Record<string, unknown>): Record<string, unknown> {
+  return rest;
+}
+
+function quoted(value: string): string {
+  return /[\s*"]/.test(value) ? `"${value.replace(/"/g, '')}"` : value;
+}

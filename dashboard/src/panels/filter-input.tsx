@@ -1,0 +1,127 @@
+// The filter's input: Enter filters, Alt+Enter only highlights, Esc clears; completes from values seen.
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { App } from '../app.ts';
+import type { Completion } from '../log/completion.ts';
+import { filterProblem, update, view } from '../state/store.ts';
+
+export function FilterInput({ app }: { app: App }) {
+  const input = useRef<HTMLInputElement>(null);
+  const { q, hl, narrow, range } = view.value;
+  const offered = useSignal<Completion | undefined>(undefined);
+  const chosen = useSignal(-1);
+  useEffect(() => {
+    if (input.current) input.current.value = q || hl;
+  }, [q, hl]);
+
+  const offer = async () => {
+    const { complete } = await import('../log/completion.ts');
+    const field = input.current;
+    if (!field || document.activeElement !== field) return;
+    offered.value = complete(field.value, field.selectionStart ?? field.value.length, app.session.buffer);
+    chosen.value = -1;
+  };
+  const take = (value: string) => {
+    const field = input.current;
+    const { start, end } = offered.value ?? { start: 0, end: 0 };
+    if (!field) return;
+    field.value = `${field.value.slice(0, start)}${value}${field.value.slice(end)}`;
+    field.setSelectionRange(start + value.length, start + value.length);
+    offered.value = undefined;
+    if (value.endsWith(':')) void offer();
+  };
+  const keydown = (event: KeyboardEvent) => {
+    const options = offered.value?.values ?? [];
+    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const field = input.current;
+    if (!field) return;
+    if (step !== 0 && options.length > 0) {
+      event.preventDefault();
+      chosen.value = (chosen.value + step + options.length) % options.length;
+    } else if ((event.key === 'Tab' || event.key === 'Enter') && options.length > 0 && chosen.value >= 0) {
+      event.preventDefault();
+      take(options[chosen.value] ?? '');
+    } else if (event.key === 'Enter') {
+      event.preventDefault();
+      offered.value = undefined;
+      if (event.altKey) update({ hl: field.value, q: '' });
+      else update({ q: field.value.trim(), hl: '' });
+    } else if (event.key === 'Escape') {
+      event.preventDefault();
+      event.stopPropagation();
+      if (offered.value?.values.length) offered.value = undefined;
+      else {
+        field.value = '';
+        update({ q: '', hl: '' });
+        field.blur();
+        app.viewport.scroller.focus({ preventScroll: true });
+      }
+    }
+  };
+  const values = offered.value?.values ?? [];
+  const problem = filterProblem.value;
+  return (
+    <span class="filter">
+      <span class="slash" aria-hidden="true">
+        /
+      </span>
+      <input
+        ref={input}
+        id="filter"
+        type="text"
+        role="combobox"
+        aria-label="Filter"
+        aria-autocomplete="list"
+        aria-expanded={values.length > 0}
+        aria-controls="filter-options"
+        aria-activedescendant={chosen.value >= 0 ? `filter-option-${chosen.value}` : undefined}
+        aria-invalid={problem !== ''}
+        spellcheck={false}
+        autocomplete="off"
+        placeholder="filter: error -heartbeat source:gpu-* ttft>800"
+        onInput={() => void offer()}
+        onKeyDown={keydown}
+        onBlur={() => setTimeout(() => (offered.value = undefined), 150)}
+      />
+      {values.length > 0 && (
+        <div id="filter-options" role="listbox" aria-label="Values seen">
+          {values.map((value, i) => (
+            <div
+              key={value}
+              id={`filter-option-${i}`}
+              role="option"
+              tabIndex={-1}
+              aria-selected={i === chosen.value}
+              onPointerDown={(event) => {
+                event.preventDefault();
+                take(value);
+              }}
+            >
+              {value}
+            </div>
+          ))}
+        </div>
+      )}
+      {problem !== '' && (
+        <span class="problem bad" role="alert">
+          {problem}; the last good view stays
+        </span>
+      )}
+      {hl !== '' && <span class="tag">highlight only</span>}
+      {range && (
+        <button type="button" class="tag" title="all times" onClick={() => update({ range: undefined })}>
+          {new Date(range.from).toISOString().slice(11, 19)}–{new Date(range.to).toISOString().slice(11, 19)}{' '}
+          ✕
+        </button>
+      )}
+      <button
+        type="button"
+        aria-pressed={narrow}
+        title="Let the gateway apply the filter too: less travels, but what it hides is not here when the filter changes"
+        onClick={() => update({ narrow: !narrow })}
+      >
+        narrow
+      </button>
+    </span>
+  );
+}

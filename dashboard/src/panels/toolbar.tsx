@@ -1,0 +1,62 @@
+// The top line: connection, channels, filter, level, and the way to everything else.
+import { LEVELS } from '@llm-streamer/shared/entry.ts';
+import type { App } from '../app.ts';
+import { hasRunPanel } from '../runs/slot.ts';
+import { helpOpen, update, view } from '../state/store.ts';
+import { Connection } from './connection.tsx';
+import { FilterInput } from './filter-input.tsx';
+
+export function Toolbar({ app }: { app: App }) {
+  const { channels, list, level, panel } = view.value;
+  return (
+    <>
+      <Connection app={app} />
+      <button
+        type="button"
+        class="channels"
+        aria-pressed={list}
+        title={`channels: ${channels.join(', ')}`}
+        onClick={() => update({ list: !list }, 'replace')}
+      >
+        ch:{channels.length > 2 ? `${channels[0]} +${channels.length - 1}` : channels.join(',')}
+      </button>
+      <FilterInput app={app} />
+      <select
+        aria-label="Lowest level shown"
+        class={`level l${Math.max(0, LEVELS.indexOf(level || 'trace'))}`}
+        value={level}
+        onChange={(event) => {
+          const wanted = LEVELS.find((each) => each === event.currentTarget.value);
+          app.level(wanted === 'trace' ? '' : (wanted ?? ''));
+        }}
+      >
+        <option value="">all levels</option>
+        {LEVELS.slice(1).map((each) => (
+          <option key={each} value={each}>
+            {each}+
+          </option>
+        ))}
+      </select>
+      {hasRunPanel && (
+        <button
+          type="button"
+          aria-pressed={panel === 'run'}
+          title="run panel: ask the models (r)"
+          onClick={() => update({ panel: panel === 'run' ? 'none' : 'run' }, 'replace')}
+        >
+          run
+        </button>
+      )}
+      <button
+        type="button"
+        aria-label="Help and keys"
+        title="keys (?)"
+        onClick={() => {
+          helpOpen.value = true;
+        }}
+      >
+        ?
+      </button>
+    </>
+  );
+}

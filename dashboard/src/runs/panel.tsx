@@ -1,0 +1,123 @@
+// The run panel: a prompt, a lane for each task, their summary, and the runs before.
+import type { RunView } from '@llm-streamer/shared/run.ts';
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { render } from 'preact';
+import { useEffect } from 'preact/hooks';
+import type { App } from '../app.ts';
+import { duration } from '../log/time.ts';
+import '../../styles/runs.css';
+import { Lane } from './lane.tsx';
+import { Prompt } from './prompt.tsx';
+import { Recent } from './recent.tsx';
+import { cancelRun } from './run-client.ts';
+import { feedOpen, filterLog, isFiltered, run, runInUrl, show, skew, unfilterLog } from './run-state.ts';
+
+export function mountPanel(app: App, host: HTMLElement): void {
+  const wanted = runInUrl();
+  if (wanted !== undefined) show(wanted);
+  render(<Panel app={app} />, host);
+}
+
+const TICK_MS = 200;
+
+function Panel({ app }: { app: App }) {
+  const problem = useSignal('');
+  const now = useNow();
+  const current = run.value;
+  const tasks = current?.lanes.filter(({ role }) => role !== 'combiner') ?? [];
+  const combiner = current?.lanes.find(({ role }) => role === 'combiner');
+  return (
+    <div class="run">
+      <Prompt problem={problem} />
+      {problem.value !== '' && (
+        <p class="bad" role="alert">
+          {problem.value}
+        </p>
+      )}
+      {current && <Heading current={current} now={now} problem={problem} />}
+      {tasks.length > 0 && (
+        <div class="lanes">
+          {tasks.map((lane) => (
+            <Lane key={lane.lane} lane={lane} now={now} />
+          ))}
+        </div>
+      )}
+      {combiner && (
+        <section class="summary" aria-label="Summary">
+          <Lane lane={combiner} now={now} />
+          {combiner.text !== '' && (
+            <button type="button" class="copy" onClick={() => void app.copy(combiner.text, 'summary')}>
+              copy summary
+            </button>
+          )}
+        </section>
+      )}
+      <Recent app={app} />
+    </div>
+  );
+}
+
+interface HeadingProps {
+  current: RunView;
+  now: number;
+  problem: { value: string };
+}
+
+function Heading({ current, now, problem }: HeadingProps) {
+  const { id, state, started, ended, lanes, error } = current;
+  const isInLog = isFiltered(id);
+  const elapsed = started > 0 ? duration(Math.max(0, (ended || now) - started)) : '';
+  const done = lanes.filter((lane) => lane.state === 'finished').length;
+  const isUnknown = lanes.length === 0;
+  const status = isUnknown
+    ? 'no entries of this run are kept'
+    : (error?.message ?? `${state} · ${done} of ${lanes.length} done`);
+  return (
+    <div class="heading">
+      <span role="status" class={state === 'finished' ? 'good' : error ? 'bad' : ''}>
+        {status}
+      </span>
+      {elapsed !== '' && <span class="dim">{elapsed}</span>}
+      {feedOpen.value === false && state === 'running' && <span class="warn">reconnecting…</span>}
+      <span class="spacer-x" />
+      <button
+        type="button"
+        aria-pressed={isInLog}
+        title={`filter the log to run ${id}`}
+        onClick={() => (isInLog ? unfilterLog() : filterLog(id))}
+      >
+        in log
+      </button>
+      {state === 'running' && !isUnknown && (
+        <button
+          type="button"
+          class="stop"
+          onClick={() => {
+            cancelRun(id).catch((failure: Error) => {
+              problem.value = failure.message;
+            });
+          }}
+        >
+          ■ Stop
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The gateway's time, moving while a run goes on. */
+function useNow(): number {
+  const tick = useSignal(Date.now());
+  const isRunning = useSignal(false);
+  useSignalEffect(() => {
+    isRunning.value = run.value?.state === 'running';
+  });
+  useEffect(() => {
+    if (!isRunning.value) return;
+    const timer = setInterval(() => {
+      tick.value = Date.now();
+    }, TICK_MS);
+    return () => clearInterval(timer);
+  }, [isRunning.value]);
+  return tick.value + skew.value;
+}

@@ -1,0 +1,54 @@
+// The runs before: how each ended, how long it took, what it cost. Choosing one shows it and narrows the log to it.
+import { useSignal, useSignalEffect } from '@preact/signals';
+import type { App } from '../app.ts';
+import { duration } from '../log/time.ts';
+import { type RunSummary, recentRuns } from './run-client.ts';
+import { filterLog, run, show } from './run-state.ts';
+
+const TONE: Record<string, string> = { finished: 'good', running: 'warn', cancelled: 'dim' };
+
+export function Recent({ app }: { app: App }) {
+  const runs = useSignal<RunSummary[]>([]);
+  const shown = useSignal('');
+  useSignalEffect(() => {
+    // Anew whenever a run begins or ends here.
+    shown.value = `${run.value?.id} ${run.value?.state}`;
+  });
+  useSignalEffect(() => {
+    if (shown.value === '') return;
+    recentRuns()
+      .then((list) => {
+        runs.value = list;
+      })
+      .catch(() => {
+        runs.value = []; // the link's own state says that the gateway is away
+      });
+  });
+  if (runs.value.length === 0) return null;
+  return (
+    <section class="recent" aria-label="Recent runs">
+      <h2 class="dim">recent runs</h2>
+      <ul>
+        {runs.value.map((each) => (
+          <li key={each.message_id}>
+            <button
+              type="button"
+              aria-pressed={run.value?.id === each.message_id}
+              onClick={() => {
+                show(each.message_id);
+                filterLog(each.message_id);
+                app.viewport.latest();
+              }}
+            >
+              <span class="dim">{new Date(each.started).toLocaleTimeString()}</span>
+              <span class="name">{each.message_id}</span>
+              <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
+              <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>
+              <span class="dim">{each.usage.output_tokens > 0 ? `${each.usage.output_tokens} tok` : ''}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,65 @@
+// Which run the panel shows, as signals. Its id is in the URL, so that a reload or a link carries on with it.
+
+import type { RunView } from '@llm-streamer/shared/run.ts';
+import { signal } from '@preact/signals';
+import { update, view } from '../state/store.ts';
+import { RunFeed } from './run-feed.ts';
+
+/** The query parameter that names the run. */
+const PARAMETER = 'show';
+const ID = /^[A-Za-z0-9_.-]{1,128}$/;
+
+export const run = signal<RunView | undefined>(undefined);
+/** Whether the run's stream is open; undefined where it needs none. */
+export const feedOpen = signal<boolean | undefined>(undefined);
+/** How far the gateway's clock is ahead of ours, in ms. */
+export const skew = signal(0);
+
+let feed: RunFeed | undefined;
+
+/** The run that the URL names. */
+export function runInUrl(): string | undefined {
+  const id = new URLSearchParams(location.search).get(PARAMETER) ?? '';
+  return ID.test(id) ? id : undefined;
+}
+
+/** Shows a run from its first entry on; `undefined` shows none. */
+export function show(id: string | undefined): void {
+  feed?.close();
+  feed = undefined;
+  run.value = undefined;
+  feedOpen.value = undefined;
+  const query = new URLSearchParams(location.search);
+  if (id === undefined) query.delete(PARAMETER);
+  else query.set(PARAMETER, id);
+  const search = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
+  history.replaceState(null, '', `${location.pathname}${search && `?${search}`}${location.hash}`);
+  if (id === undefined) return;
+  feed = new RunFeed(id, {
+    changed: (view, ahead) => {
+      skew.value = ahead;
+      run.value = view;
+    },
+    link: (open) => {
+      feedOpen.value = open;
+    },
+  });
+}
+
+let channelsBefore: string[] = ['*'];
+
+/** Narrows the log to a run: its own channel holds all of it, texts included, which no other pattern shows. */
+export function filterLog(id: string): void {
+  const { channels } = view.value;
+  if (!channels.some((channel) => channel.startsWith('runs:'))) channelsBefore = channels;
+  update({ channels: [`runs:${id}`], q: '', level: '', range: undefined });
+}
+
+export function isFiltered(id: string): boolean {
+  return view.value.channels.join() === `runs:${id}`;
+}
+
+/** Shows again what was shown before. */
+export function unfilterLog(): void {
+  update({ channels: channelsBefore });
+}

@@ -1,0 +1,63 @@
+// Sets the figures that the panels show: at once when the mode changes, else at most ten times a second.
+import type { Series } from '../charts/series.ts';
+import type { Viewport } from '../log/viewport.ts';
+import type { Session } from '../stream/session.ts';
+import { figures } from './store.ts';
+
+const EVERY_MS = 100;
+
+export class FigurePublisher {
+  readonly #session: Session;
+  readonly #viewport: Viewport;
+  readonly #series: Series;
+  #publishedAt = 0;
+  #trailing: ReturnType<typeof setTimeout> | undefined;
+  #rate = { entries: 0, errors: 0, spark: '' };
+
+  constructor(session: Session, viewport: Viewport, series: Series) {
+    this.#session = session;
+    this.#viewport = viewport;
+    this.#series = series;
+  }
+
+  everySecond(): void {
+    this.#rate = this.#series.summary();
+    this.#publish();
+  }
+
+  changed(): void {
+    const hasNewMode = figures.value.mode !== this.#viewport.follow.mode;
+    if (hasNewMode || performance.now() - this.#publishedAt >= EVERY_MS) this.#publish();
+    // The last change before a quiet time must show, too.
+    else this.#trailing ??= setTimeout(() => this.#publish(), EVERY_MS);
+  }
+
+  #publish(): void {
+    clearTimeout(this.#trailing);
+    this.#trailing = undefined;
+    this.#publishedAt = performance.now();
+    const { ledger, buffer, lag, isLive, gateway } = this.#session;
+    const { view, follow } = this.#viewport;
+    const unseen = this.#viewport.unseen();
+    figures.value = {
+      mode: follow.mode,
+      unseen: unseen.entries,
+      unseenErrors: unseen.errors,
+      kept: buffer.size,
+      hidden: view.hidden,
+      evicted: buffer.evicted,
+      received: ledger.received,
+      lost: ledger.lost,
+      unknownHoles: ledger.unknown,
+      checks: ledger.checks,
+      checkedAt: ledger.checkedAt,
+      duplicates: ledger.duplicates,
+      lag,
+      live: isLive,
+      gateway,
+      perSecond: this.#rate.entries,
+      errorsPerSecond: this.#rate.errors,
+      spark: this.#rate.spark,
+    };
+  }
+}

@@ -1,0 +1,136 @@
+// The URL is the view: every choice of the reader as one value, read from and written to the query string.
+import { isPattern } from '@llm-streamer/shared/channels.ts';
+import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
+import { TIME_MODES, type TimeMode } from '../log/time.ts';
+
+export interface ViewState {
+  channels: string[];
+  /** The filter; terms as in `filter-terms.ts`. */
+  q: string;
+  /** Highlighted without filtering. */
+  hl: string;
+  level: Level | '';
+  tail: number;
+  /** An id, ISO time or span such as `15m`; wins over `tail`. */
+  since: string;
+  /** The entry under the cursor. */
+  at: string;
+  /** Only entries of this time, `<from>..<to>` in epoch ms. */
+  range: { from: number; to: number } | undefined;
+  follow: boolean;
+  time: TimeMode;
+  /** undefined: by the width of the screen. */
+  wrap: boolean | undefined;
+  fold: boolean;
+  /** The filter also narrows the stream, as far as the server can. */
+  narrow: boolean;
+  charts: boolean;
+  list: boolean;
+  panel: 'run' | 'none';
+  theme: 'auto' | 'dark' | 'light';
+  embed: boolean;
+  /** Single-key shortcuts. */
+  keys: boolean;
+}
+
+const DEFAULT_TAIL = 500;
+/** What the gateway gives at most. */
+const MAX_TAIL = 10_000;
+
+function oneOf<T extends string>(value: string | null, allowed: readonly T[], fallback: T): T {
+  return allowed.find((each) => each === value) ?? fallback;
+}
+
+export function parseView(search: string): ViewState {
+  const query = new URLSearchParams(search);
+  const patterns = [...query.getAll('channels'), ...query.getAll('ch'), ...query.getAll('channel')]
+    .flatMap((list) => list.split(','))
+    .map((pattern) => pattern.trim())
+    .filter(isPattern);
+  const terms = [query.get('q') ?? ''];
+  // Accepted beside `q`, so that a link can be written like a query of `/stream`.
+  for (const key of ['run', 'source']) if (query.get(key)) terms.push(`${key}:${query.get(key)}`);
+  const wrap = query.get('wrap');
+  const tail = Number(query.get('tail') ?? DEFAULT_TAIL);
+  return {
+    channels: patterns.length > 0 ? [...new Set(patterns)] : ['*'],
+    q: terms.join(' ').trim(),
+    hl: query.get('hl') ?? '',
+    level:
+      oneOf(query.get('level'), LEVELS, 'trace') === 'trace'
+        ? ''
+        : oneOf(query.get('level'), LEVELS, 'trace'),
+    tail: Number.isInteger(tail) && tail >= 0 ? Math.min(tail, MAX_TAIL) : DEFAULT_TAIL,
+    since: query.get('since') ?? '',
+    at: query.get('at') ?? '',
+    range: parseRange(query.get('range')),
+    follow: query.get('follow') !== '0',
+    time: oneOf(query.get('time'), TIME_MODES, 'local'),
+    wrap: wrap === null ? undefined : wrap !== '0',
+    fold: query.get('fold') !== '0',
+    narrow: query.get('narrow') === '1',
+    charts: query.get('charts') === '1',
+    list: query.get('list') === '1',
+    panel: oneOf(query.get('panel'), ['run', 'none'], 'none'),
+    theme: oneOf(query.get('theme'), ['auto', 'dark', 'light'], 'auto'),
+    embed: query.get('embed') === '1',
+    keys: query.get('keys') !== '0',
+  };
+}
+
+const OWN = [
+  ...[
+    'channels',
+    'ch',
+    'channel',
+    'q',
+    'run',
+    'source',
+    'hl',
+    'level',
+    'tail',
+    'since',
+    'at',
+    'range',
+    'follow',
+  ],
+  ...['time', 'wrap', 'fold', 'narrow', 'charts', 'list', 'panel', 'theme', 'embed', 'keys'],
+];
+
+/** The query string of a view, defaults left out; parameters of other parts of the page (`base`) are kept. */
+export function formatView(view: ViewState, base = ''): string {
+  const query = new URLSearchParams(base);
+  for (const name of OWN) query.delete(name);
+  const set = (name: string, value: string, unless: string) => value !== unless && query.set(name, value);
+  const flag = (name: string, value: boolean, unless: boolean) =>
+    set(name, value ? '1' : '0', unless ? '1' : '0');
+  set('channels', view.channels.join(','), '*');
+  set('q', view.q, '');
+  set('hl', view.hl, '');
+  set('level', view.level, '');
+  set('tail', String(view.tail), String(DEFAULT_TAIL));
+  set('since', view.since, '');
+  set('at', view.at, '');
+  if (view.range) query.set('range', `${view.range.from}..${view.range.to}`);
+  flag('follow', view.follow, true);
+  set('time', view.time, 'local');
+  if (view.wrap !== undefined) query.set('wrap', view.wrap ? '1' : '0');
+  flag('fold', view.fold, true);
+  flag('narrow', view.narrow, false);
+  flag('charts', view.charts, false);
+  flag('list', view.list, false);
+  set('panel', view.panel, 'none');
+  set('theme', view.theme, 'auto');
+  flag('embed', view.embed, false);
+  flag('keys', view.keys, true);
+  // Commas, colons and asterisks are legal in a query and keep the link readable.
+  const text = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
+  return text === '' ? '' : `?${text}`;
+}
+
+function parseRange(text: string | null): ViewState['range'] {
+  const [, from, to] = /^(\d{1,15})\.\.(\d{1,15})$/.exec(text ?? '') ?? [];
+  return from !== undefined && to !== undefined && Number(from) <= Number(to)
+    ? { from: Number(from), to: Number(to) }
+    : undefined;
+}

@@ -1,0 +1,173 @@
+// One SSE connection that never dies: fetch, a watchdog on receipt times, jittered backoff for ever, resume by id.
+// Runs in a page and in a worker.
+import { SseParser } from './sse-parser.ts';
+import { type Bye, controlData, type Hello, type LinkListener } from './wire.ts';
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+const ANSWER_TIMEOUT_MS = 15_000;
+const TICK_MS = 1_000;
+/** After a late timer (sleep, throttling) queued data is read first, before silence is judged. */
+const GRACE_MS = 4_000;
+
+class Refused extends Error {
+  readonly code: string;
+  readonly pause: number | undefined;
+
+  constructor(code: string, message: string, pause?: number) {
+    super(message);
+    this.code = code;
+    this.pause = pause;
+  }
+}
+
+export class StreamClient {
+  readonly #url: string;
+  readonly #listener: LinkListener;
+  readonly #parser = new SseParser();
+  #abort: AbortController | undefined;
+  #pauseTimer: ReturnType<typeof setTimeout> | undefined;
+  #watchdog: ReturnType<typeof setInterval> | undefined;
+  #attempt = 0;
+  #lastReceipt = 0;
+  #lastTick = 0;
+  #graceUntil = 0;
+  #silenceLimit = ANSWER_TIMEOUT_MS;
+  #running = false;
+
+  constructor(url: string, listener: LinkListener) {
+    this.#url = url;
+    this.#listener = listener;
+  }
+
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#lastTick = Date.now();
+    this.#watchdog = setInterval(() => this.#tick(), TICK_MS);
+    void this.#connect('connecting');
+  }
+
+  stop(): void {
+    this.#running = false;
+    clearInterval(this.#watchdog);
+    clearTimeout(this.#pauseTimer);
+    this.#abort?.abort();
+  }
+
+  /** Network back, tab visible, or the reader's wish: a pending retry happens now, a silent stream is judged now. */
+  nudge(): void {
+    if (this.#pauseTimer !== undefined) void this.#connect('trying again now');
+    else if (Date.now() - this.#lastReceipt > this.#silenceLimit) this.#graceUntil = Date.now() + TICK_MS;
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    if (now - this.#lastTick > TICK_MS * 4) this.#graceUntil = now + GRACE_MS;
+    this.#lastTick = now;
+    if (this.#abort === undefined || now < this.#graceUntil) return;
+    const silence = now - this.#lastReceipt;
+    if (silence > this.#silenceLimit) {
+      this.#abort.abort(new Refused('silent', `nothing heard for ${Math.round(silence / 1000)} s`));
+    }
+  }
+
+  async #connect(reason: string): Promise<void> {
+    clearTimeout(this.#pauseTimer);
+    this.#pauseTimer = undefined;
+    if (!this.#running) return;
+    const abort = new AbortController();
+    this.#abort = abort;
+    this.#parser.reset();
+    this.#silenceLimit = ANSWER_TIMEOUT_MS;
+    this.#lastReceipt = Date.now();
+    this.#listener.link({ state: 'connecting', reason });
+    let refusal: Refused;
+    try {
+      refusal = await this.#read(abort.signal);
+    } catch (error) {
+      const cause: unknown = abort.signal.aborted ? abort.signal.reason : error;
+      refusal =
+        cause instanceof Refused ? cause : new Refused('unreachable', 'the gateway cannot be reached');
+    }
+    if (this.#abort !== abort) return;
+    this.#abort = undefined;
+    abort.abort();
+    if (this.#running) this.#retry(refusal);
+  }
+
+  /** Resolves with the reason why the stream ended. */
+  async #read(signal: AbortSignal): Promise<Refused> {
+    const lastId = this.#parser.lastId;
+    const headers: Record<string, string> = { Accept: 'text/event-stream' };
+    if (lastId !== undefined) headers['Last-Event-ID'] = lastId;
+    const askedAt = Date.now();
+    const response = await fetch(this.#url, { headers, cache: 'no-store', signal });
+    if (response.status === 204) return new Refused('ended', 'the stream has ended');
+    const type = response.headers.get('content-type') ?? '';
+    if (!response.ok || !type.startsWith('text/event-stream') || response.body === null) {
+      throw await refused(response);
+    }
+    const reader = response.body.getReader();
+    const decoder = new TextDecoder();
+    let end = new Refused('closed', 'the connection was closed');
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return end;
+      this.#lastReceipt = Date.now();
+      const frames = this.#parser.push(decoder.decode(value, { stream: true }));
+      if (frames.length === 0) continue;
+      for (const frame of frames) {
+        if (frame.event === '') continue;
+        if (frame.event === 'hello') this.#greet(controlData<Hello>(frame), askedAt);
+        if (frame.event === 'bye') end = farewell(controlData<Bye>(frame), this.#parser.retry);
+      }
+      this.#listener.frames(frames);
+    }
+  }
+
+  #greet(hello: Partial<Hello> | undefined, askedAt: number): void {
+    const now = Date.now();
+    const keepalive = Number(hello?.keepalive) || 30_000;
+    this.#silenceLimit = Math.max(keepalive * 2, keepalive + 2_500);
+    this.#attempt = 0;
+    // The answer was written about half a round trip ago; what remains is the difference of the clocks.
+    const clockOffset = typeof hello?.now === 'number' ? hello.now - (askedAt + now) / 2 : 0;
+    this.#listener.link({ state: 'live', clockOffset, since: now });
+  }
+
+  #retry({ code, message, pause }: Refused): void {
+    const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#attempt, 10));
+    const wait = (pause ?? backoff) * (0.5 + Math.random() / 2);
+    this.#attempt++;
+    const at = Date.now() + wait;
+    this.#pauseTimer = setTimeout(() => void this.#connect('trying again'), wait);
+    this.#listener.link({ state: 'retrying', code, reason: message, at, attempt: this.#attempt });
+  }
+}
+
+function farewell(bye: Partial<Bye> | undefined, retry: number | undefined): Refused {
+  const pause = typeof bye?.retry === 'number' ? bye.retry : retry;
+  return new Refused(
+    String(bye?.code ?? 'bye'),
+    String(bye?.message ?? 'the gateway closed the stream'),
+    pause,
+  );
+}
+
+async function refused(response: Response): Promise<Refused> {
+  const status = response.status;
+  const seconds = Number(response.headers.get('retry-after'));
+  const pause = seconds > 0 ? seconds * 1000 : undefined;
+  const problem: unknown = await response.json().catch(() => undefined);
+  const { code, title, detail } = (typeof problem === 'object' && problem !== null ? problem : {}) as Record<
+    string,
+    unknown
+  >;
+  const said = [detail, title].find((text) => typeof text === 'string' && text !== '');
+  return new Refused(
+    typeof code === 'string' ? code : `http_${status}`,
+    `${status}: ${said ?? 'refused'}`,
+    pause,
+  );
+}

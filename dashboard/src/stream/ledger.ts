@@ -1,0 +1,109 @@
+// Proves that nothing is missing, or says what is: received = replayed + (ping.count − hello.count), at each ping.
+// A difference is a hole of known size; what the gateway reports as a gap is a hole as it says.
+
+import { HoleRow } from './row.ts';
+import type { Hello, WireGap } from './wire.ts';
+
+export class Ledger {
+  /** Entries received in this view, each once. */
+  received = 0;
+  /** Sum of the holes of known size. */
+  lost = 0;
+  /** Holes of unknown size. */
+  unknown = 0;
+  /** Pings at which the books were compared, and when by the page's clock. */
+  checks = 0;
+  checkedAt = 0;
+  /** Entries that came again after a reconnect; shown once. */
+  duplicates = 0;
+
+  #helloCount = 0;
+  #replayed = 0;
+  #live = 0;
+  #isLive = false;
+  /** Missing since `live` and already in the books: announced gaps and differences found. */
+  #accounted = 0;
+  /** Live gaps without a size: the next ping sizes them. */
+  #unsized: HoleRow[] = [];
+  #lastChecked: string | undefined;
+
+  /** A connection begins; what went before is settled. */
+  hello(hello: Partial<Hello>, position: string | undefined): void {
+    this.#helloCount = Number(hello.count ?? 0);
+    this.#replayed = 0;
+    this.#live = 0;
+    this.#isLive = false;
+    this.#accounted = 0;
+    this.#unsized = [];
+    this.#lastChecked = position;
+  }
+
+  entry(isDuplicate: boolean): void {
+    if (this.#isLive) this.#live++;
+    else this.#replayed++;
+    if (isDuplicate) this.duplicates++;
+    else this.received++;
+  }
+
+  /** The replay is complete: as many entries as the gateway says that it sent. */
+  live(replayed: number, position: string | undefined): HoleRow | undefined {
+    this.#isLive = true;
+    const missing = replayed - this.#replayed;
+    const hole = missing > 0 ? this.#transit(missing, this.#lastChecked, position) : undefined;
+    this.#lastChecked = position ?? this.#lastChecked;
+    return hole;
+  }
+
+  gap(gap: Partial<WireGap>): HoleRow {
+    const missed = typeof gap.missed === 'number' ? gap.missed : null;
+    const hole = new HoleRow({
+      reason: String(gap.reason ?? 'unknown'),
+      channel: typeof gap.channel === 'string' ? gap.channel : null,
+      after: gap.after,
+      before: gap.before,
+      missed,
+    });
+    this.add(hole);
+    if (this.#isLive && missed !== null) this.#accounted += missed;
+    if (this.#isLive && missed === null) this.#unsized.push(hole);
+    return hole;
+  }
+
+  /** Compares the books; gives the hole that only the comparison shows. */
+  ping(count: number, position: string | undefined): HoleRow | undefined {
+    if (!this.#isLive || !Number.isFinite(count)) return undefined;
+    const missing = count - this.#helloCount - this.#live - this.#accounted;
+    this.checks++;
+    this.checkedAt = Date.now();
+    const from = this.#lastChecked;
+    this.#lastChecked = position ?? from;
+    const [unsized, ...more] = this.#unsized;
+    this.#unsized = [];
+    if (missing <= 0) return undefined;
+    this.#accounted += missing;
+    if (unsized && more.length === 0) {
+      this.settle(unsized, missing);
+      return undefined;
+    }
+    return this.#transit(missing, from, position);
+  }
+
+  add(hole: HoleRow): void {
+    if (hole.missed === null) this.unknown++;
+    else this.lost += hole.missed;
+  }
+
+  /** A hole's size is known now, or has changed because some of it was loaded. */
+  settle(hole: HoleRow, missed: number | null): void {
+    if (hole.missed === null) this.unknown--;
+    else this.lost -= hole.missed;
+    hole.missed = missed;
+    this.add(hole);
+  }
+
+  #transit(missed: number, after: string | undefined, before: string | undefined): HoleRow {
+    const hole = new HoleRow({ reason: 'transit', channel: null, after, before, missed });
+    this.add(hole);
+    return hole;
+  }
+}

@@ -1,0 +1,143 @@
+// What the log view is made of: entries, holes and marks. An entry keeps its JSON as text and only what the view
+// needs parsed, since a hundred thousand object trees would be the garbage collector's main work.
+
+import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
+import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+
+const PLAIN = /^[\x20-\x7e]*$/;
+const DEFAULT_LEVEL = LEVELS.indexOf('info');
+
+export class EntryRow {
+  readonly kind = 'entry';
+  /** Place in the buffer; renumbered when rows are put in between. */
+  at = 0;
+  readonly id: string | undefined;
+  /** The id's number; 0 for an entry that was never stored. */
+  readonly n: number;
+  readonly log: string | undefined;
+  readonly time: number;
+  /** Index in LEVELS. */
+  readonly level: number;
+  readonly channel: string;
+  readonly source: string;
+  readonly msg: string;
+  readonly event: string | undefined;
+  readonly run: string | undefined;
+  /** Which generation an entry is of; undefined where of none. */
+  readonly generation: string | undefined;
+  /** Tokens of a delta; 0 on every other entry. */
+  readonly tokens: number;
+  /** Printable ASCII on one line: its width is its length. */
+  readonly plain: boolean;
+  readonly raw: string;
+
+  constructor(raw: string, parsed: Record<string, unknown>) {
+    this.raw = raw;
+    const { id, log, time, level, channel, source, msg, event, run } = parsed;
+    this.id = typeof id === 'string' ? id : undefined;
+    this.n = this.id === undefined ? 0 : (parsePosition(this.id) ?? 0);
+    this.log = typeof log === 'string' ? intern(log) : undefined;
+    this.time = typeof time === 'number' && Math.abs(time) <= 8.64e15 ? time : Date.now();
+    const index = LEVELS.indexOf(level as Level);
+    this.level = index < 0 ? DEFAULT_LEVEL : index;
+    this.channel = intern(typeof channel === 'string' ? channel : '?');
+    this.source = intern(typeof source === 'string' ? source : '?');
+    this.msg = typeof msg === 'string' ? msg : '';
+    this.event = typeof event === 'string' ? intern(event) : undefined;
+    this.run = typeof run === 'string' ? intern(run) : undefined;
+    this.plain = PLAIN.test(this.msg);
+    const attrs = this.event?.startsWith('generation.') ? (asAttrs(parsed.attrs) ?? {}) : undefined;
+    this.generation = attrs && `${this.run ?? this.source} ${String(attrs.lane ?? '')}`;
+    this.tokens = attrs && this.event === EVENTS.generationDelta ? Math.max(1, Number(attrs.tokens) || 1) : 0;
+  }
+
+  get bytes(): number {
+    return 160 + this.raw.length + this.msg.length;
+  }
+
+  /** The attributes as JSON, for searches. The gateway writes them last; inside a text their key would be escaped. */
+  get attrsText(): string {
+    const start = this.raw.indexOf(',"attrs":');
+    return start < 0 ? '' : this.raw.slice(start + 9, -1);
+  }
+
+  /** The attributes, parsed anew: only filters on them and the detail ask. */
+  attrs(): Record<string, unknown> {
+    return asAttrs(this.json().attrs) ?? {};
+  }
+
+  json(): Record<string, unknown> {
+    return asAttrs(JSON.parse(this.raw)) ?? {};
+  }
+}
+
+/** Entries that the reader does not have. */
+export class HoleRow {
+  readonly kind = 'hole';
+  at = 0;
+  readonly bytes = 200;
+  readonly time: number;
+  /** `reconnect`, `transit`, `earlier`, or a reason the gateway gave. */
+  readonly reason: string;
+  readonly channel: string | null;
+  /** Cursors, both exclusive; undefined where not known. */
+  after: string | undefined;
+  before: string | undefined;
+  /** null: not known. */
+  missed: number | null;
+  /** What the last attempt to load it brought. */
+  note = '';
+  loading = false;
+
+  constructor(fields: Pick<HoleRow, 'reason' | 'channel' | 'after' | 'before' | 'missed'>) {
+    this.reason = fields.reason;
+    this.channel = fields.channel;
+    this.after = fields.after;
+    this.before = fields.before;
+    this.missed = fields.missed;
+    this.time = Number(fields.before?.split('-')[0]) || Date.now();
+  }
+}
+
+/** A line that the reader drew, or that the page draws: a reconnect that lost nothing. */
+export class MarkRow {
+  readonly kind = 'mark';
+  at = 0;
+  readonly bytes = 100;
+  readonly time = Date.now();
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+export type Row = EntryRow | HoleRow | MarkRow;
+
+/** Parses one entry; undefined for what is no JSON object. */
+export function parseEntry(raw: string): EntryRow | undefined {
+  try {
+    const value = asAttrs(JSON.parse(raw));
+    return value && new EntryRow(raw, value);
+  } catch {
+    return undefined;
+  }
+}
+
+function asAttrs(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+// Sources, channels and events repeat without end: one string each. Hostile variety starts the table anew.
+let names = new Map<string, string>();
+
+function intern(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  if (names.size > 20_000) names = new Map();
+  names.set(name, name);
+  return name;
+}

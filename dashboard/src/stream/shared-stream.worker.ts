@@ -1,0 +1,139 @@
+// The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets a
+// `hello` with the count as of now and the latest entries, so that its own ledger adds up from the first frame.
+import { StreamClient } from './client.ts';
+import { controlData, type Frame, type Hello, type LinkState } from './wire.ts';
+
+export type ToWorker = { type: 'join'; url: string; lock: string } | { type: 'leave' } | { type: 'nudge' };
+export type FromWorker =
+  | { type: 'frames'; frames: Frame[] }
+  | { type: 'link'; link: LinkState }
+  | { type: 'sharing'; streams: number; tabs: number };
+
+/** What a later tab gets of the past; beyond it, history is one click away. */
+const JOURNAL_FRAMES = 2_000;
+const JOURNAL_CHARS = 8 * 1024 * 1024;
+/** A reload leaves and joins again: the connection survives that long without a tab. */
+const LINGER_MS = 1_500;
+
+const streams = new Map<string, SharedStream>();
+
+class SharedStream {
+  readonly ports = new Set<MessagePort>();
+  readonly #url: string;
+  readonly #client: StreamClient;
+  #journal: Frame[] = [];
+  #journalChars = 0;
+  #hello: Frame | undefined;
+  #count = 0;
+  #isLive = false;
+  #link: LinkState = { state: 'connecting', reason: 'connecting' };
+  #linger: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(url: string) {
+    this.#url = url;
+    this.#client = new StreamClient(url, {
+      frames: (frames) => {
+        for (const frame of frames) this.#record(frame);
+        this.#send({ type: 'frames', frames });
+      },
+      link: (link) => {
+        this.#link = link;
+        this.#send({ type: 'link', link });
+      },
+    });
+    this.#client.start();
+  }
+
+  join(port: MessagePort): void {
+    clearTimeout(this.#linger);
+    this.ports.add(port);
+    post(port, { type: 'link', link: this.#link });
+    if (this.#hello) post(port, { type: 'frames', frames: this.#welcome(this.#hello) });
+  }
+
+  leave(port: MessagePort): void {
+    this.ports.delete(port);
+    if (this.ports.size > 0) return;
+    this.#linger = setTimeout(() => {
+      this.#client.stop();
+      streams.delete(this.#url);
+      announceSharing();
+    }, LINGER_MS);
+  }
+
+  nudge(): void {
+    this.#client.nudge();
+  }
+
+  #welcome(hello: Frame): Frame[] {
+    const data = { ...controlData<Hello>(hello), count: this.#count, resumed: false, now: undefined };
+    const opening: Frame = { ...hello, data: JSON.stringify(data) };
+    if (!this.#isLive) return [opening, ...this.#journal];
+    const replayed = this.#journal.filter((frame) => frame.event === '').length;
+    return [opening, ...this.#journal, { event: 'live', data: JSON.stringify({ replayed }) }];
+  }
+
+  #record(frame: Frame): void {
+    if (frame.event === 'hello') {
+      this.#hello = frame;
+      this.#count = Number(controlData<Hello>(frame)?.count ?? 0);
+      this.#isLive = false;
+    } else if (frame.event === 'live') {
+      this.#isLive = true;
+    } else if (frame.event === '' || frame.event === 'gap') {
+      if (frame.event === '' && this.#isLive) this.#count++;
+      this.#journal.push(frame);
+      this.#journalChars += frame.data.length;
+      if (this.#journal.length > JOURNAL_FRAMES * 2 || this.#journalChars > JOURNAL_CHARS * 2) this.#trim();
+    }
+  }
+
+  #trim(): void {
+    let keep = this.#journal.length;
+    this.#journalChars = 0;
+    while (keep > 0 && this.#journal.length - keep < JOURNAL_FRAMES && this.#journalChars < JOURNAL_CHARS) {
+      this.#journalChars += this.#journal[--keep]?.data.length ?? 0;
+    }
+    this.#journal = this.#journal.slice(keep);
+  }
+
+  #send(message: FromWorker): void {
+    for (const port of this.ports) post(port, message);
+  }
+}
+
+function post(port: MessagePort, message: FromWorker): void {
+  port.postMessage(message);
+}
+
+function announceSharing(): void {
+  for (const stream of streams.values()) {
+    for (const port of stream.ports) {
+      post(port, { type: 'sharing', streams: streams.size, tabs: stream.ports.size });
+    }
+  }
+}
+
+function serve(port: MessagePort): void {
+  let joined: SharedStream | undefined;
+  const leave = () => {
+    joined?.leave(port);
+    joined = undefined;
+    announceSharing();
+  };
+  port.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+    if (data.type === 'nudge') joined?.nudge();
+    else leave();
+    if (data.type !== 'join') return;
+    joined = streams.get(data.url) ?? new SharedStream(data.url);
+    streams.set(data.url, joined);
+    joined.join(port);
+    announceSharing();
+    // A tab holds its lock for life: being granted it means that the tab is gone, however it went.
+    if (data.lock !== '') void navigator.locks?.request(data.lock, leave);
+  };
+}
+
+self.addEventListener('connect', (event) => {
+  for (const port of (event as MessageEvent).ports) serve(port);
+});

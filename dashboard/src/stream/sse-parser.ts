@@ -1,0 +1,83 @@
+// Text in chunks of any size → whole SSE frames, by the grammar of the HTML standard. Remembers the last event id.
+import type { Frame } from './wire.ts';
+
+export class SseParser {
+  /** The last id seen, for the resume; also kept over frames that carry none. */
+  lastId: string | undefined;
+  /** The server's wish for the pause before a reconnect, in ms. */
+  retry: number | undefined;
+
+  #rest = '';
+  #event = '';
+  #id: string | undefined;
+  #data: string | undefined;
+  #pendingCr = false;
+
+  push(chunk: string): Frame[] {
+    const frames: Frame[] = [];
+    let text = this.#rest.length > 0 ? this.#rest + chunk : chunk;
+    if (this.#pendingCr) {
+      // A CRLF may be cut in the middle: its LF then ends no second line.
+      if (text.startsWith('\n')) text = text.slice(1);
+      if (text.length > 0) this.#pendingCr = false;
+    }
+    let start = 0;
+    // CR as a line end is legal and rare: one look decides whether lines need more than a search for LF.
+    const hasCr = text.includes('\r');
+    for (;;) {
+      let end = text.indexOf('\n', start);
+      let width = 1;
+      if (hasCr) {
+        const cr = text.indexOf('\r', start);
+        if (cr >= 0 && (end < 0 || cr < end)) {
+          end = cr;
+          if (text[cr + 1] === '\n') width = 2;
+          else if (cr + 1 === text.length) this.#pendingCr = true;
+        }
+      }
+      if (end < 0) break;
+      this.#line(text, start, end, frames);
+      start = end + width;
+    }
+    this.#rest = start < text.length ? text.slice(start) : '';
+    return frames;
+  }
+
+  /** Forgets a frame cut off by a lost connection; ids and the retry time stay. */
+  reset(): void {
+    this.#rest = '';
+    this.#event = '';
+    this.#id = undefined;
+    this.#data = undefined;
+    this.#pendingCr = false;
+  }
+
+  #line(text: string, start: number, end: number, frames: Frame[]): void {
+    if (start === end) {
+      this.#dispatch(frames);
+      return;
+    }
+    const colon = text.indexOf(':', start);
+    if (colon === start) return;
+    const nameEnd = colon < 0 || colon > end ? end : colon;
+    const name = text.slice(start, nameEnd);
+    const valueStart = nameEnd === end ? end : nameEnd + (text[nameEnd + 1] === ' ' ? 2 : 1);
+    const value = text.slice(Math.min(valueStart, end), end);
+    if (name === 'data') this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
+    else if (name === 'event') this.#event = value;
+    else if (name === 'id' && !value.includes('\0')) this.#id = value;
+    else if (name === 'retry' && /^\d+$/.test(value)) this.retry = Number(value);
+  }
+
+  #dispatch(frames: Frame[]): void {
+    if (this.#id !== undefined) this.lastId = this.#id;
+    if (this.#data !== undefined) {
+      const frame: Frame = { event: this.#event, data: this.#data };
+      if (this.#id !== undefined) frame.id = this.#id;
+      frames.push(frame);
+    }
+    this.#event = '';
+    this.#id = undefined;
+    this.#data = undefined;
+  }
+}

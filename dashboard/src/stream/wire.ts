@@ -1,0 +1,67 @@
+// What travels on the stream, as the page sees it: frames, the control frames' data, and the link's state.
+
+/** One Server-Sent Event. Entries have no event name; `id` is absent where the frame carried none. */
+export interface Frame {
+  event: string;
+  id?: string;
+  data: string;
+}
+
+export interface Hello {
+  gateway: string;
+  resumed: boolean;
+  /** The view's running count when this connection joined it. */
+  count: number;
+  /** A `ping` comes at least this often, in ms. */
+  keepalive: number;
+  /** Epoch ms by the server's clock. */
+  now: number;
+}
+
+export interface Live {
+  replayed: number;
+}
+
+export interface Ping {
+  now: number;
+  count: number;
+}
+
+/** Entries with `after.n < n < before.n` are missing. */
+export interface WireGap {
+  channel: string | null;
+  after: string;
+  before: string;
+  reason: string;
+  missed: number | null;
+}
+
+export interface Bye {
+  code: string;
+  message: string;
+  retry?: number;
+}
+
+/** Where the link stands; every state but `live` says why. */
+export type LinkState =
+  | { state: 'connecting'; reason: string }
+  | { state: 'live'; clockOffset: number; since: number }
+  | { state: 'retrying'; reason: string; code: string; at: number; attempt: number };
+
+/** What a source of frames tells its reader. Frames come in order and whole. */
+export interface LinkListener {
+  frames(frames: Frame[]): void;
+  link(state: LinkState): void;
+  /** How many distinct streams this browser holds open to this host, and how many tabs share this one. */
+  sharing?(streams: number, tabs: number): void;
+}
+
+/** Reads the JSON of a control frame; undefined when it is not an object. */
+export function controlData<T>(frame: Frame): Partial<T> | undefined {
+  try {
+    const value: unknown = JSON.parse(frame.data);
+    return typeof value === 'object' && value !== null ? (value as Partial<T>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

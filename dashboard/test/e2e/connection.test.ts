@@ -1,0 +1,149 @@
+// Issue point 9: the link is never dead, says why it is not live, and is one per distinct query however many tabs.
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { type Gateway, startGateway } from './support/gateway.ts';
+import { eventually, lastRow, messages, openPage, sees } from './support/page.ts';
+import { frame, ScriptedGateway } from './support/scripted-gateway.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+describe.each([
+  ['through the SharedWorker', ''],
+  ['with a connection of its own', '?shared=0'],
+])('the link, %s', (_name, search) => {
+  let gateway: ScriptedGateway;
+  beforeEach(async () => {
+    gateway = await new ScriptedGateway().start();
+  });
+  afterEach(() => gateway.stop());
+
+  it('outlives a status other than 200 and shows the server’s words', async () => {
+    gateway.answer = (response) => {
+      response.writeHead(503, { 'content-type': 'application/problem+json' });
+      response.end(
+        JSON.stringify({
+          title: 'Unavailable',
+          detail: 'the log cannot be reached',
+          code: 'broker_unavailable',
+        }),
+      );
+    };
+    const page = await openPage(browser, `${gateway.url}/${search}`);
+    await sees(page, /RETRYING in \d+ s/);
+    await sees(page, '503: the log cannot be reached');
+    gateway.answer = (response) => gateway.greet(response);
+    await page.getByRole('button', { name: 'now' }).click();
+    await sees(page, 'LIVE');
+  });
+
+  it('shows why the gateway said goodbye and comes back when told', async () => {
+    const page = await openPage(browser, `${gateway.url}/${search}`);
+    await sees(page, 'LIVE');
+    gateway.write(frame('bye', { code: 'over_limit', message: 'too many viewers', retry: 600 }));
+    for (const stream of gateway.streams) stream.end();
+    await sees(page, 'too many viewers');
+    await eventually('it came back by itself', () => gateway.requests.length === 2);
+    await sees(page, 'LIVE');
+  });
+
+  it('retries at once when the network is back', async () => {
+    gateway.answer = (response) => response.destroy();
+    const page = await openPage(browser, `${gateway.url}/${search}`);
+    await sees(page, 'the gateway cannot be reached');
+    gateway.answer = (response) => gateway.greet(response);
+    const before = gateway.requests.length;
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await eventually('it tried again', () => gateway.requests.length > before, 900);
+    await sees(page, 'LIVE');
+  });
+});
+
+describe('the watchdog', () => {
+  it('notices a silent connection by its watchdog and leaves an idle one that pings alone', async () => {
+    const gateway = await new ScriptedGateway().start();
+    gateway.answer = (response) => gateway.greet(response, { keepalive: 200 });
+    const page = await openPage(browser, gateway.url);
+    await sees(page, 'LIVE');
+    const pings = setInterval(() => gateway.ping(), 200);
+    // Longer than the watchdog waits: only pings come, and the first connection must still be the one.
+    await eventually(
+      'pings were compared',
+      async () =>
+        (await page.locator('.ledger').getAttribute('title'))?.match(/checked (1[6-9]|[2-9]\d) times/) !==
+        null,
+      30_000,
+    );
+    expect(gateway.requests.length).toBe(1);
+    clearInterval(pings);
+    await sees(page, /nothing heard for \d+ s|CONNECTING|RETRYING/);
+    await eventually('it connected anew', () => gateway.requests.length >= 2, 20_000);
+    await gateway.stop();
+  });
+});
+
+describe('tabs', () => {
+  let gateway: Gateway;
+  beforeEach(async () => {
+    gateway = await startGateway();
+  });
+  afterEach(() => gateway.stop());
+
+  it('with the same query share one stream, each with a ledger of its own that adds up', async () => {
+    const first = await openPage(browser, `${gateway.url}/?channels=logs`);
+    await gateway.publish({ channel: 'logs', msg: 'one' });
+    await lastRow(first, 'one');
+    const second = await first.context().newPage();
+    await second.goto(`${gateway.url}/?channels=logs`);
+    await lastRow(second, 'one');
+    await gateway.publish({ channel: 'logs', msg: 'two' });
+    for (const page of [first, second]) {
+      // Only the tab in front is given frames to draw in.
+      await page.bringToFront();
+      await lastRow(page, 'two');
+      await sees(page, 'lost 0 / 2 ✓');
+    }
+    expect((await gateway.health()).connections).toBe(1);
+    await first.close();
+    await gateway.publish({ channel: 'logs', msg: 'three' });
+    await lastRow(second, 'three');
+    expect((await gateway.health()).connections).toBe(1);
+    await second.close();
+    await eventually(
+      'the stream is left with its last tab',
+      async () => (await gateway.health()).connections === 0,
+    );
+  });
+
+  it('are warned before the browser’s connections run out', async () => {
+    const first = await openPage(browser, `${gateway.url}/?channels=logs`);
+    for (const channel of ['a', 'b', 'c']) {
+      const page = await first.context().newPage();
+      await page.goto(`${gateway.url}/?channels=${channel}`);
+      await sees(page, 'LIVE');
+    }
+    await first.bringToFront();
+    await sees(first, '4 of 6 connections in use');
+    await first.context().close();
+  });
+
+  it('without frames, as hidden ones are, take everything in and draw nothing', async () => {
+    const page = await openPage(browser, `${gateway.url}/?channels=logs`, {
+      init: `const real = requestAnimationFrame.bind(globalThis);
+        const waiting = [];
+        globalThis.requestAnimationFrame = (run) => globalThis.hiding ? waiting.push(run) : real(run);
+        globalThis.unhide = () => { globalThis.hiding = false; for (const run of waiting.splice(0)) real(run); };`,
+    });
+    await sees(page, 'LIVE');
+    await page.evaluate(() => Object.assign(globalThis, { hiding: true }));
+    await gateway.publish({ channel: 'logs', msg: 'unseen' });
+    await sees(page, 'lost 0 / 1 ✓');
+    expect(await messages(page)).toEqual([]);
+    await page.evaluate(() => (globalThis as unknown as { unhide(): void }).unhide());
+    await lastRow(page, 'unseen');
+  });
+});

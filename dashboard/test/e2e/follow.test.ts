@@ -1,0 +1,112 @@
+// Issue point 2: follow, held and paused are always named, hold still by entry, and count what they miss.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { type Gateway, lines, startGateway } from './support/gateway.ts';
+import { eventually, lastRow, messages, openPage, sees, status } from './support/page.ts';
+
+describe('follow, held and paused', () => {
+  let gateway: Gateway;
+  let browser: Browser;
+  let page: Page;
+  let next = 0;
+
+  const publish = async (count: number, fields: Record<string, unknown> = {}) => {
+    await gateway.publish(...lines(count, next, fields));
+    next += count;
+  };
+
+  beforeAll(async () => {
+    [gateway, browser] = await Promise.all([startGateway(), launchChromium()]);
+  });
+  afterAll(async () => {
+    await browser.close();
+    await gateway.stop();
+  });
+  beforeEach(async () => {
+    await publish(200);
+    page = await openPage(browser, `${gateway.url}/?channels=logs`);
+    await lastRow(page, `line ${next - 1}`);
+    return () => page.context().close();
+  });
+
+  it('follows at the bottom', async () => {
+    await publish(50);
+    await lastRow(page, `line ${next - 1}`);
+    expect(await status(page)).toContain('FOLLOW');
+  });
+
+  it('holds the very same entries when the reader scrolls up, and counts new ones and errors', async () => {
+    await page.mouse.move(400, 300);
+    await page.mouse.wheel(0, -400);
+    await sees(page, 'HELD');
+    const held = await messages(page);
+    await publish(30);
+    await publish(3, { level: 'error' });
+    await sees(page, '33 new · 3 errors');
+    expect(await messages(page)).toEqual(held);
+    await page.keyboard.press('G');
+    await lastRow(page, `line ${next - 1}`);
+    await sees(page, 'FOLLOW');
+  });
+
+  it('holds while text is selected', async () => {
+    await page.locator('#log .row .msg').nth(5).dblclick();
+    await sees(page, 'HELD');
+    await publish(10);
+    await sees(page, '10 new');
+  });
+
+  it('holds while a row has the focus', async () => {
+    await page.locator('#log').focus();
+    await page.keyboard.press('k');
+    await sees(page, 'HELD');
+    const focused = await page.evaluate(() => document.activeElement?.textContent);
+    await publish(10);
+    await sees(page, '10 new');
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(focused);
+  });
+
+  it('follows again when the reader scrolls to the end', async () => {
+    await page.mouse.move(400, 300);
+    await page.mouse.wheel(0, -400);
+    await sees(page, 'HELD');
+    await publish(20);
+    await sees(page, '20 new');
+    await page.mouse.wheel(0, 5_000);
+    await sees(page, 'FOLLOW');
+    await lastRow(page, `line ${next - 1}`);
+  });
+
+  it('Space pauses even at the bottom, ingest goes on, and Space leads back to where the reader was', async () => {
+    await page.keyboard.press('Space');
+    await sees(page, 'PAUSED');
+    const seen = next - 1;
+    await publish(500);
+    await sees(page, '500 new');
+    await page.keyboard.press('g');
+    await eventually(
+      'the top is shown',
+      async () => !(await messages(page)).some((msg) => msg === `line ${seen}`),
+    );
+    await page.keyboard.press('Space');
+    await eventually('the first unseen entry is on screen', async () => {
+      const shown = await messages(page);
+      return shown.includes(`line ${seen}`) && shown.includes(`line ${seen + 1}`);
+    });
+    await sees(page, 'HELD');
+    await page.keyboard.press('G');
+    await lastRow(page, `line ${next - 1}`);
+  });
+
+  it('a pause outlasts scrolling to the end', async () => {
+    await page.keyboard.press('Space');
+    await sees(page, 'PAUSED');
+    await page.mouse.move(400, 300);
+    await page.mouse.wheel(0, -200);
+    await page.mouse.wheel(0, 9_000);
+    await publish(5);
+    await sees(page, '5 new');
+    expect(await status(page)).toContain('PAUSED');
+  });
+});

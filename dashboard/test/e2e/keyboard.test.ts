@@ -1,0 +1,161 @@
+// Issue point 11: everything by keyboard, nothing that clashes, and nothing that axe finds serious.
+import { createRequire } from 'node:module';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { type Gateway, lines, startGateway } from './support/gateway.ts';
+import { eventually, lastRow, messages, openPage, sees } from './support/page.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+
+let gateway: Gateway;
+let browser: Browser;
+beforeAll(async () => {
+  [gateway, browser] = await Promise.all([startGateway(), launchChromium()]);
+  await gateway.publish(
+    ...lines(60),
+    { channel: 'logs', msg: 'first error', level: 'error', run: 'r1' },
+    ...lines(20, 60),
+    { channel: 'logs', msg: 'second error', level: 'fatal', run: 'r1', event: 'run.failed' },
+    { channel: 'logs', msg: 'a warning \u001b[32mgreen\u001b[0m', level: 'warn' },
+    ...lines(5, 80, { level: 'debug' }),
+    {
+      channel: 'logs',
+      msg: 'Once',
+      event: 'generation.delta',
+      run: 'r2',
+      attrs: { lane: 'llm-1', tokens: 1 },
+    },
+    { channel: 'logs', msg: 'the end' },
+  );
+});
+afterAll(async () => {
+  await browser.close();
+  await gateway.stop();
+});
+
+const open = async (search = '', size = {}) => {
+  const page = await openPage(browser, `${gateway.url}/?channels=logs${search}`, size);
+  await lastRow(page, 'the end');
+  return page;
+};
+
+const cursor = (page: Page) => page.locator('#log .row.cursor .msg').innerText();
+
+describe('the keyboard', () => {
+  it('walks rows, errors, runs and hits', async () => {
+    const page = await open();
+    const press = async (keys: string, expected: string) => {
+      for (const key of keys) await page.keyboard.press(key);
+      await eventually(
+        `${keys} leads to ${expected}`,
+        async () => (await cursor(page)).includes(expected),
+        4_000,
+      );
+    };
+    await press('k', 'the end');
+    await press('k', 'Once');
+    await press('j', 'the end');
+    await press('E', 'second error');
+    await press('E', 'first error');
+    await press('e', 'second error');
+    await press('O', 'first error');
+    await press('o', 'second error');
+    await page.keyboard.press('/');
+    await page.keyboard.type('green');
+    await page.keyboard.press('Alt+Enter');
+    await page.locator('#log').focus();
+    await press('n', 'a warning green');
+  });
+
+  it('opens and closes detail, help and run of levels without a mouse', async () => {
+    const page = await open();
+    await page.keyboard.press('k');
+    await page.keyboard.press('Enter');
+    await page.getByRole('region', { name: 'Entry detail' }).waitFor();
+    await page.keyboard.press('Escape');
+    await eventually('closed', async () => !(await page.locator('#detail').isVisible()));
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    await page.keyboard.press('Escape');
+    await eventually('closed', async () => !(await page.getByRole('dialog').isVisible()));
+    await page.keyboard.press('5');
+    await eventually('errors only', async () => (await messages(page)).length === 2);
+    await page.keyboard.press('1');
+    await page.keyboard.press('G');
+    await lastRow(page, 'the end');
+    await page.keyboard.press('m');
+    await sees(page, /mark \d/);
+    await page.keyboard.press('y');
+    await sees(page, 'link copied');
+  });
+
+  it('types into the filter without triggering keys, and leaves the browser its own', async () => {
+    const page = await open();
+    await page.keyboard.press('/');
+    await page.keyboard.type('wt1');
+    expect(await page.getByRole('combobox', { name: 'Filter' }).inputValue()).toBe('wt1');
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.press('Alt+e');
+    expect(await page.locator('.cursor').count()).toBe(0);
+  });
+
+  it('can have its single keys switched off', async () => {
+    const page = await open('&keys=0');
+    await page.keyboard.press('w');
+    await page.keyboard.press('t');
+    expect(page.url()).not.toMatch(/wrap|time/);
+  });
+});
+
+describe('accessibility', () => {
+  it.each([
+    ['dark, wide', 'dark', 1280, ''],
+    ['light, wide', 'light', 1280, ''],
+    ['dark, with channels, charts and detail', 'dark', 1280, '&list=1&charts=1'],
+    ['light, narrow', 'light', 360, ''],
+    ['light, with everything open', 'light', 1280, '&list=1&charts=1'],
+  ])('axe finds nothing serious: %s', async (_name, theme, width, search) => {
+    const page = await open(`&theme=${theme}${search}`, { width });
+    if (search !== '') {
+      await page.locator('#log .row').last().click();
+      await page.getByRole('region', { name: 'Entry detail' }).waitFor();
+      await page.locator('#charts canvas').first().waitFor();
+    }
+    await page.keyboard.press('?');
+    await page.getByRole('dialog', { name: 'Keys' }).waitFor();
+    const inDialog = await serious(page);
+    await page.keyboard.press('Escape');
+    expect([...inDialog, ...(await serious(page))]).toEqual([]);
+  });
+
+  it('leaves the log itself silent and sums up politely', async () => {
+    const page = await open();
+    expect(await page.locator('#log').getAttribute('aria-live')).toBe('off');
+    await gateway.publish({ channel: 'logs', msg: 'the end', level: 'error' });
+    await eventually('a summary', async () =>
+      /\d+ entries?, \d+ errors?/.test(await page.locator('#summary').innerText()),
+    );
+  });
+});
+
+async function serious(page: Page): Promise<string[]> {
+  // The page's own policy forbids injected scripts; the check comes in through the debugger, as an extension would.
+  await page.evaluate(await (await import('node:fs/promises')).readFile(AXE, 'utf8'));
+  return page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
+    };
+    const { violations } = await axe.run();
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(
+        ({ id, nodes }) =>
+          `${id}: ${nodes
+            .map(({ html }) => html)
+            .join(' ')
+            .slice(0, 400)}`,
+      );
+  });
+}

@@ -1,0 +1,207 @@
+// The run panel: a run started from the page, seen from its first token to its end, through a reload.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { eventually } from '../../../test-support/process.ts';
+import { type Gateway, startGateway } from './support/gateway.ts';
+import { messages, openPage } from './support/page.ts';
+
+const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const SETTINGS = { RATE_LIMIT_PER_SECOND: '0', LLM_SIM_DELAY: '12', LLM_SIM_CHUNK: '2' };
+
+const folder = mkdtempSync(join(tmpdir(), 'run-panel-'));
+const opened: { page?: Page; gateway?: Gateway }[] = [];
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(async () => {
+  await browser.close();
+  rmSync(folder, { recursive: true });
+});
+afterEach(async () => {
+  for (const { page, gateway } of opened.splice(0)) {
+    await page?.context().close();
+    await gateway?.stop();
+  }
+});
+
+async function open(env: Record<string, string> = {}): Promise<{ page: Page; gateway: Gateway }> {
+  const gateway = await startGateway({ ...SETTINGS, ...env });
+  opened.push({ gateway });
+  const page = await openPage(browser, `${gateway.url}/?panel=run`);
+  opened.push({ page });
+  return { page, gateway };
+}
+
+const send = async (page: Page, text: string) => {
+  await page.getByLabel('Prompt').fill(text);
+  await page.getByLabel('Prompt').press('Control+Enter');
+};
+const lane = (page: Page, name: string) => page.getByLabel(name, { exact: true });
+const said = (page: Page, name: string) => lane(page, name).locator('.said').innerText();
+const state = (page: Page, name: string) => lane(page, name).locator('.state').innerText();
+const ended = (page: Page) => page.locator('.summary .lane.finished').waitFor({ timeout: 20_000 });
+
+/** A prompts file whose tasks are served by these models of the simulator. */
+function promptsFile(...models: string[]): string {
+  const path = join(folder, `${models.join('_')}.json`);
+  const tasks = models.map((model, i) => ({ name: `llm-${i + 1}`, model, system: 'Be careful.' }));
+  writeFileSync(path, JSON.stringify({ tasks, combiner: { name: 'llm-combine', system: 'Combine.' } }));
+  return path;
+}
+
+describe('a run from the page', () => {
+  it('fills a lane for each task, then the summary, and survives a reload in the middle', async () => {
+    const { page } = await open();
+    await send(page, 'Explain tides');
+    await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
+    await page.reload();
+    await eventually('the lane is back', async () => (await said(page, 'llm-1')).includes('Picture tides'));
+    await ended(page);
+    expect(await said(page, 'llm-2')).toContain('In short, tides');
+    expect(await said(page, 'llm-combine')).toContain('llm-1 puts it like this: Picture tides');
+    for (const name of ['llm-1', 'llm-2', 'llm-combine']) {
+      expect(await state(page, name)).toBe('finished');
+      const figures = await lane(page, name).locator('.figures dd').allInnerTexts();
+      expect(figures.map((figure) => /^[\d.]+(?:ms|s)?$/.test(figure))).toEqual([true, true, true, true]);
+    }
+    expect(await page.locator('.heading [role=status]').innerText()).toBe('finished · 3 of 3 done');
+  });
+
+  it('thinks before it speaks', async () => {
+    const { page } = await open({ LLM_SIM_DELAY: '60' });
+    await send(page, 'Explain tides');
+    await lane(page, 'llm-1').locator('.thinking').waitFor();
+    expect(await lane(page, 'llm-1').locator('.thinking').innerText()).toContain('thinking');
+    await lane(page, 'llm-1').locator('.reasoning').waitFor();
+  });
+
+  it('stops when told, and keeps what was said', async () => {
+    const { page, gateway } = await open({ LLM_SIM_DELAY: '40' });
+    await send(page, 'Explain tides');
+    await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await eventually('it is stopped', async () => (await state(page, 'llm-1')) === 'stopped');
+    expect(await said(page, 'llm-1')).toContain('Picture tides');
+    expect(await page.locator('.heading [role=status]').innerText()).toBe('The run was cancelled.');
+    const { runs } = (await (await fetch(`${gateway.url}/api/runs`)).json()) as { runs: { state: string }[] };
+    expect(runs.map((run) => run.state)).toEqual(['cancelled']);
+  });
+
+  it('shows why a lane failed, beside what it had said, and goes on', async () => {
+    const { page } = await open({ PROMPTS_FILE: promptsFile('sim-1', 'sim-die', 'sim-401') });
+    await send(page, 'Explain tides');
+    await ended(page);
+    expect(await state(page, 'llm-2')).toBe('failed');
+    expect(await said(page, 'llm-2')).toMatch(/In short, tides[\s\S]*The connection to the model broke off/);
+    expect(await said(page, 'llm-3')).toContain(
+      'The model service refused the credentials. llm_unauthorized',
+    );
+    expect(await said(page, 'llm-combine')).toContain('llm-2 and llm-3 gave no answer');
+  });
+
+  it('narrows the log to itself when it is chosen', async () => {
+    const { page, gateway } = await open();
+    await gateway.publish({ channel: 'logs', msg: 'something else' });
+    await send(page, 'Explain tides');
+    await ended(page);
+    await eventually('the log shows all', async () =>
+      (await messages(page)).join().includes('something else'),
+    );
+    await page.getByLabel('Recent runs').getByRole('button').click();
+    await eventually('the log shows the run alone', async () => {
+      const shown = (await messages(page)).join();
+      return (
+        shown.includes('run finished') &&
+        shown.includes('llm-1 finished') &&
+        !shown.includes('something else')
+      );
+    });
+    expect(page.url()).toMatch(/channels=runs:page-[0-9a-f]+/);
+    await page.getByRole('button', { name: 'in log' }).click();
+    await eventually('the log shows all again', async () =>
+      (await messages(page)).join().includes('something else'),
+    );
+  });
+
+  it('carries a conversation on', async () => {
+    const { page } = await open({ LLM_SIM_DELAY: '2' });
+    await page.getByLabel('conversation').check();
+    await send(page, 'What is rust?');
+    await ended(page);
+    await send(page, 'What is copper?');
+    await eventually('the turn before is known', async () =>
+      (await said(page, 'llm-1')).includes('Coming from rust'),
+    );
+  });
+
+  it('shows text as text, whoever wrote it', async () => {
+    const { page } = await open({ LLM_SIM_DELAY: '1' });
+    await send(page, 'Explain <img src=x onerror="document.title=1"> & <b>tides</b>');
+    await ended(page);
+    expect(await said(page, 'llm-1')).toContain('<img src=x');
+    expect(await page.locator('.run img, .said b').count()).toBe(0);
+    expect(await page.title()).not.toBe('1');
+  });
+
+  it('says what is wrong when it cannot start', async () => {
+    const { page } = await open({ RATE_LIMIT_PER_SECOND: '0.01', RATE_LIMIT_BURST: '1', LLM_SIM_DELAY: '1' });
+    await send(page, 'Explain tides');
+    await ended(page);
+    await send(page, 'Explain rain');
+    await page.getByRole('alert').waitFor();
+    expect(await page.getByRole('alert').innerText()).toContain(
+      'too many runs from this address; try again in',
+    );
+    expect(await said(page, 'llm-1')).toContain('Picture tides');
+  });
+
+  it.each([
+    ['dark', 1280],
+    ['light', 1280],
+    ['light', 390],
+  ])('has nothing that axe finds serious: %s, %i wide', async (theme, width) => {
+    const { gateway } = await open({ PROMPTS_FILE: promptsFile('sim-1', 'sim-die'), LLM_SIM_DELAY: '1' });
+    const page = await openPage(browser, `${gateway.url}/?panel=run&theme=${theme}`, { width });
+    opened.push({ page });
+    await send(page, 'Explain tides');
+    await ended(page);
+    await page.evaluate(await readFile(AXE, 'utf8'));
+    const serious = await page.evaluate(async () => {
+      const { axe } = globalThis as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
+      };
+      const { violations } = await axe.run();
+      return violations
+        .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+        .map(
+          ({ id, nodes }) =>
+            `${id}: ${nodes
+              .map(({ html }) => html)
+              .join(' ')
+              .slice(0, 400)}`,
+        );
+    });
+    expect(serious).toEqual([]);
+  });
+
+  it('is understood by a link of somebody else, and an unknown one too', async () => {
+    const { page, gateway } = await open({ LLM_SIM_DELAY: '1' });
+    await send(page, 'Explain tides');
+    await ended(page);
+    const other = await openPage(browser, page.url());
+    opened.push({ page: other });
+    await ended(other);
+    expect(await said(other, 'llm-1')).toContain('Picture tides');
+    await other.goto(`${gateway.url}/?panel=run&show=nobody-knows`);
+    await eventually('it says so', async () =>
+      (await other.locator('.heading').innerText()).includes('no entries'),
+    );
+  });
+});

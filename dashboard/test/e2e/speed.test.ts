@@ -1,0 +1,110 @@
+// Issue points 1 and 8: bounded whatever comes, small to load, and charts from the entries themselves. How fast it is,
+// the bench measures.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { ROOT } from '../../../test-support/process.ts';
+import { type Gateway, lines, startGateway } from './support/gateway.ts';
+import { eventually, lastRow, messages, openPage, sees, status } from './support/page.ts';
+import { ScriptedGateway } from './support/scripted-gateway.ts';
+
+let browser: Browser;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+
+describe('bounds', () => {
+  it('keeps the last 100,000 entries with at most 150 rows in the document, and says what it evicted', async () => {
+    const gateway = await new ScriptedGateway().start();
+    const page = await openPage(browser, gateway.url, { height: 1_000 });
+    await sees(page, 'LIVE');
+    for (let sent = 0; sent < 120_000; sent += 2_000)
+      gateway.send(lines(2_000, sent).map(({ msg }) => String(msg)));
+    gateway.ping();
+    await sees(page, 'lost 0 / 120,000 ✓');
+    await sees(page, '100,000 kept');
+    expect(await page.locator('#log .row').count()).toBeLessThanOrEqual(150);
+    await page.keyboard.press('g');
+    await sees(page, '20,000 entries · evicted from this page');
+    await page.keyboard.press('/');
+    await page.keyboard.type('119');
+    await page.keyboard.press('Enter');
+    await sees(page, /9[\d,]+ hidden by filter/);
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('G');
+    await lastRow(page, 'line 119999');
+    await gateway.stop();
+  });
+
+  it('has a shell of at most 35 kB gzipped, charts not in it', () => {
+    const dist = join(ROOT, 'dashboard/dist');
+    const html = readFileSync(join(dist, 'index.html'), 'utf8');
+    const parts = [...html.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, path]) =>
+      join(dist, path ?? ''),
+    );
+    expect(parts.length).toBeGreaterThanOrEqual(2);
+    const sizes = [join(dist, 'index.html'), ...parts].map((file) => gzipSync(readFileSync(file)).length);
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(35_000);
+    expect(readdirSync(join(dist, 'assets')).some((name) => name.startsWith('charts-'))).toBe(true);
+  });
+});
+
+describe('charts', () => {
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await startGateway();
+  });
+  afterAll(() => gateway.stop());
+
+  it('come when opened, count the entries themselves, and lead to what they show', async () => {
+    const page = await openPage(browser, `${gateway.url}/?channels=logs`);
+    const loaded: string[] = [];
+    page.on('request', (request) => loaded.push(request.url()));
+    await sees(page, 'LIVE');
+    const time = Date.now() - 20_000;
+    await gateway.publish(
+      ...lines(10, 0, { time }),
+      { channel: 'logs', msg: 'went wrong', level: 'error', time },
+      ...lines(10, 10, { time: time + 10_000 }),
+      {
+        channel: 'logs',
+        event: 'generation.finished',
+        msg: 'done',
+        time: time + 10_000,
+        attrs: {
+          'gen_ai.request.model': 'm-1',
+          'gen_ai.usage.output_tokens': 80,
+          'gen_ai.response.time_to_first_chunk': 0.25,
+        },
+      },
+    );
+    await lastRow(page, 'done');
+    expect(loaded.some((url) => url.includes('charts-'))).toBe(false);
+    await page.getByRole('button', { name: 'charts' }).click();
+    await eventually('four charts', async () => (await page.locator('#charts canvas').count()) === 4);
+    await sees(page, /m-1 250ms/);
+
+    // The error's bar is 20 s before the end of a minute; a click on it jumps to the error.
+    const errors = page.locator('#charts .u-over').nth(1);
+    const box = await errors.boundingBox();
+    if (!box) throw new Error('no chart');
+    const age = (Date.now() - 1_000 - time) / 60_000;
+    await page.mouse.click(box.x + box.width * (1 - age) - 6, box.y + box.height / 2);
+    await eventually('the error is under the cursor', async () =>
+      (await page.locator('.row.cursor').innerText()).includes('went wrong'),
+    );
+
+    // Dragging over the left half leaves only what happened then.
+    await page.mouse.move(box.x + 2, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.75, box.y + 20, { steps: 4 });
+    await page.mouse.up();
+    await eventually('only the first ten and the error', async () => (await messages(page)).length === 11);
+    expect(page.url()).toMatch(/range=\d+\.\.\d+/);
+    expect(await status(page)).toContain('hidden by filter');
+  });
+});

@@ -1,0 +1,108 @@
+// A gateway that says what a test tells it: for the faults that the real one must not have.
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { ROOT } from '../../../../test-support/process.ts';
+
+const DIST = join(ROOT, 'dashboard/dist');
+const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+export class ScriptedGateway {
+  url = '';
+  /** Requests of `/stream`, in order. */
+  readonly requests: IncomingMessage[] = [];
+  readonly streams = new Set<ServerResponse>();
+  /** Answers the next requests of `/stream`; by default a greeting. */
+  answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => this.greet(response);
+  /** What `/api/entries` answers. */
+  entries: object = { entries: [], gaps: [], done: true };
+  count = 0;
+  #n = 1_000;
+  readonly #server = createServer((request, response) => this.#serve(request, response));
+
+  async start(): Promise<this> {
+    this.#server.listen(0, '127.0.0.1');
+    await once(this.#server, 'listening');
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  greet(response: ServerResponse, { resumed = false, keepalive = 60_000 } = {}): void {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    this.streams.add(response);
+    response.once('close', () => this.streams.delete(response));
+    const hello = { gateway: 'gw-scripted', resumed, count: this.count, keepalive, now: Date.now() };
+    response.write(frame('hello', hello, this.cursor));
+    response.write(frame('live', { replayed: 0 }, this.cursor));
+  }
+
+  get cursor(): string {
+    return `${Date.now()}-${this.#n}`;
+  }
+
+  entry(msg: string, fields: Record<string, unknown> = {}): { id: string; text: string; data: object } {
+    const id = `${Date.now()}-${++this.#n}`;
+    const data = {
+      id,
+      log: 'abc',
+      time: Date.now(),
+      channel: 'logs',
+      source: 's',
+      level: 'info',
+      msg,
+      ...fields,
+    };
+    return { id, data, text: `id: ${id}\ndata: ${JSON.stringify(data)}\n\n` };
+  }
+
+  /** Sends entries; those in `lost` are counted and not sent. */
+  send(msgs: readonly string[], lost: readonly string[] = []): void {
+    for (const msg of msgs) {
+      this.count++;
+      const { text } = this.entry(msg);
+      if (!lost.includes(msg)) this.write(text);
+    }
+  }
+
+  ping(): void {
+    this.write(frame('ping', { now: Date.now(), count: this.count }, this.cursor));
+  }
+
+  write(text: string): void {
+    for (const stream of this.streams) stream.write(text);
+  }
+
+  cut(): void {
+    for (const stream of this.streams) stream.destroy();
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse): void {
+    const { pathname } = new URL(request.url ?? '/', 'http://x');
+    if (pathname === '/stream') {
+      this.requests.push(request);
+      this.answer(response, request);
+      return;
+    }
+    if (pathname.startsWith('/api/') || pathname === '/sse/health') {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(pathname === '/api/entries' ? this.entries : {}));
+      return;
+    }
+    const file = join(DIST, pathname === '/' ? 'index.html' : pathname);
+    const isThere = file.startsWith(DIST) && existsSync(file);
+    response.writeHead(isThere ? 200 : 404, { 'content-type': TYPES[extname(file)] ?? 'text/plain' });
+    response.end(isThere ? readFileSync(file) : '');
+  }
+}
+
+export function frame(event: string, data: object, id?: string): string {
+  return `event: ${event}\n${id === undefined ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
+}

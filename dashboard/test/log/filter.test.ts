@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import { compileFilter } from '../../src/log/filter.ts';
+import { FilterError } from '../../src/log/filter-terms.ts';
+import { entry } from '../rows.ts';
+
+const row = entry({
+  msg: 'Upstream answered 429: slow down',
+  level: 'warn',
+  source: 'gpu-07',
+  channel: 'logs:errors',
+  run: 'r7f',
+  event: 'generation.failed',
+  attrs: {
+    'gen_ai.usage.output_tokens': 900,
+    'gen_ai.response.time_to_first_chunk': 0.9,
+    'error.type': 'rate_limit',
+    tenant: 'acme',
+  },
+});
+
+const passes = (filter: string) => compileFilter(filter, '').test(row);
+
+describe('the filter', () => {
+  it.each([
+    'upstream',
+    'UPSTREAM slow',
+    '"429: slow"',
+    '-heartbeat',
+    '/4\\d\\d/',
+    '/UPSTREAM/i',
+    'level:warn',
+    'level:warn+',
+    'level:info+',
+    'level:w+',
+    'source:gpu-*',
+    'channel:logs:*',
+    'channel:logs:errors',
+    'run:r7f',
+    'event:generation.*',
+    'output_tokens>800',
+    'gen_ai.usage.output_tokens>=900',
+    'ttft>800',
+    'error.type:rate_limit',
+    'tenant:acme',
+    'tenant:/ac.e/',
+    '-tenant:other',
+    'rate_limit',
+    'answered -source:cpu-* level:warn+ ttft>800',
+  ])('%s finds it', (filter) => {
+    expect(passes(filter)).toBe(true);
+  });
+
+  it.each([
+    'heartbeat',
+    '-upstream',
+    '/5\\d\\d/',
+    '/upstream/',
+    'level:error+',
+    'level:info',
+    'source:gpu',
+    'source:cpu-*',
+    'channel:logs',
+    'output_tokens>900',
+    'ttft<800',
+    'tenant:acm',
+    '-tenant:acme',
+    'nosuch>1',
+    'nosuch:x',
+  ])('%s does not', (filter) => {
+    expect(passes(filter)).toBe(false);
+  });
+
+  it.each(['/(/', '/a/g', 'level:loud', 'ttft>soon'])('%s is an error that says why', (filter) => {
+    expect(() => compileFilter(filter, '')).toThrow(FilterError);
+  });
+
+  it('takes links and clock times as text, not as keys', () => {
+    const link = entry({ msg: 'see http://a.example/x at 12:30' });
+    expect(compileFilter('http://a.example 12:30', '').test(link)).toBe(true);
+  });
+
+  it('an unfinished quote or regex is text up to the end', () => {
+    expect(passes('"429: slow')).toBe(true);
+    expect(compileFilter('/var', '').test(entry({ msg: 'open /var/log' }))).toBe(true);
+  });
+
+  it('knows what of it the server can do', () => {
+    expect(compileFilter('timeout source:gpu-* run:r1', 'warn')).toMatchObject({
+      server: { q: 'timeout', source: 'gpu-*', run: 'r1', level: 'warn' },
+      rest: false,
+    });
+    expect(compileFilter('a b -c ttft>3', '')).toMatchObject({ server: { q: 'a' }, rest: true });
+  });
+});

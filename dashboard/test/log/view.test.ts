@@ -1,0 +1,112 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { View, type ViewOptions } from '../../src/log/view.ts';
+import { LogBuffer } from '../../src/stream/buffer.ts';
+import { delta, entry } from '../rows.ts';
+
+const ALL: ViewOptions = { test: () => true, folding: true, unfolded: new Set(), columns: 0 };
+
+function shown(view: View): string[] {
+  const texts: string[] = [];
+  for (let place = view.first; place < view.end; place++) {
+    const item = view.get(place);
+    texts.push(
+      item?.kind === 'fold' ? `fold:${item.text}` : item?.kind === 'entry' ? item.msg : (item?.kind ?? '?'),
+    );
+  }
+  return texts;
+}
+
+describe('the view', () => {
+  it('folds the deltas of one generation into one line, though others come between', () => {
+    const buffer = new LogBuffer();
+    const view = new View(buffer, ALL);
+    for (const row of [
+      delta('a', 'Hel'),
+      delta('b', 'Bon'),
+      entry({ msg: 'log' }),
+      delta('a', 'lo'),
+      delta('b', 'jour', 3),
+    ]) {
+      buffer.push(row);
+      view.catchUp();
+    }
+    expect(shown(view)).toEqual(['fold:Hello', 'fold:Bonjour', 'log']);
+    const fold = view.get(view.first + 1);
+    expect(fold).toMatchObject({ kind: 'fold', tokens: 4, lane: 'llm-1' });
+  });
+
+  it('shows the raw entries of a generation that was unfolded', () => {
+    const buffer = new LogBuffer();
+    for (const row of [delta('a', 'Hel'), delta('a', 'lo')]) buffer.push(row);
+    const view = new View(buffer, { ...ALL, unfolded: new Set(['a llm-1']) });
+    view.catchUp();
+    expect(shown(view)).toEqual(['Hel', 'lo']);
+  });
+
+  it('keeps a fold of which entries are left when its first ones are evicted', () => {
+    const buffer = new LogBuffer(4);
+    const view = new View(buffer, ALL);
+    const rows = [
+      delta('a', '1'),
+      delta('a', '2'),
+      entry({ msg: 'x' }),
+      delta('a', '3'),
+      entry({ msg: 'y' }),
+      entry({ msg: 'z' }),
+    ];
+    for (const row of rows) {
+      buffer.push(row);
+      view.catchUp();
+    }
+    expect(shown(view)).toEqual(['hole', 'fold:3', 'x', 'y', 'z']);
+    expect(view.placeOfRow(rows[3] as (typeof rows)[0])).toBe(view.first + 1);
+  });
+
+  it('finds lines and items by arithmetic exactly as counting does', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 200 }),
+        fc.integer({ min: 5, max: 60 }),
+        (lengths, limit) => {
+          const buffer = new LogBuffer(limit);
+          const view = new View(buffer, { ...ALL, columns: 20 });
+          for (const length of lengths) {
+            buffer.push(entry({ msg: 'x'.repeat(length) }));
+            view.catchUp();
+          }
+          let line = 0;
+          for (let place = view.first; place < view.end; place++) {
+            expect(view.linesBefore(place)).toBe(line);
+            const lines = view.linesAt(place);
+            expect(view.placeOfLine(line)).toBe(place);
+            expect(view.placeOfLine(line + lines - 1)).toBe(place);
+            line += lines;
+          }
+          expect(view.lines).toBe(line);
+        },
+      ),
+    );
+  });
+
+  it('does not lose its place over the end of the ring', () => {
+    const buffer = new LogBuffer(100);
+    const view = new View(buffer, ALL);
+    for (let i = 0; i < 140_000; i++) {
+      buffer.push(entry({ msg: 'm' }));
+      if (i % 50 === 0) view.catchUp();
+    }
+    view.catchUp();
+    expect(view.lines).toBe(101);
+    expect(view.placeOfLine(0)).toBe(view.first);
+    expect(view.placeOfLine(100)).toBe(view.end - 1);
+  });
+
+  it('counts what the filter hides', () => {
+    const buffer = new LogBuffer();
+    for (let i = 0; i < 10; i++) buffer.push(entry({ level: i < 3 ? 'error' : 'info' }));
+    const view = new View(buffer, { ...ALL, test: (row) => row.level >= 4 });
+    view.catchUp();
+    expect([view.size, view.hidden, view.errors]).toEqual([3, 7, 3]);
+  });
+});

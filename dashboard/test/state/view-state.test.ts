@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { formatView, parseView } from '../../src/state/view-state.ts';
+
+describe('the URL is the view', () => {
+  it.each([
+    '',
+    '?channels=logs:errors,events:*',
+    '?q=level:warn%2B+-heartbeat',
+    '?channels=logs&level=warn&time=utc&wrap=1&fold=0&narrow=1&charts=1&list=1&theme=light&keys=0',
+    '?hl=timeout&tail=50&since=15m&at=1-2&range=1000..2000&follow=0&wrap=0&panel=run&embed=1',
+  ])('%s comes back as it was', (search) => {
+    expect(formatView(parseView(search))).toBe(search);
+  });
+
+  it('keeps the parameters of other parts of the page', () => {
+    expect(formatView(parseView('?models=a,b&q=x'), '?models=a,b&q=old')).toBe('?models=a,b&q=x');
+  });
+
+  it('takes run= and source= as conditions', () => {
+    expect(parseView('?run=r7f&source=gpu-1&q=x').q).toBe('x run:r7f source:gpu-1');
+  });
+
+  it.each([
+    '?channels=%00',
+    '?channels=',
+    '?level=loud',
+    '?tail=-1',
+    '?tail=1e9',
+    '?range=5..1',
+    '?time=mars',
+  ])('%s falls back to what is allowed', (search) => {
+    const view = parseView(search);
+    expect(view.channels).toEqual(['*']);
+    expect(view).toMatchObject({ level: '', range: undefined, time: 'local' });
+    expect(view.tail).toBeLessThanOrEqual(10_000);
+    expect(view.tail).toBeGreaterThanOrEqual(0);
+  });
+});

@@ -1,0 +1,40 @@
+import { describe, expect, it } from 'vitest';
+import { LogBuffer } from '../../src/stream/buffer.ts';
+import { entry } from '../rows.ts';
+
+describe('the ring of rows', () => {
+  it('keeps the last rows and counts what it evicts', () => {
+    const buffer = new LogBuffer(10);
+    for (let i = 0; i < 25; i++) buffer.push(entry({ msg: `m${i}` }));
+    expect(buffer.size).toBe(10);
+    expect(buffer.evicted).toBe(15);
+    expect(buffer.get(buffer.first)).toMatchObject({ msg: 'm15' });
+    expect(buffer.head).toMatchObject({ reason: 'evicted', missed: 15 });
+  });
+
+  it('holds its byte bound against long entries', () => {
+    const buffer = new LogBuffer(1_000, 100_000);
+    for (let i = 0; i < 50; i++) buffer.push(entry({ msg: 'x'.repeat(5_000) }));
+    expect(buffer.bytes).toBeLessThanOrEqual(100_000);
+    expect(buffer.size).toBeGreaterThan(1);
+  });
+
+  it('puts loaded rows in their place and renumbers what follows', () => {
+    const buffer = new LogBuffer(10);
+    for (let i = 0; i < 10; i++) buffer.push(entry({ msg: `m${i}` }));
+    buffer.insert(buffer.first + 4, [entry({ msg: 'a' }), entry({ msg: 'b' })]);
+    const seen = Array.from({ length: buffer.size }, (_, i) => buffer.get(buffer.first + i));
+    expect(seen.map((row) => row?.kind === 'entry' && row.msg)).toEqual(
+      'm0 m1 m2 m3 a b m4 m5 m6 m7 m8 m9'.split(' '),
+    );
+    expect(seen.map((row) => row?.at)).toEqual(seen.map((_, i) => buffer.first + i));
+  });
+
+  it('removes a row that is settled', () => {
+    const buffer = new LogBuffer(10);
+    for (let i = 0; i < 3; i++) buffer.push(entry({ msg: `m${i}` }));
+    buffer.remove(buffer.first + 1);
+    expect(buffer.size).toBe(2);
+    expect(buffer.get(buffer.first + 1)).toMatchObject({ msg: 'm2', at: buffer.first + 1 });
+  });
+});

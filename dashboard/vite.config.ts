@@ -1,0 +1,15 @@
+// Builds the page to dist/; `npm run dev` serves it with hot reload against a running gateway (GATEWAY_URL).
+import { defineConfig } from 'vite';
+
+const gateway = process.env.GATEWAY_URL ?? 'http://127.0.0.1:8000';
+
+export default defineConfig({
+  base: './',
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  server: {
+    proxy: Object.fromEntries(
+      ['/stream', '/api', '/healthz', '/readyz', '/sse'].map((path) => [path, gateway]),
+    ),
+  },
+  build: { outDir: 'dist', emptyOutDir: true, modulePreload: false, target: 'es2022' },
+});

@@ -1,0 +1,123 @@
+// The composition root: makes the gateway's parts and wires them into one Fastify application.
+
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import { Registry } from 'prom-client';
+import { composeRuns } from './compose-runs.ts';
+import { type Config, trustedProxies } from './config.ts';
+import { channelsRoute } from './http/channels.ts';
+import { entriesRoute } from './http/entries.ts';
+import { healthRoutes } from './http/health.ts';
+import { metricsRoute } from './http/metrics.ts';
+import { pageRoutes } from './http/page.ts';
+import { hostOf, origins } from './http/plugins/origins.ts';
+import { answerBadUrl, problems } from './http/plugins/problems.ts';
+import { processRoute } from './http/process.ts';
+import { publishRoute } from './http/publish.ts';
+import { RunStreams } from './http/run-stream.ts';
+import { runRoutes } from './http/runs.ts';
+import { streamRoute } from './http/stream.ts';
+import { StateLog } from './state-log.ts';
+import { History } from './stream/history.ts';
+import { Hub } from './stream/hub.ts';
+import { gapCounts, StreamMetrics } from './stream/metrics.ts';
+import { Viewers } from './stream/viewers.ts';
+
+const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
+
+/** An application ready to listen; closing it ends its streams, not its broker. */
+export function createApp(config: Config, broker: Broker, logger: Logger): FastifyInstance {
+  const gateway = `gw-${hostname().slice(0, 12)}-${process.pid}`;
+  const app = fastify({
+    loggerInstance: logger as FastifyBaseLogger,
+    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: answerBadUrl,
+    trustProxy: trustedProxies(config),
+    bodyLimit: 1_048_576,
+    routerOptions: { maxParamLength: 400 },
+    // Streams outlive any timeout of the server; ended ones close their sockets themselves.
+    requestTimeout: 30_000,
+    forceCloseConnections: 'idle',
+  });
+
+  const gaps = gapCounts();
+  const hub = new Hub(
+    broker,
+    {
+      keepAliveMs: config.SSE_KEEPALIVE,
+      flushWindowMs: config.FLUSH_WINDOW,
+      viewRingBytes: config.VIEW_RING_BYTES,
+      ringBytes: config.RING_BYTES,
+      maxViews: config.MAX_VIEWS,
+    },
+    gaps,
+  );
+  const viewers = new Viewers(hub, {
+    maxConnections: config.MAX_CONNECTIONS,
+    maxPerAddress: config.MAX_CONNECTIONS_PER_ADDRESS,
+    stallMs: config.SSE_STALL,
+    lifetimeMs: config.SSE_LIFETIME,
+    retryMs: config.SSE_RETRY,
+  });
+  const history = new History(broker, config.SCAN_LIMIT, gaps);
+  const stateLog = new StateLog(broker, viewers, gateway);
+  const registry = new Registry();
+  const metrics = new StreamMetrics(registry, { broker, hub, viewers, gaps });
+  const runs = composeRuns(config, broker, gateway, registry, logger);
+  const runStreams = new RunStreams({
+    broker,
+    keepAliveMs: config.SSE_KEEPALIVE,
+    retryMs: config.SSE_RETRY,
+    stallMs: config.SSE_STALL,
+    maxStreams: config.MAX_CONNECTIONS,
+  });
+
+  problems(app);
+  origins(app, {
+    hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf)],
+    origins: config.CORS_ORIGINS,
+  });
+  const redis = config.REDIS_URL !== undefined;
+  const routes = async (scope: FastifyInstance) => {
+    streamRoute(scope, {
+      hub,
+      history,
+      viewers,
+      gateway,
+      keepAliveMs: config.SSE_KEEPALIVE,
+      retryMs: config.SSE_RETRY,
+    });
+    publishRoute(scope, broker, config.ENTRY_BYTES);
+    processRoute(scope, { ...runs, streams: runStreams });
+    runRoutes(scope, { ...runs, streams: runStreams });
+    metricsRoute(scope, registry);
+    channelsRoute(scope, broker);
+    entriesRoute(scope, broker, history);
+    healthRoutes(scope, { broker, hub, viewers, gateway, redis });
+    pageRoutes(scope, DASHBOARD);
+  };
+  app.register(routes, { prefix: config.BASE_PATH });
+  // Probes inside a cluster do not come through the proxy that adds the base path.
+  if (config.BASE_PATH !== '')
+    app.register(async (scope) => healthRoutes(scope, { broker, hub, viewers, gateway, redis }));
+
+  app.addHook('onReady', async () => {
+    await runs.open();
+    await metrics.open(logger);
+    stateLog.say('info', 'gateway started');
+  });
+  app.addHook('preClose', async () => {
+    await runs.close(); // first: whoever watches a run of this gateway is told how it ended
+    await runStreams.close();
+    viewers.close();
+    stateLog.say('info', 'gateway stopping');
+    await stateLog.close();
+    metrics.close();
+    hub.close();
+  });
+  return app;
+}

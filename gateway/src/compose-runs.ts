@@ -1,0 +1,144 @@
+// The composition of processing runs: models, prompts, records and readers, from the configuration and the log.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { draft } from '@llm-streamer/shared/entry.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import type { Registry } from 'prom-client';
+import { type Config, readSecret, retentionPolicy } from './config.ts';
+import { ProviderModel } from './llm/provider.ts';
+import { ResilientModel } from './llm/resilient.ts';
+import { Simulator } from './llm/simulator.ts';
+import { Targets } from './runs/config.ts';
+import { MemoryRunStore } from './runs/memory-run-store.ts';
+import { RunMetrics } from './runs/metrics.ts';
+import { Pipeline } from './runs/pipeline.ts';
+import { Prompts, type PromptsOptions } from './runs/prompts.ts';
+import { MemoryRateLimiter, type RateLimiter, type RateLimitOptions } from './runs/rate-limit.ts';
+import { RedisRateLimiter } from './runs/redis-rate-limit.ts';
+import { RedisRunStore } from './runs/redis-run-store.ts';
+import { RunHistory } from './runs/run-history.ts';
+import { RunService } from './runs/run-service.ts';
+import type { RunStore } from './runs/run-store.ts';
+
+/** Milliseconds without a sign of life after which a run is lost. */
+const LEASE_MS = 6_000;
+const BREAK_AFTER = 5;
+const BREAKER_PAUSE_MS = 10_000;
+const FAREWELL_MS = 1_000;
+
+export interface Runs {
+  service: RunService;
+  history: RunHistory;
+  limiter: RateLimiter;
+  limit: RateLimitOptions;
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws CodedError where a model could not be served as configured, or the prompts file cannot be used. */
+export function composeRuns(
+  config: Config,
+  broker: Broker,
+  gateway: string,
+  registry: Registry,
+  logger: Logger,
+): Runs {
+  const targets = new Targets(config, readSecret);
+  const prompts = openPrompts(config, targets, logger);
+  const limit = { burst: config.RATE_LIMIT_BURST, perSecond: config.RATE_LIMIT_PER_SECOND };
+  const { store, limiter } = openRecords(config, broker, limit, logger);
+  const calls = new Publisher(broker, { source: gateway, logger });
+  const metrics = new RunMetrics(registry, () => service.active);
+  const pipeline = new Pipeline({
+    model: createModel(config, logger),
+    observer: {
+      entry: (fields) => calls.add(draft(fields, config.ENTRY_BYTES)),
+      ended: (record) => metrics.generation(record),
+    },
+    source: gateway,
+    entryBytes: config.ENTRY_BYTES,
+    timeoutMs: config.SSE_TIMEOUT,
+    logContent: config.LOG_CONTENT,
+  });
+  const history = new RunHistory(broker);
+  const service = new RunService({
+    store,
+    broker,
+    history,
+    pipeline,
+    prompts,
+    targets,
+    source: gateway,
+    contextTokens: config.LLM_CONTEXT_TOKENS,
+    maxRuns: config.MAX_RUNS,
+    leaseMs: LEASE_MS,
+    logger,
+    ended: (state, durationMs) => metrics.run(state, durationMs),
+  });
+  return {
+    service,
+    history,
+    limiter,
+    limit,
+    open: () => service.open(),
+    close: async () => {
+      await service.close();
+      prompts.close();
+      await calls.close(FAREWELL_MS);
+      await store.close();
+    },
+  };
+}
+
+function createModel(config: Config, logger: Logger): ResilientModel {
+  const timeouts = { firstContentMs: config.LLM_FIRST_CONTENT_TIMEOUT, chunkMs: config.LLM_CHUNK_TIMEOUT };
+  const simulator = new Simulator({ chunkTokens: config.LLM_SIM_CHUNK, tokenMs: config.LLM_SIM_DELAY });
+  const model = new ProviderModel(timeouts, config.USE_LLM_MOCK ? simulator.fetch : globalThis.fetch);
+  const resilience = { retries: config.LLM_RETRIES, breakAfter: BREAK_AFTER, pauseMs: BREAKER_PAUSE_MS };
+  return new ResilientModel(model, resilience, (notice) => {
+    const { provider, model: name } = notice.target;
+    const about = { provider, model: name };
+    if (notice.kind === 'retry')
+      logger.info(
+        { ...about, code: notice.code, delay_ms: Math.round(notice.delayMs) },
+        'model call repeated',
+      );
+    else logger.warn(about, `circuit breaker ${notice.kind}`);
+  });
+}
+
+function openPrompts({ PROMPTS_FILE: path }: Config, targets: Targets, logger: Logger): Prompts {
+  const options: PromptsOptions = {
+    path,
+    check: ({ tasks, combiner }) => targets.complaint([...tasks, combiner]),
+    onChange: ({ version }) => logger.info({ version }, 'prompts changed'),
+    onBroken: (reason) => logger.warn(`PROMPTS_FILE: ${reason}; the last good prompts stay in use`),
+  };
+  try {
+    return new Prompts(options);
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    throw new CodedError('invalid_config', `PROMPTS_FILE ${path}: ${error.message}`);
+  }
+}
+
+function openRecords(config: Config, broker: Broker, limit: RateLimitOptions, logger: Logger) {
+  const { REDIS_URL: url, NAMESPACE: namespace } = config;
+  let store: RunStore;
+  let limiter: RateLimiter;
+  if (url !== undefined) {
+    const client = new RedisClient(url, 'runs', logger);
+    store = new RedisRunStore(client, namespace, retentionPolicy(config));
+    limiter = new RedisRateLimiter(client, namespace, limit);
+  } else if (broker instanceof MemoryBroker) {
+    store = new MemoryRunStore(broker);
+    limiter = new MemoryRateLimiter(limit);
+  } else {
+    throw new CodedError('invalid_config', 'REDIS_URL: runs are kept beside the log, which is not in memory');
+  }
+  return { store, limiter };
+}

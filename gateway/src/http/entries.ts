@@ -1,0 +1,96 @@
+// GET /api/entries: a page of history, as JSON or NDJSON; the same query as /stream.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
+import type { FastifyInstance } from 'fastify';
+import { compileFilter } from '../stream/filter.ts';
+import type { Found, History, Query } from '../stream/history.ts';
+import { invalid, parseSelection, parseTime, text } from '../stream/query.ts';
+
+const DEFAULT_LIMIT = 100;
+const MAX_LIMIT = 10_000;
+const KEYS = ['after', 'before', 'since', 'until', 'limit', 'tail'];
+
+export function entriesRoute(app: FastifyInstance, broker: Broker, history: History): void {
+  app.get<{ Querystring: Record<string, unknown> }>('/api/entries', async (request, reply) => {
+    const { query } = request;
+    const selection = parseSelection(query, KEYS);
+    const limit = whole(text(query, 'limit') ?? text(query, 'tail'), 'limit');
+    const now = Date.now();
+    const after = await place(query, 'after', 'since', now);
+    const before = await place(query, 'before', 'until', now);
+    const head = await broker.position();
+    const upTo = before === undefined ? head : Math.min(head, Math.max(0, before - 1));
+    const wanted = { selection, filter: compileFilter(selection) };
+    const found =
+      after === undefined
+        ? await newest(wanted, limit, upTo)
+        : after >= upTo && before !== undefined
+          ? { records: [], gaps: [], next: after, done: true }
+          : await history.find(wanted, { after, upTo, limit });
+
+    if (request.headers.accept?.includes('application/x-ndjson')) {
+      reply
+        .type('application/x-ndjson')
+        .header('next', formatPosition(found.next))
+        .header('done', `${found.done}`)
+        .header('gaps', `${found.gaps.length}`);
+      const lines = found.records.flatMap(({ data }) => [data, NEW_LINE]);
+      return reply.send(Buffer.concat(lines));
+    }
+    return reply.type('application/json').send(page(found));
+  });
+
+  /** Without a beginning: the newest ones, oldest first; `next` then leads back in time, as `before`. */
+  async function newest(wanted: Query, limit: number, upTo: Position): Promise<Found> {
+    const found = await history.find(wanted, { after: 0, upTo, limit, reverse: true });
+    return { ...found, records: found.records.reverse(), next: found.next + 1 };
+  }
+
+  async function place(
+    query: Record<string, unknown>,
+    idKey: string,
+    timeKey: string,
+    now: number,
+  ): Promise<Position | undefined> {
+    const id = text(query, idKey);
+    if (id !== undefined) {
+      const position = parsePosition(id);
+      if (position === undefined) throw invalid(idKey, 'an id as the stream gave it, <ms>-<n>');
+      return position;
+    }
+    const time = text(query, timeKey);
+    if (time === undefined) return undefined;
+    const position = parsePosition(time) ?? (await broker.locate(parseTime(timeKey, time, now)));
+    return timeKey === 'until' ? position + 1 : position;
+  }
+}
+
+const NEW_LINE = Buffer.from('\n');
+
+/** Stored entries are JSON already: they are joined, not parsed. */
+function page({ records, gaps, next, done }: Found): Buffer {
+  const named = gaps.map((gap) => ({
+    ...gap,
+    after: formatPosition(gap.after),
+    before: formatPosition(gap.before),
+  }));
+  const tail = JSON.stringify({ gaps: named, next: formatPosition(next), done }).slice(1);
+  const parts: Buffer[] = [Buffer.from('{"entries":[')];
+  records.forEach(({ data }, i) => {
+    if (i > 0) parts.push(COMMA);
+    parts.push(data);
+  });
+  parts.push(Buffer.from(`],${tail}`));
+  return Buffer.concat(parts);
+}
+
+const COMMA = Buffer.from(',');
+
+function whole(value: string | undefined, field: string): number {
+  if (value === undefined) return DEFAULT_LIMIT;
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 1 || number > MAX_LIMIT)
+    throw invalid(field, `a whole number from 1 to ${MAX_LIMIT}`);
+  return number;
+}

@@ -1,0 +1,49 @@
+// Is the process alive (/healthz), can it serve (/readyz), and how do its streams do (/sse/health).
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import type { FastifyInstance } from 'fastify';
+import type { Hub } from '../stream/hub.ts';
+import type { Viewers } from '../stream/viewers.ts';
+import { HttpError } from './plugins/problems.ts';
+
+export interface HealthServices {
+  broker: Broker;
+  hub: Hub;
+  viewers: Viewers;
+  gateway: string;
+  /** Whether the log is in Redis, so that `redis-cli` reaches it. */
+  redis: boolean;
+}
+
+export function healthRoutes(
+  app: FastifyInstance,
+  { broker, hub, viewers, gateway, redis }: HealthServices,
+): void {
+  app.get('/healthz', async () => ({
+    status: 'ok',
+    node: process.version,
+    uptime: Math.round(process.uptime()),
+  }));
+
+  app.get('/readyz', async () => {
+    const { ready, reason } = broker.status();
+    if (!ready) throw new HttpError(503, 'broker_unavailable', reason ?? 'the log cannot be reached');
+    return { status: 'ready' };
+  });
+
+  app.get('/sse/health', async () => {
+    const { ready, reason, reconnects, adopted } = broker.status();
+    return {
+      status: ready ? 'ok' : 'degraded',
+      ...(reason !== undefined && { reason }),
+      gateway,
+      redis,
+      connections: viewers.size,
+      lagging: viewers.lagging,
+      views: hub.views,
+      ...viewers.totals,
+      reconnects,
+      adopted,
+    };
+  });
+}

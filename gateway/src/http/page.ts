@@ -1,0 +1,30 @@
+// GET /: the dashboard, as built; only its own scripts and styles may run in it.
+
+import { existsSync } from 'node:fs';
+import fastifyStatic from '@fastify/static';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { FastifyInstance } from 'fastify';
+
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+};
+
+/** @throws CodedError `no_dashboard` where the page has not been built. */
+export function pageRoutes(app: FastifyInstance, root: string): void {
+  if (!existsSync(`${root}/index.html`))
+    throw new CodedError('no_dashboard', 'the dashboard is not built; run: npx vite build dashboard');
+  // The page's addresses are relative: without the slash they would miss the base path.
+  if (app.prefix !== '')
+    app.get('', (request, reply) => reply.redirect(`${app.prefix}/${/\?.*/.exec(request.url)?.[0] ?? ''}`));
+  app.register(fastifyStatic, {
+    root,
+    setHeaders: (response, path) => {
+      for (const [name, value] of Object.entries(SECURITY_HEADERS)) response.header(name, value);
+      const hashed = path.includes('/assets/');
+      response.header('cache-control', hashed ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
+}

@@ -1,0 +1,81 @@
+// Who may address the gateway, and from which sites: known hosts only (against DNS rebinding), and changes only from the
+// page itself or from origins that the operator has opened.
+
+import { isIPv6 } from 'node:net';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { HttpError } from './problems.ts';
+
+export interface OriginPolicy {
+  /** Host names, lower case; `*` for any. */
+  hosts: readonly string[];
+  /** Origins of other sites that may read and write; `*` for any. */
+  origins: readonly string[];
+}
+
+const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
+const ALLOWED_HEADERS = 'content-type, last-event-id, publisher-id, publisher-seq';
+
+export function origins(app: FastifyInstance, { hosts, origins: opened }: OriginPolicy): void {
+  app.addHook('onRequest', async (request, reply) => {
+    const host = hostName(request.headers.host ?? '');
+    if (!hosts.includes('*') && !hosts.includes(host))
+      throw new HttpError(403, 'host_forbidden', `not known by this name; add it to ALLOWED_HOSTS`, {
+        field: 'host',
+      });
+
+    const { origin } = request.headers;
+    if (origin === undefined || isOwn(request, origin)) return;
+    if (opened.includes('*') || opened.includes(origin)) {
+      reply.headers(corsHeaders(origin));
+      if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined)
+        return preflight(reply);
+    } else if (!SAFE_METHODS.includes(request.method)) {
+      throw new HttpError(
+        403,
+        'origin_forbidden',
+        'another site may not do this; add its origin to CORS_ORIGINS',
+        {
+          field: 'origin',
+        },
+      );
+    }
+  });
+}
+
+/** What a page of `origin` needs to read an answer; also for streams, which bypass the framework's reply. */
+export function corsHeaders(origin: string): Record<string, string> {
+  return {
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': 'next, done, gaps, retry-after',
+    vary: 'origin',
+  };
+}
+
+function preflight(reply: FastifyReply): FastifyReply {
+  return reply
+    .headers({
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': ALLOWED_HEADERS,
+      'access-control-max-age': '600',
+    })
+    .code(204)
+    .send();
+}
+
+function isOwn({ headers }: FastifyRequest, origin: string): boolean {
+  try {
+    return new URL(origin).host === headers.host?.toLowerCase();
+  } catch {
+    return false; // "null", of a sandboxed page or a file
+  }
+}
+
+/** A configured host as a client names it: lower case, an IPv6 address in brackets. */
+export function hostOf(host: string): string {
+  return isIPv6(host) ? `[${host.toLowerCase()}]` : host.toLowerCase();
+}
+
+/** Without the port; an IPv6 address keeps its brackets. */
+function hostName(host: string): string {
+  return host.toLowerCase().replace(/:\d+$/, '');
+}

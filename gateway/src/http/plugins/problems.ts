@@ -1,0 +1,124 @@
+// Every error leaves as application/problem+json (RFC 9457) with a stable code; nobody sees a raw exception's text.
+
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+
+/** HTTP status of each code; a code that is not here is a 500 without details. */
+const STATUS: Record<string, number> = {
+  invalid_query: 400,
+  invalid_body: 400,
+  invalid_json: 400,
+  invalid_header: 400,
+  host_forbidden: 403,
+  origin_forbidden: 403,
+  message_id_reused: 409,
+  body_too_large: 413,
+  batch_too_large: 413,
+  unsupported_media_type: 415,
+  invalid_entry: 422,
+  channel_reserved: 422,
+  too_many_channels: 422,
+  broker_unavailable: 503,
+  log_full: 503,
+  over_limit: 503,
+  over_address_limit: 503,
+  too_many_runs: 503,
+  too_many_views: 503,
+  shutdown: 503,
+};
+
+const RETRY_AFTER_S = 2;
+
+/** An error whose code the route itself gives a status. */
+export class HttpError extends CodedError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    options: { field?: string; headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(code, message, options);
+    this.status = status;
+    this.headers = options.headers ?? {};
+  }
+}
+
+export function problems(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | CodedError, request, reply) => {
+    const known = translate(error);
+    if (known) return sendProblem(reply, known);
+    request.log.error({ err: error }, 'unexpected error');
+    return sendProblem(
+      reply,
+      new HttpError(500, 'internal', 'something went wrong here; the log of the gateway says what'),
+    );
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methodsAt(app, request.url.split('?', 1)[0] as string);
+    const missing = new HttpError(404, 'not_found', 'there is nothing at this path');
+    if (allowed.length === 0 || allowed.includes(request.method)) return sendProblem(reply, missing);
+    const headers = { allow: allowed.join(', ') };
+    const detail = `this path answers ${headers.allow} only`;
+    return sendProblem(reply, new HttpError(405, 'method_not_allowed', detail, { headers }));
+  });
+}
+
+/** Of routes without parameters; anything else in the path could be read as a pattern. */
+function methodsAt(app: FastifyInstance, url: string): string[] {
+  if (!/^[\w/.-]+$/.test(url)) return [];
+  return (['GET', 'HEAD', 'POST'] as const).filter((method) => app.hasRoute({ method, url }));
+}
+
+/** For a path that cannot be decoded: no route and no hook has seen the request. */
+export function answerBadUrl(_error: FastifyError, _request: unknown, reply: FastifyReply): void {
+  sendProblem(reply, new HttpError(400, 'invalid_url', 'the path is not well encoded, or too long'));
+}
+
+export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
+  const { status, code, message, field, headers } = error;
+  if (status === 503 && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
+  return reply
+    .code(status)
+    .headers(headers)
+    .type('application/problem+json')
+    .send(
+      JSON.stringify({
+        type: 'about:blank',
+        title: code.replaceAll('_', ' '),
+        status,
+        code,
+        detail: message,
+        ...(field !== undefined && { field }),
+      }),
+    );
+}
+
+function translate(error: FastifyError | CodedError): HttpError | undefined {
+  if (error instanceof HttpError) return error;
+  if (error instanceof CodedError) {
+    const status = STATUS[error.code];
+    if (status === undefined) return undefined;
+    return new HttpError(
+      status,
+      error.code,
+      error.message,
+      error.field === undefined ? {} : { field: error.field },
+    );
+  }
+  switch (error.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new HttpError(413, 'body_too_large', 'the body is over the limit of 1 MiB');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new HttpError(415, 'unsupported_media_type', 'send application/json');
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new HttpError(400, 'invalid_json', 'the body is not JSON');
+    default:
+      return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
+        ? new HttpError(error.statusCode, 'invalid_request', 'the request cannot be understood')
+        : undefined;
+  }
+}

@@ -1,0 +1,116 @@
+// POST /api/process: starts a run, or finds it, and streams it.
+
+import { BEGINNING, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import type { RunService } from '../runs/run-service.ts';
+import { HttpError } from './plugins/problems.ts';
+import type { RunStreams } from './run-stream.ts';
+import { summaryOf } from './run-summary.ts';
+
+/** UTF-16 units: as a turn of a conversation it must fit into one entry, in any script. */
+const MAX_MESSAGE = 16_000;
+
+export const ID_RULE = '1 to 128 of A-Z a-z 0-9 _ . -';
+const idSchema = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, `must be ${ID_RULE}`);
+
+const bodySchema = z.strictObject({
+  message: z.string().refine((text) => text.trim() !== '', 'must not be empty'),
+  message_id: idSchema,
+  conversation_id: idSchema.optional(),
+});
+
+export interface ProcessServices {
+  service: RunService;
+  streams: RunStreams;
+  limiter: RateLimiter;
+  limit: RateLimitOptions;
+}
+
+export function processRoute(
+  app: FastifyInstance,
+  { service, streams, limiter, limit }: ProcessServices,
+): void {
+  app.register(async (scope) => {
+    scope.removeContentTypeParser('text/plain'); // JSON or 415
+    scope.post('/api/process', async (request, reply) => {
+      const body = parseBody(request.body);
+      const after = parseCursor(request);
+      await throttle(request, reply);
+      const run = await service.start({
+        id: body.message_id,
+        message: body.message,
+        ...(body.conversation_id !== undefined && { conversationId: body.conversation_id }),
+      });
+      if (!/\brespond-async\b/.test(request.headers.prefer?.toString() ?? ''))
+        return streams.send(reply, run, after);
+      return reply
+        .code(202)
+        .headers({ 'preference-applied': 'respond-async', location: `runs/${run.id}` })
+        .send(summaryOf(run));
+    });
+  });
+
+  async function throttle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (limit.perSecond === 0) return;
+    const { allowed, remaining, retryAfterMs, resetMs } = await limiter.take(request.ip);
+    const headers = {
+      'ratelimit-limit': `${limit.burst}`,
+      'ratelimit-remaining': `${remaining}`,
+      'ratelimit-reset': `${Math.ceil(resetMs / 1000)}`,
+      'ratelimit-policy': `${limit.burst};w=${Math.ceil(limit.burst / limit.perSecond)}`,
+    };
+    if (allowed) {
+      reply.headers(headers);
+      return;
+    }
+    const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+    throw new HttpError(429, 'rate_limited', `too many runs from this address; try again in ${seconds} s`, {
+      headers: { ...headers, 'retry-after': `${seconds}` },
+    });
+  }
+}
+
+/** The run's id from a path. @throws CodedError `invalid_query` */
+export function parseId(value: string, field: string): string {
+  if (idSchema.safeParse(value).success) return value;
+  throw new CodedError('invalid_query', `${field} must be ${ID_RULE}`, { field });
+}
+
+/** Where a client left off, by its Last-Event-ID (or `lastEventId=`). @throws CodedError `invalid_header` */
+export function parseCursor({ headers, query }: FastifyRequest): Position {
+  const value = headers['last-event-id'] ?? (query as { lastEventId?: unknown }).lastEventId;
+  if (value === undefined || value === '') return BEGINNING;
+  const position = parsePosition(String(value));
+  if (position !== undefined) return position;
+  throw new CodedError('invalid_header', 'Last-Event-ID must be an id as the stream gave it, <ms>-<n>', {
+    field: 'Last-Event-ID',
+  });
+}
+
+function parseBody(body: unknown): z.output<typeof bodySchema> {
+  const result = bodySchema.safeParse(body);
+  if (!result.success) throw invalidBody(result.error);
+  if (result.data.message.length > MAX_MESSAGE)
+    throw new HttpError(413, 'message_too_long', `message may hold ${MAX_MESSAGE} characters`, {
+      field: 'message',
+    });
+  return result.data;
+}
+
+function invalidBody({ issues }: z.ZodError): CodedError {
+  const issue = issues[0];
+  if (issue?.code === 'unrecognized_keys')
+    return new CodedError('invalid_body', 'known fields are message, message_id, conversation_id', {
+      field: String(issue.keys[0]).slice(0, 100),
+    });
+  const field = issue?.path[0];
+  if (field === undefined)
+    return new CodedError(
+      'invalid_body',
+      'send {"message":"…","message_id":"…"}, conversation_id if you like',
+    );
+  return new CodedError('invalid_body', `${String(field)}: ${issue?.message}`, { field: String(field) });
+}

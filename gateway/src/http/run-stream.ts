@@ -1,0 +1,153 @@
+// A run as an SSE response: a reader of its channel in the form of POST /api/process. It resumes by Last-Event-ID; a
+// client that goes away leaves the run alone.
+
+import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
+import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import { sseFrame } from '@llm-streamer/shared/sse.ts';
+import type { FastifyReply } from 'fastify';
+import { runChannel } from '../runs/run-entries.ts';
+import { follow, history } from '../runs/run-reader.ts';
+import type { RunRecord } from '../runs/run-store.ts';
+import { isEnd, type WireEvent, wireEvent } from '../runs/wire.ts';
+import { HttpError } from './plugins/problems.ts';
+
+const HEAD = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
+  'x-content-type-options': 'nosniff',
+  // A connection that turned idle while the server closes would hold it up.
+  connection: 'close',
+};
+
+const FAREWELL_MS = 300;
+
+export interface RunStreamOptions {
+  broker: Broker;
+  /** Milliseconds between comments on a quiet stream. */
+  keepAliveMs: number;
+  /** Milliseconds a client waits before it reconnects. */
+  retryMs: number;
+  /** Milliseconds a socket may take nothing before it is closed; 0 for ever. */
+  stallMs: number;
+  /** Streams at a time; 0 for no limit. */
+  maxStreams: number;
+}
+
+export class RunStreams {
+  readonly #options: RunStreamOptions;
+  readonly #open = new Map<AbortController, Promise<void>>();
+
+  constructor(options: RunStreamOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Answers with what follows `after`, live while the run goes on. 204 where nothing follows and nothing ever will, which
+   * ends an EventSource's attempts. @throws BrokerUnavailable, or HttpError `over_limit`, before the answer has begun.
+   */
+  async send(reply: FastifyReply, run: RunRecord, after: Position): Promise<FastifyReply> {
+    const { broker, maxStreams } = this.#options;
+    if (maxStreams > 0 && this.#open.size >= maxStreams)
+      throw new HttpError(503, 'over_limit', 'this gateway has as many streams as it may');
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const channel = runChannel(run.id);
+    const items =
+      run.state === 'running'
+        ? follow(broker, channel, after, gone.signal)
+        : history(broker, channel, after, await broker.position());
+    // A run that goes on may be silent for long: its head is not kept waiting for the first entry.
+    const first = run.state === 'running' ? undefined : await items.next();
+    if (first?.done) return reply.code(204).send();
+    reply.hijack();
+    const written = this.#write(reply, run.id, items, first?.value, gone);
+    this.#open.set(
+      gone,
+      written.finally(() => this.#open.delete(gone)),
+    );
+    return reply;
+  }
+
+  /** Ends all streams, those of runs that have just ended with their last event; other clients come back, elsewhere. */
+  async close(): Promise<void> {
+    await Promise.race([Promise.allSettled(this.#open.values()), pause(FAREWELL_MS)]);
+    for (const gone of this.#open.keys()) gone.abort();
+  }
+
+  async #write(
+    reply: FastifyReply,
+    id: string,
+    items: AsyncGenerator<PageItem, void, undefined>,
+    first: PageItem | undefined,
+    gone: AbortController,
+  ): Promise<void> {
+    const { raw } = reply;
+    const { keepAliveMs, retryMs, stallMs } = this.#options;
+    raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEAD });
+    raw.write(sseFrame({ retry: retryMs }));
+    // Nothing is added while the socket does not drain: what waits there is a sign of life enough.
+    const alive = setInterval(() => raw.writableLength === 0 && raw.write(': ping\n\n'), keepAliveMs);
+    try {
+      if (first && put(raw, first, id)) return;
+      for await (const item of items) {
+        if (raw.writableNeedDrain && !(await drained(raw, gone.signal, stallMs))) return void raw.destroy();
+        if (put(raw, item, id)) return;
+      }
+    } catch (error) {
+      // Without a final event the client knows that it has not seen the end, and resumes.
+      if (!(error instanceof BrokerUnavailable) && !gone.signal.aborted)
+        reply.log.error({ err: error }, 'a run stream failed');
+    } finally {
+      clearInterval(alive);
+      await items.return();
+      raw.end();
+    }
+  }
+}
+
+/** True after the run's last event. */
+function put(raw: ServerResponse, item: PageItem, id: string): boolean {
+  const event = item.record ? wireEvent(item.record.entry, id) : trimmed(id);
+  if (event) {
+    const position = item.record ? item.record.n : item.gap.before - 1;
+    raw.write(
+      sseFrame({ event: event.event, id: formatPosition(position), data: JSON.stringify(event.data) }),
+    );
+  }
+  return item.record !== undefined && isEnd(item.record.entry);
+}
+
+/** False where the socket took nothing for `stallMs`, or is gone. */
+async function drained(raw: ServerResponse, gone: AbortSignal, stallMs: number): Promise<boolean> {
+  const late = stallMs > 0 ? [AbortSignal.timeout(stallMs)] : [];
+  try {
+    await once(raw, 'drain', { signal: AbortSignal.any([gone, ...late]) });
+    return true;
+  } catch {
+    return false; // the signal: a response has no other way to fail here
+  }
+}
+
+function trimmed(id: string): WireEvent {
+  const message = 'A part of this run is no longer kept.';
+  return {
+    event: 'error',
+    data: {
+      message_id: id,
+      status: 'Incomplete',
+      code: 'history_trimmed',
+      message,
+      partial: true,
+      final: false,
+    },
+  };
+}

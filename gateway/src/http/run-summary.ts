@@ -1,0 +1,19 @@
+// A run as clients see it in lists and answers.
+
+import type { RunRecord } from '../runs/run-store.ts';
+
+export function summaryOf(run: RunRecord) {
+  const { inputTokens, outputTokens, durationMs } = run.totals;
+  return {
+    message_id: run.id,
+    ...(run.conversationId !== undefined && { conversation_id: run.conversationId }),
+    state: run.state,
+    ...(run.code !== undefined && { code: run.code }),
+    gateway: run.gateway,
+    prompt_version: run.promptVersion,
+    models: run.lanes.map(({ lane, provider, model }) => ({ source: lane, provider, model })),
+    started: run.started,
+    ...(run.ended > 0 && { ended: run.ended, duration_ms: Math.round(durationMs) }),
+    usage: { input_tokens: inputTokens, output_tokens: outputTokens },
+  };
+}

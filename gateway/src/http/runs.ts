@@ -1,0 +1,74 @@
+// /api/runs and /api/conversations: what runs there are, one of them, its stream, its end; the turns of a conversation.
+
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { FastifyInstance } from 'fastify';
+import type { RunHistory } from '../runs/run-history.ts';
+import type { RunService } from '../runs/run-service.ts';
+import type { RunRecord } from '../runs/run-store.ts';
+import { HttpError } from './plugins/problems.ts';
+import { parseCursor, parseId } from './process.ts';
+import type { RunStreams } from './run-stream.ts';
+import { summaryOf } from './run-summary.ts';
+
+const DEFAULT_LIMIT = 20;
+const MAX_LIMIT = 200;
+
+type ById = { Params: { id: string } };
+
+export interface RunServices {
+  service: RunService;
+  history: RunHistory;
+  streams: RunStreams;
+}
+
+export function runRoutes(app: FastifyInstance, { service, history, streams }: RunServices): void {
+  app.get<{ Querystring: { limit?: string } }>(
+    '/api/runs',
+    async ({ query: { limit = `${DEFAULT_LIMIT}` } }) => {
+      const count = Number(limit);
+      if (!/^\d+$/.test(limit) || count < 1 || count > MAX_LIMIT)
+        throw new CodedError('invalid_query', `limit must be a whole number from 1 to ${MAX_LIMIT}`, {
+          field: 'limit',
+        });
+      return { runs: (await service.list(count)).map(summaryOf) };
+    },
+  );
+
+  app.get<ById>('/api/runs/:id', async ({ params }) => {
+    const run = await known(params.id);
+    const { lanes } = await history.run(run.id);
+    return { ...summaryOf(run), lanes };
+  });
+
+  app.get<ById>('/api/runs/:id/stream', { exposeHeadRoute: false }, async (request, reply) => {
+    const after = parseCursor(request);
+    return streams.send(reply, await known(request.params.id), after);
+  });
+
+  app.post<ById>('/api/runs/:id/cancel', async ({ params }) => {
+    const run = await service.cancel(parseId(params.id, 'id'));
+    if (!run) throw unknownRun();
+    return summaryOf(run);
+  });
+
+  app.get<ById>('/api/conversations/:id', async ({ params }) => {
+    const id = parseId(params.id, 'id');
+    const turns = await history.conversation(id);
+    if (turns.length === 0)
+      throw new HttpError(404, 'conversation_not_found', 'nothing was said in it, or it expired');
+    return {
+      conversation_id: id,
+      turns: turns.map(({ role, text, run, time }) => ({ role, message: text, message_id: run, time })),
+    };
+  });
+
+  async function known(id: string): Promise<RunRecord> {
+    const run = await service.get(parseId(id, 'id'));
+    if (!run) throw unknownRun();
+    return run;
+  }
+}
+
+function unknownRun(): HttpError {
+  return new HttpError(404, 'run_not_found', 'there is no run with this id, or it is no longer kept');
+}

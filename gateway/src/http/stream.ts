@@ -1,0 +1,135 @@
+// GET /stream: live entries over SSE. Writes the response head itself and keeps nothing of the request but its socket.
+
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Connection } from '../stream/connection.ts';
+import { controlFrame } from '../stream/frame.ts';
+import type { History } from '../stream/history.ts';
+import type { Hub } from '../stream/hub.ts';
+import { parseSelection, parseStart, type Start } from '../stream/query.ts';
+import { joinFrames, LAST_CHUNK } from '../stream/segment.ts';
+import type { View } from '../stream/view.ts';
+import { GOODBYES, type Goodbye, type Viewers } from '../stream/viewers.ts';
+import { HttpError } from './plugins/problems.ts';
+
+export interface StreamServices {
+  hub: Hub;
+  history: History;
+  viewers: Viewers;
+  /** Names this process in `hello`. */
+  gateway: string;
+  keepAliveMs: number;
+  retryMs: number;
+}
+
+const HEAD = [
+  ['content-type', 'text/event-stream; charset=utf-8'],
+  ['cache-control', 'no-store, no-transform'],
+  ['x-accel-buffering', 'no'],
+  ['x-content-type-options', 'nosniff'],
+] as const;
+
+export function streamRoute(app: FastifyInstance, services: StreamServices): void {
+  const { hub, history, viewers, gateway, keepAliveMs, retryMs } = services;
+
+  // What a GET would answer, without a stream that nobody may read.
+  app.head<{ Querystring: Record<string, unknown> }>('/stream', async (request, reply) => {
+    parseSelection(request.query);
+    for (const [name, value] of HEAD) reply.header(name, value);
+    return reply.send();
+  });
+
+  app.get<{ Querystring: Record<string, unknown> }>('/stream', async (request, reply) => {
+    const selection = parseSelection(request.query);
+    const header = request.headers['last-event-id'];
+    const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());
+
+    const refused = viewers.refusal(request.ip) ?? (hub.accepts(selection) ? undefined : 'too_many_views');
+    if (refused) return refuse(request, reply, refused);
+    let view: View;
+    try {
+      view = await hub.acquire(selection);
+    } catch (error) {
+      if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
+      throw error;
+    }
+    // Others may have come while the view was opened.
+    const late = viewers.refusal(request.ip);
+    if (late) {
+      hub.release(view);
+      return refuse(request, reply, late);
+    }
+
+    const { socket } = request.raw;
+    reply.hijack();
+    // Gone; or pipelined behind another request, whose answer this one would run into.
+    if (socket.destroyed || reply.raw.socket !== socket) {
+      hub.release(view);
+      socket.destroy();
+      return reply;
+    }
+    const chunked = request.raw.httpVersion !== '1.0';
+    writeHead(request, reply, chunked);
+    const connection = new Connection(socket, view, history, chunked);
+    viewers.add(connection, request.ip);
+    void serve(connection, start);
+    return reply;
+  });
+
+  async function serve(connection: Connection, start: Start): Promise<void> {
+    const { view } = connection;
+    try {
+      const beginning = await history.begin(start, view.selection, view.flushedTo);
+      if (connection.closed) return;
+      const replay = await connection.start(beginning, (count, position) => {
+        const now = Date.now();
+        const resumed = start.from === 'position';
+        return controlFrame(
+          'hello',
+          position,
+          { gateway, resumed, count, keepalive: keepAliveMs, now },
+          retryMs,
+        );
+      });
+      if (start.from !== 'position') return;
+      if (replay.gaps > 0) viewers.totals.resumedWithGap++;
+      else viewers.totals.resumed++;
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) app.log.error({ err: error }, 'a stream failed');
+      connection.end(viewers.goodbye('not_ready'));
+    }
+  }
+
+  /** A native EventSource gives up for ever on any status but 200: it is told in the stream to come back. */
+  function refuse(request: FastifyRequest, reply: FastifyReply, code: Goodbye, cause?: Error): FastifyReply {
+    viewers.totals.refused++;
+    if (!request.headers.accept?.includes('text/event-stream'))
+      throw new HttpError(
+        503,
+        code === 'not_ready' ? 'broker_unavailable' : code,
+        cause?.message ?? GOODBYES[code],
+      );
+    const chunked = request.raw.httpVersion !== '1.0';
+    const { socket } = request.raw;
+    reply.hijack();
+    if (reply.raw.socket !== socket) {
+      socket.destroy();
+      return reply;
+    }
+    writeHead(request, reply, chunked);
+    const { framed, body } = joinFrames([viewers.goodbye(code)]);
+    socket.write(chunked ? framed : body);
+    if (chunked) socket.write(LAST_CHUNK);
+    socket.destroySoon();
+    return reply;
+  }
+}
+
+function writeHead({ raw }: FastifyRequest, reply: FastifyReply, chunked: boolean): void {
+  const lines = [chunked ? 'transfer-encoding: chunked' : 'connection: close'];
+  for (const [name, value] of [...HEAD, ...Object.entries(reply.getHeaders())])
+    lines.push(`${name}: ${value}`);
+  raw.socket.setNoDelay(true);
+  raw.socket.setKeepAlive(true, 15_000);
+  raw.socket.write(`HTTP/1.1 200 OK\r\n${lines.join('\r\n')}\r\n\r\n`);
+}

@@ -1,0 +1,120 @@
+// A failed model call: a stable code, a sentence that is safe to show, and whether the same call may work later. A
+// provider's own words never leave this file: they may hold keys, addresses or the prompt.
+
+import { APICallError } from 'ai';
+
+const SENTENCES = {
+  cancelled: 'The call was cancelled.',
+  llm_unauthorized: 'The model service refused the credentials.',
+  llm_payment_required: 'The model service asks for payment or has no quota left.',
+  llm_not_found: 'The model service does not know this model or address.',
+  llm_rejected: 'The model service rejected the request.',
+  llm_rate_limited: 'The model service is limiting the rate of requests.',
+  llm_unavailable: 'The model service is not available.',
+  llm_unreachable: 'The model service could not be reached.',
+  llm_no_first_content: 'The model did not begin to answer in time.',
+  llm_stalled: 'The model stopped in the middle of its answer.',
+  llm_timeout: 'The model did not finish in time.',
+  llm_interrupted: 'The connection to the model broke off.',
+  llm_truncated: 'The model ended its answer without finishing it.',
+  llm_stream_error: 'The model service reported an error in the middle of the answer.',
+  llm_invalid_response: 'The model service sent something that is no answer.',
+  llm_empty: 'The model gave an empty answer.',
+  llm_circuit_open: 'The model service failed repeatedly and is being given a pause.',
+} as const;
+
+export type LlmErrorCode = keyof typeof SENTENCES;
+
+/** Codes after which the same request may succeed. */
+const RETRYABLE: ReadonlySet<LlmErrorCode> = new Set([
+  'llm_rate_limited',
+  'llm_unavailable',
+  'llm_unreachable',
+  'llm_no_first_content',
+  'llm_stalled',
+  'llm_interrupted',
+  'llm_truncated',
+  'llm_stream_error',
+  'llm_circuit_open',
+]);
+
+export interface LlmErrorDetails {
+  httpStatus?: number;
+  retryAfterMs?: number;
+}
+
+export class LlmError extends Error {
+  readonly code: LlmErrorCode;
+  readonly retryable: boolean;
+  /** What the service asked for with `Retry-After`. */
+  readonly retryAfterMs: number | undefined;
+  readonly httpStatus: number | undefined;
+
+  constructor(code: LlmErrorCode, details: LlmErrorDetails = {}) {
+    super(SENTENCES[code]);
+    this.name = 'LlmError';
+    this.code = code;
+    this.retryable = RETRYABLE.has(code);
+    this.retryAfterMs = details.retryAfterMs;
+    this.httpStatus = details.httpStatus;
+  }
+}
+
+/** What became of a call whose client library threw or reported `error`. */
+export function toLlmError(error: unknown): LlmError {
+  if (error instanceof LlmError) return error;
+  // Reported in the stream, as the service put it: an object, never an Error.
+  if (!(error instanceof Error)) return new LlmError('llm_stream_error');
+  if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return ofStatus(error);
+  if (isInterruption(error)) return new LlmError('llm_interrupted');
+  if (isUnreachable(error)) return new LlmError('llm_unreachable');
+  // The end without a finish reason; nothing else tells it from data that cannot be read.
+  if (error.name === 'AI_InvalidResponseDataError') return new LlmError('llm_truncated');
+  return new LlmError('llm_invalid_response');
+}
+
+function ofStatus({ statusCode: httpStatus = 0, responseHeaders }: APICallError): LlmError {
+  const retryAfterMs = parseRetryAfter(responseHeaders?.['retry-after'], Date.now());
+  const details = { httpStatus, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  if (httpStatus === 401 || httpStatus === 403) return new LlmError('llm_unauthorized', details);
+  if (httpStatus === 402) return new LlmError('llm_payment_required', details);
+  if (httpStatus === 404) return new LlmError('llm_not_found', details);
+  if (httpStatus === 429) return new LlmError('llm_rate_limited', details);
+  if (httpStatus === 408 || httpStatus === 409 || httpStatus >= 500)
+    return new LlmError('llm_unavailable', details);
+  return new LlmError('llm_rejected', details);
+}
+
+function isUnreachable(error: unknown): boolean {
+  return causes(error).some(
+    (cause) =>
+      /^(ECONN|ENOTFOUND|EAI_AGAIN|EHOST|ENET|ETIMEDOUT|UND_ERR_CONNECT|CERT_|DEPTH_ZERO|ERR_TLS|SELF_SIGNED|UNABLE_TO)/.test(
+        codeOf(cause),
+      ) || /^(Cannot connect to API|fetch failed)/.test(cause.message),
+  );
+}
+
+function isInterruption(error: unknown): boolean {
+  return causes(error).some(
+    (cause) => /^(UND_ERR_SOCKET|ECONNRESET|EPIPE)$/.test(codeOf(cause)) || cause.message === 'terminated',
+  );
+}
+
+function causes(error: unknown): Error[] {
+  const chain: Error[] = [];
+  for (let at: unknown = error; at instanceof Error && chain.length < 6; at = at.cause) chain.push(at);
+  return chain;
+}
+
+function codeOf(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' ? code : '';
+}
+
+/** Milliseconds from a `Retry-After` of either form; `undefined` where there is none that makes sense. */
+export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (/^\d{1,6}(\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1000);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+}

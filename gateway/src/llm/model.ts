@@ -1,0 +1,57 @@
+// The port to language models: one call is one stream of events that ends with `finish` or throws an LlmError.
+
+/** What a conversation is made of. */
+export interface LlmMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+/** Where a model is served and under which name. */
+export interface LlmTarget {
+  /** The service's name in attributes and metrics: `openai`, `openrouter`, `ollama`, `simulated`, … */
+  provider: string;
+  /** Without a trailing slash, `/v1` included. */
+  baseUrl: string;
+  model: string;
+  /** Absent for servers that ask for none. */
+  key?: string;
+}
+
+export interface LlmRequest {
+  target: LlmTarget;
+  messages: readonly LlmMessage[];
+  temperature?: number;
+  /** Tokens of output at most. */
+  maxTokens?: number;
+}
+
+export interface LlmUsage {
+  inputTokens: number;
+  outputTokens: number;
+  /** Part of `outputTokens`. */
+  reasoningTokens: number;
+  /** False where the server sent no usage, so that the numbers are zero and mean nothing. */
+  reported: boolean;
+}
+
+export interface LlmFinish {
+  type: 'finish';
+  /** `stop`, `length`, `content-filter`, `tool-calls` or `other`; never `error`, which is thrown. */
+  reason: string;
+  usage: LlmUsage;
+  /** From the call to the first text or reasoning; equals the duration where there was none. */
+  firstContentMs: number;
+  durationMs: number;
+  responseId: string | undefined;
+  responseModel: string | undefined;
+}
+
+export type LlmEvent = { type: 'reasoning'; text: string } | { type: 'text'; text: string } | LlmFinish;
+
+/**
+ * Calls one model. Whoever stops reading, for whatever reason, closes the upstream connection.
+ * @throws LlmError, and nothing else, from the iterator; after `signal` aborts, one with code `cancelled`.
+ */
+export interface LlmModel {
+  stream(request: LlmRequest, signal: AbortSignal): AsyncIterable<LlmEvent>;
+}

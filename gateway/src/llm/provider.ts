@@ -1,0 +1,148 @@
+// The AI SDK's provider behind the port: any server of the OpenAI protocol. Adds what the SDK leaves open: a timer for
+// the first content that also runs while a server withholds its headers, an upstream that is closed in every case,
+// errors without the provider's words. Below `streamText`, whose tool loop runs do not use: a hundred runs at once take
+// 4.3 s of CPU this way and 6.5 s that way.
+
+import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
+import { LlmError, toLlmError } from './failure.ts';
+import type { LlmEvent, LlmFinish, LlmMessage, LlmModel, LlmRequest, LlmTarget, LlmUsage } from './model.ts';
+
+export interface LlmTimeouts {
+  /** To the first text or reasoning, connecting included. Milliseconds. */
+  firstContentMs: number;
+  /** Between two chunks. */
+  chunkMs: number;
+}
+
+export type Fetch = typeof globalThis.fetch;
+
+export class ProviderModel implements LlmModel {
+  readonly #timeouts: LlmTimeouts;
+  readonly #fetch: Fetch;
+
+  /** @param fetch the simulator's in place of the network, or a test's. */
+  constructor(timeouts: LlmTimeouts, fetch: Fetch = globalThis.fetch) {
+    this.#timeouts = timeouts;
+    this.#fetch = fetch;
+  }
+
+  async *stream(request: LlmRequest, signal: AbortSignal): AsyncGenerator<LlmEvent, void, undefined> {
+    const started = performance.now();
+    const upstream = new AbortController();
+    let interrupt: (error: LlmError) => void = () => undefined;
+    const stop = (error: LlmError) => {
+      upstream.abort(error);
+      interrupt(error); // a server or a client library that ignores the abort must not hold us
+    };
+    const interruptible = <T>(promise: PromiseLike<T>) =>
+      new Promise<T>((resolve, reject) => {
+        interrupt = reject;
+        promise.then(resolve, reject);
+      });
+    const cancel = () => stop(signal.reason instanceof LlmError ? signal.reason : new LlmError('cancelled'));
+    if (signal.aborted) cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    let timer = setTimeout(() => stop(new LlmError('llm_no_first_content')), this.#timeouts.firstContentMs);
+    let firstContentMs: number | undefined;
+    let response: { id?: string | undefined; modelId?: string | undefined } = {};
+    let finish: LlmFinish | undefined;
+    let failure: unknown;
+
+    try {
+      upstream.signal.throwIfAborted();
+      const { stream } = await interruptible(this.#call(request, upstream.signal));
+      const parts = stream.getReader();
+      while (true) {
+        upstream.signal.throwIfAborted(); // the reader may have held the last event for long
+        const { done, value: part } = await interruptible(parts.read());
+        if (done) break;
+        switch (part.type) {
+          case 'response-metadata':
+            response = part;
+            break;
+          case 'reasoning-delta':
+          case 'text-delta':
+            if (part.delta === '') break;
+            firstContentMs ??= performance.now() - started;
+            clearTimeout(timer);
+            yield { type: part.type === 'text-delta' ? 'text' : 'reasoning', text: part.delta };
+            timer = setTimeout(() => stop(new LlmError('llm_stalled')), this.#timeouts.chunkMs);
+            break;
+          case 'finish':
+            finish = {
+              type: 'finish',
+              reason: part.finishReason.unified,
+              usage: usageOf(part.usage),
+              firstContentMs: firstContentMs ?? performance.now() - started,
+              durationMs: performance.now() - started,
+              responseId: response.id,
+              responseModel: response.modelId,
+            };
+            break;
+          case 'error':
+            failure ??= part.error; // a `finish` with reason `error` follows: the first error tells more
+            break;
+        }
+      }
+    } catch (error) {
+      failure ??= error;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', cancel);
+      // Leaving the loop alone would let the server generate to the end.
+      if (!upstream.signal.aborted) upstream.abort(new LlmError('cancelled'));
+    }
+    if (failure !== undefined) throw toLlmError(failure);
+    if (!finish || finish.reason === 'error') throw new LlmError('llm_truncated');
+    if (firstContentMs === undefined) throw new LlmError('llm_empty');
+    yield finish;
+  }
+
+  #call({ target, messages, temperature, maxTokens }: LlmRequest, abortSignal: AbortSignal) {
+    return this.#provider(target)
+      .chatModel(target.model)
+      .doStream({
+        prompt: messages.map(toPrompt),
+        abortSignal,
+        ...(temperature !== undefined && { temperature }),
+        ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
+      });
+  }
+
+  #provider({ provider, baseUrl, key }: LlmTarget) {
+    return createOpenAICompatible({
+      name: provider,
+      baseURL: baseUrl,
+      includeUsage: true,
+      fetch: this.#fetch,
+      ...(key !== undefined && { apiKey: key }),
+      ...(provider === 'openai' && { transformRequestBody: renameMaxTokens }),
+    });
+  }
+}
+
+/** OpenAI's newer models refuse `max_tokens`. */
+function renameMaxTokens({ max_tokens, ...body }: Record<string, unknown>): Record<string, unknown> {
+  return max_tokens === undefined ? body : { ...body, max_completion_tokens: max_tokens };
+}
+
+type ChatModel = ReturnType<ReturnType<typeof createOpenAICompatible>['chatModel']>;
+type Prompt = Parameters<ChatModel['doStream']>[0]['prompt'][number];
+
+function toPrompt({ role, content }: LlmMessage): Prompt {
+  return role === 'system' ? { role, content } : { role, content: [{ type: 'text', text: content }] };
+}
+
+interface SdkUsage {
+  inputTokens: { total: number | undefined };
+  outputTokens: { total: number | undefined; reasoning: number | undefined };
+}
+
+function usageOf({ inputTokens, outputTokens }: SdkUsage): LlmUsage {
+  return {
+    inputTokens: inputTokens.total ?? 0,
+    outputTokens: outputTokens.total ?? 0,
+    reasoningTokens: outputTokens.reasoning ?? 0,
+    reported: outputTokens.total !== undefined,
+  };
+}

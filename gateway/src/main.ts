@@ -1,0 +1,67 @@
+// The gateway's process: environment, log, broker, server; one clear line and a non-zero exit when it cannot start.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { loadDotEnv } from '@llm-streamer/shared/config.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
+import { createApp } from './app.ts';
+import { adoptedChannels, type Config, readGatewayConfig, retentionPolicy } from './config.ts';
+
+const START_PATIENCE_MS = 5_000;
+
+try {
+  loadDotEnv();
+  const config = readGatewayConfig();
+  const logger = createLogger('gateway', config.LOG_LEVEL, config.PRODUCTION);
+  await run(config, logger);
+} catch (error) {
+  process.stderr.write(`gateway: ${explain(error)}\n`);
+  process.exit(1);
+}
+
+async function run(config: Config, logger: Logger): Promise<void> {
+  const broker = await openBroker(config, logger);
+  const app = createApp(config, broker, logger);
+  await app.listen({ host: config.HOST, port: config.PORT });
+  process.send?.(app.addresses()[0]); // to scripts/start.ts, which may have asked for any port
+
+  const stop = async (signal: string) => {
+    logger.info(`${signal}: stopping`);
+    // A viewer that takes nothing must not hold the process.
+    setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE).unref();
+    // Neither must a connection that never sent a request.
+    setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE / 2).unref();
+    await app.close();
+    await broker.close();
+    process.exit(0);
+  };
+  process.once('SIGTERM', (signal) => void stop(signal));
+  process.once('SIGINT', (signal) => void stop(signal));
+}
+
+async function openBroker(config: Config, logger: Logger): Promise<Broker> {
+  const retention = retentionPolicy(config);
+  if (config.REDIS_URL === undefined) return new MemoryBroker(retention);
+  const broker = new RedisBroker({
+    url: config.REDIS_URL,
+    namespace: config.NAMESPACE,
+    retention,
+    entryBytes: config.ENTRY_BYTES,
+    adopt: adoptedChannels(config),
+    logger,
+  });
+  await broker.open(START_PATIENCE_MS);
+  return broker;
+}
+
+function explain(error: unknown): string {
+  const { code, message, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (code === 'EADDRINUSE') return `port ${port} is taken; set PORT to another`;
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return 'HOST is no address of this machine';
+  if (code === 'EACCES') return `may not listen on port ${port}; set PORT above 1023`;
+  if (code === 'broker_unavailable') return `REDIS_URL: ${message}`;
+  return error instanceof CodedError ? message : ((error as Error).stack ?? String(error));
+}

@@ -1,0 +1,134 @@
+// Writes a run's entries in order. Deltas are joined for up to 40 ms, or for as long as an append takes: a slow log
+// makes fewer, larger entries and never a queue of small ones.
+
+import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '@llm-streamer/shared/broker/broker.ts';
+import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import type { LanePlan } from './run-entries.ts';
+
+/** The run's side of the log. @throws PublishRefused `fenced` once the run has ended. */
+export interface RunAppender {
+  append(drafts: readonly Draft[]): Promise<void>;
+}
+
+export type DeltaKind = 'text' | 'reasoning';
+
+interface OpenDelta {
+  lane: LanePlan;
+  kind: DeltaKind;
+  text: string;
+}
+
+const COALESCE_MS = 40;
+/** Bytes of an entry beside its text, with room to spare. */
+const OVERHEAD_BYTES = 1_024;
+/** Of JSON for one UTF-16 unit, at most. */
+const BYTES_PER_UNIT = 6;
+
+export interface JournalOptions {
+  appender: RunAppender;
+  entryBytes: number;
+  delta(lane: LanePlan, kind: DeltaKind, text: string): EntryFields;
+  /** Called once, when an append has failed: nothing further will be written. */
+  onBroken(error: unknown): void;
+}
+
+export class Journal {
+  readonly #options: JournalOptions;
+  #queue: (EntryFields | OpenDelta)[] = [];
+  /** The delta of each lane that may still grow. */
+  readonly #open = new Map<LanePlan, OpenDelta>();
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
+  #broken: { error: unknown } | undefined;
+
+  constructor(options: JournalOptions) {
+    this.#options = options;
+  }
+
+  delta(lane: LanePlan, kind: DeltaKind, text: string): void {
+    const open = this.#open.get(lane);
+    if (open?.kind === kind) {
+      open.text += text;
+      return;
+    }
+    const fresh = { lane, kind, text };
+    this.#open.set(lane, fresh);
+    this.#queue.push(fresh);
+    if (!this.#timer && !this.#writing) this.#timer = setTimeout(() => this.#flush(), COALESCE_MS);
+  }
+
+  /** An entry of `lane`, or of the whole run; written without waiting for more. */
+  entry(fields: EntryFields, lane?: LanePlan): void {
+    if (lane !== undefined) this.#open.delete(lane);
+    this.#queue.push(fields);
+    if (!this.#writing) this.#flush();
+  }
+
+  /** Resolves when everything is in the log. @throws what the append threw that failed. */
+  async drain(): Promise<void> {
+    while (this.#writing || this.#queue.length > 0) {
+      if (!this.#writing) this.#flush();
+      await this.#writing;
+    }
+    if (this.#broken) throw this.#broken.error;
+  }
+
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#broken) this.#queue = [];
+    if (this.#writing || this.#queue.length === 0) return;
+    const taken = this.#queue;
+    this.#queue = [];
+    this.#open.clear();
+    this.#writing = this.#write(taken)
+      .catch((error: unknown) => {
+        this.#broken = { error };
+        this.#options.onBroken(error);
+      })
+      .finally(() => {
+        this.#writing = undefined;
+        if (this.#queue.length > 0) this.#timer ??= setTimeout(() => this.#flush(), this.#pauseMs());
+      });
+  }
+
+  /** An event that waited for the append goes at once, deltas gather anew. */
+  #pauseMs(): number {
+    return this.#queue.some((item) => 'event' in item) ? 0 : COALESCE_MS;
+  }
+
+  async #write(items: readonly (EntryFields | OpenDelta)[]): Promise<void> {
+    let batch: Draft[] = [];
+    let bytes = 0;
+    for (const fields of items.flatMap((item) => ('text' in item ? this.#deltas(item) : [item]))) {
+      const next = draft(fields, this.#options.entryBytes);
+      const size = Buffer.byteLength(next.body);
+      if (batch.length > 0 && (batch.length >= MAX_BATCH_ENTRIES || bytes + size > MAX_BATCH_BYTES)) {
+        await this.#options.appender.append(batch);
+        batch = [];
+        bytes = 0;
+      }
+      batch.push(next);
+      bytes += size;
+    }
+    await this.#options.appender.append(batch);
+  }
+
+  #deltas({ lane, kind, text }: OpenDelta): EntryFields[] {
+    // A delta over the limit of an entry would lose its end.
+    const size = Math.max(64, Math.floor((this.#options.entryBytes - OVERHEAD_BYTES) / BYTES_PER_UNIT));
+    return pieces(text, size).map((piece) => this.#options.delta(lane, kind, piece));
+  }
+}
+
+/** Cuts `text` into pieces of at most `size` units, never through a surrogate pair. */
+function pieces(text: string, size: number): string[] {
+  const cut: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    let end = Math.min(at + size, text.length);
+    if (end < text.length && /[\uD800-\uDBFF]/.test(text[end - 1] as string)) end--;
+    cut.push(text.slice(at, end));
+    at = end;
+  }
+  return cut;
+}

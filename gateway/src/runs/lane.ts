@@ -1,0 +1,87 @@
+// One model call of a run: its events become entries as they come, its end a result that is never thrown.
+
+import type { EntryFields } from '@llm-streamer/shared/entry.ts';
+import { LlmError } from '../llm/failure.ts';
+import type { LlmFinish, LlmMessage, LlmModel } from '../llm/model.ts';
+import type { Journal } from './journal.ts';
+import { generationCopy, type LanePlan, type RunEntries } from './run-entries.ts';
+
+export type LaneResult =
+  | { ok: true; text: string; finish: LlmFinish }
+  | { ok: false; text: string; error: LlmError };
+
+/** What one call came to, for metrics. */
+export interface GenerationRecord {
+  lane: LanePlan;
+  durationMs: number;
+  finish?: LlmFinish;
+  error?: LlmError;
+}
+
+/** Hears of every model call of every run. Must not throw. */
+export interface GenerationObserver {
+  /** An entry for the log of model calls. */
+  entry(fields: EntryFields): void;
+  ended(record: GenerationRecord): void;
+}
+
+export interface LaneContext {
+  model: LlmModel;
+  journal: Journal;
+  entries: RunEntries;
+  observer: GenerationObserver;
+  /** Whether the log of model calls may hold what was said. */
+  logContent: boolean;
+  /** How many tasks the run has. */
+  tasks: number;
+}
+
+export async function runLane(
+  plan: LanePlan,
+  messages: readonly LlmMessage[],
+  context: LaneContext,
+  signal: AbortSignal,
+): Promise<LaneResult> {
+  const { model, journal, entries, observer } = context;
+  const { temperature, max_tokens } = plan.prompt;
+  const began = performance.now();
+  const said = { text: '', reasoning: '' };
+  let finish: LlmFinish | undefined;
+  const content = (output?: string) =>
+    context.logContent ? { 'gen_ai.input.messages': messages, 'gen_ai.output.messages': output } : undefined;
+
+  const started = entries.laneStarted(plan, context.tasks);
+  journal.entry(started, plan);
+  observer.entry(generationCopy(started, content()));
+  try {
+    const request = {
+      target: plan.target,
+      messages,
+      ...(temperature !== undefined && { temperature }),
+      ...(max_tokens !== undefined && { maxTokens: max_tokens }),
+    };
+    for await (const event of model.stream(request, signal)) {
+      if (event.type === 'finish') {
+        finish = event;
+      } else {
+        said[event.type] += event.text;
+        journal.delta(plan, event.type, event.text);
+      }
+    }
+    if (!finish || said.text === '') throw new LlmError(finish ? 'llm_empty' : 'llm_truncated');
+    const finished = entries.laneFinished(plan, finish);
+    journal.entry(finished, plan);
+    observer.entry(generationCopy(finished, content(said.text)));
+    observer.ended({ lane: plan, durationMs: finish.durationMs, finish });
+    return { ok: true, text: said.text, finish };
+  } catch (caught) {
+    const error = caught instanceof LlmError ? caught : new LlmError('llm_invalid_response');
+    const durationMs = performance.now() - began;
+    const partial = said.text !== '' || said.reasoning !== '';
+    const failed = entries.laneFailed(plan, error, partial, durationMs);
+    journal.entry(failed, plan);
+    observer.entry(generationCopy(failed, content(said.text)));
+    observer.ended({ lane: plan, durationMs, error });
+    return { ok: false, text: said.text, error };
+  }
+}

@@ -1,0 +1,63 @@
+// Finds the runs whose gateway is gone. A run is lost only after the same sign of life was seen for a whole lease, by
+// this process's own clock, while the log answered throughout: neither a paused log nor a paused watcher ends a run.
+
+import type { RunStore } from './run-store.ts';
+
+export interface LeaseWatchOptions {
+  store: Pick<RunStore, 'running'>;
+  leaseMs: number;
+  /** Milliseconds between looks. */
+  everyMs: number;
+  /** Monotonic milliseconds. */
+  now?: () => number;
+  /** Called with the sign of life that did not change. */
+  lost(id: string, renewed: number): Promise<unknown>;
+}
+
+export class LeaseWatch {
+  readonly #options: LeaseWatchOptions;
+  readonly #now: () => number;
+  readonly #seen = new Map<string, { renewed: number; since: number }>();
+  #lastLook = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #looking = false;
+
+  constructor(options: LeaseWatchOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => void this.look(), this.#options.everyMs).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async look(): Promise<void> {
+    if (this.#looking) return;
+    this.#looking = true;
+    try {
+      this.#judge(await this.#options.store.running());
+    } catch {
+      this.#seen.clear(); // the log did not answer: what it said before counts no more
+    } finally {
+      this.#looking = false;
+    }
+  }
+
+  #judge(running: readonly { id: string; renewed: number }[]): void {
+    const { leaseMs, everyMs, lost } = this.#options;
+    const now = this.#now();
+    if (now - this.#lastLook > 2 * everyMs + 500) this.#seen.clear();
+    this.#lastLook = now;
+    const ids = new Set(running.map(({ id }) => id));
+    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
+    for (const { id, renewed } of running) {
+      const known = this.#seen.get(id);
+      if (known?.renewed !== renewed) this.#seen.set(id, { renewed, since: now });
+      else if (now - known.since >= leaseMs) lost(id, renewed).catch(() => this.#seen.delete(id));
+    }
+  }
+}

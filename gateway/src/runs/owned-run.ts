@@ -1,0 +1,84 @@
+// A run that this gateway runs: its writer, which outlasts an outage of the log, and the signs of life that keep others
+// from declaring it lost.
+
+import { randomBytes } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Draft } from '@llm-streamer/shared/entry.ts';
+import { BrokerUnavailable, PublishRefused } from '@llm-streamer/shared/errors.ts';
+import type { RunWriter } from './pipeline.ts';
+import { fenced, type RunEnding, type RunStore } from './run-store.ts';
+
+export interface OwnedRunOptions {
+  id: string;
+  token: string;
+  store: RunStore;
+  /** Milliseconds between signs of life. */
+  renewMs: number;
+}
+
+const RETRY_MS = 250;
+/** How long an append is repeated before the run is given up. */
+const PATIENCE_MS = 120_000;
+
+export class OwnedRun implements RunWriter {
+  readonly #options: OwnedRunOptions;
+  readonly #over = new AbortController();
+  readonly #writer = randomBytes(16).toString('hex');
+  readonly #timer: NodeJS.Timeout;
+  #seq = 0;
+
+  constructor(options: OwnedRunOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#renew(), options.renewMs);
+    this.#timer.unref();
+  }
+
+  /** Aborts when the run has ended, whoever ended it. */
+  get over(): AbortSignal {
+    return this.#over.signal;
+  }
+
+  async append(drafts: readonly Draft[]): Promise<void> {
+    const { id, token, store } = this.#options;
+    const stamp = { writer: this.#writer, seq: ++this.#seq };
+    await this.#persist(() => store.append(id, token, drafts, stamp));
+  }
+
+  async end(ending: RunEnding, drafts: readonly Draft[]): Promise<void> {
+    const { id, token, store } = this.#options;
+    const ended = await this.#persist(() => store.end(id, ending, drafts, { token }));
+    if (!ended) throw fenced();
+  }
+
+  /** Stops the signs of life, and the calls where they still go on. */
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#over.abort();
+  }
+
+  #renew(): void {
+    const { id, token, store } = this.#options;
+    store.append(id, token, []).catch((error: unknown) => {
+      // While the log cannot be reached, nobody can declare the run lost either.
+      if (isFenced(error)) this.stop();
+    });
+  }
+
+  /** Repeats `step`, whose outcome may be unknown: stamps and tokens make that harmless. */
+  async #persist<T>(step: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + PATIENCE_MS;
+    while (true) {
+      try {
+        return await step();
+      } catch (error) {
+        if (!(error instanceof BrokerUnavailable) || performance.now() > deadline) throw error;
+        if (this.over.aborted) throw fenced();
+        await pause(RETRY_MS);
+      }
+    }
+  }
+}
+
+export function isFenced(error: unknown): boolean {
+  return error instanceof PublishRefused && error.code === 'fenced';
+}

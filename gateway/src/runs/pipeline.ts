@@ -1,0 +1,180 @@
+// Fan out to the tasks, then combine what came: the life of one run, written to its channel as it happens.
+
+import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import { LlmError } from '../llm/failure.ts';
+import type { LlmMessage, LlmModel } from '../llm/model.ts';
+import { turnEntry } from './conversation.ts';
+import { Journal, type RunAppender } from './journal.ts';
+import { type GenerationObserver, type LaneContext, type LaneResult, runLane } from './lane.ts';
+import { type LanePlan, lifecycleCopy, RunEntries, type RunIdentity, type RunTotals } from './run-entries.ts';
+import type { RunEnding } from './run-store.ts';
+
+/** What is asked of a run. `lanes` are the tasks and, last, the combiner. */
+export interface RunOrder extends RunIdentity {
+  message: string;
+  /** Earlier turns of the conversation. */
+  history: readonly LlmMessage[];
+  lanes: readonly LanePlan[];
+}
+
+/** The run's record and channel. Both reject with PublishRefused `fenced` once the run has ended, whoever ended it. */
+export interface RunWriter extends RunAppender {
+  /** Ends the run: its state and these entries in one step. */
+  end(ending: RunEnding, drafts: readonly Draft[]): Promise<void>;
+}
+
+export interface PipelineOptions {
+  model: LlmModel;
+  observer: GenerationObserver;
+  /** The label of this gateway. */
+  source: string;
+  entryBytes: number;
+  /** Milliseconds a run may take; the tasks get a part of it, so that there is time left to combine. */
+  timeoutMs: number;
+  logContent: boolean;
+}
+
+const TASKS_SHARE = 0.6;
+
+export class Pipeline {
+  readonly #options: PipelineOptions;
+
+  constructor(options: PipelineOptions) {
+    this.#options = options;
+  }
+
+  /** The first entries of a run, to be written in one step with its record. */
+  opening(order: RunOrder): Draft[] {
+    const started = new RunEntries(order, this.#options.source).runStarted(order.lanes);
+    return this.#drafts([started, lifecycleCopy(started)]);
+  }
+
+  /**
+   * Runs to the end, and says how it ended. When `ended` aborts, because somebody else has ended the run, the calls stop
+   * at once and nothing more is written. @throws what the writer threw, `fenced` included.
+   */
+  async run(order: RunOrder, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
+    const began = performance.now();
+    const { model, observer, source, entryBytes, logContent, timeoutMs } = this.#options;
+    const entries = new RunEntries(order, source);
+    const broken = new AbortController();
+    const stopped = AbortSignal.any([ended, broken.signal]);
+    const journal = new Journal({
+      appender: writer,
+      entryBytes,
+      delta: (lane, kind, text) => entries.delta(lane, kind, text),
+      onBroken: () => broken.abort(new LlmError('cancelled')),
+    });
+    const tasks = order.lanes.slice(0, -1);
+    const combiner = order.lanes.at(-1) as LanePlan;
+    const context: LaneContext = { model, journal, entries, observer, logContent, tasks: tasks.length };
+    const call = async (lane: LanePlan, messages: readonly LlmMessage[], ms: number) => {
+      const limit = timeLimit(stopped, ms);
+      try {
+        return await runLane(lane, messages, context, limit.signal);
+      } finally {
+        limit.clear();
+      }
+    };
+    const left = () => timeoutMs - (performance.now() - began);
+
+    const results = await Promise.all(
+      tasks.map(async (lane) => {
+        const messages = [...opening(lane, order.history), { role: 'user' as const, content: order.message }];
+        return { lane, result: await call(lane, messages, timeoutMs * TASKS_SHARE) };
+      }),
+    );
+    const answered = results.filter(({ result }) => result.ok);
+    let summary: LaneResult | undefined;
+    if (answered.length > 0 && !stopped.aborted) {
+      const question = combinerQuestion(order.message, results);
+      summary = await call(
+        combiner,
+        [...opening(combiner, order.history), { role: 'user', content: question }],
+        left(),
+      );
+    }
+    if (ended.aborted) return undefined;
+    await journal.drain();
+
+    const all = summary
+      ? [...results.map(({ result }) => result), summary]
+      : results.map(({ result }) => result);
+    const totals = totalsOf(all, performance.now() - began);
+    const missing = results.filter(({ result }) => !result.ok).map(({ lane }) => lane.prompt.name);
+    const attrs = {
+      combiner: combiner.prompt.name,
+      input_tokens: totals.inputTokens,
+      output_tokens: totals.outputTokens,
+      duration_s: Math.round(totals.durationMs) / 1000,
+      ...(missing.length > 0 && { missing }),
+    };
+    if (summary?.ok) {
+      const end = entries.runEnded('finished', finishedSentence(totals, missing), attrs);
+      const last = [...this.#turns(order, summary.text), end, lifecycleCopy(end)];
+      const ending: RunEnding = { state: 'finished', totals };
+      await writer.end(ending, this.#drafts(last));
+      return ending;
+    }
+    const { code, msg } = summary
+      ? { code: 'combine_failed', msg: 'The answers could not be combined.' }
+      : { code: 'no_answer', msg: 'No model gave an answer.' };
+    const end = entries.runEnded('failed', msg, { ...attrs, partial: answered.length > 0 }, code);
+    const ending: RunEnding = { state: 'failed', code, totals };
+    await writer.end(ending, this.#drafts([end, lifecycleCopy(end)]));
+    return ending;
+  }
+
+  #turns({ id, conversationId, message }: RunOrder, answer: string): EntryFields[] {
+    if (conversationId === undefined) return [];
+    const { source } = this.#options;
+    const time = Date.now();
+    return [
+      turnEntry(conversationId, { role: 'user', text: message, run: id, time }, source),
+      turnEntry(conversationId, { role: 'assistant', text: answer, run: id, time }, source),
+    ];
+  }
+
+  #drafts(entries: readonly EntryFields[]): Draft[] {
+    return entries.map((fields) => draft(fields, this.#options.entryBytes));
+  }
+}
+
+function opening({ prompt }: LanePlan, history: readonly LlmMessage[]): LlmMessage[] {
+  return [{ role: 'system', content: prompt.system }, ...history];
+}
+
+/** What the combiner is asked: the question, the answers there are, and whose is missing and why. */
+function combinerQuestion(
+  message: string,
+  results: readonly { lane: LanePlan; result: LaneResult }[],
+): string {
+  const answers = results.map(({ lane, result }) =>
+    result.ok
+      ? `Answer from ${lane.prompt.name}:\n${result.text}`
+      : `No answer from ${lane.prompt.name}: ${result.error.message}`,
+  );
+  return [`Question:\n${message}`, ...answers].join('\n\n');
+}
+
+function totalsOf(results: readonly LaneResult[], durationMs: number): RunTotals {
+  const totals: RunTotals = { inputTokens: 0, outputTokens: 0, durationMs };
+  for (const result of results) {
+    if (!result.ok) continue;
+    totals.inputTokens += result.finish.usage.inputTokens;
+    totals.outputTokens += result.finish.usage.outputTokens;
+  }
+  return totals;
+}
+
+function finishedSentence({ outputTokens, durationMs }: RunTotals, missing: readonly string[]): string {
+  const without = missing.length > 0 ? `, without ${missing.join(', ')}` : '';
+  return `run finished: ${outputTokens} tokens in ${(durationMs / 1000).toFixed(1)} s${without}`;
+}
+
+/** Aborts with `signal`, or after `ms` with `llm_timeout`. */
+function timeLimit(signal: AbortSignal, ms: number): { signal: AbortSignal; clear: () => void } {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new LlmError('llm_timeout')), Math.max(0, ms));
+  return { signal: AbortSignal.any([signal, late.signal]), clear: () => clearTimeout(timer) };
+}

@@ -1,0 +1,190 @@
+// The entries of one run: what each step says, on the run's own channel, and its copies for the log of all runs.
+
+import type { EntryFields } from '@llm-streamer/shared/entry.ts';
+import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
+import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
+import type { EndState } from '@llm-streamer/shared/run.ts';
+import type { LlmError } from '../llm/failure.ts';
+import type { LlmFinish, LlmTarget } from '../llm/model.ts';
+import type { LanePrompt } from './prompts.ts';
+
+export const WORKFLOW = 'process';
+
+/** One model call of a run: a task, or the combiner. */
+export interface LanePlan {
+  prompt: LanePrompt;
+  target: LlmTarget;
+  role: 'task' | 'combiner';
+}
+
+export interface RunIdentity {
+  id: string;
+  conversationId?: string;
+  promptVersion: string;
+}
+
+export interface RunTotals {
+  inputTokens: number;
+  outputTokens: number;
+  durationMs: number;
+}
+
+export function runChannel(id: string): string {
+  return `runs:${id}`;
+}
+
+const END_EVENT = {
+  finished: EVENTS.runFinished,
+  failed: EVENTS.runFailed,
+  cancelled: EVENTS.runCancelled,
+  lost: EVENTS.runLost,
+} as const satisfies Record<EndState, string>;
+
+export class RunEntries {
+  readonly #run: RunIdentity;
+  readonly #source: string;
+
+  /** @param source the label of this gateway. */
+  constructor(run: RunIdentity, source: string) {
+    this.#run = run;
+    this.#source = source;
+  }
+
+  runStarted(lanes: readonly LanePlan[]): EntryFields {
+    const tasks = lanes.length - 1;
+    return this.#entry(
+      EVENTS.runStarted,
+      `run started: ${tasks} ${tasks === 1 ? 'task' : 'tasks'} and a combiner`,
+      {
+        [GEN_AI.workflow]: WORKFLOW,
+        lanes: lanes.map(({ prompt, target, role }) => ({
+          lane: prompt.name,
+          role,
+          provider: target.provider,
+          model: target.model,
+        })),
+      },
+    );
+  }
+
+  /** @param code why, on every end but `finished`. */
+  runEnded(state: EndState, msg: string, attrs: Record<string, unknown>, code?: string): EntryFields {
+    const level = state === 'finished' || state === 'cancelled' ? 'info' : 'error';
+    return this.#entry(
+      END_EVENT[state],
+      msg,
+      { [GEN_AI.workflow]: WORKFLOW, ...(code !== undefined && { [GEN_AI.errorType]: code }), ...attrs },
+      level,
+    );
+  }
+
+  laneStarted(lane: LanePlan, tasks: number): EntryFields {
+    const msg =
+      lane.role === 'combiner' ? `Combining via LLM ${tasks + 1}` : `Sending to ${lane.prompt.name}`;
+    return this.#entry(EVENTS.generationStarted, msg, this.#laneAttrs(lane));
+  }
+
+  delta({ prompt, role }: LanePlan, kind: 'text' | 'reasoning', text: string): EntryFields {
+    const attrs = {
+      [ATTRS.lane]: prompt.name,
+      ...(role === 'combiner' && { role }),
+      [ATTRS.tokens]: Math.max(1, Math.round(text.length / 4)),
+      ...(kind === 'reasoning' && { kind }),
+    };
+    return { ...this.#base(), level: 'debug', msg: text, event: EVENTS.generationDelta, attrs };
+  }
+
+  laneFinished(lane: LanePlan, finish: LlmFinish): EntryFields {
+    const seconds = finish.durationMs / 1000;
+    const { inputTokens, outputTokens, reported } = finish.usage;
+    const size = reported
+      ? `${outputTokens} tokens in ${seconds.toFixed(1)} s (${Math.round(outputTokens / Math.max(seconds, 0.001))} tok/s)`
+      : `in ${seconds.toFixed(1)} s`;
+    return this.#entry(EVENTS.generationFinished, `${lane.prompt.name} finished: ${size}`, {
+      ...this.#laneAttrs(lane),
+      [GEN_AI.finishReasons]: [finish.reason],
+      [GEN_AI.timeToFirstChunk]: round(finish.firstContentMs / 1000),
+      ...(reported && { [GEN_AI.inputTokens]: inputTokens, [GEN_AI.outputTokens]: outputTokens }),
+      ...(finish.responseId !== undefined && { [GEN_AI.responseId]: finish.responseId }),
+      ...(finish.responseModel !== undefined && { [GEN_AI.responseModel]: finish.responseModel }),
+      [ATTRS.duration]: round(seconds),
+    });
+  }
+
+  /** @param partial whether some of its text had come. */
+  laneFailed(lane: LanePlan, error: LlmError, partial: boolean, durationMs: number): EntryFields {
+    return this.#entry(
+      EVENTS.generationFailed,
+      error.message,
+      {
+        ...this.#laneAttrs(lane),
+        [GEN_AI.errorType]: error.code,
+        [GEN_AI.finishReasons]: ['error'],
+        partial,
+        ...(error.httpStatus !== undefined && { 'http.response.status_code': error.httpStatus }),
+        [ATTRS.duration]: round(durationMs / 1000),
+      },
+      'error',
+    );
+  }
+
+  #laneAttrs({ prompt, target, role }: LanePlan): Record<string, unknown> {
+    const { hostname, port, protocol } = new URL(target.baseUrl);
+    return {
+      [ATTRS.schema]: GEN_AI_SCHEMA,
+      [ATTRS.lane]: prompt.name,
+      role,
+      [GEN_AI.operation]: 'chat',
+      [GEN_AI.provider]: target.provider,
+      [GEN_AI.requestModel]: target.model,
+      [GEN_AI.requestStream]: true,
+      ...(prompt.temperature !== undefined && { [GEN_AI.requestTemperature]: prompt.temperature }),
+      ...(prompt.max_tokens !== undefined && { [GEN_AI.requestMaxTokens]: prompt.max_tokens }),
+      [GEN_AI.promptName]: prompt.name,
+      [GEN_AI.serverAddress]: hostname,
+      [GEN_AI.serverPort]: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+    };
+  }
+
+  #entry(
+    event: string,
+    msg: string,
+    attrs: Record<string, unknown>,
+    level: EntryFields['level'] = 'info',
+  ): EntryFields {
+    const { conversationId, promptVersion } = this.#run;
+    return {
+      ...this.#base(),
+      level,
+      msg,
+      event,
+      attrs: {
+        [GEN_AI.promptVersion]: promptVersion,
+        ...(conversationId !== undefined && { [GEN_AI.conversationId]: conversationId }),
+        ...attrs,
+      },
+    };
+  }
+
+  #base(): Pick<EntryFields, 'time' | 'channel' | 'source' | 'run'> {
+    return { time: Date.now(), channel: runChannel(this.#run.id), source: this.#source, run: this.#run.id };
+  }
+}
+
+/** The same entry for the channel of all runs' lifecycles. */
+export function lifecycleCopy(entry: EntryFields): EntryFields {
+  return { ...entry, channel: CHANNELS.runs };
+}
+
+/** The same entry for the log of model calls. */
+export function generationCopy(entry: EntryFields, content?: Record<string, unknown>): EntryFields {
+  return {
+    ...entry,
+    channel: CHANNELS.generation,
+    ...(content && { attrs: { ...entry.attrs, ...content } }),
+  };
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

@@ -1,0 +1,42 @@
+// What the log still tells of runs and conversations: a run with its lanes and texts, the turns of a conversation.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
+import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { conversationChannel, type Turn, turnOf } from './conversation.ts';
+import { runChannel } from './run-entries.ts';
+import { history } from './run-reader.ts';
+
+const TURNS_READ = 200;
+
+export class RunHistory {
+  readonly #broker: Broker;
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+  }
+
+  /** Every lane with its text so far. */
+  async run(id: string): Promise<RunView> {
+    let view = newRun(id);
+    for await (const { record } of history(
+      this.#broker,
+      runChannel(id),
+      BEGINNING,
+      await this.#broker.position(),
+    ))
+      if (record) view = reduceRun(view, record.entry);
+    return view;
+  }
+
+  /** The newest turns, oldest first. */
+  async conversation(id: string): Promise<Turn[]> {
+    const page = await this.#broker.read({
+      channels: [conversationChannel(id)],
+      after: BEGINNING,
+      limit: TURNS_READ,
+      reverse: true,
+    });
+    return page.items.flatMap(({ record }) => (record && turnOf(record.entry)) ?? []).reverse();
+  }
+}

@@ -1,0 +1,245 @@
+// Starts, cancels and finds runs. Any gateway may be asked about any run; the one that began it runs it.
+
+import { createHash, randomBytes } from 'node:crypto';
+import type { Broker, Subscription } from '@llm-streamer/shared/broker/broker.ts';
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { draft } from '@llm-streamer/shared/entry.ts';
+import { CodedError, PublishRefused } from '@llm-streamer/shared/errors.ts';
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
+import type { LlmMessage } from '../llm/model.ts';
+import type { Targets } from './config.ts';
+import { contextOf } from './conversation.ts';
+import { LeaseWatch } from './lease-watch.ts';
+import { isFenced, OwnedRun } from './owned-run.ts';
+import type { Pipeline, RunOrder } from './pipeline.ts';
+import type { Prompts } from './prompts.ts';
+import { lifecycleCopy, RunEntries } from './run-entries.ts';
+import type { RunHistory } from './run-history.ts';
+import type { EndGuard, RunRecord, RunStore } from './run-store.ts';
+
+export interface RunRequest {
+  id: string;
+  message: string;
+  conversationId?: string;
+}
+
+export interface RunServiceOptions {
+  store: RunStore;
+  broker: Broker;
+  history: RunHistory;
+  pipeline: Pipeline;
+  prompts: Prompts;
+  targets: Targets;
+  /** The label of this gateway. */
+  source: string;
+  /** Tokens of a conversation's past that the models are given. */
+  contextTokens: number;
+  /** Runs of this gateway at a time. */
+  maxRuns: number;
+  /** Milliseconds without a sign of life after which a run is lost. */
+  leaseMs: number;
+  logger: Logger;
+  /** Hears of every run that this gateway has ended. */
+  ended?: (state: EndState, durationMs: number) => void;
+}
+
+/** Signs of life in one lease. */
+const RENEWALS = 4;
+
+const END_SENTENCE = {
+  cancelled: 'The run was cancelled.',
+  lost: 'The gateway that ran this is gone.',
+  failed: 'The gateway was stopped.',
+} as const;
+
+export class RunService {
+  readonly #options: RunServiceOptions;
+  readonly #watch: LeaseWatch;
+  /** The runs of this gateway. */
+  readonly #owned = new Map<string, { run: OwnedRun; done: Promise<void> }>();
+  #subscription: Subscription | undefined;
+
+  constructor(options: RunServiceOptions) {
+    this.#options = options;
+    this.#watch = new LeaseWatch({
+      store: options.store,
+      leaseMs: options.leaseMs,
+      everyMs: options.leaseMs / RENEWALS,
+      lost: (id, renewed) => this.#end(id, 'lost', { renewed }),
+    });
+  }
+
+  async open(): Promise<void> {
+    this.#watch.start();
+    this.#subscription = await this.#options.broker.subscribe([CHANNELS.runs], {
+      entry: (record) => void this.#heard(record),
+      gap: () => undefined, // a missed end is found by the next sign of life
+      position: () => undefined,
+    });
+  }
+
+  /** Runs of this gateway that go on. */
+  get active(): number {
+    return this.#owned.size;
+  }
+
+  /**
+   * Starts the run, or finds it where the same request has started it before.
+   * @throws CodedError `message_id_reused` where another request has, `too_many_runs` where this gateway has its limit.
+   */
+  async start(request: RunRequest): Promise<RunRecord> {
+    const { store, prompts, targets, source, pipeline } = this.#options;
+    const { id, message, conversationId } = request;
+    const fingerprint = fingerprintOf(request);
+    const known = await store.get(id);
+    if (known) return sameRequest(known, fingerprint);
+    if (this.#owned.size >= this.#options.maxRuns)
+      throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
+
+    const { tasks, combiner, version } = prompts.current;
+    const order: RunOrder = {
+      id,
+      message,
+      promptVersion: version,
+      history: conversationId === undefined ? [] : await this.#context(conversationId),
+      lanes: [
+        ...tasks.map((prompt) => ({ prompt, target: targets.of(prompt), role: 'task' as const })),
+        { prompt: combiner, target: targets.of(combiner), role: 'combiner' },
+      ],
+      ...(conversationId !== undefined && { conversationId }),
+    };
+    const facts = {
+      fingerprint,
+      gateway: source,
+      promptVersion: version,
+      lanes: order.lanes.map(({ prompt, target, role }) => {
+        return { lane: prompt.name, role, provider: target.provider, model: target.model };
+      }),
+      ...(conversationId !== undefined && { conversationId }),
+    };
+    const token = randomBytes(16).toString('hex');
+    const begun = await store.begin(id, token, facts, pipeline.opening(order));
+    if (begun === 'started') this.#drive(order, token);
+    const record = await store.get(id);
+    if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');
+    return sameRequest(record, fingerprint);
+  }
+
+  /** Ends the run wherever it runs; gives its record afterwards, `undefined` where there is none. */
+  async cancel(id: string): Promise<RunRecord | undefined> {
+    await this.#end(id, 'cancelled', 'anybody');
+    return this.#options.store.get(id);
+  }
+
+  get(id: string): Promise<RunRecord | undefined> {
+    return this.#options.store.get(id);
+  }
+
+  list(limit: number): Promise<RunRecord[]> {
+    return this.#options.store.list(limit);
+  }
+
+  /** Ends the runs of this gateway, so that nobody has to wait until they are found lost. */
+  async close(): Promise<void> {
+    this.#watch.stop();
+    this.#subscription?.close();
+    await Promise.allSettled([...this.#owned.keys()].map((id) => this.#end(id, 'failed', 'anybody')));
+    await Promise.allSettled([...this.#owned.values()].map(({ done }) => done));
+  }
+
+  async #context(conversationId: string): Promise<LlmMessage[]> {
+    const { history, contextTokens } = this.#options;
+    return contextOf(await history.conversation(conversationId), contextTokens);
+  }
+
+  #drive(order: RunOrder, token: string): void {
+    const { store, leaseMs } = this.#options;
+    const run = new OwnedRun({ id: order.id, token, store, renewMs: leaseMs / RENEWALS });
+    const done = this.#run(order, run).finally(() => {
+      run.stop();
+      this.#owned.delete(order.id);
+    });
+    this.#owned.set(order.id, { run, done });
+  }
+
+  async #run(order: RunOrder, run: OwnedRun): Promise<void> {
+    const { pipeline, logger, source } = this.#options;
+    try {
+      const ending = await pipeline.run(order, run, run.over);
+      if (ending?.totals) this.#options.ended?.(ending.state, ending.totals.durationMs);
+    } catch (error) {
+      if (isFenced(error)) return;
+      // Nothing of the error but its code: it may quote what somebody wrote.
+      const code = error instanceof CodedError ? error.code : 'internal';
+      logger.error(
+        { run: order.id, code, stack: code === 'internal' ? stackOf(error) : undefined },
+        'run failed',
+      );
+      const msg = error instanceof PublishRefused ? error.message : 'The run could not go on.';
+      const end = new RunEntries(order, source).runEnded('failed', msg, { partial: true }, code);
+      await run
+        .end({ state: 'failed', code }, [draft(end), draft(lifecycleCopy(end))])
+        .catch((again: unknown) =>
+          logger.error({ run: order.id, code: codeOf(again) }, 'run could not be ended'),
+        );
+    }
+  }
+
+  /** Whether this call has ended it. */
+  async #end(id: string, state: 'cancelled' | 'lost' | 'failed', guard: EndGuard): Promise<boolean> {
+    const { store, source } = this.#options;
+    const record = await store.get(id);
+    if (record?.state !== 'running') return false;
+    const code = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' }[state];
+    const entries = new RunEntries(record, source);
+    const end = entries.runEnded(state, END_SENTENCE[state], { partial: true }, code);
+    const totals = { ...record.totals, durationMs: Math.max(0, Date.now() - record.started) };
+    const drafts = [draft(end), draft(lifecycleCopy(end))];
+    const ended = await store.end(id, { state, code, totals }, drafts, guard);
+    if (!ended) return false;
+    this.#owned.get(id)?.run.stop();
+    this.#options.ended?.(state, totals.durationMs);
+    return true;
+  }
+
+  /** Somebody says that a run of ours has ended. Its record decides: anybody can write to that channel. */
+  async #heard({ entry }: LogRecord): Promise<void> {
+    const { event, run: id } = entry;
+    if (event === undefined || id === undefined || !Object.hasOwn(RUN_END, event)) return;
+    const owned = this.#owned.get(id);
+    if (!owned) return;
+    try {
+      const record = await this.#options.store.get(id);
+      if (record?.state !== 'running') owned.run.stop();
+    } catch (error) {
+      this.#options.logger.debug({ run: id, code: codeOf(error) }, 'could not look after a run');
+    }
+  }
+}
+
+function fingerprintOf({ message, conversationId }: RunRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([message, conversationId ?? null]))
+    .digest('hex');
+}
+
+function sameRequest(record: RunRecord, fingerprint: string): RunRecord {
+  if (record.fingerprint === fingerprint) return record;
+  throw new CodedError(
+    'message_id_reused',
+    'message_id names a run with another message or conversation_id; use a new message_id',
+    { field: 'message_id' },
+  );
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CodedError ? error.code : 'internal';
+}
+
+/** Where it happened; the first lines of a stack are the message again. */
+function stackOf(error: unknown): string | undefined {
+  const lines = error instanceof Error ? error.stack?.split('\n') : undefined;
+  return lines?.filter((line) => line.startsWith('    at ')).join('\n');
+}

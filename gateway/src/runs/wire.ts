@@ -1,0 +1,90 @@
+// A run's entries as the events of POST /api/process. Pure: the same entries give the same stream, live or replayed.
+
+import type { Entry } from '@llm-streamer/shared/entry.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { RUN_END } from '@llm-streamer/shared/run.ts';
+
+export interface WireData {
+  message_id: string;
+  conversation_id?: string;
+  status: string;
+  /** The lane that says it; absent where the run as a whole does. */
+  source?: string;
+  message?: string;
+  /** A stable code, on `error`. */
+  code?: string;
+  /** On `error`: some text had come, and stays valid as far as it goes. */
+  partial?: boolean;
+  /** True on the last event of the run. */
+  final?: boolean;
+  usage?: { input_tokens: number; output_tokens: number };
+}
+
+export interface WireEvent {
+  event: 'thinking' | 'content' | 'error' | 'done';
+  data: WireData;
+}
+
+/** The event that an entry becomes; `undefined` for entries that this stream does not show. */
+export function wireEvent(entry: Entry, messageId: string): WireEvent | undefined {
+  const { event, msg, attrs = {} } = entry;
+  const lane = attrs[ATTRS.lane];
+  const conversation = attrs[GEN_AI.conversationId];
+  const about = {
+    message_id: messageId,
+    ...(typeof conversation === 'string' && { conversation_id: conversation }),
+  };
+  const source = typeof lane === 'string' ? { source: lane } : {};
+  switch (event) {
+    case EVENTS.generationStarted:
+      return { event: 'thinking', data: { ...about, status: msg, ...source } };
+    case EVENTS.generationDelta: {
+      if (attrs.kind === 'reasoning')
+        return { event: 'thinking', data: { ...about, status: 'Reasoning', ...source, message: msg } };
+      const kind = attrs.role === 'combiner' ? 'content' : 'thinking';
+      return { event: kind, data: { ...about, status: 'Streaming', ...source, message: msg } };
+    }
+    case EVENTS.generationFailed:
+      return {
+        event: 'error',
+        data: { ...about, status: 'Failed', ...source, ...failure(entry), final: false },
+      };
+    case EVENTS.runFinished:
+      return {
+        event: 'done',
+        data: {
+          ...about,
+          status: 'Completed',
+          source: String(attrs.combiner),
+          final: true,
+          usage: { input_tokens: Number(attrs.input_tokens), output_tokens: Number(attrs.output_tokens) },
+        },
+      };
+    case EVENTS.runFailed:
+    case EVENTS.runCancelled:
+    case EVENTS.runLost:
+      return {
+        event: 'error',
+        data: { ...about, status: END_STATUS[event], ...failure(entry), final: true },
+      };
+    default:
+      return undefined;
+  }
+}
+
+const END_STATUS = {
+  [EVENTS.runFailed]: 'Failed',
+  [EVENTS.runCancelled]: 'Cancelled',
+  [EVENTS.runLost]: 'Lost',
+} as const;
+
+/** Whether no event can follow. */
+export function isEnd({ event }: Entry): boolean {
+  return event !== undefined && Object.hasOwn(RUN_END, event);
+}
+
+function failure({ msg, attrs = {} }: Entry): Pick<WireData, 'code' | 'message' | 'partial'> {
+  const code = attrs[GEN_AI.errorType];
+  return { code: typeof code === 'string' ? code : 'unknown', message: msg, partial: attrs.partial === true };
+}

@@ -1,0 +1,56 @@
+// What the gateway says about itself on `logs:gateway`: changes of state, and at most once a second a summary. Never a
+// line per connection, request or delivery, and nothing about publishing: that would feed itself.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { draft, type Level } from '@llm-streamer/shared/entry.ts';
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
+import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import type { Viewers } from './stream/viewers.ts';
+
+const SUMMARY_MS = 1_000;
+
+export class StateLog {
+  readonly #publisher: Publisher;
+  readonly #gateway: string;
+  readonly #viewers: Viewers;
+  readonly #timer: NodeJS.Timeout;
+  #said = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
+  #size = 0;
+
+  constructor(broker: Broker, viewers: Viewers, gateway: string) {
+    this.#publisher = new Publisher(broker, { source: gateway, noticeChannel: CHANNELS.gateway });
+    this.#gateway = gateway;
+    this.#viewers = viewers;
+    this.#timer = setInterval(() => this.#summarize(), SUMMARY_MS);
+  }
+
+  say(level: Level, msg: string, attrs?: Record<string, unknown>): void {
+    const fields = { time: Date.now(), channel: CHANNELS.gateway, source: this.#gateway, level, msg };
+    this.#publisher.add(draft({ ...fields, ...(attrs && { attrs }) }));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#publisher.close(1_000);
+  }
+
+  #summarize(): void {
+    const { totals, size, lagging } = this.#viewers;
+    const parts = [
+      count(totals.connected - this.#said.connected, 'connected'),
+      count(totals.resumed - this.#said.resumed, 'resumed'),
+      count(totals.resumedWithGap - this.#said.resumedWithGap, 'resumed with a gap'),
+      count(totals.refused - this.#said.refused, 'refused'),
+      count(totals.stalled - this.#said.stalled, 'closed as stalled'),
+      count(this.#size + totals.connected - this.#said.connected - size, 'left'),
+    ].filter((part) => part !== '');
+    this.#said = { ...totals };
+    this.#size = size;
+    if (parts.length === 0) return;
+    this.say('info', parts.join(', '), { viewers: size, lagging });
+  }
+}
+
+function count(number: number, what: string): string {
+  return number > 0 ? `${number} ${what}` : '';
+}

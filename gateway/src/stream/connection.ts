@@ -1,0 +1,180 @@
+// One SSE response: replaying → live ⇄ lagging → closed. A viewer whose socket does not drain is no longer pushed to; it
+// keeps its place only, and reads on from there when it can. So it delays nobody and loses nothing that is retained.
+
+import type { Socket } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
+import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import { controlFrame, gapFrame } from './frame.ts';
+import type { Beginning, History } from './history.ts';
+import { type Chunk, joinFrames, LAST_CHUNK, type Segment } from './segment.ts';
+import type { View, Viewer } from './view.ts';
+
+export type ConnectionState = 'replaying' | 'live' | 'lagging' | 'closed';
+
+/** How a replay went. */
+export interface Replay {
+  entries: number;
+  gaps: number;
+}
+
+const EMPTY = Buffer.alloc(0);
+const AHEAD_MS = 50;
+
+export class Connection implements Viewer {
+  readonly socket: Socket;
+  readonly view: View;
+  readonly #history: History;
+  /** HTTP/1.1 viewers get chunks, older ones the bare bytes. */
+  readonly #chunked: boolean;
+  state: ConnectionState = 'replaying';
+  /** Everything up to here has been written. */
+  #cursor: Position = 0;
+  #unnumbered = 0;
+  /** Since when the socket has not drained, epoch ms; 0 while it does. */
+  stalledSince = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(socket: Socket, view: View, history: History, chunked: boolean) {
+    this.socket = socket;
+    this.view = view;
+    this.#history = history;
+    this.#chunked = chunked;
+  }
+
+  get closed(): boolean {
+    return this.state === 'closed' || this.socket.destroyed;
+  }
+
+  /**
+   * Sends what the stream begins with, then history up to now, then joins the view. Resolves when live or closed;
+   * returns how the replay went. @throws BrokerUnavailable
+   */
+  async start(
+    beginning: Beginning,
+    greeting: (count: number, position: Position) => Buffer,
+  ): Promise<Replay> {
+    // The seam: history goes exactly up to here, and what the view counts from here on is live.
+    const { flushedTo: seam, flushedCount, flushedUnnumbered } = this.view;
+    this.#cursor = beginning.position;
+    this.#unnumbered = flushedUnnumbered;
+    this.#send(greeting(flushedCount, beginning.position));
+    if (beginning.gap) this.#send(gapFrame(beginning.gap));
+    const replay = await this.#readHistory(seam);
+    if (this.closed) return replay;
+    this.#send(controlFrame('live', this.#cursor, { replayed: replay.entries }));
+    await this.#catchUp();
+    return replay;
+  }
+
+  push(segment: Segment): void {
+    if (this.socket.writableLength === 0) {
+      this.#take(segment);
+      return;
+    }
+    this.view.live.delete(this);
+    this.state = 'lagging';
+    this.#catchUp().catch((error) => this.socket.destroy(error));
+  }
+
+  /** Says why, and ends the response and its connection once that is written. */
+  end(frame: Buffer): void {
+    if (this.closed) return;
+    this.#send(frame);
+    if (this.#chunked) this.socket.write(LAST_CHUNK);
+    this.leave();
+    this.socket.destroySoon();
+  }
+
+  /** Nothing of this viewer stays behind. */
+  leave(): void {
+    this.state = 'closed';
+    this.view.live.delete(this);
+    this.#wake?.();
+  }
+
+  /** Through the ring, or through history up to a segment's start, until nothing is left to send. */
+  async #catchUp(): Promise<void> {
+    const { view } = this;
+    for (;;) {
+      await this.#drain();
+      if (this.closed) return;
+      if (view.flushedTo < this.#cursor) {
+        // Another gateway has shown this viewer more than has come here yet: joining now would show it twice.
+        await setTimeout(AHEAD_MS);
+        continue;
+      }
+      if (view.reachedBy(this.#cursor)) {
+        this.#tellUnnumbered(view.flushedUnnumbered);
+        this.state = 'live';
+        view.live.add(this);
+        return;
+      }
+      const segment = view.segmentFor(this.#cursor);
+      if (segment && segment.from <= this.#cursor) {
+        this.#tellUnnumbered(segment.unnumberedBefore);
+        this.#take(segment);
+      } else {
+        await this.#readHistory(segment ? segment.from : view.flushedTo);
+      }
+    }
+  }
+
+  async #readHistory(upTo: Position): Promise<Replay> {
+    const { view } = this;
+    const replay: Replay = { entries: 0, gaps: 0 };
+    const origin = this.#cursor;
+    let scanned = 0;
+    while (!this.closed && this.#cursor !== upTo) {
+      const stretch = await this.#history.read(view, this.#cursor, origin, upTo, scanned);
+      if (this.closed) break;
+      if (stretch.chunk) this.#write(stretch.chunk);
+      replay.entries += stretch.entries;
+      replay.gaps += stretch.gaps;
+      scanned += stretch.scanned;
+      if (this.#cursor > upTo && stretch.gaps === 0) break; // of this log, and ahead of it
+      this.#cursor = stretch.done ? upTo : stretch.next;
+      await this.#drain();
+    }
+    return replay;
+  }
+
+  #take(segment: Segment): void {
+    this.#write(segment.chunk);
+    this.#cursor = segment.to;
+    this.#unnumbered = segment.unnumberedAfter;
+  }
+
+  /** Entries that are not in the log went by while this viewer was behind: history cannot give them. */
+  #tellUnnumbered(passed: number): void {
+    const missed = passed - this.#unnumbered;
+    if (missed <= 0) return;
+    this.#unnumbered = passed;
+    this.#history.gaps.unnumbered++;
+    const after = this.#cursor;
+    this.#send(gapFrame({ channel: null, after, before: after + 1, reason: 'unnumbered', missed }));
+  }
+
+  #send(frame: Buffer): void {
+    this.#write(joinFrames([frame]));
+  }
+
+  #write({ framed, body }: Chunk): void {
+    if (!this.closed) this.socket.write(this.#chunked ? framed : body);
+  }
+
+  /** Resolves when the kernel has taken all that was written, or the viewer has gone. */
+  async #drain(): Promise<void> {
+    if (this.socket.writableLength === 0 || this.closed) return;
+    this.stalledSince = Date.now();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    // An empty write is called back after all before it; 'drain' would not come below the high-water mark.
+    this.socket.write(EMPTY, (error) => {
+      if (error) this.socket.destroy(); // ended by its viewer, with data that nobody will take
+      resolve();
+    });
+    await promise;
+    this.#wake = undefined;
+    this.stalledSince = 0;
+  }
+}

@@ -1,0 +1,42 @@
+// The frames of `/stream` as bytes. An entry's frame is made once, whoever sends it.
+
+import type { Gap } from '@llm-streamer/shared/broker/broker.ts';
+import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { sseFrame } from '@llm-streamer/shared/sse.ts';
+
+const frames = new WeakMap<LogRecord, Buffer>();
+
+/** `id:` and `data:` of one entry; no `id:` for an entry that is not in the log. Brokers hand out one-line records only. */
+export function entryFrame(record: LogRecord): Buffer {
+  let frame = frames.get(record);
+  if (frame === undefined) {
+    const head = record.id === null ? 'data: ' : `id: ${record.id}\ndata: `;
+    frame = Buffer.allocUnsafe(head.length + record.data.length + 2);
+    frame.write(head, 0, 'latin1');
+    record.data.copy(frame, head.length);
+    frame[frame.length - 2] = 0x0a;
+    frame[frame.length - 1] = 0x0a;
+    frames.set(record, frame);
+  }
+  return frame;
+}
+
+/** The id after a gap is the place just before the entry that follows: whoever resumes there is told no gap twice. */
+export function gapFrame(gap: Gap): Buffer {
+  const { channel, after, before, reason, missed } = gap;
+  const data = { channel, after: formatPosition(after), before: formatPosition(before), reason, missed };
+  return controlFrame('gap', reason === 'reset' ? null : before - 1, data);
+}
+
+/** A named frame; `id` null leaves the viewer's cursor where it is. */
+export function controlFrame(event: string, id: Position | null, data: object, retry?: number): Buffer {
+  return Buffer.from(
+    sseFrame({
+      event,
+      ...(id !== null && { id: formatPosition(id) }),
+      ...(retry !== undefined && { retry }),
+      data: JSON.stringify(data),
+    }),
+  );
+}

@@ -1,0 +1,116 @@
+// One per process: distinct queries → views, and the clock that flushes and pings them all. Owns no sockets.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { type GapCounts, gapCounts } from './metrics.ts';
+import { type Selection, selectionKey } from './query.ts';
+import { View } from './view.ts';
+
+export interface HubOptions {
+  /** Milliseconds between pings. */
+  keepAliveMs: number;
+  /** Milliseconds that a flush may wait under load; it never waits when the stream was quiet. */
+  flushWindowMs: number;
+  /** Bytes of recent segments kept per view, and for all views together. */
+  viewRingBytes: number;
+  ringBytes: number;
+  /** Distinct queries at a time. */
+  maxViews: number;
+}
+
+interface Slot {
+  view: View;
+  opening: Promise<void>;
+  viewers: number;
+}
+
+export class Hub {
+  readonly #broker: Broker;
+  readonly #options: HubOptions;
+  readonly #gaps: GapCounts;
+  readonly #slots = new Map<string, Slot>();
+  readonly #dirty = new Set<View>();
+  readonly #pinger: NodeJS.Timeout;
+  #scheduled = false;
+  #notBefore = 0;
+
+  /** `gaps` counts the holes that views meet. */
+  constructor(broker: Broker, options: HubOptions, gaps = gapCounts()) {
+    this.#broker = broker;
+    this.#gaps = gaps;
+    this.#options = options;
+    this.#pinger = setInterval(() => this.#ping(), options.keepAliveMs);
+  }
+
+  get views(): number {
+    return this.#slots.size;
+  }
+
+  /** Whether one more distinct query fits. */
+  accepts(selection: Selection): boolean {
+    return this.#slots.size < this.#options.maxViews || this.#slots.has(selectionKey(selection));
+  }
+
+  /** The live view of a selection; give it back with `release`. @throws BrokerUnavailable */
+  async acquire(selection: Selection): Promise<View> {
+    const key = selectionKey(selection);
+    let slot = this.#slots.get(key);
+    if (!slot) {
+      const view = new View(selection, (dirty) => this.#schedule(dirty), this.#gaps);
+      slot = { view, opening: view.open(this.#broker), viewers: 0 };
+      this.#slots.set(key, slot);
+    }
+    slot.viewers++;
+    try {
+      await slot.opening;
+      return slot.view;
+    } catch (error) {
+      this.release(slot.view);
+      throw error;
+    }
+  }
+
+  release(view: View): void {
+    const key = selectionKey(view.selection);
+    const slot = this.#slots.get(key);
+    if (slot?.view !== view || --slot.viewers > 0) return;
+    this.#slots.delete(key);
+    this.#dirty.delete(view);
+    view.close();
+  }
+
+  close(): void {
+    clearInterval(this.#pinger);
+    for (const { view } of this.#slots.values()) view.close();
+    this.#slots.clear();
+  }
+
+  #ping(): void {
+    const now = Date.now();
+    for (const { view } of this.#slots.values()) view.ping(now);
+  }
+
+  /**
+   * At once when quiet. Under load the next flush waits as long as the last one took, so that writing takes about half
+   * of the time and each write carries more the busier it is.
+   */
+  #schedule(view: View): void {
+    this.#dirty.add(view);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const wait = this.#notBefore - performance.now();
+    if (wait <= 0) setImmediate(() => this.#flush());
+    else setTimeout(() => this.#flush(), wait);
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    const began = performance.now();
+    const { viewRingBytes, ringBytes, flushWindowMs } = this.#options;
+    const ringLimit = Math.min(viewRingBytes, ringBytes / Math.max(1, this.#slots.size));
+    const views = [...this.#dirty];
+    this.#dirty.clear();
+    for (const view of views) view.flush(ringLimit);
+    const now = performance.now();
+    this.#notBefore = now + Math.min(flushWindowMs, now - began);
+  }
+}

@@ -1,0 +1,115 @@
+// How the streams do, in Prometheus' form: read from the parts that know when somebody asks, so that counting costs the
+// hot path nothing.
+
+import type { Broker, GapReason, Listener, Subscription } from '@llm-streamer/shared/broker/broker.ts';
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Hub } from './hub.ts';
+import type { Viewers } from './viewers.ts';
+
+/** Holes that viewers were told of: one per view or replay that met it. */
+export type GapCounts = Record<GapReason, number>;
+
+export function gapCounts(): GapCounts {
+  return { trimmed: 0, expired: 0, reset: 0, rollback: 0, scan_limit: 0, unnumbered: 0 };
+}
+
+export interface StreamParts {
+  broker: Broker;
+  hub: Hub;
+  viewers: Viewers;
+  gaps: GapCounts;
+}
+
+export class StreamMetrics implements Listener {
+  readonly #broker: Broker;
+  readonly #dropped: Counter;
+  #subscription: Subscription | undefined;
+
+  constructor(registry: Registry, { broker, hub, viewers, gaps }: StreamParts) {
+    this.#broker = broker;
+    const registers = [registry];
+    const gauge = (name: string, help: string, read: () => number) =>
+      new Gauge({
+        name: `llm_streamer_${name}`,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    const counter = (
+      name: string,
+      help: string,
+      labelNames: readonly string[],
+      read: () => [Record<string, string>, number][],
+    ) =>
+      new Counter({
+        name: `llm_streamer_${name}`,
+        help,
+        labelNames,
+        registers,
+        collect() {
+          this.reset();
+          for (const [labels, value] of read()) this.inc(labels, value);
+        },
+      });
+    gauge('connections', 'SSE connections now.', () => viewers.size);
+    gauge(
+      'lagging_connections',
+      'SSE connections that do not keep up and read from the log.',
+      () => viewers.lagging,
+    );
+    gauge('views', 'Distinct queries now.', () => hub.views);
+    gauge('log_ready', '1 while the log can be reached.', () => (broker.status().ready ? 1 : 0));
+    const { totals } = viewers;
+    counter('connections_total', 'SSE connections since the start.', [], () => [[{}, totals.connected]]);
+    counter('refused_total', 'SSE connections refused by a limit.', [], () => [[{}, totals.refused]]);
+    counter('stalled_total', 'SSE connections closed because they took nothing.', [], () => [
+      [{}, totals.stalled],
+    ]);
+    counter('resumes_total', 'Streams resumed by Last-Event-ID.', ['outcome'], () => [
+      [{ outcome: 'exact' }, totals.resumed],
+      [{ outcome: 'gap' }, totals.resumedWithGap],
+    ]);
+    counter('gaps_total', 'Holes that viewers were told of.', ['reason'], () =>
+      Object.entries(gaps).map(([reason, count]) => [{ reason }, count]),
+    );
+    counter('log_reconnects_total', 'Times the link to the log was lost and taken up again.', [], () => [
+      [{}, broker.status().reconnects],
+    ]);
+    counter('adopted_total', 'Foreign messages that this process put into the log.', [], () => [
+      [{}, broker.status().adopted],
+    ]);
+    this.#dropped = new Counter({
+      name: 'llm_streamer_publisher_dropped_entries_total',
+      help: 'Entries that publishers say they had to drop; every gateway counts all.',
+      registers,
+    });
+  }
+
+  /** Begins to listen to what publishers say of their losses. */
+  async open(logger: Logger): Promise<void> {
+    try {
+      this.#subscription = await this.#broker.subscribe([CHANNELS.errors], this);
+    } catch (error) {
+      logger.warn(`publishers' losses are not counted: ${(error as Error).message}`);
+    }
+  }
+
+  close(): void {
+    this.#subscription?.close();
+  }
+
+  entry(record: LogRecord): void {
+    if (!record.data.includes('"dropped":')) return;
+    const { dropped } = record.entry.attrs ?? {};
+    if (typeof dropped === 'number' && dropped > 0) this.#dropped.inc(dropped);
+  }
+
+  gap(): void {}
+
+  position(): void {}
+}

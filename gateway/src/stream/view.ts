@@ -1,0 +1,167 @@
+// One distinct query, shared by every viewer that asked it: filters an entry once, encodes it once, joins a flush window
+// into one segment once and hands the same buffer to all. Keeps recent segments for viewers that fall behind.
+
+import type { Broker, Gap, Listener, Subscription } from '@llm-streamer/shared/broker/broker.ts';
+import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { compileFilter, type Filter } from './filter.ts';
+import { controlFrame, entryFrame, gapFrame } from './frame.ts';
+import { type GapCounts, gapCounts } from './metrics.ts';
+import type { Selection } from './query.ts';
+import { joinFrames, type Segment } from './segment.ts';
+
+/** A viewer as its view sees it. */
+export interface Viewer {
+  push(segment: Segment): void;
+}
+
+export class View implements Listener {
+  readonly selection: Selection;
+  readonly filter: Filter | null;
+  readonly live = new Set<Viewer>();
+  /** Entries emitted so far, as of the last flush: the viewers' ledger counts with it. */
+  flushedCount = 0;
+  /** Of those, entries that are not in the log. */
+  flushedUnnumbered = 0;
+  readonly #wantFlush: (view: View) => void;
+  readonly #gaps: GapCounts;
+  #subscription: Subscription | undefined;
+  #segments: Segment[] = [];
+  #ringBytes = 0;
+  /** Frames that wait for the next flush, and where a viewer may stand to take them. */
+  #frames: Buffer[] = [];
+  #first: Position = 0;
+  /** Every entry up to here has come; 0 before the view is open. */
+  #position: Position = 0;
+  #flushedTo: Position = 0;
+  /** End of the last segment: between here and `#flushedTo` the view has emitted nothing. */
+  #lastEnd: Position = 0;
+  #count = 0;
+  #unnumbered = 0;
+
+  /** `wantFlush` is called when frames wait and none waited before. */
+  constructor(selection: Selection, wantFlush: (view: View) => void, gaps = gapCounts()) {
+    this.selection = selection;
+    this.filter = compileFilter(selection);
+    this.#wantFlush = wantFlush;
+    this.#gaps = gaps;
+  }
+
+  /** Resolves when the view is live. @throws BrokerUnavailable */
+  async open(broker: Broker): Promise<void> {
+    this.#subscription = await broker.subscribe(this.selection.channels, this);
+    this.#begin(this.#subscription.from);
+  }
+
+  close(): void {
+    this.#subscription?.close();
+  }
+
+  /** Everything up to here has been handed to the live viewers; the next segment follows without a hole. */
+  get flushedTo(): Position {
+    return this.#flushedTo;
+  }
+
+  /** Whether a viewer at `cursor` has had everything that was flushed. */
+  reachedBy(cursor: Position): boolean {
+    return cursor >= this.#lastEnd;
+  }
+
+  entry(record: LogRecord): void {
+    // Delivery may begin a moment before the subscription is acknowledged to us.
+    if (record.n !== 0) this.#begin(record.n - 1);
+    const before = this.#position;
+    if (record.n > before) this.#position = record.n;
+    if (this.filter !== null && !this.filter(record)) {
+      this.#passQuietly();
+      return;
+    }
+    this.#count++;
+    if (record.n === 0) this.#unnumbered++;
+    this.#add(entryFrame(record), before);
+  }
+
+  gap(gap: Gap): void {
+    this.#gaps[gap.reason]++;
+    this.#add(gapFrame(gap), this.#position);
+    this.#position = Math.max(this.#position, gap.before - 1);
+  }
+
+  position(position: Position): void {
+    this.#position = Math.max(this.#position, position);
+    this.#passQuietly();
+  }
+
+  /** Tells all viewers that the stream is alive, where it stands, and how many entries it has had. */
+  ping(now: number): void {
+    this.#add(controlFrame('ping', this.#position, { now, count: this.#count }), this.#position);
+  }
+
+  /** Hands what waits to every live viewer. */
+  flush(ringLimit: number): void {
+    if (this.#frames.length === 0) return;
+    const segment: Segment = {
+      from: this.#flushedTo,
+      first: this.#first,
+      to: this.#position,
+      unnumberedBefore: this.flushedUnnumbered,
+      unnumberedAfter: this.#unnumbered,
+      chunk: joinFrames(this.#frames),
+    };
+    this.#frames = [];
+    this.#flushedTo = this.#position;
+    this.#lastEnd = this.#position;
+    this.flushedCount = this.#count;
+    this.flushedUnnumbered = this.#unnumbered;
+    this.#keep(segment, ringLimit);
+    for (const viewer of this.live) viewer.push(segment);
+  }
+
+  /**
+   * The oldest segment that a viewer at `cursor` can take now or after reading history up to its start, and that brings
+   * it on: a ping's segment may end where it begins, and would be taken for ever.
+   */
+  segmentFor(cursor: Position): Segment | undefined {
+    const segments = this.#segments;
+    let low = 0;
+    let high = segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const { first, to } = segments[middle] as Segment;
+      if (first < cursor || to <= cursor) low = middle + 1;
+      else high = middle;
+    }
+    return segments[low];
+  }
+
+  #begin(from: Position): void {
+    if (this.#position !== 0) return;
+    this.#position = from;
+    this.#flushedTo = from;
+    this.#lastEnd = from;
+  }
+
+  /** The position moved on and nothing waits: whoever joins now need not ask history for what is known to be empty. */
+  #passQuietly(): void {
+    if (this.#frames.length === 0) this.#flushedTo = this.#position;
+  }
+
+  #add(frame: Buffer, before: Position): void {
+    this.#frames.push(frame);
+    if (this.#frames.length > 1) return;
+    this.#first = before;
+    this.#wantFlush(this);
+  }
+
+  #keep(segment: Segment, limit: number): void {
+    this.#segments.push(segment);
+    this.#ringBytes += segment.chunk.framed.length;
+    let dropped = 0;
+    while (this.#ringBytes > limit && dropped < this.#segments.length - 1) {
+      this.#ringBytes -= (this.#segments[dropped] as Segment).chunk.framed.length;
+      dropped++;
+    }
+    // In blocks: moving the whole array for each segment would cost as much as sending it.
+    if (dropped > 0) this.#segments.splice(0, dropped);
+  }
+}

@@ -1,0 +1,83 @@
+// The gateway's variables: defaults, and one line for each that is wrong.
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { describe, expect, it } from 'vitest';
+import { adoptedChannels, readGatewayConfig, retentionPolicy, trustedProxies } from '../src/config.ts';
+
+const failure = (env: Record<string, string>): CodedError => {
+  try {
+    readGatewayConfig(env);
+  } catch (error) {
+    if (error instanceof CodedError) return error;
+    throw error;
+  }
+  throw new Error('it was taken');
+};
+
+describe('the configuration', () => {
+  it('has the documented defaults, and cannot be changed', () => {
+    const config = readGatewayConfig({});
+    expect(config).toMatchObject({
+      HOST: '127.0.0.1',
+      PORT: 8_000,
+      BASE_PATH: '',
+      SSE_KEEPALIVE: 30_000,
+      SSE_RETRY: 3_000,
+      SSE_LIFETIME: 0,
+      MAX_CONNECTIONS: 20_000,
+      RETENTION_ENTRIES: 10_000,
+    });
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(readGatewayConfig({ PORT: '' }).PORT).toBe(8_000);
+  });
+
+  it.each([
+    ['PORT', '70000'],
+    ['PORT', 'http'],
+    ['PORT', '80.5'],
+    ['BASE_PATH', 'logs'],
+    ['BASE_PATH', '/logs/'],
+    ['SSE_KEEPALIVE', '0'],
+    ['NAMESPACE', 'UPPER'],
+    ['LOG_LEVEL', 'loud'],
+    ['TRUST_PROXY', 'everybody'],
+    ['TRUST_PROXY', '10.0.0.0/64'],
+    ['TRUST_PROXY', '10.0.0.1,'],
+  ])('%s=%s is refused by name, with what it was', (name, value) => {
+    const { code, message } = failure({ [name]: value });
+    expect(code).toBe('invalid_config');
+    expect(message).toMatch(new RegExp(`^${name} is ${JSON.stringify(value).replaceAll('.', '\\.')}: .+`));
+    expect(message).not.toContain('\n');
+  });
+
+  it('names every wrong variable on a line of its own, and shows no secret', () => {
+    const { message } = failure({ PORT: 'x', REDIS_URL: 'http://user:hunter2@host' });
+    expect(message.split('\n').map((text) => text.split(/[ :]/)[0])).toEqual(
+      expect.arrayContaining(['PORT', 'REDIS_URL']),
+    );
+    expect(message).not.toContain('hunter2');
+  });
+
+  it('trusts the proxies it names, none by default', () => {
+    expect(trustedProxies(readGatewayConfig({}))).toBe(false);
+    expect(trustedProxies(readGatewayConfig({ TRUST_PROXY: 'true' }))).toBe(true);
+    expect(trustedProxies(readGatewayConfig({ TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8' }))).toEqual([
+      'loopback',
+      '10.0.0.0/8',
+      'fd00::/8',
+    ]);
+  });
+
+  it('adopts by default what is conventional, and nothing for none', () => {
+    expect(adoptedChannels(readGatewayConfig({}))).toEqual(['logs*', 'events*']);
+    expect(adoptedChannels(readGatewayConfig({ ADOPT_CHANNELS: 'none' }))).toEqual([]);
+  });
+
+  it('gives runs and conversations retentions of their own', () => {
+    const { default: usual, prefixes } = retentionPolicy(readGatewayConfig({ RETENTION_SECONDS: '60' }));
+    expect(usual.idleMs).toBe(60_000);
+    expect(prefixes.map(({ prefix, idleMs }) => [prefix, idleMs / 3_600_000])).toEqual([
+      ['runs:', 6],
+      ['conversations:', 720],
+    ]);
+  });
+});

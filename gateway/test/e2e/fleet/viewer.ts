@@ -1,0 +1,144 @@
+// A viewer that keeps a record: an SSE client of its own, which drops and resumes with Last-Event-ID like an EventSource.
+
+import { type ClientRequest, get } from 'node:http';
+
+export interface SeenEntry {
+  channel: string;
+  /** The writer's own number on that channel. */
+  k: number;
+  /** The log's number, 0 for an entry without an id. */
+  n: number;
+}
+
+export interface SeenGap {
+  channel: string | null;
+  after: number;
+  before: number;
+  reason: string;
+  missed: number | null;
+}
+
+const RETRY_MS = 50;
+
+export class RecordingViewer {
+  readonly channels: readonly string[];
+  readonly entries: SeenEntry[] = [];
+  readonly gaps: SeenGap[] = [];
+  /** Position of the first `hello`: what was published later is owed to this viewer. */
+  start: number | undefined;
+  reconnects = 0;
+  /** For a person who asks why it is late. */
+  state = 'connecting';
+  /** Ledger faults: a ping whose count does not fit what came. */
+  readonly ledger: string[] = [];
+  readonly #urls: () => string[];
+  readonly #random: () => number;
+  #lastEventId = '';
+  #request: ClientRequest | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #closed = false;
+  #count = { base: 0, received: 0, replayed: 0, live: false };
+
+  /** `urls` gives the gateways to choose from at each connection. */
+  constructor(channels: readonly string[], urls: () => string[], random: () => number) {
+    this.channels = channels;
+    this.#urls = urls;
+    this.#random = random;
+    this.#connect();
+  }
+
+  get cursor(): number {
+    return numberOf(this.#lastEventId);
+  }
+
+  /** Cuts the connection as a network would; the viewer comes back by itself. */
+  drop(): void {
+    this.#request?.destroy();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#retry);
+    this.#request?.destroy();
+  }
+
+  #connect(): void {
+    const urls = this.#urls();
+    const url = urls[Math.floor(this.#random() * urls.length)];
+    if (url === undefined) {
+      this.#again();
+      return;
+    }
+    const headers: Record<string, string> = { accept: 'text/event-stream' };
+    if (this.#lastEventId !== '') headers['last-event-id'] = this.#lastEventId;
+    let pending = '';
+    const request = get(`${url}/stream?channels=${this.channels.join(',')}`, { headers, agent: false });
+    this.#request = request;
+    this.state = `connecting to ${url}`;
+    const ended = () => {
+      if (this.#request === request) this.#again();
+    };
+    request.on('error', ended);
+    request.on('response', (response) => {
+      this.state = `open at ${url}`;
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        if (this.#request !== request || this.#closed) return;
+        const blocks = (pending + chunk).split('\n\n');
+        pending = blocks.pop() ?? '';
+        for (const block of blocks) this.#block(block);
+      });
+      response.on('error', ended);
+      response.on('close', ended);
+    });
+  }
+
+  #again(): void {
+    this.#request = undefined;
+    this.state = 'waiting to reconnect';
+    if (this.#closed) return;
+    this.reconnects++;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#connect(), RETRY_MS * (0.5 + this.#random()));
+  }
+
+  #block(block: string): void {
+    let event = '';
+    let data = '';
+    for (const line of block.split('\n')) {
+      if (line.startsWith('id: ')) this.#lastEventId = line.slice(4);
+      else if (line.startsWith('event: ')) event = line.slice(7);
+      else if (line.startsWith('data: ')) data = line.slice(6);
+    }
+    if (data === '') return;
+    const value = JSON.parse(data);
+    if (event === '') this.#entry(value);
+    else if (event === 'hello') {
+      this.start ??= numberOf(this.#lastEventId);
+      this.#count = { base: value.count, received: 0, replayed: 0, live: false };
+    } else if (event === 'live') {
+      this.state = 'live';
+      this.#count.replayed = value.replayed;
+      this.#count.live = true;
+    } else if (event === 'ping') {
+      const { base, received, replayed } = this.#count;
+      if (received !== replayed + value.count - base)
+        this.ledger.push(`received ${received}, replayed ${replayed}, count ${value.count} − ${base}`);
+    } else if (event === 'gap') {
+      this.gaps.push({ ...value, after: numberOf(value.after), before: numberOf(value.before) });
+    }
+  }
+
+  #entry(value: { id?: string; channel: string; msg: string }): void {
+    this.#count.received++;
+    this.entries.push({
+      channel: value.channel,
+      k: Number(value.msg.split(' ')[0]),
+      n: numberOf(value.id ?? ''),
+    });
+  }
+}
+
+function numberOf(id: string): number {
+  return Number(id.split('-')[1] ?? 0);
+}

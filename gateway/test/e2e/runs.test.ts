@@ -1,0 +1,192 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../../test-support/process.ts';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { FAULTS } from '../../src/llm/simulator-faults.ts';
+import {
+  type RunEvent,
+  readRun,
+  readRunThrough,
+  type ServedGateway,
+  startGateway,
+  startRun,
+  startSimulator,
+  textOf,
+} from './run-fleet.ts';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+const gateways: ServedGateway[] = [];
+afterEach(async () => {
+  await Promise.all(gateways.splice(0).map(({ process }) => process.stop('SIGKILL')));
+});
+
+/** Two gateways on one log. */
+async function pair(env: Record<string, string> = {}): Promise<[ServedGateway, ServedGateway]> {
+  const both = { REDIS_URL: redis.url, NAMESPACE: randomNamespace(), LOG_LEVEL: 'info', ...env };
+  const started = await Promise.all([startGateway(both), startGateway(both)]);
+  gateways.push(...started);
+  return started as [ServedGateway, ServedGateway];
+}
+
+const finals = (events: readonly RunEvent[]) => events.filter(({ data }) => data.final);
+const ids = (events: readonly RunEvent[]) => events.map(({ id }) => id);
+
+describe('a hundred runs on two gateways', () => {
+  it('reach two readers each, complete, in order and once, half of them dropped and resumed elsewhere', async () => {
+    const [a, b] = await pair({ LLM_SIM_DELAY: '10', LLM_SIM_CHUNK: '4' });
+    const runs = Array.from({ length: 100 }, (_, i) => `run-${i}`);
+    await Promise.all(runs.map((id, i) => startRun(i % 2 ? a.url : b.url, id)));
+    const readings = await Promise.all(
+      runs.map((id, i) => {
+        const [near, far] = i % 2 ? [a.url, b.url] : [b.url, a.url];
+        return Promise.all([
+          readRunThrough([near, far], id),
+          readRunThrough([far, near], id, 3 + ((i * 7) % 40)),
+        ]);
+      }),
+    );
+    for (const [whole, pieces] of readings) {
+      expect(ids(pieces)).toEqual(ids(whole));
+      expect(pieces).toEqual(whole);
+      expect(new Set(ids(whole)).size).toBe(whole.length);
+      expect(finals(whole)).toHaveLength(1);
+      expect(whole.at(-1)?.event).toBe('done');
+      for (const source of ['llm-1', 'llm-2', 'llm-combine'])
+        expect(textOf(whole, source).length).toBeGreaterThan(80);
+    }
+    expect(readings.flat()).toHaveLength(200);
+  });
+
+  it('whose gateway is killed end as lost, once, and the others are untouched', async () => {
+    const [a, b] = await pair({ LLM_SIM_DELAY: '30', LLM_SIM_CHUNK: '1' });
+    const doomed = Array.from({ length: 20 }, (_, i) => `doomed-${i}`);
+    const safe = Array.from({ length: 20 }, (_, i) => `safe-${i}`);
+    await Promise.all([...doomed.map((id) => startRun(a.url, id)), ...safe.map((id) => startRun(b.url, id))]);
+    const reading = [...doomed, ...safe].map((id) => readRunThrough([b.url], id));
+    const begun = (events: RunEvent[]) => textOf(events, 'llm-1') !== '';
+    await Promise.all(doomed.map((id) => readRun(b.url, id, '', begun)));
+    await a.process.stop('SIGKILL');
+    const all = await Promise.all(reading);
+    for (const events of all.slice(0, 20)) {
+      expect(finals(events).map(({ data }) => data.code)).toEqual(['run_lost']);
+      expect(textOf(events, 'llm-1')).not.toBe('');
+    }
+    for (const events of all.slice(20)) expect(finals(events).map(({ event }) => event)).toEqual(['done']);
+    const again = await readRun(b.url, 'doomed-0');
+    expect(finals(again)).toHaveLength(1);
+  });
+
+  it('whose gateway is frozen are lost, and it writes nothing more when it wakes', async () => {
+    const [a, b] = await pair({ LLM_SIM_DELAY: '40', LLM_SIM_CHUNK: '1' });
+    await startRun(a.url, 'frozen');
+    await readRun(b.url, 'frozen', '', (events) => textOf(events, 'llm-1') !== '');
+    a.process.kill('SIGSTOP');
+    const lost = await readRunThrough([b.url], 'frozen');
+    expect(lost.at(-1)?.data).toMatchObject({ code: 'run_lost', final: true });
+    a.process.kill('SIGCONT');
+    await eventually('the woken gateway has stopped its run', async () => {
+      const metrics = await (await fetch(`${a.url}/metrics`)).text();
+      return /^llm_streamer_runs_active 0$/m.test(metrics);
+    });
+    expect(await readRun(b.url, 'frozen')).toEqual(lost);
+    const page = await (await fetch(`${b.url}/api/entries?channels=runs:frozen&limit=10000`)).text();
+    expect(page.match(/"event":"run\.(?!started)\w+"/g)).toEqual(['"event":"run.lost"']);
+  });
+});
+
+describe('a model service over the network', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'runs-e2e-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  const withService = async (
+    models: Record<string, string>,
+    args: string[],
+    env: Record<string, string> = {},
+  ) => {
+    const service = await startSimulator(...args);
+    const path = join(folder, `${randomNamespace()}.json`);
+    const tasks = Object.entries(models).map(([name, model]) => ({ name, model, system: 'Be careful.' }));
+    writeFileSync(path, JSON.stringify({ tasks, combiner: { name: 'llm-combine', system: 'Combine.' } }));
+    const [a, b] = await pair({
+      USE_LLM_MOCK: 'false',
+      LLM_BASE_URL: service.baseUrl,
+      LLM_KEY: 'the-key',
+      LLM_MODEL: 'sim-1',
+      PROMPTS_FILE: path,
+      ...env,
+    });
+    const calls = async () => {
+      const response = await fetch(new URL('/debug/calls', service.baseUrl));
+      return (await response.json()) as { model: string; chunks: number; state: string }[];
+    };
+    return { a, b, service, calls };
+  };
+
+  it('may fail in every way: each is told by its code, and the run goes on with what there is', async () => {
+    const lanes = {
+      'llm-ok': 'sim-1',
+      ...Object.fromEntries(Object.keys(FAULTS).map((fault) => [fault, fault])),
+    };
+    const env = { LLM_FIRST_CONTENT_TIMEOUT: '1500', LLM_CHUNK_TIMEOUT: '1500', LLM_RETRIES: '1' };
+    const { a, service } = await withService(lanes, ['--delay', '2'], env);
+    await startRun(a.url, 'faults', 'my private question');
+    const events = await readRunThrough([a.url], 'faults');
+    const errors = events.filter(({ event }) => event === 'error').map(({ data }) => data);
+    expect(
+      Object.fromEntries(errors.map(({ source, code, partial }) => [source, `${code} ${partial}`])),
+    ).toEqual({
+      'sim-401': 'llm_unauthorized false',
+      'sim-429': 'llm_rate_limited false',
+      'sim-503': 'llm_unavailable false',
+      'sim-hang-headers': 'llm_no_first_content false',
+      'sim-hang-body': 'llm_no_first_content false',
+      'sim-stall': 'llm_stalled true',
+      'sim-die': 'llm_interrupted true',
+      'sim-truncate': 'llm_truncated true',
+      'sim-error-chunk': 'llm_stream_error true',
+    });
+    expect(events.at(-1)?.event).toBe('done');
+    expect(textOf(events, 'llm-combine')).toContain('llm-ok');
+    expect(textOf(events, 'llm-combine')).toContain('gave no answer');
+    expect(JSON.stringify(events) + a.process.output).not.toMatch(/simulated-secret|the-key/);
+    expect(JSON.stringify(errors) + a.process.output).not.toContain('private');
+    await service.process.stop();
+  });
+
+  it('stops generating when the run is cancelled at the other gateway', async () => {
+    const { a, b, service, calls } = await withService({ 'llm-1': 'sim-1' }, [
+      '--delay',
+      '20',
+      '--chunk',
+      '1',
+    ]);
+    await startRun(a.url, 'cancelled');
+    await readRun(b.url, 'cancelled', '', (events) => textOf(events, 'llm-1') !== '');
+    const response = await fetch(`${b.url}/api/runs/cancelled/cancel`, { method: 'POST' });
+    expect(response.status).toBe(200);
+    await eventually('the service was left', async () =>
+      (await calls()).every(({ state }) => state === 'aborted'),
+    );
+    const [call] = await calls();
+    expect(call?.chunks).toBeGreaterThan(0);
+    expect(call?.chunks).toBeLessThan(100);
+    expect((await readRun(a.url, 'cancelled')).at(-1)?.data).toMatchObject({
+      code: 'cancelled',
+      final: true,
+    });
+    expect(await calls()).toHaveLength(1);
+    await service.process.stop();
+  });
+
+  it('is asked nothing where a key is missing: the gateway does not start and says so', async () => {
+    const started = startGateway({ USE_LLM_MOCK: 'false', LLM_BASE_URL: 'https://models.example.com/v1' });
+    await expect(started).rejects.toThrow(/models\.example\.com asks for a key and LLM_KEY is not set/);
+  });
+});

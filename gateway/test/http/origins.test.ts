@@ -1,0 +1,133 @@
+// Who may address the gateway and from which sites: known hosts, its own page, and the origins an operator has opened.
+
+import { once } from 'node:events';
+import { request } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
+
+let gateway: TestGateway;
+afterEach(() => gateway.close());
+
+interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: string;
+}
+
+/** Over node's http: fetch does not let a test choose Host and Origin. */
+const ask = (
+  headers: Record<string, string>,
+  { method = 'GET', path = '/api/channels', body = '' } = {},
+): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const asked = request(`${gateway.url}${path}`, { method, headers, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (path.startsWith('/stream')) response.destroy();
+      });
+      response.on('close', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }),
+      );
+    });
+    asked.on('error', reject).end(body);
+  });
+
+describe('hosts', () => {
+  it('answers to localhost and its addresses with any port, and to no other name', async () => {
+    gateway = await openGateway();
+    for (const host of ['localhost', 'LOCALHOST', 'localhost:8000', '127.0.0.1:1', '[::1]', '[::1]:8000'])
+      expect((await ask({ host })).status, host).toBe(200);
+    for (const host of [
+      'evil.example',
+      'localhost.evil.example',
+      '127.0.0.1.evil.example:8000',
+      'localhost:80:80',
+      '::1',
+    ])
+      expect((await ask({ host })).status, host).toBe(403);
+  });
+
+  it('answers to names the operator adds, and to any for *', async () => {
+    gateway = await openGateway({ ALLOWED_HOSTS: 'Logs.example, fe80::1' });
+    expect((await ask({ host: 'logs.example:443' })).status).toBe(200);
+    expect((await ask({ host: '[FE80::1]:8000' })).status).toBe(200);
+    expect((await ask({ host: 'other.example' })).status).toBe(403);
+    await gateway.close();
+    gateway = await openGateway({ ALLOWED_HOSTS: '*' });
+    expect((await ask({ host: 'anything.example' })).status).toBe(200);
+  });
+
+  it('a request without Host is refused, in both versions of HTTP', async () => {
+    gateway = await openGateway();
+    for (const version of ['1.0', '1.1']) {
+      const socket = connect(gateway.port, '127.0.0.1');
+      let heard = '';
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        heard += text;
+      });
+      socket.write(`GET /api/channels HTTP/${version}\r\n\r\n`);
+      await once(socket, 'close');
+      expect(heard).toMatch(/^HTTP\/1.1 40[03] /);
+    }
+  });
+
+  it('holds for streams and the page too', async () => {
+    gateway = await openGateway();
+    for (const path of ['/', '/stream', '/healthz', '/nothing'])
+      expect((await ask({ host: 'evil.example' }, { path })).status, path).toBe(403);
+  });
+});
+
+describe('origins', () => {
+  const write = { method: 'POST', path: '/api/publish', body: '{"channel":"a","msg":"x"}' };
+
+  it('only the page itself and clients without an origin may write', async () => {
+    gateway = await openGateway();
+    const host = `localhost:${gateway.port}`;
+    expect((await ask({ host }, write)).status).toBe(200);
+    expect((await ask({ host, origin: `http://${host}` }, write)).status).toBe(200);
+    for (const origin of ['http://evil.example', 'http://localhost:1', 'null', 'http://', '']) {
+      const { status, body } = await ask({ host, origin }, write);
+      expect(status, origin).toBe(403);
+      expect(JSON.parse(body)).toMatchObject({ code: 'origin_forbidden' });
+    }
+    expect(await gateway.broker.read({ channels: ['a'], after: 0, limit: 10 })).toMatchObject({
+      items: { length: 2 },
+    });
+  });
+
+  it('another site gets no leave to read, on streams and errors neither', async () => {
+    gateway = await openGateway();
+    const headers = { host: 'localhost', origin: 'http://evil.example' };
+    for (const path of ['/api/channels', '/stream', '/stream?level=loud', '/nothing']) {
+      const answer = await ask(headers, { path });
+      expect(answer.headers['access-control-allow-origin'], path).toBeUndefined();
+    }
+    const asked = { ...headers, 'access-control-request-method': 'POST' };
+    const preflight = await ask(asked, { method: 'OPTIONS', path: '/api/publish' });
+    expect(preflight.headers['access-control-allow-origin']).toBeUndefined();
+    expect(preflight.status).toBeGreaterThanOrEqual(400);
+  });
+
+  it('an opened origin may read and write, streams and errors included', async () => {
+    const origin = 'https://board.example';
+    gateway = await openGateway({ CORS_ORIGINS: `${origin},http://two.example` });
+    const headers = { host: 'localhost', origin };
+    for (const path of ['/api/channels', '/stream', '/stream?level=loud', '/nothing']) {
+      const answer = await ask(headers, { path });
+      expect(answer.headers, path).toMatchObject({ 'access-control-allow-origin': origin, vary: 'origin' });
+    }
+    expect((await ask(headers, write)).status).toBe(200);
+    const asked = {
+      ...headers,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'publisher-id',
+    };
+    const preflight = await ask(asked, { method: 'OPTIONS', path: '/api/publish' });
+    expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': origin } });
+    expect(preflight.headers['access-control-allow-headers']).toContain('publisher-id');
+    expect((await ask({ ...headers, origin: 'https://board.example.evil' }, write)).status).toBe(403);
+  });
+});

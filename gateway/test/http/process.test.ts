@@ -1,0 +1,417 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { BEGINNING, parsePosition } from '@llm-streamer/shared/broker/position.ts';
+import { draft } from '@llm-streamer/shared/entry.ts';
+import { createLogger } from '@llm-streamer/shared/logger.ts';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import type { FastifyInstance } from 'fastify';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createApp } from '../../src/app.ts';
+import { readGatewayConfig } from '../../src/config.ts';
+import type { WireData } from '../../src/runs/wire.ts';
+
+interface Served {
+  url: string;
+  app: FastifyInstance;
+  broker: MemoryBroker;
+}
+
+const open: Served[] = [];
+afterEach(async () => {
+  for (const { app, broker } of open.splice(0)) {
+    app.server.closeAllConnections(); // a client that left may have connected anew, to no purpose
+    await app.close();
+    await broker.close();
+  }
+});
+
+async function serve(env: Record<string, string> = {}): Promise<Served> {
+  const fast = { LLM_SIM_DELAY: '0', RATE_LIMIT_PER_SECOND: '0', LOG_LEVEL: 'silent' };
+  const config = readGatewayConfig({ ...fast, ...env });
+  const broker = new MemoryBroker();
+  const app = createApp(config, broker, createLogger('test', 'silent', true));
+  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  const served = { url, app, broker };
+  open.push(served);
+  return served;
+}
+
+const id = () => `m-${randomUUID()}`;
+const post = (url: string, body: unknown, headers: Record<string, string> = {}, signal?: AbortSignal) =>
+  fetch(`${url}/api/process`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...(signal && { signal }),
+  });
+
+interface Frame extends EventSourceMessage {
+  json: WireData;
+}
+
+/** Frames until the response ends, or until `enough`. */
+async function frames(response: Response, enough: (all: Frame[]) => boolean = () => false): Promise<Frame[]> {
+  const all: Frame[] = [];
+  const parser = createParser({
+    onEvent: (event) => all.push({ ...event, json: JSON.parse(event.data) as WireData }),
+  });
+  const decoder = new TextDecoder();
+  for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+    parser.feed(decoder.decode(chunk, { stream: true }));
+    if (enough(all)) break;
+  }
+  return all;
+}
+
+const connections = (app: FastifyInstance) =>
+  new Promise<number>((resolve) => app.server.getConnections((_, count) => resolve(count)));
+
+const problem = async (response: Response) => {
+  expect(response.headers.get('content-type')).toContain('application/problem+json');
+  const body = (await response.json()) as { status: number; code: string; field?: string; detail: string };
+  expect(body.status).toBe(response.status);
+  return body;
+};
+
+describe('POST /api/process', () => {
+  it('streams thinking, content and done, each with an id of the log', async () => {
+    const { url } = await serve();
+    const response = await post(url, { message: 'Explain gravity like I am 5', message_id: 'message_123' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    expect(response.headers.get('cache-control')).toBe('no-store, no-transform');
+    const all = await frames(response);
+    expect(new Set(all.map(({ event }) => event))).toEqual(new Set(['thinking', 'content', 'done']));
+    expect(all.every(({ json }) => json.message_id === 'message_123')).toBe(true);
+    expect(all[0]?.json).toMatchObject({ status: 'Sending to llm-1', source: 'llm-1' });
+    expect(all.at(-1)?.json).toMatchObject({ status: 'Completed', source: 'llm-combine', final: true });
+    const positions = all.map((frame) => parsePosition(frame.id ?? '') as number);
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+  });
+
+  it('replays the same request, and resumes it after Last-Event-ID', async () => {
+    const { url } = await serve();
+    const body = { message: 'Explain tides', message_id: id() };
+    const whole = await frames(await post(url, body));
+    expect(await frames(await post(url, body))).toEqual(whole);
+    const half = Math.floor(whole.length / 2);
+    const rest = await frames(await post(url, body, { 'last-event-id': whole[half - 1]?.id as string }));
+    expect(rest).toEqual(whole.slice(half));
+    const nothing = await post(url, body, { 'last-event-id': whole.at(-1)?.id as string });
+    expect(nothing.status).toBe(204);
+  });
+
+  it('is not cancelled by a client that leaves', async () => {
+    const { url } = await serve({ LLM_SIM_DELAY: '2' });
+    const message_id = id();
+    const leave = new AbortController();
+    const response = await post(url, { message: 'Explain tides', message_id }, {}, leave.signal);
+    const seen = await frames(response, ({ length }) => length >= 3);
+    leave.abort();
+    const rest = await fetch(`${url}/api/runs/${message_id}/stream`, {
+      headers: { 'last-event-id': seen.at(-1)?.id as string },
+    });
+    expect((await frames(rest)).at(-1)?.event).toBe('done');
+  });
+
+  it('answers at once and streams elsewhere for a client that prefers it', async () => {
+    const { url } = await serve();
+    const message_id = id();
+    const body = { message: 'Explain tides', message_id, conversation_id: 'c1' };
+    const response = await post(url, body, { prefer: 'respond-async' });
+    expect(response.status).toBe(202);
+    expect(response.headers.get('location')).toBe(`runs/${message_id}`);
+    expect(await response.json()).toMatchObject({ message_id, conversation_id: 'c1', state: 'running' });
+    const stream = await fetch(`${url}/api/runs/${message_id}/stream`);
+    expect((await frames(stream)).at(-1)?.event).toBe('done');
+  });
+
+  it('refuses another message under a used id', async () => {
+    const { url } = await serve();
+    const message_id = id();
+    await frames(await post(url, { message: 'Explain tides', message_id }));
+    const response = await post(url, { message: 'Explain rain', message_id });
+    expect(response.status).toBe(409);
+    expect(await problem(response)).toMatchObject({ code: 'message_id_reused', field: 'message_id' });
+  });
+
+  const good = { message: 'hi', message_id: 'm1' };
+  it.each([
+    ['no JSON', '{"message":', 400, 'invalid_json', undefined],
+    ['an array', [], 400, 'invalid_body', undefined],
+    ['null', 'null', 400, 'invalid_body', undefined],
+    ['no message', { message_id: 'm1' }, 400, 'invalid_body', 'message'],
+    ['an empty message', { ...good, message: ' \n ' }, 400, 'invalid_body', 'message'],
+    ['a message that is a number', { ...good, message: 5 }, 400, 'invalid_body', 'message'],
+    ['a long message', { ...good, message: 'x'.repeat(16_001) }, 413, 'message_too_long', 'message'],
+    ['no id', { message: 'hi' }, 400, 'invalid_body', 'message_id'],
+    ['an id with a space', { ...good, message_id: 'a b' }, 400, 'invalid_body', 'message_id'],
+    ['an id with a line end', { ...good, message_id: 'a\nevent: x' }, 400, 'invalid_body', 'message_id'],
+    ['an id that is a pattern', { ...good, message_id: '*' }, 400, 'invalid_body', 'message_id'],
+    ['a long id', { ...good, message_id: 'x'.repeat(129) }, 400, 'invalid_body', 'message_id'],
+    ['a null conversation', { ...good, conversation_id: null }, 400, 'invalid_body', 'conversation_id'],
+    ['an unknown field', { ...good, model: 'gpt-9' }, 400, 'invalid_body', 'model'],
+    ['__proto__', '{"message":"hi","message_id":"m1","__proto__":{"x":1}}', 400, undefined, undefined],
+  ])('refuses %s', async (_, body, status, code, field) => {
+    const { url, broker } = await serve();
+    const response = await post(url, body);
+    expect(response.status).toBe(status);
+    const told = await problem(response);
+    if (code) expect(told.code).toBe(code);
+    if (field) expect(told.field).toBe(field);
+    const page = await broker.read({ channels: ['runs:*', 'events:runs'], after: BEGINNING, limit: 10 });
+    expect(page.items).toEqual([]);
+  });
+
+  it('refuses what is not sent as JSON, and more than 1 MiB', async () => {
+    const { url } = await serve();
+    const text = await post(url, JSON.stringify(good), { 'content-type': 'text/plain' });
+    expect((await problem(text)).code).toBe('unsupported_media_type');
+    const huge = await post(url, { ...good, message: 'x'.repeat(1_100_000) });
+    expect((await problem(huge)).code).toBe('body_too_large');
+  });
+
+  it('refuses a cursor that is none', async () => {
+    const { url } = await serve();
+    const response = await post(url, good, { 'last-event-id': 'soon' });
+    expect(await problem(response)).toMatchObject({ code: 'invalid_header', field: 'Last-Event-ID' });
+  });
+
+  it('limits how often an address may start runs', async () => {
+    const { url } = await serve({ RATE_LIMIT_BURST: '2', RATE_LIMIT_PER_SECOND: '0.01' });
+    const ask = () => post(url, { message: 'hi', message_id: id() }, { prefer: 'respond-async' });
+    const first = await ask();
+    expect(first.headers.get('ratelimit-limit')).toBe('2');
+    expect(first.headers.get('ratelimit-remaining')).toBe('1');
+    expect((await ask()).status).toBe(202);
+    const refused = await ask();
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(90);
+    expect(refused.headers.get('ratelimit-remaining')).toBe('0');
+    expect((await problem(refused)).code).toBe('rate_limited');
+  });
+
+  it('runs no more at a time than it may', async () => {
+    const { url } = await serve({ MAX_RUNS: '1', LLM_SIM_DELAY: '50' });
+    const ask = () => post(url, { message: 'hi', message_id: id() }, { prefer: 'respond-async' });
+    expect((await ask()).status).toBe(202);
+    const refused = await ask();
+    expect(refused.status).toBe(503);
+    expect(refused.headers.get('retry-after')).not.toBeNull();
+    expect((await problem(refused)).code).toBe('too_many_runs');
+  });
+
+  it('takes X-Forwarded-For for an address only where TRUST_PROXY says so', async () => {
+    const limit = { RATE_LIMIT_BURST: '1', RATE_LIMIT_PER_SECOND: '0.01' };
+    const ask = (url: string, from: string) =>
+      post(url, { message: 'hi', message_id: id() }, { prefer: 'respond-async', 'x-forwarded-for': from });
+    const direct = await serve(limit);
+    await ask(direct.url, '10.0.0.1');
+    expect((await ask(direct.url, '10.0.0.2')).status).toBe(429);
+    const proxied = await serve({ ...limit, TRUST_PROXY: '127.0.0.1' });
+    await ask(proxied.url, '10.0.0.1');
+    expect((await ask(proxied.url, '10.0.0.2')).status).toBe(202);
+    expect((await ask(proxied.url, '10.0.0.2')).status).toBe(429);
+  });
+});
+
+describe('/api/runs', () => {
+  it('lists runs with state, models, duration and tokens, and shows one with its lanes', async () => {
+    const { url } = await serve();
+    const message_id = id();
+    await frames(await post(url, { message: 'Explain tides', message_id }));
+    const { runs } = (await (await fetch(`${url}/api/runs`)).json()) as { runs: unknown[] };
+    expect(runs).toMatchObject([
+      {
+        message_id,
+        state: 'finished',
+        models: [{ source: 'llm-1', provider: 'simulated', model: 'sim-1' }, {}, { source: 'llm-combine' }],
+        duration_ms: expect.any(Number),
+        usage: { output_tokens: expect.any(Number) },
+      },
+    ]);
+    const run = (await (await fetch(`${url}/api/runs/${message_id}`)).json()) as {
+      lanes: { text: string }[];
+    };
+    expect(run.lanes[0]?.text).toMatch(/^Picture tides/);
+  });
+
+  it('cancels a run, and says so to whoever watches', async () => {
+    const { url } = await serve({ LLM_SIM_DELAY: '50' });
+    const message_id = id();
+    const watching = frames(await post(url, { message: 'Explain tides', message_id }));
+    await vi.waitFor(async () => {
+      const run = (await (await fetch(`${url}/api/runs/${message_id}`)).json()) as {
+        lanes?: { state: string }[];
+      };
+      expect(run.lanes?.[0]?.state).toBe('streaming');
+    });
+    const cancelled = await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
+    expect(await cancelled.json()).toMatchObject({ state: 'cancelled', code: 'cancelled' });
+    expect((await watching).at(-1)?.json).toMatchObject({
+      code: 'cancelled',
+      final: true,
+      status: 'Cancelled',
+    });
+    const again = await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
+    expect(await again.json()).toMatchObject({ state: 'cancelled' });
+  });
+
+  it.each([
+    ['GET', '/api/runs/none', 404, 'run_not_found'],
+    ['GET', '/api/runs/none/stream', 404, 'run_not_found'],
+    ['POST', '/api/runs/none/cancel', 404, 'run_not_found'],
+    ['GET', '/api/runs/a%20b', 400, 'invalid_query'],
+    ['GET', '/api/runs?limit=0', 400, 'invalid_query'],
+    ['GET', '/api/runs?limit=x', 400, 'invalid_query'],
+    ['GET', '/api/conversations/none', 404, 'conversation_not_found'],
+  ])('%s %s is %i', async (method, path, status, code) => {
+    const { url } = await serve();
+    const response = await fetch(`${url}${path}`, { method });
+    expect(response.status).toBe(status);
+    expect((await problem(response)).code).toBe(code);
+  });
+
+  it('resumes by `lastEventId` as well, and has nothing more for who has seen the end', async () => {
+    const { url } = await serve();
+    const message_id = id();
+    const whole = await frames(await post(url, { message: 'Explain tides', message_id }));
+    const stream = (at: string) => fetch(`${url}/api/runs/${message_id}/stream?lastEventId=${at}`);
+    expect(await frames(await stream(whole[4]?.id as string))).toEqual(whole.slice(5));
+    expect((await stream(whole.at(-1)?.id as string)).status).toBe(204);
+  });
+
+  it('keeps a quiet stream alive', async () => {
+    const { url } = await serve({ LLM_SIM_DELAY: '10000', SSE_KEEPALIVE: '100' });
+    const response = await post(url, { message: 'Explain tides', message_id: id() });
+    const decoder = new TextDecoder();
+    let text = '';
+    for await (const chunk of response.body as ReadableStream<Uint8Array>) {
+      text += decoder.decode(chunk);
+      if (text.includes(': ping\n\n')) break;
+    }
+    expect(text).toMatch(/^retry: 3000\n\n/);
+  });
+
+  it('closes a stream that takes nothing, and only that', async () => {
+    const { url, app, broker } = await serve({ LLM_SIM_DELAY: '10000', SSE_STALL: '200' });
+    const message_id = id();
+    await post(url, { message: 'Explain tides', message_id }, { prefer: 'respond-async' });
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const answered = once(socket, 'data');
+    socket.write(`GET /api/runs/${message_id}/stream HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+    await answered;
+    socket.pause();
+    const reading = frames(await fetch(`${url}/api/runs/${message_id}/stream`));
+    const said = {
+      time: 1,
+      channel: `runs:${message_id}`,
+      source: 'x',
+      level: 'info',
+      event: 'generation.delta',
+    } as const;
+    for (let i = 0; i < 400; i++) await broker.publish([draft({ ...said, msg: 'x'.repeat(60_000) })]);
+    await vi.waitFor(async () => expect(await connections(app)).toBeLessThan(3), 5_000);
+    socket.destroy();
+    await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
+    const all = await reading;
+    expect(all.filter(({ json }) => json.message?.length === 60_000)).toHaveLength(400);
+    expect(all.at(-1)?.json.code).toBe('cancelled');
+  });
+
+  it('opens no more streams than it may', async () => {
+    const { url } = await serve({ LLM_SIM_DELAY: '10000', MAX_CONNECTIONS: '1' });
+    const message_id = id();
+    const watching = frames(await post(url, { message: 'Explain tides', message_id }));
+    const refused = await fetch(`${url}/api/runs/${message_id}/stream`);
+    expect(refused.status).toBe(503);
+    expect((await problem(refused)).code).toBe('over_limit');
+    await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
+    await watching;
+  });
+
+  it('tells the watchers of its runs when the gateway stops', async () => {
+    const { url, app } = await serve({ LLM_SIM_DELAY: '50' });
+    const watching = frames(await post(url, { message: 'Explain tides', message_id: id() }));
+    await app.close();
+    expect((await watching).at(-1)?.json).toMatchObject({ code: 'gateway_stopped', final: true });
+  });
+});
+
+describe('/api/conversations', () => {
+  it('gives the turns', async () => {
+    const { url } = await serve();
+    const message_id = id();
+    await frames(await post(url, { message: 'What is rust?', message_id, conversation_id: 'c1' }));
+    const response = await fetch(`${url}/api/conversations/c1`);
+    expect(await response.json()).toMatchObject({
+      conversation_id: 'c1',
+      turns: [
+        { role: 'user', message: 'What is rust?', message_id },
+        { role: 'assistant', message_id },
+      ],
+    });
+  });
+
+  it('keeps the longest message whole, in any script', async () => {
+    const { url } = await serve();
+    const message = '漢'.repeat(16_000);
+    await frames(await post(url, { message, message_id: id(), conversation_id: 'c1' }));
+    const { turns } = (await (await fetch(`${url}/api/conversations/c1`)).json()) as {
+      turns: { message: string }[];
+    };
+    expect(turns[0]?.message).toBe(message);
+  });
+
+  it.each(['runs:m1', 'conversations:c1'])('nobody can publish into %s', async (channel) => {
+    const { url } = await serve();
+    const response = await fetch(`${url}/api/publish`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ channel, msg: 'I said this', event: 'run.finished' }),
+    });
+    expect((await problem(response)).code).toBe('channel_reserved');
+  });
+});
+
+describe('what is observed', () => {
+  it('is in /metrics by the GenAI names', async () => {
+    const { url } = await serve();
+    await frames(await post(url, { message: 'Explain tides', message_id: id() }));
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const call = 'gen_ai_operation_name="chat",gen_ai_provider_name="simulated",gen_ai_request_model="sim-1"';
+    expect(metrics).toContain(`gen_ai_client_inference_duration_seconds_count{${call},error_type=""} 3`);
+    expect(metrics).toContain(`gen_ai_client_inference_time_to_first_chunk_seconds_count{${call}} 3`);
+    expect(metrics).toMatch(/gen_ai_client_inference_usage_output_tokens_total\{.*\} [1-9]/);
+    expect(metrics).toContain(
+      'gen_ai_workflow_duration_seconds_count{gen_ai_workflow_name="process",state="finished"} 1',
+    );
+  });
+
+  it('is on logs:generation, without what was said', async () => {
+    const { url, broker } = await serve();
+    await frames(await post(url, { message: 'Explain xylophones', message_id: id() }));
+    await vi.waitFor(async () => {
+      const page = await broker.read({ channels: ['logs:generation'], after: BEGINNING, limit: 100 });
+      expect(page.items).toHaveLength(6);
+      expect(JSON.stringify(page.items.map(({ record }) => record?.entry))).not.toContain('xylophone');
+    });
+  });
+});
+
+describe('the start', () => {
+  it('fails where a key is missing, and says which', () => {
+    const config = readGatewayConfig({ USE_LLM_MOCK: 'false', LOG_LEVEL: 'silent' });
+    expect(() => createApp(config, new MemoryBroker(), createLogger('test', 'silent', true))).toThrow(
+      'LLM_KEY is not set',
+    );
+  });
+
+  it('fails where the prompts file cannot be read, and says which', () => {
+    const config = readGatewayConfig({ PROMPTS_FILE: '/nowhere/prompts.json', LOG_LEVEL: 'silent' });
+    const start = () => createApp(config, new MemoryBroker(), createLogger('test', 'silent', true));
+    expect(start).toThrow('PROMPTS_FILE /nowhere/prompts.json: cannot be read (ENOENT)');
+  });
+});

@@ -1,0 +1,451 @@
+// GET /stream over real sockets: frames, ids, positions, limits, and how streams end.
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
+import { eventually } from '../../../test-support/process.ts';
+import { randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import type { SseClient } from '../../../test-support/sse-client.ts';
+
+const open: { close(): Promise<void> }[] = [];
+const viewers: SseClient[] = [];
+afterEach(async () => {
+  for (const viewer of viewers.splice(0)) viewer.vanish();
+  for (const gateway of open.splice(0)) await gateway.close();
+});
+
+const start = async (env: Record<string, string> = {}): Promise<TestGateway> => {
+  const gateway = await openGateway(env);
+  open.push(gateway);
+  return {
+    ...gateway,
+    view: async (...args) => {
+      const viewer = await gateway.view(...args);
+      viewers.push(viewer);
+      return viewer;
+    },
+  };
+};
+
+const publish = (gateway: TestGateway, channel: string, ...msgs: string[]) =>
+  gateway.broker.publish(msgs.map((msg) => line(channel, msg)));
+
+const numberOf = (id: unknown) => Number(`${id}`.split('-')[1]);
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
+
+describe('frames', () => {
+  it('greets, says when replay is done, and then shows entries as unnamed events with their ids', async () => {
+    const gateway = await start();
+    const viewer = await gateway.view('channels=a');
+    await viewer.saw('live');
+    await publish(gateway, 'a', 'one');
+    const [entry] = await viewer.got(1);
+    expect(viewer.events.map(({ event }) => event)).toEqual(['hello', 'live', '']);
+    expect(viewer.events[0]?.data).toMatchObject({ resumed: false, count: 0, keepalive: 60_000 });
+    expect(viewer.events[1]?.data).toEqual({ replayed: 0 });
+    expect(viewer.events[2]?.id).toBe(entry?.id);
+    expect(entry).toMatchObject({ channel: 'a', msg: 'one', level: 'info', source: 'test' });
+    expect(viewer.retries).toEqual([3_000]);
+  });
+
+  it('has the headers that keep proxies from buffering and caching', async () => {
+    const viewer = await (await start()).view();
+    expect(viewer.status).toBe(200);
+    expect(viewer.headers).toMatchObject({
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store, no-transform',
+      'x-accel-buffering': 'no',
+      'x-content-type-options': 'nosniff',
+      'transfer-encoding': 'chunked',
+    });
+  });
+
+  it('gives every frame but bye an id, and ids never go back', async () => {
+    const gateway = await start({ SSE_KEEPALIVE: '100' });
+    await publish(gateway, 'a', ...range(0, 20));
+    const viewer = await gateway.view('tail=10');
+    await viewer.saw('ping');
+    await publish(gateway, 'a', ...range(20, 25));
+    await eventually(
+      'pings after entries',
+      () => viewer.events.at(-1)?.event === 'ping' && viewer.msgs.includes('24'),
+    );
+    const ids = viewer.events.map(({ id }) => numberOf(id));
+    expect(ids.every((id, i) => i === 0 || id >= (ids[i - 1] as number))).toBe(true);
+  });
+
+  it('pings with a position that grows though nothing is published on its channels', async () => {
+    const gateway = await start({ SSE_KEEPALIVE: '100' });
+    const viewer = await gateway.view('channels=quiet');
+    const first = await viewer.saw('ping');
+    await publish(gateway, 'busy', ...range(0, 10));
+    await eventually('a later position', () => numberOf(viewer.lastEventId) > numberOf(first.id));
+    expect(viewer.entries).toEqual([]);
+  });
+
+  it('shows a hostile line as one inert entry', async () => {
+    const gateway = await start();
+    const viewer = await gateway.view('channels=a');
+    await viewer.saw('live');
+    const hostile = [
+      'x\n\nevent: forged\ndata: {}\n\n',
+      '</script><b>',
+      '\u001b[31mred',
+      'lone \ud800 half',
+      '\r\r',
+      '\u2028\0',
+    ];
+    await publish(gateway, 'a', ...hostile);
+    await viewer.got(hostile.length);
+    expect(viewer.msgs).toEqual(hostile.map((text) => text.toWellFormed()));
+    expect(new Set(viewer.events.map(({ event }) => event))).toEqual(new Set(['hello', 'live', '']));
+  });
+
+  it('sends a viewer of HTTP/1.0 the bare bytes, unchunked', async () => {
+    const gateway = await start();
+    await publish(gateway, 'a', 'old times');
+    const socket = connect(gateway.port, '127.0.0.1');
+    let heard = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      heard += text;
+    });
+    socket.write('GET /stream?channels=a&tail=1 HTTP/1.0\r\nHost: localhost\r\n\r\n');
+    await eventually('the live frame', () => heard.includes('event: live'));
+    const [head = '', ...frames] = heard.split('\r\n\r\n');
+    expect(head).not.toMatch(/transfer-encoding/i);
+    expect(head).toMatch(/connection: close/i);
+    expect(frames.join('')).toMatch(
+      /^retry: 3000\nevent: hello\nid: .*\ndata: .*\n\nid: \d+-\d+\ndata: .*old times.*\n\nevent: live\n/,
+    );
+    socket.destroy();
+  });
+
+  it('answers HEAD with the head only', async () => {
+    const gateway = await start();
+    const response = await fetch(`${gateway.url}/stream`, { method: 'HEAD' });
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toMatch('text/event-stream');
+    expect(await gateway.health()).toMatchObject({ connections: 0 });
+  });
+});
+
+describe('positions', () => {
+  it('tail gives the newest N, oldest first', async () => {
+    const gateway = await start();
+    for (let i = 0; i < 1_200; i += 400) await publish(gateway, 'a', ...range(i, i + 400));
+    const viewer = await gateway.view('channels=a&tail=700');
+    expect((await viewer.saw('live')).data).toEqual({ replayed: 700 });
+    expect(viewer.msgs).toEqual(range(500, 1_200));
+  });
+
+  it('since takes an id, a time and a duration', async () => {
+    const gateway = await start();
+    const ids = await publish(gateway, 'a', ...range(0, 5));
+    const byId = await gateway.view(`channels=a&since=${ids[2]}`);
+    await byId.saw('live');
+    expect(byId.msgs).toEqual(['3', '4']);
+    const ms = Number(`${ids[0]}`.split('-')[0]);
+    const byTime = await gateway.view(`channels=a&since=${new Date(ms).toISOString()}`);
+    await byTime.saw('live');
+    expect(byTime.msgs).toEqual(range(0, 5));
+    const later = await gateway.view(`channels=a&since=${new Date(Date.now() + 60_000).toISOString()}`);
+    expect((await later.saw('live')).data).toEqual({ replayed: 0 });
+    const byDuration = await gateway.view('channels=a&since=15m');
+    await byDuration.saw('live');
+    expect(byDuration.msgs).toEqual(range(0, 5));
+  });
+
+  it('Last-Event-ID wins over since and tail, as header and as parameter', async () => {
+    const gateway = await start();
+    const ids = await publish(gateway, 'a', ...range(0, 5));
+    const byHeader = await gateway.view('channels=a&tail=5', { lastEventId: `${ids[3]}` });
+    await byHeader.saw('live');
+    expect(byHeader.msgs).toEqual(['4']);
+    expect(byHeader.events[0]?.data).toMatchObject({ resumed: true });
+    const byParameter = await gateway.view(`channels=a&since=1h&lastEventId=${ids[3]}`);
+    await byParameter.saw('live');
+    expect(byParameter.msgs).toEqual(['4']);
+  });
+
+  it('a viewer that received nothing resumes from its hello', async () => {
+    const gateway = await start();
+    const first = await gateway.view('channels=a');
+    await first.saw('live');
+    first.vanish();
+    await first.ended();
+    await publish(gateway, 'a', ...range(0, 3));
+    const second = await gateway.view('channels=a', { lastEventId: first.lastEventId });
+    await second.saw('live');
+    expect(second.msgs).toEqual(range(0, 3));
+  });
+
+  it('names a gap where retention has dropped what a resumed viewer missed', async () => {
+    const gateway = await start({ RETENTION_ENTRIES: '100' });
+    const [seen] = await publish(gateway, 'a', 'seen');
+    for (let i = 0; i < 10; i++) await publish(gateway, 'a', ...range(i * 100, i * 100 + 100));
+    const viewer = await gateway.view('channels=a', { lastEventId: `${seen}` });
+    await viewer.saw('live');
+    const [gap] = viewer.named('gap');
+    expect(gap?.data).toMatchObject({ channel: 'a', after: seen, reason: 'trimmed' });
+    expect(viewer.events[1]).toBe(gap);
+    expect(viewer.msgs.at(-1)).toBe('999');
+    // Told once: whoever stops right after the gap is not told again.
+    const again = await gateway.view('channels=a', { lastEventId: `${gap?.id}` });
+    await again.saw('live');
+    expect(again.named('gap')).toEqual([]);
+    expect(again.msgs).toEqual(viewer.msgs);
+    expect(await gateway.health()).toMatchObject({ resumed: 1, resumedWithGap: 1 });
+  });
+
+  it('tells a cursor of another log that the log was reset, and shows all there is', async () => {
+    const gateway = await start();
+    await publish(gateway, 'a', 'new');
+    for (const lastEventId of ['1-1000', '9007199254740-9007199254740991']) {
+      const viewer = await gateway.view('channels=a', { lastEventId });
+      await viewer.saw('live');
+      expect(viewer.named('gap').map(({ data }) => data.reason)).toEqual(['reset']);
+      expect(viewer.msgs).toEqual(['new']);
+    }
+  });
+
+  it('a viewer ahead of its view, as after a change of gateways, sees nothing twice', async () => {
+    const gateway = await start();
+    const old = await gateway.view('channels=a');
+    await old.saw('live');
+    const [elsewhere] = await publish(gateway, 'b', 'moves the log on');
+    const viewer = await gateway.view('channels=a', { lastEventId: `${elsewhere}` });
+    await viewer.saw('live');
+    await publish(gateway, 'a', ...range(0, 3));
+    await viewer.got(3);
+    expect(viewer.msgs).toEqual(range(0, 3));
+    expect(viewer.named('live')[0]?.id).toBe(elsewhere);
+    expect(viewer.named('gap')).toEqual([]);
+  });
+});
+
+describe('selections', () => {
+  it('level, source, run and q choose entries, in history and live', async () => {
+    const gateway = await start();
+    const write = () =>
+      gateway.broker.publish([
+        line('a', 'plain'),
+        line('a', 'Broken Pipe', { level: 'error', source: 'gpu-1', run: 'r1' }),
+        line('a', 'slow', { level: 'warn', source: 'gpu-2', attrs: { model: 'pipes-7b' } }),
+      ]);
+    await write();
+    const expected = {
+      'level=warn': ['Broken Pipe', 'slow'],
+      'source=gpu-*': ['Broken Pipe', 'slow'],
+      'source=gpu-2': ['slow'],
+      'run=r1': ['Broken Pipe'],
+      'q=pipe': ['Broken Pipe', 'slow'],
+      'q=pipe&level=error': ['Broken Pipe'],
+    };
+    for (const [query, msgs] of Object.entries(expected)) {
+      const history = await gateway.view(`channels=a&tail=${msgs.length}&${query}`);
+      await history.saw('live');
+      expect(history.msgs, query).toEqual(msgs);
+      const live = await gateway.view(`channels=a&${query}`);
+      await live.saw('live');
+      await write();
+      await live.got(msgs.length);
+      expect(live.msgs, query).toEqual(msgs);
+    }
+  });
+
+  it('a pattern shows reserved channels only to whom asks for them by their prefix', async () => {
+    const gateway = await start();
+    const all = await gateway.view('channels=*');
+    const runs = await gateway.view('channels=runs:*');
+    await Promise.all([all.saw('live'), runs.saw('live')]);
+    await publish(gateway, 'runs:1', 'private');
+    await publish(gateway, 'a', 'public');
+    await Promise.all([eventually('public', () => all.msgs.includes('public')), runs.got(1)]);
+    expect(all.msgs).not.toContain('private');
+    expect(runs.msgs).toEqual(['private']);
+  });
+
+  it('equal wishes share a view, whatever the order of their parameters', async () => {
+    const gateway = await start();
+    const queries = [
+      'channels=a,b&level=warn',
+      'level=warn&channel=b&channel=a',
+      'channels=b,a,b,&level=warn&q=',
+    ];
+    for (const query of queries) await (await gateway.view(query)).saw('live');
+    expect(await gateway.health()).toMatchObject({ connections: 3, views: 1 });
+    await (await gateway.view('channels=a,b')).saw('live');
+    expect(await gateway.health()).toMatchObject({ connections: 4, views: 2 });
+  });
+
+  it('a filtered search of history gives up at its bound, and says so', async () => {
+    const gateway = await start({ SCAN_LIMIT: '1000' });
+    const [first] = await publish(gateway, 'a', 'needle 0');
+    for (let i = 0; i < 5; i++) await publish(gateway, 'a', ...range(0, 500));
+    await publish(gateway, 'a', 'needle 1');
+    const tail = await gateway.view('channels=a&q=needle&tail=5');
+    await tail.saw('live');
+    expect(tail.named('gap').map(({ data }) => data.reason)).toEqual(['scan_limit']);
+    expect(tail.msgs).toEqual(['needle 1']);
+    const resumed = await gateway.view('channels=a&q=needle', { lastEventId: `${first}` });
+    await resumed.saw('live');
+    expect(resumed.named('gap').map(({ data }) => data.reason)).toEqual(['scan_limit']);
+  });
+});
+
+describe('bad requests', () => {
+  it.each([
+    ['channel=a%0ab', 'channels'],
+    ['channels=%ff', 'channels'],
+    [`channels=${'x'.repeat(10_000)}`, 'channels'],
+    [`channels=${range(0, 101).join(',')}`, 'channels'],
+    ['chanels=a', 'chanels'],
+    ['__proto__=a', '__proto__'],
+    ['level=loud', 'level'],
+    ['level=info&level=warn', 'level'],
+    ['tail=-1', 'tail'],
+    ['tail=1e3', 'tail'],
+    ['tail=10001', 'tail'],
+    ['since=yesterday', 'since'],
+    ['since=2026-99-99', 'since'],
+    ['since=5y', 'since'],
+    ['lastEventId=abc', 'lastEventId'],
+    ['lastEventId=1-99999999999999999', 'lastEventId'],
+    [`q=${'x'.repeat(501)}`, 'q'],
+  ])('%s is refused by name', async (query, field) => {
+    const gateway = await start();
+    const response = await fetch(`${gateway.url}/stream?${query}`);
+    expect(response.status).toBe(400);
+    expect(response.headers.get('content-type')).toMatch('application/problem+json');
+    expect(await response.json()).toMatchObject({ status: 400, code: 'invalid_query', field });
+    expect(await gateway.health()).toMatchObject({ connections: 0, views: 0 });
+  });
+
+  it('a Last-Event-ID that is no id is refused; an empty one is none', async () => {
+    const gateway = await start();
+    const bad = await gateway.view('', { lastEventId: 'abc' });
+    expect(bad.status).toBe(400);
+    expect((await gateway.view('', { lastEventId: '' })).status).toBe(200);
+  });
+});
+
+describe('limits', () => {
+  it('a native EventSource is told in the stream to come back, others by 503', async () => {
+    const gateway = await start({ MAX_CONNECTIONS: '1', SSE_RETRY: '1000' });
+    await (await gateway.view()).saw('live');
+    const browser = await gateway.view('', { headers: { accept: 'text/event-stream' } });
+    const bye = await browser.saw('bye');
+    await browser.ended();
+    expect(browser.status).toBe(200);
+    expect(bye.data).toMatchObject({ code: 'over_limit' });
+    expect(browser.retries[0]).toBeGreaterThanOrEqual(500);
+    expect(browser.retries[0]).toBeLessThanOrEqual(1_500);
+    const script = await fetch(`${gateway.url}/stream`);
+    expect(script.status).toBe(503);
+    expect(Number(script.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await script.json()).toMatchObject({ code: 'over_limit' });
+    expect(await gateway.health()).toMatchObject({ connections: 1, refused: 2 });
+  });
+
+  it('a limit holds also for viewers that come while their view is being opened', async () => {
+    const redis = await startRedis();
+    open.push({ close: () => redis.stop() });
+    const gateway = await start({ REDIS_URL: redis.url, NAMESPACE: randomNamespace(), MAX_CONNECTIONS: '2' });
+    open.reverse(); // the gateway ends before its Redis
+    const headers = { accept: 'text/event-stream' };
+    redis.pause();
+    const coming = range(0, 8).map(() => gateway.view('channels=a', { headers }));
+    await fetch(`${gateway.url}/healthz`); // by then they wait for Redis
+    redis.resume();
+    await Promise.all(coming);
+    expect(await gateway.health()).toMatchObject({ connections: 2, refused: 6 });
+  });
+
+  it('an address has a limit of its own, and a place that is left is free again', async () => {
+    const gateway = await start({ MAX_CONNECTIONS_PER_ADDRESS: '1' });
+    const first = await gateway.view();
+    await first.saw('live');
+    expect((await gateway.view()).status).toBe(503);
+    first.vanish();
+    await eventually('a place', async () => (await gateway.view()).status === 200);
+  });
+
+  it('too many different queries are refused; one that is there already is not', async () => {
+    const gateway = await start({ MAX_VIEWS: '1' });
+    await (await gateway.view('channels=a')).saw('live');
+    expect((await gateway.view('channels=b')).status).toBe(503);
+    expect((await gateway.view('channels=a')).status).toBe(200);
+  });
+
+  it('a connection ends at its lifetime with a bye and a time to come back', async () => {
+    const gateway = await start({ SSE_LIFETIME: '100' });
+    const viewer = await gateway.view();
+    const bye = await viewer.saw('bye');
+    await viewer.ended();
+    expect(bye.data).toMatchObject({ code: 'lifetime' });
+    expect(viewer.retries).toHaveLength(2);
+  });
+});
+
+describe('ends', () => {
+  it('closing the application says bye to every viewer, each with a retry of its own', async () => {
+    const gateway = await openGateway();
+    const all = await Promise.all(Array.from({ length: 20 }, () => gateway.view()));
+    await Promise.all(all.map((viewer) => viewer.saw('live')));
+    await gateway.close();
+    await Promise.all(all.map((viewer) => viewer.ended()));
+    expect(all.map((viewer) => viewer.named('bye')[0]?.data.code)).toEqual(all.map(() => 'shutdown'));
+    expect(new Set(all.map((viewer) => viewer.retries.at(-1))).size).toBeGreaterThan(5);
+  });
+
+  it('a viewer that takes nothing does not hold the application up', async () => {
+    const gateway = await openGateway();
+    const slow = await gateway.view('channels=a');
+    await slow.saw('live');
+    slow.pause();
+    await eventually('a lagging viewer', async () => {
+      await gateway.broker.publish([line('a', 'x'.repeat(60_000)), line('a', 'x'.repeat(60_000))]);
+      return (await gateway.health()).lagging === 1;
+    });
+    await gateway.close();
+    slow.resume();
+    await slow.ended();
+  });
+
+  it('a client that vanishes leaves no connection and no view', async () => {
+    const gateway = await start();
+    const all = await Promise.all(range(0, 30).map((i) => gateway.view(`channels=c${i}&tail=5`)));
+    for (const viewer of all) viewer.vanish();
+    await eventually('nobody', async () => {
+      const { connections, views } = await gateway.health();
+      return connections === 0 && views === 0;
+    });
+  });
+
+  it('a request pipelined behind a stream ends both and leaves nothing', async () => {
+    const gateway = await start();
+    for (const first of ['/stream', '/healthz']) {
+      const socket = connect(gateway.port, '127.0.0.1');
+      socket.resume().on('error', () => {});
+      const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+      socket.write(request(first) + request('/stream?channels=b'));
+      await once(socket, 'close');
+    }
+    await eventually('nobody', async () => {
+      const { connections, views } = await gateway.health();
+      return connections === 0 && views === 0;
+    });
+  });
+
+  it('a socket that takes nothing for too long is closed', async () => {
+    const gateway = await start({ SSE_STALL: '200' });
+    const stalled = await gateway.view('channels=a');
+    await stalled.saw('live');
+    stalled.pause();
+    await eventually('it is closed', async () => {
+      await gateway.broker.publish([line('a', 'x'.repeat(60_000)), line('a', 'x'.repeat(60_000))]);
+      const { stalled, connections } = await gateway.health();
+      return stalled === 1 && connections === 0;
+    });
+  });
+});

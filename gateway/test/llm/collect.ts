@@ -1,0 +1,39 @@
+// Reads a model's stream to its end, for tests.
+
+import type { LlmError } from '../../src/llm/failure.ts';
+import type { LlmEvent, LlmFinish, LlmModel, LlmRequest, LlmTarget } from '../../src/llm/model.ts';
+
+export interface Collected {
+  text: string;
+  reasoning: string;
+  finish: LlmFinish | undefined;
+  error: LlmError | undefined;
+}
+
+export async function collect(
+  model: LlmModel,
+  request: LlmRequest,
+  signal?: AbortSignal,
+): Promise<Collected> {
+  const collected: Collected = { text: '', reasoning: '', finish: undefined, error: undefined };
+  const take = (event: LlmEvent) => {
+    if (event.type === 'finish') collected.finish = event;
+    else collected[event.type] += event.text;
+  };
+  try {
+    for await (const event of model.stream(request, signal ?? new AbortController().signal)) take(event);
+  } catch (error) {
+    collected.error = error as LlmError;
+  }
+  return collected;
+}
+
+export function ask(target: Partial<LlmTarget>, content = 'Explain gravity like I am 5'): LlmRequest {
+  return {
+    target: { provider: 'simulated', baseUrl: 'http://simulated.invalid/v1', model: 'sim-1', ...target },
+    messages: [
+      { role: 'system', content: 'You are a careful writer.' },
+      { role: 'user', content },
+    ],
+  };
+}

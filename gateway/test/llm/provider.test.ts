@@ -1,0 +1,183 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { ProviderModel } from '../../src/llm/provider.ts';
+import { Simulator } from '../../src/llm/simulator.ts';
+import { SimulatorServer } from '../../src/llm/simulator-server.ts';
+import { ask, collect } from './collect.ts';
+
+const TIMEOUTS = { firstContentMs: 400, chunkMs: 400 };
+const fast = { chunkTokens: 2, tokenMs: 0 };
+
+const network = new Simulator(fast);
+const server = new SimulatorServer(network);
+let baseUrl: string;
+beforeAll(async () => {
+  baseUrl = await server.listen(0);
+});
+afterAll(() => server.close());
+afterEach(() => vi.restoreAllMocks());
+
+const inside = new Simulator(fast);
+const faces = [
+  { face: 'in the process', model: new ProviderModel(TIMEOUTS, inside.fetch), target: () => ({}) },
+  { face: 'over HTTP', model: new ProviderModel(TIMEOUTS), target: () => ({ baseUrl, key: 'the-key' }) },
+];
+
+describe.each(faces)('a model $face', ({ model, target }) => {
+  it('streams reasoning, then text, then usage and times', async () => {
+    const { text, reasoning, finish, error } = await collect(model, ask(target()));
+    expect(error).toBeUndefined();
+    expect(text).toMatch(/^In short, gravity /);
+    expect(reasoning).toContain('gravity');
+    expect(finish).toMatchObject({ reason: 'stop', responseModel: 'sim-1', usage: { reported: true } });
+    expect(finish?.usage.outputTokens).toBeGreaterThan(finish?.usage.reasoningTokens ?? Number.NaN);
+    expect(finish?.usage.inputTokens).toBeGreaterThan(5);
+    expect(finish?.durationMs).toBeGreaterThanOrEqual(finish?.firstContentMs ?? Number.NaN);
+  });
+
+  it('ends with `length` at the limit of tokens', async () => {
+    const { finish, error } = await collect(model, { ...ask(target()), maxTokens: 5 });
+    expect(error).toBeUndefined();
+    expect(finish?.reason).toBe('length');
+  });
+
+  it.each([
+    ['sim-401', 'llm_unauthorized', { httpStatus: 401, retryable: false }],
+    ['sim-429', 'llm_rate_limited', { httpStatus: 429, retryable: true, retryAfterMs: 1000 }],
+    ['sim-503', 'llm_unavailable', { httpStatus: 503, retryable: true }],
+    ['sim-hang-headers', 'llm_no_first_content', { retryable: true }],
+    ['sim-hang-body', 'llm_no_first_content', { retryable: true }],
+  ])('%s fails as %s before any content', async (fault, code, details) => {
+    const { text, error } = await collect(model, ask({ ...target(), model: fault }));
+    expect(text).toBe('');
+    expect(error).toMatchObject({ code, ...details });
+  });
+
+  it.each([
+    ['sim-stall', 'llm_stalled'],
+    ['sim-die', 'llm_interrupted'],
+    ['sim-truncate', 'llm_truncated'],
+    ['sim-error-chunk', 'llm_stream_error'],
+  ])('%s fails as %s and keeps what was said before', async (fault, code) => {
+    const { text, finish, error } = await collect(model, ask({ ...target(), model: fault }));
+    expect(text).toMatch(/^In short, /);
+    expect(finish).toBeUndefined();
+    expect(error?.code).toBe(code);
+  });
+});
+
+describe('a failed call', () => {
+  it.each(['sim-401', 'sim-429', 'sim-503', 'sim-error-chunk', 'sim-die'])(
+    '%s tells neither prompt, key nor the words of the service, and prints nothing',
+    async (fault) => {
+      const printed = vi.spyOn(console, 'error');
+      const warned = vi.spyOn(console, 'warn');
+      const request = ask({ baseUrl, key: 'the-key', model: fault }, 'my private prompt');
+      const { error } = await collect(new ProviderModel(TIMEOUTS), request);
+      const told = `${JSON.stringify(error)} ${error?.message} ${error?.stack} ${String(error?.cause)}`;
+      expect(told).not.toMatch(/simulated-secret|the-key|private|127\.0\.0\.1/);
+      expect(printed).not.toHaveBeenCalled();
+      expect(warned).not.toHaveBeenCalled();
+    },
+  );
+
+  it('is `llm_unreachable` where nobody listens', async () => {
+    const closed = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => closed.once('listening', resolve));
+    const { port } = closed.address() as AddressInfo;
+    await new Promise((resolve) => closed.close(resolve));
+    const target = { baseUrl: `http://127.0.0.1:${port}/v1` };
+    const { error } = await collect(new ProviderModel(TIMEOUTS), ask(target));
+    expect(error).toMatchObject({ code: 'llm_unreachable', retryable: true });
+  });
+
+  it('is `llm_not_found` for a wrong address and `llm_invalid_response` for a page', async () => {
+    const page = createServer((request, response) => {
+      response.writeHead(request.url?.startsWith('/page') ? 200 : 404, { 'content-type': 'text/html' });
+      response.end('<h1>simulated-secret</h1>');
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => page.once('listening', resolve));
+    const host = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
+    const model = new ProviderModel(TIMEOUTS);
+    const missing = await collect(model, ask({ baseUrl: `${host}/none` }));
+    const html = await collect(model, ask({ baseUrl: `${host}/page` }));
+    page.close();
+    expect(missing.error?.code).toBe('llm_not_found');
+    expect(['llm_truncated', 'llm_invalid_response']).toContain(html.error?.code);
+  });
+});
+
+describe('whoever stops', () => {
+  const slow = new Simulator({ chunkTokens: 1, tokenMs: 5 });
+  const slowServer = new SimulatorServer(slow);
+  let slowUrl: string;
+  beforeAll(async () => {
+    slowUrl = await slowServer.listen(0);
+  });
+  afterAll(() => slowServer.close());
+
+  const model = new ProviderModel({ firstContentMs: 5000, chunkMs: 5000 });
+  const callOf = (name: string) => slow.calls.find((call) => call.model === name);
+
+  it('by a signal gets `cancelled` and the service stops', async () => {
+    const stop = new AbortController();
+    const request = ask({ baseUrl: slowUrl, model: 'stopped-by-signal' });
+    const stream = model.stream(request, stop.signal)[Symbol.asyncIterator]();
+    await stream.next();
+    stop.abort();
+    await expect(stream.next()).rejects.toMatchObject({ code: 'cancelled' });
+    await vi.waitFor(() => expect(callOf('stopped-by-signal')?.state).toBe('aborted'));
+  });
+
+  it('by leaving the loop stops the service too', async () => {
+    for await (const _ of model.stream(
+      ask({ baseUrl: slowUrl, model: 'left' }),
+      new AbortController().signal,
+    ))
+      break;
+    await vi.waitFor(() => expect(callOf('left')?.state).toBe('aborted'));
+  });
+
+  it('before the first content needs not wait for it', async () => {
+    const stop = new AbortController();
+    const hanging = collect(model, ask({ baseUrl: slowUrl, model: 'sim-hang-headers' }), stop.signal);
+    await vi.waitFor(() => expect(callOf('sim-hang-headers')).toBeDefined());
+    stop.abort();
+    expect((await hanging).error?.code).toBe('cancelled');
+    await vi.waitFor(() => expect(callOf('sim-hang-headers')?.state).toBe('aborted'));
+  });
+
+  it('before the call makes none', async () => {
+    const { error } = await collect(model, ask({ baseUrl: slowUrl, model: 'never' }), AbortSignal.abort());
+    expect(error?.code).toBe('cancelled');
+    expect(callOf('never')).toBeUndefined();
+  });
+});
+
+describe('the request', () => {
+  const bodyFor = async (provider: string) => {
+    let sent: Record<string, unknown> = {};
+    let authorization: string | null = null;
+    const model = new ProviderModel(TIMEOUTS, async (input, init) => {
+      const request = new Request(input, init);
+      authorization = request.headers.get('authorization');
+      sent = (await request.clone().json()) as Record<string, unknown>;
+      return inside.fetch(request);
+    });
+    await collect(model, { ...ask({ provider, key: 'the-key' }), maxTokens: 9, temperature: 0.3 });
+    return { sent, authorization };
+  };
+
+  it('carries key, temperature, limit and the wish for usage', async () => {
+    const { sent, authorization } = await bodyFor('simulated');
+    expect(authorization).toBe('Bearer the-key');
+    expect(sent).toMatchObject({ temperature: 0.3, max_tokens: 9, stream_options: { include_usage: true } });
+  });
+
+  it('names the limit as OpenAI wants it for OpenAI alone', async () => {
+    const { sent } = await bodyFor('openai');
+    expect(sent).toMatchObject({ max_completion_tokens: 9 });
+    expect(sent).not.toHaveProperty('max_tokens');
+  });
+});

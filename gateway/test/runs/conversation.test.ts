@@ -1,0 +1,54 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { contextOf, estimateTokens, type Turn, turnEntry, turnOf } from '../../src/runs/conversation.ts';
+
+const turn = (role: Turn['role'], text: string): Turn => ({ role, text, run: 'm1', time: 1 });
+const turns = [
+  turn('user', 'a'.repeat(40)),
+  turn('assistant', 'b'.repeat(40)),
+  turn('user', 'c'.repeat(40)),
+  turn('assistant', 'd'.repeat(40)),
+];
+
+describe('the context of a conversation', () => {
+  it('is everything while it fits', () => {
+    expect(contextOf(turns, 40).map(({ content }) => content[0])).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('drops the oldest exchange whole', () => {
+    expect(contextOf(turns, 39).map(({ content }) => content[0])).toEqual(['c', 'd']);
+  });
+
+  it('is empty where not even the last exchange fits', () => {
+    expect(contextOf(turns, 19)).toEqual([]);
+  });
+
+  it('never exceeds its bound and always begins with a question', () => {
+    const anyTurn = fc.record({
+      role: fc.constantFrom('user' as const, 'assistant' as const),
+      text: fc.string({ maxLength: 200 }),
+      run: fc.constant('m'),
+      time: fc.constant(1),
+    });
+    fc.assert(
+      fc.property(fc.array(anyTurn), fc.nat(300), (some, bound) => {
+        const context = contextOf(some, bound);
+        const size = context.reduce((sum, { content }) => sum + estimateTokens(content), 0);
+        expect(size).toBeLessThanOrEqual(bound);
+        if (context.length > 0) expect(context[0]?.role).toBe('user');
+      }),
+    );
+  });
+});
+
+describe('a turn', () => {
+  it('comes back from its entry', () => {
+    expect(turnOf(turnEntry('c1', turns[1] as Turn, 'gw'))).toEqual(turns[1]);
+  });
+
+  it('is nothing that only looks like one', () => {
+    const entry = turnEntry('c1', turns[0] as Turn, 'gw');
+    expect(turnOf({ ...entry, event: 'other' })).toBeUndefined();
+    expect(turnOf({ ...entry, attrs: { role: 'system' } })).toBeUndefined();
+  });
+});

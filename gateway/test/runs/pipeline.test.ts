@@ -1,0 +1,302 @@
+import type { Draft, Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
+import { PublishRefused } from '@llm-streamer/shared/errors.ts';
+import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { describe, expect, it, vi } from 'vitest';
+import type { LlmModel } from '../../src/llm/model.ts';
+import { ProviderModel } from '../../src/llm/provider.ts';
+import { Simulator } from '../../src/llm/simulator.ts';
+import { SIMULATED } from '../../src/llm/target.ts';
+import type { GenerationRecord } from '../../src/runs/lane.ts';
+import { Pipeline, type PipelineOptions, type RunOrder, type RunWriter } from '../../src/runs/pipeline.ts';
+import type { LanePlan } from '../../src/runs/run-entries.ts';
+import type { RunEnding } from '../../src/runs/run-store.ts';
+import { wireEvent } from '../../src/runs/wire.ts';
+
+/** A run's channel in memory: entries until its end, then `fenced`. */
+class MemoryWriter implements RunWriter {
+  readonly entries: Entry[] = [];
+  ends: string[] = [];
+
+  async append(drafts: readonly Draft[]): Promise<void> {
+    if (this.ends.length > 0) throw new PublishRefused('fenced', 'the run has ended');
+    this.entries.push(...drafts.map(({ body }) => JSON.parse(body) as Entry));
+  }
+
+  async end(ending: RunEnding, drafts: readonly Draft[]): Promise<void> {
+    await this.append(drafts);
+    this.ends.push(ending.state);
+  }
+
+  onChannel(prefix: string): Entry[] {
+    return this.entries.filter(({ channel }) => channel.startsWith(prefix));
+  }
+
+  get view(): RunView {
+    return this.onChannel('runs:').reduce(reduceRun, newRun('m1'));
+  }
+}
+
+const lane = (name: string, model: string, system = 'Be careful.'): LanePlan => ({
+  prompt: { name, system },
+  target: { ...SIMULATED, model },
+  role: name === 'llm-combine' ? 'combiner' : 'task',
+});
+
+interface Setup {
+  models?: string[];
+  combiner?: string;
+  tokenMs?: number;
+  options?: Partial<PipelineOptions>;
+  order?: Partial<RunOrder>;
+  ended?: AbortSignal;
+}
+
+async function process({
+  models = ['a', 'b'],
+  combiner = 'c',
+  tokenMs = 0,
+  options,
+  order,
+  ended,
+}: Setup = {}) {
+  const simulator = new Simulator({ chunkTokens: 4, tokenMs });
+  const model: LlmModel = new ProviderModel({ firstContentMs: 300, chunkMs: 300 }, simulator.fetch);
+  const observed: EntryFields[] = [];
+  const records: GenerationRecord[] = [];
+  const pipeline = new Pipeline({
+    model,
+    observer: { entry: (fields) => observed.push(fields), ended: (record) => records.push(record) },
+    source: 'gw-test',
+    entryBytes: 65_536,
+    timeoutMs: 10_000,
+    logContent: false,
+    ...options,
+  });
+  const writer = new MemoryWriter();
+  const run: RunOrder = {
+    id: 'm1',
+    promptVersion: 'v1',
+    message: 'Explain gravity like I am 5',
+    history: [],
+    lanes: [
+      ...models.map((name, i) => lane(`llm-${i + 1}`, name)),
+      lane('llm-combine', combiner, 'Combine.'),
+    ],
+    ...order,
+  };
+  await writer.append(pipeline.opening(run));
+  const outcome = await pipeline
+    .run(run, writer, ended ?? new AbortController().signal)
+    .catch((error) => error);
+  return { writer, observed, records, simulator, outcome };
+}
+
+describe('a run', () => {
+  it('asks every task, combines their answers and ends once', async () => {
+    const { writer, outcome } = await process();
+    expect(outcome).toMatchObject({ state: 'finished', totals: { outputTokens: expect.any(Number) } });
+    expect(writer.ends).toEqual(['finished']);
+    const { lanes, state } = writer.view;
+    expect(state).toBe('finished');
+    expect(lanes.map((view) => [view.lane, view.state])).toEqual([
+      ['llm-1', 'finished'],
+      ['llm-2', 'finished'],
+      ['llm-combine', 'finished'],
+    ]);
+    expect(lanes[2]?.text).toContain('llm-1 puts it like this');
+    expect(lanes.every(({ outputTokens, firstContent }) => outputTokens > 0 && firstContent > 0)).toBe(true);
+  });
+
+  it('begins and ends on the channel of all runs, without a word of what was said', async () => {
+    const { writer } = await process();
+    const lifecycle = writer.onChannel('events:runs');
+    expect(lifecycle.map(({ event }) => event)).toEqual(['run.started', 'run.finished']);
+    expect(JSON.stringify(lifecycle)).not.toContain('gravity');
+  });
+
+  it('starts the tasks together', async () => {
+    const { writer } = await process({ tokenMs: 1 });
+    const order = writer.onChannel('runs:').map(({ event, attrs }) => `${event} ${attrs?.lane}`);
+    const secondStart = order.indexOf('generation.started llm-2');
+    expect(secondStart).toBeLessThan(order.indexOf('generation.delta llm-1'));
+  });
+
+  it('works with one task and with many', async () => {
+    expect((await process({ models: ['a'] })).writer.ends).toEqual(['finished']);
+    expect((await process({ models: ['a', 'b', 'c', 'd', 'e'] })).writer.view.lanes).toHaveLength(6);
+  });
+
+  it.each([
+    ['sim-401', 'llm_unauthorized', false],
+    ['sim-503', 'llm_unavailable', false],
+    ['sim-hang-headers', 'llm_no_first_content', false],
+    ['sim-stall', 'llm_stalled', true],
+    ['sim-die', 'llm_interrupted', true],
+    ['sim-error-chunk', 'llm_stream_error', true],
+  ])('goes on without a task that fails: %s', async (fault, code, partial) => {
+    const { writer } = await process({ models: ['a', fault] });
+    const { state, lanes } = writer.view;
+    expect(state).toBe('finished');
+    expect(lanes[1]).toMatchObject({ state: 'failed', error: { code } });
+    expect(lanes[1]?.text !== '').toBe(partial);
+    expect(lanes[2]?.text).toContain('llm-2 gave no answer');
+    const failed = writer.onChannel('runs:').find(({ event }) => event === 'generation.failed');
+    expect(failed?.attrs).toMatchObject({ partial, 'error.type': code });
+  });
+
+  it('fails only when no task succeeded, and then asks no combiner', async () => {
+    const { writer, simulator } = await process({ models: ['sim-401', 'sim-503'] });
+    expect(writer.ends).toEqual(['failed']);
+    expect(writer.view.error?.code).toBe('no_answer');
+    expect(simulator.calls.map(({ model }) => model).sort()).toEqual(['sim-401', 'sim-503']);
+  });
+
+  it('fails when the combiner does, and keeps what the tasks said', async () => {
+    const { writer } = await process({ combiner: 'sim-die' });
+    const { state, error, lanes } = writer.view;
+    expect([state, error?.code]).toEqual(['failed', 'combine_failed']);
+    expect(lanes[0]?.text).not.toBe('');
+  });
+
+  it('leaves the combiner time when a task takes all it is given', async () => {
+    const { writer } = await process({ models: ['a', 'sim-hang-body'], options: { timeoutMs: 400 } });
+    expect(writer.ends).toEqual(['finished']);
+    expect(writer.view.lanes[1]?.error?.code).toBe('llm_timeout');
+  });
+
+  it('gives the models the conversation so far, and keeps the new turns with its end', async () => {
+    const history = [
+      { role: 'user' as const, content: 'What is rust?' },
+      { role: 'assistant' as const, content: 'Iron oxide.' },
+    ];
+    const { writer } = await process({ order: { conversationId: 'c1', history } });
+    expect(writer.view.lanes[0]?.text).toContain('Coming from rust');
+    const turns = writer.onChannel('conversations:c1');
+    expect(turns.map(({ attrs }) => attrs?.role)).toEqual(['user', 'assistant']);
+    expect(turns[1]?.msg).toBe(writer.view.lanes[2]?.text);
+  });
+
+  it('that fails adds nothing to the conversation', async () => {
+    const { writer } = await process({ models: ['sim-401'], order: { conversationId: 'c1' } });
+    expect(writer.onChannel('conversations:')).toEqual([]);
+  });
+});
+
+describe('a run that somebody else ends', () => {
+  it('closes its calls and writes nothing more', async () => {
+    const stop = new AbortController();
+    const running = process({ tokenMs: 5, ended: stop.signal, models: ['a', 'sim-hang-headers'] });
+    setImmediate(() => stop.abort());
+    const { writer, simulator, records, outcome } = await running;
+    expect(outcome).toBeUndefined();
+    expect(writer.ends).toEqual([]);
+    expect(records.map(({ error }) => error?.code)).toEqual(['cancelled', 'cancelled']);
+    await vi.waitFor(() => expect(simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']));
+  });
+
+  it('stops at the first refused append', async () => {
+    const refused = new PublishRefused('fenced', 'the run has ended');
+    const append = vi.spyOn(MemoryWriter.prototype, 'append');
+    append.mockResolvedValueOnce(undefined).mockRejectedValue(refused);
+    const { simulator, outcome } = await process({ tokenMs: 5 });
+    append.mockRestore();
+    expect(outcome).toBe(refused);
+    await vi.waitFor(() => expect(simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']));
+  });
+});
+
+describe('the log of model calls', () => {
+  it('has the start and the end of each call with the GenAI attributes', async () => {
+    const { observed } = await process({ models: ['a', 'sim-429'] });
+    const ends = observed.filter(({ event }) => event !== 'generation.started');
+    expect(observed).toHaveLength(6);
+    expect(observed.every(({ channel, run }) => channel === 'logs:generation' && run === 'm1')).toBe(true);
+    const ok = ends.find(({ attrs }) => attrs?.lane === 'llm-1');
+    expect(ok?.attrs).toMatchObject({
+      'gen_ai.operation.name': 'chat',
+      'gen_ai.provider.name': 'simulated',
+      'gen_ai.request.model': 'a',
+      'gen_ai.response.finish_reasons': ['stop'],
+      'gen_ai.response.time_to_first_chunk': expect.any(Number),
+      'gen_ai.usage.output_tokens': expect.any(Number),
+      duration_s: expect.any(Number),
+    });
+    const failed = ends.find(({ attrs }) => attrs?.lane === 'llm-2');
+    expect(failed).toMatchObject({ level: 'error', attrs: { 'error.type': 'llm_rate_limited' } });
+  });
+
+  it('holds no text of people or models', async () => {
+    const { observed } = await process({ order: { message: 'xylophone' } });
+    expect(JSON.stringify(observed)).not.toMatch(/xylophone|careful|picture/i);
+  });
+
+  it('holds them when LOG_CONTENT says so', async () => {
+    const { observed } = await process({ order: { message: 'xylophone' }, options: { logContent: true } });
+    expect(observed[0]?.attrs?.['gen_ai.input.messages']).toContainEqual({
+      role: 'user',
+      content: 'xylophone',
+    });
+    expect(observed.at(-1)?.attrs?.['gen_ai.output.messages']).toContain('Taken together');
+  });
+});
+
+describe('the wire', () => {
+  it('shows a run as thinking, content and done', async () => {
+    const { writer } = await process({ order: { conversationId: 'c1' } });
+    const events = writer.onChannel('runs:').flatMap((entry) => wireEvent(entry, 'm1') ?? []);
+    expect(events[0]).toEqual({
+      event: 'thinking',
+      data: { message_id: 'm1', conversation_id: 'c1', status: 'Sending to llm-1', source: 'llm-1' },
+    });
+    expect(events).toContainEqual({
+      event: 'thinking',
+      data: { message_id: 'm1', conversation_id: 'c1', status: 'Combining via LLM 3', source: 'llm-combine' },
+    });
+    const said = (kind: string, source: string) =>
+      events
+        .filter(({ event, data }) => event === kind && data.source === source && data.status === 'Streaming')
+        .map(({ data }) => data.message)
+        .join('');
+    expect(said('thinking', 'llm-1')).toBe(writer.view.lanes[0]?.text);
+    expect(said('content', 'llm-combine')).toBe(writer.view.lanes[2]?.text);
+    expect(events.at(-1)).toEqual({
+      event: 'done',
+      data: {
+        message_id: 'm1',
+        conversation_id: 'c1',
+        status: 'Completed',
+        source: 'llm-combine',
+        final: true,
+        usage: { input_tokens: expect.any(Number), output_tokens: expect.any(Number) },
+      },
+    });
+    expect(events.filter(({ data }) => data.final)).toHaveLength(1);
+  });
+
+  it('shows a failed lane and a failed run as errors, the last one final', async () => {
+    const { writer } = await process({ models: ['sim-die'] });
+    const errors = writer
+      .onChannel('runs:')
+      .flatMap((entry) => wireEvent(entry, 'm1') ?? [])
+      .filter(({ event }) => event === 'error');
+    expect(errors.map(({ data }) => data)).toEqual([
+      {
+        message_id: 'm1',
+        status: 'Failed',
+        source: 'llm-1',
+        code: 'llm_interrupted',
+        message: 'The connection to the model broke off.',
+        partial: true,
+        final: false,
+      },
+      {
+        message_id: 'm1',
+        status: 'Failed',
+        code: 'no_answer',
+        message: 'No model gave an answer.',
+        partial: false,
+        final: true,
+      },
+    ]);
+  });
+});

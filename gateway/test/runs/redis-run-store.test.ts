@@ -1,0 +1,76 @@
+import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
+import { draft } from '@llm-streamer/shared/entry.ts';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { RedisRunStore } from '../../src/runs/redis-run-store.ts';
+import { testRunStore } from './run-store-conformance.ts';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis({ args: ['--maxmemory-policy', 'noeviction'] });
+});
+afterAll(() => redis.stop());
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+
+const make = (namespace = randomNamespace(), retention = DEFAULT_RETENTION) => {
+  const store = () => new RedisRunStore(new RedisClient(redis.url, 'runs', undefined), namespace, retention);
+  const made = {
+    store: store(),
+    other: store(),
+    broker: new RedisBroker({ url: redis.url, namespace, retention }),
+  };
+  open.push(made.store, made.other, made.broker);
+  return made;
+};
+
+testRunStore(async () => make());
+
+const facts = { fingerprint: 'f', gateway: 'gw', promptVersion: 'v', lanes: [] };
+const says = (msg: string) => [draft({ time: 1, channel: 'runs:m1', source: 'test', level: 'info', msg })];
+
+it('a run that the log refuses has never begun', async () => {
+  const { store } = make(undefined, { ...DEFAULT_RETENTION, maxChannels: 0 });
+  await expect(store.begin('m1', 't', facts, says('begin'))).rejects.toMatchObject({
+    code: 'too_many_channels',
+  });
+  expect(await store.get('m1')).toBeUndefined();
+});
+
+it('a run can end where the memory is full', async () => {
+  const { store, other } = make();
+  await store.begin('m1', 't', facts, says('begin'));
+  await configure('maxmemory', '1');
+  try {
+    await expect(store.append('m1', 't', says('more'))).rejects.toMatchObject({ code: 'log_full' });
+    expect(await other.end('m1', { state: 'failed', code: 'log_full' }, says('end'), { token: 't' })).toBe(
+      true,
+    );
+  } finally {
+    await configure('maxmemory', '0');
+  }
+});
+
+it('an id is a value and never a pattern or a script', async () => {
+  const { store, other } = make();
+  const id = 'a*:"]) redis.call("FLUSHALL") --';
+  await store.begin(id, 't', facts, []);
+  expect((await other.get(id))?.state).toBe('running');
+  expect(await other.get('a*')).toBeUndefined();
+});
+
+async function configure(name: string, value: string): Promise<void> {
+  const { connect } = await import('node:net');
+  const socket = connect(redis.port, '127.0.0.1');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('data', () => resolve());
+    socket.once('error', reject);
+    socket.write(`CONFIG SET ${name} ${value}\r\n`);
+  });
+  socket.destroy();
+}

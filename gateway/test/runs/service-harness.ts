@@ -1,0 +1,112 @@
+// A gateway's runs from real parts, for tests: a broker, a store, the simulator behind the real client.
+
+import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
+import type { Entry } from '@llm-streamer/shared/entry.ts';
+import { createLogger } from '@llm-streamer/shared/logger.ts';
+import { ProviderModel } from '../../src/llm/provider.ts';
+import { Simulator } from '../../src/llm/simulator.ts';
+import { runVariables, Targets } from '../../src/runs/config.ts';
+import { MemoryRunStore } from '../../src/runs/memory-run-store.ts';
+import { Pipeline } from '../../src/runs/pipeline.ts';
+import { Prompts } from '../../src/runs/prompts.ts';
+import { RedisRunStore } from '../../src/runs/redis-run-store.ts';
+import { runChannel } from '../../src/runs/run-entries.ts';
+import { RunHistory } from '../../src/runs/run-history.ts';
+import { follow } from '../../src/runs/run-reader.ts';
+import { RunService } from '../../src/runs/run-service.ts';
+import type { RunStore } from '../../src/runs/run-store.ts';
+import { isEnd } from '../../src/runs/wire.ts';
+
+export interface Gateway {
+  service: RunService;
+  history: RunHistory;
+  store: RunStore;
+  broker: Broker;
+  simulator: Simulator;
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  leaseMs?: number;
+  tokenMs?: number;
+  contextTokens?: number;
+}
+
+export function memoryLog(): { broker: MemoryBroker; store: MemoryRunStore } {
+  const broker = new MemoryBroker();
+  return { broker, store: new MemoryRunStore(broker) };
+}
+
+export function redisLog(url: string, namespace: string): { broker: RedisBroker; store: RedisRunStore } {
+  const store = new RedisRunStore(new RedisClient(url, 'runs', undefined), namespace, DEFAULT_RETENTION);
+  return { broker: new RedisBroker({ url, namespace }), store };
+}
+
+export async function openGateway(
+  source: string,
+  { broker, store }: { broker: Broker & { open?(ms: number): Promise<void> }; store: RunStore },
+  { leaseMs = 60_000, tokenMs = 1, contextTokens = 3000 }: GatewayOptions = {},
+): Promise<Gateway> {
+  const simulator = new Simulator({ chunkTokens: 4, tokenMs });
+  const prompts = new Prompts({ path: runVariables.PROMPTS_FILE.parse(undefined) });
+  const pipeline = new Pipeline({
+    model: new ProviderModel({ firstContentMs: 10_000, chunkMs: 10_000 }, simulator.fetch),
+    observer: { entry: () => undefined, ended: () => undefined },
+    source,
+    entryBytes: 65_536,
+    timeoutMs: 60_000,
+    logContent: false,
+  });
+  const targets = new Targets({ USE_LLM_MOCK: true, LLM_BASE_URL: '', LLM_MODEL: '' }, () => undefined);
+  const logger = createLogger(source, 'silent', true);
+  const history = new RunHistory(broker);
+  const service = new RunService({
+    store,
+    broker,
+    history,
+    pipeline,
+    prompts,
+    targets,
+    source,
+    contextTokens,
+    maxRuns: 1_000,
+    leaseMs,
+    logger,
+  });
+  await broker.open?.(5_000);
+  await service.open();
+  const close = async () => {
+    await service.close();
+    prompts.close();
+    await store.close();
+    await broker.close();
+  };
+  return { service, history, store, broker, simulator, close };
+}
+
+/** Reads a run to its end, or until `enough`; gives the entries and where the reading stopped. */
+export async function readRun(
+  broker: Broker,
+  id: string,
+  after: Position = BEGINNING,
+  enough: (entries: Entry[]) => boolean = () => false,
+): Promise<{ entries: Entry[]; at: Position; gaps: PageItem[] }> {
+  const entries: Entry[] = [];
+  const gaps: PageItem[] = [];
+  let at = after;
+  for await (const item of follow(broker, runChannel(id), after, new AbortController().signal)) {
+    if (!item.record) {
+      gaps.push(item);
+      continue;
+    }
+    entries.push(item.record.entry);
+    at = item.record.n;
+    if (isEnd(item.record.entry) || enough(entries)) break;
+  }
+  return { entries, at, gaps };
+}

@@ -1,0 +1,202 @@
+// What a viewer is promised, on both brokers: each entry once and in order across reconnects at any moment, a ledger that
+// adds up, and slow viewers that cost nobody anything.
+import { setTimeout } from 'node:timers/promises';
+import fc from 'fast-check';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
+import { eventually } from '../../../test-support/process.ts';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import type { SseClient } from '../../../test-support/sse-client.ts';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+const open: TestGateway[] = [];
+afterEach(async () => {
+  for (const gateway of open.splice(0)) await gateway.close();
+});
+
+type Kind = 'memory' | 'redis';
+
+const start = async (kind: Kind, env: Record<string, string> = {}) => {
+  const log: Record<string, string> =
+    kind === 'redis' ? { REDIS_URL: redis.url, NAMESPACE: randomNamespace() } : {};
+  const gateway = await openGateway({ SSE_KEEPALIVE: '100', RETENTION_ENTRIES: '1000000', ...log, ...env });
+  open.push(gateway);
+  return gateway;
+};
+
+/** Writes numbered entries to the channels in turn, about ten thousand a second, until told to stop. */
+function writer({ broker }: TestGateway, channels: readonly string[], size = 20) {
+  let stopped = false;
+  let count = 0;
+  const run = async () => {
+    while (!stopped) {
+      const drafts = Array.from({ length: size }, () =>
+        line(channels[count % channels.length] as string, `${count++}`),
+      );
+      await broker.publish(drafts);
+      await setTimeout(1);
+    }
+    return count;
+  };
+  const done = run();
+  return {
+    get count() {
+      return count;
+    },
+    stop: () => {
+      stopped = true;
+      return done;
+    },
+  };
+}
+
+/** received = replayed + (ping.count − hello.count), at every ping. */
+function ledger(viewer: SseClient): { pings: number; wrong: string[] } {
+  const [hello] = viewer.named('hello');
+  const [live] = viewer.named('live');
+  const expected = (ping: Record<string, unknown>) =>
+    Number(live?.data.replayed) + Number(ping.count) - Number(hello?.data.count);
+  let received = 0;
+  let pings = 0;
+  const wrong: string[] = [];
+  for (const { event, data } of viewer.events) {
+    if (event === '') received++;
+    if (event !== 'ping') continue;
+    pings++;
+    if (expected(data) !== received) wrong.push(`${received} received, ${expected(data)} by the ledger`);
+  }
+  return { pings, wrong };
+}
+
+const numberOf = (id: unknown) => Number(`${id}`.split('-')[1]);
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
+
+describe.each<Kind>(['memory', 'redis'])('on %s', (kind) => {
+  it('a viewer that reconnects at random moments under full load gets every entry once, in order', async () => {
+    const gateway = await start(kind);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 6 }),
+        async (legs) => {
+          const names = ['x', 'y', 'z'].map((name) => `${name}${Math.random().toString(36).slice(2)}`);
+          const query = `channels=${names.join(',')}`;
+          const load = writer(gateway, names);
+          const got: string[] = [];
+          let viewer = await gateway.view(query, { lastEventId: await beginning(gateway) });
+          try {
+            for (const leg of legs) {
+              await eventually('entries', () => viewer.entries.length >= leg && viewer.lastEventId !== '');
+              viewer.vanish();
+              await viewer.ended();
+              got.push(...viewer.msgs);
+              viewer = await gateway.view(query, { lastEventId: viewer.lastEventId });
+            }
+          } finally {
+            await load.stop();
+          }
+          const total = load.count;
+          await eventually('the last entry', () => viewer.msgs.at(-1) === `${total - 1}`);
+          got.push(...viewer.msgs);
+          viewer.vanish();
+          expect(got).toEqual(range(Number(got[0]), total));
+          expect(viewer.named('gap')).toEqual([]);
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it('the ledger adds up on fresh, resumed, tail, since and filtered connections, under load', async () => {
+    const gateway = await start(kind);
+    const ids = await gateway.broker.publish(range(0, 50).map((msg) => line('x', msg)));
+    const load = writer(gateway, ['x', 'y']);
+    const queries = ['', 'tail=30', `since=${ids[10]}`, 'since=1h', 'q=7', 'q=7&tail=30', 'level=error'];
+    const viewers = await Promise.all([
+      ...queries.map((query) => gateway.view(`channels=x,y&${query}`)),
+      gateway.view('channels=x,y', { lastEventId: `${ids[0]}` }),
+    ]);
+    await Promise.all(viewers.map((viewer) => eventually('pings', () => ledger(viewer).pings >= 4)));
+    await load.stop();
+    for (const viewer of viewers) {
+      expect(ledger(viewer).wrong).toEqual([]);
+      viewer.vanish();
+    }
+  });
+
+  it('a slow viewer lags alone, and has everything once it reads again', async () => {
+    const gateway = await start(kind, { VIEW_RING_BYTES: '262144' });
+    const [slow, healthy] = await Promise.all([gateway.view('channels=x'), gateway.view('channels=x')]);
+    await Promise.all([slow.saw('live'), healthy.saw('live')]);
+    slow.pause();
+    const text = 'x'.repeat(8_000);
+    let count = 0;
+    await eventually('a lagging viewer', async () => {
+      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${text}`)));
+      count += 50;
+      await healthy.got(count);
+      return (await gateway.health()).lagging === 1;
+    });
+    // Far more than the ring holds, so that it must read history; the healthy one has had all of it already.
+    for (let i = 0; i < 4; i++, count += 50)
+      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${text}`)));
+    await healthy.got(count);
+    slow.resume();
+    await slow.got(count);
+    await eventually('nobody lagging', async () => (await gateway.health()).lagging === 0);
+    await gateway.broker.publish([line('x', `${count++} live again`)]);
+    await slow.got(count);
+    expect(slow.msgs.map((msg) => msg.split(' ')[0])).toEqual(range(0, count));
+    await eventually('a ping', () => slow.events.at(-1)?.event === 'ping');
+    expect(ledger(slow).wrong).toEqual([]);
+    expect(slow.named('gap')).toEqual([]);
+    for (const viewer of [slow, healthy]) viewer.vanish();
+  });
+
+  it('a slow viewer that lost entries to retention is told of each hole, and of no other', async () => {
+    const gateway = await start(kind, { VIEW_RING_BYTES: '65536', RETENTION_ENTRIES: '100' });
+    const slow = await gateway.view('channels=x');
+    await slow.saw('live');
+    slow.pause();
+    const text = 'x'.repeat(8_000);
+    let count = 0;
+    const publish = async () => {
+      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${text}`)));
+      count += 50;
+    };
+    await eventually('a lagging viewer', async () => {
+      await publish();
+      return (await gateway.health()).lagging === 1;
+    });
+    for (let i = 0; i < 20; i++) await publish();
+    slow.resume();
+    await eventually('the last entry', () => slow.msgs.at(-1)?.startsWith(`${count - 1} `));
+    // The rule of prev: what an entry's channel had before it was shown, or told of as missing; nothing else was told of.
+    let shown = numberOf(slow.events[0]?.id);
+    let told: number[] = [];
+    let holes = 0;
+    for (const { event, data } of slow.events) {
+      if (event === 'gap') told.push(numberOf(data.before) - 1);
+      if (event !== '') continue;
+      const isHole = Number(data.prev) > shown;
+      expect(told.length > 0).toBe(isHole);
+      if (isHole) {
+        holes++;
+        expect(told.at(-1)).toBeGreaterThanOrEqual(Number(data.prev));
+      }
+      shown = numberOf(data.id);
+      told = [];
+    }
+    expect(holes).toBeGreaterThan(0);
+    slow.vanish();
+  });
+});
+
+async function beginning({ broker }: TestGateway): Promise<string> {
+  const n = await broker.position();
+  return `${Math.floor(n / 1_000)}-${n}`;
+}

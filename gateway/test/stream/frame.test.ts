@@ -1,0 +1,85 @@
+// Frames and segments as bytes: read back by an independent parser, encoded once, forged by nothing.
+import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { line } from '../../../test-support/gateway.ts';
+import { controlFrame, entryFrame, gapFrame } from '../../src/stream/frame.ts';
+import { joinFrames } from '../../src/stream/segment.ts';
+
+const N = 1_795_224_320_113_456;
+
+const record = (msg: string, n = N): LogRecord => {
+  const head = n === 0 ? null : { n, prev: 0, log: 'abcdefgh' };
+  const { body } = line('a', msg);
+  return new LogRecord('a', Buffer.from(head ? writeHead(n, head.log, 0) + body.slice(1) : body), head);
+};
+
+const parse = (bytes: Buffer): EventSourceMessage[] => {
+  const events: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => events.push(event) });
+  parser.feed(bytes.toString('utf8'));
+  return events;
+};
+
+describe('frames', () => {
+  it("any text is one unnamed event with the entry's id and its exact bytes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (msg) => {
+        const one = record(msg);
+        const events = parse(entryFrame(one));
+        expect(events).toEqual([{ id: one.id, event: undefined, data: one.data.toString('utf8') }]);
+        expect(JSON.parse(events[0]?.data ?? '').msg).toBe(msg.toWellFormed());
+      }),
+    );
+  });
+
+  it('an entry is encoded once, however many send it', () => {
+    const one = record('x');
+    expect(entryFrame(one)).toBe(entryFrame(one));
+  });
+
+  it('an entry that is not in the log has no id, so that no cursor moves', () => {
+    expect(parse(entryFrame(record('x', 0)))[0]?.id).toBeUndefined();
+  });
+
+  it("a gap's id is its newest missing entry; a reset leaves the cursor where it is", () => {
+    const gap = { channel: 'a', after: 5_000, before: 9_001, reason: 'trimmed' as const, missed: null };
+    const [frame] = parse(gapFrame(gap));
+    expect(frame).toMatchObject({ event: 'gap', id: '9-9000' });
+    expect(JSON.parse(frame?.data ?? '')).toEqual({
+      channel: 'a',
+      after: '5-5000',
+      before: '9-9001',
+      reason: 'trimmed',
+      missed: null,
+    });
+    expect(parse(gapFrame({ ...gap, reason: 'reset' }))[0]?.id).toBeUndefined();
+  });
+
+  it('a control frame has its name, id and retry', () => {
+    expect(controlFrame('bye', null, { code: 'x' }, 5.7).toString()).toBe(
+      'retry: 5\nevent: bye\ndata: {"code":"x"}\n\n',
+    );
+    expect(controlFrame('ping', 2_000, {}).toString()).toBe('event: ping\nid: 2-2000\ndata: {}\n\n');
+  });
+});
+
+describe('segments', () => {
+  it('are one HTTP chunk whose size is its bytes, with the bare body inside the same memory', () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1 }), (parts) => {
+        const frames = parts.map((part) => Buffer.from(part));
+        const { framed, body } = joinFrames(frames);
+        const whole = Buffer.concat(frames);
+        expect(body.equals(whole)).toBe(true);
+        expect(
+          framed.equals(
+            Buffer.concat([Buffer.from(`${whole.length.toString(16)}\r\n`), whole, Buffer.from('\r\n')]),
+          ),
+        ).toBe(true);
+        expect(body.buffer).toBe(framed.buffer);
+      }),
+    );
+  });
+});

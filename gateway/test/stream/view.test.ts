@@ -1,0 +1,123 @@
+// A view: filters, counts and joins once for all its viewers, and keeps what those who fall behind can take up again.
+import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { line } from '../../../test-support/gateway.ts';
+import type { Segment } from '../../src/stream/segment.ts';
+import { View } from '../../src/stream/view.ts';
+
+const START = 1_795_224_320_113_000;
+const AMPLE = 1_048_576;
+
+const record = (offset: number, level: 'info' | 'error' = 'info'): LogRecord => {
+  const n = START + offset;
+  const data = Buffer.from(writeHead(n, 'abcdefgh', 0) + line('a', `${offset}`, { level }).body.slice(1));
+  return new LogRecord('a', data, { n, prev: 0, log: 'abcdefgh' });
+};
+
+const makeView = (selection = {}) => {
+  let wanted = 0;
+  const view = new View({ channels: ['a'], ...selection }, () => wanted++);
+  return { view, wanted: () => wanted };
+};
+
+const join = (view: View): Segment[] => {
+  const taken: Segment[] = [];
+  view.live.add({ push: (segment) => taken.push(segment) });
+  return taken;
+};
+
+describe('a view', () => {
+  it('asks for one flush for many entries, and hands the same segment to all viewers', () => {
+    const { view, wanted } = makeView();
+    const [one, two] = [join(view), join(view)];
+    for (let i = 1; i <= 5; i++) view.entry(record(i));
+    expect(wanted()).toBe(1);
+    view.flush(AMPLE);
+    expect(one).toHaveLength(1);
+    expect(one[0]).toBe(two[0]);
+    view.flush(AMPLE);
+    expect(one).toHaveLength(1);
+  });
+
+  it('moves on over what its filter keeps back, and sends nothing of it', () => {
+    const { view, wanted } = makeView({ level: 'error' });
+    const taken = join(view);
+    for (let i = 1; i <= 5; i++) view.entry(record(i));
+    expect(wanted()).toBe(0);
+    expect(view.flushedTo).toBe(START + 5);
+    view.entry(record(6, 'error'));
+    view.entry(record(7));
+    expect(view.flushedTo).toBe(START + 5); // not before the sixth is out
+    view.flush(AMPLE);
+    expect(taken[0]).toMatchObject({ from: START + 5, first: START + 5, to: START + 7 });
+    expect(view.flushedCount).toBe(1);
+  });
+
+  it('counts in a ping what it has emitted before it', () => {
+    const { view } = makeView();
+    const taken = join(view);
+    view.entry(record(1));
+    view.entry(record(2));
+    view.ping(5);
+    view.entry(record(3));
+    view.flush(AMPLE);
+    expect(taken[0]?.chunk.body.toString()).toContain('data: {"now":5,"count":2}');
+    expect(view.flushedCount).toBe(3);
+  });
+
+  it('its segments touch, whatever comes in whatever order of flushes', () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('entry' as const), by: fc.integer({ min: 1, max: 50 }) }),
+      fc.record({ kind: fc.constant('position' as const), by: fc.integer({ min: 0, max: 50 }) }),
+      fc.record({ kind: fc.constantFrom('flush' as const, 'ping' as const), by: fc.constant(0) }),
+    );
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
+        const { view } = makeView();
+        const taken = join(view);
+        let at = 0;
+        view.position(START);
+        for (const { kind, by } of steps) {
+          at += by;
+          if (kind === 'entry') view.entry(record(at));
+          else if (kind === 'position') view.position(START + at);
+          else if (kind === 'ping') view.ping(0);
+          else view.flush(AMPLE);
+        }
+        view.flush(AMPLE);
+        for (const [i, { from, first, to }] of taken.entries()) {
+          expect(first).toBeGreaterThanOrEqual(from);
+          expect(to).toBeGreaterThanOrEqual(first);
+          expect(from).toBeGreaterThanOrEqual(taken[i - 1]?.to ?? 0);
+        }
+        // Whoever stands anywhere is given the first segment that it may take, and none that repeats or skips.
+        for (const { first, to } of taken) {
+          expect(view.segmentFor(first)?.to ?? Infinity).toBeGreaterThan(first);
+          if (to === first) continue;
+          expect(view.segmentFor(first)?.first).toBe(first);
+          expect(view.segmentFor(first + 1)?.first ?? Infinity).toBeGreaterThan(first);
+        }
+        expect(view.segmentFor((taken.at(-1)?.first ?? 0) + 1)).toBeUndefined();
+        expect(view.reachedBy(taken.at(-1)?.to ?? START)).toBe(true);
+      }),
+    );
+  });
+
+  it('keeps recent segments within its bytes, the newest always', () => {
+    const { view } = makeView();
+    const taken = join(view);
+    for (let i = 1; i <= 50; i++) {
+      view.entry(record(i));
+      view.flush(1_000);
+    }
+    const kept = taken.filter(({ first }) => view.segmentFor(first)?.first === first);
+    const bytes = kept.reduce((sum, { chunk }) => sum + chunk.framed.length, 0);
+    expect(kept.at(-1)).toBe(taken.at(-1));
+    expect(kept.length).toBeGreaterThan(1);
+    expect(bytes).toBeLessThanOrEqual(1_000);
+    view.entry(record(51));
+    view.flush(1);
+    expect(view.segmentFor(START + 50)).toBe(taken.at(-1));
+  });
+});

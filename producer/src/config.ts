@@ -1,0 +1,36 @@
+// The producer's environment: where entries go, and how large they may be. Only this file reads the environment.
+
+import { brokerVariables, readConfig, retentionVariables } from '@llm-streamer/shared/config.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { z } from 'zod';
+
+const GATEWAY_RULE = 'must look like http://host:port[/base], without user, password, query or fragment';
+
+function isBare(url: string): boolean {
+  const { username, password, search, hash } = new URL(url);
+  return username === '' && password === '' && search === '' && hash === '';
+}
+
+const variables = {
+  ...brokerVariables,
+  ...retentionVariables,
+  GATEWAY_URL: z
+    .url({ protocol: /^https?$/, error: GATEWAY_RULE, abort: true })
+    .refine(isBare, { error: GATEWAY_RULE })
+    .optional(),
+};
+
+export type ProducerConfig = ReturnType<typeof readConfig<typeof variables>>;
+
+/** @throws CodedError `invalid_config`, also where neither REDIS_URL nor GATEWAY_URL is set. */
+export function readProducerConfig(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ProducerConfig {
+  const config = readConfig(variables, env);
+  if (config.REDIS_URL === undefined && config.GATEWAY_URL === undefined)
+    throw new CodedError(
+      'invalid_config',
+      'nowhere to publish: set REDIS_URL (redis://127.0.0.1:6379) or GATEWAY_URL (http://127.0.0.1:8000)',
+    );
+  return config;
+}

@@ -1,0 +1,95 @@
+// Publishes batches to a gateway: POST {GATEWAY_URL}/api/publish as NDJSON, stamped by headers, so that a repeat is
+// harmless. Every answer becomes one of two things: refused for good (CodedError), or to be repeated (BrokerUnavailable).
+
+import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
+import type { Draft } from '@llm-streamer/shared/entry.ts';
+import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
+import type { PublishTransport } from '@llm-streamer/shared/publisher.ts';
+
+/** An answer later than this is given up; the repeat is harmless. */
+const TIMEOUT_MS = 10_000;
+/** Beside 5xx, answers that say nothing against the batch itself. */
+const PASSING_STATUS = [408, 425, 429];
+
+class GatewayBusy extends BrokerUnavailable {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super(message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+export class HttpTransport implements PublishTransport {
+  readonly #endpoint: URL;
+
+  /** `gatewayUrl` may end in a base path. */
+  constructor(gatewayUrl: string) {
+    const base = new URL(gatewayUrl);
+    base.pathname = `${base.pathname.replace(/\/+$/, '')}/`;
+    this.#endpoint = new URL('api/publish', base);
+  }
+
+  async publish(drafts: readonly Draft[], stamp: WriterStamp): Promise<(string | null)[]> {
+    const response = await this.#post(drafts.map(({ body }) => body).join('\n'), stamp);
+    const text = await response.text().catch((cause: unknown) => {
+      throw new BrokerUnavailable(`the gateway broke off its answer: ${reason(cause)}`, cause);
+    });
+    const answer = parse(text);
+    if (response.ok) {
+      if (Array.isArray(answer.ids)) return answer.ids as (string | null)[];
+      throw new BrokerUnavailable(`${this.#endpoint.host} does not answer like a gateway`);
+    }
+    const status = response.status;
+    const detail = typeof answer.detail === 'string' ? answer.detail : `HTTP ${status}`;
+    if (status >= 500 || PASSING_STATUS.includes(status))
+      throw new GatewayBusy(`the gateway answered: ${detail}`, retryAfterMs(response.headers));
+    const code = typeof answer.code === 'string' ? answer.code : `http_${status}`;
+    const field = typeof answer.field === 'string' ? { field: answer.field } : {};
+    throw new CodedError(code, `the gateway answered: ${detail}`, field);
+  }
+
+  async #post(body: string, { writer, seq }: WriterStamp): Promise<Response> {
+    try {
+      return await fetch(this.#endpoint, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/x-ndjson',
+          'publisher-id': writer,
+          'publisher-seq': String(seq),
+        },
+        body,
+        // A followed redirect would turn the POST into a GET; its status refuses the batch and shows in the log.
+        redirect: 'manual',
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (error) {
+      throw new BrokerUnavailable(`no gateway at ${this.#endpoint.host}: ${reason(error)}`, error);
+    }
+  }
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {}; // a proxy's error page: its status says enough
+  }
+}
+
+/** Seconds or a date, as RFC 9110 allows. */
+function retryAfterMs(headers: Headers): number {
+  const value = headers.get('retry-after');
+  if (value === null) return 0;
+  const seconds = Number(value);
+  const ms = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000;
+  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
+}
+
+/** fetch hides the reason in `cause`; its own codes (UND_ERR_…) say less than their messages. */
+function reason(error: unknown): string {
+  const { cause, name, message } = error as Error & { cause?: { code?: string; message?: string } };
+  if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  return (cause?.code?.startsWith('UND_') ? cause.message : cause?.code) ?? cause?.message ?? message;
+}

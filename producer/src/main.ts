@@ -1,0 +1,42 @@
+// The producer's command line. One signal stops it cleanly: it publishes what it has, for a few seconds at most.
+
+import { loadDotEnv } from '@llm-streamer/shared/config.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { usage } from './arguments.ts';
+import { pipe } from './pipe.ts';
+import { simulate } from './simulate.ts';
+
+const HELP = `LLM Streamer's writers
+
+  npm run simulate -- [options]             a simulated LLM backend
+  some program 2>&1 | npm run -s pipe -- [options]   any program's output
+
+  npm run simulate -- --help
+  npm run -s pipe -- --help
+
+Both publish to REDIS_URL (NAMESPACE), or to GATEWAY_URL where REDIS_URL is not set; when both are set, REDIS_URL wins.
+Also read: LOG_LEVEL (info), ENTRY_BYTES (65536). A .env file of the working folder is read if there is one.
+`;
+
+const commands = new Map(Object.entries({ simulate, pipe }));
+
+async function main([name, ...args]: readonly string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(HELP);
+    return name === undefined ? 2 : 0;
+  }
+  const command = commands.get(name);
+  if (!command) throw usage(`unknown command ${JSON.stringify(name)}: use simulate or pipe; see --help`);
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  loadDotEnv();
+  return command(args, stop.signal);
+}
+
+try {
+  process.exit(await main(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof CodedError)) throw error;
+  for (const line of error.message.split('\n')) process.stderr.write(`producer: ${line}\n`);
+  process.exit(2);
+}

@@ -1,0 +1,105 @@
+// `pipe`: a program's output on stdin becomes entries. The program never waits, unless it is asked to.
+
+import { fstatSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channels.ts';
+import { draft, LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
+import { createLogger } from '@llm-streamer/shared/logger.ts';
+import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { defaultSource, parseOptions, parseSource, usage } from './arguments.ts';
+import { readProducerConfig } from './config.ts';
+import { Intake } from './pipe/intake.ts';
+import { Tee } from './pipe/tee.ts';
+import { openTransport } from './transport.ts';
+
+const BUFFER_BYTES = 32 * 1_048_576;
+/** How long the last entries may take after the end of input, and after a signal. */
+const FLUSH_MS = 10_000;
+const FLUSH_AFTER_SIGNAL_MS = 2_000;
+/** After a signal the program, which got it too, may still say its last words. */
+const LAST_WORDS_MS = 1_500;
+
+export const PIPE_HELP = `pipe: publishes any program's output as entries
+
+  vllm serve … 2>&1 | npm run -s pipe -- --channel logs:vllm [options]
+
+  --channel NAME   where the entries go (${CHANNELS.logs})
+  --source NAME    who the entries say wrote them (from the host's name: ${defaultSource('pipe')})
+  --level LEVEL    of lines that name none: ${LEVELS.join(' ')} (info)
+  --tee            also pass the output on to stdout, byte for byte
+  --wait           let the program wait when the buffer is full (by default it never waits: the oldest entries are
+                   dropped, counted, and the log says how many)
+  --help           this text
+
+A JSON line keeps its fields. A stack trace (Python, Node, Java, Go) is one entry, as is a line with its indented
+details; a block is complete after 150 ms of silence. A progress bar becomes its last state. Blank lines are skipped.
+
+Publishes to REDIS_URL (NAMESPACE) or else to GATEWAY_URL. Exit code: 0 when every entry was taken, 1 when some were
+dropped or could not be delivered within ${FLUSH_MS / 1000} s after the end (stderr says how many), 2 for a wrong command line or
+environment. The program's own exit code is the shell's matter: set -o pipefail.
+`;
+
+export async function pipe(args: readonly string[], stop: AbortSignal): Promise<number> {
+  const options = parseOptions('pipe', args, {
+    channel: { type: 'string', default: CHANNELS.logs },
+    source: { type: 'string', default: defaultSource('pipe') },
+    level: { type: 'string', default: 'info' },
+    tee: { type: 'boolean', default: false },
+    wait: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  });
+  if (options.help) {
+    process.stdout.write(PIPE_HELP);
+    return 0;
+  }
+  const source = parseSource(options.source);
+  const channel = parseChannel(options.channel);
+  const level = parseLevel(options.level);
+  const config = readProducerConfig();
+
+  const logger = createLogger(source, config.LOG_LEVEL, config.PRODUCTION);
+  const transport = await openTransport(config);
+  const publisher = new Publisher(transport, { source, logger, maxBufferedBytes: BUFFER_BYTES });
+  const intake = new Intake({ channel, source, level }, (fields) =>
+    publisher.add(draft(fields, config.ENTRY_BYTES)),
+  );
+  const waits = options.wait || fstatSync(process.stdin.fd).isFile(); // no program waits for a file to be read
+  const tee = options.tee ? new Tee(process.stdout) : undefined;
+
+  const input = process.stdin;
+  stop.addEventListener('abort', async () => {
+    await sleep(LAST_WORDS_MS);
+    input.destroy();
+  });
+  try {
+    for await (const chunk of input as AsyncIterable<Buffer>) {
+      intake.push(chunk);
+      if (tee) await tee.write(chunk);
+      if (waits && publisher.bufferedBytes > BUFFER_BYTES / 2) await publisher.flush();
+    }
+  } catch (error) {
+    if (!stop.aborted) process.stderr.write(`pipe: reading stdin failed: ${(error as Error).message}\n`);
+  }
+  intake.end();
+
+  const left = await publisher.close(stop.aborted ? FLUSH_AFTER_SIGNAL_MS : FLUSH_MS);
+  await transport.close();
+  const { dropped } = publisher.counters;
+  if (dropped + left === 0) return 0;
+  const advice = waits || dropped === 0 ? '' : '; with --wait the program waits instead';
+  process.stderr.write(`pipe: ${dropped} entries were dropped, ${left} could not be delivered${advice}\n`);
+  return 1;
+}
+
+function parseChannel(text: string): string {
+  if (!isChannel(text))
+    throw usage(`--channel ${JSON.stringify(text.slice(0, 60))}: must be ${CHANNEL_RULE}`);
+  if (isReserved(text)) throw usage(`--channel ${text}: is reserved`);
+  return text;
+}
+
+function parseLevel(text: string): Level {
+  if ((LEVELS as readonly string[]).includes(text)) return text as Level;
+  throw usage(`--level ${JSON.stringify(text)}: must be one of ${LEVELS.join(', ')}`);
+}

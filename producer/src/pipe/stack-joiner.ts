@@ -1,0 +1,179 @@
+// Lines → texts of entries: a stack trace of Python, Node, Java or Go is one text, and so is a line with its indented
+// details. One block is held back until a line that does not belong to it comes, or until `flush`. Blank lines between
+// blocks are dropped.
+
+import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
+import { guessLevel } from '@llm-streamer/shared/level.ts';
+
+/** A block beyond either is given out in parts. */
+const MAX_LINES = 1_000;
+const MAX_CHARS = 262_144;
+
+const PYTHON_HEADER = /^(.*?)(?:Exception Group )?Traceback \(most recent call last\):$/;
+/** A traceback inside an exception group, behind the group's rule. */
+const GROUP_MEMBER = /^\s+\| /;
+/** Python says these between the tracebacks of chained exceptions. */
+const PYTHON_CHAIN = /^(?:During handling of the above|The above exception was the direct cause)/;
+/** A frame as the first line: Python's syntax errors come without a header. */
+const PYTHON_FRAME = /^\s+File ".*", line \d+/;
+const FRAME = /^\s+(?:at\s|\.\.\. \d+ (?:more|common)|File ".*", line \d+)/;
+const JAVA_CAUSE = /^(?:Caused by|Suppressed): /;
+const EXCEPTION = /^(?:[\w$]+\.)*[\w$]*(?:Error|Exception|Throwable)(?::|$)/;
+/** Node shows where: `/app/x.js:3`, the source line, a line of carets, a blank one, the error. */
+const NODE_SOURCE = /^(?:file:\/\/|node:|\/|[A-Za-z]:\\|\.).*:\d+$/;
+const CARETS = /^\s*[\^~]+\s*$/;
+const NODE_VERSION = /^Node\.js v\d/;
+const GO_PANIC = /^(?:panic|fatal error): /;
+const GOROUTINE = /^goroutine \d+ \[/;
+const GO_FRAME = /^(?:[^\s()]+(?:\(\*[^\s()]+\)[^\s()]*)?\(.*\)$|created by |exit status \d)/;
+const DETAIL = /^(?:\t| {2})/;
+const OPENER = /[{[(]$/;
+const CLOSER = /^[}\])]+[,;]?$/;
+
+export interface Block {
+  text: string;
+  /** True where it is a stack trace, whatever its first words are. */
+  isStack: boolean;
+}
+
+/** What a block is in the middle of, and so what its next unindented line may be. */
+type Awaits = 'nothing' | 'python exception' | 'python chain' | 'node source' | 'node error' | 'goroutine';
+
+export class StackJoiner {
+  readonly #emit: (block: Block) => void;
+  #lines: string[] = [];
+  #chars = 0;
+  #isStack = false;
+  #awaits: Awaits = 'nothing';
+  /** Blank lines that belong to the block if one of its own follows. */
+  #blanks = 0;
+  /** What a logger put before each line of a traceback. */
+  #prefix = '';
+
+  constructor(emit: (block: Block) => void) {
+    this.#emit = emit;
+  }
+
+  get isHolding(): boolean {
+    return this.#lines.length > 0;
+  }
+
+  push(line: string): void {
+    const bare =
+      this.#prefix !== '' && line.startsWith(this.#prefix) ? line.slice(this.#prefix.length) : line;
+    if (bare.trim() === '') {
+      if (this.#isStack || this.#awaits !== 'nothing') this.#blanks++;
+      else this.flush();
+      return;
+    }
+    if (
+      this.isHolding &&
+      this.#lines.length < MAX_LINES &&
+      this.#chars < MAX_CHARS &&
+      this.#continues(line, bare)
+    )
+      return;
+    this.flush();
+    this.#begin(line);
+  }
+
+  /** Gives out what is held. */
+  flush(): void {
+    if (!this.isHolding) return;
+    const text = this.#lines.length === 1 ? (this.#lines[0] as string) : this.#lines.join('\n');
+    const isStack = this.#isStack;
+    this.#lines = [];
+    this.#chars = 0;
+    this.#isStack = false;
+    this.#awaits = 'nothing';
+    this.#blanks = 0;
+    this.#prefix = '';
+    this.#emit({ text, isStack });
+  }
+
+  #begin(line: string): void {
+    this.#append(line);
+    if (line.endsWith(':') && PYTHON_HEADER.test(line)) this.#openTraceback(line);
+    else if (PYTHON_FRAME.test(line)) {
+      this.#isStack = true;
+      this.#awaits = 'python exception';
+    } else if (NODE_SOURCE.test(line)) this.#awaits = 'node source';
+    else if (GO_PANIC.test(line)) this.#awaits = 'goroutine';
+  }
+
+  /** Appends the line if it belongs to the block. */
+  #continues(line: string, bare: string): boolean {
+    if (line.endsWith(':') && PYTHON_HEADER.test(line) && !(this.#isStack && GROUP_MEMBER.test(bare))) {
+      if (this.#awaits !== 'python chain' && !this.#announces(line)) return false;
+      this.#append(this.#lines.length === 1 ? line : bare);
+      this.#openTraceback(line);
+      return true;
+    }
+    const belongs = this.#isStack ? this.#continuesStack(bare) : this.#continuesLine(bare);
+    if (belongs) this.#append(bare);
+    return belongs;
+  }
+
+  #continuesStack(bare: string): boolean {
+    if (PYTHON_CHAIN.test(bare)) {
+      this.#awaits = 'python chain';
+      return true;
+    }
+    if (NODE_VERSION.test(bare) || GOROUTINE.test(bare)) return true;
+    const isApart = this.#blanks > 0;
+    if (this.#awaits === 'node error') {
+      this.#awaits = 'nothing';
+      return true;
+    }
+    if (isApart) return false;
+    if (/^\s/.test(bare) || JAVA_CAUSE.test(bare) || CLOSER.test(bare)) return true;
+    if (this.#awaits === 'goroutine') return GO_FRAME.test(bare);
+    const closes = this.#awaits === 'python exception';
+    this.#awaits = 'nothing';
+    return closes;
+  }
+
+  #continuesLine(bare: string): boolean {
+    const head = this.#lines[0] as string;
+    if (this.#awaits === 'node source' && this.#blanks === 0) {
+      if (this.#lines.length === 1) return true;
+      if (!CARETS.test(bare)) return false;
+      this.#isStack = true;
+      this.#awaits = 'node error';
+      return true;
+    }
+    if (this.#awaits === 'goroutine' && GOROUTINE.test(bare)) {
+      this.#isStack = true;
+      return true;
+    }
+    if (this.#blanks > 0 || (PYTHON_FRAME.test(bare) && !head.endsWith(':'))) return false;
+    if (DETAIL.test(bare)) {
+      const isFrame = FRAME.test(bare);
+      this.#isStack ||= isFrame;
+      return isFrame || !/^\s/.test(head);
+    }
+    return (CLOSER.test(bare) && OPENER.test(head)) || (EXCEPTION.test(bare) && this.#announces(bare));
+  }
+
+  /** Whether the block is one line that tells of a failure, so that a stack after it is its own. */
+  #announces(next: string): boolean {
+    const head = this.#lines[0] as string;
+    const prefix = PYTHON_HEADER.exec(next)?.[1] ?? '';
+    return this.#lines.length === 1 && head.startsWith(prefix) && levelAtLeast(guessLevel(head), 'warn');
+  }
+
+  #openTraceback(line: string): void {
+    const prefix = PYTHON_HEADER.exec(line)?.[1] ?? '';
+    const isIndented = prefix !== '' && prefix.trim().replaceAll(/[+|]/g, '') === '';
+    this.#isStack = true;
+    this.#prefix = isIndented ? '' : prefix;
+    // An exception group's lines are all indented, the exception's too.
+    this.#awaits = isIndented ? 'nothing' : 'python exception';
+  }
+
+  #append(line: string): void {
+    for (; this.#blanks > 0; this.#blanks--) this.#lines.push('');
+    this.#lines.push(line);
+    this.#chars += line.length;
+  }
+}

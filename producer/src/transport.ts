@@ -1,0 +1,37 @@
+// Where the entries go: Redis itself, or a gateway over HTTP. Nothing connects before the first batch.
+
+import { retentionPolicy } from '@llm-streamer/shared/config.ts';
+import type { PublishTransport } from '@llm-streamer/shared/publisher.ts';
+import type { ProducerConfig } from './config.ts';
+import { HttpTransport } from './http-transport.ts';
+
+export interface Transport extends PublishTransport {
+  /** Where to, in words that may be logged. */
+  readonly target: string;
+  close(): Promise<void>;
+}
+
+export async function openTransport(config: ProducerConfig): Promise<Transport> {
+  const { REDIS_URL, GATEWAY_URL, NAMESPACE } = config;
+  if (REDIS_URL === undefined) {
+    const gateway = new HttpTransport(GATEWAY_URL as string);
+    return {
+      target: `gateway ${GATEWAY_URL}`,
+      publish: (drafts, stamp) => gateway.publish(drafts, stamp),
+      close: async () => undefined,
+    };
+  }
+  // Loaded only here: a producer that speaks HTTP starts faster without it.
+  const { RedisBroker } = await import('@llm-streamer/shared/broker/redis-broker.ts');
+  // Without a logger: the Publisher tells of the outage as a whole, the client would tell of each attempt.
+  const broker = new RedisBroker({
+    url: REDIS_URL,
+    namespace: NAMESPACE,
+    retention: retentionPolicy(config),
+  });
+  return {
+    target: `redis ${new URL(REDIS_URL).host}`,
+    publish: (drafts, stamp) => broker.publish(drafts, stamp),
+    close: () => broker.close(),
+  };
+}

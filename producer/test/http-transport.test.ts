@@ -1,0 +1,105 @@
+import type { Draft } from '@llm-streamer/shared/entry.ts';
+import { draft } from '@llm-streamer/shared/entry.ts';
+import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
+import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { describe, expect, it } from 'vitest';
+import { HttpTransport } from '../src/http-transport.ts';
+import { Receiver } from './receiver.ts';
+
+const stamp = { writer: 'ab'.repeat(16), seq: 7 };
+
+function entry(msg: string): Draft {
+  return draft({ time: 1, channel: 'logs', source: 'test', level: 'info', msg });
+}
+
+function problem(code: string, detail: string, field?: string): string {
+  return JSON.stringify({ type: 'about:blank', code, detail, field });
+}
+
+describe('HttpTransport', () => {
+  it('posts a batch as NDJSON with its stamp and returns the ids', async () => {
+    await using receiver = await Receiver.start();
+    const transport = new HttpTransport(receiver.url);
+    const ids = await transport.publish([entry('one'), entry('two\nlines')], stamp);
+    expect(ids).toEqual(['1-1', '1-2']);
+    expect(receiver.messages).toEqual(['one', 'two\nlines']);
+    expect(receiver.requests[0]).toMatchObject({
+      method: 'POST',
+      path: '/api/publish',
+      lines: 2,
+      headers: {
+        'content-type': 'application/x-ndjson',
+        'publisher-id': stamp.writer,
+        'publisher-seq': '7',
+      },
+    });
+    expect(await transport.publish([entry('one'), entry('two\nlines')], stamp)).toEqual([null, null]);
+  });
+
+  it.each(['/llm', '/llm/', '/llm//'])('keeps the base path %s of the gateway', async (base) => {
+    await using receiver = await Receiver.start();
+    await new HttpTransport(receiver.url + base).publish([entry('x')], stamp);
+    expect(receiver.requests[0]?.path).toBe('/llm/api/publish');
+  });
+
+  it('takes a 4xx as a refusal, with its code and field', async () => {
+    await using receiver = await Receiver.start();
+    const body = problem('channel_reserved', 'channel runs:x is reserved', 'channel');
+    receiver.answers.push({ status: 422, body }, { status: 404, body: '<html>' }, { status: 301, body: '' });
+    const transport = new HttpTransport(receiver.url);
+    const refusal = await transport.publish([entry('x')], stamp).catch((error: unknown) => error);
+    expect(refusal).toBeInstanceOf(CodedError);
+    expect(refusal).toMatchObject({ code: 'channel_reserved', field: 'channel' });
+    await expect(transport.publish([entry('x')], stamp)).rejects.toMatchObject({ code: 'http_404' });
+    await expect(transport.publish([entry('x')], stamp)).rejects.toMatchObject({ code: 'http_301' });
+  });
+
+  it('takes 5xx, 429 and 408 as passing, and hands on how long to wait', async () => {
+    await using receiver = await Receiver.start();
+    const transport = new HttpTransport(receiver.url);
+    const soon = new Date(Date.now() + 60_000).toUTCString();
+    receiver.answers.push(
+      { status: 503, headers: { 'retry-after': '3' }, body: problem('log_full', 'the log is full') },
+      { status: 429, headers: { 'retry-after': soon }, body: '' },
+      { status: 502, headers: { 'retry-after': 'soon' }, body: '<html>bad gateway</html>' },
+      { status: 408, body: '' },
+    );
+    const failures: { retryAfterMs: number }[] = [];
+    for (let i = 0; i < 4; i++) {
+      const error: unknown = await transport.publish([entry('x')], stamp).catch((e: unknown) => e);
+      expect(error).toBeInstanceOf(BrokerUnavailable);
+      failures.push(error as { retryAfterMs: number });
+    }
+    expect(failures.map(({ retryAfterMs }) => Math.round(retryAfterMs / 5_000) * 5)).toEqual([5, 60, 0, 0]);
+  });
+
+  it('names what is wrong where no gateway answers, or something else does', async () => {
+    const receiver = await Receiver.start();
+    receiver.answers.push(
+      { status: 200, body: '<html>welcome</html>' },
+      { status: 200, body: '{"ok":true}' },
+    );
+    const transport = new HttpTransport(receiver.url);
+    for (let i = 0; i < 2; i++)
+      await expect(transport.publish([entry('x')], stamp)).rejects.toThrow('does not answer like a gateway');
+    await receiver[Symbol.asyncDispose]();
+    // The first may still meet the closed connection.
+    await expect(transport.publish([entry('x')], stamp)).rejects.toBeInstanceOf(BrokerUnavailable);
+    await expect(transport.publish([entry('x')], stamp)).rejects.toThrow(/no gateway at 127.*ECONNREFUSED/);
+  });
+
+  it('carries a Publisher through a gateway that goes away and comes back', async () => {
+    const first = await Receiver.start();
+    const { port } = first;
+    const publisher = new Publisher(new HttpTransport(first.url), { source: 'test' });
+    publisher.add(entry('before'));
+    await publisher.flush();
+    await first[Symbol.asyncDispose]();
+    for (let i = 0; i < 1_000; i++) publisher.add(entry(`during ${i}`));
+    await expect.poll(() => publisher.counters.retries).toBeGreaterThan(1);
+    await using second = await Receiver.start(port);
+    await publisher.flush();
+    expect(second.messages).toEqual(Array.from({ length: 1_000 }, (_, i) => `during ${i}`));
+    expect(publisher.counters).toMatchObject({ published: 1_001, dropped: 0, buffered: 0 });
+  });
+});

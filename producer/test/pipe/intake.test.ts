@@ -1,0 +1,118 @@
+import { decodeObject } from '@llm-streamer/shared/decode.ts';
+import { draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Intake } from '../../src/pipe/intake.ts';
+
+let entries: EntryFields[] = [];
+let intake: Intake;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  entries = [];
+  intake = new Intake({ channel: 'logs:vllm', source: 'vllm', level: 'debug' }, (fields) =>
+    entries.push(fields),
+  );
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+function push(text: string): void {
+  intake.push(Buffer.from(text));
+}
+
+const messages = () => entries.map(({ msg }) => msg);
+
+describe('Intake', () => {
+  it('keeps the fields of JSON lines', () => {
+    push('{"level":40,"time":1795224320113,"name":"api","msg":"slow","ms":812}\n');
+    expect(entries).toEqual([
+      {
+        time: 1795224320113,
+        channel: 'logs:vllm',
+        source: 'api',
+        level: 'warn',
+        msg: 'slow',
+        attrs: { ms: 812 },
+      },
+    ]);
+  });
+
+  it('gives lines that name no level the one asked for, others their own', () => {
+    push('loading weights\nWARNING 11-21 03:14:07 slow disk\n{"msg":"json"}\n');
+    intake.end();
+    expect(entries.map(({ level }) => level)).toEqual(['debug', 'warn', 'debug']);
+  });
+
+  it('makes a stack trace an error, unless it is only a warning', () => {
+    push('/app/x.js:1\nthrow 1\n^\n\nUncaught:\n1\n');
+    push('(node:7) Warning: too many listeners\n    at add (/app/x.js:3:1)\n');
+    intake.end();
+    expect(entries.map(({ level }) => level)).toEqual(['error', 'debug', 'warn']);
+  });
+
+  it('tells a line after 150 ms of silence, not before', async () => {
+    push('Error: boom\n');
+    await vi.advanceTimersByTimeAsync(100);
+    push('    at here\n');
+    await vi.advanceTimersByTimeAsync(140);
+    expect(messages()).toEqual([]);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(messages()).toEqual(['Error: boom\n    at here']);
+  });
+
+  it('tells a block that grows in drips after a second all the same', async () => {
+    push('head\n');
+    for (let i = 0; i < 15; i++) {
+      await vi.advanceTimersByTimeAsync(100);
+      push('  drip\n');
+    }
+    expect(messages().length).toBeGreaterThan(0);
+  });
+
+  it('tells a line at once when the next one has come', () => {
+    push('one\ntwo\n');
+    expect(messages()).toEqual(['one']);
+  });
+
+  it('keeps colors for the page', () => {
+    push('\x1b[31mred\x1b[0m\n');
+    intake.end();
+    expect(messages()).toEqual(['\x1b[31mred\x1b[0m']);
+  });
+
+  it('makes no entry that the gateway would refuse, and with it the whole batch', () => {
+    const value = fc.jsonValue({ maxDepth: 3 });
+    const key = fc.constantFrom(
+      'msg',
+      'level',
+      'time',
+      'source',
+      'event',
+      'run',
+      'attrs',
+      'id',
+      'channel',
+      'x',
+      '__proto__',
+    );
+    const object = fc.array(fc.tuple(key, value), { maxLength: 5 }).map((pairs) => {
+      const fields = pairs.map(([name, content]) => `${JSON.stringify(name)}:${JSON.stringify(content)}`);
+      return `{${fields.join(',')}}`;
+    });
+    fc.assert(
+      fc.property(fc.oneof(object, fc.string({ unit: 'binary' })), (line) => {
+        entries = [];
+        push(`${line}\n`);
+        intake.end();
+        for (const fields of entries) {
+          const sent = JSON.parse(draft(fields).body) as Record<string, unknown>;
+          const taken = decodeObject(sent, { channel: 'logs:vllm', now: 1, source: 'http' }, 'strict');
+          expect(taken.msg !== '' || taken.event !== undefined || taken.attrs !== undefined).toBe(true);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

@@ -1,0 +1,15 @@
+// What one publish may hold, checked alike by every broker: a batch is taken whole or not at all.
+
+import type { Draft } from '../entry.ts';
+import { PublishRefused } from '../errors.ts';
+import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from './broker.ts';
+
+/** @throws PublishRefused `batch_too_large` */
+export function checkBatch(drafts: readonly Draft[]): void {
+  if (drafts.length > MAX_BATCH_ENTRIES)
+    throw new PublishRefused('batch_too_large', `a batch holds at most ${MAX_BATCH_ENTRIES} entries`);
+  let bytes = 0;
+  for (const { body } of drafts) bytes += body.length;
+  if (bytes > MAX_BATCH_BYTES)
+    throw new PublishRefused('batch_too_large', `a batch holds at most ${MAX_BATCH_BYTES} bytes`);
+}

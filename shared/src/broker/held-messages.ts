@@ -1,0 +1,37 @@
+// Live messages held back while history is read. Bounded: beyond the bound all are dropped, and history is read once more.
+
+const MAX_BYTES = 32 * 1_048_576;
+/** What a message costs beside its data. */
+const OVERHEAD_BYTES = 200;
+
+export class HeldMessages<Message extends { data: Buffer }> {
+  /** Set when messages were dropped; the reader of history clears it and reads again. */
+  overflowed = false;
+  #messages: Message[] = [];
+  #bytes = 0;
+
+  /** False for the message at which the bound is passed. */
+  add(message: Message): boolean {
+    if (this.overflowed) return true;
+    this.#bytes += message.data.length + OVERHEAD_BYTES;
+    if (this.#bytes <= MAX_BYTES) {
+      this.#messages.push(message);
+      return true;
+    }
+    this.overflowed = true;
+    this.clear();
+    return false;
+  }
+
+  /** All of them, in order; none are left. */
+  take(): Message[] {
+    const messages = this.#messages;
+    this.clear();
+    return messages;
+  }
+
+  clear(): void {
+    this.#messages = [];
+    this.#bytes = 0;
+  }
+}

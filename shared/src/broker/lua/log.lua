@@ -1,0 +1,85 @@
+-- The log's own functions, put before every script. ARGV[1] key prefix "{ns}:", ARGV[2] the server's run_id as this
+-- connection learned it, ARGV[3] in case the log must be created: a fresh random token of 8 and, right behind it, the
+-- highest number that the caller has seen.
+-- Keys, all under the prefix: log (hash: token start n run leased vacated), last (zset channel -> n of its newest entry),
+-- count (hash channel -> entries ever), ch:<channel> (stream, field d), forgotten (highest n of forgotten channels),
+-- rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), fence (counter).
+
+local P = ARGV[1]
+local LOG, LAST, COUNT = P .. 'log', P .. 'last', P .. 'count'
+
+-- A failover's clock may be this much behind the old server's without two entries sharing a number.
+local LIFT = 60000000
+
+local function int(n) return string.format('%.0f', n) end
+
+local function now()
+  local t = redis.call('TIME')
+  return t[1] * 1000000 + t[2]
+end
+
+-- The log's state, created or lifted where need be: { token, start, n }.
+local function open()
+  local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run')
+  if not s[1] then
+    -- Streams of a log whose hash is gone would answer with entries of another numbering.
+    for _, channel in ipairs(redis.call('ZRANGE', LAST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
+    redis.call('DEL', LAST, COUNT, P .. 'forgotten', P .. 'rollbacks')
+    -- Above whatever living processes have seen of the log before, also where that was ahead of the clock.
+    local token = string.sub(ARGV[3], 1, 8)
+    local start = math.max(now(), (tonumber(string.sub(ARGV[3], 9)) or 0) + 1)
+    redis.call('HSET', LOG, 'token', token, 'start', int(start), 'n', int(start), 'run', ARGV[2])
+    return { token = token, start = start, n = start }
+  end
+  local n = tonumber(s[3])
+  if s[4] ~= ARGV[2] then
+    -- Another server process: what it restored may lack a tail that readers have seen. Cursors in between prove it.
+    local lifted = math.max(n, now()) + LIFT
+    redis.call('RPUSH', P .. 'rollbacks', int(n) .. ':' .. int(lifted))
+    redis.call('LTRIM', P .. 'rollbacks', -64, -1)
+    redis.call('HSET', LOG, 'n', int(lifted), 'run', ARGV[2])
+    n = lifted
+  end
+  return { token = s[1], start = tonumber(s[2]), n = n }
+end
+
+-- Appends and announces. channels: list of { name, maxlen, ttl ms }; entries: list of { index of channel, body }.
+-- announce(name, record) publishes one stored record. Returns the first entry's n, or nil and an error reply.
+local function append(log, channels, entries, max_channels, announce)
+  local names = {}
+  for i, c in ipairs(channels) do names[i] = c.name end
+  local prev = redis.call('ZMSCORE', LAST, unpack(names))
+  local fresh = 0
+  for i = 1, #names do if not prev[i] then fresh = fresh + 1 end end
+  if fresh > 0 and redis.call('ZCARD', LAST) + fresh > max_channels then
+    return nil, redis.error_reply('TOOMANYCHANNELS the log holds its limit of channels')
+  end
+  for i = 1, #names do prev[i] = prev[i] and int(tonumber(prev[i])) or '0' end
+
+  local n = math.max(log.n, now() - 1)
+  local first = n + 1
+  local count = {}
+  for _, e in ipairs(entries) do
+    local i, c = e.channel, channels[e.channel]
+    n = n + 1
+    local text = int(n)
+    local id = int(math.floor(n / 1000)) .. '-' .. text
+    local record = '{"id":"' .. id .. '","log":"' .. log.token .. '","prev":' .. prev[i] .. ',' .. string.sub(e.body, 2)
+    redis.call('XADD', c.key, 'MAXLEN', '~', c.maxlen, id, 'd', record)
+    announce(c.name, record)
+    prev[i] = text
+    count[i] = (count[i] or 0) + 1
+  end
+
+  local scores = {}
+  for i, c in ipairs(channels) do
+    scores[#scores + 1] = prev[i]
+    scores[#scores + 1] = c.name
+    redis.call('PEXPIRE', c.key, c.ttl)
+    redis.call('HINCRBY', COUNT, c.name, count[i] or 0)
+  end
+  redis.call('ZADD', LAST, unpack(scores))
+  redis.call('HSET', LOG, 'n', int(n))
+  log.n = n
+  return first
+end

@@ -1,0 +1,5 @@
+-- The log's state: { token, start, n, forgotten, rollbacks… }.
+local log = open()
+local state = { log.token, int(log.start), int(log.n), redis.call('GET', P .. 'forgotten') or '0' }
+for _, range in ipairs(redis.call('LRANGE', P .. 'rollbacks', 0, -1)) do state[#state + 1] = range end
+return state

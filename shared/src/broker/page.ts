@@ -1,0 +1,110 @@
+// Merges what was read from several channels into one page of history: in order, each entry once, every hole named.
+
+import type { Gap, GapReason, Page, PageItem } from './broker.ts';
+import type { Position } from './position.ts';
+import type { LogRecord } from './record.ts';
+
+/** What was read of one channel, all of it after the page's start. */
+export interface Slice {
+  channel: string;
+  /** `n` of the channel's newest entry ever. */
+  last: Position;
+  /** Ascending, without holes, beginning with the oldest entry that is still there. */
+  records: LogRecord[];
+  /** True when nothing lies behind the last of `records`. */
+  exhausted: boolean;
+  /** Why older entries may be missing. */
+  reason: GapReason;
+}
+
+export interface PageBounds {
+  after: Position;
+  /** Where the reading began: a hole that a later page finds may reach back to here. */
+  origin: Position;
+  upTo: Position;
+  limit: number;
+}
+
+/** Up to where all slices are known: beyond it, a channel whose slice broke off may hold unread entries. */
+export function horizonOf(slices: readonly Slice[]): Position {
+  let horizon = Number.MAX_SAFE_INTEGER;
+  for (const { records, exhausted } of slices)
+    if (!exhausted) horizon = Math.min(horizon, records.at(-1)?.n ?? 0);
+  return horizon;
+}
+
+/**
+ * By the rule of `prev`: after position c, the next entry on a channel must have `prev` ≤ c, and a channel without one
+ * must have `last` ≤ c. A hole is named at the place of its newest missing entry and ends there: whoever stops after
+ * it and goes on from that place misses nothing of other channels. `forgotten`: of channels that nobody remembers.
+ */
+export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgotten = 0): Page {
+  const { after, origin, upTo, limit } = bounds;
+  const end = Math.min(upTo, horizonOf(slices));
+  const records = slices.flatMap((slice) => slice.records.filter(({ n }) => n > after && n <= end));
+  records.sort((a, b) => a.n - b.n);
+  const cut = records.length > limit;
+  if (cut) records.length = limit;
+  const next = cut ? (records.at(-1) as LogRecord).n : end;
+
+  const gaps: Gap[] = [];
+  const tell = (channel: string | null, newestMissing: Position, reason: GapReason) => {
+    // What is missing beyond the bound is told to whoever reads there; this reader may have it already, live.
+    const end = Math.min(newestMissing, upTo);
+    if (end > after && end <= next)
+      gaps.push({ channel, after: origin, before: end + 1, reason, missed: null });
+  };
+  tell(null, forgotten, 'expired');
+  for (const { channel, last, records, reason } of slices) {
+    const first = records[0];
+    tell(channel, first ? first.prev : last, first ? reason : 'expired');
+  }
+  gaps.sort((a, b) => a.before - b.before);
+
+  const items: PageItem[] = [];
+  let told = 0;
+  for (const record of records) {
+    for (; (gaps[told]?.before ?? Infinity) <= record.n; told++) items.push({ gap: gaps[told] as Gap });
+    items.push({ record });
+  }
+  for (const gap of gaps.slice(told)) items.push({ gap });
+  return { items, next, done: next >= upTo };
+}
+
+/** What a broker knows of its log, to judge a cursor by. */
+export interface LogState {
+  token: string;
+  /** Numbers at or below this are of no entry of this log. */
+  start: Position;
+  /** The newest entry's number, or the start. */
+  head: Position;
+  /** The highest number of any channel that was forgotten altogether. */
+  forgotten: Position;
+  /** The log went back to `restored` and goes on after `lifted`: cursors strictly between saw what is lost. */
+  rollbacks: readonly { restored: Position; lifted: Position }[];
+}
+
+/** Where a cursor stands in this log, with the gap that it must be told of first. */
+export function judgeCursor(state: LogState, cursor: Position): { after: Position; gap?: Gap } {
+  if (cursor === 0) return { after: state.start };
+  if (cursor < state.start || cursor > state.head) {
+    const gap: Gap = { channel: null, after: cursor, before: state.start + 1, reason: 'reset', missed: null };
+    return { after: state.start, gap };
+  }
+  const lost = state.rollbacks.find(({ restored, lifted }) => restored < cursor && cursor < lifted);
+  if (!lost) return { after: cursor };
+  // The next entry after the lost ones has a number above `lifted`; what the log still holds after `restored` is new.
+  const gap: Gap = {
+    channel: null,
+    after: lost.restored,
+    before: lost.lifted + 1,
+    reason: 'rollback',
+    missed: null,
+  };
+  return { after: lost.restored, gap };
+}
+
+/** Where a reading ends: a bound that belongs to another log is as good as none. */
+export function boundIn({ start, head }: LogState, bound: Position | undefined): Position {
+  return bound === undefined || bound < start ? head : Math.min(bound, head);
+}

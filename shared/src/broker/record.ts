@@ -1,0 +1,135 @@
+// One entry as the log stores and announces it: a head of fixed form, then the writer's body. Read without JSON parsing.
+
+import { decodePayload } from '../decode.ts';
+import { type Entry, LEVELS } from '../entry.ts';
+import { formatPosition, type Position, timeOf } from './position.ts';
+
+/**
+ * Stored bytes: `{"id":"<ms>-<n>","log":"<token>","prev":<n>,` + the body without its `{`.
+ * A foreign message that is shown live but was never stored has `n` 0 and no head.
+ */
+export class LogRecord {
+  readonly channel: string;
+  /** The entry as one line of JSON, UTF-8. */
+  readonly data: Buffer;
+  readonly n: Position;
+  readonly prev: Position;
+  #entry: Entry | undefined;
+
+  constructor(channel: string, data: Buffer, head: Head | null) {
+    this.channel = channel;
+    this.data = data;
+    this.n = head === null ? 0 : head.n;
+    this.prev = head === null ? 0 : head.prev;
+  }
+
+  /** `<ms>-<n>`, or null where the entry is not in the log. */
+  get id(): string | null {
+    return this.n === 0 ? null : formatPosition(this.n);
+  }
+
+  /** The parsed entry; parsed at most once, and only if somebody asks. Well formed even where a forged body is not. */
+  get entry(): Entry {
+    this.#entry ??= parseEntry(this.data) ?? {
+      ...(this.id !== null && { id: this.id, prev: this.prev }),
+      ...decodePayload(this.data, { channel: this.channel, now: timeOf(this.n), source: 'unknown' }),
+    };
+    return this.#entry;
+  }
+}
+
+/** null unless the bytes are what `draft` writes: somebody who has seen the token may have put a head before anything. */
+function parseEntry(data: Buffer): Entry | null {
+  try {
+    const entry: Partial<Entry> = JSON.parse(data.toString('utf8'));
+    const { time, source, level, msg } = entry;
+    const sound = typeof time === 'number' && typeof source === 'string' && typeof msg === 'string';
+    return sound && level !== undefined && LEVELS.includes(level) ? (entry as Entry) : null;
+  } catch {
+    return null; // not JSON
+  }
+}
+
+export interface Head {
+  n: Position;
+  prev: Position;
+  /** The log's token. */
+  log: string;
+}
+
+/** The token is this many of a-z 0-9. */
+export const TOKEN_LENGTH = 8;
+
+// {"id":"1795224320113-1795224320113456","log":"k3f9a2b1","prev":1795224320113401,
+//        ^7            ^21              ^37     ^46              ^63
+const MS_START = 7;
+const N_START = 21;
+const N_END = 37;
+const TOKEN_START = 46;
+const TOKEN_END = TOKEN_START + TOKEN_LENGTH;
+const PREV_START = 63;
+
+export function writeHead(n: Position, log: string, prev: Position): string {
+  return `{"id":"${formatPosition(n)}","log":"${log}","prev":${prev},`;
+}
+
+/** Reads the head of stored bytes; null where they begin with anything but what `writeHead` writes. */
+export function parseHead(data: Buffer): Head | null {
+  if (data.length <= PREV_START || !literal(data, 0, '{"id":"') || !literal(data, N_END, '","log":"'))
+    return null;
+  if (data[N_START - 1] !== DASH || !literal(data, TOKEN_END, '","prev":')) return null;
+  for (let at = TOKEN_START; at < TOKEN_END; at++) if (!isTokenByte(data[at])) return null;
+  let end = PREV_START;
+  while (end < PREV_START + 16 && isDigit(data[end])) end++;
+  if (data[end] !== COMMA) return null;
+  const ms = digits(data, MS_START, N_START - 1);
+  const n = digits(data, N_START, N_END);
+  const prev = digits(data, PREV_START, end);
+  if (n === null || prev === null || ms !== timeOf(n)) return null;
+  return { n, prev, log: data.toString('latin1', TOKEN_START, TOKEN_END) };
+}
+
+/**
+ * Whether stored bytes may be passed on as they are: one line (a line end would forge SSE fields), and of the channel
+ * on which they came (somebody may have published a copy elsewhere). Trusts what follows the head as `draft` wrote it.
+ */
+export function isSound(data: Buffer, channel: string): boolean {
+  if (data.includes(0x0a) || data.includes(0x0d)) return false;
+  const timeStart = data.indexOf(COMMA, PREV_START) + 1;
+  if (!literal(data, timeStart, '"time":')) return false;
+  let at = timeStart + 7;
+  while (isDigit(data[at]) || data[at] === DASH) at++;
+  return (
+    literal(data, at, ',"channel":"') &&
+    literal(data, at + 12, channel) &&
+    data[at + 12 + channel.length] === QUOTE
+  );
+}
+
+const QUOTE = 0x22;
+const DASH = 0x2d;
+const COMMA = 0x2c;
+
+function literal(data: Buffer, at: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (data[at + i] !== text.charCodeAt(i)) return false;
+  return true;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
+}
+
+function isTokenByte(byte: number | undefined): boolean {
+  return isDigit(byte) || (byte !== undefined && byte >= 0x61 && byte <= 0x7a);
+}
+
+/** null unless the bytes are a whole number as JSON writes it, below 2^53. */
+function digits(data: Buffer, start: number, end: number): number | null {
+  if (start === end || (data[start] === 0x30 && end > start + 1)) return null;
+  let value = 0;
+  for (let i = start; i < end; i++) {
+    if (!isDigit(data[i])) return null;
+    value = value * 10 + ((data[i] as number) - 0x30);
+  }
+  return Number.isSafeInteger(value) ? value : null;
+}

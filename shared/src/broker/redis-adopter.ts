@@ -1,0 +1,127 @@
+// Puts foreign messages (a plain PUBLISH from any language) into the log: one gateway at a time, held by a lease. A
+// message counts only if it came while the lease held, by the order of this process's own subscription.
+
+import { matches } from '../channels.ts';
+import { type DecodeContext, decodePayload } from '../decode.ts';
+import { type Draft, draft } from '../entry.ts';
+import { CHANNELS } from '../events.ts';
+import type { Logger } from '../logger.ts';
+import { Publisher } from '../publisher.ts';
+import { LogRecord } from './record.ts';
+import type { RedisAppend } from './redis-append.ts';
+import type { ForeignHandler } from './redis-feed.ts';
+
+/** A shorter vacancy is the ordinary time between two renewals. */
+const VACANCY_MS = 2_000;
+
+export class RedisAdopter implements ForeignHandler {
+  readonly #append: RedisAppend;
+  readonly #instance: string;
+  readonly #patterns: readonly string[];
+  readonly #entryBytes: number;
+  readonly #logger: Logger | undefined;
+  /** Who adopts, as this process's own subscription last told; null for nobody. */
+  #holder: string | null = null;
+  #publisher: Publisher | undefined;
+  #adoptedBefore = 0;
+  /** When this process's own subscription last told who adopts, epoch ms; and whether it broke off since. */
+  #heardAt = 0;
+  #interrupted = false;
+  /** Says what may be missing; unlike what is adopted, not bound to a lease. */
+  readonly #notices: Publisher;
+  #closed = false;
+
+  constructor(options: {
+    append: RedisAppend;
+    instance: string;
+    patterns: readonly string[];
+    entryBytes: number;
+    logger: Logger | undefined;
+  }) {
+    this.#append = options.append;
+    this.#instance = options.instance;
+    this.#patterns = options.patterns;
+    this.#entryBytes = options.entryBytes;
+    this.#logger = options.logger;
+    this.#notices = new Publisher(
+      { publish: (drafts, stamp) => this.#append.append(drafts, stamp) },
+      { source: `gateway-${this.#instance}`, noticeChannel: CHANNELS.gateway },
+    );
+  }
+
+  /** Foreign messages that this process has put into the log. */
+  get adopted(): number {
+    return this.#adoptedBefore + (this.#publisher?.counters.published ?? 0);
+  }
+
+  /** The lease this process holds, '' for none. */
+  get lease(): string {
+    return this.#holder?.startsWith(`${this.#instance}:`) ? this.#holder : '';
+  }
+
+  leaseHolder(holder: string | null): void {
+    if (this.#interrupted && this.lease !== '')
+      this.#tell(this.#heardAt, "the adopter's subscription was cut");
+    this.#interrupted = false;
+    this.#heardAt = Date.now();
+    if (holder === this.#holder) return;
+    this.#retire();
+    this.#holder = holder;
+    const lease = this.lease;
+    if (lease === '' || this.#closed) return;
+    this.#publisher = new Publisher(
+      { publish: (drafts, stamp) => this.#append.append(drafts, stamp, lease) },
+      { source: `gateway-${this.#instance}`, ...(this.#logger && { logger: this.#logger }) },
+    );
+  }
+
+  interrupted(): void {
+    this.#interrupted = true;
+  }
+
+  /** Says in the log what may be missing, when nobody adopted since `lastHeldMs`. */
+  tellVacancy(lastHeldMs: number): void {
+    if (lastHeldMs === 0 || Date.now() - lastHeldMs < VACANCY_MS) return;
+    this.#tell(lastHeldMs, 'no gateway was adopting them');
+  }
+
+  foreign(channel: string, data: Buffer, pattern: string): LogRecord | null {
+    const adopting = this.#patterns.find((wide) => matches(wide, channel));
+    if (adopting !== undefined && this.#holder !== null) {
+      if (this.#publisher && pattern === adopting) this.#publisher.add(this.#decode(channel, data));
+      return null;
+    }
+    return new LogRecord(channel, Buffer.from(this.#decode(channel, data).body), null);
+  }
+
+  async close(deadlineMs: number): Promise<void> {
+    this.#closed = true;
+    await Promise.all([this.#publisher?.close(deadlineMs), this.#notices.close(deadlineMs)]);
+  }
+
+  #tell(sinceMs: number, why: string): void {
+    const fields = {
+      time: Date.now(),
+      channel: CHANNELS.gateway,
+      source: `gateway-${this.#instance}`,
+      level: 'warn' as const,
+      msg: `plain PUBLISHes since ${new Date(sinceMs).toISOString()} may be missing: ${why}`,
+      attrs: { vacant_ms: Date.now() - sinceMs },
+    };
+    this.#notices.add(draft(fields));
+  }
+
+  #decode(channel: string, data: Buffer): Draft {
+    const context: DecodeContext = { channel, now: Date.now(), source: 'redis' };
+    return draft(decodePayload(data, context), this.#entryBytes);
+  }
+
+  /** What waits in a lost lease's publisher is refused by the log: another gateway has had it, or nobody may. */
+  #retire(): void {
+    if (!this.#publisher) return;
+    const publisher = this.#publisher;
+    this.#publisher = undefined;
+    this.#adoptedBefore += publisher.counters.published;
+    publisher.close(0).catch((error) => this.#logger?.warn(`adopter: ${error.message}`));
+  }
+}

@@ -1,0 +1,236 @@
+// The log in Redis, for any number of processes. Three connections whatever the number of readers: subscriptions,
+// commands, history. The last two guarantees of the contract (order, completeness) rest on append.lua and the feed.
+
+import { randomBytes } from 'node:crypto';
+import { DEFAULT_ENTRY_BYTES, type Draft } from '../entry.ts';
+import type { Logger } from '../logger.ts';
+import type {
+  Broker,
+  BrokerStatus,
+  ChannelInfo,
+  Listener,
+  Page,
+  ReadQuery,
+  Subscription,
+  WriterStamp,
+} from './broker.ts';
+import { type Position, positionAt } from './position.ts';
+import { RedisAdopter } from './redis-adopter.ts';
+import { RedisAppend } from './redis-append.ts';
+import { loadScript, messageOf, RedisClient, type Seen } from './redis-client.ts';
+import { RedisFeed } from './redis-feed.ts';
+import { RedisHistory } from './redis-history.ts';
+import { RedisJanitor } from './redis-janitor.ts';
+import { RedisSubscriptions } from './redis-subscriptions.ts';
+import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
+
+const TICK = loadScript('tick', 'allow-oom');
+const RELEASE = loadScript('release', 'allow-oom');
+const TICK_MS = 1_000;
+/** How long a dead adopter's lease holds. */
+const LEASE_MS = 3_000;
+/** A tick that the server took but that did not come back within this shows a dead subscription. */
+const TICK_LOST_MS = 5_000;
+const JANITOR_EVERY_TICKS = 10;
+const CLOSE_MS = 1_000;
+
+export interface RedisBrokerOptions {
+  url: string;
+  namespace?: string;
+  retention?: RetentionPolicy;
+  entryBytes?: number;
+  /** Patterns of channels whose foreign messages this process offers to put into the log; none by default. */
+  adopt?: readonly string[];
+  logger?: Logger;
+}
+
+/** In the default namespace a channel's announcements are on the Redis channel of the same name. */
+export const DEFAULT_NAMESPACE = 'llm';
+
+export class RedisBroker implements Broker {
+  readonly #instance = randomBytes(4).toString('hex');
+  readonly #prefix: string;
+  readonly #commands: RedisClient;
+  readonly #reads: RedisClient;
+  readonly #append: RedisAppend;
+  readonly #history: RedisHistory;
+  readonly #feed: RedisFeed;
+  readonly #adopter: RedisAdopter;
+  readonly #janitor: RedisJanitor;
+  readonly #adopts: boolean;
+  readonly #logger: Logger | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ticking = false;
+  #tickWanted = false;
+  #ticksSinceSweep = 0;
+  /** The lease under which this process took up its duties. */
+  #duty = '';
+  #closed = false;
+
+  /** Connects when first used. */
+  constructor(options: RedisBrokerOptions) {
+    const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
+    const wirePrefix = namespace === DEFAULT_NAMESPACE ? '' : `{${namespace}}:`;
+    const prefix = `{${namespace}}:`;
+    this.#prefix = prefix;
+    this.#logger = logger;
+    this.#adopts = (options.adopt?.length ?? 0) > 0;
+    const seen: Seen = { highest: 0 };
+    this.#commands = new RedisClient(url, 'commands', logger, seen);
+    this.#reads = new RedisClient(url, 'history', logger, seen);
+    this.#append = new RedisAppend(this.#commands, prefix, wirePrefix, retention);
+    this.#history = new RedisHistory(this.#reads, prefix, retention);
+    this.#janitor = new RedisJanitor(this.#commands, prefix, retention, logger);
+    this.#adopter = new RedisAdopter({
+      append: this.#append,
+      instance: this.#instance,
+      patterns: options.adopt ?? [],
+      entryBytes: options.entryBytes ?? DEFAULT_ENTRY_BYTES,
+      logger,
+    });
+    const subscriber = new RedisClient(url, 'subscriber', logger, seen);
+    this.#feed = new RedisFeed({
+      client: subscriber,
+      subscriptions: new RedisSubscriptions(subscriber, wirePrefix, options.adopt ?? [], logger),
+      history: this.#history,
+      foreign: this.#adopter,
+      logger,
+      prefix,
+      wirePrefix,
+      instance: this.#instance,
+      requestTick: () => this.#tick(),
+    });
+  }
+
+  /** Connects and begins to listen. @throws BrokerUnavailable where no server answers within `patienceMs`. */
+  async open(patienceMs: number): Promise<void> {
+    await Promise.all([this.#commands.runId(patienceMs), this.#reads.runId(patienceMs)]);
+    await this.#listen();
+  }
+
+  publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {
+    return this.#append.append(drafts, stamp);
+  }
+
+  async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
+    if (!this.#timer) await this.#listen();
+    return this.#feed.subscribe(patterns, listener);
+  }
+
+  async read(query: ReadQuery): Promise<Page> {
+    return this.#reading(() => this.#history.read(query));
+  }
+
+  async position(): Promise<Position> {
+    return (await this.#reading(() => this.#history.state())).head;
+  }
+
+  async locate(time: number): Promise<Position> {
+    const { start, head, rollbacks } = await this.#reading(() => this.#history.state());
+    const position = Math.min(head, Math.max(start, positionAt(time)));
+    // A cursor that the log skipped proves a loss, a time does not.
+    const skipped = rollbacks.find(({ restored, lifted }) => restored < position && position < lifted);
+    return skipped ? skipped.restored : position;
+  }
+
+  async channels(): Promise<ChannelInfo[]> {
+    return this.#reading(async () => {
+      await this.#reads.runId();
+      const { redis } = this.#reads;
+      const [lasts, totals] = await Promise.all([
+        redis.zrange(`${this.#prefix}last`, '0', '-1', 'WITHSCORES'),
+        redis.hgetall(`${this.#prefix}count`),
+      ]);
+      const names = lasts.filter((_, i) => i % 2 === 0);
+      const pipeline = redis.pipeline();
+      for (const name of names) pipeline.xlen(`${this.#prefix}ch:${name}`);
+      const lengths = (await pipeline.exec()) ?? [];
+      return names.map((channel, i) => ({
+        channel,
+        entries: Number(lengths[i]?.[1] ?? 0),
+        total: Number(totals[channel] ?? 0),
+        last: Number(lasts[2 * i + 1]),
+      }));
+    });
+  }
+
+  status(): BrokerStatus {
+    const listening = this.#timer !== undefined;
+    const ready = this.#commands.connected && this.#reads.connected && (!listening || this.#feed.live);
+    return {
+      ready,
+      ...(!ready && { reason: `Redis: ${this.#commands.lastError}` }),
+      reconnects: this.#feed.reconnects,
+      adopted: this.#adopter.adopted,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    const { lease } = this.#adopter;
+    await this.#adopter.close(CLOSE_MS);
+    // Handed over, so that the next adopter need not wait for it to expire.
+    if (lease !== '' && this.#commands.connected)
+      await this.#commands
+        .script(RELEASE, this.#prefix, [lease])
+        .catch((error) => this.#logger?.debug(messageOf(error)));
+    this.#feed.close();
+    this.#commands.close();
+    this.#reads.close();
+  }
+
+  async #listen(): Promise<void> {
+    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    await this.#feed.open();
+  }
+
+  /** One tick under way at a time; one that is asked for meanwhile follows at once. */
+  #tick(): void {
+    this.#tickWanted = true;
+    if (this.#ticking || this.#closed) return;
+    this.#ticking = true;
+    void this.#sendTicks().finally(() => {
+      this.#ticking = false;
+    });
+  }
+
+  async #sendTicks(): Promise<void> {
+    while (this.#tickWanted && !this.#closed) {
+      this.#tickWanted = false;
+      if (!this.#feed.live) return;
+      const count = this.#feed.nextTick();
+      const candidate = this.#adopts ? this.#instance : '';
+      const args = [this.#feed.tickChannel, this.#adopter.lease, candidate, LEASE_MS, count];
+      try {
+        const [holder, lastHeld] = (await this.#commands.script(TICK, this.#prefix, args)) as [
+          string,
+          string,
+        ];
+        this.#feed.expectTick(count, TICK_LOST_MS);
+        if (this.#adopts && holder.startsWith(`${this.#instance}:`)) this.#onDuty(holder, Number(lastHeld));
+      } catch (error) {
+        this.#logger?.debug(`tick: ${messageOf(error)}`);
+      }
+    }
+  }
+
+  #onDuty(lease: string, lastHeldMs: number): void {
+    if (lease !== this.#duty) {
+      this.#duty = lease;
+      this.#logger?.info('adopting foreign messages');
+      this.#adopter.tellVacancy(lastHeldMs);
+    }
+    if (++this.#ticksSinceSweep < JANITOR_EVERY_TICKS) return;
+    this.#ticksSinceSweep = 0;
+    void this.#janitor.sweep();
+  }
+
+  async #reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw this.#reads.unavailable(error);
+    }
+  }
+}

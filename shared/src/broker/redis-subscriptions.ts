@@ -1,0 +1,86 @@
+// Which Redis channels and patterns one connection listens to: each at most once, and none that a wildcard already hears.
+
+import { isExact, matches } from '../channels.ts';
+import type { Logger } from '../logger.ts';
+import { messageOf, type RedisClient } from './redis-client.ts';
+
+export class RedisSubscriptions {
+  readonly #client: RedisClient;
+  readonly #wirePrefix: string;
+  /** Heard always, whoever listens. */
+  readonly #permanent: readonly string[];
+  readonly #logger: Logger | undefined;
+  /** What is asked for on this connection, each with its acknowledgement. */
+  readonly #active = new Map<string, Promise<unknown>>();
+
+  constructor(
+    client: RedisClient,
+    wirePrefix: string,
+    permanent: readonly string[],
+    logger: Logger | undefined,
+  ) {
+    this.#client = client;
+    this.#wirePrefix = wirePrefix;
+    this.#permanent = permanent;
+    this.#logger = logger;
+  }
+
+  /** A new connection hears nothing yet. */
+  reset(): void {
+    this.#active.clear();
+  }
+
+  /** Resolves when Redis has acknowledged the permanent ones and `patterns`, whoever asked for them first. */
+  async add(patterns: readonly string[]): Promise<void> {
+    const wanted = [...new Set([...this.#permanent, ...patterns])].filter(
+      (pattern) => !this.#covered(pattern),
+    );
+    const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
+    const exact = fresh.filter(isExact);
+    const wildcards = fresh.filter((pattern) => !isExact(pattern));
+    const wire = (pattern: string) => this.#wirePrefix + pattern;
+    const { redis } = this.#client;
+    if (exact.length > 0) this.#await(exact, redis.subscribe(...exact.map(wire)));
+    if (wildcards.length > 0) this.#await(wildcards, redis.psubscribe(...wildcards.map(wire)));
+    await Promise.all(wanted.map((pattern) => this.#active.get(pattern)));
+  }
+
+  #await(patterns: readonly string[], acknowledged: Promise<unknown>): void {
+    acknowledged.catch(() => {
+      for (const pattern of patterns)
+        if (this.#active.get(pattern) === acknowledged) this.#active.delete(pattern);
+    });
+    for (const pattern of patterns) this.#active.set(pattern, acknowledged);
+  }
+
+  /** Leaves all that `wanted` does not want. */
+  keep(wanted: (pattern: string) => boolean): void {
+    for (const pattern of [...this.#active.keys()]) {
+      if (this.#permanent.includes(pattern) || wanted(pattern)) continue;
+      this.#active.delete(pattern);
+      const { redis } = this.#client;
+      const wire = this.#wirePrefix + pattern;
+      const left = isExact(pattern) ? redis.unsubscribe(wire) : redis.punsubscribe(wire);
+      left.catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`));
+    }
+  }
+
+  /** Whether exactly one subscription hears the channel, so that no message of it comes twice. */
+  heardOnce(channel: string): boolean {
+    let count = 0;
+    for (const pattern of this.#active.keys()) if (matches(pattern, channel)) count++;
+    return count === 1;
+  }
+
+  /** Of the subscriptions that hear the channel, the one whose copy counts. */
+  firstToHear(channel: string): string | undefined {
+    if (this.#active.has(channel)) return channel;
+    for (const pattern of this.#active.keys()) if (matches(pattern, channel)) return pattern;
+    return undefined;
+  }
+
+  /** A channel that a permanent wildcard hears is not subscribed again: each message would come twice. */
+  #covered(pattern: string): boolean {
+    return isExact(pattern) && this.#permanent.some((wide) => !isExact(wide) && matches(wide, pattern));
+  }
+}

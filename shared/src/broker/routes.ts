@@ -1,0 +1,118 @@
+// Channel → subscriptions, shared by all brokers: delivers each numbered entry once, in order. Owns no connection.
+
+import { isExact, matches } from '../channels.ts';
+import type { Gap, Listener } from './broker.ts';
+import type { Position } from './position.ts';
+import type { LogRecord } from './record.ts';
+
+/** One listener's interest in a set of patterns. Nothing is delivered before `from` is settled. */
+export interface Interest {
+  readonly patterns: readonly string[];
+  readonly listener: Listener;
+  /** Delivery is complete after this position. */
+  from: Position | undefined;
+}
+
+export interface Route {
+  /** The newest entry of the channel that was delivered, or where delivery began. */
+  last: Position;
+  interests: Interest[];
+  version: number;
+}
+
+/** Routes beyond this are rebuilt from nothing, so that a flood of channel names cannot fill the memory. */
+const MAX_ROUTES = 200_000;
+
+export class Routes {
+  readonly #exact = new Map<string, Set<Interest>>();
+  readonly #wildcard = new Map<string, Set<Interest>>();
+  readonly #interests = new Set<Interest>();
+  readonly #routes = new Map<string, Route>();
+  #version = 0;
+
+  /** All patterns that somebody is interested in. */
+  patterns(): string[] {
+    return [...this.#exact.keys(), ...this.#wildcard.keys()];
+  }
+
+  wanted(pattern: string): boolean {
+    return this.#index(pattern).has(pattern);
+  }
+
+  add(interest: Interest): void {
+    this.#interests.add(interest);
+    for (const pattern of interest.patterns) {
+      const interests = this.#index(pattern).get(pattern);
+      if (interests) interests.add(interest);
+      else this.#index(pattern).set(pattern, new Set([interest]));
+    }
+    this.#version++;
+  }
+
+  /** Begins delivery: what comes from now on is after `from`. */
+  settle(interest: Interest, from: Position): void {
+    interest.from = from;
+    this.#version++;
+  }
+
+  remove(interest: Interest): void {
+    this.#interests.delete(interest);
+    for (const pattern of interest.patterns) {
+      const interests = this.#index(pattern).get(pattern);
+      interests?.delete(interest);
+      if (interests?.size === 0) this.#index(pattern).delete(pattern);
+    }
+    this.#version++;
+  }
+
+  /** The channel's route, up to date. */
+  route(channel: string): Route {
+    let route = this.#routes.get(channel);
+    if (route?.version === this.#version) return route;
+    const interests = this.#matching(channel);
+    route ??= { last: 0, interests: [], version: 0 };
+    route.interests = interests;
+    route.version = this.#version;
+    if (interests.length === 0) {
+      // Nothing is delivered, so the chain begins anew when somebody comes.
+      this.#routes.delete(channel);
+      return route;
+    }
+    route.last = Math.max(route.last, Math.min(...interests.map(({ from }) => from as Position)));
+    if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
+    this.#routes.set(channel, route);
+    return route;
+  }
+
+  /** Hands a gap to all whom it may concern. */
+  gap(gap: Gap): void {
+    const interests = gap.channel === null ? this.#settled() : this.route(gap.channel).interests;
+    for (const { listener } of interests) listener.gap(gap);
+  }
+
+  position(position: Position): void {
+    for (const { listener } of this.#settled()) listener.position(position);
+  }
+
+  #settled(): Interest[] {
+    return [...this.#interests].filter(({ from }) => from !== undefined);
+  }
+
+  #index(pattern: string): Map<string, Set<Interest>> {
+    return isExact(pattern) ? this.#exact : this.#wildcard;
+  }
+
+  #matching(channel: string): Interest[] {
+    const found = new Set<Interest>(this.#exact.get(channel));
+    for (const [pattern, interests] of this.#wildcard)
+      if (matches(pattern, channel)) for (const interest of interests) found.add(interest);
+    return [...found].filter(({ from }) => from !== undefined);
+  }
+}
+
+/** Delivers one numbered entry unless the route has had it. */
+export function deliver(route: Route, record: LogRecord): void {
+  if (record.n <= route.last) return;
+  route.last = record.n;
+  for (const { listener } of route.interests) listener.entry(record);
+}

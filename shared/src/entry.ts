@@ -1,0 +1,110 @@
+// The wire type: what one entry is, how its body is written, and how long it may be.
+
+/** pino's levels, lowest first; the index is the severity. */
+export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type Level = (typeof LEVELS)[number];
+
+/** What a writer says. `time` is epoch ms by the writer's clock. */
+export interface EntryFields {
+  time: number;
+  channel: string;
+  /** A label: who wrote it. */
+  source: string;
+  level: Level;
+  msg: string;
+  /** The event's name from the vocabulary (`events.ts`); absent on plain log lines. */
+  event?: string;
+  /** Correlation: all entries of one run or generation share it. */
+  run?: string;
+  attrs?: Record<string, unknown>;
+}
+
+/** What a reader gets. The log gives `id` (`<ms>-<n>`), `log` and `prev`; an entry that was never stored has none. */
+export interface Entry extends EntryFields {
+  id?: string;
+  /** The log's token: another one means another log. */
+  log?: string;
+  /** `n` of the entry before it on its channel; 0 for the first. */
+  prev?: number;
+}
+
+/** An entry ready for the log: `body` is one JSON object on one line, its first key never `id`, `log` or `prev`. */
+export interface Draft {
+  channel: string;
+  body: string;
+}
+
+/** Bytes of an entry's JSON body beyond which its text is cut (`ENTRY_BYTES`). */
+export const DEFAULT_ENTRY_BYTES = 65_536;
+
+export function levelAtLeast(level: Level, floor: Level): boolean {
+  return LEVELS.indexOf(level) >= LEVELS.indexOf(floor);
+}
+
+/** Serializes a writer's fields; a body over `maxBytes` loses the end of `msg`, then its attributes, with a mark. */
+export function draft(fields: EntryFields, maxBytes = DEFAULT_ENTRY_BYTES): Draft {
+  const body = serialize(fields);
+  // A UTF-16 unit takes at most 3 bytes of UTF-8, so most bodies need no exact count.
+  if (body.length * 3 <= maxBytes || utf8Bytes(body) <= maxBytes) return { channel: fields.channel, body };
+  return { channel: fields.channel, body: cut(fields, maxBytes) };
+}
+
+/** What a text that was cut ends with. */
+export function cutMark(bytes: number): string {
+  return `… [cut: ${bytes} bytes]`;
+}
+
+const CUT_MARK = /… \[cut: (\d{1,15}) bytes\]$/;
+
+function serialize(fields: EntryFields): string {
+  const { time, channel, source, level, msg, event, run, attrs } = fields;
+  const body = { time, channel, source, level, msg: msg.toWellFormed(), event, run, attrs };
+  try {
+    return JSON.stringify(body);
+  } catch {
+    return JSON.stringify({ ...body, attrs: { cut: 'attributes that are no JSON' } }); // a cycle, a BigInt, too deep
+  }
+}
+
+function cut(fields: EntryFields, maxBytes: number): string {
+  const fits = (body: string) => utf8Bytes(body) <= maxBytes;
+  const mark = cutMark(Number(CUT_MARK.exec(fields.msg)?.[1] ?? utf8Bytes(fields.msg)));
+  const shortened = (most: EntryFields, keep: number) =>
+    serialize({ ...most, msg: most.msg.slice(0, keep) + mark });
+
+  let most = fields;
+  if (!fits(shortened(most, 0))) most = { ...most, attrs: { cut: 'attributes over the size limit' } };
+  if (!fits(shortened(most, 0))) most = { ...most, ...shortLabels(most) };
+  const whole = serialize(most);
+  if (fits(whole)) return whole;
+  // The longest prefix that fits, by bisection: escapes make a character 1 to 12 bytes of JSON.
+  let low = 0;
+  let high = Math.min(most.msg.length, maxBytes);
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (fits(shortened(most, middle))) low = middle;
+    else high = middle - 1;
+  }
+  if (isHighSurrogate(most.msg.charCodeAt(low - 1))) low--; // never half a character
+  return shortened(most, low);
+}
+
+/** At most 24 × 6 bytes of JSON each, so that an entry fits the smallest limit whatever its labels are. */
+function shortLabels({ source, event, run }: EntryFields): Partial<EntryFields> {
+  const short = (label: string) => (label.length > 24 ? `${label.slice(0, 23)}…` : label).toWellFormed();
+  return {
+    source: short(source),
+    ...(event !== undefined && { event: short(event) }),
+    ...(run !== undefined && { run: short(run) }),
+  };
+}
+
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+const encoder = new TextEncoder();
+
+export function utf8Bytes(text: string): number {
+  return encoder.encode(text).length;
+}

@@ -1,0 +1,45 @@
+// Attribute names of LLM entries: OpenTelemetry's GenAI conventions as literals (semantic-conventions-genai,
+// Development status, read 2026-11), plus our own for what the conventions do not name.
+
+/** Stamped as `attrs.schema` where GenAI names are used, since the names are still moving. */
+export const GEN_AI_SCHEMA = 'gen-ai-2026-09';
+
+export const GEN_AI = {
+  operation: 'gen_ai.operation.name',
+  provider: 'gen_ai.provider.name',
+  requestModel: 'gen_ai.request.model',
+  requestStream: 'gen_ai.request.stream',
+  requestMaxTokens: 'gen_ai.request.max_tokens',
+  requestTemperature: 'gen_ai.request.temperature',
+  responseId: 'gen_ai.response.id',
+  responseModel: 'gen_ai.response.model',
+  finishReasons: 'gen_ai.response.finish_reasons',
+  /** Seconds. */
+  timeToFirstChunk: 'gen_ai.response.time_to_first_chunk',
+  inputTokens: 'gen_ai.usage.input_tokens',
+  outputTokens: 'gen_ai.usage.output_tokens',
+  conversationId: 'gen_ai.conversation.id',
+  promptName: 'gen_ai.prompt.name',
+  promptVersion: 'gen_ai.prompt.version',
+  workflow: 'gen_ai.workflow.name',
+  agent: 'gen_ai.agent.name',
+  tool: 'gen_ai.tool.name',
+  toolCallId: 'gen_ai.tool.call.id',
+  serverAddress: 'server.address',
+  serverPort: 'server.port',
+  errorType: 'error.type',
+} as const;
+
+/** Ours: `lane` (which task of a run), `tokens` (of one delta), `duration_s`. */
+export const ATTRS = { lane: 'lane', tokens: 'tokens', duration: 'duration_s', schema: 'schema' } as const;
+
+/** The numbers in `attrs` of a `server.metrics` entry; rates are per second, uses and rates of hits 0 to 1. */
+export const METRICS = {
+  promptThroughput: 'prompt_tokens_per_s',
+  generationThroughput: 'generation_tokens_per_s',
+  running: 'requests_running',
+  waiting: 'requests_waiting',
+  kvCacheUsage: 'kv_cache_usage',
+  prefixCacheHitRate: 'prefix_cache_hit_rate',
+  preemptions: 'preemptions_total',
+} as const;

@@ -1,0 +1,15 @@
+// The process's own log on stderr, so that stdout stays free for a program's output.
+
+import { type Logger, pino } from 'pino';
+import pretty from 'pino-pretty';
+
+export type { Logger } from 'pino';
+
+/** In production JSON lines for a collector, otherwise lines for a person. `level` is one of pino's. */
+export function createLogger(name: string, level: string, production: boolean): Logger {
+  const options = { name, level, base: { name } };
+  if (production) return pino(options, pino.destination(2));
+  const colorize = process.stderr.isTTY === true;
+  // Synchronous, so that the last words of a process that exits are not lost.
+  return pino(options, pretty({ destination: 2, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l' }));
+}

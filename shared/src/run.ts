@@ -1,0 +1,146 @@
+// What became of a run, from its entries alone: a pure reducer that the gateway and the page share.
+
+import type { Entry } from './entry.ts';
+import { EVENTS } from './events.ts';
+import { ATTRS, GEN_AI } from './gen-ai.ts';
+
+/** `running` ends in exactly one of the others. */
+export const RUN_STATES = ['running', 'finished', 'failed', 'cancelled', 'lost'] as const;
+export type RunState = (typeof RUN_STATES)[number];
+export type EndState = Exclude<RunState, 'running'>;
+
+export type LaneState = 'waiting' | 'streaming' | 'finished' | 'failed' | 'stopped';
+
+export interface LaneView {
+  lane: string;
+  /** `task` or `combiner`. */
+  role: string;
+  state: LaneState;
+  provider: string;
+  model: string;
+  text: string;
+  reasoning: string;
+  /** Epoch ms by the writer's clock; 0 while it has not come to that. */
+  started: number;
+  firstContent: number;
+  ended: number;
+  /** Estimated while it streams, as the model counted them at the end. */
+  outputTokens: number;
+  inputTokens: number;
+  /** A stable code and a sentence, on a failed lane. */
+  error?: { code: string; message: string };
+}
+
+export interface RunView {
+  id: string;
+  state: RunState;
+  conversationId?: string;
+  promptVersion?: string;
+  started: number;
+  ended: number;
+  /** In the order of the run's plan, the combiner last. */
+  lanes: LaneView[];
+  error?: { code: string; message: string };
+}
+
+export const RUN_END: Readonly<Record<string, EndState>> = {
+  [EVENTS.runFinished]: 'finished',
+  [EVENTS.runFailed]: 'failed',
+  [EVENTS.runCancelled]: 'cancelled',
+  [EVENTS.runLost]: 'lost',
+};
+
+export function newRun(id: string): RunView {
+  return { id, state: 'running', started: 0, ended: 0, lanes: [] };
+}
+
+/** The run after `entry`; entries that say nothing about it leave it as it is. Never changes its argument. */
+export function reduceRun(run: RunView, entry: Entry): RunView {
+  const { event, attrs = {} } = entry;
+  if (event === undefined || run.state !== 'running') return run;
+  if (event === EVENTS.runStarted) return start(run, entry);
+  const end = Object.hasOwn(RUN_END, event) ? RUN_END[event] : undefined;
+  if (end !== undefined) return finish(run, entry, end);
+  const name = text(attrs[ATTRS.lane]);
+  const at = run.lanes.findIndex(({ lane }) => lane === name);
+  const lane = run.lanes[at];
+  if (!lane) return run;
+  return { ...run, lanes: run.lanes.with(at, reduceLane(lane, entry)) };
+}
+
+function start(run: RunView, entry: Entry): RunView {
+  const { attrs = {} } = entry;
+  const plan = Array.isArray(attrs.lanes) ? attrs.lanes.filter(isObject) : [];
+  const conversationId = text(attrs[GEN_AI.conversationId]);
+  return {
+    ...run,
+    started: entry.time,
+    promptVersion: text(attrs[GEN_AI.promptVersion]),
+    ...(conversationId !== '' && { conversationId }),
+    lanes: plan.map((lane) => ({
+      lane: text(lane.lane),
+      role: text(lane.role),
+      state: 'waiting',
+      provider: text(lane.provider),
+      model: text(lane.model),
+      text: '',
+      reasoning: '',
+      started: 0,
+      firstContent: 0,
+      ended: 0,
+      outputTokens: 0,
+      inputTokens: 0,
+    })),
+  };
+}
+
+function finish(run: RunView, entry: Entry, state: EndState): RunView {
+  const lanes = run.lanes.map((lane): LaneView => {
+    if (lane.state !== 'streaming' && lane.state !== 'waiting') return lane;
+    return { ...lane, state: 'stopped', ended: lane.started > 0 ? entry.time : 0 };
+  });
+  const failed = state !== 'finished' && { error: errorOf(entry) };
+  return { ...run, state, ended: entry.time, lanes, ...failed };
+}
+
+function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): LaneView {
+  switch (event) {
+    case EVENTS.generationStarted:
+      return { ...lane, state: 'streaming', started: time };
+    case EVENTS.generationDelta:
+      return {
+        ...lane,
+        firstContent: lane.firstContent || time,
+        outputTokens: lane.outputTokens + count(attrs[ATTRS.tokens]),
+        ...(attrs.kind === 'reasoning' ? { reasoning: lane.reasoning + msg } : { text: lane.text + msg }),
+      };
+    case EVENTS.generationFinished:
+      return {
+        ...lane,
+        state: 'finished',
+        ended: time,
+        inputTokens: count(attrs[GEN_AI.inputTokens]),
+        outputTokens: count(attrs[GEN_AI.outputTokens]) || lane.outputTokens,
+      };
+    case EVENTS.generationFailed:
+      return { ...lane, state: 'failed', ended: time, error: errorOf({ msg, attrs }) };
+    default:
+      return lane;
+  }
+}
+
+function errorOf({ msg, attrs = {} }: Pick<Entry, 'msg' | 'attrs'>): { code: string; message: string } {
+  return { code: text(attrs[GEN_AI.errorType]) || 'unknown', message: msg };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
+}

@@ -1,0 +1,28 @@
+// Server-Sent Events framing as one pure function: whatever the text, it yields exactly one event and forges no field.
+
+export interface SseFrame {
+  event?: string;
+  id?: string;
+  /** Milliseconds the client waits before it reconnects. */
+  retry?: number;
+  data?: string;
+}
+
+// The three line ends of the SSE grammar; NUL in an id makes a browser ignore it.
+const LINE_END = /\r\n|\r|\n/;
+const UNSAFE_IN_FIELD = /[\r\n\0]/;
+
+/** Encodes one event. Throws `RangeError` on a line end or NUL in `event` or `id`; a line end in `data` starts a new data line. */
+export function sseFrame({ event, id, retry, data }: SseFrame): string {
+  let frame = '';
+  if (retry !== undefined) frame += `retry: ${Math.trunc(retry)}\n`;
+  if (event !== undefined) frame += `event: ${guarded('event', event)}\n`;
+  if (id !== undefined) frame += `id: ${guarded('id', id)}\n`;
+  if (data !== undefined) for (const line of data.split(LINE_END)) frame += `data: ${line}\n`;
+  return `${frame}\n`;
+}
+
+function guarded(field: string, value: string): string {
+  if (UNSAFE_IN_FIELD.test(value)) throw new RangeError(`SSE ${field} must not hold a line end or NUL`);
+  return value;
+}

@@ -1,0 +1,329 @@
+// What every broker must do, as one suite: run against each implementation by its own test file.
+
+import { expect, it } from 'vitest';
+import type { Broker, Gap, Listener, ReadQuery } from '../../src/broker/broker.ts';
+import { BEGINNING, type Position, parsePosition } from '../../src/broker/position.ts';
+import type { LogRecord } from '../../src/broker/record.ts';
+import type { RetentionPolicy } from '../../src/broker/retention.ts';
+import { type Draft, draft } from '../../src/entry.ts';
+
+/** Makes a broker on the same log each time it is called with the same `log`, and closes it after the test. */
+export type MakeBroker = (options?: {
+  log?: string;
+  retention?: Partial<RetentionPolicy>;
+}) => Promise<Broker>;
+
+export function line(channel: string, msg: string): Draft {
+  return draft({ time: 1_795_224_320_113, channel, source: 'test', level: 'info', msg });
+}
+
+/** Collects what a listener hears, and lets a test await it. */
+export class Ear implements Listener {
+  readonly records: LogRecord[] = [];
+  readonly gaps: Gap[] = [];
+  readonly positions: Position[] = [];
+  #waiting: { done: () => boolean; resolve: () => void }[] = [];
+
+  entry(record: LogRecord): void {
+    this.records.push(record);
+    this.#check();
+  }
+  gap(gap: Gap): void {
+    this.gaps.push(gap);
+    this.#check();
+  }
+  position(position: Position): void {
+    this.positions.push(position);
+    this.#check();
+  }
+  get msgs(): string[] {
+    return this.records.map(({ entry }) => entry.msg);
+  }
+  async heard(done: (ear: this) => boolean): Promise<void> {
+    if (done(this)) return;
+    await new Promise<void>((resolve) => this.#waiting.push({ done: () => done(this), resolve }));
+  }
+  #check(): void {
+    const still = this.#waiting.filter(({ done }) => !done());
+    for (const waiter of this.#waiting) if (!still.includes(waiter)) waiter.resolve();
+    this.#waiting = still;
+  }
+}
+
+export function testBroker(make: MakeBroker): void {
+  const numbers = (ids: readonly (string | null)[]) => ids.map((id) => parsePosition(id ?? '') as Position);
+
+  const readAll = async (broker: Broker, query: Omit<ReadQuery, 'limit'> & { limit?: number }) => {
+    const records: LogRecord[] = [];
+    const gaps: Gap[] = [];
+    for (let after = query.after, done = false; !done; ) {
+      const page = await broker.read({ limit: 7, origin: query.after, ...query, after });
+      for (const { record, gap } of page.items) record ? records.push(record) : gap && gaps.push(gap);
+      after = page.next;
+      done = page.done;
+    }
+    return { records, gaps, msgs: records.map(({ entry }) => entry.msg) };
+  };
+
+  it('gives ids that rise over all channels, and prev per channel', async () => {
+    const broker = await make();
+    const ids = numbers(await broker.publish([line('a', '1'), line('b', '2'), line('a', '3')]));
+    const [more] = numbers(await broker.publish([line('b', '4')]));
+    expect([...ids, more as Position].every((n, i, all) => i === 0 || n > (all[i - 1] as number))).toBe(true);
+    const { records } = await readAll(broker, { channels: ['*'], after: BEGINNING });
+    expect(records.map(({ prev }) => prev)).toEqual([0, 0, ids[0], ids[1]]);
+  });
+
+  it('stores exactly the bytes it announces, the head in front of the body', async () => {
+    const broker = await make();
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    const [id] = await broker.publish([line('a', 'héllo "x" \u2028')]);
+    await ear.heard(({ records }) => records.length === 1);
+    const { records } = await readAll(broker, { channels: ['a'], after: BEGINNING });
+    expect(records[0]?.data.equals(ear.records[0]?.data as Buffer)).toBe(true);
+    expect(records[0]?.entry).toMatchObject({ id, prev: 0, channel: 'a', msg: 'héllo "x" \u2028' });
+    expect(records[0]?.id).toBe(id);
+  });
+
+  it('delivers live in order, once, also where several patterns match', async () => {
+    const broker = await make();
+    const ear = new Ear();
+    await broker.subscribe(['logs', 'logs*', '*'], ear);
+    for (let i = 0; i < 50; i++) await broker.publish([line('logs', `${i}`), line('logs:x', `${i}x`)]);
+    await ear.heard(({ records }) => records.length >= 100);
+    expect(ear.msgs).toEqual(Array.from({ length: 50 }, (_, i) => [`${i}`, `${i}x`]).flat());
+    expect(ear.gaps).toEqual([]);
+  });
+
+  it('delivers to each of several listeners, and nothing after close', async () => {
+    const broker = await make();
+    const [one, two] = [new Ear(), new Ear()];
+    const first = await broker.subscribe(['a'], one);
+    await broker.subscribe(['*'], two);
+    await broker.publish([line('a', '1')]);
+    await Promise.all([one.heard((e) => e.records.length === 1), two.heard((e) => e.records.length === 1)]);
+    first.close();
+    await broker.publish([line('a', '2')]);
+    await two.heard((e) => e.records.length === 2);
+    expect(one.msgs).toEqual(['1']);
+  });
+
+  it('joins history and live without hole or repeat, while entries keep arriving', async () => {
+    const broker = await make();
+    let published = 0;
+    const writing = (async () => {
+      for (; published < 300; published++) await broker.publish([line(`c${published % 5}`, `${published}`)]);
+    })();
+    const ear = new Ear();
+    const { from } = await broker.subscribe(['c*'], ear);
+    await writing;
+    await broker.publish([line('c0', 'end')]);
+    await ear.heard(({ msgs }) => msgs.at(-1) === 'end');
+    const before = await readAll(broker, { channels: ['c*'], after: BEGINNING, upTo: from });
+    expect([...before.msgs, ...ear.msgs]).toEqual([...Array.from({ length: 300 }, (_, i) => `${i}`), 'end']);
+    expect([...before.gaps, ...ear.gaps]).toEqual([]);
+  });
+
+  it('keeps reserved channels out of patterns that do not name them', async () => {
+    const broker = await make();
+    const [all, runs] = [new Ear(), new Ear()];
+    await broker.subscribe(['*'], all);
+    await broker.subscribe(['runs:*'], runs);
+    await broker.publish([line('runs:m1', 'private'), line('logs', 'public')]);
+    await all.heard(({ records }) => records.length === 1);
+    await runs.heard(({ records }) => records.length === 1);
+    expect([all.msgs, runs.msgs]).toEqual([['public'], ['private']]);
+    const { msgs } = await readAll(broker, { channels: ['*'], after: BEGINNING });
+    expect(msgs).toEqual(['public']);
+  });
+
+  it('takes a repeated batch once, and a new writer is never muted', async () => {
+    const broker = await make();
+    const batch = [line('a', '1'), line('a', '2')];
+    const first = await broker.publish(batch, { writer: 'w1', seq: 1 });
+    expect(await broker.publish(batch, { writer: 'w1', seq: 1 })).toEqual([null, null]);
+    const other = await broker.publish([line('a', '3')], { writer: 'w2', seq: 1 });
+    expect([...first, ...other].every((id) => id !== null)).toBe(true);
+    const { msgs } = await readAll(broker, { channels: ['a'], after: BEGINNING });
+    expect(msgs).toEqual(['1', '2', '3']);
+  });
+
+  it('refuses a batch whole when it would exceed the channels allowed', async () => {
+    const broker = await make({ retention: { maxChannels: 2 } });
+    await broker.publish([line('a', '1')]);
+    const batch = broker.publish([line('a', '2'), line('b', '3'), line('c', '4')]);
+    await expect(batch).rejects.toMatchObject({ code: 'too_many_channels' });
+    expect((await readAll(broker, { channels: ['*'], after: BEGINNING })).msgs).toEqual(['1']);
+  });
+
+  it('refuses a batch of more entries or bytes than one call may hold', async () => {
+    const broker = await make();
+    const many = Array.from({ length: 501 }, (_, i) => line('a', `${i}`));
+    await expect(broker.publish(many)).rejects.toMatchObject({ code: 'batch_too_large' });
+    const large = Array.from({ length: 20 }, () => line('a', 'x'.repeat(60_000)));
+    await expect(broker.publish(large)).rejects.toMatchObject({ code: 'batch_too_large' });
+  });
+
+  it('reads pages in order over sparse and busy channels, each entry once', async () => {
+    const broker = await make();
+    const expected: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const batch = [line('busy', `b${i}`), ...(i % 10 === 0 ? [line('sparse', `s${i}`)] : [])];
+      expected.push(...batch.map(({ body }) => JSON.parse(body).msg as string));
+      await broker.publish(batch);
+    }
+    for (const limit of [1, 3, 100]) {
+      const { msgs, gaps } = await readAll(broker, { channels: ['*'], after: BEGINNING, limit });
+      expect(msgs).toEqual(expected);
+      expect(gaps).toEqual([]);
+    }
+    const { msgs } = await readAll(broker, { channels: ['sparse'], after: BEGINNING, limit: 2 });
+    expect(msgs).toEqual(['s0', 's10', 's20', 's30']);
+  });
+
+  it('reads the newest entries backwards', async () => {
+    const broker = await make();
+    for (let i = 0; i < 30; i++) await broker.publish([line(`c${i % 3}`, `${i}`)]);
+    const page = await broker.read({ channels: ['c*'], after: BEGINNING, limit: 5, reverse: true });
+    expect(page.items.map(({ record }) => record?.entry.msg)).toEqual(['29', '28', '27', '26', '25']);
+    const next = await broker.read({
+      channels: ['c*'],
+      after: BEGINNING,
+      upTo: page.next,
+      limit: 100,
+      reverse: true,
+    });
+    expect(next.items.map(({ record }) => record?.entry.msg)).toEqual(
+      Array.from({ length: 25 }, (_, i) => `${24 - i}`),
+    );
+    expect(next.done).toBe(true);
+  });
+
+  it('has read backwards at once where the channels hold nothing', async () => {
+    const broker = await make();
+    await broker.publish([line('other', '1')]);
+    for (const after of [BEGINNING, await broker.position()]) {
+      const page = await broker.read({ channels: ['a', 'b*'], after, limit: 10, reverse: true });
+      expect(page).toMatchObject({ items: [], done: true });
+    }
+  });
+
+  it('reads backwards through more channels than a page holds entries', async () => {
+    const broker = await make();
+    for (let i = 0; i < 7; i++) await broker.publish([line(`c${i}`, `${i}`)]);
+    const msgs: (string | undefined)[] = [];
+    let upTo = await broker.position();
+    for (let done = false; !done; ) {
+      const page = await broker.read({ channels: ['*'], after: BEGINNING, upTo, limit: 2, reverse: true });
+      msgs.push(...page.items.map(({ record }) => record?.entry.msg));
+      upTo = page.next;
+      done = page.done;
+    }
+    expect(msgs).toEqual(['6', '5', '4', '3', '2', '1', '0']);
+  });
+
+  it('names a gap where retention has dropped entries, before what follows, and none where it has not', async () => {
+    const retention = { default: { entries: 100, idleMs: 60_000 } };
+    const broker = await make({ retention });
+    const [early] = numbers(await broker.publish([line('quiet', 'q')]));
+    const [seen] = numbers(await broker.publish([line('busy', 'first')]));
+    for (let i = 0; i < 20; i++)
+      await broker.publish(Array.from({ length: 50 }, (_, j) => line('busy', `${i * 50 + j}`)));
+    const { records, gaps } = await readAll(broker, { channels: ['*'], after: seen as number, limit: 40 });
+    expect(gaps).toEqual([
+      {
+        channel: 'busy',
+        after: seen,
+        before: (records[0]?.prev as number) + 1,
+        reason: 'trimmed',
+        missed: null,
+      },
+    ]);
+    expect(records.at(-1)?.entry.msg).toBe('999');
+    const quiet = await readAll(broker, { channels: ['quiet'], after: early as number });
+    expect(quiet).toMatchObject({ records: [], gaps: [] });
+    const tail = await readAll(broker, { channels: ['*'], after: records[0]?.n as number });
+    expect(tail.gaps).toEqual([]);
+  });
+
+  it('ends a gap where a reader who stops after it can go on without missing anything', async () => {
+    const broker = await make({ retention: { default: { entries: 100, idleMs: 60_000 } } });
+    const start = await broker.position();
+    for (let i = 0; i < 20; i++) {
+      await broker.publish(Array.from({ length: 50 }, (_, j) => line('busy', `${i * 50 + j}`)));
+      await broker.publish([line('steady', `${i}`)]);
+    }
+    await broker.publish([line('rare', 'last')]);
+    const { items } = await broker.read({ channels: ['*'], after: start, limit: 5_000 });
+    const at = items.findIndex(({ gap }) => gap?.channel === 'busy');
+    const rest = items.slice(at + 1).map(({ record }) => record?.id);
+    const { records, gaps } = await readAll(broker, {
+      channels: ['*'],
+      after: (items[at]?.gap?.before ?? 0) - 1,
+    });
+    expect(at).toBeGreaterThanOrEqual(0);
+    expect(records.map(({ id }) => id)).toEqual(rest);
+    expect(gaps).toEqual([]);
+  });
+
+  it('names a gap that goes on beyond the bound of the reading up to there', async () => {
+    const broker = await make({ retention: { default: { entries: 100, idleMs: 60_000 } } });
+    const [seen] = numbers(await broker.publish([line('busy', 'seen')]));
+    const [, , bound] = numbers(
+      await broker.publish([line('busy', 'a'), line('busy', 'b'), line('busy', 'c')]),
+    );
+    for (let i = 0; i < 20; i++)
+      await broker.publish(Array.from({ length: 50 }, (_, j) => line('busy', `${i * 50 + j}`)));
+    const { records, gaps } = await readAll(broker, {
+      channels: ['*'],
+      after: seen as number,
+      upTo: bound as number,
+    });
+    expect(records).toEqual([]);
+    expect(gaps).toMatchObject([{ channel: 'busy', after: seen, before: (bound as number) + 1 }]);
+  });
+
+  it('tells a cursor from another log of the reset, then gives all there is', async () => {
+    const broker = await make();
+    await broker.publish([line('a', '1')]);
+    for (const foreign of [1_000_000, Number.MAX_SAFE_INTEGER - 1]) {
+      const { msgs, gaps } = await readAll(broker, { channels: ['a'], after: foreign });
+      expect(gaps).toMatchObject([{ channel: null, after: foreign, reason: 'reset' }]);
+      expect(msgs).toEqual(['1']);
+    }
+  });
+
+  it('finds a place by time', async () => {
+    const broker = await make();
+    await broker.publish([line('a', 'old')]);
+    const between = await broker.position();
+    const moment = Math.floor(between / 1000) + 1;
+    while (Date.now() <= moment) await broker.position();
+    await broker.publish([line('a', 'new')]);
+    const { msgs } = await readAll(broker, { channels: ['a'], after: await broker.locate(moment) });
+    expect(msgs).toEqual(['new']);
+    expect(await broker.locate(0)).toBeLessThan(between);
+    expect(await broker.locate(Date.now() + 1e9)).toBe(await broker.position());
+  });
+
+  it('gives quiet listeners a position about once a second', async () => {
+    const broker = await make();
+    const ear = new Ear();
+    const { from } = await broker.subscribe(['nobody'], ear);
+    const [n] = numbers(await broker.publish([line('elsewhere', 'x')]));
+    await ear.heard(({ positions }) => (positions.at(-1) ?? 0) >= (n as number));
+    expect(n).toBeGreaterThan(from);
+    expect(ear.records).toEqual([]);
+  });
+
+  it('lists channels with what they hold', async () => {
+    const broker = await make();
+    const ids = numbers(await broker.publish([line('b', '1'), line('a', '2'), line('b', '3')]));
+    const channels = (await broker.channels()).sort((x, y) => x.channel.localeCompare(y.channel));
+    expect(channels).toEqual([
+      { channel: 'a', entries: 1, total: 1, last: ids[1] },
+      { channel: 'b', entries: 2, total: 2, last: ids[2] },
+    ]);
+  });
+}

@@ -1,0 +1,44 @@
+// The embedded log: the contract, and what is its own.
+
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Broker } from '../../src/broker/broker.ts';
+import { MemoryBroker } from '../../src/broker/memory-broker.ts';
+import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
+import { line, testBroker } from './conformance.ts';
+
+const open: Broker[] = [];
+afterEach(async () => {
+  for (const broker of open.splice(0)) await broker.close();
+});
+
+describe('MemoryBroker', () => {
+  testBroker(async ({ retention } = {}) => {
+    const broker = new MemoryBroker({ ...DEFAULT_RETENTION, ...retention });
+    open.push(broker);
+    return broker;
+  });
+
+  it('drops the entries of a channel that was idle too long, and says so', async () => {
+    let now = 1_795_224_320_000;
+    const broker = new MemoryBroker(
+      { ...DEFAULT_RETENTION, default: { entries: 10, idleMs: 1_000 } },
+      () => now,
+    );
+    open.push(broker);
+    const before = await broker.position();
+    await broker.publish([line('a', '1')]);
+    now += 1_001;
+    const page = await broker.read({ channels: ['a'], after: before, limit: 10 });
+    expect(page.items).toMatchObject([{ gap: { channel: 'a', after: before, reason: 'expired' } }]);
+  });
+
+  it('stays within its bytes', async () => {
+    const broker = new MemoryBroker({ ...DEFAULT_RETENTION, maxBytes: 100_000 });
+    open.push(broker);
+    for (let i = 0; i < 100; i++) await broker.publish([line(`c${i % 3}`, 'x'.repeat(5_000))]);
+    const channels = await broker.channels();
+    const kept = channels.reduce((sum, { entries }) => sum + entries, 0);
+    expect(kept).toBeGreaterThan(5);
+    expect(kept * 5_000).toBeLessThan(100_000);
+  });
+});

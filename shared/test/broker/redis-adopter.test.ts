@@ -1,0 +1,71 @@
+// The adopter of foreign messages says in the log what it may have missed: nobody else can.
+
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { RedisBroker } from '../../src/broker/redis-broker.ts';
+import { loadScript, RedisClient } from '../../src/broker/redis-client.ts';
+import { Ear } from './conformance.ts';
+
+let server: RedisServer;
+let redis: Redis;
+const open: { close(): unknown }[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterEach(async () => {
+  for (const part of open.splice(0)) await part.close();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const adopting = async (namespace: string): Promise<RedisBroker> => {
+  const broker = new RedisBroker({ url: server.url, namespace, adopt: ['logs*'] });
+  open.push(broker);
+  await broker.open(2_000);
+  await broker.subscribe(['logs:a'], new Ear());
+  await expect
+    .poll(async () => {
+      await redis.publish(`{${namespace}}:logs:a`, 'anybody there?');
+      return broker.status().adopted;
+    })
+    .toBeGreaterThan(0);
+  return broker;
+};
+
+const notices = async (broker: RedisBroker): Promise<string[]> => {
+  const { items } = await broker.read({ channels: ['logs:gateway'], after: 0, limit: 100 });
+  return items.map(({ record }) => record?.entry.msg ?? 'a gap');
+};
+
+describe('RedisAdopter', () => {
+  it('says what may be missing when its subscription was cut, and its lease was not', async () => {
+    const namespace = randomNamespace();
+    const broker = await adopting(namespace);
+    expect(await notices(broker)).toEqual([]);
+    const lease = await redis.get(`{${namespace}}:adopter`);
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await redis.publish(`{${namespace}}:logs:a`, 'nobody hears this');
+    await expect.poll(() => notices(broker), { timeout: 5_000 }).toHaveLength(1);
+    expect((await notices(broker))[0]).toMatch(/^plain PUBLISHes since .* may be missing/);
+    expect(await redis.get(`{${namespace}}:adopter`)).toBe(lease);
+  });
+
+  it('learns when the last adopter was there, also when the reply to its first tick was lost', async () => {
+    const namespace = randomNamespace();
+    const client = new RedisClient(server.url, 'test', undefined);
+    open.push(client);
+    const tick = (instance: string) =>
+      client.script(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', '', instance, 3_000, 1]);
+    await client.runId();
+    await tick('one');
+    const held = await redis.hget(`{${namespace}}:log`, 'leased');
+    await redis.del(`{${namespace}}:adopter`);
+    await tick('two'); // taken, and the reply lost
+    expect(await tick('two')).toEqual(['two:2', held]);
+  });
+});

@@ -1,0 +1,211 @@
+// The log in Redis, against a real redis-server: the contract, and what only several processes and faults show.
+
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { RedisBroker, type RedisBrokerOptions } from '../../src/broker/redis-broker.ts';
+import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
+import { Ear, line, testBroker } from './conformance.ts';
+
+let server: RedisServer;
+let redis: Redis;
+const open: RedisBroker[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterEach(async () => {
+  for (const broker of open.splice(0)) await broker.close();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const make = async (options: Partial<RedisBrokerOptions> = {}) => {
+  const broker = new RedisBroker({ url: server.url, namespace: randomNamespace(), ...options });
+  open.push(broker);
+  await broker.open(2_000);
+  return broker;
+};
+
+describe('RedisBroker', () => {
+  testBroker(({ retention } = {}) => make({ retention: { ...DEFAULT_RETENTION, ...retention } }));
+
+  it('announces on the channel of the same name in the default namespace', async () => {
+    const broker = await make({ namespace: 'llm' });
+    const plain = new Redis(server.url);
+    const heard = Promise.withResolvers<string>();
+    plain.on('message', (_, message) => heard.resolve(message));
+    await plain.subscribe('logs:errors');
+    await broker.publish([line('logs:errors', 'boom')]);
+    expect(JSON.parse(await heard.promise)).toMatchObject({ channel: 'logs:errors', msg: 'boom' });
+    plain.disconnect();
+  });
+
+  it('a time in the minute that a restart of the server skipped is no proof of a loss', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    await broker.publish([line('a', 'before')]);
+    await redis.hset(`{${namespace}}:log`, 'run', 'another server');
+    await broker.publish([line('a', 'after')]);
+    const after = await broker.locate(Date.now() + 1_000);
+    const { items } = await broker.read({ channels: ['a'], after, limit: 10 });
+    expect(items.map(({ record, gap }) => record?.entry.msg ?? gap?.reason)).toEqual(['after']);
+  });
+
+  it('shows two processes the same stream', async () => {
+    const namespace = randomNamespace();
+    const [one, two] = [await make({ namespace }), await make({ namespace })];
+    const [a, b] = [new Ear(), new Ear()];
+    await Promise.all([one.subscribe(['*'], a), two.subscribe(['*'], b)]);
+    for (let i = 0; i < 20; i++) await (i % 2 ? one : two).publish([line('a', `${i}`)]);
+    await Promise.all([a.heard((e) => e.records.length === 20), b.heard((e) => e.records.length === 20)]);
+    expect(a.records.map(({ id }) => id)).toEqual(b.records.map(({ id }) => id));
+  });
+
+  it('adopts a plain PUBLISH once, numbered and stored, whichever gateway listens', async () => {
+    const namespace = randomNamespace();
+    const options = { namespace, adopt: ['logs*'] };
+    const [one, two] = [await make(options), await make(options)];
+    const ears = [new Ear(), new Ear()] as const;
+    const before = await one.position();
+    await Promise.all([one.subscribe(['logs', '*'], ears[0]), two.subscribe(['logs:x', 'l*'], ears[1])]);
+    await untilAdopting([one, two], redis, namespace);
+    for (const text of ['hello <b>x</b>', '{"level":50,"msg":"pino","pid":7}'])
+      await redis.publish(`{${namespace}}:logs:x`, text);
+    await Promise.all(
+      ears.map((ear) => ear.heard((e) => e.records.filter((r) => r.channel === 'logs:x').length === 2)),
+    );
+    const { items } = await one.read({ channels: ['logs:x'], after: before, limit: 10 });
+    const stored = items.map(({ record }) => record?.entry);
+    expect(stored).toMatchObject([
+      { channel: 'logs:x', msg: 'hello <b>x</b>', level: 'info' },
+      { channel: 'logs:x', msg: 'pino', level: 'error', attrs: { pid: 7 } },
+    ]);
+    for (const ear of ears) {
+      const ids = ear.records.filter(({ channel }) => channel === 'logs:x').map(({ id }) => id);
+      expect(ids).toEqual(stored.map((entry) => entry?.id));
+    }
+    expect(one.status().adopted + two.status().adopted).toBe(2);
+  });
+
+  it('shows a foreign message that nobody adopts live and without an id', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const ear = new Ear();
+    await broker.subscribe(['other', 'oth*'], ear);
+    await redis.publish(`{${namespace}}:other`, 'WARNING: hi');
+    await broker.publish([line('other', 'ours')]);
+    await ear.heard(({ records }) => records.length === 2);
+    expect(ear.records[0]?.id).toBeNull();
+    expect(ear.records[0]?.entry).toMatchObject({ msg: 'WARNING: hi', level: 'warn' });
+  });
+
+  it('takes a copy of a stored entry, published again, for what it is: foreign', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const ear = new Ear();
+    await broker.subscribe(['a', 'b'], ear);
+    await broker.publish([line('a', 'original')]);
+    await ear.heard(({ records }) => records.length === 1);
+    const copy = ear.records[0]?.data as Buffer;
+    await redis.publish(`{${namespace}}:a`, copy);
+    await redis.publish(`{${namespace}}:b`, copy);
+    await redis.publish(
+      `{${namespace}}:b`,
+      Buffer.from(copy.toString().replace('original', 'x\\n\n\nevent: forged')),
+    );
+    await ear.heard(({ records }) => records.length === 4);
+    expect(ear.records.map(({ id, channel }) => [id === null, channel])).toEqual([
+      [false, 'a'],
+      [true, 'a'],
+      [true, 'b'],
+      [true, 'b'],
+    ]);
+    expect(ear.records.every(({ data }) => !data.includes('\n'))).toBe(true);
+  });
+
+  it('ignores foreign messages on reserved and on invalid channels', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const ear = new Ear();
+    await broker.subscribe(['runs:*', '*'], ear);
+    for (const channel of ['runs:m1', 'conversations:c', 'bad channel', 'é'])
+      await redis.publish(`{${namespace}}:${channel}`, 'forged');
+    await broker.publish([line('z', 'end')]);
+    await ear.heard(({ msgs }) => msgs.at(-1) === 'end');
+    expect(ear.msgs).toEqual(['end']);
+  });
+
+  it('survives the cut of all its connections: delivers what it missed, in order, once', async () => {
+    const namespace = randomNamespace();
+    const [writer, reader] = [await make({ namespace }), await make({ namespace })];
+    const ear = new Ear();
+    await reader.subscribe(['c*'], ear);
+    const expected: string[] = [];
+    for (let i = 0; i < 400; i++) {
+      if (i % 100 === 50) await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await writer.publish([line(`c${i % 3}`, `${i}`)]);
+      expected.push(`${i}`);
+    }
+    await ear.heard(({ records }) => records.length >= 400);
+    expect(ear.msgs).toEqual(expected);
+    expect(ear.gaps).toEqual([]);
+    expect(reader.status().reconnects).toBeGreaterThan(0);
+  });
+
+  it('names the reset when the log is wiped under it, and goes on', async () => {
+    const own = await startRedis();
+    const broker = await make({ url: own.url });
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    const admin = new Redis(own.url);
+    await broker.publish([line('a', 'before')]);
+    await admin.flushall();
+    await broker.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.at(-1) === 'after');
+    expect(ear.gaps).toMatchObject([{ channel: null, reason: 'reset' }]);
+    expect(ear.msgs).toEqual(['before', 'after']);
+    admin.disconnect();
+    await broker.close();
+    await own.stop();
+  });
+
+  it('refuses a full log as log_full and takes entries again when there is room', async () => {
+    const own = await startRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] });
+    const broker = await make({ url: own.url });
+    const fill = async () => {
+      for (let i = 0; i < 2_000; i++) await broker.publish([line(`c${i}`, 'x'.repeat(5_000))]);
+    };
+    await expect(fill()).rejects.toMatchObject({ code: 'log_full' });
+    const admin = new Redis(own.url);
+    await admin.config('SET', 'maxmemory', '100mb');
+    expect(await broker.publish([line('a', 'room')])).toHaveLength(1);
+    admin.disconnect();
+    await broker.close();
+    await own.stop();
+  });
+
+  it('leaves no subscription behind when the last listener has gone', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const { close } = await broker.subscribe(['gone'], new Ear());
+    const subscribers = async () => Number((await redis.pubsub('NUMSUB', `{${namespace}}:gone`))[1]);
+    expect(await subscribers()).toBe(1);
+    close();
+    await expect.poll(subscribers, { timeout: 5_000 }).toBe(0);
+  });
+});
+
+async function untilAdopting(brokers: RedisBroker[], client: Redis, namespace: string): Promise<void> {
+  await expect.poll(() => client.get(`{${namespace}}:adopter`), { timeout: 5_000 }).toBeTruthy();
+  // Each process learns of the lease by its own subscription: two positions after the lease was taken.
+  for (const broker of brokers) {
+    const ear = new Ear();
+    const { close } = await broker.subscribe(['nothing'], ear);
+    await ear.heard(({ positions }) => positions.length >= 2);
+    close();
+  }
+}

@@ -1,0 +1,133 @@
+// The log in Redis where something goes wrong between two messages: slow acknowledgements, cuts, forged and wiped logs.
+
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { RedisBroker, type RedisBrokerOptions } from '../../src/broker/redis-broker.ts';
+import { Ear, line } from './conformance.ts';
+
+let server: RedisServer;
+let redis: Redis;
+const open: RedisBroker[] = [];
+
+beforeAll(async () => {
+  server = await startRedis();
+  redis = new Redis(server.url);
+});
+afterEach(async () => {
+  for (const broker of open.splice(0)) await broker.close();
+});
+afterAll(async () => {
+  redis.disconnect();
+  await server.stop();
+});
+
+const make = async (options: Partial<RedisBrokerOptions> = {}) => {
+  const broker = new RedisBroker({ url: server.url, namespace: randomNamespace(), ...options });
+  open.push(broker);
+  await broker.open(2_000);
+  return broker;
+};
+
+/** A way to the server on which what the subscriber's connection sends can be held back. */
+async function slowSubscriber(): Promise<{ url: string; hold(): void; release(): void; close(): void }> {
+  let holding = false;
+  const waiting: (() => void)[] = [];
+  const relay = createServer((client) => {
+    const upstream = connect(server.port, '127.0.0.1');
+    let isSubscriber = false;
+    client.on('data', (data) => {
+      isSubscriber ||= data.includes('llm-streamer-subscriber');
+      if (holding && isSubscriber) waiting.push(() => upstream.write(data));
+      else upstream.write(data);
+    });
+    upstream.pipe(client);
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const)
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  return {
+    url: `redis://127.0.0.1:${(relay.address() as AddressInfo).port}`,
+    hold: () => {
+      holding = true;
+    },
+    release: () => {
+      holding = false;
+      for (const send of waiting.splice(0)) send();
+    },
+    close: () => relay.close(),
+  };
+}
+
+describe('RedisBroker', () => {
+  it('begins a subscription only when Redis has acknowledged it, also one that another has asked for', async () => {
+    const link = await slowSubscriber();
+    const broker = await make({ url: link.url });
+    const clock = new Ear();
+    await broker.subscribe(['clock'], clock);
+    link.hold();
+    let begun = 0;
+    const both = [new Ear(), new Ear()].map(async (ear) => {
+      await broker.subscribe(['late'], ear);
+      begun++;
+    });
+    const ticks = clock.positions.length;
+    await clock.heard(({ positions }) => positions.length >= ticks + 2);
+    expect(begun).toBe(0);
+    link.release();
+    await Promise.all(both);
+    await broker.close();
+    link.close();
+  });
+
+  it('goes on after a forged tick', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    const [tick] = (await redis.pubsub('CHANNELS', `{${namespace}}:#tick:*`)) as [string];
+    const [token] = (await redis.hmget(`{${namespace}}:log`, 'token')) as [string];
+    for (const forged of ['1 zzzzzzzz - 1', `NaN ${token} - 1`, `1e300 ${token} - 1`, ''])
+      await redis.publish(tick, forged);
+    await broker.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    const ticks = ear.positions.length;
+    await ear.heard(({ positions }) => positions.length >= ticks + 2);
+    expect(ear.positions.every(Number.isSafeInteger)).toBe(true);
+    expect(broker.status().ready).toBe(true);
+    expect(ear.gaps).toEqual([]);
+  });
+
+  it('delivers what a new log takes, also where its clock is behind that of the wiped one', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    await redis.hset(`{${namespace}}:log`, 'n', `${(Date.now() + 3_600_000) * 1000}`);
+    await broker.publish([line('a', 'before')]);
+    await ear.heard(({ msgs }) => msgs.includes('before'));
+    await redis.del(...(await redis.keys(`{${namespace}}:*`)));
+    await broker.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    await broker.publish([line('a', 'more')]);
+    await ear.heard(({ msgs }) => msgs.includes('more'));
+    expect(ear.msgs).toEqual(['before', 'after', 'more']);
+    expect(ear.gaps).toMatchObject([{ channel: null, reason: 'reset' }]);
+  });
+
+  it('says in the log what plain PUBLISHes it may have missed while its subscription was cut', async () => {
+    const broker = await make({ adopt: ['logs*'] });
+    const ear = new Ear();
+    await broker.subscribe(['logs:gateway'], ear);
+    await ear.heard(({ positions }) => positions.length >= 3); // by then it holds the lease
+    const { reconnects } = broker.status();
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await expect.poll(() => broker.status().reconnects).toBeGreaterThan(reconnects);
+    await ear.heard(({ msgs }) => msgs.some((msg) => msg.includes('may be missing')));
+  });
+});

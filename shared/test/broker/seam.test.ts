@@ -1,0 +1,245 @@
+// A reader that drops and resumes at random, while entries are published and trimmed and the log goes back: what it saw
+// and what gaps name is everything that was published, on both brokers.
+
+import fc from 'fast-check';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import type { Broker, Gap, Subscription } from '../../src/broker/broker.ts';
+import { MemoryBroker } from '../../src/broker/memory-broker.ts';
+import { type Position, parsePosition } from '../../src/broker/position.ts';
+import type { LogRecord } from '../../src/broker/record.ts';
+import { RedisBroker } from '../../src/broker/redis-broker.ts';
+import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
+import { line } from './conformance.ts';
+
+const RETENTION = { ...DEFAULT_RETENTION, default: { entries: 40, idleMs: 60_000 } };
+const CHANNELS = ['a', 'b', 'c'];
+
+/** Reads as a gateway does: subscribe, history up to the seam, then live; keeps its place when it drops. */
+class Reader {
+  readonly seen: LogRecord[] = [];
+  readonly gaps: Gap[] = [];
+  cursor: Position;
+  readonly #broker: Broker;
+  readonly #patterns: readonly string[];
+  readonly #limit: number;
+  #subscription: Subscription | undefined;
+
+  constructor(broker: Broker, patterns: readonly string[], start: Position, limit: number) {
+    this.#broker = broker;
+    this.#patterns = patterns;
+    this.cursor = start;
+    this.#limit = limit;
+  }
+
+  async resume(): Promise<void> {
+    if (this.#subscription) return;
+    let live = false;
+    const early: (() => void)[] = [];
+    const inOrder = (act: () => void) => (live ? act() : early.push(act));
+    this.#subscription = await this.#broker.subscribe(this.#patterns, {
+      entry: (record) => inOrder(() => this.#take(record)),
+      gap: (gap) => inOrder(() => this.#note(gap)),
+      position: () => {},
+    });
+    const { from } = this.#subscription;
+    const origin = this.cursor;
+    for (let done = this.cursor === from; !done; ) {
+      const query = { channels: this.#patterns, after: this.cursor, origin, upTo: from, limit: this.#limit };
+      const page = await this.#broker.read(query);
+      for (const { record, gap } of page.items) record ? this.#take(record) : gap && this.#note(gap);
+      this.cursor = page.done ? from : page.next;
+      ({ done } = page);
+    }
+    live = true;
+    for (const act of early) act();
+  }
+
+  drop(): void {
+    this.#subscription?.close();
+    this.#subscription = undefined;
+  }
+
+  #take(record: LogRecord): void {
+    this.seen.push(record);
+    this.cursor = record.n;
+  }
+
+  #note(gap: Gap): void {
+    this.gaps.push(gap);
+    this.cursor = Math.max(this.cursor, gap.before - 1);
+  }
+}
+
+type Op = { do: 'publish'; channel: number; count: number } | { do: 'drop' | 'resume' | 'snapshot' | 'back' };
+
+const ops = (goesBack: boolean) =>
+  fc.array(
+    fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          do: fc.constant('publish' as const),
+          channel: fc.nat(2),
+          count: fc.integer({ min: 1, max: 60 }),
+        }),
+      },
+      { weight: 2, arbitrary: fc.constant<Op>({ do: 'drop' }) },
+      { weight: 3, arbitrary: fc.constant<Op>({ do: 'resume' }) },
+      ...(goesBack
+        ? [fc.constant<Op>({ do: 'snapshot' }), fc.constant<Op>({ do: 'back' })].map((arbitrary) => ({
+            weight: 2,
+            arbitrary,
+          }))
+        : []),
+    ),
+    { minLength: 5, maxLength: 30 },
+  );
+
+interface Stage {
+  broker: Broker;
+  /** Keeps the log as it is now. */
+  snapshot(): Promise<void>;
+  /** Puts the kept log back, as a failover to a lagging replica does; false where nothing was kept. */
+  back(): Promise<boolean>;
+}
+
+async function play(
+  stage: Stage,
+  story: readonly Op[],
+  patterns: readonly string[],
+  limit: number,
+): Promise<void> {
+  const { broker } = stage;
+  const published: { channel: string; n: Position; lost: boolean }[] = [];
+  const reader = new Reader(broker, patterns, await broker.position(), limit);
+  await reader.resume();
+  let kept = 0;
+  let keptHead = 0;
+  const publish = async (channel: string, count: number) => {
+    const ids = await broker.publish(Array.from({ length: count }, (_, i) => line(channel, `${i}`)));
+    for (const id of ids)
+      published.push({ channel, n: parsePosition(id as string) as Position, lost: false });
+  };
+  for (const op of story) {
+    if (op.do === 'publish') await publish(CHANNELS[op.channel] as string, op.count);
+    else if (op.do === 'drop') reader.drop();
+    else if (op.do === 'resume') await reader.resume();
+    else if (op.do === 'snapshot') {
+      await stage.snapshot();
+      kept = published.length;
+      keptHead = await broker.position();
+    } else if (await stage.back()) {
+      // A reader no further than the log now is can't know what it never saw; one that was further must be told.
+      const unknowable = reader.cursor <= keptHead;
+      for (const entry of published.slice(kept)) entry.lost ||= unknowable;
+    }
+  }
+  await reader.resume();
+  for (const channel of CHANNELS) await publish(channel, 1);
+  const ends = published
+    .slice(-CHANNELS.length)
+    .filter(({ channel }) => patterns.includes(channel) || patterns[0] === '*');
+  await expect
+    .poll(() => ends.every(({ n }) => reader.seen.some((record) => record.n === n)), { timeout: 15_000 })
+    .toBe(true);
+  reader.drop();
+
+  const numbers = reader.seen.map(({ n }) => n);
+  expect(new Set(numbers).size, 'each entry once').toBe(numbers.length);
+  expect(
+    [...numbers].sort((x, y) => x - y),
+    'in order',
+  ).toEqual(numbers);
+  const seen = new Set(numbers);
+  const named = (gap: Gap, { channel, n }: { channel: string; n: Position }) =>
+    (gap.channel === null || gap.channel === channel) && gap.after < n && n < gap.before;
+  const wanted = published.filter(({ channel }) => patterns.includes(channel) || patterns[0] === '*');
+  const missing = wanted.filter(({ n }) => !seen.has(n));
+  const unnamed = missing.filter((entry) => !entry.lost && !reader.gaps.some((gap) => named(gap, entry)));
+  expect(unnamed, 'missing and named by no gap').toEqual([]);
+  const empty = reader.gaps.filter(
+    (gap) => gap.reason !== 'rollback' && !missing.some((entry) => named(gap, entry)),
+  );
+  expect(empty, 'gaps that name nothing').toEqual([]);
+}
+
+const selections = fc.constantFrom(['*'], ['a'], ['a', 'c']);
+
+describe('a reader misses nothing that no gap names', () => {
+  it('in memory', async () => {
+    const property = fc.asyncProperty(
+      ops(false),
+      selections,
+      fc.integer({ min: 1, max: 20 }),
+      async (story, patterns, limit) => {
+        const broker = new MemoryBroker(RETENTION);
+        try {
+          await play({ broker, snapshot: async () => {}, back: async () => false }, story, patterns, limit);
+        } finally {
+          await broker.close();
+        }
+      },
+    );
+    await fc.assert(property, { numRuns: 60, seed: 7 });
+  });
+
+  describe('in Redis', () => {
+    let server: RedisServer;
+    let redis: Redis;
+    beforeAll(async () => {
+      server = await startRedis();
+      redis = new Redis(server.url);
+    });
+    afterAll(async () => {
+      redis.disconnect();
+      await server.stop();
+    });
+
+    it('also when the log goes back', { timeout: 90_000 }, async () => {
+      const property = fc.asyncProperty(
+        ops(true),
+        selections,
+        fc.integer({ min: 1, max: 20 }),
+        async (story, patterns, limit) => {
+          const namespace = randomNamespace();
+          const broker = new RedisBroker({ url: server.url, namespace, retention: RETENTION });
+          try {
+            await broker.open(2_000);
+            await play({ broker, ...rewinding(redis, namespace, broker) }, story, patterns, limit);
+          } finally {
+            await broker.close();
+          }
+        },
+      );
+      await fc.assert(property, { numRuns: 40, seed: 7 });
+    });
+  });
+});
+
+/** Rewinds a namespace to a copy of its keys, under another server's name, and cuts whoever is connected. */
+function rewinding(redis: Redis, namespace: string, broker: RedisBroker): Omit<Stage, 'broker'> {
+  const copy = new Map<string, Buffer>();
+  const keys = () => redis.keys(`{${namespace}}:*`);
+  return {
+    snapshot: async () => {
+      copy.clear();
+      for (const key of await keys()) {
+        const dump = await redis.dumpBuffer(key);
+        if (dump) copy.set(key, dump);
+      }
+    },
+    back: async () => {
+      if (copy.size === 0) return false;
+      const { reconnects } = broker.status();
+      for (const key of await keys()) await redis.del(key);
+      for (const [key, dump] of copy) await redis.restore(key, 0, dump);
+      await redis.hset(`{${namespace}}:log`, 'run', 'another server');
+      await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+      await expect.poll(() => broker.status().ready && broker.status().reconnects > reconnects).toBe(true);
+      return true;
+    },
+  };
+}

@@ -1,0 +1,108 @@
+// A viewer for tests: raw node http and an independent SSE parser, nothing of the product; keeps all it heard, and can
+// stop reading its socket, so that it becomes a slow one.
+import { get, type IncomingMessage } from 'node:http';
+import { createParser } from 'eventsource-parser';
+import { eventually } from './process.ts';
+
+export interface SseEvent {
+  /** '' for an unnamed one. */
+  event: string;
+  /** Absent where the frame had none. */
+  id: string | undefined;
+  data: Record<string, unknown>;
+}
+
+export interface SseClientOptions {
+  lastEventId?: string;
+  headers?: Record<string, string>;
+}
+
+export class SseClient {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly events: SseEvent[] = [];
+  readonly retries: number[] = [];
+  bytes = 0;
+  closed = false;
+  /** As a browser would send it when it comes back. */
+  lastEventId = '';
+  readonly #response: IncomingMessage;
+
+  private constructor(response: IncomingMessage) {
+    this.#response = response;
+    this.status = response.statusCode ?? 0;
+    this.headers = response.headers;
+    const parser = createParser({
+      onEvent: ({ event, id, data }) => {
+        this.events.push({ event: event ?? '', id, data: JSON.parse(data) });
+        if (id !== undefined) this.lastEventId = id;
+      },
+      onRetry: (ms) => this.retries.push(ms),
+    });
+    const utf8 = new TextDecoder();
+    response.on('data', (bytes: Buffer) => {
+      this.bytes += bytes.length;
+      parser.feed(utf8.decode(bytes, { stream: true }));
+    });
+    response.on('error', () => {}); // cut off: `closed` tells
+    response.on('close', () => {
+      this.closed = true;
+    });
+  }
+
+  /** Resolves with the response's head; what follows is heard from then on. */
+  static open(url: string, { lastEventId, headers }: SseClientOptions = {}): Promise<SseClient> {
+    return new Promise((resolve, reject) => {
+      const sent = { ...headers, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) };
+      const request = get(url, { agent: false, headers: sent }, (response) =>
+        resolve(new SseClient(response)),
+      );
+      request.on('error', reject);
+    });
+  }
+
+  /** The unnamed events: entries. */
+  get entries(): Record<string, unknown>[] {
+    return this.events.filter(({ event }) => event === '').map(({ data }) => data);
+  }
+
+  get msgs(): string[] {
+    return this.entries.map(({ msg }) => `${msg}`);
+  }
+
+  /** The events of one name. */
+  named(event: string): SseEvent[] {
+    return this.events.filter((one) => one.event === event);
+  }
+
+  /** Waits for the first event of this name. */
+  saw(event: string): Promise<SseEvent> {
+    return eventually(`an event ${event}`, () => this.named(event)[0]);
+  }
+
+  /** Waits until so many entries have come. */
+  async got(count: number): Promise<Record<string, unknown>[]> {
+    await eventually(`${count} entries`, () => this.entries.length >= count).catch((error) => {
+      throw new Error(`${error.message}; ${this.entries.length} came`);
+    });
+    return this.entries;
+  }
+
+  ended(): Promise<true> {
+    return eventually('the end of the stream', () => this.closed) as Promise<true>;
+  }
+
+  /** Takes nothing more from its socket. */
+  pause(): void {
+    this.#response.pause();
+  }
+
+  resume(): void {
+    this.#response.resume();
+  }
+
+  /** Goes without a word. */
+  vanish(): void {
+    this.#response.socket.destroy();
+  }
+}

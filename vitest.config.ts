@@ -1,0 +1,37 @@
+// Two projects: fast tests beside each workspace (real redis-server where one is needed), and whole-product tests.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    // The tests wait for processes more than they compute; by default a small machine would run one file at a time.
+    maxWorkers: 3,
+    reporters: ['default', './test-support/closing-line.ts'],
+    coverage: {
+      provider: 'v8',
+      include: ['{shared,gateway,producer,dashboard}/src/**/*.{ts,tsx}'],
+      exclude: ['**/main.ts'],
+      reporter: ['text', 'text-summary', 'html'],
+    },
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['{shared,gateway,producer,dashboard}/test/**/*.test.ts'],
+          exclude: ['**/e2e/**', '**/node_modules/**'],
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          // Browsers and fleets on a busy machine: CI says of a test that it failed only when it failed twice.
+          retry: process.env.CI ? 1 : 0,
+          include: ['{gateway,dashboard}/test/e2e/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
