@@ -141,13 +141,17 @@ export class FailoverProxy {
   }
 }
 
-/** A replica that has fallen behind is promoted behind the same address: the log goes back. */
+/**
+ * A replica that has fallen behind is promoted behind the same address: the log goes back. Every viewer has seen more
+ * than the replica has, and half of them are away while the master takes what nobody else will ever get.
+ */
 export async function promoteLaggingReplica(
   { fleet, redis, pace }: Stage,
   proxy: FailoverProxy,
 ): Promise<RedisServer> {
   const replica = await startRedis({ args: ['--appendonly', 'yes'] });
   const [master, copy] = [new Redis(redis.url), new Redis(replica.url)];
+  const newest = async (server: Redis) => Number(await server.hget(`{${fleet.namespace}}:log`, 'n'));
   await copy.call('REPLICAOF', '127.0.0.1', `${redis.port}`);
   await eventually('replica in sync', async () =>
     /master_link_status:up/.test(await copy.info('replication')),
@@ -155,9 +159,17 @@ export async function promoteLaggingReplica(
   await fleet.more(pace);
   // The link breaks, the master goes on: what it takes now, the replica never gets.
   await copy.call('REPLICAOF', '127.0.0.1', '1');
+  const restored = await newest(copy);
+  await eventually('every viewer beyond the replica', () =>
+    fleet.viewers.every(({ cursor }) => cursor > restored),
+  );
+  const away = fleet.viewers.filter((_, i) => i % 2 === 0);
+  for (const viewer of away) viewer.leave();
   await fleet.more(pace);
+  await fleet.settled();
   await copy.call('REPLICAOF', 'NO', 'ONE');
   proxy.switchTo(replica.port);
+  for (const viewer of away) viewer.comeBack();
   await fleet.more(pace);
   master.disconnect();
   copy.disconnect();

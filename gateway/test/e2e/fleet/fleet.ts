@@ -88,6 +88,14 @@ export class Fleet {
     await eventually('entries written', () => this.written >= goal, 60_000);
   }
 
+  /** Resolves when the log has acknowledged all that was written before the call. */
+  async settled(): Promise<void> {
+    const goals = this.writers.map(({ written }) => written);
+    await eventually('entries acknowledged', () =>
+      this.writers.every(({ acknowledged }, i) => acknowledged.length >= (goals[i] ?? 0)),
+    );
+  }
+
   /** Stops writing, waits until every viewer has reached the end of the log, and judges. */
   async finish(): Promise<Verdict> {
     clearInterval(this.#timer);

@@ -37,6 +37,7 @@ export class RecordingViewer {
   #request: ClientRequest | undefined;
   #retry: NodeJS.Timeout | undefined;
   #closed = false;
+  #away = false;
   #count = { base: 0, received: 0, replayed: 0, live: false };
 
   /** `urls` gives the gateways to choose from at each connection. */
@@ -54,6 +55,18 @@ export class RecordingViewer {
   /** Cuts the connection as a network would; the viewer comes back by itself. */
   drop(): void {
     this.#request?.destroy();
+  }
+
+  /** Cuts the connection and stays away. */
+  leave(): void {
+    this.#away = true;
+    clearTimeout(this.#retry);
+    this.drop();
+  }
+
+  comeBack(): void {
+    this.#away = false;
+    if (this.#request === undefined) this.#again();
   }
 
   close(): void {
@@ -96,7 +109,7 @@ export class RecordingViewer {
   #again(): void {
     this.#request = undefined;
     this.state = 'waiting to reconnect';
-    if (this.#closed) return;
+    if (this.#closed || this.#away) return;
     this.reconnects++;
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.#connect(), RETRY_MS * (0.5 + this.#random()));
