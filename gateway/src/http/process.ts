@@ -6,21 +6,25 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { invalid } from '../stream/query.ts';
 import { HttpError } from './plugins/problems.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 
 /** UTF-16 units: as a turn of a conversation it must fit into one entry, in any script. */
 const MAX_MESSAGE = 16_000;
+const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;
 
-export const ID_RULE = '1 to 128 of A-Z a-z 0-9 _ . -';
-const idSchema = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, `must be ${ID_RULE}`);
+const ID_RULE = 'must be 1 to 128 of A-Z a-z 0-9 _ . -';
+const idSchema = z.string(ID_RULE).regex(/^[A-Za-z0-9_.-]{1,128}$/, ID_RULE);
 
 const bodySchema = z.strictObject({
-  message: z.string().refine((text) => text.trim() !== '', 'must not be empty'),
+  message: z.string(MESSAGE_RULE).refine((text) => text.trim() !== '', MESSAGE_RULE),
   message_id: idSchema,
   conversation_id: idSchema.optional(),
 });
+const FIELDS = Object.keys(bodySchema.shape).join(', ');
+const EXAMPLE = '{"message":"…","message_id":"…"}';
 
 export interface ProcessServices {
   service: RunService;
@@ -38,12 +42,12 @@ export function processRoute(
     scope.post('/api/process', async (request, reply) => {
       const body = parseBody(request.body);
       const after = parseCursor(request);
-      await throttle(request, reply);
-      const run = await service.start({
+      const order = {
         id: body.message_id,
         message: body.message,
         ...(body.conversation_id !== undefined && { conversationId: body.conversation_id }),
-      });
+      };
+      const run = await service.start(order, () => throttle(request, reply));
       if (!/\brespond-async\b/.test(request.headers.prefer?.toString() ?? ''))
         return streams.send(reply, run, after);
       return reply
@@ -76,7 +80,7 @@ export function processRoute(
 /** The run's id from a path. @throws CodedError `invalid_query` */
 export function parseId(value: string, field: string): string {
   if (idSchema.safeParse(value).success) return value;
-  throw new CodedError('invalid_query', `${field} must be ${ID_RULE}`, { field });
+  throw invalid(field, ID_RULE);
 }
 
 /** Where a client left off, by its Last-Event-ID (or `lastEventId=`). @throws CodedError `invalid_header` */
@@ -92,25 +96,19 @@ export function parseCursor({ headers, query }: FastifyRequest): Position {
 
 function parseBody(body: unknown): z.output<typeof bodySchema> {
   const result = bodySchema.safeParse(body);
-  if (!result.success) throw invalidBody(result.error);
+  if (!result.success) throw invalidBody(body, result.error);
   if (result.data.message.length > MAX_MESSAGE)
-    throw new HttpError(413, 'message_too_long', `message may hold ${MAX_MESSAGE} characters`, {
-      field: 'message',
-    });
+    throw new HttpError(413, 'message_too_long', `message: ${MESSAGE_RULE}`, { field: 'message' });
   return result.data;
 }
 
-function invalidBody({ issues }: z.ZodError): CodedError {
+function invalidBody(body: unknown, { issues }: z.ZodError): CodedError {
+  if (body === undefined) return new CodedError('invalid_body', `the body is missing; send ${EXAMPLE}`);
   const issue = issues[0];
-  if (issue?.code === 'unrecognized_keys')
-    return new CodedError('invalid_body', 'known fields are message, message_id, conversation_id', {
-      field: String(issue.keys[0]).slice(0, 100),
-    });
-  const field = issue?.path[0];
-  if (field === undefined)
-    return new CodedError(
-      'invalid_body',
-      'send {"message":"…","message_id":"…"}, conversation_id if you like',
-    );
-  return new CodedError('invalid_body', `${String(field)}: ${issue?.message}`, { field: String(field) });
+  const unknown = issue?.code === 'unrecognized_keys';
+  const field = unknown ? issue.keys[0]?.slice(0, 100) : issue?.path[0]?.toString();
+  if (issue === undefined || field === undefined)
+    return new CodedError('invalid_body', `the body must be an object like ${EXAMPLE}`);
+  const rule = unknown ? `unknown field; known are ${FIELDS}` : issue.message;
+  return new CodedError('invalid_body', `${field}: ${rule}`, { field });
 }

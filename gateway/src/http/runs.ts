@@ -1,10 +1,10 @@
 // /api/runs and /api/conversations: what runs there are, one of them, its stream, its end; the turns of a conversation.
 
-import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance } from 'fastify';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/run-store.ts';
+import { invalid } from '../stream/query.ts';
 import { HttpError } from './plugins/problems.ts';
 import { parseCursor, parseId } from './process.ts';
 import type { RunStreams } from './run-stream.ts';
@@ -12,6 +12,7 @@ import { summaryOf } from './run-summary.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
+const IGNORED_BYTES = 65_536;
 
 type ById = { Params: { id: string } };
 
@@ -27,9 +28,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     async ({ query: { limit = `${DEFAULT_LIMIT}` } }) => {
       const count = Number(limit);
       if (!/^\d+$/.test(limit) || count < 1 || count > MAX_LIMIT)
-        throw new CodedError('invalid_query', `limit must be a whole number from 1 to ${MAX_LIMIT}`, {
-          field: 'limit',
-        });
+        throw invalid('limit', `must be a whole number from 1 to ${MAX_LIMIT}`);
       return { runs: (await service.list(count)).map(summaryOf) };
     },
   );
@@ -45,10 +44,16 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     return streams.send(reply, await known(request.params.id), after);
   });
 
-  app.post<ById>('/api/runs/:id/cancel', async ({ params }) => {
-    const run = await service.cancel(parseId(params.id, 'id'));
-    if (!run) throw unknownRun();
-    return summaryOf(run);
+  app.register(async (scope) => {
+    // No body is asked for, and none refused: curl -d '' says that it sends a form.
+    scope.removeAllContentTypeParsers();
+    const ignored = { parseAs: 'buffer', bodyLimit: IGNORED_BYTES } as const;
+    scope.addContentTypeParser('*', ignored, (_request, _body, done) => done(null));
+    scope.post<ById>('/api/runs/:id/cancel', async ({ params }) => {
+      const run = await service.cancel(parseId(params.id, 'id'));
+      if (!run) throw unknownRun();
+      return summaryOf(run);
+    });
   });
 
   app.get<ById>('/api/conversations/:id', async ({ params }) => {

@@ -86,10 +86,11 @@ export class RunService {
   }
 
   /**
-   * Starts the run, or finds it where the same request has started it before.
+   * Starts the run, or finds it where the same request has started it before. `admit` is asked before a new one begins,
+   * and refuses it by throwing.
    * @throws CodedError `message_id_reused` where another request has, `too_many_runs` where this gateway has its limit.
    */
-  async start(request: RunRequest): Promise<RunRecord> {
+  async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
     const { store, prompts, targets, source, pipeline } = this.#options;
     const { id, message, conversationId } = request;
     const fingerprint = fingerprintOf(request);
@@ -97,6 +98,7 @@ export class RunService {
     if (known) return sameRequest(known, fingerprint);
     if (this.#owned.size >= this.#options.maxRuns)
       throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
+    await admit();
 
     const { tasks, combiner, version } = prompts.current;
     const order: RunOrder = {

@@ -165,6 +165,40 @@ describe('POST /api/process', () => {
     expect(page.items).toEqual([]);
   });
 
+  const ID_IS = 'must be 1 to 128 of A-Z a-z 0-9 _ . -';
+  it.each([
+    ['no message', { message_id: 'm1' }, 'message: must be a text of 1 to 16000 characters'],
+    ['a number', { ...good, message: 5 }, 'message: must be a text of 1 to 16000 characters'],
+    ['blanks', { ...good, message: ' ' }, 'message: must be a text of 1 to 16000 characters'],
+    [
+      'too long',
+      { ...good, message: 'x'.repeat(16_001) },
+      'message: must be a text of 1 to 16000 characters',
+    ],
+    ['no id', { message: 'hi' }, `message_id: ${ID_IS}`],
+    ['an id that is a list', { ...good, message_id: [] }, `message_id: ${ID_IS}`],
+    ['no conversation', { ...good, conversation_id: null }, `conversation_id: ${ID_IS}`],
+    [
+      'an unknown field',
+      { ...good, x: 1 },
+      'x: unknown field; known are message, message_id, conversation_id',
+    ],
+    ['an empty body', '', 'the body is missing; send a JSON object'],
+    ['a list', [], 'the body must be an object like {"message":"…","message_id":"…"}'],
+  ])('says of %s what is allowed', async (_, body, detail) => {
+    const { url } = await serve();
+    expect((await problem(await post(url, body))).detail).toBe(detail);
+  });
+
+  it('says that the body is missing where there is no content type either', async () => {
+    const { url } = await serve();
+    const response = await fetch(`${url}/api/process`, { method: 'POST' });
+    expect(await problem(response)).toMatchObject({
+      code: 'invalid_body',
+      detail: 'the body is missing; send {"message":"…","message_id":"…"}',
+    });
+  });
+
   it('refuses what is not sent as JSON, and more than 1 MiB', async () => {
     const { url } = await serve();
     const text = await post(url, JSON.stringify(good), { 'content-type': 'text/plain' });
@@ -191,6 +225,31 @@ describe('POST /api/process', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(90);
     expect(refused.headers.get('ratelimit-remaining')).toBe('0');
     expect((await problem(refused)).code).toBe('rate_limited');
+  });
+
+  it('takes a token for a new run only: a resume and a refused repeat cost nothing', async () => {
+    const { url } = await serve({ RATE_LIMIT_BURST: '1', RATE_LIMIT_PER_SECOND: '0.001' });
+    const body = { message: 'Explain tides', message_id: id() };
+    const whole = await frames(await post(url, body));
+    const resumed = await post(url, body, { 'last-event-id': whole[3]?.id as string });
+    expect(await frames(resumed)).toEqual(whole.slice(4));
+    expect((await post(url, { ...body, message: 'Explain rain' })).status).toBe(409);
+    expect((await post(url, { ...body, message_id: id() })).status).toBe(429);
+    expect(await frames(await post(url, body))).toEqual(whole);
+  });
+
+  it('takes no token for a run that it cannot begin', async () => {
+    const { url } = await serve({
+      MAX_RUNS: '1',
+      LLM_SIM_DELAY: '10000',
+      RATE_LIMIT_BURST: '2',
+      RATE_LIMIT_PER_SECOND: '0.001',
+    });
+    const ask = (message_id: string) => post(url, { message: 'hi', message_id }, { prefer: 'respond-async' });
+    await ask('m1');
+    expect((await ask('m2')).status).toBe(503);
+    await fetch(`${url}/api/runs/m1/cancel`, { method: 'POST' });
+    await vi.waitFor(async () => expect((await ask('m3')).status).toBe(202));
   });
 
   it('runs no more at a time than it may', async () => {
@@ -257,6 +316,17 @@ describe('/api/runs', () => {
     });
     const again = await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
     expect(await again.json()).toMatchObject({ state: 'cancelled' });
+  });
+
+  it.each([
+    ['no body at all', {}],
+    ['an empty form, as curl -d "" sends', { 'content-type': 'application/x-www-form-urlencoded' }],
+    ['empty JSON', { 'content-type': 'application/json' }],
+  ])('cancels a run by a request with %s', async (_, headers) => {
+    const { url } = await serve({ LLM_SIM_DELAY: '10000' });
+    await post(url, { message: 'Explain tides', message_id: 'm1' }, { prefer: 'respond-async' });
+    const response = await fetch(`${url}/api/runs/m1/cancel`, { method: 'POST', headers, body: '' });
+    expect(await response.json()).toMatchObject({ state: 'cancelled' });
   });
 
   it.each([

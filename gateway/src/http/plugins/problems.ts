@@ -114,8 +114,9 @@ function translate(error: FastifyError | CodedError): HttpError | undefined {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new HttpError(415, 'unsupported_media_type', 'send application/json');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return new HttpError(400, 'invalid_json', 'the body is not JSON');
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new HttpError(400, 'invalid_body', 'the body is missing; send a JSON object');
     default:
       return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
         ? new HttpError(error.statusCode, 'invalid_request', 'the request cannot be understood')
