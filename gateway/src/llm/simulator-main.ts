@@ -1,6 +1,9 @@
-// `npm run sim-llm -- --port 4010`: the simulator as a service, for LLM_BASE_URL=http://127.0.0.1:4010/v1.
+// `npm run sim-llm -- --port 4010`: the simulator as a service, for LLM_BASE_URL=http://127.0.0.1:4010/v1. Whatever is
+// wrong with the command line becomes one clear line and exit code 2.
 
 import { parseArgs } from 'node:util';
+import { whole } from '@llm-streamer/shared/config.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { Simulator } from './simulator.ts';
 import { FAULTS } from './simulator-faults.ts';
 import { SimulatorServer } from './simulator-server.ts';
@@ -21,30 +24,73 @@ ${Object.entries(FAULTS)
   .join('\n')}
 `;
 
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string', default: '4010' },
-    host: { type: 'string', default: '127.0.0.1' },
-    chunk: { type: 'string', default: '2' },
-    delay: { type: 'string', default: '20' },
-    help: { type: 'boolean', default: false },
-  },
-});
-if (values.help) {
-  process.stdout.write(HELP);
-  process.exit(0);
-}
-const simulator = new Simulator({ chunkTokens: Number(values.chunk), tokenMs: Number(values.delay) });
-const server = new SimulatorServer(simulator);
-const baseUrl = await server.listen(Number(values.port), values.host);
-console.log(`simulated models: LLM_BASE_URL=${baseUrl}  (calls: ${new URL('/debug/calls', baseUrl)})`);
-for (const [model, what] of Object.entries(FAULTS)) console.log(`  LLM_MODEL=${model} ${what}`);
+const NUMBERS = { port: whole(4_010, 0, 65_535), chunk: whole(2, 1, 1_000), delay: whole(20, 0, 10_000) };
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    server.close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    );
+try {
+  await run();
+} catch (error) {
+  process.stderr.write(`sim-llm: ${error instanceof CodedError ? error.message : (error as Error).stack}\n`);
+  process.exit(2);
+}
+
+async function run(): Promise<void> {
+  const values = options();
+  if (values.help) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const [port, chunkTokens, tokenMs] = (['port', 'chunk', 'delay'] as const).map((option) =>
+    numberOf(option, values[option]),
+  ) as [number, number, number];
+  const server = new SimulatorServer(new Simulator({ chunkTokens, tokenMs }));
+  if (values.host === '') throw notHere('');
+  const baseUrl = await server.listen(port, values.host).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EADDRINUSE') throw usage('port', `${port}`, 'is taken');
+    if (error.code === 'EACCES')
+      throw usage('port', `${port}`, 'may not be listened on; take one above 1023');
+    throw notHere(values.host);
   });
+  console.log(`simulated models: LLM_BASE_URL=${baseUrl}  (calls: ${new URL('/debug/calls', baseUrl)})`);
+  for (const [model, what] of Object.entries(FAULTS)) console.log(`  LLM_MODEL=${model} ${what}`);
+
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      server.close().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
+    });
+  }
+}
+
+function options() {
+  const text = { type: 'string' } as const;
+  try {
+    return parseArgs({
+      options: {
+        port: text,
+        chunk: text,
+        delay: text,
+        host: { ...text, default: '127.0.0.1' },
+        help: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    const [sentence = ''] = (error as Error).message.split(/\.?(?:\n|\. |$)/);
+    throw new CodedError('usage', `${sentence}; see --help`);
+  }
+}
+
+function numberOf(option: keyof typeof NUMBERS, value: string | undefined): number {
+  const result = NUMBERS[option].safeParse(value?.trim() === '' ? Number.NaN : value);
+  if (result.success) return result.data;
+  throw usage(option, value ?? '', result.error.issues[0]?.message ?? '');
+}
+
+function notHere(host: string): CodedError {
+  return usage('host', host, 'must be an address of this machine');
+}
+
+function usage(option: string, value: string, rule: string): CodedError {
+  return new CodedError('usage', `--${option} ${JSON.stringify(value)}: ${rule}`);
 }
