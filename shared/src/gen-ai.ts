@@ -30,7 +30,7 @@ export const GEN_AI = {
   errorType: 'error.type',
 } as const;
 
-/** Ours: `lane` (which task of a run), `tokens` (of one delta), `duration_s`. */
+/** Ours: `lane` (which task of a run), `tokens` (estimated: of one delta, or of what a call was given), `duration_s`. */
 export const ATTRS = { lane: 'lane', tokens: 'tokens', duration: 'duration_s', schema: 'schema' } as const;
 
 /** The numbers in `attrs` of a `server.metrics` entry; rates are per second, uses and rates of hits 0 to 1. */

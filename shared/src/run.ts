@@ -24,7 +24,7 @@ export interface LaneView {
   started: number;
   firstContent: number;
   ended: number;
-  /** Estimated while it streams, as the model counted them at the end. */
+  /** Estimated while it streams and where it failed, as the model counted them at the end; 0 where nothing came. */
   outputTokens: number;
   inputTokens: number;
   /** A stable code and a sentence, on a failed lane. */
@@ -106,7 +106,7 @@ function finish(run: RunView, entry: Entry, state: EndState): RunView {
 function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): LaneView {
   switch (event) {
     case EVENTS.generationStarted:
-      return { ...lane, state: 'streaming', started: time };
+      return { ...lane, state: 'streaming', started: time, inputTokens: count(attrs[ATTRS.tokens]) };
     case EVENTS.generationDelta:
       return {
         ...lane,
@@ -119,7 +119,7 @@ function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): La
         ...lane,
         state: 'finished',
         ended: time,
-        inputTokens: count(attrs[GEN_AI.inputTokens]),
+        inputTokens: count(attrs[GEN_AI.inputTokens]) || lane.inputTokens,
         outputTokens: count(attrs[GEN_AI.outputTokens]) || lane.outputTokens,
       };
     case EVENTS.generationFailed:

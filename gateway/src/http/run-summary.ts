@@ -3,7 +3,7 @@
 import type { RunRecord } from '../runs/run-store.ts';
 
 export function summaryOf(run: RunRecord) {
-  const { inputTokens, outputTokens, durationMs } = run.totals;
+  const { inputTokens, outputTokens, durationMs, estimated } = run.totals;
   return {
     message_id: run.id,
     ...(run.conversationId !== undefined && { conversation_id: run.conversationId }),
@@ -14,6 +14,6 @@ export function summaryOf(run: RunRecord) {
     models: run.lanes.map(({ lane, provider, model }) => ({ source: lane, provider, model })),
     started: run.started,
     ...(run.ended > 0 && { ended: run.ended, duration_ms: Math.round(durationMs) }),
-    usage: { input_tokens: inputTokens, output_tokens: outputTokens },
+    usage: { input_tokens: inputTokens, output_tokens: outputTokens, ...(estimated && { estimated }) },
   };
 }

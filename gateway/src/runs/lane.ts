@@ -3,12 +3,11 @@
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmFinish, LlmMessage, LlmModel } from '../llm/model.ts';
+import { estimateTokens } from './conversation.ts';
 import type { Journal } from './journal.ts';
-import { generationCopy, type LanePlan, type RunEntries } from './run-entries.ts';
+import { generationCopy, type LanePlan, type RunEntries, type Usage } from './run-entries.ts';
 
-export type LaneResult =
-  | { ok: true; text: string; finish: LlmFinish }
-  | { ok: false; text: string; error: LlmError };
+export type LaneResult = { text: string; usage: Usage } & ({ ok: true } | { ok: false; error: LlmError });
 
 /** What one call came to, for metrics. */
 export interface GenerationRecord {
@@ -50,7 +49,13 @@ export async function runLane(
   const content = (output?: string) =>
     context.logContent ? { 'gen_ai.input.messages': messages, 'gen_ai.output.messages': output } : undefined;
 
-  const started = entries.laneStarted(plan, context.tasks);
+  const given = messages.reduce((sum, message) => sum + estimateTokens(message.content), 0);
+  const estimate = (): Usage => {
+    const outputTokens = estimateTokens(said.text) + estimateTokens(said.reasoning);
+    return { inputTokens: given, outputTokens, estimated: true };
+  };
+
+  const started = entries.laneStarted(plan, context.tasks, given);
   journal.entry(started, plan);
   observer.entry(generationCopy(started, content()));
   try {
@@ -73,7 +78,8 @@ export async function runLane(
     journal.entry(finished, plan);
     observer.entry(generationCopy(finished, content(said.text)));
     observer.ended({ lane: plan, durationMs: finish.durationMs, finish });
-    return { ok: true, text: said.text, finish };
+    const { inputTokens, outputTokens, reported } = finish.usage;
+    return { ok: true, text: said.text, usage: reported ? { inputTokens, outputTokens } : estimate() };
   } catch (caught) {
     const error = caught instanceof LlmError ? caught : new LlmError('llm_invalid_response');
     const durationMs = performance.now() - began;
@@ -82,6 +88,7 @@ export async function runLane(
     journal.entry(failed, plan);
     observer.entry(generationCopy(failed, content(said.text)));
     observer.ended({ lane: plan, durationMs, error });
-    return { ok: false, text: said.text, error };
+    const usage = partial ? estimate() : { inputTokens: 0, outputTokens: 0 };
+    return { ok: false, text: said.text, usage, error };
   }
 }

@@ -6,7 +6,14 @@ import type { LlmMessage, LlmModel } from '../llm/model.ts';
 import { turnEntry } from './conversation.ts';
 import { Journal, type RunAppender } from './journal.ts';
 import { type GenerationObserver, type LaneContext, type LaneResult, runLane } from './lane.ts';
-import { type LanePlan, lifecycleCopy, RunEntries, type RunIdentity, type RunTotals } from './run-entries.ts';
+import {
+  type LanePlan,
+  lifecycleCopy,
+  RunEntries,
+  type RunIdentity,
+  type RunTotals,
+  sumOf,
+} from './run-entries.ts';
 import type { RunEnding } from './run-store.ts';
 
 /** What is asked of a run. `lanes` are the tasks and, last, the combiner. */
@@ -97,20 +104,15 @@ export class Pipeline {
     if (ended.aborted) return undefined;
     await journal.drain();
 
-    const all = summary
-      ? [...results.map(({ result }) => result), summary]
-      : results.map(({ result }) => result);
-    const totals = totalsOf(all, performance.now() - began);
+    const used = [...results.map(({ result }) => result.usage), ...(summary ? [summary.usage] : [])];
+    const totals = { ...sumOf(used), durationMs: performance.now() - began };
     const missing = results.filter(({ result }) => !result.ok).map(({ lane }) => lane.prompt.name);
     const attrs = {
       combiner: combiner.prompt.name,
-      input_tokens: totals.inputTokens,
-      output_tokens: totals.outputTokens,
-      duration_s: Math.round(totals.durationMs) / 1000,
       ...(missing.length > 0 && { missing }),
     };
     if (summary?.ok) {
-      const end = entries.runEnded('finished', finishedSentence(totals, missing), attrs);
+      const end = entries.runEnded('finished', finishedSentence(totals, missing), totals, attrs);
       const last = [...this.#turns(order, summary.text), end, lifecycleCopy(end)];
       const ending: RunEnding = { state: 'finished', totals };
       await writer.end(ending, this.#drafts(last));
@@ -119,7 +121,7 @@ export class Pipeline {
     const { code, msg } = summary
       ? { code: 'combine_failed', msg: 'The answers could not be combined.' }
       : { code: 'no_answer', msg: 'No model gave an answer.' };
-    const end = entries.runEnded('failed', msg, { ...attrs, partial: answered.length > 0 }, code);
+    const end = entries.runEnded('failed', msg, totals, { ...attrs, partial: answered.length > 0 }, code);
     const ending: RunEnding = { state: 'failed', code, totals };
     await writer.end(ending, this.#drafts([end, lifecycleCopy(end)]));
     return ending;
@@ -155,16 +157,6 @@ function combinerQuestion(
       : `No answer from ${lane.prompt.name}: ${result.error.message}`,
   );
   return [`Question:\n${message}`, ...answers].join('\n\n');
-}
-
-function totalsOf(results: readonly LaneResult[], durationMs: number): RunTotals {
-  const totals: RunTotals = { inputTokens: 0, outputTokens: 0, durationMs };
-  for (const result of results) {
-    if (!result.ok) continue;
-    totals.inputTokens += result.finish.usage.inputTokens;
-    totals.outputTokens += result.finish.usage.outputTokens;
-  }
-  return totals;
 }
 
 function finishedSentence({ outputTokens, durationMs }: RunTotals, missing: readonly string[]): string {

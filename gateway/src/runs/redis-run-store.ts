@@ -76,6 +76,7 @@ export class RedisRunStore implements RunStore {
       state,
       ...(code !== undefined && { code }),
       ...(totals && { input: totals.inputTokens, output: totals.outputTokens, duration: totals.durationMs }),
+      ...(totals?.estimated && { estimated: 1 }),
     };
     const reply = await this.#step(LAST_STEP, {
       step: 'end',
@@ -176,7 +177,12 @@ function recordOf(id: string, hash: Record<string, string>): RunRecord | undefin
     started: number('started'),
     ended: number('ended'),
     renewed: number('renewed'),
-    totals: { inputTokens: number('input'), outputTokens: number('output'), durationMs: number('duration') },
+    totals: {
+      inputTokens: number('input'),
+      outputTokens: number('output'),
+      durationMs: number('duration'),
+      ...(hash.estimated !== undefined && { estimated: true }),
+    },
     ...(conversation !== undefined && { conversationId: conversation }),
     ...(code !== undefined && { code }),
   };

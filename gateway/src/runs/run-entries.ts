@@ -23,10 +23,21 @@ export interface RunIdentity {
   promptVersion: string;
 }
 
-export interface RunTotals {
+export interface Usage {
   inputTokens: number;
   outputTokens: number;
+  /** Of a broken answer, or one whose service counts nothing. */
+  estimated?: true;
+}
+
+export interface RunTotals extends Usage {
   durationMs: number;
+}
+
+export function sumOf(usages: readonly Usage[]): Usage {
+  const inputTokens = usages.reduce((sum, usage) => sum + usage.inputTokens, 0);
+  const outputTokens = usages.reduce((sum, usage) => sum + usage.outputTokens, 0);
+  return { inputTokens, outputTokens, ...(usages.some(({ estimated }) => estimated) && { estimated: true }) };
 }
 
 export function runChannel(id: string): string {
@@ -68,20 +79,35 @@ export class RunEntries {
   }
 
   /** @param code why, on every end but `finished`. */
-  runEnded(state: EndState, msg: string, attrs: Record<string, unknown>, code?: string): EntryFields {
+  runEnded(
+    state: EndState,
+    msg: string,
+    totals: RunTotals,
+    attrs: Record<string, unknown>,
+    code?: string,
+  ): EntryFields {
     const level = state === 'finished' || state === 'cancelled' ? 'info' : 'error';
     return this.#entry(
       END_EVENT[state],
       msg,
-      { [GEN_AI.workflow]: WORKFLOW, ...(code !== undefined && { [GEN_AI.errorType]: code }), ...attrs },
+      {
+        [GEN_AI.workflow]: WORKFLOW,
+        ...(code !== undefined && { [GEN_AI.errorType]: code }),
+        input_tokens: totals.inputTokens,
+        output_tokens: totals.outputTokens,
+        ...(totals.estimated && { estimated: true }),
+        [ATTRS.duration]: round(totals.durationMs / 1000),
+        ...attrs,
+      },
       level,
     );
   }
 
-  laneStarted(lane: LanePlan, tasks: number): EntryFields {
+  /** @param tokens of what the model is given, estimated. */
+  laneStarted(lane: LanePlan, tasks: number, tokens: number): EntryFields {
     const msg =
       lane.role === 'combiner' ? `Combining via LLM ${tasks + 1}` : `Sending to ${lane.prompt.name}`;
-    return this.#entry(EVENTS.generationStarted, msg, this.#laneAttrs(lane));
+    return this.#entry(EVENTS.generationStarted, msg, { ...this.#laneAttrs(lane), [ATTRS.tokens]: tokens });
   }
 
   delta({ prompt, role }: LanePlan, kind: 'text' | 'reasoning', text: string): EntryFields {

@@ -4,7 +4,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
 import { conversationChannel, type Turn, turnOf } from './conversation.ts';
-import { runChannel } from './run-entries.ts';
+import { runChannel, sumOf, type Usage } from './run-entries.ts';
 import { history } from './run-reader.ts';
 
 const TURNS_READ = 200;
@@ -27,6 +27,17 @@ export class RunHistory {
     ))
       if (record) view = reduceRun(view, record.entry);
     return view;
+  }
+
+  /** What a run has used that ended before its time: as its models counted where they did, else estimated. */
+  async usage(id: string): Promise<Usage> {
+    const { lanes } = await this.run(id);
+    const answering = lanes.filter(({ firstContent }) => firstContent > 0);
+    return sumOf(
+      answering.map(({ state, inputTokens, outputTokens }) => {
+        return { inputTokens, outputTokens, ...(state !== 'finished' && { estimated: true }) };
+      }),
+    );
   }
 
   /** The newest turns, oldest first. */

@@ -167,7 +167,8 @@ export class RunService {
   }
 
   async #run(order: RunOrder, run: OwnedRun): Promise<void> {
-    const { pipeline, logger, source } = this.#options;
+    const { pipeline, history, logger, source } = this.#options;
+    const began = performance.now();
     try {
       const ending = await pipeline.run(order, run, run.over);
       if (ending?.totals) this.#options.ended?.(ending.state, ending.totals.durationMs);
@@ -180,24 +181,27 @@ export class RunService {
         'run failed',
       );
       const msg = error instanceof PublishRefused ? error.message : 'The run could not go on.';
-      const end = new RunEntries(order, source).runEnded('failed', msg, { partial: true }, code);
-      await run
-        .end({ state: 'failed', code }, [draft(end), draft(lifecycleCopy(end))])
-        .catch((again: unknown) =>
-          logger.error({ run: order.id, code: codeOf(again) }, 'run could not be ended'),
-        );
+      try {
+        const totals = { ...(await history.usage(order.id)), durationMs: performance.now() - began };
+        const end = new RunEntries(order, source).runEnded('failed', msg, totals, { partial: true }, code);
+        await run.end({ state: 'failed', code, totals }, [draft(end), draft(lifecycleCopy(end))]);
+        this.#options.ended?.('failed', totals.durationMs);
+      } catch (again) {
+        logger.error({ run: order.id, code: codeOf(again) }, 'run could not be ended');
+      }
     }
   }
 
   /** Whether this call has ended it. */
   async #end(id: string, state: 'cancelled' | 'lost' | 'failed', guard: EndGuard): Promise<boolean> {
-    const { store, source } = this.#options;
+    const { store, history, source } = this.#options;
     const record = await store.get(id);
     if (record?.state !== 'running') return false;
     const code = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' }[state];
+    const durationMs = Math.max(0, Date.now() - record.started);
+    const totals = { ...(await history.usage(id)), durationMs };
     const entries = new RunEntries(record, source);
-    const end = entries.runEnded(state, END_SENTENCE[state], { partial: true }, code);
-    const totals = { ...record.totals, durationMs: Math.max(0, Date.now() - record.started) };
+    const end = entries.runEnded(state, END_SENTENCE[state], totals, { partial: true }, code);
     const drafts = [draft(end), draft(lifecycleCopy(end))];
     const ended = await store.end(id, { state, code, totals }, drafts, guard);
     if (!ended) return false;

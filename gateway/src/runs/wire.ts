@@ -18,7 +18,8 @@ export interface WireData {
   partial?: boolean;
   /** True on the last event of the run. */
   final?: boolean;
-  usage?: { input_tokens: number; output_tokens: number };
+  /** Of all lanes, on the last event. */
+  usage?: { input_tokens: number; output_tokens: number; estimated?: true };
 }
 
 export interface WireEvent {
@@ -58,7 +59,7 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
           status: 'Completed',
           source: String(attrs.combiner),
           final: true,
-          usage: { input_tokens: Number(attrs.input_tokens), output_tokens: Number(attrs.output_tokens) },
+          usage: usageOf(entry),
         },
       };
     case EVENTS.runFailed:
@@ -66,7 +67,7 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
     case EVENTS.runLost:
       return {
         event: 'error',
-        data: { ...about, status: END_STATUS[event], ...failure(entry), final: true },
+        data: { ...about, status: END_STATUS[event], ...failure(entry), final: true, usage: usageOf(entry) },
       };
     default:
       return undefined;
@@ -82,6 +83,14 @@ const END_STATUS = {
 /** Whether no event can follow. */
 export function isEnd({ event }: Entry): boolean {
   return event !== undefined && Object.hasOwn(RUN_END, event);
+}
+
+function usageOf({ attrs = {} }: Entry): NonNullable<WireData['usage']> {
+  return {
+    input_tokens: Number(attrs.input_tokens),
+    output_tokens: Number(attrs.output_tokens),
+    ...(attrs.estimated === true && { estimated: true }),
+  };
 }
 
 function failure({ msg, attrs = {} }: Entry): Pick<WireData, 'code' | 'message' | 'partial'> {

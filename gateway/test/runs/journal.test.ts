@@ -42,7 +42,7 @@ describe('the journal of a run', () => {
     const log = journal(async (drafts) => void seen.push(...drafts.map(parse)));
     log.delta(one, 'reasoning', 'hm');
     log.delta(one, 'text', 'yes');
-    log.entry(entries.laneStarted(one, 2), one);
+    log.entry(entries.laneStarted(one, 2, 0), one);
     log.delta(one, 'text', 'after');
     await log.drain();
     expect(seen.map(({ msg, attrs }) => attrs?.kind ?? msg)).toEqual([
@@ -60,7 +60,7 @@ describe('the journal of a run', () => {
       sizes.push(drafts.length);
       if (sizes.length === 1) await gate.promise;
     });
-    log.entry(entries.laneStarted(one, 1), one);
+    log.entry(entries.laneStarted(one, 1, 0), one);
     for (let i = 0; i < 1000; i++) log.delta(one, 'text', 'x');
     expect(sizes).toEqual([1]);
     gate.resolve();
@@ -131,10 +131,10 @@ describe('the journal of a run', () => {
       },
       { onBroken: (error) => told.push(error) },
     );
-    log.entry(entries.laneStarted(one, 1), one);
+    log.entry(entries.laneStarted(one, 1, 0), one);
     await expect(log.drain()).rejects.toBe(refused);
     log.delta(one, 'text', 'more');
-    log.entry(entries.laneStarted(one, 1), one);
+    log.entry(entries.laneStarted(one, 1, 0), one);
     await expect(log.drain()).rejects.toBe(refused);
     expect(calls).toBe(1);
     expect(told).toEqual([refused]);

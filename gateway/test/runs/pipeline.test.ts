@@ -158,6 +158,54 @@ describe('a run', () => {
     expect(lanes[0]?.text).not.toBe('');
   });
 
+  const spent = (view: RunView) => view.lanes.reduce((sum, { outputTokens }) => sum + outputTokens, 0);
+
+  it('counts the tokens of every lane as the services count them', async () => {
+    const { writer, outcome } = await process({ models: ['a', 'sim-401'] });
+    const outputTokens = spent(writer.view);
+    expect(outcome.totals).toEqual({
+      inputTokens: expect.any(Number),
+      outputTokens,
+      durationMs: expect.any(Number),
+    });
+    expect(outcome.totals.inputTokens).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['a task fails', { models: ['a', 'sim-die'] }, 'finished'],
+    ['every task fails', { models: ['sim-stall', 'sim-truncate'] }, 'failed'],
+    ['the combiner fails', { combiner: 'sim-error-chunk' }, 'failed'],
+  ])('estimates the tokens of a broken answer where %s, and says so', async (_, setup, state) => {
+    const { writer, outcome } = await process(setup);
+    const { lanes } = writer.view;
+    const broken = lanes.filter((view) => view.state === 'failed');
+    const whole = lanes.filter((view) => view.state === 'finished');
+    expect(broken.every(({ inputTokens, outputTokens }) => inputTokens > 0 && outputTokens > 0)).toBe(true);
+    const reported = whole.reduce((sum, { outputTokens }) => sum + outputTokens, 0);
+    expect(outcome).toMatchObject({ state, totals: { estimated: true } });
+    expect(outcome.totals.outputTokens).toBeGreaterThan(reported);
+    const { outputTokens, inputTokens } = outcome.totals;
+    const end = wireEvent(writer.onChannel('runs:').at(-1) as Entry, 'm1');
+    expect(end?.data.usage).toEqual({
+      input_tokens: inputTokens,
+      output_tokens: outputTokens,
+      estimated: true,
+    });
+  });
+
+  it('estimates where a service counts nothing', async () => {
+    const silent: LlmModel = {
+      async *stream(request, signal) {
+        const inner = new ProviderModel({ firstContentMs: 300, chunkMs: 300 }, quick.fetch);
+        for await (const event of inner.stream(request, signal))
+          yield event.type === 'finish' ? { ...event, usage: { ...event.usage, reported: false } } : event;
+      },
+    };
+    const quick = new Simulator({ chunkTokens: 4, tokenMs: 0 });
+    const { outcome } = await process({ options: { model: silent } });
+    expect(outcome.totals).toMatchObject({ estimated: true });
+  });
+
   it('leaves the combiner time when a task takes all it is given', async () => {
     const { writer } = await process({ models: ['a', 'sim-hang-body'], options: { timeoutMs: 400 } });
     expect(writer.ends).toEqual(['finished']);
@@ -296,6 +344,7 @@ describe('the wire', () => {
         message: 'No model gave an answer.',
         partial: false,
         final: true,
+        usage: { input_tokens: expect.any(Number), output_tokens: expect.any(Number), estimated: true },
       },
     ]);
   });

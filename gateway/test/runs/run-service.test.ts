@@ -119,7 +119,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   });
 
   it('stop their calls when they are cancelled from any gateway', async () => {
-    const [a, b] = await make({ tokenMs: 20 });
+    const [a, b] = await make({ model: 'sim-stall' });
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
     await readRun(b.broker, run, BEGINNING, (entries) =>
@@ -136,8 +136,28 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     expect(await b.service.cancel('m-none')).toBeUndefined();
   });
 
+  it('tell what they have used when they are cancelled, as an estimate', async () => {
+    const [a, b] = await make({ model: 'sim-stall' });
+    const run = id();
+    await a.service.start({ id: run, message: 'Explain tides' });
+    await readRun(b.broker, run, BEGINNING, (entries) =>
+      ['llm-1', 'llm-2'].every((lane) =>
+        entries.some(({ event, attrs }) => event === 'generation.delta' && attrs?.lane === lane),
+      ),
+    );
+    const totals = (await b.service.cancel(run))?.totals;
+    expect(totals?.estimated).toBe(true);
+    expect(totals?.inputTokens).toBeGreaterThan(20);
+    expect(totals?.outputTokens).toBeGreaterThan(1);
+    expect((await readRun(b.broker, run)).entries.at(-1)?.attrs).toMatchObject({
+      input_tokens: totals?.inputTokens,
+      output_tokens: totals?.outputTokens,
+      estimated: true,
+    });
+  });
+
   it('stop their calls at once when they are cancelled, also while the models are silent', async () => {
-    const [a, b] = await make({ tokenMs: 1_000_000 });
+    const [a, b] = await make({ model: 'sim-hang-headers' });
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
     await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2));
@@ -148,7 +168,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   });
 
   it('stop their calls with the next sign of life when they have ended unheard', async () => {
-    const [a, b] = await make({ tokenMs: 1_000_000, leaseMs: 400 });
+    const [a, b] = await make({ model: 'sim-hang-headers', leaseMs: 400 });
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
     await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2));
@@ -206,7 +226,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   });
 
   it('end when their gateway is stopped', async () => {
-    const [a, b] = await make({ tokenMs: 20 });
+    const [a, b] = await make({ model: 'sim-stall' });
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
     await a.service.close();

@@ -82,7 +82,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
 
     it('ends once, with its state and its last entries', async () => {
       const { store, other, broker, id, token } = await begun();
-      const totals = { inputTokens: 3, outputTokens: 5, durationMs: 700 };
+      const totals = { inputTokens: 3, outputTokens: 5, durationMs: 700, estimated: true } as const;
       expect(await store.end(id, { state: 'finished', totals }, says(id, 'end'), { token })).toBe(true);
       expect(await other.end(id, { state: 'cancelled' }, says(id, 'late'), 'anybody')).toBe(false);
       expect(await other.get(id)).toMatchObject({ state: 'finished', totals });

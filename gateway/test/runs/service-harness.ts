@@ -10,6 +10,7 @@ import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator } from '../../src/llm/simulator.ts';
+import { SIMULATED } from '../../src/llm/target.ts';
 import { runVariables, Targets } from '../../src/runs/config.ts';
 import { MemoryRunStore } from '../../src/runs/memory-run-store.ts';
 import { Pipeline } from '../../src/runs/pipeline.ts';
@@ -35,6 +36,8 @@ export interface GatewayOptions {
   leaseMs?: number;
   tokenMs?: number;
   contextTokens?: number;
+  /** `sim-stall` and its like: runs that surely go on until somebody ends them. */
+  model?: string;
 }
 
 export function memoryLog(): { broker: MemoryBroker; store: MemoryRunStore } {
@@ -50,19 +53,20 @@ export function redisLog(url: string, namespace: string): { broker: RedisBroker;
 export async function openGateway(
   source: string,
   { broker, store }: { broker: Broker & { open?(ms: number): Promise<void> }; store: RunStore },
-  { leaseMs = 60_000, tokenMs = 1, contextTokens = 3000 }: GatewayOptions = {},
+  { leaseMs = 60_000, tokenMs = 1, contextTokens = 3000, model: LLM_MODEL = 'sim-1' }: GatewayOptions = {},
 ): Promise<Gateway> {
   const simulator = new Simulator({ chunkTokens: 4, tokenMs });
   const prompts = new Prompts({ path: runVariables.PROMPTS_FILE.parse(undefined) });
   const pipeline = new Pipeline({
-    model: new ProviderModel({ firstContentMs: 10_000, chunkMs: 10_000 }, simulator.fetch),
+    model: new ProviderModel({ firstContentMs: 60_000, chunkMs: 60_000 }, simulator.fetch),
     observer: { entry: () => undefined, ended: () => undefined },
     source,
     entryBytes: 65_536,
     timeoutMs: 60_000,
     logContent: false,
   });
-  const targets = new Targets({ USE_LLM_MOCK: true, LLM_BASE_URL: '', LLM_MODEL: '' }, () => undefined);
+  const LLM_BASE_URL = SIMULATED.baseUrl;
+  const targets = new Targets({ USE_LLM_MOCK: false, LLM_BASE_URL, LLM_MODEL }, () => undefined);
   const logger = createLogger(source, 'silent', true);
   const history = new RunHistory(broker);
   const service = new RunService({
