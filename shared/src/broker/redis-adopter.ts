@@ -20,8 +20,8 @@ export class RedisAdopter implements ForeignHandler {
   readonly #patterns: readonly string[];
   readonly #entryBytes: number;
   readonly #logger: Logger | undefined;
-  /** Who adopts, as this process's own subscription last told; null for nobody. */
-  #holder: string | null = null;
+  /** Who adopts, as this process's own subscription last told; null for nobody, undefined where it has missed the news. */
+  #holder: string | null | undefined;
   #publisher: Publisher | undefined;
   #adoptedBefore = 0;
   /** When this process's own subscription last told who adopts, epoch ms; and whether it broke off since. */
@@ -29,6 +29,9 @@ export class RedisAdopter implements ForeignHandler {
   #interrupted = false;
   /** Says what may be missing; unlike what is adopted, not bound to a lease. */
   readonly #notices: Publisher;
+  #resigned: PromiseWithResolvers<void> | undefined;
+  /** Still sends what came before the lease was given back. */
+  #leaving: Publisher | undefined;
   #closed = false;
 
   constructor(options: {
@@ -65,6 +68,11 @@ export class RedisAdopter implements ForeignHandler {
     this.#interrupted = false;
     this.#heardAt = Date.now();
     if (holder === this.#holder) return;
+    if (this.#resigned && this.lease !== '') {
+      this.#resigned.resolve();
+      this.#leaving = this.#publisher;
+      this.#publisher = undefined;
+    }
     this.#retire();
     this.#holder = holder;
     const lease = this.lease;
@@ -77,6 +85,25 @@ export class RedisAdopter implements ForeignHandler {
 
   interrupted(): void {
     this.#interrupted = true;
+    // The log refuses what comes under a lease that was lost meanwhile; another's may have gone to a third.
+    if (this.lease === '') this.#holder = undefined;
+  }
+
+  /**
+   * Gives the lease back by `release`: what comes before the announcement of that is still adopted here, what comes
+   * after it is the next holder's. Resolves when the announcement has come, after `deadlineMs` at the latest.
+   */
+  async resign(release: () => Promise<unknown>, deadlineMs: number): Promise<void> {
+    this.#closed = true;
+    if (this.lease === '') return;
+    const announced = Promise.withResolvers<void>();
+    this.#resigned = announced;
+    const deadline = setTimeout(announced.resolve, deadlineMs);
+    try {
+      await Promise.all([announced.promise, release()]);
+    } finally {
+      clearTimeout(deadline);
+    }
   }
 
   /** Says in the log what may be missing, when nobody adopted since `lastHeldMs`. */
@@ -96,7 +123,9 @@ export class RedisAdopter implements ForeignHandler {
 
   async close(deadlineMs: number): Promise<void> {
     this.#closed = true;
-    await Promise.all([this.#publisher?.close(deadlineMs), this.#notices.close(deadlineMs)]);
+    await Promise.all(
+      [this.#publisher, this.#leaving, this.#notices].map((publisher) => publisher?.close(deadlineMs)),
+    );
   }
 
   #tell(sinceMs: number, why: string): void {

@@ -169,12 +169,12 @@ export class RedisBroker implements Broker {
     this.#closed = true;
     clearInterval(this.#timer);
     const { lease } = this.#adopter;
-    await this.#adopter.close(CLOSE_MS);
     // Handed over, so that the next adopter need not wait for it to expire.
-    if (lease !== '' && this.#commands.connected)
-      await this.#commands
-        .script(RELEASE, this.#prefix, [lease])
+    if (lease !== '' && this.#commands.connected && this.#feed.live)
+      await this.#adopter
+        .resign(() => this.#commands.script(RELEASE, this.#prefix, [lease, 2 * CLOSE_MS]), CLOSE_MS)
         .catch((error) => this.#logger?.debug(messageOf(error)));
+    await this.#adopter.close(CLOSE_MS);
     this.#feed.close();
     this.#commands.close();
     this.#reads.close();
@@ -203,12 +203,13 @@ export class RedisBroker implements Broker {
       const candidate = this.#adopts ? this.#instance : '';
       const args = [this.#feed.tickChannel, this.#adopter.lease, candidate, LEASE_MS, count];
       try {
-        const [holder, lastHeld] = (await this.#commands.script(TICK, this.#prefix, args)) as [
-          string,
-          string,
-        ];
+        const reply = await this.#commands.script(TICK, this.#prefix, args);
+        const [holder, lastHeld, leaseMs] = reply as [string, string, number];
         this.#feed.expectTick(count, TICK_LOST_MS);
-        if (this.#adopts && holder.startsWith(`${this.#instance}:`)) this.#onDuty(holder, Number(lastHeld));
+        if (!this.#adopts) continue;
+        if (holder.startsWith(`${this.#instance}:`)) this.#onDuty(holder, Number(lastHeld));
+        // A holder that has not renewed it in time may be dead: be there when it ends.
+        else if (leaseMs < TICK_MS) setTimeout(() => this.#tick(), leaseMs + 1).unref();
       } catch (error) {
         this.#logger?.debug(`tick: ${messageOf(error)}`);
       }

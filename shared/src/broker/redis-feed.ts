@@ -16,7 +16,7 @@ import { deliver, type Interest, Routes } from './routes.ts';
 export interface ForeignHandler {
   /** `pattern` is the Redis subscription by which it came. Null: not to be shown. */
   foreign(channel: string, data: Buffer, pattern: string): LogRecord | null;
-  /** Who adopts, as the log said at the last tick; null for nobody. */
+  /** Who adopts from here on, as the log said by a tick or when the lease changed hands; null for nobody. */
   leaseHolder(holder: string | null): void;
   /** The subscription broke off, or what it brought was dropped: messages since the last tick may be missing. */
   interrupted(): void;
@@ -36,6 +36,7 @@ interface Message {
   pattern: string;
 }
 
+const LEASE = /^\w+:\d+$/;
 const CATCH_UP_PAGE = 1_000;
 /** The last listener's leave takes effect after this, so that a page reload costs no unsubscribe and subscribe. */
 const LINGER_MS = 1_000;
@@ -270,6 +271,7 @@ export class RedisFeed {
       else this.#hold(message);
     }
     this.#opening.resolve();
+    this.#requestTick(); // who adopts by now?
   }
 
   #receive(wire: Buffer, data: Buffer, wirePattern: string | null): void {
@@ -289,10 +291,18 @@ export class RedisFeed {
       this.#tick(message);
     } else if (wire === this.#adoptedChannel) {
       const end = data.indexOf(0x0a);
-      this.#announced(data.toString('latin1', 0, end), data.subarray(end + 1), message);
+      if (end < 0) this.#leaseChanged(data.toString('latin1'));
+      else this.#announced(data.toString('latin1', 0, end), data.subarray(end + 1), message);
     } else if (wire.startsWith(this.#wirePrefix)) {
       this.#announced(wire.slice(this.#wirePrefix.length), data, message);
     }
+  }
+
+  /** '' where it was given back: whoever asks first takes it, and until then nobody adopts. */
+  #leaseChanged(holder: string): void {
+    if (holder !== '' && !LEASE.test(holder)) return; // nobody's announcement of ours
+    this.#foreign.leaseHolder(holder === '' ? null : holder);
+    if (holder === '') this.#requestTick();
   }
 
   #announced(channel: string, data: Buffer, message: Message): void {

@@ -55,6 +55,36 @@ describe('RedisAdopter', () => {
     expect(await redis.get(`{${namespace}}:adopter`)).toBe(lease);
   });
 
+  it('hands its lease over without losing a plain PUBLISH or showing one twice', async () => {
+    const namespace = randomNamespace();
+    const leaving = await adopting(namespace);
+    const ears = [new Ear(), new Ear()];
+    for (const ear of ears) {
+      const broker = new RedisBroker({ url: server.url, namespace, adopt: ['logs*'] });
+      open.push(broker);
+      await broker.open(2_000);
+      await broker.subscribe(['logs:b', 'logs:b*'], ear);
+    }
+    let published = 0;
+    const publish = () => redis.publish(`{${namespace}}:logs:b`, `${published++}`);
+    let left = false;
+    const closing = leaving.close().then(() => {
+      left = true;
+    });
+    while (!left) await Promise.all([publish(), publish()]);
+    await closing;
+    for (let i = 0; i < 20; i++) await publish();
+    await expect.poll(() => redis.get(`{${namespace}}:adopter`), { timeout: 5_000 }).not.toBeNull();
+    await publish();
+    for (const ear of ears) {
+      await expect.poll(() => ear.msgs, { timeout: 5_000 }).toContain(`${published - 1}`);
+      const ticks = ear.positions.length;
+      await ear.heard(({ positions }) => positions.length >= ticks + 2);
+      const shown = ear.msgs.map(Number).sort((a, b) => a - b);
+      expect(shown).toEqual(Array.from({ length: published }, (_, i) => i));
+    }
+  });
+
   it('learns when the last adopter was there, also when the reply to its first tick was lost', async () => {
     const namespace = randomNamespace();
     const client = new RedisClient(server.url, 'test', undefined);
@@ -66,6 +96,7 @@ describe('RedisAdopter', () => {
     const held = await redis.hget(`{${namespace}}:log`, 'leased');
     await redis.del(`{${namespace}}:adopter`);
     await tick('two'); // taken, and the reply lost
-    expect(await tick('two')).toEqual(['two:2', held]);
+    const [holder, vacated] = (await tick('two')) as string[];
+    expect([holder, vacated]).toEqual(['two:2', held]);
   });
 });

@@ -3,7 +3,7 @@
 -- Returns { first n, token }, or { '0', token } for a batch this writer has sent before.
 local writer, seq, lease, announce_prefix = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
 
-if lease ~= '' and redis.call('GET', P .. 'adopter') ~= lease then
+if lease ~= '' and redis.call('GET', P .. 'adopter') ~= lease and redis.call('GET', P .. 'leaving') ~= lease then
   return redis.error_reply('LEASELOST another gateway adopts')
 end
 local log = open()

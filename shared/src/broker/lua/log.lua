@@ -3,7 +3,8 @@
 -- highest number that the caller has seen.
 -- Keys, all under the prefix: log (hash: token start n run leased vacated), last (zset channel -> n of its newest entry),
 -- count (hash channel -> entries ever), ch:<channel> (stream, field d), forgotten (highest n of forgotten channels),
--- rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), fence (counter).
+-- rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), leaving (the lease given back last),
+-- fence (counter).
 
 local P = ARGV[1]
 local LOG, LAST, COUNT = P .. 'log', P .. 'last', P .. 'count'
