@@ -28,6 +28,8 @@ interface Channel {
   total: number;
   /** Epoch ms after which its entries go. */
   expires: number;
+  /** The highest number that was forgotten, of any channel, before this one was made. */
+  forgotten: Position;
 }
 
 const TICK_MS = 1_000;
@@ -125,7 +127,7 @@ export class MemoryBroker implements Broker {
   #append({ channel: name, body }: Draft): LogRecord {
     let channel = this.#channels.get(name);
     if (!channel) {
-      channel = { records: [], bytes: 0, last: 0, total: 0, expires: 0 };
+      channel = { records: [], bytes: 0, last: 0, total: 0, expires: 0, forgotten: this.#forgotten };
       this.#channels.set(name, channel);
     }
     const n = Math.max(this.#head + 1, Math.trunc(this.#now() * 1000));
@@ -198,11 +200,11 @@ export class MemoryBroker implements Broker {
     const leading: Page['items'] = gap ? [{ gap }] : [];
     if (after >= upTo) return { items: leading, next: upTo, done: true };
     const known = channels.every((name) => isExact(name) && this.#channels.has(name));
-    const slices = this.#matching(channels).map(([channel, { records, last }]): Slice => {
+    const slices = this.#matching(channels).map(([channel, { records, last, forgotten }]): Slice => {
       const start = firstAfter(records, after);
       const chunk = records.slice(start, start + limit + 1);
       const exhausted = start + chunk.length === records.length;
-      return { channel, last, records: chunk, exhausted, reason: 'trimmed' };
+      return { channel, last, records: chunk, exhausted, reason: 'trimmed', forgotten };
     });
     const began = gap || origin === undefined ? after : origin;
     const forgotten = known ? 0 : this.#forgotten;

@@ -15,6 +15,8 @@ export interface Slice {
   exhausted: boolean;
   /** Why older entries may be missing. */
   reason: GapReason;
+  /** The highest number that was forgotten, of any channel, when this one was made; 0 for none. */
+  forgotten: Position;
 }
 
 export interface PageBounds {
@@ -36,7 +38,8 @@ export function horizonOf(slices: readonly Slice[]): Position {
 /**
  * By the rule of `prev`: after position c, the next entry on a channel must have `prev` ≤ c, and a channel without one
  * must have `last` ≤ c. A hole is named at the place of its newest missing entry and ends there: whoever stops after
- * it and goes on from that place misses nothing of other channels. `forgotten`: of channels that nobody remembers.
+ * it and goes on from that place misses nothing of other channels. A channel's first entry says nothing of an earlier
+ * channel of its name, so that there what was forgotten counts. `forgotten`: of channels that nobody remembers.
  */
 export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgotten = 0): Page {
   const { after, origin, upTo, limit } = bounds;
@@ -55,9 +58,11 @@ export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgo
       gaps.push({ channel, after: origin, before: end + 1, reason, missed: null });
   };
   tell(null, forgotten, 'expired');
-  for (const { channel, last, records, reason } of slices) {
-    const first = records[0];
-    tell(channel, first ? first.prev : last, first ? reason : 'expired');
+  for (const slice of slices) {
+    const first = slice.records[0];
+    if (!first) tell(slice.channel, slice.last, 'expired');
+    else if (first.prev > 0) tell(slice.channel, first.prev, slice.reason);
+    else if (forgotten === 0) tell(slice.channel, slice.forgotten, 'expired');
   }
   gaps.sort((a, b) => a.before - b.before);
 

@@ -61,6 +61,7 @@ export class RedisHistory {
 
     const { known, lasts } = await this.#lasts(channels, after);
     const slices = await this.#slices(lasts, after, limit);
+    if (known) await this.#tellReborn(slices);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const horizon = Math.min(upTo, horizonOf(slices));
       const ready = slices.reduce((sum, { records }) => sum + countUpTo(records, horizon), 0);
@@ -87,7 +88,15 @@ export class RedisHistory {
     const others = upTo === state.head ? newest.splice(limit) : [];
     const bottom = Math.max(after, others[0]?.[1] ?? 0);
     const slices = newest.map(([channel, last]): StreamSlice => {
-      return { channel, key: this.#key(channel), last, records: [], exhausted: false, reason: 'trimmed' };
+      return {
+        channel,
+        key: this.#key(channel),
+        last,
+        records: [],
+        exhausted: false,
+        reason: 'trimmed',
+        forgotten: 0,
+      };
     });
     let floor = bottom + 1;
     let behind = slices;
@@ -151,7 +160,15 @@ export class RedisHistory {
 
   async #slices(lasts: Map<string, Position>, after: Position, limit: number): Promise<StreamSlice[]> {
     const slices = [...lasts].map(([channel, last]): StreamSlice => {
-      return { channel, key: this.#key(channel), last, records: [], exhausted: false, reason: 'trimmed' };
+      return {
+        channel,
+        key: this.#key(channel),
+        last,
+        records: [],
+        exhausted: false,
+        reason: 'trimmed',
+        forgotten: 0,
+      };
     });
     const chunk = Math.min(
       limit + 1,
@@ -182,6 +199,17 @@ export class RedisHistory {
       const first = records[0];
       if (tail && first && first.prev > tail.n) slice.exhausted = false;
       else slice.records.push(...records);
+    });
+  }
+
+  /** Of channels whose first entry is there: an earlier one of the same name may have been forgotten. */
+  async #tellReborn(slices: StreamSlice[]): Promise<void> {
+    const young = slices.filter(({ records }) => records[0]?.prev === 0);
+    if (young.length === 0) return;
+    const names = young.map(({ channel }) => channel);
+    const forgotten = await this.#client.redis.hmget(`${this.#prefix}reborn`, ...names);
+    young.forEach((slice, i) => {
+      slice.forgotten = Number(forgotten[i] ?? 0);
     });
   }
 

@@ -50,7 +50,13 @@ export class Ear implements Listener {
   }
 }
 
-export function testBroker(make: MakeBroker): void {
+/** Ends the retention by time of a channel and has the log forget it; `maxChannels` of the broker must be scarce. */
+export type ForgetChannel = (broker: Broker, channel: string) => Promise<void>;
+
+/** The prefix of the channels that `ForgetChannel` is asked to forget, and how long the log keeps them. */
+const FLEETING = { prefix: 'fleeting', entries: 100, idleMs: 60_000 };
+
+export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
   const numbers = (ids: readonly (string | null)[]) => ids.map((id) => parsePosition(id ?? '') as Position);
 
   const readAll = async (broker: Broker, query: Omit<ReadQuery, 'limit'> & { limit?: number }) => {
@@ -292,6 +298,33 @@ export function testBroker(make: MakeBroker): void {
       expect(gaps).toMatchObject([{ channel: null, after: foreign, reason: 'reset' }]);
       expect(msgs).toEqual(['1']);
     }
+  });
+
+  it('names the gap of a channel that was forgotten and made anew, to whom it concerns', async () => {
+    const broker = await make({ retention: { maxChannels: 2, prefixes: [FLEETING] } });
+    const start = await broker.position();
+    const [lost] = numbers(await broker.publish([line('fleeting', 'lost')]));
+    await broker.publish([line('other', 'x')]);
+    await forget(broker, 'fleeting');
+    await broker.publish([line('fleeting', 'again'), line('fleeting', 'more')]);
+    for (const limit of [1, 10]) {
+      const { msgs, gaps } = await readAll(broker, { channels: ['fleeting', 'other'], after: start, limit });
+      expect(msgs).toEqual(['x', 'again', 'more']);
+      const before = (lost as number) + 1;
+      expect(gaps).toEqual([{ channel: 'fleeting', after: start, before, reason: 'expired', missed: null }]);
+    }
+    const later = await readAll(broker, { channels: ['fleeting'], after: lost as number });
+    expect(later).toMatchObject({ msgs: ['again', 'more'], gaps: [] });
+  });
+
+  it('blames no channel for another that was forgotten since', async () => {
+    const broker = await make({ retention: { maxChannels: 2, prefixes: [FLEETING] } });
+    const start = await broker.position();
+    await broker.publish([line('fleeting', 'gone')]);
+    await broker.publish([line('lasting', 'here')]);
+    await forget(broker, 'fleeting');
+    const { msgs, gaps } = await readAll(broker, { channels: ['lasting'], after: start });
+    expect([msgs, gaps]).toEqual([['here'], []]);
   });
 
   it('finds a place by time', async () => {

@@ -12,11 +12,21 @@ afterEach(async () => {
 });
 
 describe('MemoryBroker', () => {
-  testBroker(async ({ retention } = {}) => {
-    const broker = new MemoryBroker({ ...DEFAULT_RETENTION, ...retention });
-    open.push(broker);
-    return broker;
-  });
+  const clocks = new Map<Broker, { aheadMs: number }>();
+  testBroker(
+    async ({ retention } = {}) => {
+      const clock = { aheadMs: 0 };
+      const now = () => Date.now() + clock.aheadMs;
+      const broker = new MemoryBroker({ ...DEFAULT_RETENTION, ...retention }, now);
+      open.push(broker);
+      clocks.set(broker, clock);
+      return broker;
+    },
+    async (broker, channel) => {
+      (clocks.get(broker) ?? expect.fail('another broker')).aheadMs += 60_001;
+      expect((await broker.channels()).map((info) => info.channel)).not.toContain(channel);
+    },
+  );
 
   it('drops the entries of a channel that was idle too long, and says so', async () => {
     let now = 1_795_224_320_000;

@@ -3,8 +3,11 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import type { Broker } from '../../src/broker/broker.ts';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/broker/redis-broker.ts';
-import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
+import { RedisClient } from '../../src/broker/redis-client.ts';
+import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
+import { DEFAULT_RETENTION, type RetentionPolicy } from '../../src/broker/retention.ts';
 import { Ear, line, testBroker } from './conformance.ts';
 
 let server: RedisServer;
@@ -31,7 +34,25 @@ const make = async (options: Partial<RedisBrokerOptions> = {}) => {
 };
 
 describe('RedisBroker', () => {
-  testBroker(({ retention } = {}) => make({ retention: { ...DEFAULT_RETENTION, ...retention } }));
+  const made = new Map<Broker, { namespace: string; retention: RetentionPolicy }>();
+  testBroker(
+    async (options = {}) => {
+      const namespace = randomNamespace();
+      const retention = { ...DEFAULT_RETENTION, ...options.retention };
+      const broker = await make({ namespace, retention });
+      made.set(broker, { namespace, retention });
+      return broker;
+    },
+    async (broker, channel) => {
+      const { namespace, retention } = made.get(broker) ?? expect.fail('another broker');
+      await redis.del(`{${namespace}}:ch:${channel}`);
+      const client = new RedisClient(server.url, 'janitor', undefined);
+      await client.runId();
+      await new RedisJanitor(client, `{${namespace}}:`, retention, undefined).sweep();
+      client.close();
+      expect((await broker.channels()).map((info) => info.channel)).not.toContain(channel);
+    },
+  );
 
   it('announces on the channel of the same name in the default namespace', async () => {
     const broker = await make({ namespace: 'llm' });

@@ -7,6 +7,7 @@ for i = 4, #ARGV do
     highest = math.max(highest, tonumber(redis.call('ZSCORE', LAST, channel) or '0'))
     gone = gone + redis.call('ZREM', LAST, channel)
     redis.call('HDEL', COUNT, channel)
+    redis.call('HDEL', P .. 'reborn', channel)
   end
 end
 if gone > 0 then redis.call('SET', P .. 'forgotten', int(highest)) end

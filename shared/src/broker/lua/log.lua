@@ -3,8 +3,8 @@
 -- highest number that the caller has seen.
 -- Keys, all under the prefix: log (hash: token start n run leased vacated), last (zset channel -> n of its newest entry),
 -- count (hash channel -> entries ever), ch:<channel> (stream, field d), forgotten (highest n of forgotten channels),
--- rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), leaving (the lease given back last),
--- fence (counter).
+-- reborn (hash channel -> forgotten when the channel was made), rollbacks (list "restored:lifted"), writer:<id> (highest
+-- batch seq), adopter (lease), leaving (the lease given back last), fence (counter).
 
 local P = ARGV[1]
 local LOG, LAST, COUNT = P .. 'log', P .. 'last', P .. 'count'
@@ -25,7 +25,7 @@ local function open()
   if not s[1] then
     -- Streams of a log whose hash is gone would answer with entries of another numbering.
     for _, channel in ipairs(redis.call('ZRANGE', LAST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
-    redis.call('DEL', LAST, COUNT, P .. 'forgotten', P .. 'rollbacks')
+    redis.call('DEL', LAST, COUNT, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
     -- Above whatever living processes have seen of the log before, also where that was ahead of the clock.
     local token = string.sub(ARGV[3], 1, 8)
     local start = math.max(now(), (tonumber(string.sub(ARGV[3], 9)) or 0) + 1)
@@ -55,7 +55,12 @@ local function append(log, channels, entries, max_channels, announce)
   if fresh > 0 and redis.call('ZCARD', LAST) + fresh > max_channels then
     return nil, redis.error_reply('TOOMANYCHANNELS the log holds its limit of channels')
   end
-  for i = 1, #names do prev[i] = prev[i] and int(tonumber(prev[i])) or '0' end
+  -- Nothing tells a new channel from one that was forgotten: its first entry has no prev.
+  local forgotten = fresh > 0 and redis.call('GET', P .. 'forgotten')
+  for i = 1, #names do
+    if forgotten and not prev[i] then redis.call('HSET', P .. 'reborn', names[i], forgotten) end
+    prev[i] = prev[i] and int(tonumber(prev[i])) or '0'
+  end
 
   local n = math.max(log.n, now() - 1)
   local first = n + 1
