@@ -2,20 +2,17 @@
 
 import { fileURLToPath } from 'node:url';
 import { flag, whole } from '@llm-streamer/shared/config.ts';
-import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import type { LlmTarget } from '../llm/model.ts';
 import { needsKey, providerOf, SIMULATED } from '../llm/target.ts';
 import type { LanePrompt } from './prompts.ts';
+import { baseUrl, number, words } from './rules.ts';
 
 export const runVariables = {
   USE_LLM_MOCK: flag(true),
   LLM_KEY: z.string().optional(),
-  LLM_BASE_URL: z
-    .url({ protocol: /^https?$/, error: 'must look like https://api.example.com/v1' })
-    .refine((url) => new URL(url).username === '', 'must hold no user name or password: use LLM_KEY')
-    .default('https://api.openai.com/v1'),
-  LLM_MODEL: z.string().min(1).max(200).default('gpt-4o-mini'),
+  LLM_BASE_URL: baseUrl('LLM_KEY').default('https://api.openai.com/v1'),
+  LLM_MODEL: words(200).default('gpt-4o-mini'),
   PROMPTS_FILE: z.string().default(fileURLToPath(new URL('../../prompts.json', import.meta.url))),
   /** Milliseconds a run may take. */
   SSE_TIMEOUT: whole(120_000, 1_000, 3_600_000),
@@ -37,7 +34,11 @@ export const runVariables = {
   MAX_RUNS: whole(500, 1, 100_000),
   /** Runs one address may start in a burst, and then per second; 0 per second turns the limit off. */
   RATE_LIMIT_BURST: whole(3, 1, 10_000),
-  RATE_LIMIT_PER_SECOND: z.coerce.number().min(0).max(10_000).default(1),
+  RATE_LIMIT_PER_SECOND: z
+    .string()
+    .transform(Number)
+    .pipe(number('a number', 0, 10_000))
+    .default(1),
 };
 
 export type RunVariables = z.output<z.ZodObject<typeof runVariables>>;
@@ -83,12 +84,6 @@ export class Targets {
         `${lane.name}: ${new URL(target.baseUrl).host} asks for a key and ${name} is not set; set it, or USE_LLM_MOCK=true for simulated models`,
       ];
     });
-    return lines.length > 0 ? lines.join('\n') : undefined;
-  }
-
-  /** @throws CodedError `invalid_config` where a lane could not be served. */
-  check(lanes: readonly LanePrompt[]): void {
-    const complaint = this.complaint(lanes);
-    if (complaint !== undefined) throw new CodedError('invalid_config', complaint);
+    return lines.length > 0 ? lines.join('; ') : undefined;
   }
 }

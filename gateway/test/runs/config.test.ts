@@ -18,7 +18,7 @@ describe('the environment of runs', () => {
   });
 
   it('does not start without a key where the server asks for one, and says what to do', () => {
-    expect(() => targets({ USE_LLM_MOCK: 'false' }).check([lane])).toThrow(
+    expect(targets({ USE_LLM_MOCK: 'false' }).complaint([lane])).toBe(
       'llm-1: api.openai.com asks for a key and LLM_KEY is not set; set it, or USE_LLM_MOCK=true for simulated models',
     );
   });
@@ -52,9 +52,22 @@ describe('the environment of runs', () => {
     expect(mixed.complaint([{ ...other, key_env: 'NOT_SET' }])).toContain('NOT_SET is not set');
   });
 
-  it('refuses a URL that holds a password, without repeating it', () => {
-    const start = () => targets({ LLM_BASE_URL: 'https://me:hush@example.com/v1' });
-    expect(start).toThrow('must hold no user name');
-    expect(start).not.toThrow('hush');
+  it.each(['https://me:hush@example.com/v1', 'https://:hush@example.com/v1', 'https://hush@example.com/v1'])(
+    'refuses %s, which holds a name or password, without repeating it',
+    (url) => {
+      const start = () => targets({ LLM_BASE_URL: url });
+      expect(start).toThrow('must hold no user name');
+      expect(start).not.toThrow('hush');
+    },
+  );
+
+  it.each([
+    [{ LLM_BASE_URL: 'foo' }, 'LLM_BASE_URL: must look like https://api.example.com/v1'],
+    [{ LLM_BASE_URL: 'ftp://h/v1' }, 'LLM_BASE_URL: must look like https://api.example.com/v1'],
+    [{ LLM_MODEL: 'x'.repeat(201) }, 'must be a text of 1 to 200 characters'],
+    [{ RATE_LIMIT_PER_SECOND: 'x' }, 'RATE_LIMIT_PER_SECOND is "x": must be a number from 0 to 10000'],
+    [{ RATE_LIMIT_PER_SECOND: '-1' }, 'RATE_LIMIT_PER_SECOND is "-1": must be a number from 0 to 10000'],
+  ])('refuses %j and says what is allowed', (env, message) => {
+    expect(() => targets(env as Record<string, string>)).toThrow(message);
   });
 });

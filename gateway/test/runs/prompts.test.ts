@@ -29,17 +29,61 @@ describe('a prompts file', () => {
   const task = { name: 'llm-1', system: 'x' };
   const combiner = { name: 'c', system: 'x' };
   it.each([
-    ['no JSON', '{', /not JSON/],
-    ['no task', { tasks: [], combiner }, /tasks/],
-    ['an unknown key', { tasks: [{ ...task, api_key: 'sk' }], combiner }, /api_key/],
-    ['two lanes of one name', { tasks: [task, task], combiner }, /name of its own/],
-    ['a task with the name of the combiner', { tasks: [task], combiner: task }, /name of its own/],
-    ['a name that is no label', { tasks: [{ ...task, name: 'A b' }], combiner }, /a-z/],
-    ['a password in a URL', { tasks: [{ ...task, base_url: 'http://a:b@h/v1' }], combiner }, /key_env/],
-    ['a key in place of its name', { tasks: [{ ...task, key_env: 'sk-abc' }], combiner }, /environment/],
-  ])('with %s is refused with the place', (_, content, message) => {
+    ['no JSON', '{\n "tasks": [}', 'not JSON, near line 2'],
+    ['half of it', '{"tasks": [\n', 'not JSON, near line 2'],
+    ['nothing', '', 'the file is empty'],
+    ['a list', [], 'the file: must be an object with tasks and combiner'],
+    ['no task', { tasks: [], combiner }, 'tasks: must be a list of 1 to 16 tasks'],
+    ['no combiner', { tasks: [task] }, 'combiner: must be an object with name and system'],
+    [
+      'an empty prompt',
+      { tasks: [task], combiner: { ...combiner, system: '' } },
+      'combiner.system: must be a text',
+    ],
+    [
+      'a typo',
+      { tasks: [{ ...task, modle: 'x' }], combiner },
+      'tasks[0]: unknown modle; known are name, system',
+    ],
+    ['a typo on top', { tasks: [task], combiner, x: 1 }, 'the file: unknown x; known are tasks, combiner'],
+    [
+      'two lanes of one name',
+      { tasks: [task, task], combiner },
+      'every task and the combiner needs a name of its own',
+    ],
+    ['a task with the name of the combiner', { tasks: [task], combiner: task }, 'needs a name of its own'],
+    [
+      'a name that is no label',
+      { tasks: [{ ...task, name: 'A b' }], combiner },
+      'tasks[0].name: must be 1 to 40 of',
+    ],
+    ['a user in a URL', { tasks: [{ ...task, base_url: 'http://a:b@h/v1' }], combiner }, 'use key_env'],
+    ['a password in a URL', { tasks: [{ ...task, base_url: 'http://:b@h/v1' }], combiner }, 'use key_env'],
+    ['a URL that is none', { tasks: [{ ...task, base_url: 'h/v1' }], combiner }, 'must look like https://'],
+    [
+      'a key in place of its name',
+      { tasks: [{ ...task, key_env: 'sk-abc' }], combiner },
+      'environment variable',
+    ],
+    [
+      'much heat',
+      { tasks: [{ ...task, temperature: 9 }], combiner },
+      'tasks[0].temperature: must be a number from 0 to 2',
+    ],
+    ['no tokens', { tasks: [{ ...task, max_tokens: 0 }], combiner }, 'must be a whole number from 1 to'],
+  ])('with %s is refused in one line with the place and what is allowed', (_, content, message) => {
     const text = typeof content === 'string' ? content : JSON.stringify(content);
     expect(() => parsePrompts(text)).toThrow(message);
+    expect(() => parsePrompts(text)).not.toThrow(/\n|✖|expected/i);
+  });
+
+  it.each([
+    '{"tasks":[{"name":"llm-1","system":secret prompt}]}',
+    '{"tasks":[{"name":"llm-1","system":"secret prompt"} "secret prompt"]}',
+    'secret prompt',
+  ])('that is broken is not quoted: %s', (text) => {
+    expect(() => parsePrompts(text)).toThrow('not JSON, near line 1');
+    expect(() => parsePrompts(text)).not.toThrow(/secr|prompt/);
   });
 });
 
