@@ -4,6 +4,7 @@ import type { Level } from '@llm-streamer/shared/entry.ts';
 import { effect } from '@preact/signals';
 import { Series } from './charts/series.ts';
 import { Past } from './history/past.ts';
+import { part } from './lazy.ts';
 import { compileFilter, type Filter } from './log/filter.ts';
 import { FilterError } from './log/filter-terms.ts';
 import type { Item } from './log/view.ts';
@@ -13,6 +14,8 @@ import { filterProblem, link, opened, say, sharing, sincePrevious, update, view 
 import type { ViewState } from './state/view-state.ts';
 import type { EntryRow } from './stream/row.ts';
 import { Session } from './stream/session.ts';
+
+const loading = part(() => import('./history/load.ts'), 'what loads holes');
 
 const NARROW = '(max-width: 700px)';
 
@@ -68,7 +71,7 @@ export class App {
     this.viewport = new Viewport(log, this.session, options, {
       painted: () => this.#figures.changed(),
       opened: (item) => this.open(item),
-      load: (hole) => void import('./history/load.ts').then(({ loadHole }) => loadHole(this.session, hole)),
+      load: (hole) => void loading().then((part) => part?.loadHole(this.session, hole)),
     });
     this.past = new Past(this.session, this.viewport);
     this.#figures = new FigurePublisher(this.session, this.viewport, this.series);

@@ -5,7 +5,6 @@ import { LEVEL_TEXT, runOf } from './log/row-node.ts';
 import { iso } from './log/time.ts';
 import type { Item } from './log/view.ts';
 import { nextTime } from './panels/status-bar.tsx';
-import { hasRunPanel } from './runs/slot.ts';
 import { helpOpen, opened, update, view } from './state/store.ts';
 
 export interface Key {
@@ -43,15 +42,11 @@ export const KEYS: readonly Key[] = [
   { keys: 'c', what: 'copy the row as JSON', run: copyRow },
   { keys: 'y', what: 'copy link', run: (app) => void app.copy(location.href, 'link') },
   { keys: 'd', what: 'export what is shown as NDJSON', run: (app) => void app.past.export() },
-  ...(hasRunPanel
-    ? [
-        {
-          keys: 'r',
-          what: 'run panel',
-          run: () => update({ panel: view.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
-        },
-      ]
-    : []),
+  {
+    keys: 'r',
+    what: 'run panel',
+    run: () => update({ panel: view.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
+  },
   {
     keys: '?',
     what: 'these keys',

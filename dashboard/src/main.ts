@@ -1,14 +1,15 @@
 // Mounts the page: the log by hand, the panels with Preact, the keys; optional parts are loaded when asked for.
-import { effect } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import { h, render } from 'preact';
 import { App } from './app.ts';
 import { mountCharts } from './charts/mount.ts';
+import { part, whenWanted } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { StatusBar } from './panels/status-bar.tsx';
 import { announce } from './panels/summary.ts';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunPanel } from './runs/slot.ts';
-import { helpOpen, opened, say, view } from './state/store.ts';
+import { helpOpen, opened, view } from './state/store.ts';
 
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -22,31 +23,27 @@ render(h(Toolbar, { app }), element('bar'));
 render(h(StatusBar, { app }), element('status'));
 render(h(Overlay, { app }), element('over'));
 // What is not on screen at first is not loaded at first.
-lazily(
+whenWanted(
   () => opened.value !== undefined,
-  () => import('./panels/detail.tsx').then(({ Detail }) => render(h(Detail, { app }), element('detail'))),
+  part(() => import('./panels/detail.tsx'), 'the detail'),
+  ({ Detail }) => render(h(Detail, { app }), element('detail')),
 );
-lazily(
+whenWanted(
   () => view.value.list,
-  () =>
-    import('./panels/channel-list.tsx').then(({ ChannelList }) =>
-      render(h(ChannelList, { app }), element('list')),
-    ),
+  part(() => import('./panels/channel-list.tsx'), 'the channel list'),
+  ({ ChannelList }) => render(h(ChannelList, { app }), element('list')),
 );
-lazily(
+const help = part(() => import('./panels/help.tsx'), 'the help');
+whenWanted(
   () => helpOpen.value,
-  () => import('./panels/help.tsx').then(({ Help }) => render(h(Help, {}), element('dialogs'))),
+  async () => {
+    const loaded = await help();
+    // Its button only opens: left open, it could not be asked for again.
+    helpOpen.value = loaded !== undefined;
+    return loaded;
+  },
+  ({ Help }) => render(h(Help, {}), element('dialogs')),
 );
-
-/** Loads a panel when it is first wanted; from then on it follows its signals by itself. */
-function lazily(isWanted: () => boolean, load: () => Promise<void>): void {
-  const stop = effect(() => {
-    if (!isWanted()) return;
-    // An effect cannot end itself while it first runs.
-    queueMicrotask(() => stop());
-    void load();
-  });
-}
 
 effect(() => {
   const { theme, embed, list } = view.value;
@@ -57,17 +54,21 @@ effect(() => {
   element('detail').hidden = opened.value === undefined;
 });
 
-// A part that cannot be loaded: the gateway has been updated under a page that is still the old one.
-addEventListener('vite:preloadError', () => say('this page is older than the gateway: reload it'));
-
-// The keys are loaded after the first picture; those pressed meanwhile wait for them.
-const early: KeyboardEvent[] = [];
-const keep = (event: KeyboardEvent) => early.push(event);
+// The keys are loaded after the first picture; the latest pressed meanwhile wait for them, and ask for them again.
+const EARLY_KEYS = 20;
+const early = signal<KeyboardEvent[]>([]);
+const keep = (event: KeyboardEvent) => {
+  early.value = [...early.value, event].slice(-EARLY_KEYS);
+};
 document.addEventListener('keydown', keep);
-void import('./keys.ts').then(({ listenToKeys }) => {
-  document.removeEventListener('keydown', keep);
-  listenToKeys(app, early);
-});
+whenWanted(
+  () => early.value.length >= 0,
+  part(() => import('./keys.ts'), 'the keys'),
+  ({ listenToKeys }) => {
+    document.removeEventListener('keydown', keep);
+    listenToKeys(app, early.value);
+  },
+);
 announce(app, element('summary'));
 mountCharts(app, element('charts'));
 mountRunPanel(app, element('panel'));

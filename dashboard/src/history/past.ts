@@ -1,8 +1,12 @@
 // The way back in time: the entry that a link names, a stretch of time, files. What it takes is loaded when asked for.
+import { part } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { say, update, view } from '../state/store.ts';
 import type { EntryRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
+
+const exporting = part(() => import('./export.ts'), 'the export');
+const ranging = part(() => import('./range.ts'), 'the history');
 
 /** Fetched on either side of an entry that a link names. */
 const AROUND_MS = 5_000;
@@ -42,10 +46,11 @@ export class Past {
   async export(): Promise<void> {
     const { range } = view.value;
     await this.#attempt(async () => {
-      const { exportRange, exportShown } = await import('./export.ts');
+      const files = await exporting();
+      if (!files) return;
       const lines = range
-        ? await exportRange(this.#session, range.from, range.to)
-        : exportShown(this.#viewport.view);
+        ? await files.exportRange(this.#session, range.from, range.to)
+        : files.exportShown(this.#viewport.view);
       say(`${lines.toLocaleString('en')} lines exported`);
     });
   }
@@ -61,8 +66,8 @@ export class Past {
 
   #fetchRange(from: number, to: number): Promise<void> {
     return this.#attempt(async () => {
-      const { fetchRange } = await import('./range.ts');
-      await fetchRange(this.#session, from, to);
+      const ranges = await ranging();
+      await ranges?.fetchRange(this.#session, from, to);
     });
   }
 

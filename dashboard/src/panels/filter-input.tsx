@@ -1,24 +1,37 @@
-// The filter's input: Enter filters, Alt+Enter only highlights, Esc clears; completes from values seen.
+// The filter's input: Enter filters, Alt+Enter only highlights; Esc closes an open list of completions, else clears.
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../app.ts';
+import { part } from '../lazy.ts';
 import type { Completion } from '../log/completion.ts';
 import { filterProblem, update, view } from '../state/store.ts';
+
+const completing = part(() => import('../log/completion.ts'));
 
 export function FilterInput({ app }: { app: App }) {
   const input = useRef<HTMLInputElement>(null);
   const { q, hl, narrow, range } = view.value;
   const offered = useSignal<Completion | undefined>(undefined);
   const chosen = useSignal(-1);
-  useEffect(() => {
+  /** What was asked for last; an answer to anything before comes too late to be shown. */
+  const asked = useRef(0);
+  // Before the next key can arrive: what is typed after Enter must not be overwritten.
+  useLayoutEffect(() => {
     if (input.current) input.current.value = q || hl;
   }, [q, hl]);
 
   const offer = async () => {
-    const { complete } = await import('../log/completion.ts');
+    const ask = ++asked.current;
+    const loaded = await completing();
     const field = input.current;
-    if (!field || document.activeElement !== field) return;
-    offered.value = complete(field.value, field.selectionStart ?? field.value.length, app.session.buffer);
+    if (!field || ask !== asked.current) return;
+    const caret = field.selectionStart ?? field.value.length;
+    offered.value = loaded?.complete(field.value, caret, app.session.buffer);
+    chosen.value = -1;
+  };
+  const closeList = () => {
+    asked.current++;
+    offered.value = undefined;
     chosen.value = -1;
   };
   const take = (value: string) => {
@@ -27,7 +40,7 @@ export function FilterInput({ app }: { app: App }) {
     if (!field) return;
     field.value = `${field.value.slice(0, start)}${value}${field.value.slice(end)}`;
     field.setSelectionRange(start + value.length, start + value.length);
-    offered.value = undefined;
+    closeList();
     if (value.endsWith(':')) void offer();
   };
   const keydown = (event: KeyboardEvent) => {
@@ -43,14 +56,14 @@ export function FilterInput({ app }: { app: App }) {
       take(options[chosen.value] ?? '');
     } else if (event.key === 'Enter') {
       event.preventDefault();
-      offered.value = undefined;
+      closeList();
       if (event.altKey) update({ hl: field.value, q: '' });
       else update({ q: field.value.trim(), hl: '' });
     } else if (event.key === 'Escape') {
       event.preventDefault();
       event.stopPropagation();
-      if (offered.value?.values.length) offered.value = undefined;
-      else {
+      closeList();
+      if (options.length === 0) {
         field.value = '';
         update({ q: '', hl: '' });
         field.blur();
@@ -81,7 +94,7 @@ export function FilterInput({ app }: { app: App }) {
         placeholder="filter: error -heartbeat source:gpu-* ttft>800"
         onInput={() => void offer()}
         onKeyDown={keydown}
-        onBlur={() => setTimeout(() => (offered.value = undefined), 150)}
+        onBlur={closeList}
       />
       {values.length > 0 && (
         <div id="filter-options" role="listbox" aria-label="Values seen">

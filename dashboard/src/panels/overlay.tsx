@@ -1,20 +1,29 @@
 // What lies over the log: the pill with what is new, or the empty state.
-import { useSignal } from '@preact/signals';
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import type { App } from '../app.ts';
-import { figures, link } from '../state/store.ts';
+import { part } from '../lazy.ts';
+import { figures, link, view } from '../state/store.ts';
 
 const number = (n: number) => n.toLocaleString('en');
 
+const loadEmpty = part(() => import('./empty.tsx'));
+
 export function Overlay({ app }: { app: App }) {
-  const { mode, unseen, unseenErrors, kept, live } = figures.value;
-  const isEmpty = kept === 0 && link.value.state === 'live' && live;
+  const { mode, unseen, unseenErrors } = figures.value;
+  const isEmpty = useComputed(() => {
+    const { kept, live } = figures.value;
+    return kept === 0 && live && link.value.state === 'live';
+  });
   const empty = useSignal<{ Empty: ComponentType } | undefined>(undefined);
-  if (isEmpty && !empty.value) {
-    void import('./empty.tsx').then((module) => {
-      empty.value = module;
+  // Not on each change of a figure: one that did not come is tried again with another view, or when the link is back.
+  useSignalEffect(() => {
+    void view.value;
+    if (!isEmpty.value) return;
+    void loadEmpty().then((part) => {
+      empty.value = part;
     });
-  }
+  });
   return (
     <>
       {mode !== 'follow' && (
@@ -32,7 +41,7 @@ export function Overlay({ app }: { app: App }) {
           </button>
         </div>
       )}
-      {isEmpty && empty.value && <empty.value.Empty />}
+      {isEmpty.value && empty.value && <empty.value.Empty />}
     </>
   );
 }

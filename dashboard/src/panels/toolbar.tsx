@@ -1,7 +1,6 @@
 // The top line: connection, channels, filter, level, and the way to everything else.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { App } from '../app.ts';
-import { hasRunPanel } from '../runs/slot.ts';
 import { helpOpen, update, view } from '../state/store.ts';
 import { Connection } from './connection.tsx';
 import { FilterInput } from './filter-input.tsx';
@@ -37,16 +36,14 @@ export function Toolbar({ app }: { app: App }) {
           </option>
         ))}
       </select>
-      {hasRunPanel && (
-        <button
-          type="button"
-          aria-pressed={panel === 'run'}
-          title="run panel: ask the models (r)"
-          onClick={() => update({ panel: panel === 'run' ? 'none' : 'run' }, 'replace')}
-        >
-          run
-        </button>
-      )}
+      <button
+        type="button"
+        aria-pressed={panel === 'run'}
+        title="run panel: ask the models (r)"
+        onClick={() => update({ panel: panel === 'run' ? 'none' : 'run' }, 'replace')}
+      >
+        run
+      </button>
       <button
         type="button"
         aria-label="Help and keys"

@@ -1,7 +1,10 @@
 // Opens the stream of a query: through the SharedWorker where there is one, else with a connection of this tab's own.
+import { part } from '../lazy.ts';
 import type { StreamClient } from './client.ts';
 import type { FromWorker, ToWorker } from './shared-stream.worker.ts';
 import type { LinkListener } from './wire.ts';
+
+const REOPEN_MS = 3_000;
 
 export interface Source {
   /** Leaves the stream shown so far and joins that of `url`. */
@@ -14,49 +17,99 @@ export function createSource(listener: LinkListener, shared: boolean): Source {
   return shared && 'SharedWorker' in globalThis ? new SharedSource(listener) : new OwnSource(listener);
 }
 
+/** Until a part that holds the connection can be loaded: said as the link's state, and tried again for ever. */
+class Reopening {
+  readonly #listener: LinkListener;
+  readonly #open: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #attempt = 0;
+
+  constructor(listener: LinkListener, open: () => void) {
+    this.#listener = listener;
+    this.#open = open;
+  }
+
+  later(): void {
+    this.cancel();
+    this.#attempt++;
+    this.#timer = setTimeout(() => this.now(), REOPEN_MS);
+    const reason = 'a part of the page could not be loaded: the gateway is away or has been updated';
+    const at = Date.now() + REOPEN_MS;
+    this.#listener.link({ state: 'retrying', code: 'not_loaded', reason, at, attempt: this.#attempt });
+  }
+
+  /** Does not wait any longer, where it waits at all. */
+  now(): void {
+    if (this.#timer === undefined) return;
+    this.cancel();
+    this.#open();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+}
+
+const loadClient = part(() => import('./client.ts'));
+
 /** Loads the client only where it is needed: mostly the worker holds it. */
 class OwnSource implements Source {
   readonly #listener: LinkListener;
-  #client: Promise<StreamClient> | undefined;
+  readonly #reopening: Reopening;
+  #url = '';
+  #client: StreamClient | undefined;
 
   constructor(listener: LinkListener) {
     this.#listener = listener;
+    this.#reopening = new Reopening(listener, () => this.open(this.#url));
   }
 
   open(url: string): void {
     this.close();
-    // Frames of a stream left behind may still be on their way; they belong to nobody.
-    const isCurrent = () => this.#client === client;
-    const client: Promise<StreamClient> = import('./client.ts').then(
-      ({ StreamClient }) =>
-        new StreamClient(url, {
-          frames: (frames) => isCurrent() && this.#listener.frames(frames),
-          link: (link) => isCurrent() && this.#listener.link(link),
-        }),
-    );
-    this.#client = client;
-    void client.then((each) => isCurrent() && each.start());
+    this.#url = url;
+    void loadClient().then((loaded) => {
+      if (this.#url !== url || this.#client) return;
+      if (!loaded) {
+        this.#reopening.later();
+        return;
+      }
+      // Frames of a stream left behind may still be on their way; they belong to nobody.
+      const isCurrent = () => this.#client === client;
+      const client: StreamClient = new loaded.StreamClient(url, {
+        frames: (frames) => isCurrent() && this.#listener.frames(frames),
+        link: (state) => isCurrent() && this.#listener.link(state),
+      });
+      this.#client = client;
+      client.start();
+    });
   }
 
   nudge(): void {
-    void this.#client?.then((client) => client.nudge());
+    this.#reopening.now();
+    this.#client?.nudge();
   }
 
   close(): void {
-    void this.#client?.then((client) => client.stop());
+    this.#reopening.cancel();
+    this.#client?.stop();
     this.#client = undefined;
+    this.#url = '';
   }
 }
 
 class SharedSource implements Source {
   readonly #listener: LinkListener;
+  readonly #reopening: Reopening;
   readonly #lock = `llm-streamer-tab-${Math.random().toString(36).slice(2)}`;
   /** The worker may ask for this tab's lock only once the tab holds it: being granted it means that the tab is gone. */
   readonly #held: Promise<void>;
+  #url = '';
   #port: MessagePort | undefined;
 
   constructor(listener: LinkListener) {
     this.#listener = listener;
+    this.#reopening = new Reopening(listener, () => this.open(this.#url));
     this.#held = new Promise((resolve) => {
       if (!navigator.locks) resolve();
       void navigator.locks?.request(this.#lock, () => {
@@ -68,6 +121,7 @@ class SharedSource implements Source {
 
   open(url: string): void {
     this.close();
+    this.#url = url;
     const worker = new SharedWorker(new URL('./shared-stream.worker.ts', import.meta.url), {
       type: 'module',
     });
@@ -78,24 +132,19 @@ class SharedSource implements Source {
       else if (data.type === 'link') this.#listener.link(data.link);
       else this.#listener.sharing?.(data.streams, data.tabs);
     };
-    worker.onerror = () =>
-      this.#listener.link({
-        state: 'retrying',
-        code: 'worker',
-        reason: 'the shared worker failed to start; reload the page',
-        at: Date.now(),
-        attempt: 1,
-      });
+    worker.onerror = () => this.#port === port && this.#reopening.later();
     this.#port = port;
     const join: ToWorker = { type: 'join', url, lock: navigator.locks ? this.#lock : '' };
     void this.#held.then(() => this.#port === port && this.#post(join));
   }
 
   nudge(): void {
+    this.#reopening.now();
     this.#post({ type: 'nudge' });
   }
 
   close(): void {
+    this.#reopening.cancel();
     this.#post({ type: 'leave' });
     this.#port?.close();
     this.#port = undefined;

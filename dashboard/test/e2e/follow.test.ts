@@ -27,7 +27,6 @@ describe('follow, held and paused', () => {
     await publish(200);
     page = await openPage(browser, `${gateway.url}/?channels=logs`);
     await lastRow(page, `line ${next - 1}`);
-    return () => page.context().close();
   });
 
   it('follows at the bottom', async () => {

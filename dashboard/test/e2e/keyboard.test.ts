@@ -47,11 +47,7 @@ describe('the keyboard', () => {
     const page = await open();
     const press = async (keys: string, expected: string) => {
       for (const key of keys) await page.keyboard.press(key);
-      await eventually(
-        `${keys} leads to ${expected}`,
-        async () => (await cursor(page)).includes(expected),
-        4_000,
-      );
+      await eventually(`${keys} leads to ${expected}`, async () => (await cursor(page)).includes(expected));
     };
     await press('k', 'the end');
     await press('k', 'Once');

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Browser } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { type Gateway, lines, startGateway } from './support/gateway.ts';
 import { eventually, lastRow, messages, openPage, sees, status } from './support/page.ts';
@@ -19,9 +19,8 @@ afterAll(() => browser.close());
 describe('the ledger, against a gateway that loses things', () => {
   let gateway: ScriptedGateway;
   beforeEach(async () => {
-    gateway = await new ScriptedGateway().start();
+    gateway = await ScriptedGateway.ofTest();
   });
-  afterEach(() => gateway.stop());
 
   const open = async () => {
     const page = await openPage(browser, gateway.url);

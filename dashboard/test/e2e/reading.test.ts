@@ -44,7 +44,7 @@ const shows = async (page: Page, expected: string[]) => {
     seen = await messages(page);
     return seen.join('|') === expected.join('|');
   };
-  await eventually(`rows ${JSON.stringify(expected)}`, read, 5_000).catch((error) => {
+  await eventually(`rows ${JSON.stringify(expected)}`, read).catch((error) => {
     throw new Error(`${error.message}; shown: ${JSON.stringify(seen)}`);
   });
 };

@@ -5,17 +5,16 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { eventually } from '../../../test-support/process.ts';
-import { type Gateway, startGateway } from './support/gateway.ts';
+import { type Gateway, gatewayOfTest } from './support/gateway.ts';
 import { messages, openPage } from './support/page.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const SETTINGS = { RATE_LIMIT_PER_SECOND: '0', LLM_SIM_DELAY: '12', LLM_SIM_CHUNK: '2' };
 
 const folder = mkdtempSync(join(tmpdir(), 'run-panel-'));
-const opened: { page?: Page; gateway?: Gateway }[] = [];
 let browser: Browser;
 beforeAll(async () => {
   browser = await launchChromium();
@@ -24,18 +23,10 @@ afterAll(async () => {
   await browser.close();
   rmSync(folder, { recursive: true });
 });
-afterEach(async () => {
-  for (const { page, gateway } of opened.splice(0)) {
-    await page?.context().close();
-    await gateway?.stop();
-  }
-});
 
 async function open(env: Record<string, string> = {}): Promise<{ page: Page; gateway: Gateway }> {
-  const gateway = await startGateway({ ...SETTINGS, ...env });
-  opened.push({ gateway });
+  const gateway = await gatewayOfTest({ ...SETTINGS, ...env });
   const page = await openPage(browser, `${gateway.url}/?panel=run`);
-  opened.push({ page });
   return { page, gateway };
 }
 
@@ -46,7 +37,7 @@ const send = async (page: Page, text: string) => {
 const lane = (page: Page, name: string) => page.getByLabel(name, { exact: true });
 const said = (page: Page, name: string) => lane(page, name).locator('.said').innerText();
 const state = (page: Page, name: string) => lane(page, name).locator('.state').innerText();
-const ended = (page: Page) => page.locator('.summary .lane.finished').waitFor({ timeout: 20_000 });
+const ended = (page: Page) => page.locator('.summary .lane.finished').waitFor();
 
 /** A prompts file whose tasks are served by these models of the simulator. */
 function promptsFile(...models: string[]): string {
@@ -169,7 +160,6 @@ describe('a run from the page', () => {
   ])('has nothing that axe finds serious: %s, %i wide', async (theme, width) => {
     const { gateway } = await open({ PROMPTS_FILE: promptsFile('sim-1', 'sim-die'), LLM_SIM_DELAY: '1' });
     const page = await openPage(browser, `${gateway.url}/?panel=run&theme=${theme}`, { width });
-    opened.push({ page });
     await send(page, 'Explain tides');
     await ended(page);
     await page.evaluate(await readFile(AXE, 'utf8'));
@@ -196,7 +186,6 @@ describe('a run from the page', () => {
     await send(page, 'Explain tides');
     await ended(page);
     const other = await openPage(browser, page.url());
-    opened.push({ page: other });
     await ended(other);
     expect(await said(other, 'llm-1')).toContain('Picture tides');
     await other.goto(`${gateway.url}/?panel=run&show=nobody-knows`);

@@ -19,7 +19,7 @@ afterAll(() => browser.close());
 
 describe('bounds', () => {
   it('keeps the last 100,000 entries with at most 150 rows in the document, and says what it evicted', async () => {
-    const gateway = await new ScriptedGateway().start();
+    const gateway = await ScriptedGateway.ofTest();
     const page = await openPage(browser, gateway.url, { height: 1_000 });
     await sees(page, 'LIVE');
     for (let sent = 0; sent < 120_000; sent += 2_000)
@@ -37,7 +37,6 @@ describe('bounds', () => {
     await page.keyboard.press('Escape');
     await page.keyboard.press('G');
     await lastRow(page, 'line 119999');
-    await gateway.stop();
   });
 
   it('has a shell of at most 35 kB gzipped, charts not in it', () => {

@@ -1,4 +1,5 @@
 // The real gateway as a child process, and entries posted to it as any producer would.
+import { onTestFinished } from 'vitest';
 import { type RunningProcess, startProcess } from '../../../../test-support/process.ts';
 
 export interface Gateway {
@@ -37,6 +38,13 @@ export async function startGateway(env: Record<string, string> = {}): Promise<Ga
       await process.stop();
     },
   };
+}
+
+/** A gateway that ends with the test, after the pages opened later. */
+export async function gatewayOfTest(env: Record<string, string> = {}): Promise<Gateway> {
+  const gateway = await startGateway(env);
+  onTestFinished(() => gateway.stop());
+  return gateway;
 }
 
 /** `count` plain lines on `logs`, numbered from `from`. */

@@ -1,27 +1,40 @@
-// The page as a person reads it: what rows say, what the bars say. Fails a test on any error of the page itself.
+// The page as a person reads it: what rows say, what the bars say. A page ends with its test, and an error of the page
+// itself fails that test.
 import type { Browser, Page } from 'playwright-core';
+import { expect, onTestFinished } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
 
 /** Long enough for a busy machine; a page that works takes a few frames. */
-const PATIENCE_MS = 6_000;
+const PATIENCE_MS = 30_000;
 
-export interface Shown {
-  page: Page;
-  errors: string[];
+export interface Opening {
+  width?: number;
+  height?: number;
+  /** Script that runs before the page's own. */
+  init?: string;
+  /** What is done before the page is asked for, such as routes. */
+  before?(page: Page): Promise<unknown>;
 }
 
+/** Opens a page in a context of its own, which is closed before what the test opened earlier. */
 export async function openPage(
   browser: Browser,
   url: string,
-  { width = 1280, height = 640, init }: { width?: number; height?: number; init?: string } = {},
+  { width = 1280, height = 640, init, before }: Opening = {},
 ): Promise<Page> {
   const context = await browser.newContext({ viewport: { width, height }, acceptDownloads: true });
+  const errors: string[] = [];
+  // Of all its tabs.
+  context.on('weberror', (error) => errors.push(String(error.error())));
+  onTestFinished(async () => {
+    await context.close();
+    expect(errors, 'errors of the page itself').toEqual([]);
+  });
+  context.setDefaultTimeout(PATIENCE_MS);
   await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: new URL(url).origin });
   const page = await context.newPage();
-  page.on('pageerror', (error) => {
-    throw error;
-  });
   if (init !== undefined) await page.addInitScript(init);
+  await before?.(page);
   await page.goto(url);
   return page;
 }

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import { ROOT } from '../../../../test-support/process.ts';
 
 const DIST = join(ROOT, 'dashboard/dist');
@@ -22,14 +23,21 @@ export class ScriptedGateway {
   #n = 1_000;
   readonly #server = createServer((request, response) => this.#serve(request, response));
 
-  async start(): Promise<this> {
+  /** Starts one that ends with the test, after the pages opened later. */
+  static async ofTest(): Promise<ScriptedGateway> {
+    const gateway = new ScriptedGateway();
+    await gateway.#start();
+    onTestFinished(() => gateway.#stop());
+    return gateway;
+  }
+
+  async #start(): Promise<void> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
     this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-    return this;
   }
 
-  async stop(): Promise<void> {
+  async #stop(): Promise<void> {
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, 'close');
@@ -93,7 +101,7 @@ export class ScriptedGateway {
     }
     if (pathname.startsWith('/api/') || pathname === '/sse/health') {
       response.writeHead(200, { 'content-type': 'application/json' });
-      response.end(JSON.stringify(pathname === '/api/entries' ? this.entries : {}));
+      response.end(JSON.stringify(pathname === '/api/entries' ? this.entries : { runs: [], channels: [] }));
       return;
     }
     const file = join(DIST, pathname === '/' ? 'index.html' : pathname);

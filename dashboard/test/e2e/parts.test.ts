@@ -1,0 +1,140 @@
+// Parts that are loaded when wanted: one that does not come is said, breaks nothing, and comes when wanted again.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { eventually, lastRow, openPage, sees, twoFrames } from './support/page.ts';
+import { frame, ScriptedGateway } from './support/scripted-gateway.ts';
+
+let browser: Browser;
+let gateway: ScriptedGateway;
+beforeAll(async () => {
+  browser = await launchChromium();
+});
+afterAll(() => browser.close());
+beforeEach(async () => {
+  gateway = await ScriptedGateway.ofTest();
+});
+
+/** Opens the page with one part of it out of reach. */
+async function openWithout(part: string, search = ''): Promise<Page> {
+  const page = await openPage(browser, `${gateway.url}/${search}`, {
+    before: (fresh) => fresh.route(`**/assets/${part}-*.js`, (route) => route.abort('connectionrefused')),
+  });
+  await sees(page, search.includes('shared=0') && part === 'client' ? 'RETRYING' : 'LIVE');
+  return page;
+}
+
+const press = (key: string) => (page: Page) => page.keyboard.press(key);
+const click = (name: string) => (page: Page) => page.getByRole('button', { name, exact: true }).click();
+
+describe('a part that cannot be loaded', () => {
+  // How often the same wish is repeated: most open and close in turn.
+  it.each<[string, string, (page: Page) => Promise<void>, number, string]>([
+    ['detail', 'the detail', (page) => page.locator('#log .row').first().click(), 2, '#detail .fields'],
+    ['channel-list', 'the channel list', (page) => page.locator('button.channels').click(), 2, '#list form'],
+    ['help', 'the help', click('Help and keys'), 1, 'dialog[open]'],
+    ['charts', 'the charts', click('charts'), 2, '#charts canvas'],
+    ['panel', 'the run panel', click('run'), 2, '#panel textarea'],
+    ['load', 'what loads holes', click('load'), 1, '.row.hole:has-text("gone from the log")'],
+  ])('%s: the page says so, and has it with the next wish', async (part, name, wish, wishes, selector) => {
+    const page = await openWithout(part);
+    gateway.send(['a', 'b']);
+    const gap = { channel: 'logs', after: '1-1', before: '2-9', reason: 'trimmed', missed: 7 };
+    gateway.write(frame('gap', gap, '2-8'));
+    gateway.entries = { entries: [], gaps: [gap], done: true };
+    await sees(page, 'lost 7 / 2');
+    await wish(page);
+    await sees(page, `${name} could not be loaded`);
+    await page.unrouteAll();
+    for (let i = 0; i < wishes; i++) await wish(page);
+    await page.locator(selector).first().waitFor();
+  });
+
+  it('comes by itself when the link is back', async () => {
+    const page = await openWithout('charts', '?charts=1');
+    await page.unrouteAll();
+    gateway.cut();
+    await page.locator('#charts canvas').first().waitFor();
+  });
+
+  it('the empty state: is not shown, and comes with the next empty view', async () => {
+    const page = await openWithout('empty', '?list=1');
+    await page.unrouteAll();
+    expect(await page.locator('.empty').count()).toBe(0);
+    await page.getByLabel('Add a channel or pattern').fill('other');
+    await page.keyboard.press('Enter');
+    await page.locator('.empty pre').first().waitFor();
+  });
+
+  it('the keys: come with a later key', async () => {
+    const page = await openWithout('keys');
+    gateway.send(['a']);
+    await lastRow(page, 'a');
+    await press('t')(page);
+    await sees(page, 'the keys could not be loaded');
+    await page.unrouteAll();
+    await press('Escape')(page);
+    await eventually('the first key counts, too', () => page.url().includes('time=utc'));
+  });
+
+  it('the export: says so and works the next time', async () => {
+    const page = await openWithout('export');
+    gateway.send(['a']);
+    await lastRow(page, 'a');
+    await click('↓NDJSON')(page);
+    await sees(page, 'the export could not be loaded');
+    await page.unrouteAll();
+    await Promise.all([page.waitForEvent('download'), click('↓NDJSON')(page)]);
+  });
+
+  it('the client of a page without SharedWorker: the link says so and is tried again', async () => {
+    const page = await openWithout('client', '?shared=0');
+    await sees(page, 'a part of the page could not be loaded');
+    await page.unrouteAll();
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await sees(page, 'LIVE');
+  });
+});
+
+it('a list of completions that comes after Enter is never shown, and takes no Escape', async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const page = await openPage(browser, gateway.url, {
+    before: (fresh) =>
+      fresh.route('**/assets/completion-*.js', async (route) => {
+        await released;
+        await route.continue();
+      }),
+  });
+  await sees(page, 'LIVE');
+  gateway.send(['an event']);
+  await lastRow(page, 'an event');
+  const filter = page.getByRole('combobox', { name: 'Filter' });
+  const came = page.waitForResponse(/completion-/);
+  await filter.fill('event');
+  await filter.press('Alt+Enter');
+  await page.locator('#log mark').waitFor();
+  release();
+  await (await came).finished();
+  await twoFrames(page);
+  expect(await page.getByRole('listbox').count()).toBe(0);
+  await filter.press('Escape');
+  await eventually('no marks', async () => (await page.locator('#log mark').count()) === 0);
+});
+
+it('one Escape closes the list of completions, the next clears the filter', async () => {
+  const page = await openPage(browser, `${gateway.url}/?q=event`);
+  await sees(page, 'LIVE');
+  gateway.send(['an event']);
+  await lastRow(page, 'an event');
+  const filter = page.getByRole('combobox', { name: 'Filter' });
+  await filter.fill('event');
+  await page.getByRole('listbox').waitFor();
+  await filter.press('Escape');
+  expect(await page.getByRole('listbox').count()).toBe(0);
+  expect(page.url()).toContain('q=event');
+  await filter.press('Escape');
+  await eventually('the filter is cleared', () => !page.url().includes('q='));
+});
