@@ -85,30 +85,36 @@ describe('the watchdog', () => {
 
 describe('tabs', () => {
   let gateway: Gateway;
+  let tests = 0;
+  /** A channel of its own for each test. */
+  let channel: string;
+  beforeEach(() => {
+    channel = `logs:tabs${++tests}`;
+  });
   beforeAll(async () => {
     gateway = await startGateway();
   });
   afterAll(() => gateway.stop());
 
   it('with the same query share one stream, each with a ledger of its own that adds up', async () => {
-    const first = await openPage(browser, `${gateway.url}/?channels=logs`);
-    await gateway.publish({ channel: 'logs', msg: 'one' });
+    const first = await openPage(browser, `${gateway.url}/?channels=${channel}`);
+    await gateway.publish({ channel, msg: 'one' });
     await lastRow(first, 'one');
     const second = await first.context().newPage();
-    await second.goto(`${gateway.url}/?channels=logs`);
+    await second.goto(`${gateway.url}/?channels=${channel}`);
     await lastRow(second, 'one');
-    await gateway.publish({ channel: 'logs', msg: 'two' });
+    await gateway.publish({ channel, msg: 'two' });
     for (const page of [first, second]) {
       // Only the tab in front is given frames to draw in.
       await page.bringToFront();
       await lastRow(page, 'two');
       await sees(page, 'lost 0 / 2 ✓');
     }
-    expect((await gateway.health()).connections).toBe(1);
+    await eventually('one connection', async () => (await gateway.health()).connections === 1);
     await first.close();
-    await gateway.publish({ channel: 'logs', msg: 'three' });
+    await gateway.publish({ channel, msg: 'three' });
     await lastRow(second, 'three');
-    expect((await gateway.health()).connections).toBe(1);
+    await eventually('one connection', async () => (await gateway.health()).connections === 1);
     await second.close();
     await eventually(
       'the stream is left with its last tab',
@@ -117,10 +123,10 @@ describe('tabs', () => {
   });
 
   it('are warned before the browser’s connections run out', async () => {
-    const first = await openPage(browser, `${gateway.url}/?channels=logs`);
-    for (const channel of ['a', 'b', 'c']) {
+    const first = await openPage(browser, `${gateway.url}/?channels=${channel}`);
+    for (const other of ['a', 'b', 'c']) {
       const page = await first.context().newPage();
-      await page.goto(`${gateway.url}/?channels=${channel}`);
+      await page.goto(`${gateway.url}/?channels=${other}`);
       await sees(page, 'LIVE');
     }
     await first.bringToFront();
@@ -128,7 +134,7 @@ describe('tabs', () => {
   });
 
   it('without frames, as hidden ones are, take everything in and draw nothing', async () => {
-    const page = await openPage(browser, `${gateway.url}/?channels=logs`, {
+    const page = await openPage(browser, `${gateway.url}/?channels=${channel}`, {
       init: `const real = requestAnimationFrame.bind(globalThis);
         const waiting = [];
         globalThis.requestAnimationFrame = (run) => globalThis.hiding ? waiting.push(run) : real(run);
@@ -136,7 +142,7 @@ describe('tabs', () => {
     });
     await sees(page, 'LIVE');
     await page.evaluate(() => Object.assign(globalThis, { hiding: true }));
-    await gateway.publish({ channel: 'logs', msg: 'unseen' });
+    await gateway.publish({ channel, msg: 'unseen' });
     await sees(page, 'lost 0 / 1 ✓');
     expect(await messages(page)).toEqual([]);
     await page.evaluate(() => (globalThis as unknown as { unhide(): void }).unhide());
