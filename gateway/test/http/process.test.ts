@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { BEGINNING, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
@@ -11,6 +12,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 import type { WireData } from '../../src/runs/wire.ts';
+import { PATIENCE_MS } from '../llm/collect.ts';
 
 interface Served {
   url: string;
@@ -249,11 +251,11 @@ describe('POST /api/process', () => {
     await ask('m1');
     expect((await ask('m2')).status).toBe(503);
     await fetch(`${url}/api/runs/m1/cancel`, { method: 'POST' });
-    await vi.waitFor(async () => expect((await ask('m3')).status).toBe(202));
+    await vi.waitFor(async () => expect((await ask('m3')).status).toBe(202), PATIENCE_MS);
   });
 
   it('runs no more at a time than it may', async () => {
-    const { url } = await serve({ MAX_RUNS: '1', LLM_SIM_DELAY: '50' });
+    const { url } = await serve({ MAX_RUNS: '1', LLM_SIM_DELAY: '10000' });
     const ask = () => post(url, { message: 'hi', message_id: id() }, { prefer: 'respond-async' });
     expect((await ask()).status).toBe(202);
     const refused = await ask();
@@ -298,7 +300,7 @@ describe('/api/runs', () => {
   });
 
   it('cancels a run, and says so to whoever watches', async () => {
-    const { url } = await serve({ LLM_SIM_DELAY: '50' });
+    const { url } = await serve({ LLM_SIM_DELAY: '10000' });
     const message_id = id();
     const watching = frames(await post(url, { message: 'Explain tides', message_id }));
     await vi.waitFor(async () => {
@@ -306,7 +308,7 @@ describe('/api/runs', () => {
         lanes?: { state: string }[];
       };
       expect(run.lanes?.[0]?.state).toBe('streaming');
-    });
+    }, PATIENCE_MS);
     const cancelled = await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
     expect(await cancelled.json()).toMatchObject({ state: 'cancelled', code: 'cancelled' });
     expect((await watching).at(-1)?.json).toMatchObject({
@@ -366,7 +368,7 @@ describe('/api/runs', () => {
   });
 
   it('closes a stream that takes nothing, and only that', async () => {
-    const { url, app, broker } = await serve({ LLM_SIM_DELAY: '10000', SSE_STALL: '200' });
+    const { url, app, broker } = await serve({ LLM_SIM_DELAY: '10000', SSE_STALL: '3000' });
     const message_id = id();
     await post(url, { message: 'Explain tides', message_id }, { prefer: 'respond-async' });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -382,8 +384,11 @@ describe('/api/runs', () => {
       level: 'info',
       event: 'generation.delta',
     } as const;
-    for (let i = 0; i < 400; i++) await broker.publish([draft({ ...said, msg: 'x'.repeat(60_000) })]);
-    await vi.waitFor(async () => expect(await connections(app)).toBeLessThan(3), 5_000);
+    for (let i = 0; i < 400; i++) {
+      await broker.publish([draft({ ...said, msg: 'x'.repeat(60_000) })]);
+      await immediate(); // who reads shares this thread
+    }
+    await vi.waitFor(async () => expect(await connections(app)).toBeLessThan(3), PATIENCE_MS);
     socket.destroy();
     await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
     const all = await reading;
@@ -403,7 +408,7 @@ describe('/api/runs', () => {
   });
 
   it('tells the watchers of its runs when the gateway stops', async () => {
-    const { url, app } = await serve({ LLM_SIM_DELAY: '50' });
+    const { url, app } = await serve({ LLM_SIM_DELAY: '10000' });
     const watching = frames(await post(url, { message: 'Explain tides', message_id: id() }));
     await app.close();
     expect((await watching).at(-1)?.json).toMatchObject({ code: 'gateway_stopped', final: true });
@@ -467,7 +472,7 @@ describe('what is observed', () => {
       const page = await broker.read({ channels: ['logs:generation'], after: BEGINNING, limit: 100 });
       expect(page.items).toHaveLength(6);
       expect(JSON.stringify(page.items.map(({ record }) => record?.entry))).not.toContain('xylophone');
-    });
+    }, PATIENCE_MS);
   });
 });
 

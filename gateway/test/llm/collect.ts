@@ -1,7 +1,18 @@
-// Reads a model's stream to its end, for tests.
+// Reads a model's stream to its end, for tests, with timeouts that a busy machine cannot reach.
 
 import type { LlmError } from '../../src/llm/failure.ts';
 import type { LlmEvent, LlmFinish, LlmModel, LlmRequest, LlmTarget } from '../../src/llm/model.ts';
+import type { LlmTimeouts } from '../../src/llm/provider.ts';
+
+/** How long a test waits for what surely comes. */
+export const PATIENCE_MS = 15_000;
+
+/** Short where the model's fault lets that very timeout run out, else out of reach. */
+export function timeoutsFor(...models: readonly string[]): LlmTimeouts {
+  const hangs = models.some((model) => model.startsWith('sim-hang'));
+  const stalls = models.includes('sim-stall');
+  return { firstContentMs: hangs ? 300 : PATIENCE_MS, chunkMs: stalls ? 500 : PATIENCE_MS };
+}
 
 export interface Collected {
   text: string;

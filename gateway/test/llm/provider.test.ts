@@ -4,9 +4,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator } from '../../src/llm/simulator.ts';
 import { SimulatorServer } from '../../src/llm/simulator-server.ts';
-import { ask, collect } from './collect.ts';
+import { ask, collect, PATIENCE_MS, timeoutsFor } from './collect.ts';
 
-const TIMEOUTS = { firstContentMs: 400, chunkMs: 400 };
 const fast = { chunkTokens: 2, tokenMs: 0 };
 
 const network = new Simulator(fast);
@@ -20,11 +19,13 @@ afterEach(() => vi.restoreAllMocks());
 
 const inside = new Simulator(fast);
 const faces = [
-  { face: 'in the process', model: new ProviderModel(TIMEOUTS, inside.fetch), target: () => ({}) },
-  { face: 'over HTTP', model: new ProviderModel(TIMEOUTS), target: () => ({ baseUrl, key: 'the-key' }) },
+  { face: 'in the process', fetch: inside.fetch, target: () => ({}) },
+  { face: 'over HTTP', fetch: globalThis.fetch, target: () => ({ baseUrl, key: 'the-key' }) },
 ];
 
-describe.each(faces)('a model $face', ({ model, target }) => {
+describe.each(faces)('a model $face', ({ fetch, target }) => {
+  const model = new ProviderModel(timeoutsFor(), fetch);
+
   it('streams reasoning, then text, then usage and times', async () => {
     const { text, reasoning, finish, error } = await collect(model, ask(target()));
     expect(error).toBeUndefined();
@@ -49,7 +50,10 @@ describe.each(faces)('a model $face', ({ model, target }) => {
     ['sim-hang-headers', 'llm_no_first_content', { retryable: true }],
     ['sim-hang-body', 'llm_no_first_content', { retryable: true }],
   ])('%s fails as %s before any content', async (fault, code, details) => {
-    const { text, error } = await collect(model, ask({ ...target(), model: fault }));
+    const { text, error } = await collect(
+      new ProviderModel(timeoutsFor(fault), fetch),
+      ask({ ...target(), model: fault }),
+    );
     expect(text).toBe('');
     expect(error).toMatchObject({ code, ...details });
   });
@@ -60,7 +64,10 @@ describe.each(faces)('a model $face', ({ model, target }) => {
     ['sim-truncate', 'llm_truncated'],
     ['sim-error-chunk', 'llm_stream_error'],
   ])('%s fails as %s and keeps what was said before', async (fault, code) => {
-    const { text, finish, error } = await collect(model, ask({ ...target(), model: fault }));
+    const { text, finish, error } = await collect(
+      new ProviderModel(timeoutsFor(fault), fetch),
+      ask({ ...target(), model: fault }),
+    );
     expect(text).toMatch(/^In short, /);
     expect(finish).toBeUndefined();
     expect(error?.code).toBe(code);
@@ -74,7 +81,7 @@ describe('a failed call', () => {
       const printed = vi.spyOn(console, 'error');
       const warned = vi.spyOn(console, 'warn');
       const request = ask({ baseUrl, key: 'the-key', model: fault }, 'my private prompt');
-      const { error } = await collect(new ProviderModel(TIMEOUTS), request);
+      const { error } = await collect(new ProviderModel(timeoutsFor()), request);
       const told = `${JSON.stringify(error)} ${error?.message} ${error?.stack} ${String(error?.cause)}`;
       expect(told).not.toMatch(/simulated-secret|the-key|private|127\.0\.0\.1/);
       expect(printed).not.toHaveBeenCalled();
@@ -88,7 +95,7 @@ describe('a failed call', () => {
     const { port } = closed.address() as AddressInfo;
     await new Promise((resolve) => closed.close(resolve));
     const target = { baseUrl: `http://127.0.0.1:${port}/v1` };
-    const { error } = await collect(new ProviderModel(TIMEOUTS), ask(target));
+    const { error } = await collect(new ProviderModel(timeoutsFor()), ask(target));
     expect(error).toMatchObject({ code: 'llm_unreachable', retryable: true });
   });
 
@@ -99,7 +106,7 @@ describe('a failed call', () => {
     }).listen(0, '127.0.0.1');
     await new Promise((resolve) => page.once('listening', resolve));
     const host = `http://127.0.0.1:${(page.address() as AddressInfo).port}`;
-    const model = new ProviderModel(TIMEOUTS);
+    const model = new ProviderModel(timeoutsFor());
     const missing = await collect(model, ask({ baseUrl: `${host}/none` }));
     const html = await collect(model, ask({ baseUrl: `${host}/page` }));
     page.close();
@@ -117,7 +124,7 @@ describe('whoever stops', () => {
   });
   afterAll(() => slowServer.close());
 
-  const model = new ProviderModel({ firstContentMs: 5000, chunkMs: 5000 });
+  const model = new ProviderModel(timeoutsFor());
   const callOf = (name: string) => slow.calls.find((call) => call.model === name);
 
   it('by a signal gets `cancelled` and the service stops', async () => {
@@ -127,7 +134,20 @@ describe('whoever stops', () => {
     await stream.next();
     stop.abort();
     await expect(stream.next()).rejects.toMatchObject({ code: 'cancelled' });
-    await vi.waitFor(() => expect(callOf('stopped-by-signal')?.state).toBe('aborted'));
+    await vi.waitFor(() => expect(callOf('stopped-by-signal')?.state).toBe('aborted'), PATIENCE_MS);
+  });
+
+  it('has the service make no further chunk once the abort has arrived', async () => {
+    const stop = new AbortController();
+    const request = ask({ baseUrl: slowUrl, model: 'aborted' });
+    const stream = model.stream(request, stop.signal)[Symbol.asyncIterator]();
+    await stream.next();
+    stop.abort();
+    await vi.waitFor(() => expect(callOf('aborted')?.state).toBe('aborted'), PATIENCE_MS);
+    const chunks = callOf('aborted')?.chunks;
+    await collect(model, ask({ baseUrl: slowUrl, model: 'whole' }));
+    expect(callOf('whole')?.chunks).toBeGreaterThan(chunks ?? Number.NaN);
+    expect(callOf('aborted')?.chunks).toBe(chunks);
   });
 
   it('by leaving the loop stops the service too', async () => {
@@ -136,16 +156,16 @@ describe('whoever stops', () => {
       new AbortController().signal,
     ))
       break;
-    await vi.waitFor(() => expect(callOf('left')?.state).toBe('aborted'));
+    await vi.waitFor(() => expect(callOf('left')?.state).toBe('aborted'), PATIENCE_MS);
   });
 
   it('before the first content needs not wait for it', async () => {
     const stop = new AbortController();
     const hanging = collect(model, ask({ baseUrl: slowUrl, model: 'sim-hang-headers' }), stop.signal);
-    await vi.waitFor(() => expect(callOf('sim-hang-headers')).toBeDefined());
+    await vi.waitFor(() => expect(callOf('sim-hang-headers')).toBeDefined(), PATIENCE_MS);
     stop.abort();
     expect((await hanging).error?.code).toBe('cancelled');
-    await vi.waitFor(() => expect(callOf('sim-hang-headers')?.state).toBe('aborted'));
+    await vi.waitFor(() => expect(callOf('sim-hang-headers')?.state).toBe('aborted'), PATIENCE_MS);
   });
 
   it('before the call makes none', async () => {
@@ -159,7 +179,7 @@ describe('the request', () => {
   const bodyFor = async (provider: string) => {
     let sent: Record<string, unknown> = {};
     let authorization: string | null = null;
-    const model = new ProviderModel(TIMEOUTS, async (input, init) => {
+    const model = new ProviderModel(timeoutsFor(), async (input, init) => {
       const request = new Request(input, init);
       authorization = request.headers.get('authorization');
       sent = (await request.clone().json()) as Record<string, unknown>;

@@ -2,16 +2,15 @@ import { describe, expect, it, vi } from 'vitest';
 import { ProviderModel } from '../../src/llm/provider.ts';
 import { ResilientModel } from '../../src/llm/resilient.ts';
 import { Simulator } from '../../src/llm/simulator.ts';
-import { ask, collect } from './collect.ts';
+import { ask, collect, PATIENCE_MS, timeoutsFor } from './collect.ts';
 
-const TIMEOUTS = { firstContentMs: 300, chunkMs: 300 };
 const once = { retries: 1, breakAfter: 100, pauseMs: 60_000 };
 
 /** A service that fails its first calls with `faults`, one each, and then answers. */
 function flaky(...faults: string[]) {
   const simulator = new Simulator({ chunkTokens: 4, tokenMs: 0 });
   const calls: string[] = [];
-  const provider = new ProviderModel(TIMEOUTS, async (input, init) => {
+  const provider = new ProviderModel(timeoutsFor(...faults), async (input, init) => {
     const request = new Request(input, init);
     const body = (await request.json()) as { model: string };
     const model = faults.shift() ?? body.model;
@@ -47,7 +46,7 @@ describe('a resilient model', () => {
   });
 
   it('does not wait when Retry-After asks for minutes', async () => {
-    const provider = new ProviderModel(TIMEOUTS, async () =>
+    const provider = new ProviderModel(timeoutsFor(), async () =>
       Response.json({ error: { message: 'later' } }, { status: 429, headers: { 'retry-after': '120' } }),
     );
     const { error } = await collect(new ResilientModel(provider, once), ask({}));
@@ -74,14 +73,14 @@ describe('a resilient model', () => {
 
   it('closes the upstream for a reader who leaves at the first event', async () => {
     const simulator = new Simulator({ chunkTokens: 1, tokenMs: 2 });
-    const model = new ResilientModel(new ProviderModel(TIMEOUTS, simulator.fetch), once);
+    const model = new ResilientModel(new ProviderModel(timeoutsFor(), simulator.fetch), once);
     for await (const _ of model.stream(ask({}), new AbortController().signal)) break;
-    await vi.waitFor(() => expect(simulator.calls[0]?.state).toBe('aborted'));
+    await vi.waitFor(() => expect(simulator.calls[0]?.state).toBe('aborted'), PATIENCE_MS);
   });
 
   it('is cancelled at once in the pause before another attempt', async () => {
     let calls = 0;
-    const provider = new ProviderModel(TIMEOUTS, async () => {
+    const provider = new ProviderModel(timeoutsFor(), async () => {
       calls++;
       return Response.json({ error: { message: 'busy' } }, { status: 503, headers: { 'retry-after': '10' } });
     });
@@ -90,7 +89,7 @@ describe('a resilient model', () => {
     const { error } = await collect(model, ask({}), stop.signal);
     expect(error?.code).toBe('cancelled');
     expect(calls).toBe(1);
-  }, 5_000);
+  });
 });
 
 describe('its breaker', () => {
@@ -129,7 +128,7 @@ describe('its breaker', () => {
     const model = new ResilientModel(provider, { ...off, pauseMs: 20 }, ({ kind }) => kinds.push(kind));
     await collect(model, ask({}));
     await collect(model, ask({}));
-    await vi.waitFor(async () => expect((await collect(model, ask({}))).error).toBeUndefined());
+    await vi.waitFor(async () => expect((await collect(model, ask({}))).error).toBeUndefined(), PATIENCE_MS);
     expect(kinds).toEqual(['open', 'closed']);
   });
 });

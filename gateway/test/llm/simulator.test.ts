@@ -3,7 +3,7 @@ import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator, tokenize } from '../../src/llm/simulator.ts';
 import { compose } from '../../src/llm/simulator-prose.ts';
 import { needsKey, providerOf } from '../../src/llm/target.ts';
-import { ask, collect } from './collect.ts';
+import { ask, collect, timeoutsFor } from './collect.ts';
 
 const simulator = new Simulator({ chunkTokens: 3, tokenMs: 0 });
 const post = (body: unknown, init: RequestInit = {}) =>
@@ -18,7 +18,7 @@ describe('the simulator', () => {
   it('says the same for the same message and another thing for another', async () => {
     const texts = await Promise.all(
       ['Explain tides', 'Explain tides', 'Explain rust'].map(async (question) => {
-        const model = new ProviderModel({ firstContentMs: 5000, chunkMs: 5000 }, simulator.fetch);
+        const model = new ProviderModel(timeoutsFor(), simulator.fetch);
         return (await collect(model, ask({}, question))).text;
       }),
     );
@@ -37,7 +37,7 @@ describe('the simulator', () => {
 
   it('paces by its options', async () => {
     const paced = new Simulator({ chunkTokens: 10, tokenMs: 1 });
-    const provider = new ProviderModel({ firstContentMs: 5000, chunkMs: 5000 }, paced.fetch);
+    const provider = new ProviderModel(timeoutsFor(), paced.fetch);
     const { finish, text } = await collect(provider, ask({}));
     const chunks = Math.ceil(tokenize(text).length / 10);
     expect(finish?.durationMs).toBeGreaterThan(chunks); // 10 ms a chunk, at least half of it

@@ -11,6 +11,7 @@ import { Pipeline, type PipelineOptions, type RunOrder, type RunWriter } from '.
 import type { LanePlan } from '../../src/runs/run-entries.ts';
 import type { RunEnding } from '../../src/runs/run-store.ts';
 import { wireEvent } from '../../src/runs/wire.ts';
+import { PATIENCE_MS, timeoutsFor } from '../llm/collect.ts';
 
 /** A run's channel in memory: entries until its end, then `fenced`. */
 class MemoryWriter implements RunWriter {
@@ -60,7 +61,10 @@ async function process({
   ended,
 }: Setup = {}) {
   const simulator = new Simulator({ chunkTokens: 4, tokenMs });
-  const model: LlmModel = new ProviderModel({ firstContentMs: 300, chunkMs: 300 }, simulator.fetch);
+  const model: LlmModel = {
+    stream: (request, signal) =>
+      new ProviderModel(timeoutsFor(request.target.model), simulator.fetch).stream(request, signal),
+  };
   const observed: EntryFields[] = [];
   const records: GenerationRecord[] = [];
   const pipeline = new Pipeline({
@@ -68,7 +72,7 @@ async function process({
     observer: { entry: (fields) => observed.push(fields), ended: (record) => records.push(record) },
     source: 'gw-test',
     entryBytes: 65_536,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     logContent: false,
     ...options,
   });
@@ -196,7 +200,7 @@ describe('a run', () => {
   it('estimates where a service counts nothing', async () => {
     const silent: LlmModel = {
       async *stream(request, signal) {
-        const inner = new ProviderModel({ firstContentMs: 300, chunkMs: 300 }, quick.fetch);
+        const inner = new ProviderModel(timeoutsFor(), quick.fetch);
         for await (const event of inner.stream(request, signal))
           yield event.type === 'finish' ? { ...event, usage: { ...event.usage, reported: false } } : event;
       },
@@ -206,10 +210,23 @@ describe('a run', () => {
     expect(outcome.totals).toMatchObject({ estimated: true });
   });
 
+  const slow = new Simulator({ chunkTokens: 4, tokenMs: 0 });
   it('leaves the combiner time when a task takes all it is given', async () => {
-    const { writer } = await process({ models: ['a', 'sim-hang-body'], options: { timeoutMs: 400 } });
-    expect(writer.ends).toEqual(['finished']);
-    expect(writer.view.lanes[1]?.error?.code).toBe('llm_timeout');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    try {
+      const patient = new ProviderModel({ firstContentMs: 2e6, chunkMs: 2e6 }, slow.fetch);
+      const answered = Promise.withResolvers<void>();
+      const observer = { entry: () => undefined, ended: () => answered.resolve() };
+      const options = { model: patient, observer, timeoutMs: 1e6 };
+      const running = process({ models: ['a', 'sim-hang-body'], options });
+      await answered.promise;
+      await vi.advanceTimersByTimeAsync(0.6e6);
+      const { writer } = await running;
+      expect(writer.ends).toEqual(['finished']);
+      expect(writer.view.lanes[1]?.error?.code).toBe('llm_timeout');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('gives the models the conversation so far, and keeps the new turns with its end', async () => {
@@ -239,7 +256,10 @@ describe('a run that somebody else ends', () => {
     expect(outcome).toBeUndefined();
     expect(writer.ends).toEqual([]);
     expect(records.map(({ error }) => error?.code)).toEqual(['cancelled', 'cancelled']);
-    await vi.waitFor(() => expect(simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']));
+    await vi.waitFor(
+      () => expect(simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+      PATIENCE_MS,
+    );
   });
 
   it('stops at the first refused append', async () => {
@@ -249,7 +269,10 @@ describe('a run that somebody else ends', () => {
     const { simulator, outcome } = await process({ tokenMs: 5 });
     append.mockRestore();
     expect(outcome).toBe(refused);
-    await vi.waitFor(() => expect(simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']));
+    await vi.waitFor(
+      () => expect(simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+      PATIENCE_MS,
+    );
   });
 });
 

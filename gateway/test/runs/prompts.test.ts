@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Prompts, parsePrompts } from '../../src/runs/prompts.ts';
+import { PATIENCE_MS } from '../llm/collect.ts';
 
 const file = (system: string) =>
   JSON.stringify({
@@ -105,23 +106,23 @@ describe('while it runs', () => {
   it('takes up an edit, also one that replaces the file', async () => {
     prompts = new Prompts({ path, pollMs: 10 });
     writeFileSync(path, file('second'));
-    await vi.waitFor(() => expect(systemNow()).toBe('second'), 5000);
+    await vi.waitFor(() => expect(systemNow()).toBe('second'), PATIENCE_MS);
     writeFileSync(`${path}.new`, file('third'));
     renameSync(`${path}.new`, path);
-    await vi.waitFor(() => expect(systemNow()).toBe('third'), 5000);
+    await vi.waitFor(() => expect(systemNow()).toBe('third'), PATIENCE_MS);
   });
 
   it('keeps the last good prompts through a broken edit, says so, and recovers', async () => {
     const broken: string[] = [];
     prompts = new Prompts({ path, pollMs: 10, onBroken: (reason) => broken.push(reason) });
     writeFileSync(path, '{"tasks": [');
-    await vi.waitFor(() => expect(broken.at(-1)).toMatch(/not JSON/), 5000);
+    await vi.waitFor(() => expect(broken.at(-1)).toMatch(/not JSON/), PATIENCE_MS);
     expect(systemNow()).toBe('first');
     rmSync(path);
-    await vi.waitFor(() => expect(broken.at(-1)).toMatch(/cannot be read/), 5000);
+    await vi.waitFor(() => expect(broken.at(-1)).toMatch(/cannot be read/), PATIENCE_MS);
     expect(systemNow()).toBe('first');
     writeFileSync(path, file('mended'));
-    await vi.waitFor(() => expect(systemNow()).toBe('mended'), 5000);
+    await vi.waitFor(() => expect(systemNow()).toBe('mended'), PATIENCE_MS);
   });
 
   it('refuses an edit that its check refuses', async () => {
@@ -130,7 +131,7 @@ describe('while it runs', () => {
       tasks[0]?.system === 'keyless' ? 'llm-1 has no key' : undefined;
     prompts = new Prompts({ path, pollMs: 10, check, onBroken: (reason) => broken.push(reason) });
     writeFileSync(path, file('keyless'));
-    await vi.waitFor(() => expect(broken).toEqual(['llm-1 has no key']), 5000);
+    await vi.waitFor(() => expect(broken).toEqual(['llm-1 has no key']), PATIENCE_MS);
     expect(systemNow()).toBe('first');
   });
 

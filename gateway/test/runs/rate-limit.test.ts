@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { bucketOf, MemoryRateLimiter, type RateLimiter } from '../../src/runs/rate-limit.ts';
 import { RedisRateLimiter } from '../../src/runs/redis-rate-limit.ts';
+import { PATIENCE_MS } from '../llm/collect.ts';
 
 let redis: RedisServer;
 const clients: RedisClient[] = [];
@@ -58,7 +59,7 @@ describe.each(kinds)('a bucket $kind', ({ make }) => {
   it('fills again', async () => {
     const [a] = make(1, 20);
     await a.take('10.0.0.1');
-    await vi.waitFor(async () => expect((await a.take('10.0.0.1')).allowed).toBe(true));
+    await vi.waitFor(async () => expect((await a.take('10.0.0.1')).allowed).toBe(true), PATIENCE_MS);
   });
 
   it('does not gain by being asked in vain', async () => {

@@ -6,6 +6,7 @@ import { newRun, reduceRun } from '@llm-streamer/shared/run.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { history } from '../../src/runs/run-reader.ts';
+import { PATIENCE_MS } from '../llm/collect.ts';
 import {
   type Gateway,
   type GatewayOptions,
@@ -126,8 +127,9 @@ describe.each(kinds)('runs $kind', ({ make }) => {
       entries.some(({ event }) => event === 'generation.delta'),
     );
     expect(await b.service.cancel(run)).toMatchObject({ state: 'cancelled', code: 'cancelled' });
-    await vi.waitFor(() =>
-      expect(a.simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+    await vi.waitFor(
+      () => expect(a.simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+      PATIENCE_MS,
     );
     const { entries } = await readRun(b.broker, run);
     expect(entries.at(-1)).toMatchObject({ event: 'run.cancelled', attrs: { 'error.type': 'cancelled' } });
@@ -160,10 +162,11 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     const [a, b] = await make({ model: 'sim-hang-headers' });
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
-    await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2));
+    await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2), PATIENCE_MS);
     await b.service.cancel(run);
-    await vi.waitFor(() =>
-      expect(a.simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+    await vi.waitFor(
+      () => expect(a.simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+      PATIENCE_MS,
     );
   });
 
@@ -171,10 +174,11 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     const [a, b] = await make({ model: 'sim-hang-headers', leaseMs: 400 });
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
-    await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2));
+    await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2), PATIENCE_MS);
     await b.store.end(run, { state: 'cancelled' }, [], 'anybody');
-    await vi.waitFor(() =>
-      expect(a.simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+    await vi.waitFor(
+      () => expect(a.simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
+      PATIENCE_MS,
     );
   });
 
