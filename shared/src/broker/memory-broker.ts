@@ -192,6 +192,7 @@ export class MemoryBroker implements Broker {
       token: this.#token,
       start: this.#start,
       head: this.#head,
+      now: Math.trunc(this.#now() * 1000),
       forgotten: this.#forgotten,
       rollbacks: [],
     };

@@ -83,6 +83,8 @@ export interface LogState {
   start: Position;
   /** The newest entry's number, or the start. */
   head: Position;
+  /** The log's clock, as a number that an entry would have by it. */
+  now: Position;
   /** The highest number of any channel that was forgotten altogether. */
   forgotten: Position;
   /** The log went back to `restored` and goes on after `lifted`: cursors strictly between saw what is lost. */

@@ -3,14 +3,17 @@
 
 import { isChannel, isReserved } from '../channels.ts';
 import type { Logger } from '../logger.ts';
-import type { Gap, Listener, Subscription } from './broker.ts';
+import type { Listener, ReadQuery, Subscription } from './broker.ts';
 import { HeldMessages } from './held-messages.ts';
 import type { Position } from './position.ts';
-import { type Head, isSound, LogRecord, parseHead } from './record.ts';
+import type { LogRecord } from './record.ts';
 import { messageOf, type RedisClient } from './redis-client.ts';
 import type { RedisHistory } from './redis-history.ts';
 import type { RedisSubscriptions } from './redis-subscriptions.ts';
-import { deliver, type Interest, Routes } from './routes.ts';
+import { replay } from './replay.ts';
+import { type Interest, Routes } from './routes.ts';
+import { Sequencer } from './sequencer.ts';
+import { parseTick, Ticks } from './ticks.ts';
 
 /** What the feed does not handle itself: messages that the log did not announce. */
 export interface ForeignHandler {
@@ -22,26 +25,18 @@ export interface ForeignHandler {
   interrupted(): void;
 }
 
-interface Settling {
-  tick: number;
-  interest: Interest;
-  resolve: (from: Position) => void;
-  reject: (error: Error) => void;
-}
-
 /** `wire` is the Redis channel, `pattern` the Redis subscription by which it came. */
 interface Message {
   wire: string;
   data: Buffer;
   pattern: string;
+  /** How often history had been read when it came. */
+  reads: number;
 }
 
 const LEASE = /^\w+:\d+$/;
-const CATCH_UP_PAGE = 1_000;
 /** The last listener's leave takes effect after this, so that a page reload costs no unsubscribe and subscribe. */
 const LINGER_MS = 1_000;
-/** A log whose token changed is looked at no more often than this; forged tokens cost no more. */
-const RELEARN_MS = 1_000;
 
 export class RedisFeed {
   readonly routes = new Routes();
@@ -56,8 +51,8 @@ export class RedisFeed {
   readonly #subscriptions: RedisSubscriptions;
   readonly #requestTick: () => void;
   readonly #opening = Promise.withResolvers<void>();
-  /** Interests waiting for the return of a tick, by its number. */
-  #settling: Settling[] = [];
+  readonly #sequencer: Sequencer;
+  readonly #ticks = new Ticks();
 
   #live = false;
   #catchingUp = false;
@@ -65,16 +60,6 @@ export class RedisFeed {
   #attached = false;
   #connection = 0;
   readonly #held = new HeldMessages<Message>();
-  #token = '';
-  /** Everything up to here has been delivered; 0 before the first connection. */
-  #position: Position = 0;
-  #lookedAt = 0;
-  #ticks = 0;
-  /** History was read on another connection: until a later tick comes back, what it held may still arrive here too. */
-  #inStep = false;
-  #inStepAfter = 0;
-  /** The newest tick that came back. */
-  #returned = 0;
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
   reconnects = 0;
@@ -100,6 +85,7 @@ export class RedisFeed {
     this.#tickChannel = `${options.prefix}#tick:${options.instance}`;
     this.#adoptedChannel = `${options.prefix}#adopted`;
     this.#subscriptions = options.subscriptions;
+    this.#sequencer = new Sequencer(this.routes, (channel) => this.#subscriptions.heardOnce(channel));
     this.#requestTick = options.requestTick;
     const { redis } = this.#client;
     redis.on('identified', () => void this.#resubscribe());
@@ -126,14 +112,14 @@ export class RedisFeed {
 
   /** The number to send with the next tick: its return tells what was subscribed when it was sent. */
   nextTick(): number {
-    return ++this.#ticks;
+    return this.#ticks.next();
   }
 
   /** The server has sent tick `count`: a subscription that has not brought it within `ms` is dead, though connected. */
   expectTick(count: number, ms: number): void {
-    if (count <= this.#returned) return;
+    if (this.#ticks.hasReturned(count)) return;
     setTimeout(() => {
-      if (this.#closed || !this.#live || count <= this.#returned) return;
+      if (this.#closed || !this.#live || this.#ticks.hasReturned(count)) return;
       this.#logger?.warn('redis: the subscription is silent, reconnecting');
       this.#client.redis.disconnect(true);
     }, ms).unref();
@@ -145,11 +131,9 @@ export class RedisFeed {
     this.routes.add(interest);
     try {
       await this.#subscriptions.add(patterns);
-      // The next tick to be sent returns through the same connection: what comes after it is complete.
-      const { promise, resolve, reject } = Promise.withResolvers<Position>();
-      this.#settling.push({ tick: this.#ticks + 1, interest, resolve, reject });
+      const settled = this.#ticks.afterNext(interest);
       this.#requestTick();
-      const from = await promise;
+      const from = await settled;
       return { from, close: () => this.#leave(interest) };
     } catch (error) {
       this.#leave(interest);
@@ -160,7 +144,7 @@ export class RedisFeed {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#sweep);
-    this.#failSettling('closed');
+    this.#ticks.fail(this.#client.unavailable('closed'));
     this.#opening.promise.catch(() => undefined); // nobody waits where nobody has listened
     this.#opening.reject(this.#client.unavailable('closed'));
     this.#client.close();
@@ -181,7 +165,7 @@ export class RedisFeed {
     this.#connection++;
     this.#foreign.interrupted();
     this.#subscriptions.reset();
-    this.#failSettling('connection lost');
+    this.#ticks.fail(this.#client.unavailable('connection lost'));
     this.#held.clear();
     if (!this.#live) return;
     this.#live = false;
@@ -189,12 +173,15 @@ export class RedisFeed {
   }
 
   async #resubscribe(): Promise<void> {
+    const connection = this.#connection;
     try {
       await this.#client.redis.subscribe(this.#tickChannel, this.#adoptedChannel);
       await this.#subscriptions.add(this.routes.patterns());
+      if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
       this.#attached = true;
-      if (this.#position !== 0) this.reconnects++;
-      await this.#catchUp(this.#position);
+      const { position } = this.#sequencer;
+      if (position !== 0) this.reconnects++;
+      await this.#catchUp(position);
     } catch (error) {
       if (!this.#closed && this.#client.connected) {
         this.#logger?.warn(`redis: resubscribing failed, trying again: ${messageOf(error)}`);
@@ -215,11 +202,10 @@ export class RedisFeed {
         connection = this.#connection;
         if (!this.#attached) return; // the next connection begins anew, from the position reached
         this.#held.overflowed = false;
-        const state = await this.#history.state();
-        this.#token = state.token;
-        if (after === 0) this.#position = state.head;
-        else await this.#deliverHistory(after, state.head);
-        after = this.#position;
+        const { head } = await this.#sequencer.learn(() => this.#history.state());
+        if (after === 0) this.#sequencer.position = head;
+        else await this.#replay(after, head);
+        after = this.#sequencer.position;
       }
       this.#goLive();
     } finally {
@@ -227,45 +213,19 @@ export class RedisFeed {
     }
   }
 
-  async #deliverHistory(from: Position, upTo: Position): Promise<void> {
-    const channels = this.routes.patterns();
-    this.#position = from;
-    for (let done = channels.length === 0; !done; ) {
-      const page = await this.#history.read({
-        channels,
-        after: this.#position,
-        origin: from,
-        upTo,
-        limit: CATCH_UP_PAGE,
-      });
-      for (const { record, gap } of page.items) {
-        if (gap) this.#deliverGap(gap);
-        else deliver(this.routes.route(record.channel), record);
-      }
-      // A failure further on must not repeat this page's gaps.
-      this.#position = page.next;
-      ({ done } = page);
-    }
-    this.#position = upTo;
-  }
-
-  #deliverGap(gap: Gap): void {
-    if (gap.channel !== null) {
-      const route = this.routes.route(gap.channel);
-      if (gap.before - 1 <= route.last) return;
-      this.routes.gap({ ...gap, after: Math.max(gap.after, route.last) });
-      route.last = gap.before - 1;
-    } else {
-      this.routes.gap(gap);
-    }
+  #replay(from: Position, upTo: Position): Promise<void> {
+    const sequencer = this.#sequencer;
+    const read = (query: ReadQuery) => this.#history.read(query);
+    return replay(read, this.routes, { from, upTo, had: sequencer.position }, (reached) => {
+      sequencer.position = reached;
+    });
   }
 
   #goLive(): void {
-    this.#inStep = false;
-    this.#inStepAfter = this.#ticks;
+    this.#sequencer.joined(this.#ticks.sent);
     const held = this.#held.take();
     this.#live = true;
-    this.routes.position(this.#position);
+    this.routes.position(this.#sequencer.position);
     for (const message of held) {
       if (this.#live) this.#handle(message);
       else this.#hold(message);
@@ -276,7 +236,7 @@ export class RedisFeed {
 
   #receive(wire: Buffer, data: Buffer, wirePattern: string | null): void {
     const name = wire.toString('latin1');
-    const message = { wire: name, data, pattern: wirePattern ?? name };
+    const message = { wire: name, data, pattern: wirePattern ?? name, reads: this.#sequencer.reads };
     if (this.#live) this.#handle(message);
     else this.#hold(message);
   }
@@ -288,7 +248,7 @@ export class RedisFeed {
   #handle(message: Message): void {
     const { wire, data } = message;
     if (wire === this.#tickChannel) {
-      this.#tick(message);
+      this.#tick(data);
     } else if (wire === this.#adoptedChannel) {
       const end = data.indexOf(0x0a);
       if (end < 0) this.#leaseChanged(data.toString('latin1'));
@@ -306,38 +266,9 @@ export class RedisFeed {
   }
 
   #announced(channel: string, data: Buffer, message: Message): void {
-    const head = parseHead(data);
-    if (head === null || !isSound(data, channel)) {
-      this.#foreignMessage(channel, data, message);
-    } else if (head.log !== this.#token) {
-      // Another log has taken this one's place, or somebody has made up a token.
-      if (this.#mayLookAgain()) this.#lookAgain(this.#position, message);
-      else this.#foreignMessage(channel, data, message);
-    } else if (head.n <= this.#position && this.#inStep && this.#subscriptions.heardOnce(channel)) {
-      this.#foreignMessage(channel, data, message); // a copy of an old entry, published again
-    } else {
-      this.#entry(channel, data, head, message);
-    }
-  }
-
-  #entry(channel: string, data: Buffer, head: Head, message: Message): void {
-    const route = this.routes.route(channel);
-    if (head.n <= route.last) return;
-    if (route.interests.length > 0 && head.prev > route.last) {
-      if (this.#mayLookAgain()) {
-        this.#lookAgain(route.last, message);
-        return;
-      }
-      this.#deliverGap({
-        channel,
-        after: route.last,
-        before: head.prev + 1,
-        reason: 'trimmed',
-        missed: null,
-      });
-    }
-    if (head.n > this.#position) this.#position = head.n;
-    deliver(route, new LogRecord(channel, data, head));
+    const judgement = this.#sequencer.message(channel, data, message.reads);
+    if (judgement === 'foreign') this.#foreignMessage(channel, data, message);
+    else if (judgement !== 'taken') this.#lookAgain(judgement.readFrom, message);
   }
 
   #foreignMessage(channel: string, data: Buffer, message: Message): void {
@@ -346,12 +277,6 @@ export class RedisFeed {
     const record = this.#foreign.foreign(channel, data, pattern);
     if (!record || pattern !== this.#subscriptions.firstToHear(channel)) return;
     for (const { listener } of this.routes.route(channel).interests) listener.entry(record);
-  }
-
-  #mayLookAgain(): boolean {
-    if (Date.now() - this.#lookedAt < RELEARN_MS) return false;
-    this.#lookedAt = Date.now();
-    return true;
   }
 
   /** The stream itself shows that something is wrong: hold what comes, read history, go on. */
@@ -367,34 +292,23 @@ export class RedisFeed {
     if (message) this.#hold(message);
   }
 
-  #tick(message: Message): void {
-    const [text, token, holder, count] = message.data.toString('latin1').split(' ');
-    const [n, sent] = [Number(text), Number(count)];
-    if (!Number.isSafeInteger(n) || !Number.isSafeInteger(sent)) return; // nobody's tick of ours
-    if (token !== this.#token) {
-      // Not held back: it would be met again after the look, and the next one comes within a second.
-      if (this.#mayLookAgain()) this.#lookAgain(this.#position, null);
+  #tick(data: Buffer): void {
+    const tick = parseTick(data);
+    if (!tick) return;
+    const judgement = this.#sequencer.tick(tick.position, tick.token, tick.count);
+    if (judgement === 'foreign') return;
+    // Not held back: it would be met again after the look, and the next one comes within a second.
+    if (judgement !== 'taken') {
+      this.#lookAgain(judgement.readFrom, null);
       return;
     }
-    this.#position = Math.max(this.#position, n);
-    this.#client.seen.highest = Math.max(this.#client.seen.highest, n);
-    this.#foreign.leaseHolder(holder === undefined || holder === '-' ? null : holder);
-    this.routes.position(this.#position);
-    // Here and not in a continuation: the next message may lie in the same chunk of the socket.
-    this.#returned = Math.max(this.#returned, sent);
-    if (sent > this.#inStepAfter) this.#inStep = true;
-    const settled = this.#settling.filter(({ tick }) => tick <= sent);
-    if (settled.length === 0) return;
-    this.#settling = this.#settling.filter(({ tick }) => tick > sent);
-    for (const { interest, resolve } of settled) {
-      this.routes.settle(interest, this.#position);
-      resolve(this.#position);
-    }
-  }
-
-  #failSettling(why: string): void {
-    const waiting = this.#settling;
-    this.#settling = [];
-    for (const { reject } of waiting) reject(this.#client.unavailable(why));
+    const { position } = this.#sequencer;
+    this.#client.seen.highest = Math.max(this.#client.seen.highest, tick.position);
+    this.#foreign.leaseHolder(tick.holder);
+    this.routes.position(position);
+    this.#ticks.returned(tick.count, (interest) => {
+      this.routes.settle(interest, position);
+      return position;
+    });
   }
 }

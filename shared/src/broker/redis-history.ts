@@ -30,7 +30,7 @@ export class RedisHistory {
   }
 
   async state(): Promise<LogState> {
-    const [token, start, head, forgotten, ...rollbacks] = (await this.#client.script(
+    const [token, start, head, now, forgotten, ...rollbacks] = (await this.#client.script(
       STATE,
       this.#prefix,
       [],
@@ -40,6 +40,7 @@ export class RedisHistory {
       token,
       start: Number(start),
       head: Number(head),
+      now: Number(now),
       forgotten: Number(forgotten),
       rollbacks: rollbacks.map((range) => {
         const [restored, lifted] = range.split(':').map(Number);

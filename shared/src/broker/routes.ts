@@ -84,10 +84,17 @@ export class Routes {
     return route;
   }
 
-  /** Hands a gap to all whom it may concern. */
+  /** Tells a gap to all whom it may concern, unless its channel's route is beyond it. */
   gap(gap: Gap): void {
-    const interests = gap.channel === null ? this.#settled() : this.route(gap.channel).interests;
-    for (const { listener } of interests) listener.gap(gap);
+    if (gap.channel === null) {
+      for (const { listener } of this.#settled()) listener.gap(gap);
+      return;
+    }
+    const route = this.route(gap.channel);
+    if (gap.before - 1 <= route.last) return;
+    const rest = { ...gap, after: Math.max(gap.after, route.last) };
+    route.last = gap.before - 1;
+    for (const { listener } of route.interests) listener.gap(rest);
   }
 
   position(position: Position): void {

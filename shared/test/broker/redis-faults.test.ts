@@ -5,7 +5,12 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { writeHead } from '../../src/broker/record.ts';
+import { RedisAppend } from '../../src/broker/redis-append.ts';
 import { RedisBroker, type RedisBrokerOptions } from '../../src/broker/redis-broker.ts';
+import { RedisClient } from '../../src/broker/redis-client.ts';
+import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
+import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
 import { Ear, line } from './conformance.ts';
 
 let server: RedisServer;
@@ -92,15 +97,32 @@ describe('RedisBroker', () => {
     await broker.subscribe(['a'], ear);
     const [tick] = (await redis.pubsub('CHANNELS', `{${namespace}}:#tick:*`)) as [string];
     const [token] = (await redis.hmget(`{${namespace}}:log`, 'token')) as [string];
-    for (const forged of ['1 zzzzzzzz - 1', `NaN ${token} - 1`, `1e300 ${token} - 1`, ''])
-      await redis.publish(tick, forged);
+    const far = (Date.now() + 3_600_000) * 1_000;
+    for (const forged of ['1 zzzzzzzz', `NaN ${token}`, `1e300 ${token}`, `${far} ${token}`, ''])
+      await redis.publish(tick, `${forged} - 1`);
     await broker.publish([line('a', 'after')]);
     await ear.heard(({ msgs }) => msgs.includes('after'));
+    expect(ear.records.every(({ id }) => id !== null)).toBe(true);
+    expect(ear.positions.every((position) => position < far)).toBe(true);
     const ticks = ear.positions.length;
     await ear.heard(({ positions }) => positions.length >= ticks + 2);
     expect(ear.positions.every(Number.isSafeInteger)).toBe(true);
     expect(broker.status().ready).toBe(true);
     expect(ear.gaps).toEqual([]);
+  });
+
+  it('is not muted by a forged head from the future', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    const [token] = (await redis.hmget(`{${namespace}}:log`, 'token')) as [string];
+    for (const far of [(Date.now() + 3_600_000) * 1_000, Number.MAX_SAFE_INTEGER])
+      for (let i = 0; i < 2; i++)
+        await redis.publish(`{${namespace}}:a`, writeHead(far, token, 0) + line('a', 'forged').body.slice(1));
+    await broker.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    expect([ear.msgs, ear.gaps]).toEqual([['after'], []]);
   });
 
   it('delivers what a new log takes, also where its clock is behind that of the wiped one', async () => {
@@ -118,6 +140,46 @@ describe('RedisBroker', () => {
     await ear.heard(({ msgs }) => msgs.includes('more'));
     expect(ear.msgs).toEqual(['before', 'after', 'more']);
     expect(ear.gaps).toMatchObject([{ channel: null, reason: 'reset' }]);
+  });
+
+  it('reads from history whatever was not announced, however often', async () => {
+    const namespace = randomNamespace();
+    const broker = await make({ namespace });
+    const client = new RedisClient(server.url, 'test', undefined);
+    await client.runId();
+    const silent = new RedisAppend(client, `{${namespace}}:`, 'elsewhere:', DEFAULT_RETENTION);
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    const expected: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      await silent.append([line('a', `silent ${i}`)]);
+      await broker.publish([line('a', `loud ${i}`)]);
+      expected.push(`silent ${i}`, `loud ${i}`);
+      await ear.heard(({ msgs }) => msgs.includes(`loud ${i}`));
+    }
+    expect([ear.msgs, ear.gaps]).toEqual([expected, []]);
+    client.close();
+  });
+
+  it('does not blame a channel that was forgotten when announcements of another are missing', async () => {
+    const namespace = randomNamespace();
+    const retention = { ...DEFAULT_RETENTION, maxChannels: 2 };
+    const broker = await make({ namespace, retention });
+    const client = new RedisClient(server.url, 'test', undefined);
+    await client.runId();
+    const silent = new RedisAppend(client, `{${namespace}}:`, 'elsewhere:', retention);
+    const ear = new Ear();
+    await broker.subscribe(['*'], ear);
+    await broker.publish([line('a', '1')]);
+    await broker.publish([line('b', '2')]);
+    await redis.del(`{${namespace}}:ch:b`);
+    await new RedisJanitor(client, `{${namespace}}:`, retention, undefined).sweep();
+    expect((await broker.channels()).map(({ channel }) => channel)).toEqual(['a']);
+    await silent.append([line('a', '3')]);
+    await broker.publish([line('a', '4')]);
+    await ear.heard(({ msgs }) => msgs.includes('4'));
+    expect([ear.msgs, ear.gaps]).toEqual([['1', '2', '3', '4'], []]);
+    client.close();
   });
 
   it('says in the log what plain PUBLISHes it may have missed while its subscription was cut', async () => {
