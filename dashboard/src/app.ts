@@ -33,6 +33,8 @@ export class App {
   #narrow = matchMedia(NARROW);
   /** The view is new: what its link points at is still to be shown. */
   #isArriving = true;
+  /** From here on it is the reader who follows or holds, which the URL then says. */
+  #isSettled = false;
   readonly #figures: FigurePublisher;
 
   constructor(log: HTMLElement) {
@@ -46,6 +48,7 @@ export class App {
         rearranged: () => this.viewport.rearrange(),
         cleared: () => {
           this.#isArriving = true;
+          this.#isSettled = false;
           this.viewport.clear();
         },
         link: (state) => {
@@ -56,8 +59,13 @@ export class App {
           sharing.value = { streams, tabs };
         },
         live: () => {
-          if (this.#isArriving) void this.past.arrive((row) => this.#show(row));
+          if (!this.#isArriving) return;
           this.#isArriving = false;
+          this.viewport.whenBuilt(() => {
+            if (!view.value.follow) this.viewport.hold();
+            this.#isSettled = true;
+          });
+          void this.past.arrive((row) => this.#show(row));
         },
       },
       new URLSearchParams(location.search).get('shared') !== '0',
@@ -69,7 +77,11 @@ export class App {
       columns: 0,
     };
     this.viewport = new Viewport(log, this.session, options, {
-      painted: () => this.#figures.changed(),
+      painted: () => {
+        this.#figures.changed();
+        const follow = this.viewport.follow.mode === 'follow';
+        if (this.#isSettled && follow !== view.value.follow) update({ follow }, 'replace');
+      },
       opened: (item) => this.open(item),
       load: (hole) => void loading().then((part) => part?.loadHole(this.session, hole)),
     });
@@ -226,7 +238,7 @@ export class App {
       this.session.open(new URLSearchParams(stream));
     }
     if (next.follow && last?.follow === false) this.viewport.latest();
-    if (!next.follow && !last) this.viewport.hold();
+    if (!next.follow && last?.follow && this.#isSettled) this.viewport.hold();
   }
 
   #compile(next: ViewState): void {

@@ -1,10 +1,11 @@
 // Fetches what a hole lacks and puts it in its place, as far as the log still has it. Loaded with the first click.
-import type { HoleRow } from '../stream/row.ts';
+import type { HoleRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { readHistory } from './page.ts';
 
 const LOAD_LIMIT = 5_000;
 const EARLIER_LIMIT = 1_000;
+const FULL = 'this page has no room for more of it';
 
 export async function loadHole(session: Session, hole: HoleRow): Promise<void> {
   if (hole.loading) return;
@@ -31,10 +32,11 @@ async function loadEarlier(session: Session, head: HoleRow): Promise<void> {
   const { rows, entries } = await readHistory(query);
   // Meanwhile the view may have begun anew, or lost its oldest rows.
   if (buffer.head !== head || buffer.oldestId !== before) return;
-  buffer.insert(buffer.first, rows);
-  buffer.evicted = Math.max(0, buffer.evicted - entries);
+  const placed = buffer.insert(buffer.first, rows);
+  buffer.evicted = Math.max(0, buffer.evicted - entriesIn(placed));
   head.missed = head.reason === 'evicted' ? buffer.evicted : null;
   if (entries === 0) head.note = 'the log holds nothing earlier';
+  else if (placed.length < rows.length) head.note = FULL;
 }
 
 async function fill(session: Session, hole: HoleRow): Promise<void> {
@@ -48,21 +50,30 @@ async function fill(session: Session, hole: HoleRow): Promise<void> {
   if (buffer.get(hole.at) !== hole) return;
   const have = idsBefore(session, hole);
   const rows = page.rows.filter((row) => row.kind !== 'entry' || row.id === undefined || !have.has(row.id));
-  const holes = rows.filter((row) => row.kind === 'hole');
-  const found = rows.length - holes.length;
-  if (found === 0 && holes.length > 0) {
+  const holesFound = rows.filter((row) => row.kind === 'hole');
+  if (entriesIn(rows) === 0 && holesFound.length > 0) {
     // The log has nothing of it either: one hole stays, and says so.
-    ledger.settle(hole, hole.missed ?? sum(holes));
-    hole.note = `gone from the log (${holes[0]?.reason})`;
+    ledger.settle(hole, hole.missed ?? sum(holesFound));
+    hole.note = `gone from the log (${holesFound[0]?.reason})`;
     return;
   }
-  buffer.insert(hole.at, rows);
+  // What there is no room for stays in the hole, which begins behind what was put in.
+  const placed = rows.slice(0, buffer.room);
+  const isWhole = placed.length === rows.length;
+  const holes = placed.filter((row) => row.kind === 'hole');
+  buffer.insert(hole.at, placed);
   for (const each of holes) ledger.add(each);
-  const missed = hole.missed === null ? null : Math.max(0, hole.missed - found - (sum(holes) ?? 0));
-  ledger.settle(hole, page.done ? (missed ?? 0) : missed);
-  hole.note = page.done ? 'the log holds no more of it' : '';
-  if (page.next !== undefined) hole.after = page.next;
-  if (page.done && hole.missed === 0) buffer.remove(hole.at);
+  const rest = hole.missed === null ? null : Math.max(0, hole.missed - entriesIn(placed) - (sum(holes) ?? 0));
+  const isDone = page.done && isWhole;
+  ledger.settle(hole, isDone ? (rest ?? 0) : rest);
+  hole.note = isDone ? 'the log holds no more of it' : isWhole ? '' : FULL;
+  const next = isWhole ? page.next : placed.findLast((row) => row.kind === 'entry')?.id;
+  if (next !== undefined) hole.after = next;
+  if (isDone && hole.missed === 0) buffer.remove(hole.at);
+}
+
+function entriesIn(rows: readonly Row[]): number {
+  return rows.filter((row) => row.kind === 'entry').length;
 }
 
 // Ids in the hole's range that the view already has: a hole found by counting lies somewhere among known entries.

@@ -19,7 +19,8 @@ export interface RowContext {
   cursor: Item | undefined;
   /** Where the reader stopped following: a line is drawn after this place in the buffer. */
   stoppedAt: number;
-  hoveredRun: string | undefined;
+  /** The run that the reader points at elsewhere. */
+  linkedRun: string | undefined;
   /** Times that are distances from now change without the row. */
   tick: number;
 }
@@ -61,7 +62,7 @@ export class RowNode {
     const flags =
       (item === context.cursor ? ' cursor' : '') +
       (item.at === context.stoppedAt ? ' stopped' : '') +
-      (context.hoveredRun !== undefined && runOf(item) === context.hoveredRun ? ' linked' : '');
+      (context.linkedRun !== undefined && runOf(item) === context.linkedRun ? ' linked' : '');
     const isNew = this.item !== item || this.#generation !== context.generation;
     this.place = place;
     if (isNew || this.#tick !== context.tick) {

@@ -66,7 +66,7 @@ export class View {
     this.#evict();
     if (this.next < this.#buffer.first) this.next = this.#buffer.first;
     for (let i = 0; this.next < this.#buffer.end; i++) {
-      if ((i & 255) === 255 && performance.now() > deadline) return false;
+      if ((i & 63) === 63 && performance.now() > deadline) return false;
       const row = this.#buffer.get(this.next++);
       if (row) this.#append(row);
     }

@@ -15,7 +15,7 @@ const MAX_NODES = 150;
 /** Beyond this the spacer is made small again: browsers clip elements at 17 to 33 million px. */
 const REBASE_LINES = 400_000;
 /** What a rebuild may take of one frame. */
-const SLICE_MS = 6;
+const SLICE_MS = 4;
 
 export interface ViewportListener {
   /** Once per frame in which something was shown; cheap things only. */
@@ -28,7 +28,6 @@ export class Viewport {
   readonly scroller: HTMLElement;
   readonly follow: Follow;
   cursor: Row | undefined;
-  hoveredRun: string | undefined;
   hits: readonly RegExp[] = [];
   view: View;
 
@@ -40,6 +39,7 @@ export class Viewport {
   #building: { view: View; started: number } | undefined;
   #whenBuilt: (() => void)[] = [];
   #isFrozen = false;
+  #linkedRun: string | undefined;
   #frame = 0;
   #spacerHeight = -1;
   #scrollTop = 0;
@@ -89,6 +89,12 @@ export class Viewport {
     this.#timeMode = change.time ?? this.#timeMode;
     this.hits = change.hits ?? this.hits;
     this.#generation++;
+    this.invalidate();
+  }
+
+  /** Marks the rows of a run; undefined: of none. */
+  linkRun(run: string | undefined): void {
+    this.#linkedRun = run;
     this.invalidate();
   }
 
@@ -361,7 +367,7 @@ export class Viewport {
       hits: this.hits,
       cursor: this.view.get(cursorPlace),
       stoppedAt: this.unseen().entries > 0 ? (this.follow.stopped?.row?.at ?? -1) : -1,
-      hoveredRun: this.hoveredRun,
+      linkedRun: this.#linkedRun,
       tick: this.#tick,
       time: (item, place) => formatTime(this.#timeMode, item.time, this.view.get(place - 1)?.time, now),
     };

@@ -36,11 +36,7 @@ export function Connection({ app }: { app: App }) {
         </span>
       )}
       {streams >= BROWSER_LIMIT - 2 && isHttp1() && (
-        <span
-          class="warn"
-          role="status"
-          title="Tabs with the same query share one connection; close other views."
-        >
+        <span class="warn" role="status" title="Each view needs one for good: close other tabs of this page.">
           {streams} of {BROWSER_LIMIT} connections in use
         </span>
       )}

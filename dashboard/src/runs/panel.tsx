@@ -27,7 +27,15 @@ function Panel({ app }: { app: App }) {
   const tasks = current?.lanes.filter(({ role }) => role !== 'combiner') ?? [];
   const combiner = current?.lanes.find(({ role }) => role === 'combiner');
   return (
-    <div class="run">
+    <div
+      class="run"
+      // Its rows in the log are marked while the reader points at a lane.
+      onPointerOver={({ target }) => {
+        const isOnLane = target instanceof Element && target.closest('.lane') !== null;
+        app.viewport.linkRun(isOnLane ? current?.id : undefined);
+      }}
+      onPointerLeave={() => app.viewport.linkRun(undefined)}
+    >
       <Prompt problem={problem} />
       {problem.value !== '' && (
         <p class="bad" role="alert">

@@ -63,8 +63,8 @@ export const figures = signal<Figures>({
 
 /** Changes the view; `push` makes it a step of the back button. */
 export function update(patch: Partial<ViewState>, history: 'push' | 'replace' = 'push'): void {
-  // Another view has no place for the entry that was under the cursor.
-  const next = { ...view.value, ...(patch.channels && { at: '' }), ...patch };
+  // Other channels have no place for the entry that was under the cursor, nor for where the reader held still.
+  const next = { ...view.value, ...(patch.channels && { at: '', follow: true }), ...patch };
   const search = formatView(next, location.search);
   if (search !== location.search) {
     const url = `${location.pathname}${search}${location.hash}`;

@@ -17,6 +17,7 @@ export interface ViewState {
   at: string;
   /** Only entries of this time, `<from>..<to>` in epoch ms. */
   range: { from: number; to: number } | undefined;
+  /** false: held or paused. */
   follow: boolean;
   time: TimeMode;
   /** undefined: by the width of the screen. */

@@ -46,10 +46,17 @@ export class LogBuffer {
       this.#evict();
   }
 
-  /** Puts rows before the one at `at`; what stands behind moves back and is renumbered. */
-  insert(at: number, rows: readonly Row[]): void {
-    const room = Math.min(MAX_LOADED - this.#loaded, SLOTS - this.size - 1);
-    const taken = rows.slice(Math.max(0, rows.length - room));
+  /** How many rows may still be put in between. */
+  get room(): number {
+    return Math.max(0, Math.min(MAX_LOADED - this.#loaded, SLOTS - this.size - 1));
+  }
+
+  /**
+   * Puts rows before the one at `at`; what stands behind moves back and is renumbered. Gives those that were put in:
+   * where there is no room for all, the last ones.
+   */
+  insert(at: number, rows: readonly Row[]): readonly Row[] {
+    const taken = rows.slice(Math.max(0, rows.length - this.room));
     this.#loaded += taken.length;
     const shift = taken.length;
     for (let i = this.end - 1; i >= at; i--) {
@@ -63,6 +70,7 @@ export class LogBuffer {
       this.bytes += row.bytes;
     }
     this.end += shift;
+    return taken;
   }
 
   remove(at: number): void {

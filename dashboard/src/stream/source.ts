@@ -52,6 +52,7 @@ class Reopening {
 }
 
 const loadClient = part(() => import('./client.ts'));
+const loadCount = part(() => import('./stream-count.ts'));
 
 /** Loads the client only where it is needed: mostly the worker holds it. */
 class OwnSource implements Source {
@@ -63,6 +64,9 @@ class OwnSource implements Source {
   constructor(listener: LinkListener) {
     this.#listener = listener;
     this.#reopening = new Reopening(listener, () => this.open(this.#url));
+    void loadCount().then((loaded) => {
+      if (loaded) new loaded.StreamCount((streams) => listener.sharing?.(streams, 1));
+    });
   }
 
   open(url: string): void {

@@ -122,11 +122,14 @@ describe('tabs', () => {
     );
   });
 
-  it('are warned before the browser’s connections run out', async () => {
-    const first = await openPage(browser, `${gateway.url}/?channels=${channel}`);
-    for (const other of ['a', 'b', 'c']) {
+  it.each([
+    ['sharing streams', '', ['a', 'b', 'c']],
+    ['where streams cannot be shared', '&shared=0', ['a', 'a', 'a']],
+  ])('are warned before the browser’s connections run out, %s', async (_name, search, others) => {
+    const first = await openPage(browser, `${gateway.url}/?channels=${channel}${search}`);
+    for (const other of others) {
       const page = await first.context().newPage();
-      await page.goto(`${gateway.url}/?channels=${other}`);
+      await page.goto(`${gateway.url}/?channels=${other}${search}`);
       await sees(page, 'LIVE');
     }
     await first.bringToFront();

@@ -49,6 +49,21 @@ describe('follow, held and paused', () => {
     await sees(page, 'FOLLOW');
   });
 
+  it('says in the URL that it holds, and a reload holds at the end with nothing counted as new', async () => {
+    await page.mouse.move(400, 300);
+    await page.mouse.wheel(0, -400);
+    await sees(page, 'HELD');
+    await eventually('the URL says so', () => page.url().includes('follow=0'));
+    await page.reload();
+    await sees(page, 'HELD');
+    await sees(page, '0 new');
+    expect(await messages(page)).toContain(`line ${next - 1}`);
+    expect(page.url()).toContain('follow=0');
+    await page.keyboard.press('G');
+    await sees(page, 'FOLLOW');
+    await eventually('the URL says so', () => !page.url().includes('follow'));
+  });
+
   it('holds while text is selected', async () => {
     await page.locator('#log .row .msg').nth(5).dblclick();
     await sees(page, 'HELD');

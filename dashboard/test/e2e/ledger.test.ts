@@ -86,6 +86,20 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, 'lost 0 + 1 of unknown size / 2');
   });
 
+  it('keeps in a hole, to the last entry, what the page has no room for', async () => {
+    const page = await open();
+    const entries = Array.from({ length: 31_000 }, (_, i) => gateway.entry(`old ${i}`).data);
+    gateway.entries = { entries, gaps: [], done: true };
+    const gap = { channel: 'logs', after: '1-1', before: '2-99999', reason: 'trimmed', missed: 31_000 };
+    gateway.write(frame('gap', gap));
+    await page.getByRole('button', { name: 'load' }).click();
+    await sees(page, 'lost 1,000 / 0');
+    await sees(page, /1,000 entries .* no room for more of it/);
+    await sees(page, '30,001 kept');
+    await page.keyboard.press('g');
+    await eventually('from its first entry on', async () => (await messages(page))[0] === 'old 0');
+  });
+
   it('says when the log has no more of a hole', async () => {
     const page = await open();
     gateway.entries = {

@@ -121,6 +121,20 @@ describe('a run from the page', () => {
     );
   });
 
+  it('marks its rows in the log while the reader points at a lane', async () => {
+    const { page, gateway } = await open({ LLM_SIM_DELAY: '1' });
+    await gateway.publish({ channel: 'logs', msg: 'something else', run: 'another' });
+    await send(page, 'Explain tides');
+    await ended(page);
+    const marked = page.locator('#log .row.linked');
+    expect(await marked.count()).toBe(0);
+    await lane(page, 'llm-1').hover();
+    await marked.first().waitFor();
+    expect((await marked.allInnerTexts()).join()).not.toContain('something else');
+    await page.locator('#log').hover();
+    await eventually('no marks', async () => (await marked.count()) === 0);
+  });
+
   it('carries a conversation on', async () => {
     const { page } = await open({ LLM_SIM_DELAY: '2' });
     await page.getByLabel('conversation').check();
