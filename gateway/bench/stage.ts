@@ -1,71 +1,132 @@
-// What every benchmark needs: a real redis-server, the gateway as its own process, and what /proc says of both.
+// What a measurement needs, all of it fresh: a real redis-server, the server under load, a publisher and a load client, each
+// a process of its own, and the CPU time of each.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
-import { healthy, type RunningProcess, startProcess } from '../../test-support/process.ts';
-import { freePort, type RedisServer, randomNamespace, startRedis } from '../../test-support/redis.ts';
+import { type RedisServer, startRedis } from '../../test-support/redis.ts';
+import type { Lane } from './entry-text.ts';
+import type { LoadMethods } from './load/load-worker.ts';
+import { cpuOf, memoryOf } from './process-figures.ts';
+import type { PublishMethods } from './publish/publish-worker.ts';
+import type { StartTarget, Target, ViewerRequest } from './targets/target.ts';
+import { Worker } from './worker.ts';
 
-export interface Stage {
-  redis: RedisServer;
-  broker: RedisBroker;
-  gateway: RunningProcess;
-  port: number;
-  stop(): Promise<void>;
+export interface Cpu {
+  target: number;
+  redis: number;
+  load: number;
 }
 
-export async function openStage(env: Readonly<Record<string, string>> = {}): Promise<Stage> {
-  const redis = await startRedis();
-  const port = await freePort();
-  const namespace = randomNamespace();
-  const gateway = startProcess(['gateway/src/main.ts'], {
-    env: {
-      REDIS_URL: redis.url,
-      NAMESPACE: namespace,
-      PORT: `${port}`,
-      LOG_LEVEL: 'warn',
-      ADOPT_CHANNELS: 'none',
-      MAX_CONNECTIONS: '0',
-      ...env,
-    },
-  });
-  await healthy(`http://127.0.0.1:${port}/readyz`);
-  const broker = new RedisBroker({ url: redis.url, namespace });
-  await broker.open(5_000);
-  const stop = async () => {
-    await broker.close();
-    await gateway.stop('SIGTERM');
-    await redis.stop();
-  };
-  return { redis, broker, gateway, port, stop };
+export type Load = Worker<LoadMethods>;
+
+export interface Cast {
+  viewers: number;
+  /** Viewers that read every entry. */
+  sampled: number;
+  lanes: readonly Lane[];
+  /** Of an entry's JSON. */
+  bytes: number;
+  request?: ViewerRequest;
 }
 
-/** Proportional set size in bytes: memory shared with other processes counts in parts. */
-export function memoryOf(pid: number): number {
-  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
-  return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1_024;
+export class Stage {
+  readonly redis: RedisServer;
+  readonly target: Target;
+  readonly cast: Cast;
+  readonly load: Load;
+  readonly publisher: Worker<PublishMethods>;
+  readonly #workers: { stop(): Promise<void> }[];
+
+  private constructor(redis: RedisServer, target: Target, cast: Cast) {
+    this.redis = redis;
+    this.target = target;
+    this.cast = cast;
+    this.load = newLoad();
+    this.publisher = new Worker('publish/publish-worker.ts');
+    this.#workers = [this.load, this.publisher];
+  }
+
+  /** Undefined where the target is not installed. */
+  static async open(start: StartTarget, cast: Cast): Promise<Stage | undefined> {
+    const redis = await startRedis({ args: ['--maxclients', '15000'] });
+    const target = await start(redis).catch(async (error) => {
+      await redis.stop();
+      throw error;
+    });
+    if (!target) {
+      await redis.stop();
+      return;
+    }
+    const stage = new Stage(redis, target, cast);
+    try {
+      await stage.#openPublisher(stage.publisher, cast.lanes);
+      return stage;
+    } catch (error) {
+      await stage.stop();
+      throw error;
+    }
+  }
+
+  /** Runs a measurement and takes the stage down, whatever comes of it. */
+  static async with<T>(
+    start: StartTarget,
+    cast: Cast,
+    measure: (stage: Stage) => Promise<T>,
+  ): Promise<T | undefined> {
+    const stage = await Stage.open(start, cast);
+    if (!stage) return;
+    try {
+      return await measure(stage);
+    } finally {
+      await stage.stop();
+    }
+  }
+
+  /** One more load client, for viewers of another kind. */
+  addLoad(): Load {
+    const load = newLoad();
+    this.#workers.push(load);
+    return load;
+  }
+
+  /** One more publisher, of entries on other lanes. */
+  async addPublisher(lanes: readonly Lane[]): Promise<Worker<PublishMethods>> {
+    const publisher = new Worker<PublishMethods>('publish/publish-worker.ts');
+    this.#workers.push(publisher);
+    await this.#openPublisher(publisher, lanes);
+    return publisher;
+  }
+
+  requests(options?: ViewerRequest): string[] {
+    return this.cast.lanes.map((lane) => this.target.request(lane, options ?? this.cast.request));
+  }
+
+  cpu(): Cpu {
+    return {
+      target: this.target.pids.reduce((total, pid) => total + cpuOf(pid), 0),
+      redis: cpuOf(this.redis.pid),
+      load: cpuOf(this.load.pid),
+    };
+  }
+
+  /** Bytes of the server, and of Redis. */
+  memory(): { target: number; redis: number } {
+    return {
+      target: this.target.pids.reduce((total, pid) => total + memoryOf(pid), 0),
+      redis: memoryOf(this.redis.pid),
+    };
+  }
+
+  #openPublisher(publisher: Worker<PublishMethods>, lanes: readonly Lane[]): Promise<void> {
+    const { bytes } = this.cast;
+    return publisher.call('open', { ...this.target.publish, redisUrl: this.redis.url, lanes, bytes });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.stop()));
+    await this.target.stop();
+    await this.redis.stop();
+  }
 }
 
-/** CPU seconds, of user and system, since the process began. */
-export function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-export function filesOf(pid: number): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-
-export async function healthOf(port: number): Promise<Record<string, number>> {
-  return (await (await fetch(`http://127.0.0.1:${port}/sse/health`)).json()) as Record<string, number>;
-}
-
-/** A Markdown table on stdout. */
-export function table(rows: readonly Readonly<Record<string, string | number>>[]): void {
-  const columns = Object.keys(rows[0] ?? {});
-  console.log(`| ${columns.join(' | ')} |\n|${columns.map(() => '---').join('|')}|`);
-  for (const row of rows) console.log(`| ${columns.map((column) => row[column]).join(' | ')} |`);
-}
-
-export function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+export function newLoad(): Load {
+  return new Worker<LoadMethods>('load/load-worker.ts');
 }

@@ -1,0 +1,71 @@
+// What is published: entries of an exact size that read like a log, each with the time it was written (the machine's
+// monotonic clock, the same in every process) and its number on its lane, where a viewer finds both without parsing.
+
+/** One stream of numbered entries: a channel, or one writer's share of a channel. */
+export interface Lane {
+  channel: string;
+  source: string;
+}
+
+/** Stands before the stamp, and nowhere else in an entry. */
+export const MARK = '@@';
+export const STAMP_DIGITS = 16;
+export const NUMBER_DIGITS = 10;
+/** `@@<stamp>#<number>` */
+export const MARK_BYTES = MARK.length + STAMP_DIGITS + 1 + NUMBER_DIGITS;
+
+const VARIANTS = 64;
+const WORDS =
+  'model stream token batch cache prompt request finished started queue worker retry timeout upstream latency budget ' +
+  'decode prefill attention layer shard replica schedule evict allocate release tool call returned plan agent answer';
+
+/** Microseconds of the monotonic clock. */
+export function nowMicroseconds(): number {
+  const [seconds, nanoseconds] = process.hrtime();
+  return seconds * 1e6 + Math.floor(nanoseconds / 1e3);
+}
+
+export class EntryText {
+  readonly lane: Lane;
+  readonly #texts: string[];
+
+  /** `bytes`: of every entry's JSON, before the log adds its head. */
+  constructor(lane: Lane, bytes: number) {
+    this.lane = lane;
+    const rest = bytes - this.#write(0, 0, 0, '').length;
+    if (rest < 0) throw new RangeError(`an entry needs ${bytes - rest} bytes`);
+    this.#texts = textsOf(rest);
+  }
+
+  /** `number` counts from 1. */
+  body(time: number, stamp: number, number: number): string {
+    return this.#write(time, stamp, number, this.#texts[number % VARIANTS] as string);
+  }
+
+  #write(time: number, stamp: number, number: number, text: string): string {
+    const { channel, source } = this.lane;
+    const mark = `${MARK}${`${stamp}`.padStart(STAMP_DIGITS, '0')}#${`${number}`.padStart(NUMBER_DIGITS, '0')}`;
+    const head = `{"time":${`${time}`.padStart(13, '1')},"channel":"${channel}","source":"${source}"`;
+    return `${head},"level":"info","msg":"${mark} ${text}","attrs":{"retry":false}}`;
+  }
+}
+
+const known = new Map<number, string[]>();
+
+/** Sentences of one length, the same in every run: a seeded walk over the words. */
+function textsOf(length: number): string[] {
+  let texts = known.get(length);
+  if (texts) return texts;
+  const words = WORDS.split(' ');
+  let seed = 7;
+  texts = Array.from({ length: VARIANTS }, () => {
+    let text = '';
+    while (text.length < length) {
+      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+      text += seed % 5 === 0 ? `${seed % 10_000} ` : `${words[(seed >> 8) % words.length]} `;
+    }
+    return text.slice(0, length);
+  });
+  known.set(length, texts);
+  return texts;
+}

@@ -1,0 +1,71 @@
+// Ten thousand viewers of quiet channels: what each costs in memory, how fast they come, and what stays when they left.
+
+import { eventually } from '../../../test-support/process.ts';
+import { connect, quiet } from '../measure.ts';
+import { filesOf, openFilesLimit } from '../process-figures.ts';
+import { redisSubscribers } from '../redis-probe.ts';
+import type { Context, Scenario } from '../scenario.ts';
+import { Stage } from '../stage.ts';
+import { short } from '../table.ts';
+import { startClassical } from '../targets/classical.ts';
+import { startGateway } from '../targets/gateway.ts';
+import { startNchan } from '../targets/nchan.ts';
+import type { StartTarget } from '../targets/target.ts';
+import { startWebdis } from '../targets/webdis.ts';
+
+const VIEWERS = 10_000;
+const CHANNELS = 100;
+/** Files that a server needs for itself. */
+const OWN_FILES = 500;
+const BURST = 256;
+const LEAVE_MS = 5_000;
+
+/** `filesEach`: of the server, or of Redis, per viewer. */
+const design = (start: StartTarget, filesEach: number) => (context: Context) => {
+  const possible = Math.floor((openFilesLimit() - OWN_FILES) / filesEach);
+  const lanes = Array.from({ length: CHANNELS }, (_, i) => ({ channel: `idle:${i}`, source: 'idle' }));
+  const cast = { viewers: Math.min(possible, context.scaled(VIEWERS)), sampled: 0, lanes, bytes: 200 };
+  return Stage.with(start, cast, async (stage) => {
+    const files = () => stage.target.pids.reduce((total, pid) => total + filesOf(pid), 0);
+    const [filesBefore, before] = [files(), stage.memory()];
+    await stage.publisher.call('close', undefined); // it has a subscription of its own
+    const { ms } = await connect(stage, BURST);
+    await quiet(stage);
+    await new Promise((resolve) => setTimeout(resolve, context.seconds * 1_000)); // what connecting left behind goes
+    const [filesWith, after] = [files(), stage.memory()];
+    const kb = (bytes: number) => bytes / 1_024 / cast.viewers;
+    const more = {
+      viewers: cast.viewers,
+      connectS: ms / 1_000,
+      redisKb: kb(after.redis - before.redis),
+      subscribers: await redisSubscribers(stage.redis.url),
+    };
+    await stage.load.call('close', undefined);
+    const left = () => files() < filesBefore + (filesWith - filesBefore) / 100;
+    const notes = await eventually('all have left', left, LEAVE_MS).then(
+      () => [],
+      () => [`${files() - filesBefore} files still open ${LEAVE_MS / 1_000} s after all had left`],
+    );
+    return { memory: kb(after.target - before.target), more, notes };
+  });
+};
+
+export const idleViewers: Scenario = {
+  name: 'idle',
+  about: '10,000 viewers of 100 quiet channels (as many as the limit of open files allows)',
+  designs: {
+    gateway: design(startGateway, 1),
+    classical: design(startClassical, 2),
+    nchan: design(startNchan, 1),
+    webdis: design(startWebdis, 2),
+  },
+  bars: [
+    { says: 'kB each', of: ({ gateway }) => gateway?.memory, most: 12 },
+    { says: 'Redis subscribers', of: ({ gateway }) => gateway?.more?.subscribers, most: 1 },
+    { says: 's until all are connected', of: ({ gateway }) => gateway?.more?.connectS, most: 1.5 },
+  ],
+  remarks: ({ more = {} }) => [
+    `${more.viewers} viewers in ${short(more.connectS)} s, ${more.subscribers} Redis subscribers, ` +
+      `${short(more.redisKb)} kB in Redis each`,
+  ],
+};

@@ -1,0 +1,115 @@
+// Steady rates that every design must keep: what an entry costs, and how late it comes.
+
+import { connect, steady, warmUp } from '../measure.ts';
+import { type Bar, type Context, ratio, type Scenario } from '../scenario.ts';
+import { Stage } from '../stage.ts';
+import type { Figures } from '../table.ts';
+import { startClassical } from '../targets/classical.ts';
+import { startGateway } from '../targets/gateway.ts';
+import { startNchan } from '../targets/nchan.ts';
+import type { StartTarget } from '../targets/target.ts';
+import { startWebdis } from '../targets/webdis.ts';
+
+interface Load {
+  viewers: number;
+  lanes: number;
+  /** Entries per second, over all lanes. */
+  rate: number;
+  /** Lanes are writers on one channel, and each viewer wants one writer's entries. */
+  bySource?: boolean;
+}
+
+const BYTES = 200;
+const SAMPLED = 20;
+const ALL = { gateway: startGateway, classical: startClassical, nchan: startNchan, webdis: startWebdis };
+
+const design =
+  (start: StartTarget, { viewers, lanes, rate, bySource = false }: Load) =>
+  (context: Context) => {
+    const laneCount = context.scaled(lanes, Math.min(lanes, 2));
+    const perLane = Math.max(1, Math.round(context.scaled(viewers) / laneCount));
+    const cast = {
+      viewers: perLane * laneCount,
+      sampled: lanes > 1 ? perLane * laneCount : Math.min(SAMPLED, perLane),
+      lanes: Array.from({ length: laneCount }, (_, i) => ({
+        channel: bySource ? 'bench' : `bench:${i}`,
+        source: `writer-${i}`,
+      })),
+      bytes: BYTES,
+      request: { bySource },
+    };
+    return Stage.with(start, cast, async (stage) => {
+      const { kb } = await connect(stage);
+      await warmUp(stage);
+      const figures = await steady(stage, lanes > 1 ? (rate * laneCount) / lanes : rate, context.seconds);
+      return { ...figures, memory: kb };
+    });
+  };
+
+function scenario(
+  name: string,
+  about: string,
+  load: Load,
+  designs: Readonly<Record<string, StartTarget>>,
+  bars: readonly Bar[],
+): Scenario {
+  const measured = Object.entries(designs).map(([key, start]) => [key, design(start, load)]);
+  return { name, about, designs: Object.fromEntries(measured), bars };
+}
+
+const p50 = (figures: Figures) => figures.p50;
+const p99 = (figures: Figures) => figures.p99;
+const cpu = (figures: Figures) => figures.cpu;
+const lost: Bar = { says: 'lost', of: ({ gateway }) => gateway?.lost, most: 0 };
+
+export const steadyRates: Scenario[] = [
+  scenario(
+    'million',
+    '1 channel × 1,000 viewers at 1,000 entries/s: a million deliveries per second offered',
+    { viewers: 1_000, lanes: 1, rate: 1_000 },
+    { gateway: startGateway },
+    [
+      lost,
+      { says: 'p99 ms', of: ({ gateway }) => gateway?.p99, most: 60 },
+      { says: 'CPU s/M', of: ({ gateway }) => gateway?.cpu, most: 0.7 },
+    ],
+  ),
+  scenario(
+    'calm',
+    '1 channel × 1,000 viewers at 50 entries/s: 50,000 deliveries per second, nothing to batch',
+    { viewers: 1_000, lanes: 1, rate: 50 },
+    ALL,
+    [
+      { says: 'p99 × Nchan’s', of: ratio(p99, 'gateway', 'nchan'), most: 1.5 },
+      { says: 'CPU × classical', of: ratio(cpu, 'gateway', 'classical'), most: 0.45 },
+    ],
+  ),
+  scenario(
+    'latency',
+    '1 channel × 100 viewers at 100 entries/s',
+    { viewers: 100, lanes: 1, rate: 100 },
+    ALL,
+    [
+      { says: 'p50 × classical', of: ratio(p50, 'gateway', 'classical'), most: 0.5 },
+      { says: 'p99 × classical', of: ratio(p99, 'gateway', 'classical'), most: 0.5 },
+      { says: 'p99 × Nchan’s', of: ratio(p99, 'gateway', 'nchan'), most: 1.1 },
+    ],
+  ),
+  scenario(
+    'channels',
+    '1,000 channels with a viewer each, 10 entries/s on each',
+    { viewers: 1_000, lanes: 1_000, rate: 10_000 },
+    ALL,
+    [
+      { says: 'CPU × classical', of: ratio(cpu, 'gateway', 'classical'), most: 0.7 },
+      { says: 'p99 × classical', of: ratio(p99, 'gateway', 'classical'), most: 1 },
+    ],
+  ),
+  scenario(
+    'filters',
+    '1 channel, 200 different filters with 5 viewers each, 2,000 entries/s of which each filter lets 10 through',
+    { viewers: 1_000, lanes: 200, rate: 2_000, bySource: true },
+    { gateway: startGateway },
+    [lost],
+  ),
+];

@@ -1,0 +1,37 @@
+// A server under load, whichever it is: how viewers ask it, how entries reach it, and which processes its work is done in.
+
+import type { RedisServer } from '../../../test-support/redis.ts';
+import type { Lane } from '../entry-text.ts';
+import type { OpenPublisher } from '../publish/publish-worker.ts';
+
+export interface Target {
+  port: number;
+  /** Its own processes, Redis apart. */
+  pids: readonly number[];
+  /** It answers without HTTP. */
+  bare?: boolean;
+  /** A viewer's whole request for a lane. */
+  request(lane: Lane, options?: ViewerRequest): string;
+  publish: Pick<OpenPublisher, 'form' | 'port' | 'connections' | 'maxUnderWay' | 'batch'>;
+  stop(): Promise<void>;
+}
+
+export interface ViewerRequest {
+  gzip?: boolean;
+  /** Only the lane's own writer, so that each lane of a channel is a view of its own. */
+  bySource?: boolean;
+  lastEventId?: string;
+}
+
+/** Undefined where it is not installed on this machine. */
+export type StartTarget = (redis: RedisServer) => Promise<Target | undefined>;
+
+export function httpGet(path: string, headers: readonly string[] = []): string {
+  const lines = ['host: 127.0.0.1', 'accept: text/event-stream', ...headers];
+  return `GET ${path} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
+}
+
+/** Bare commands to Redis. */
+export function barePublish(redis: RedisServer): Target['publish'] {
+  return { form: 'publish', port: redis.port, connections: 1, maxUnderWay: 5_000 };
+}
