@@ -2,11 +2,12 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { startProcess } from '../../../test-support/process.ts';
 
 async function run(...args: string[]) {
   const program = startProcess(['gateway/src/llm/simulator-main.ts', ...args]);
+  onTestFinished(() => program.kill('SIGKILL')); // one that was accepted would run on
   const { code } = await program.exited;
   return { code, stdout: program.stdout, stderr: program.stderr };
 }
