@@ -21,17 +21,11 @@ import { loadScript, messageOf, RedisClient, type Seen } from './redis-client.ts
 import { RedisFeed } from './redis-feed.ts';
 import { RedisHistory } from './redis-history.ts';
 import { RedisJanitor } from './redis-janitor.ts';
+import { RedisPulse } from './redis-pulse.ts';
 import { RedisSubscriptions } from './redis-subscriptions.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
 
-const TICK = loadScript('tick', 'allow-oom');
 const RELEASE = loadScript('release', 'allow-oom');
-const TICK_MS = 1_000;
-/** How long a dead adopter's lease holds. */
-const LEASE_MS = 3_000;
-/** A tick that the server took but that did not come back within this shows a dead subscription. */
-const TICK_LOST_MS = 5_000;
-const JANITOR_EVERY_TICKS = 10;
 const CLOSE_MS = 1_000;
 
 export interface RedisBrokerOptions {
@@ -48,7 +42,6 @@ export interface RedisBrokerOptions {
 export const DEFAULT_NAMESPACE = 'llm';
 
 export class RedisBroker implements Broker {
-  readonly #instance = randomBytes(4).toString('hex');
   readonly #prefix: string;
   readonly #commands: RedisClient;
   readonly #reads: RedisClient;
@@ -56,17 +49,8 @@ export class RedisBroker implements Broker {
   readonly #history: RedisHistory;
   readonly #feed: RedisFeed;
   readonly #adopter: RedisAdopter;
-  readonly #janitor: RedisJanitor;
-  readonly #adopts: boolean;
+  readonly #pulse: RedisPulse;
   readonly #logger: Logger | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #ticking = false;
-  #tickWanted = false;
-  #ticksSinceSweep = 0;
-  /** The lease under which this process took up its duties. */
-  #duty = '';
-  #closed = false;
-
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
     const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
@@ -74,16 +58,15 @@ export class RedisBroker implements Broker {
     const prefix = `{${namespace}}:`;
     this.#prefix = prefix;
     this.#logger = logger;
-    this.#adopts = (options.adopt?.length ?? 0) > 0;
+    const instance = randomBytes(4).toString('hex');
     const seen: Seen = { highest: 0 };
     this.#commands = new RedisClient(url, 'commands', logger, seen);
     this.#reads = new RedisClient(url, 'history', logger, seen);
     this.#append = new RedisAppend(this.#commands, prefix, wirePrefix, retention);
     this.#history = new RedisHistory(this.#reads, prefix, retention);
-    this.#janitor = new RedisJanitor(this.#commands, prefix, retention, logger);
     this.#adopter = new RedisAdopter({
       append: this.#append,
-      instance: this.#instance,
+      instance,
       patterns: options.adopt ?? [],
       entryBytes: options.entryBytes ?? DEFAULT_ENTRY_BYTES,
       logger,
@@ -97,8 +80,17 @@ export class RedisBroker implements Broker {
       logger,
       prefix,
       wirePrefix,
-      instance: this.#instance,
-      requestTick: () => this.#tick(),
+      instance,
+      requestTick: () => this.#pulse.tick(),
+    });
+    this.#pulse = new RedisPulse({
+      commands: this.#commands,
+      prefix,
+      feed: this.#feed,
+      adopter: this.#adopter,
+      janitor: new RedisJanitor(this.#commands, prefix, retention, logger),
+      candidate: (options.adopt?.length ?? 0) > 0 ? instance : '',
+      logger,
     });
   }
 
@@ -113,7 +105,7 @@ export class RedisBroker implements Broker {
   }
 
   async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
-    if (!this.#timer) await this.#listen();
+    if (!this.#pulse.isBeating) await this.#listen();
     return this.#feed.subscribe(patterns, listener);
   }
 
@@ -155,8 +147,8 @@ export class RedisBroker implements Broker {
   }
 
   status(): BrokerStatus {
-    const listening = this.#timer !== undefined;
-    const ready = this.#commands.connected && this.#reads.connected && (!listening || this.#feed.live);
+    const heard = !this.#pulse.isBeating || this.#feed.live;
+    const ready = this.#commands.connected && this.#reads.connected && heard;
     return {
       ready,
       ...(!ready && { reason: `Redis: ${this.#commands.lastError}` }),
@@ -166,8 +158,7 @@ export class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    clearInterval(this.#timer);
+    this.#pulse.stop();
     const { lease } = this.#adopter;
     // Handed over, so that the next adopter need not wait for it to expire.
     if (lease !== '' && this.#commands.connected && this.#feed.live)
@@ -181,50 +172,8 @@ export class RedisBroker implements Broker {
   }
 
   async #listen(): Promise<void> {
-    this.#timer ??= setInterval(() => this.#tick(), TICK_MS);
+    this.#pulse.start();
     await this.#feed.open();
-  }
-
-  /** One tick under way at a time; one that is asked for meanwhile follows at once. */
-  #tick(): void {
-    this.#tickWanted = true;
-    if (this.#ticking || this.#closed) return;
-    this.#ticking = true;
-    void this.#sendTicks().finally(() => {
-      this.#ticking = false;
-    });
-  }
-
-  async #sendTicks(): Promise<void> {
-    while (this.#tickWanted && !this.#closed) {
-      this.#tickWanted = false;
-      if (!this.#feed.live) return;
-      const count = this.#feed.nextTick();
-      const candidate = this.#adopts ? this.#instance : '';
-      const args = [this.#feed.tickChannel, this.#adopter.lease, candidate, LEASE_MS, count];
-      try {
-        const reply = await this.#commands.script(TICK, this.#prefix, args);
-        const [holder, lastHeld, leaseMs] = reply as [string, string, number];
-        this.#feed.expectTick(count, TICK_LOST_MS);
-        if (!this.#adopts) continue;
-        if (holder.startsWith(`${this.#instance}:`)) this.#onDuty(holder, Number(lastHeld));
-        // A holder that has not renewed it in time may be dead: be there when it ends.
-        else if (leaseMs < TICK_MS) setTimeout(() => this.#tick(), leaseMs + 1).unref();
-      } catch (error) {
-        this.#logger?.debug(`tick: ${messageOf(error)}`);
-      }
-    }
-  }
-
-  #onDuty(lease: string, lastHeldMs: number): void {
-    if (lease !== this.#duty) {
-      this.#duty = lease;
-      this.#logger?.info('adopting foreign messages');
-      this.#adopter.tellVacancy(lastHeldMs);
-    }
-    if (++this.#ticksSinceSweep < JANITOR_EVERY_TICKS) return;
-    this.#ticksSinceSweep = 0;
-    void this.#janitor.sweep();
   }
 
   async #reading<T>(read: () => Promise<T>): Promise<T> {

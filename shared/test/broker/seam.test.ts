@@ -233,9 +233,12 @@ function rewinding(redis: Redis, namespace: string, broker: RedisBroker): Omit<S
     back: async () => {
       if (copy.size === 0) return false;
       const { reconnects } = broker.status();
-      for (const key of await keys()) await redis.del(key);
-      for (const [key, dump] of copy) await redis.restore(key, 0, dump);
-      await redis.hset(`{${namespace}}:log`, 'run', 'another server');
+      // At once: a tick in between would make the log anew.
+      const swap = redis.multi();
+      for (const key of await keys()) swap.del(key);
+      for (const [key, dump] of copy) swap.restore(key, 0, dump, 'REPLACE');
+      swap.hset(`{${namespace}}:log`, 'run', 'another server');
+      await swap.exec();
       await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await redis.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
       await expect.poll(() => broker.status().ready && broker.status().reconnects > reconnects).toBe(true);

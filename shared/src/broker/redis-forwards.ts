@@ -1,0 +1,107 @@
+// A page of history from a cursor on: each channel is read in chunks, the lagging ones further, until the page is full.
+
+import type { Page, PageItem, ReadQuery } from './broker.ts';
+import { assemblePage, boundIn, horizonOf, judgeCursor, type LogState, type Slice } from './page.ts';
+import type { Position } from './position.ts';
+import type { LogRecord } from './record.ts';
+import type { RedisStreams } from './redis-streams.ts';
+import { type RetentionPolicy, retentionOf } from './retention.ts';
+
+/** Rounds of reading on in the channels that lag behind, before a page is cut where it stands. */
+const MAX_ROUNDS = 6;
+const MIN_CHUNK = 16;
+
+export async function readForwards(
+  streams: RedisStreams,
+  retention: RetentionPolicy,
+  state: LogState,
+  { channels, after: cursor, origin, upTo: bound, limit }: ReadQuery,
+): Promise<Page> {
+  const { after, gap } = judgeCursor(state, cursor);
+  const upTo = boundIn(state, bound);
+  const items: PageItem[] = gap ? [{ gap }] : [];
+  if (after >= upTo) return { items, next: upTo, done: true };
+
+  const { known, lasts } = await streams.lasts(channels, after);
+  const slices = [...lasts].map(([channel, last]): Slice => {
+    return { channel, last, records: [], exhausted: false, reason: 'trimmed', forgotten: 0 };
+  });
+  await readOn(streams, slices, after, chunkOf(limit, slices.length, MIN_CHUNK));
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const horizon = Math.min(upTo, horizonOf(slices));
+    const ready = slices.reduce((sum, { records }) => sum + countUpTo(records, horizon), 0);
+    const lagging = slices.filter((slice) => !slice.exhausted && tailOf(slice, 0) < upTo);
+    if (ready >= limit || lagging.length === 0) break;
+    // The half that is furthest behind holds the page's horizon back.
+    lagging.sort((a, b) => tailOf(a, 0) - tailOf(b, 0));
+    const behind = lagging.slice(0, Math.ceil(lagging.length / 2));
+    await readOn(streams, behind, 0, chunkOf(limit, behind.length, MIN_CHUNK * 4));
+  }
+  if (known) await tellReborn(streams, slices);
+  await tellExpiredFromTrimmed(streams, retention, slices, after);
+  // After a gap of its own the page speaks of the place where the reading really begins.
+  const began = gap || origin === undefined ? after : origin;
+  const page = assemblePage(slices, { after, origin: began, upTo, limit }, known ? 0 : state.forgotten);
+  return { ...page, items: [...items, ...page.items] };
+}
+
+async function readOn(
+  streams: RedisStreams,
+  slices: readonly Slice[],
+  after: Position,
+  count: number,
+): Promise<void> {
+  const chunks = await streams.after(
+    slices.map((slice) => [slice.channel, tailOf(slice, after)]),
+    count,
+  );
+  slices.forEach((slice, i) => {
+    const records = chunks[i] ?? [];
+    slice.exhausted = records.length < count;
+    // Trimmed between two chunks: what follows is not connected. Stop here; the next page finds the hole.
+    const tail = slice.records.at(-1);
+    const first = records[0];
+    if (tail && first && first.prev > tail.n) slice.exhausted = false;
+    else slice.records.push(...records);
+  });
+}
+
+/** Of channels whose first entry is there: an earlier one of the same name may have been forgotten. */
+async function tellReborn(streams: RedisStreams, slices: readonly Slice[]): Promise<void> {
+  const young = slices.filter(({ records }) => records[0]?.prev === 0);
+  if (young.length === 0) return;
+  const forgotten = await streams.reborn(young.map(({ channel }) => channel));
+  young.forEach((slice, i) => {
+    slice.forgotten = forgotten[i] ?? 0;
+  });
+}
+
+/** A channel that holds fewer entries than its bound by count lost the older ones by time. */
+async function tellExpiredFromTrimmed(
+  streams: RedisStreams,
+  retention: RetentionPolicy,
+  slices: readonly Slice[],
+  after: Position,
+): Promise<void> {
+  const holed = slices.filter(({ records }) => (records[0]?.prev ?? 0) > after);
+  if (holed.length === 0) return;
+  const lengths = await streams.lengths(holed.map(({ channel }) => channel));
+  holed.forEach((slice, i) => {
+    if ((lengths[i] ?? 0) < retentionOf(retention, slice.channel).entries) slice.reason = 'expired';
+  });
+}
+
+function chunkOf(limit: number, channels: number, least: number): number {
+  return Math.min(limit + 1, Math.max(least, Math.ceil((2 * limit) / Math.max(1, channels))));
+}
+
+/** Where the slice has been read to. */
+function tailOf({ records }: Slice, after: Position): Position {
+  return records.at(-1)?.n ?? after;
+}
+
+function countUpTo(records: readonly LogRecord[], horizon: Position): number {
+  let count = 0;
+  for (const { n } of records) if (n <= horizon) count++;
+  return count;
+}

@@ -1,0 +1,104 @@
+// The log's streams and the index of its channels. Each method is one round trip, whatever the number of channels.
+
+import { isExact, matches } from '../channels.ts';
+import { formatPosition, type Position } from './position.ts';
+import { LogRecord, parseHead } from './record.ts';
+import type { RedisClient } from './redis-client.ts';
+
+export interface Lasts {
+  /** Channel to the number of its newest entry. */
+  lasts: Map<string, Position>;
+  /** True when every channel asked for is remembered. */
+  known: boolean;
+}
+
+/** A channel, and where reading it goes on. */
+type Place = readonly [channel: string, position: Position];
+
+export class RedisStreams {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+
+  constructor(client: RedisClient, prefix: string) {
+    this.#client = client;
+    this.#prefix = prefix;
+  }
+
+  /** Channels with an entry after `after`. */
+  async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
+    const exact = patterns.filter(isExact);
+    const wildcards = patterns.filter((pattern) => !isExact(pattern));
+    const lasts = new Map<string, Position>();
+    let known = wildcards.length === 0;
+    const index = `${this.#prefix}last`;
+    if (exact.length > 0) {
+      const scores = await this.#client.redis.zmscore(index, ...exact);
+      exact.forEach((channel, i) => {
+        const score = scores[i];
+        if (score === null || score === undefined) known = false;
+        else if (Number(score) > after) lasts.set(channel, Number(score));
+      });
+    }
+    if (wildcards.length > 0) {
+      const changed = await this.#client.redis.zrangebyscore(index, `(${after}`, '+inf', 'WITHSCORES');
+      for (let i = 0; i < changed.length; i += 2) {
+        const channel = changed[i] as string;
+        if (wildcards.some((pattern) => matches(pattern, channel)))
+          lasts.set(channel, Number(changed[i + 1]));
+      }
+    }
+    return { lasts, known };
+  }
+
+  /** Of each channel the oldest `count` entries after its place, oldest first. */
+  async after(places: readonly Place[], count: number): Promise<LogRecord[][]> {
+    const pipeline = this.#client.redis.pipeline();
+    for (const [channel, position] of places)
+      pipeline.xrangeBuffer(this.#key(channel), `(${formatPosition(position)}`, '+', 'COUNT', count);
+    const replies = (await pipeline.exec()) ?? [];
+    return places.map(([channel], i) => toRecords(channel, replies[i]));
+  }
+
+  /** Of each channel the newest `count` entries up to its place and after `floor`, newest first. */
+  async upTo(places: readonly Place[], floor: Position, count: number): Promise<LogRecord[][]> {
+    const pipeline = this.#client.redis.pipeline();
+    for (const [channel, position] of places) {
+      const [from, to] = [formatPosition(position), `(${formatPosition(floor)}`];
+      pipeline.xrevrangeBuffer(this.#key(channel), from, to, 'COUNT', count);
+    }
+    const replies = (await pipeline.exec()) ?? [];
+    return places.map(([channel], i) => toRecords(channel, replies[i]));
+  }
+
+  /** How many entries each channel holds. */
+  async lengths(channels: readonly string[]): Promise<number[]> {
+    const pipeline = this.#client.redis.pipeline();
+    for (const channel of channels) pipeline.xlen(this.#key(channel));
+    const replies = (await pipeline.exec()) ?? [];
+    return channels.map((_, i) => Number(replies[i]?.[1] ?? 0));
+  }
+
+  /** For each channel the highest number that was forgotten, of any channel, when it was made. */
+  async reborn(channels: readonly string[]): Promise<Position[]> {
+    const forgotten = await this.#client.redis.hmget(`${this.#prefix}reborn`, ...channels);
+    return forgotten.map((n) => Number(n ?? 0));
+  }
+
+  #key(channel: string): string {
+    return `${this.#prefix}ch:${channel}`;
+  }
+}
+
+type StreamReply = [Error | null, unknown] | undefined;
+
+function toRecords(channel: string, reply: StreamReply): LogRecord[] {
+  if (!reply) return [];
+  const [error, rows] = reply;
+  if (error) throw error;
+  const records: LogRecord[] = [];
+  for (const [, fields] of rows as [Buffer, [Buffer, Buffer]][]) {
+    const head = parseHead(fields[1]);
+    if (head) records.push(new LogRecord(channel, fields[1], head));
+  }
+  return records;
+}
