@@ -121,7 +121,7 @@ function openPrompts({ PROMPTS_FILE: path }: Config, targets: Targets, logger: L
   try {
     return new Prompts(options);
   } catch (error) {
-    if (!(error instanceof CodedError)) throw error;
+    if (!(error instanceof CodedError) || error.code !== 'invalid_prompts') throw error;
     throw new CodedError('invalid_config', `PROMPTS_FILE ${path}: ${error.message}`);
   }
 }

@@ -74,16 +74,21 @@ export class Targets {
   /** What is missing for these lanes to be served; `undefined` where nothing is. */
   complaint(lanes: readonly LanePrompt[]): string | undefined {
     if (this.#variables.USE_LLM_MOCK) return undefined;
-    const lines = lanes.flatMap((lane) => {
-      const target = this.of(lane);
-      if (target.key !== undefined) return [];
-      if (lane.key_env) return [`${lane.name}: ${lane.key_env} is not set`];
-      if (!needsKey(target.baseUrl)) return [];
-      const name = lane.base_url ? 'key_env in the prompts file' : 'LLM_KEY';
-      return [
-        `${lane.name}: ${new URL(target.baseUrl).host} asks for a key and ${name} is not set; set it, or USE_LLM_MOCK=true for simulated models`,
-      ];
-    });
-    return lines.length > 0 ? lines.join('; ') : undefined;
+    const byReason = Map.groupBy(lanes, (lane) => this.#lacks(lane));
+    byReason.delete(undefined);
+    if (byReason.size === 0) return undefined;
+    return [...byReason]
+      .map(([reason, affected]) => `${affected.map(({ name }) => name).join(', ')}: ${reason}`)
+      .join('; ');
+  }
+
+  #lacks(lane: LanePrompt): string | undefined {
+    const { baseUrl, key } = this.of(lane);
+    if (key !== undefined) return undefined;
+    if (lane.key_env) return `${lane.key_env} is not set`;
+    if (!needsKey(baseUrl)) return undefined;
+    const name = lane.base_url ? 'key_env in the prompts file' : 'LLM_KEY';
+    const { host } = new URL(baseUrl);
+    return `${host} asks for a key and ${name} is not set; set it, or USE_LLM_MOCK=true for simulated models`;
   }
 }

@@ -118,10 +118,11 @@ export class Pipeline {
       await writer.end(ending, this.#drafts(last));
       return ending;
     }
+    const partial = results.some(({ result }) => result.text !== '');
     const { code, msg } = summary
       ? { code: 'combine_failed', msg: 'The answers could not be combined.' }
       : { code: 'no_answer', msg: 'No model gave an answer.' };
-    const end = entries.runEnded('failed', msg, totals, { ...attrs, partial: answered.length > 0 }, code);
+    const end = entries.runEnded('failed', msg, totals, { ...attrs, partial }, code);
     const ending: RunEnding = { state: 'failed', code, totals };
     await writer.end(ending, this.#drafts([end, lifecycleCopy(end)]));
     return ending;

@@ -106,7 +106,7 @@ export class Prompts {
   /** What the file held at the last look, good or not; a reason where it could not be read. */
   #seen: string;
 
-  /** @throws CodedError `invalid_prompts` when the file cannot be used at the start. */
+  /** @throws CodedError at the start: `invalid_prompts` for the file, `invalid_config` for what `check` says of it. */
   constructor(options: PromptsOptions) {
     this.#options = options;
     this.#seen = readText(options.path);
@@ -142,7 +142,7 @@ export class Prompts {
   #accept(text: string): PromptSet {
     const prompts = parsePrompts(text);
     const complaint = this.#options.check?.(prompts);
-    if (complaint !== undefined) throw new CodedError('invalid_prompts', complaint);
+    if (complaint !== undefined) throw new CodedError('invalid_config', complaint);
     return prompts;
   }
 }

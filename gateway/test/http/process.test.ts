@@ -237,7 +237,7 @@ describe('the start', () => {
   it('fails where a key is missing, and says which', () => {
     const config = readGatewayConfig({ USE_LLM_MOCK: 'false', LOG_LEVEL: 'silent' });
     expect(() => createApp(config, new MemoryBroker(), createLogger('test', 'silent', true))).toThrow(
-      'LLM_KEY is not set',
+      /^llm-1, llm-2, llm-combine: api\.openai\.com asks for a key and LLM_KEY is not set; [^;]*$/,
     );
   });
 

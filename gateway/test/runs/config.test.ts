@@ -18,8 +18,8 @@ describe('the environment of runs', () => {
   });
 
   it('does not start without a key where the server asks for one, and says what to do', () => {
-    expect(targets({ USE_LLM_MOCK: 'false' }).complaint([lane])).toBe(
-      'llm-1: api.openai.com asks for a key and LLM_KEY is not set; set it, or USE_LLM_MOCK=true for simulated models',
+    expect(targets({ USE_LLM_MOCK: 'false' }).complaint([lane, { ...lane, name: 'llm-2' }])).toBe(
+      'llm-1, llm-2: api.openai.com asks for a key and LLM_KEY is not set; set it, or USE_LLM_MOCK=true for simulated models',
     );
   });
 

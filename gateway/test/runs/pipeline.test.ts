@@ -365,7 +365,7 @@ describe('the wire', () => {
         status: 'Failed',
         code: 'no_answer',
         message: 'No model gave an answer.',
-        partial: false,
+        partial: true,
         final: true,
         usage: { input_tokens: expect.any(Number), output_tokens: expect.any(Number), estimated: true },
       },

@@ -1,7 +1,6 @@
 -- One step of a run: its record and its entries together. ARGV from 4: step, run id, token ('' for none), guard on
 -- `renewed` ('' for none), writer ('' for none), seq, announce prefix, channel limit, ttl of the record in ms, listed
--- runs at most, number of fields, then name, value for each, then as append.lua: number of channels, name, maxlen, ttl
--- for each, then channel index, body for each entry.
+-- runs at most, number of fields, then name, value for each, then the batch as log.lua reads it.
 -- Keys: run:<id> (hash: state token renewed started ended and the fields), runs (zset id -> started), running (set).
 -- Returns 'ok', 'exists' (begin), 'fenced' (append), 'refused' (end).
 local step, id, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
@@ -20,25 +19,13 @@ for i = 1, tonumber(ARGV[14]) * 2 do
   fields[i] = ARGV[at]
   at = at + 1
 end
-local channels = {}
-local count = tonumber(ARGV[at])
-at = at + 1
-for i = 1, count do
-  channels[i] = { name = ARGV[at], key = P .. 'ch:' .. ARGV[at], maxlen = ARGV[at + 1], ttl = ARGV[at + 2] }
-  at = at + 3
-end
-local entries = {}
-while at < #ARGV do
-  entries[#entries + 1] = { channel = tonumber(ARGV[at]), body = ARGV[at + 1] }
-  at = at + 2
-end
+local channels, entries = batch(at)
 
-local repeated = writer ~= '' and seq <= tonumber(redis.call('GET', P .. 'writer:' .. writer) or '0')
-if #entries > 0 and not repeated then
+if #entries > 0 and not repeated(writer, seq) then
   local announce = function(name, record) redis.call('PUBLISH', ARGV[10] .. name, record) end
   local _, refused = append(log, channels, entries, tonumber(ARGV[11]), announce)
   if refused then return refused end
-  if writer ~= '' then redis.call('SET', P .. 'writer:' .. writer, int(seq), 'EX', 86400) end
+  remember(writer, seq)
 end
 
 local ms = int(math.floor(now() / 1000))
