@@ -47,7 +47,7 @@ export class RedisAppend {
   }
 }
 
-/** As `append.lua` reads them: the number of channels, each with its bounds, then each entry with its channel's index. */
+/** As `log.lua` reads a batch: the number of channels, each with its bounds, then each entry with its channel's index. */
 export function batchArguments(drafts: readonly Draft[], retention: RetentionPolicy): (string | number)[] {
   const index = new Map<string, number>();
   const channels: (string | number)[] = [];

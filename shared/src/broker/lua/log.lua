@@ -44,8 +44,33 @@ local function open()
   return { token = s[1], start = tonumber(s[2]), n = n }
 end
 
--- Appends and announces. channels: list of { name, maxlen, ttl ms }; entries: list of { index of channel, body }.
--- announce(name, record) publishes one stored record. Returns the first entry's n, or nil and an error reply.
+-- Whether a writer's batch has been taken before; '' is nobody's.
+local function repeated(writer, seq)
+  return writer ~= '' and seq <= tonumber(redis.call('GET', P .. 'writer:' .. writer) or '0')
+end
+
+local function remember(writer, seq)
+  if writer ~= '' then redis.call('SET', P .. 'writer:' .. writer, int(seq), 'EX', 86400) end
+end
+
+-- The batch that begins at ARGV[at] and takes all the rest: number of channels, then name, maxlen, ttl ms for each, then
+-- channel index, body for each entry. Returns channels, entries.
+local function batch(at)
+  local channels, entries = {}, {}
+  local count = tonumber(ARGV[at])
+  at = at + 1
+  for i = 1, count do
+    channels[i] = { name = ARGV[at], key = P .. 'ch:' .. ARGV[at], maxlen = ARGV[at + 1], ttl = ARGV[at + 2] }
+    at = at + 3
+  end
+  while at < #ARGV do
+    entries[#entries + 1] = { channel = tonumber(ARGV[at]), body = ARGV[at + 1] }
+    at = at + 2
+  end
+  return channels, entries
+end
+
+-- Appends and announces a batch. announce(name, record) publishes one stored record. Returns the first entry's n, or nil and an error reply.
 local function append(log, channels, entries, max_channels, announce)
   local names = {}
   for i, c in ipairs(channels) do names[i] = c.name end
