@@ -1,16 +1,16 @@
-// The page's composition: session, view and figures, and what the reader can do with them.
+// The page's composition: session, viewport and figures, brought to the view that the URL says.
 
 import type { Level } from '@llm-streamer/shared/entry.ts';
 import { effect } from '@preact/signals';
 import { Series } from './charts/series.ts';
 import { Past } from './history/past.ts';
 import { part } from './lazy.ts';
+import { Cursor } from './log/cursor.ts';
 import { compileFilter, type Filter } from './log/filter.ts';
 import { FilterError } from './log/filter-terms.ts';
-import type { Item } from './log/view.ts';
 import { Viewport } from './log/viewport.ts';
 import { FigurePublisher } from './state/figure-publisher.ts';
-import { filterProblem, link, opened, say, sharing, sincePrevious, update, view } from './state/store.ts';
+import { filterProblem, link, opened, say, sharing, update, view } from './state/store.ts';
 import type { ViewState } from './state/view-state.ts';
 import type { EntryRow } from './stream/row.ts';
 import { Session } from './stream/session.ts';
@@ -23,13 +23,13 @@ export class App {
   readonly session: Session;
   readonly viewport: Viewport;
   readonly series = new Series();
+  readonly cursor: Cursor;
   readonly past: Past;
   /** Told of each entry; the run panel and the completion listen. */
   readonly listeners = new Set<(row: EntryRow) => void>();
   #filter: Filter = compileFilter('', '');
   #applied: ViewState | undefined;
   #stream = '';
-  #unfolded = new Set<string>();
   #narrow = matchMedia(NARROW);
   /** The view is new: what its link points at is still to be shown. */
   #isArriving = true;
@@ -65,15 +65,16 @@ export class App {
             if (!view.value.follow) this.viewport.hold();
             this.#isSettled = true;
           });
-          void this.past.arrive((row) => this.#show(row));
+          void this.past.arrive((row) => this.cursor.show(row));
         },
       },
       new URLSearchParams(location.search).get('shared') !== '0',
     );
+    const unfolded = new Set<string>();
     const options = {
       test: (row: EntryRow) => this.#filter.test(row),
       folding: true,
-      unfolded: this.#unfolded,
+      unfolded,
       columns: 0,
     };
     this.viewport = new Viewport(log, this.session, options, {
@@ -82,9 +83,10 @@ export class App {
         const follow = this.viewport.follow.mode === 'follow';
         if (this.#isSettled && follow !== view.value.follow) update({ follow }, 'replace');
       },
-      opened: (item) => this.open(item),
+      opened: (item) => this.cursor.open(item),
       load: (hole) => void loading().then((part) => part?.loadHole(this.session, hole)),
     });
+    this.cursor = new Cursor(this.viewport, unfolded);
     this.past = new Past(this.session, this.viewport);
     this.#figures = new FigurePublisher(this.session, this.viewport, this.series);
     this.#narrow.addEventListener('change', () => this.#apply(view.value, true));
@@ -115,71 +117,6 @@ export class App {
     return `curl -N '${url.replace(/\*/g, '%2A').replace(/'/g, '%27')}'`;
   }
 
-  open(item: Item): void {
-    if (item.kind === 'hole' || item.kind === 'mark') return;
-    const row = item.kind === 'fold' ? item.first : item;
-    const wasOpen = opened.value === item;
-    this.select(item);
-    opened.value = wasOpen ? undefined : item;
-    if (row.id !== undefined) update({ at: opened.value ? row.id : '' }, 'replace');
-  }
-
-  /** Moves the cursor to an item; an open detail moves along. */
-  select(item: Item): void {
-    const row = item.kind === 'fold' ? item.first : item;
-    this.viewport.cursor = row;
-    this.viewport.reveal(row, true);
-    const place = this.viewport.view.placeOfRow(row);
-    const before = this.viewport.view.get(place - 1);
-    sincePrevious.value = before && item.time - before.time;
-    if (opened.value && (item.kind === 'entry' || item.kind === 'fold')) {
-      opened.value = item;
-      if (row.kind === 'entry' && row.id !== undefined) update({ at: row.id }, 'replace');
-    }
-  }
-
-  #show(row: EntryRow): void {
-    this.select(row);
-    opened.value = row;
-  }
-
-  close(): void {
-    opened.value = undefined;
-    update({ at: '' }, 'replace');
-    this.viewport.cursor = undefined;
-    this.viewport.invalidate();
-    this.viewport.scroller.focus({ preventScroll: true });
-  }
-
-  /** The next item in a direction for which `wanted` holds. */
-  seek(direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
-    const { view: shown, cursor } = this.viewport;
-    const from = cursor ? this.viewport.current() + direction : this.viewport.edge(direction);
-    for (let place = from; place >= shown.first && place < shown.end; place += direction) {
-      const item = shown.get(place);
-      if (item && wanted(item)) {
-        this.select(item);
-        return;
-      }
-    }
-    say(direction > 0 ? 'no more below' : 'no more above');
-  }
-
-  toggleFold(): void {
-    const { cursor } = this.viewport;
-    const place = this.viewport.current();
-    const item = this.viewport.view.get(place);
-    const cursorKey = cursor?.kind === 'entry' && cursor.tokens > 0 ? cursor.generation : undefined;
-    const key = cursorKey ?? (item?.kind === 'fold' ? item.key : undefined);
-    if (key === undefined) {
-      if (item) this.open(item);
-      return;
-    }
-    this.viewport.hold();
-    if (!this.#unfolded.delete(key)) this.#unfolded.add(key);
-    this.viewport.rebuild();
-  }
-
   /** Adds a condition to the filter, or removes it when it is there. */
   toggleTerm(term: string): void {
     const terms = view.value.q;
@@ -193,18 +130,6 @@ export class App {
 
   level(level: Level | ''): void {
     update({ level });
-  }
-
-  /** To the first entry at or after a time; with `errorsOnly`, the first error. */
-  jump(time: number, errorsOnly: boolean): void {
-    const { view: shown } = this.viewport;
-    for (let place = shown.first; place < shown.end; place++) {
-      const item = shown.get(place);
-      if (item?.kind !== 'entry' || item.time < time || (errorsOnly && item.level < 4)) continue;
-      this.select(item);
-      return;
-    }
-    say('nothing shown at that time');
   }
 
   async copy(text: string, what: string): Promise<void> {

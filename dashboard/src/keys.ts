@@ -1,5 +1,6 @@
 // Single-key shortcuts, none with Ctrl; off while typing, and altogether with `keys=0`.
 import type { App } from './app.ts';
+import type { Cursor } from './log/cursor.ts';
 import { describeHole } from './log/holes.ts';
 import { LEVEL_TEXT, runOf } from './log/row-node.ts';
 import { iso } from './log/time.ts';
@@ -19,18 +20,18 @@ export const KEYS: readonly Key[] = [
   { keys: 'Space', what: 'pause; back to where I was', run: space },
   { keys: 'G End', what: 'latest, and follow', run: (app) => app.viewport.latest() },
   { keys: 'g Home', what: 'top', run: (app) => app.viewport.top() },
-  { keys: 'j ArrowDown', what: 'next row', run: (app) => app.seek(1) },
-  { keys: 'k ArrowUp', what: 'previous row', run: (app) => app.seek(-1) },
+  { keys: 'j ArrowDown', what: 'next row', run: (app) => app.cursor.seek(1) },
+  { keys: 'k ArrowUp', what: 'previous row', run: (app) => app.cursor.seek(-1) },
   { keys: 'PageDown', what: 'page down', run: (app) => app.viewport.scrollPages(1) },
   { keys: 'PageUp', what: 'page up', run: (app) => app.viewport.scrollPages(-1) },
   { keys: 'Enter', what: 'detail of the row', run: detail },
-  { keys: 'x', what: 'expand or fold a generation', run: (app) => app.toggleFold() },
-  { keys: 'n', what: 'next hit', run: (app) => app.seek(1, hit(app)) },
-  { keys: 'N', what: 'previous hit', run: (app) => app.seek(-1, hit(app)) },
-  { keys: 'e', what: 'next error', run: (app) => app.seek(1, isError) },
-  { keys: 'E', what: 'previous error', run: (app) => app.seek(-1, isError) },
-  { keys: 'o', what: 'next of the same run', run: (app) => app.seek(1, sameRun(app)) },
-  { keys: 'O', what: 'previous of the same run', run: (app) => app.seek(-1, sameRun(app)) },
+  { keys: 'x', what: 'expand or fold a generation', run: (app) => app.cursor.toggleFold() },
+  { keys: 'n', what: 'next hit', run: (app) => app.cursor.seek(1, hit(app)) },
+  { keys: 'N', what: 'previous hit', run: (app) => app.cursor.seek(-1, hit(app)) },
+  { keys: 'e', what: 'next error', run: (app) => app.cursor.seek(1, isError) },
+  { keys: 'E', what: 'previous error', run: (app) => app.cursor.seek(-1, isError) },
+  { keys: 'o', what: 'next of the same run', run: (app) => app.cursor.seek(1, sameRun(app)) },
+  { keys: 'O', what: 'previous of the same run', run: (app) => app.cursor.seek(-1, sameRun(app)) },
   { keys: 'm', what: 'draw a mark', run: mark },
   { keys: 'w', what: 'wrap lines', run: () => update({ wrap: !isWrapped() }, 'replace') },
   {
@@ -88,7 +89,7 @@ function press(app: App, event: KeyboardEvent): void {
 }
 
 function dismiss(app: App): void {
-  if (opened.value) app.close();
+  if (opened.value) app.cursor.close();
   else if (view.value.q !== '' || view.value.hl !== '' || view.value.range)
     update({ q: '', hl: '', range: undefined });
   else {
@@ -105,21 +106,21 @@ function space(app: App): void {
 
 function detail(app: App): void {
   const item = app.viewport.view.get(app.viewport.current());
-  if (item) app.open(item);
+  if (item) app.cursor.open(item);
 }
 
 function isError(item: { kind: string; level?: number }): boolean {
   return item.kind === 'entry' && (item.level ?? 0) >= 4;
 }
 
-function hit(app: App): Parameters<App['seek']>[1] & object {
+function hit(app: App): Parameters<Cursor['seek']>[1] & object {
   const { hits } = app.viewport;
   return (item) =>
     (item.kind === 'entry' || item.kind === 'fold') &&
     hits.some((pattern) => pattern.test(item.kind === 'fold' ? item.text : item.msg));
 }
 
-function sameRun(app: App): Parameters<App['seek']>[1] & object {
+function sameRun(app: App): Parameters<Cursor['seek']>[1] & object {
   const item = app.viewport.view.get(app.viewport.current());
   const run = item && runOf(item);
   return (other) => run !== undefined && runOf(other) === run;

@@ -208,7 +208,7 @@ export class Charts {
 
   #jump(plot: uPlot, chart: Chart): void {
     const second = plot.cursor.idx == null ? undefined : plot.data[0][plot.cursor.idx];
-    if (second !== undefined) this.#app.jump(second * 1000, chart.errorsOnly === true);
+    if (second !== undefined) this.#app.cursor.jump(second * 1000, chart.errorsOnly === true);
   }
 
   #fit(): void {

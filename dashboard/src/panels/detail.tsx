@@ -51,8 +51,8 @@ export function Detail({ app }: { app: App }) {
         <Action onClick={() => void app.past.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
           around this ±5 s
         </Action>
-        {row.tokens > 0 && <Action onClick={() => app.toggleFold()}>expand</Action>}
-        <button type="button" aria-label="Close detail" onClick={() => app.close()}>
+        {row.tokens > 0 && <Action onClick={() => app.cursor.toggleFold()}>expand</Action>}
+        <button type="button" aria-label="Close detail" onClick={() => app.cursor.close()}>
           ✕
         </button>
       </div>
