@@ -1,7 +1,7 @@
 // Where the entries go: Redis itself, or a gateway over HTTP. Nothing connects before the first batch.
 
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
-import type { PublishTransport } from '@llm-streamer/shared/publisher.ts';
+import type { PublishTransport } from '@llm-streamer/shared/delivery.ts';
 import type { ProducerConfig } from './config.ts';
 import { HttpTransport } from './http-transport.ts';
 

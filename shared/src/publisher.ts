@@ -2,19 +2,12 @@
 // an outage: one unacknowledged batch at a time, repeated unchanged until its outcome is known. What does not fit the
 // buffer meanwhile is dropped, oldest first, counted, and named in the log by a notice at its place.
 
-import { randomBytes } from 'node:crypto';
-import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, type WriterStamp } from './broker/broker.ts';
+import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from './broker/broker.ts';
+import { Delivery, type PublishTransport } from './delivery.ts';
 import { DraftQueue } from './draft-queue.ts';
 import { type Draft, draft } from './entry.ts';
-import { BrokerUnavailable, CodedError } from './errors.ts';
 import { CHANNELS } from './events.ts';
 import { type LinkLogger, LinkState } from './link-state.ts';
-
-/** Where batches go: a Broker, or the gateway over HTTP. A failure may carry `retryAfterMs`. */
-export interface PublishTransport {
-  /** @throws BrokerUnavailable, or any uncoded error, where the outcome is unknown; other CodedErrors refuse the batch. */
-  publish(drafts: readonly Draft[], stamp: WriterStamp): Promise<unknown>;
-}
 
 export interface PublisherOptions {
   /** Names the writer in the notice of dropped entries. */
@@ -44,35 +37,23 @@ export interface PublisherCounters {
   buffered: number;
 }
 
-const BACKOFF_MIN_MS = 100;
-const BACKOFF_MAX_MS = 5_000;
-/** A server may ask for patience, but not silence a writer. */
-const RETRY_AFTER_MAX_MS = 60_000;
-
 export class Publisher {
-  /** 128 random bits: with the batch's number, it makes a repeated batch harmless. */
-  readonly writer = randomBytes(16).toString('hex');
-  readonly #transport: PublishTransport;
   readonly #options: Required<Omit<PublisherOptions, 'logger'>>;
   readonly #queue: DraftQueue;
   readonly #link: LinkState;
-  #seq = 0;
+  readonly #delivery: Delivery;
   /** The batch under way; `first` is the ordinal of its first entry. */
   #inFlight: { entries: number; first: number } | undefined;
   #running = false;
   #closing = false;
-  #abandoned = false;
   #published = 0;
   #dropped = 0;
-  #retries = 0;
   /** Dropped from the buffer since the last notice. */
   #unannounced = 0;
   #droppedInOutage = false;
-  #endPause: (() => void) | undefined;
   #waiters: { upTo: number; resolve: () => void }[] = [];
 
   constructor(transport: PublishTransport, { logger, ...options }: PublisherOptions) {
-    this.#transport = transport;
     this.#options = {
       maxBufferedBytes: 32 * 1_048_576,
       maxBatchEntries: MAX_BATCH_ENTRIES,
@@ -84,13 +65,14 @@ export class Publisher {
     };
     this.#queue = new DraftQueue(this.#options.maxBufferedBytes);
     this.#link = new LinkState(logger);
+    this.#delivery = new Delivery(transport, this.#link, this.#options.random);
   }
 
   get counters(): PublisherCounters {
     return {
       published: this.#published,
       dropped: this.#dropped,
-      retries: this.#retries,
+      retries: this.#delivery.retries,
       buffered: this.#queue.length + (this.#inFlight?.entries ?? 0),
     };
   }
@@ -128,21 +110,20 @@ export class Publisher {
   /** Takes no more entries and flushes for at most `deadlineMs`. Returns how many entries are left, their fate unknown. */
   async close(deadlineMs: number): Promise<number> {
     this.#closing = true;
-    this.#endPause?.();
+    this.#delivery.hurry();
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, deadlineMs);
     });
     await Promise.race([this.flush(), deadline]);
     clearTimeout(timer);
-    this.#abandoned = true;
-    this.#endPause?.();
+    this.#delivery.abandon();
     return this.counters.buffered;
   }
 
   async #run(): Promise<void> {
     this.#running = true;
-    while (!this.#abandoned && (this.#queue.length > 0 || this.#unannounced > 0)) {
+    while (!this.#delivery.abandoned && (this.#queue.length > 0 || this.#unannounced > 0)) {
       await this.#gather();
       await this.#sendNext();
       this.#settle();
@@ -154,7 +135,7 @@ export class Publisher {
     const { lingerMs, maxBatchEntries, maxBatchBytes } = this.#options;
     const full = this.#queue.length >= maxBatchEntries || this.#queue.bytes >= maxBatchBytes;
     if (full || this.#closing) return Promise.resolve();
-    return lingerMs > 0 ? this.#pause(lingerMs) : new Promise((resolve) => setImmediate(resolve));
+    return lingerMs > 0 ? this.#delivery.pause(lingerMs) : new Promise((resolve) => setImmediate(resolve));
   }
 
   async #sendNext(): Promise<void> {
@@ -165,55 +146,16 @@ export class Publisher {
       this.#unannounced = 0;
       this.#droppedInOutage = false;
       this.#inFlight = { entries: 0, first };
-      await this.#deliver([notice]);
+      await this.#delivery.send([notice], () => this.#unannounced);
     } else {
       const drafts = this.#queue.take(this.#options.maxBatchEntries, this.#options.maxBatchBytes);
       this.#inFlight = { entries: drafts.length, first };
-      const outcome = await this.#deliver(drafts);
+      const outcome = await this.#delivery.send(drafts, () => this.#unannounced);
       if (outcome === 'abandoned') return;
       if (outcome === 'acknowledged') this.#published += drafts.length;
       else this.#dropped += drafts.length;
     }
     this.#inFlight = undefined;
-  }
-
-  async #deliver(drafts: readonly Draft[]): Promise<'acknowledged' | 'refused' | 'abandoned'> {
-    const stamp = { writer: this.writer, seq: ++this.#seq };
-    for (let attempt = 0; ; attempt++) {
-      try {
-        await this.#transport.publish(drafts, stamp);
-        this.#link.acknowledged(this.#unannounced);
-        return 'acknowledged';
-      } catch (error) {
-        if (isRefusal(error)) {
-          this.#link.refused(error, drafts.length, this.#unannounced);
-          return 'refused';
-        }
-        if (this.#abandoned) return 'abandoned';
-        this.#link.unreachable(error);
-        await this.#pause(this.#delay(attempt, error));
-        if (this.#abandoned) return 'abandoned';
-        this.#retries++;
-      }
-    }
-  }
-
-  #delay(attempt: number, error: unknown): number {
-    const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempt, 10));
-    const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfter(error));
-    return Math.max(asked, backoff * (0.5 + this.#options.random() / 2));
-  }
-
-  #pause(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        this.#endPause = undefined;
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#endPause = end;
-    });
   }
 
   #settle(): void {
@@ -242,13 +184,4 @@ export class Publisher {
       attrs: { dropped },
     });
   }
-}
-
-function isRefusal(error: unknown): error is CodedError {
-  return error instanceof CodedError && !(error instanceof BrokerUnavailable) && error.code !== 'log_full';
-}
-
-function retryAfter(error: unknown): number {
-  const value = (error as { retryAfterMs?: unknown } | null)?.retryAfterMs;
-  return typeof value === 'number' && value > 0 ? value : 0;
 }

@@ -197,7 +197,7 @@ describe('a reader misses nothing that no gap names', () => {
       await server.stop();
     });
 
-    it('also when the log goes back', { timeout: 90_000 }, async () => {
+    it('also when the log goes back', { timeout: 240_000 }, async () => {
       const property = fc.asyncProperty(
         ops(true),
         selections,

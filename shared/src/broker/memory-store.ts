@@ -1,0 +1,169 @@
+// The entries of the embedded log: numbered, kept within their bounds, found by position. Knows no listeners.
+
+import { isExact, matches } from '../channels.ts';
+import type { Draft } from '../entry.ts';
+import { PublishRefused } from '../errors.ts';
+import type { ChannelInfo } from './broker.ts';
+import type { LogState, Slice } from './page.ts';
+import type { Position } from './position.ts';
+import { LogRecord, writeHead } from './record.ts';
+import { type RetentionPolicy, retentionOf } from './retention.ts';
+
+interface Channel {
+  records: LogRecord[];
+  bytes: number;
+  last: Position;
+  total: number;
+  /** Epoch ms after which its entries go. */
+  expires: number;
+  /** The highest number that was forgotten, of any channel, before this one was made. */
+  forgotten: Position;
+}
+
+export class MemoryStore {
+  readonly #retention: RetentionPolicy;
+  readonly #now: () => number;
+  readonly #token = Math.random().toString(36).slice(2, 10).padEnd(8, '0');
+  readonly #channels = new Map<string, Channel>();
+  readonly #start: Position;
+  #head: Position;
+  #forgotten: Position = 0;
+  #bytes = 0;
+
+  constructor(retention: RetentionPolicy, now: () => number) {
+    this.#retention = retention;
+    this.#now = now;
+    this.#start = this.#clock();
+    this.#head = this.#start;
+  }
+
+  get state(): LogState {
+    return {
+      token: this.#token,
+      start: this.#start,
+      head: this.#head,
+      now: this.#clock(),
+      forgotten: this.#forgotten,
+      rollbacks: [],
+    };
+  }
+
+  get channels(): ChannelInfo[] {
+    return [...this.#channels].map(([channel, { records, total, last }]) => {
+      return { channel, entries: records.length, total, last };
+    });
+  }
+
+  /** @throws PublishRefused `too_many_channels`; nothing is taken then. */
+  append(drafts: readonly Draft[]): LogRecord[] {
+    const names = new Set(drafts.map(({ channel }) => channel));
+    const unknown = [...names].filter((name) => !this.#channels.has(name)).length;
+    if (unknown > 0 && this.#channels.size + unknown > this.#retention.maxChannels)
+      throw new PublishRefused('too_many_channels', 'the log holds its limit of channels');
+    const records = drafts.map((draft) => this.#add(draft));
+    for (const name of names) this.#trim(name);
+    this.#trimTotal();
+    return records;
+  }
+
+  /** Drops what was idle too long; where room for channels gets scarce, forgets the channels too. */
+  expire(): void {
+    const now = this.#now();
+    const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
+    for (const [name, channel] of this.#channels) {
+      if (channel.expires > now) continue;
+      this.#drop(channel, channel.records.length);
+      if (!scarce) continue;
+      this.#channels.delete(name);
+      this.#forgotten = Math.max(this.#forgotten, channel.last);
+    }
+  }
+
+  /** Whether every channel asked for is remembered. */
+  knows(patterns: readonly string[]): boolean {
+    return patterns.every((name) => isExact(name) && this.#channels.has(name));
+  }
+
+  /** The oldest `count` entries after a position, of each channel that matches. */
+  after(patterns: readonly string[], position: Position, count: number): Slice[] {
+    return this.#matching(patterns).map(([channel, { records, last, forgotten }]) => {
+      const start = firstAfter(records, position);
+      const chunk = records.slice(start, start + count);
+      const exhausted = start + chunk.length === records.length;
+      return { channel, last, records: chunk, exhausted, reason: 'trimmed', forgotten };
+    });
+  }
+
+  /** The newest `count` entries of each channel that matches, after `after` and up to `upTo`; in no order. */
+  upTo(patterns: readonly string[], after: Position, upTo: Position, count: number): LogRecord[] {
+    return this.#matching(patterns).flatMap(([, { records }]) => {
+      const end = firstAfter(records, upTo);
+      return records.slice(Math.max(firstAfter(records, after), end - count), end);
+    });
+  }
+
+  #add({ channel: name, body }: Draft): LogRecord {
+    let channel = this.#channels.get(name);
+    if (!channel) {
+      channel = { records: [], bytes: 0, last: 0, total: 0, expires: 0, forgotten: this.#forgotten };
+      this.#channels.set(name, channel);
+    }
+    const n = Math.max(this.#head + 1, this.#clock());
+    const head = { n, prev: channel.last, log: this.#token };
+    const data = Buffer.from(writeHead(n, this.#token, channel.last) + body.slice(1));
+    const record = new LogRecord(name, data, head);
+    channel.records.push(record);
+    channel.bytes += data.length;
+    channel.last = n;
+    channel.total++;
+    this.#bytes += data.length;
+    this.#head = n;
+    return record;
+  }
+
+  #trim(name: string): void {
+    const channel = this.#channels.get(name) as Channel;
+    const { entries, idleMs } = retentionOf(this.#retention, name);
+    channel.expires = this.#now() + idleMs;
+    // In blocks, so that a full channel does not move its whole array for each entry.
+    const excess = channel.records.length - entries;
+    if (excess > Math.min(100, entries / 10)) this.#drop(channel, excess);
+  }
+
+  #trimTotal(): void {
+    const { maxBytes } = this.#retention;
+    if (maxBytes === 0 || this.#bytes <= maxBytes) return;
+    const bySize = [...this.#channels.values()].sort((a, b) => b.bytes - a.bytes);
+    for (const channel of bySize) {
+      if (this.#bytes <= maxBytes * 0.9) return;
+      this.#drop(channel, Math.ceil(channel.records.length / 2));
+    }
+  }
+
+  #drop(channel: Channel, count: number): void {
+    for (const { data } of channel.records.splice(0, count)) {
+      channel.bytes -= data.length;
+      this.#bytes -= data.length;
+    }
+  }
+
+  #matching(patterns: readonly string[]): [string, Channel][] {
+    return [...this.#channels].filter(([name]) => patterns.some((pattern) => matches(pattern, name)));
+  }
+
+  #clock(): Position {
+    return Math.trunc(this.#now() * 1000);
+  }
+}
+
+/** Index of the first record with a number above `position`. */
+function firstAfter(records: readonly LogRecord[], position: Position): number {
+  let low = 0;
+  let high = records.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((records[middle] as LogRecord).n <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
