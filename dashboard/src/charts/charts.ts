@@ -117,7 +117,8 @@ export class Charts {
       {
         width: 300,
         height: HEIGHT,
-        padding: [6, 8, 0, 0],
+        // Room for half of the last time under the axis.
+        padding: [6, 30, 0, 0],
         legend: { show: false },
         cursor: {
           sync: { key: SYNC },

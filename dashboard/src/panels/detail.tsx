@@ -72,7 +72,8 @@ export function Detail({ app }: { app: App }) {
         </p>
         {item.kind === 'fold' ? (
           <p class="dim">
-            {item.tokens} tokens in {item.rows.length} deltas
+            {item.tokens} {item.tokens === 1 ? 'token' : 'tokens'} in {item.rows.length}{' '}
+            {item.rows.length === 1 ? 'delta' : 'deltas'}
             {item.speed !== undefined && `, ${Math.round(item.speed)} tokens/s`}; the first:
           </p>
         ) : null}

@@ -30,7 +30,13 @@ export function Overlay({ app }: { app: App }) {
         <div class="pill">
           <button type="button" title="to the latest (G)" onClick={() => app.viewport.latest()}>
             ↓ {number(unseen)} new
-            {unseenErrors > 0 && <span class="bad"> · {number(unseenErrors)} errors</span>} <kbd>G</kbd>
+            {unseenErrors > 0 && (
+              <span class="bad">
+                {' '}
+                · {number(unseenErrors)} {unseenErrors === 1 ? 'error' : 'errors'}
+              </span>
+            )}{' '}
+            <kbd>G</kbd>
           </button>
           <button
             type="button"
