@@ -12,7 +12,7 @@ import type { FastifyReply } from 'fastify';
 import { runChannel } from '../runs/run-entries.ts';
 import { follow, history } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/run-store.ts';
-import { isEnd, type WireEvent, wireEvent } from '../runs/wire.ts';
+import { isEnd, trimmedEvent, wireEvent } from '../runs/wire.ts';
 import { HttpError } from './plugins/problems.ts';
 
 const HEAD = {
@@ -116,7 +116,7 @@ export class RunStreams {
 
 /** True after the run's last event. */
 function put(raw: ServerResponse, item: PageItem, id: string): boolean {
-  const event = item.record ? wireEvent(item.record.entry, id) : trimmed(id);
+  const event = item.record ? wireEvent(item.record.entry, id) : trimmedEvent(id);
   if (event) {
     const position = item.record ? item.record.n : item.gap.before - 1;
     raw.write(
@@ -135,19 +135,4 @@ async function drained(raw: ServerResponse, gone: AbortSignal, stallMs: number):
   } catch {
     return false; // the signal: a response has no other way to fail here
   }
-}
-
-function trimmed(id: string): WireEvent {
-  const message = 'A part of this run is no longer kept.';
-  return {
-    event: 'error',
-    data: {
-      message_id: id,
-      status: 'Incomplete',
-      code: 'history_trimmed',
-      message,
-      partial: true,
-      final: false,
-    },
-  };
 }

@@ -41,6 +41,11 @@ export interface PipelineOptions {
   logContent: boolean;
 }
 
+interface TaskResult {
+  lane: LanePlan;
+  result: LaneResult;
+}
+
 const TASKS_SHARE = 0.6;
 
 export class Pipeline {
@@ -83,40 +88,44 @@ export class Pipeline {
         limit.clear();
       }
     };
-    const left = () => timeoutMs - (performance.now() - began);
 
     const results = await Promise.all(
       tasks.map(async (lane) => {
-        const messages = [...opening(lane, order.history), { role: 'user' as const, content: order.message }];
+        const messages = conversation(lane, order.history, order.message);
         return { lane, result: await call(lane, messages, timeoutMs * TASKS_SHARE) };
       }),
     );
-    const answered = results.filter(({ result }) => result.ok);
     let summary: LaneResult | undefined;
-    if (answered.length > 0 && !stopped.aborted) {
-      const question = combinerQuestion(order.message, results);
-      summary = await call(
-        combiner,
-        [...opening(combiner, order.history), { role: 'user', content: question }],
-        left(),
-      );
+    if (results.some(({ result }) => result.ok) && !stopped.aborted) {
+      const messages = conversation(combiner, order.history, combinerQuestion(order.message, results));
+      summary = await call(combiner, messages, timeoutMs - (performance.now() - began));
     }
     if (ended.aborted) return undefined;
     await journal.drain();
+    const { ending, last } = this.#conclude(order, results, summary, performance.now() - began);
+    await writer.end(ending, this.#drafts(last));
+    return ending;
+  }
 
+  /** How a run has ended, and its last entries. */
+  #conclude(
+    order: RunOrder,
+    results: readonly TaskResult[],
+    summary: LaneResult | undefined,
+    durationMs: number,
+  ) {
+    const entries = new RunEntries(order, this.#options.source);
     const used = [...results.map(({ result }) => result.usage), ...(summary ? [summary.usage] : [])];
-    const totals = { ...sumOf(used), durationMs: performance.now() - began };
+    const totals = { ...sumOf(used), durationMs };
     const missing = results.filter(({ result }) => !result.ok).map(({ lane }) => lane.prompt.name);
     const attrs = {
-      combiner: combiner.prompt.name,
+      combiner: order.lanes.at(-1)?.prompt.name,
       ...(missing.length > 0 && { missing }),
     };
     if (summary?.ok) {
       const end = entries.runEnded('finished', finishedSentence(totals, missing), totals, attrs);
-      const last = [...this.#turns(order, summary.text), end, lifecycleCopy(end)];
       const ending: RunEnding = { state: 'finished', totals };
-      await writer.end(ending, this.#drafts(last));
-      return ending;
+      return { ending, last: [...this.#turns(order, summary.text), end, lifecycleCopy(end)] };
     }
     const partial = results.some(({ result }) => result.text !== '');
     const { code, msg } = summary
@@ -124,8 +133,7 @@ export class Pipeline {
       : { code: 'no_answer', msg: 'No model gave an answer.' };
     const end = entries.runEnded('failed', msg, totals, { ...attrs, partial }, code);
     const ending: RunEnding = { state: 'failed', code, totals };
-    await writer.end(ending, this.#drafts([end, lifecycleCopy(end)]));
-    return ending;
+    return { ending, last: [end, lifecycleCopy(end)] };
   }
 
   #turns({ id, conversationId, message }: RunOrder, answer: string): EntryFields[] {
@@ -143,15 +151,13 @@ export class Pipeline {
   }
 }
 
-function opening({ prompt }: LanePlan, history: readonly LlmMessage[]): LlmMessage[] {
-  return [{ role: 'system', content: prompt.system }, ...history];
+/** What a lane's model is given. */
+function conversation({ prompt }: LanePlan, history: readonly LlmMessage[], question: string): LlmMessage[] {
+  return [{ role: 'system', content: prompt.system }, ...history, { role: 'user', content: question }];
 }
 
 /** What the combiner is asked: the question, the answers there are, and whose is missing and why. */
-function combinerQuestion(
-  message: string,
-  results: readonly { lane: LanePlan; result: LaneResult }[],
-): string {
+function combinerQuestion(message: string, results: readonly TaskResult[]): string {
   const answers = results.map(({ lane, result }) =>
     result.ok
       ? `Answer from ${lane.prompt.name}:\n${result.text}`

@@ -74,6 +74,13 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
   }
 }
 
+/** Said in place of entries that are no longer kept. */
+export function trimmedEvent(messageId: string): WireEvent {
+  const message = 'A part of this run is no longer kept.';
+  const about = { message_id: messageId, status: 'Incomplete', code: 'history_trimmed', message };
+  return { event: 'error', data: { ...about, partial: true, final: false } };
+}
+
 const END_STATUS = {
   [EVENTS.runFailed]: 'Failed',
   [EVENTS.runCancelled]: 'Cancelled',
