@@ -17,7 +17,8 @@ const STEPS = [1, 0.9, 0.8, 0.65, 0.5, 0.35];
 const UNDER_WAY_S = 0.1;
 const LEAST_UNDER_WAY = 64;
 const CONTROL_MS = 10;
-/** A process that used this much of a core had none to spare. */
+/** A load client that used this much of a core is worth a word; with the second, it had none to spare. */
+const BUSY = 0.8;
 const SATURATED = 0.93;
 
 /** Connects the cast's viewers; returns kB of the server's memory for each. */
@@ -45,6 +46,15 @@ export async function warmUp(stage: Stage): Promise<void> {
   }
   await quiet(stage);
   await stage.load.call('begin', undefined);
+}
+
+/** Entries per second that the server takes from the publisher; they have all arrived when this resolves. */
+export async function appendRate(stage: Stage, count: number): Promise<number> {
+  await stage.load.call('begin', undefined);
+  const { ms } = await stage.publisher.call('send', { count, rate: 0 });
+  await stage.load.call('reached', { entries: expectedOf(stage, count), timeoutMs: PATIENCE_MS });
+  await quiet(stage);
+  return (count * 1_000) / ms;
 }
 
 /** Open loop: exactly `rate` × `seconds` entries, and what came of them. */
@@ -150,7 +160,9 @@ export function figuresOf(report: LoadReport, expected: number, cpu: Cpu, second
 
 export function notesOf(report: LoadReport, cpu: Cpu, seconds: number): string[] {
   const notes: string[] = [];
-  if (cpu.load > seconds * SATURATED) notes.push('the load client was the bottleneck (a whole core)');
+  const load = cpu.load / seconds;
+  if (load > SATURATED) notes.push('the load client was the bottleneck (a whole core)');
+  else if (load > BUSY) notes.push('the load client used over 80 % of a core');
   if (report.closed > 0) notes.push(`${report.closed} viewers were disconnected`);
   if (report.sampled.gaps > 0)
     notes.push(`${report.sampled.gaps} gaps told to ${report.sampled.viewers} viewers`);

@@ -20,6 +20,9 @@ interface Reply {
   error?: string;
 }
 
+/** Whatever takes longer has hung: a server that stopped answering, or a machine that cannot. */
+const CALL_MS = 90_000;
+
 export class Worker<M extends Methods> {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
@@ -55,7 +58,11 @@ export class Worker<M extends Methods> {
     this.#child.send({ id, method, parameters } satisfies Request, (error) => {
       if (error) call.reject(error);
     });
-    return call.promise as Promise<Awaited<ReturnType<M[K]>>>;
+    const late = setTimeout(() => {
+      this.#waiting.delete(id);
+      call.reject(new Error(`${method}: no answer within ${CALL_MS / 1_000} s`));
+    }, CALL_MS);
+    return call.promise.finally(() => clearTimeout(late)) as Promise<Awaited<ReturnType<M[K]>>>;
   }
 
   async stop(): Promise<void> {

@@ -1,7 +1,7 @@
 // What the log's append costs: ids, history and the check for repeats, against the same entries as bare commands, in
 // batches of a hundred, with one subscriber.
 
-import { connect, figuresOf, notesOf, quiet, since, warmUp } from '../measure.ts';
+import { appendRate, connect, figuresOf, notesOf, since, warmUp } from '../measure.ts';
 import type { OpenPublisher } from '../publish/publish-worker.ts';
 import { type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
@@ -32,10 +32,11 @@ const design =
     Stage.with(redisAlone(form), { viewers: 1, sampled: 1, lanes: [LANE], bytes: 200 }, async (stage) => {
       await connect(stage);
       if (announces) await warmUp(stage);
-      const trial = await stage.publisher.call('send', { count: scaled(TRIAL_ENTRIES, BATCH), rate: 0 });
-      await quiet(stage);
+      const rate = announces
+        ? await appendRate(stage, scaled(TRIAL_ENTRIES, BATCH))
+        : await unheardRate(stage, scaled(TRIAL_ENTRIES, BATCH));
       await stage.load.call('begin', undefined);
-      const count = scaled(Math.round((trial.entries / trial.ms) * seconds * 1_000), BATCH);
+      const count = scaled(Math.round(rate * seconds), BATCH);
       const [before, began] = [stage.cpu(), performance.now()];
       const { ms } = await stage.publisher.call('send', { count, rate: 0 });
       if (announces) await stage.load.call('reached', { entries: count, timeoutMs: PATIENCE_MS });
@@ -51,6 +52,11 @@ const design =
       };
       return figures;
     });
+
+async function unheardRate(stage: Stage, count: number): Promise<number> {
+  const { ms } = await stage.publisher.call('send', { count, rate: 0 });
+  return (count * 1_000) / ms;
+}
 
 export const publishing: Scenario = {
   name: 'publish',
