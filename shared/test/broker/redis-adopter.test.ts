@@ -1,36 +1,20 @@
 // The adopter of foreign messages says in the log what it may have missed: nobody else can.
 
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import { RedisBroker } from '../../src/broker/redis-broker.ts';
-import { loadScript, RedisClient } from '../../src/broker/redis-client.ts';
+import { describe, expect, it } from 'vitest';
+import { randomNamespace } from '../../../test-support/redis.ts';
+import type { RedisBroker } from '../../src/broker/redis-broker.ts';
+import { loadScript } from '../../src/broker/redis-client.ts';
 import { Ear } from './conformance.ts';
+import { redisStage } from './redis-stage.ts';
 
-let server: RedisServer;
-let redis: Redis;
-const open: { close(): unknown }[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterEach(async () => {
-  for (const part of open.splice(0)) await part.close();
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
+const stage = redisStage();
 
 const adopting = async (namespace: string): Promise<RedisBroker> => {
-  const broker = new RedisBroker({ url: server.url, namespace, adopt: ['logs*'] });
-  open.push(broker);
-  await broker.open(2_000);
+  const broker = await stage.broker({ namespace, adopt: ['logs*'] });
   await broker.subscribe(['logs:a'], new Ear());
   await expect
     .poll(async () => {
-      await redis.publish(`{${namespace}}:logs:a`, 'anybody there?');
+      await stage.redis.publish(`{${namespace}}:logs:a`, 'anybody there?');
       return broker.status().adopted;
     })
     .toBeGreaterThan(0);
@@ -47,12 +31,12 @@ describe('RedisAdopter', () => {
     const namespace = randomNamespace();
     const broker = await adopting(namespace);
     expect(await notices(broker)).toEqual([]);
-    const lease = await redis.get(`{${namespace}}:adopter`);
-    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await redis.publish(`{${namespace}}:logs:a`, 'nobody hears this');
+    const lease = await stage.redis.get(`{${namespace}}:adopter`);
+    await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await stage.redis.publish(`{${namespace}}:logs:a`, 'nobody hears this');
     await expect.poll(() => notices(broker), { timeout: 5_000 }).toHaveLength(1);
     expect((await notices(broker))[0]).toMatch(/^plain PUBLISHes since .* may be missing/);
-    expect(await redis.get(`{${namespace}}:adopter`)).toBe(lease);
+    expect(await stage.redis.get(`{${namespace}}:adopter`)).toBe(lease);
   });
 
   it('hands its lease over without losing a plain PUBLISH or showing one twice', async () => {
@@ -60,13 +44,11 @@ describe('RedisAdopter', () => {
     const leaving = await adopting(namespace);
     const ears = [new Ear(), new Ear()];
     for (const ear of ears) {
-      const broker = new RedisBroker({ url: server.url, namespace, adopt: ['logs*'] });
-      open.push(broker);
-      await broker.open(2_000);
+      const broker = await stage.broker({ namespace, adopt: ['logs*'] });
       await broker.subscribe(['logs:b', 'logs:b*'], ear);
     }
     let published = 0;
-    const publish = () => redis.publish(`{${namespace}}:logs:b`, `${published++}`);
+    const publish = () => stage.redis.publish(`{${namespace}}:logs:b`, `${published++}`);
     let left = false;
     const closing = leaving.close().then(() => {
       left = true;
@@ -74,7 +56,7 @@ describe('RedisAdopter', () => {
     while (!left) await Promise.all([publish(), publish()]);
     await closing;
     for (let i = 0; i < 20; i++) await publish();
-    await expect.poll(() => redis.get(`{${namespace}}:adopter`), { timeout: 5_000 }).not.toBeNull();
+    await expect.poll(() => stage.redis.get(`{${namespace}}:adopter`), { timeout: 5_000 }).not.toBeNull();
     await publish();
     for (const ear of ears) {
       await expect.poll(() => ear.msgs, { timeout: 5_000 }).toContain(`${published - 1}`);
@@ -87,14 +69,12 @@ describe('RedisAdopter', () => {
 
   it('learns when the last adopter was there, also when the reply to its first tick was lost', async () => {
     const namespace = randomNamespace();
-    const client = new RedisClient(server.url, 'test', undefined);
-    open.push(client);
+    const client = await stage.client();
     const tick = (instance: string) =>
       client.script(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', '', instance, 3_000, 1]);
-    await client.runId();
     await tick('one');
-    const held = await redis.hget(`{${namespace}}:log`, 'leased');
-    await redis.del(`{${namespace}}:adopter`);
+    const held = await stage.redis.hget(`{${namespace}}:log`, 'leased');
+    await stage.redis.del(`{${namespace}}:adopter`);
     await tick('two'); // taken, and the reply lost
     const [holder, vacated] = (await tick('two')) as string[];
     expect([holder, vacated]).toEqual(['two:2', held]);

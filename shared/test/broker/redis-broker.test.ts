@@ -1,37 +1,16 @@
 // The log in Redis, against a real redis-server: the contract, and what only several processes and faults show.
 
 import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { describe, expect, it } from 'vitest';
+import { randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import type { Broker } from '../../src/broker/broker.ts';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/broker/redis-broker.ts';
-import { RedisClient } from '../../src/broker/redis-client.ts';
+import type { RedisBroker } from '../../src/broker/redis-broker.ts';
 import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../../src/broker/retention.ts';
 import { Ear, line, testBroker } from './conformance.ts';
+import { redisStage } from './redis-stage.ts';
 
-let server: RedisServer;
-let redis: Redis;
-const open: RedisBroker[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterEach(async () => {
-  for (const broker of open.splice(0)) await broker.close();
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
-
-const make = async (options: Partial<RedisBrokerOptions> = {}) => {
-  const broker = new RedisBroker({ url: server.url, namespace: randomNamespace(), ...options });
-  open.push(broker);
-  await broker.open(2_000);
-  return broker;
-};
+const stage = redisStage();
 
 describe('RedisBroker', () => {
   const made = new Map<Broker, { namespace: string; retention: RetentionPolicy }>();
@@ -39,24 +18,21 @@ describe('RedisBroker', () => {
     async (options = {}) => {
       const namespace = randomNamespace();
       const retention = { ...DEFAULT_RETENTION, ...options.retention };
-      const broker = await make({ namespace, retention });
+      const broker = await stage.broker({ namespace, retention });
       made.set(broker, { namespace, retention });
       return broker;
     },
     async (broker, channel) => {
       const { namespace, retention } = made.get(broker) ?? expect.fail('another broker');
-      await redis.del(`{${namespace}}:ch:${channel}`);
-      const client = new RedisClient(server.url, 'janitor', undefined);
-      await client.runId();
-      await new RedisJanitor(client, `{${namespace}}:`, retention, undefined).sweep();
-      client.close();
+      await stage.redis.del(`{${namespace}}:ch:${channel}`);
+      await new RedisJanitor(await stage.client(), `{${namespace}}:`, retention, undefined).sweep();
       expect((await broker.channels()).map((info) => info.channel)).not.toContain(channel);
     },
   );
 
   it('announces on the channel of the same name in the default namespace', async () => {
-    const broker = await make({ namespace: 'llm' });
-    const plain = new Redis(server.url);
+    const broker = await stage.broker({ namespace: 'llm' });
+    const plain = new Redis(stage.server.url);
     const heard = Promise.withResolvers<string>();
     plain.on('message', (_, message) => heard.resolve(message));
     await plain.subscribe('logs:errors');
@@ -67,9 +43,9 @@ describe('RedisBroker', () => {
 
   it('a time in the minute that a restart of the server skipped is no proof of a loss', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     await broker.publish([line('a', 'before')]);
-    await redis.hset(`{${namespace}}:log`, 'run', 'another server');
+    await stage.redis.hset(`{${namespace}}:log`, 'run', 'another server');
     await broker.publish([line('a', 'after')]);
     const after = await broker.locate(Date.now() + 1_000);
     const { items } = await broker.read({ channels: ['a'], after, limit: 10 });
@@ -78,7 +54,7 @@ describe('RedisBroker', () => {
 
   it('shows two processes the same stream', async () => {
     const namespace = randomNamespace();
-    const [one, two] = [await make({ namespace }), await make({ namespace })];
+    const [one, two] = [await stage.broker({ namespace }), await stage.broker({ namespace })];
     const [a, b] = [new Ear(), new Ear()];
     await Promise.all([one.subscribe(['*'], a), two.subscribe(['*'], b)]);
     for (let i = 0; i < 20; i++) await (i % 2 ? one : two).publish([line('a', `${i}`)]);
@@ -89,13 +65,13 @@ describe('RedisBroker', () => {
   it('adopts a plain PUBLISH once, numbered and stored, whichever gateway listens', async () => {
     const namespace = randomNamespace();
     const options = { namespace, adopt: ['logs*'] };
-    const [one, two] = [await make(options), await make(options)];
+    const [one, two] = [await stage.broker(options), await stage.broker(options)];
     const ears = [new Ear(), new Ear()] as const;
     const before = await one.position();
     await Promise.all([one.subscribe(['logs', '*'], ears[0]), two.subscribe(['logs:x', 'l*'], ears[1])]);
-    await untilAdopting([one, two], redis, namespace);
+    await untilAdopting([one, two], stage.redis, namespace);
     for (const text of ['hello <b>x</b>', '{"level":50,"msg":"pino","pid":7}'])
-      await redis.publish(`{${namespace}}:logs:x`, text);
+      await stage.redis.publish(`{${namespace}}:logs:x`, text);
     await Promise.all(
       ears.map((ear) => ear.heard((e) => e.records.filter((r) => r.channel === 'logs:x').length === 2)),
     );
@@ -114,10 +90,10 @@ describe('RedisBroker', () => {
 
   it('shows a foreign message that nobody adopts live and without an id', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     const ear = new Ear();
     await broker.subscribe(['other', 'oth*'], ear);
-    await redis.publish(`{${namespace}}:other`, 'WARNING: hi');
+    await stage.redis.publish(`{${namespace}}:other`, 'WARNING: hi');
     await broker.publish([line('other', 'ours')]);
     await ear.heard(({ records }) => records.length === 2);
     expect(ear.records[0]?.id).toBeNull();
@@ -126,15 +102,15 @@ describe('RedisBroker', () => {
 
   it('takes a copy of a stored entry, published again, for what it is: foreign', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     const ear = new Ear();
     await broker.subscribe(['a', 'b'], ear);
     await broker.publish([line('a', 'original')]);
     await ear.heard(({ records }) => records.length === 1);
     const copy = ear.records[0]?.data as Buffer;
-    await redis.publish(`{${namespace}}:a`, copy);
-    await redis.publish(`{${namespace}}:b`, copy);
-    await redis.publish(
+    await stage.redis.publish(`{${namespace}}:a`, copy);
+    await stage.redis.publish(`{${namespace}}:b`, copy);
+    await stage.redis.publish(
       `{${namespace}}:b`,
       Buffer.from(copy.toString().replace('original', 'x\\n\n\nevent: forged')),
     );
@@ -150,11 +126,11 @@ describe('RedisBroker', () => {
 
   it('ignores foreign messages on reserved and on invalid channels', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     const ear = new Ear();
     await broker.subscribe(['runs:*', '*'], ear);
     for (const channel of ['runs:m1', 'conversations:c', 'bad channel', 'é'])
-      await redis.publish(`{${namespace}}:${channel}`, 'forged');
+      await stage.redis.publish(`{${namespace}}:${channel}`, 'forged');
     await broker.publish([line('z', 'end')]);
     await ear.heard(({ msgs }) => msgs.at(-1) === 'end');
     expect(ear.msgs).toEqual(['end']);
@@ -162,12 +138,12 @@ describe('RedisBroker', () => {
 
   it('survives the cut of all its connections: delivers what it missed, in order, once', async () => {
     const namespace = randomNamespace();
-    const [writer, reader] = [await make({ namespace }), await make({ namespace })];
+    const [writer, reader] = [await stage.broker({ namespace }), await stage.broker({ namespace })];
     const ear = new Ear();
     await reader.subscribe(['c*'], ear);
     const expected: string[] = [];
     for (let i = 0; i < 400; i++) {
-      if (i % 100 === 50) await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      if (i % 100 === 50) await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await writer.publish([line(`c${i % 3}`, `${i}`)]);
       expected.push(`${i}`);
     }
@@ -179,7 +155,7 @@ describe('RedisBroker', () => {
 
   it('names the reset when the log is wiped under it, and goes on', async () => {
     const own = await startRedis();
-    const broker = await make({ url: own.url });
+    const broker = await stage.broker({ url: own.url });
     const ear = new Ear();
     await broker.subscribe(['a'], ear);
     const admin = new Redis(own.url);
@@ -196,7 +172,7 @@ describe('RedisBroker', () => {
 
   it('refuses a full log as log_full and takes entries again when there is room', async () => {
     const own = await startRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] });
-    const broker = await make({ url: own.url });
+    const broker = await stage.broker({ url: own.url });
     const fill = async () => {
       for (let i = 0; i < 2_000; i++) await broker.publish([line(`c${i}`, 'x'.repeat(5_000))]);
     };
@@ -211,9 +187,9 @@ describe('RedisBroker', () => {
 
   it('leaves no subscription behind when the last listener has gone', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     const { close } = await broker.subscribe(['gone'], new Ear());
-    const subscribers = async () => Number((await redis.pubsub('NUMSUB', `{${namespace}}:gone`))[1]);
+    const subscribers = async () => Number((await stage.redis.pubsub('NUMSUB', `{${namespace}}:gone`))[1]);
     expect(await subscribers()).toBe(1);
     close();
     await expect.poll(subscribers, { timeout: 5_000 }).toBe(0);

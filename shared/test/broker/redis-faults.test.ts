@@ -2,46 +2,23 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { Redis } from 'ioredis';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { describe, expect, it } from 'vitest';
+import { randomNamespace } from '../../../test-support/redis.ts';
 import { writeHead } from '../../src/broker/record.ts';
 import { RedisAppend } from '../../src/broker/redis-append.ts';
-import { RedisBroker, type RedisBrokerOptions } from '../../src/broker/redis-broker.ts';
-import { RedisClient } from '../../src/broker/redis-client.ts';
 import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
 import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
 import { Ear, line } from './conformance.ts';
+import { redisStage } from './redis-stage.ts';
 
-let server: RedisServer;
-let redis: Redis;
-const open: RedisBroker[] = [];
-
-beforeAll(async () => {
-  server = await startRedis();
-  redis = new Redis(server.url);
-});
-afterEach(async () => {
-  for (const broker of open.splice(0)) await broker.close();
-});
-afterAll(async () => {
-  redis.disconnect();
-  await server.stop();
-});
-
-const make = async (options: Partial<RedisBrokerOptions> = {}) => {
-  const broker = new RedisBroker({ url: server.url, namespace: randomNamespace(), ...options });
-  open.push(broker);
-  await broker.open(2_000);
-  return broker;
-};
+const stage = redisStage();
 
 /** A way to the server on which what the subscriber's connection sends can be held back. */
 async function slowSubscriber(): Promise<{ url: string; hold(): void; release(): void; close(): void }> {
   let holding = false;
   const waiting: (() => void)[] = [];
   const relay = createServer((client) => {
-    const upstream = connect(server.port, '127.0.0.1');
+    const upstream = connect(stage.server.port, '127.0.0.1');
     let isSubscriber = false;
     client.on('data', (data) => {
       isSubscriber ||= data.includes('llm-streamer-subscriber');
@@ -72,7 +49,7 @@ async function slowSubscriber(): Promise<{ url: string; hold(): void; release():
 describe('RedisBroker', () => {
   it('begins a subscription only when Redis has acknowledged it, also one that another has asked for', async () => {
     const link = await slowSubscriber();
-    const broker = await make({ url: link.url });
+    const broker = await stage.broker({ url: link.url });
     const clock = new Ear();
     await broker.subscribe(['clock'], clock);
     link.hold();
@@ -92,14 +69,14 @@ describe('RedisBroker', () => {
 
   it('goes on after a forged tick', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     const ear = new Ear();
     await broker.subscribe(['a'], ear);
-    const [tick] = (await redis.pubsub('CHANNELS', `{${namespace}}:#tick:*`)) as [string];
-    const [token] = (await redis.hmget(`{${namespace}}:log`, 'token')) as [string];
+    const [tick] = (await stage.redis.pubsub('CHANNELS', `{${namespace}}:#tick:*`)) as [string];
+    const [token] = (await stage.redis.hmget(`{${namespace}}:log`, 'token')) as [string];
     const far = (Date.now() + 3_600_000) * 1_000;
     for (const forged of ['1 zzzzzzzz', `NaN ${token}`, `1e300 ${token}`, `${far} ${token}`, ''])
-      await redis.publish(tick, `${forged} - 1`);
+      await stage.redis.publish(tick, `${forged} - 1`);
     await broker.publish([line('a', 'after')]);
     await ear.heard(({ msgs }) => msgs.includes('after'));
     expect(ear.records.every(({ id }) => id !== null)).toBe(true);
@@ -113,13 +90,16 @@ describe('RedisBroker', () => {
 
   it('is not muted by a forged head from the future', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     const ear = new Ear();
     await broker.subscribe(['a'], ear);
-    const [token] = (await redis.hmget(`{${namespace}}:log`, 'token')) as [string];
+    const [token] = (await stage.redis.hmget(`{${namespace}}:log`, 'token')) as [string];
     for (const far of [(Date.now() + 3_600_000) * 1_000, Number.MAX_SAFE_INTEGER])
       for (let i = 0; i < 2; i++)
-        await redis.publish(`{${namespace}}:a`, writeHead(far, token, 0) + line('a', 'forged').body.slice(1));
+        await stage.redis.publish(
+          `{${namespace}}:a`,
+          writeHead(far, token, 0) + line('a', 'forged').body.slice(1),
+        );
     await broker.publish([line('a', 'after')]);
     await ear.heard(({ msgs }) => msgs.includes('after'));
     expect([ear.msgs, ear.gaps]).toEqual([['after'], []]);
@@ -127,13 +107,13 @@ describe('RedisBroker', () => {
 
   it('delivers what a new log takes, also where its clock is behind that of the wiped one', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
+    const broker = await stage.broker({ namespace });
     const ear = new Ear();
     await broker.subscribe(['a'], ear);
-    await redis.hset(`{${namespace}}:log`, 'n', `${(Date.now() + 3_600_000) * 1000}`);
+    await stage.redis.hset(`{${namespace}}:log`, 'n', `${(Date.now() + 3_600_000) * 1000}`);
     await broker.publish([line('a', 'before')]);
     await ear.heard(({ msgs }) => msgs.includes('before'));
-    await redis.del(...(await redis.keys(`{${namespace}}:*`)));
+    await stage.redis.del(...(await stage.redis.keys(`{${namespace}}:*`)));
     await broker.publish([line('a', 'after')]);
     await ear.heard(({ msgs }) => msgs.includes('after'));
     await broker.publish([line('a', 'more')]);
@@ -144,9 +124,8 @@ describe('RedisBroker', () => {
 
   it('reads from history whatever was not announced, however often', async () => {
     const namespace = randomNamespace();
-    const broker = await make({ namespace });
-    const client = new RedisClient(server.url, 'test', undefined);
-    await client.runId();
+    const broker = await stage.broker({ namespace });
+    const client = await stage.client();
     const silent = new RedisAppend(client, `{${namespace}}:`, 'elsewhere:', DEFAULT_RETENTION);
     const ear = new Ear();
     await broker.subscribe(['a'], ear);
@@ -158,37 +137,34 @@ describe('RedisBroker', () => {
       await ear.heard(({ msgs }) => msgs.includes(`loud ${i}`));
     }
     expect([ear.msgs, ear.gaps]).toEqual([expected, []]);
-    client.close();
   });
 
   it('does not blame a channel that was forgotten when announcements of another are missing', async () => {
     const namespace = randomNamespace();
     const retention = { ...DEFAULT_RETENTION, maxChannels: 2 };
-    const broker = await make({ namespace, retention });
-    const client = new RedisClient(server.url, 'test', undefined);
-    await client.runId();
+    const broker = await stage.broker({ namespace, retention });
+    const client = await stage.client();
     const silent = new RedisAppend(client, `{${namespace}}:`, 'elsewhere:', retention);
     const ear = new Ear();
     await broker.subscribe(['*'], ear);
     await broker.publish([line('a', '1')]);
     await broker.publish([line('b', '2')]);
-    await redis.del(`{${namespace}}:ch:b`);
+    await stage.redis.del(`{${namespace}}:ch:b`);
     await new RedisJanitor(client, `{${namespace}}:`, retention, undefined).sweep();
     expect((await broker.channels()).map(({ channel }) => channel)).toEqual(['a']);
     await silent.append([line('a', '3')]);
     await broker.publish([line('a', '4')]);
     await ear.heard(({ msgs }) => msgs.includes('4'));
     expect([ear.msgs, ear.gaps]).toEqual([['1', '2', '3', '4'], []]);
-    client.close();
   });
 
   it('says in the log what plain PUBLISHes it may have missed while its subscription was cut', async () => {
-    const broker = await make({ adopt: ['logs*'] });
+    const broker = await stage.broker({ adopt: ['logs*'] });
     const ear = new Ear();
     await broker.subscribe(['logs:gateway'], ear);
     await ear.heard(({ positions }) => positions.length >= 3); // by then it holds the lease
     const { reconnects } = broker.status();
-    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await expect.poll(() => broker.status().reconnects).toBeGreaterThan(reconnects);
     await ear.heard(({ msgs }) => msgs.some((msg) => msg.includes('may be missing')));
   });
