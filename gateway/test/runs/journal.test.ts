@@ -103,7 +103,7 @@ describe('the journal of a run', () => {
         await log.drain();
         expect(text).toBe(words.join(''));
       }),
-      { numRuns: 50 },
+      { numRuns: 20 },
     );
   });
 
