@@ -8,8 +8,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { eventually } from '../../../test-support/process.ts';
-import { type Gateway, gatewayOfTest } from './support/gateway.ts';
-import { messages, openPage } from './support/page.ts';
+import { type Gateway, startGateway } from './support/gateway.ts';
+import { messages, type Opening, openPage } from './support/page.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const SETTINGS = { RATE_LIMIT_PER_SECOND: '0', LLM_SIM_DELAY: '12', LLM_SIM_CHUNK: '2' };
@@ -21,12 +21,22 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await browser.close();
+  for (const starting of gateways.values()) await (await starting).stop();
   rmSync(folder, { recursive: true });
 });
 
-async function open(env: Record<string, string> = {}): Promise<{ page: Page; gateway: Gateway }> {
-  const gateway = await gatewayOfTest({ ...SETTINGS, ...env });
-  const page = await openPage(browser, `${gateway.url}/?panel=run`);
+/** One gateway for all tests that want the same settings: what they do there, they do in runs of their own. */
+const gateways = new Map<string, Promise<Gateway>>();
+
+async function open(
+  env: Record<string, string> = {},
+  { search = '', ...size }: Opening & { search?: string } = {},
+): Promise<{ page: Page; gateway: Gateway }> {
+  const key = JSON.stringify(env);
+  const starting = gateways.get(key) ?? startGateway({ ...SETTINGS, ...env });
+  gateways.set(key, starting);
+  const gateway = await starting;
+  const page = await openPage(browser, `${gateway.url}/?panel=run${search}`, size);
   return { page, gateway };
 }
 
@@ -105,7 +115,7 @@ describe('a run from the page', () => {
     await eventually('the log shows all', async () =>
       (await messages(page)).join().includes('something else'),
     );
-    await page.getByLabel('Recent runs').getByRole('button').click();
+    await page.getByLabel('Recent runs').getByRole('button').first().click();
     await eventually('the log shows the run alone', async () => {
       const shown = (await messages(page)).join();
       return (
@@ -136,7 +146,7 @@ describe('a run from the page', () => {
   });
 
   it('carries a conversation on', async () => {
-    const { page } = await open({ LLM_SIM_DELAY: '2' });
+    const { page } = await open({ LLM_SIM_DELAY: '1' });
     await page.getByLabel('conversation').check();
     await send(page, 'What is rust?');
     await ended(page);
@@ -172,8 +182,8 @@ describe('a run from the page', () => {
     ['light', 1280],
     ['light', 390],
   ])('has nothing that axe finds serious: %s, %i wide', async (theme, width) => {
-    const { gateway } = await open({ PROMPTS_FILE: promptsFile('sim-1', 'sim-die'), LLM_SIM_DELAY: '1' });
-    const page = await openPage(browser, `${gateway.url}/?panel=run&theme=${theme}`, { width });
+    const env = { PROMPTS_FILE: promptsFile('sim-1', 'sim-die'), LLM_SIM_DELAY: '1' };
+    const { page } = await open(env, { search: `&theme=${theme}`, width });
     await send(page, 'Explain tides');
     await ended(page);
     await page.evaluate(await readFile(AXE, 'utf8'));

@@ -1,6 +1,8 @@
 // The real gateway as a child process, and entries posted to it as any producer would.
-import { onTestFinished } from 'vitest';
 import { type RunningProcess, startProcess } from '../../../../test-support/process.ts';
+
+/** Just below a hook's timeout: its own message says more. */
+const STARTS_WITHIN_MS = 55_000;
 
 export interface Gateway {
   url: string;
@@ -12,7 +14,7 @@ export interface Gateway {
 
 export async function startGateway(env: Record<string, string> = {}): Promise<Gateway> {
   const process = startProcess(['gateway/src/main.ts'], { env: { PORT: '0', SSE_KEEPALIVE: '300', ...env } });
-  const listening = await process.saw(/listening at (http:\/\/[\d.:]+)/);
+  const listening = await process.saw(/listening at (http:\/\/[\d.:]+)/, STARTS_WITHIN_MS);
   const url = listening.replace('listening at ', '');
   return {
     url,
@@ -38,13 +40,6 @@ export async function startGateway(env: Record<string, string> = {}): Promise<Ga
       await process.stop();
     },
   };
-}
-
-/** A gateway that ends with the test, after the pages opened later. */
-export async function gatewayOfTest(env: Record<string, string> = {}): Promise<Gateway> {
-  const gateway = await startGateway(env);
-  onTestFinished(() => gateway.stop());
-  return gateway;
 }
 
 /** `count` plain lines on `logs`, numbered from `from`. */
