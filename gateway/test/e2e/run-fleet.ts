@@ -3,6 +3,9 @@
 import { createParser } from 'eventsource-parser';
 import { type RunningProcess, startProcess } from '../../../test-support/process.ts';
 
+/** A program may take this long to start where the machine has other work. */
+const START_MS = 90_000;
+
 export interface ServedGateway {
   url: string;
   process: RunningProcess;
@@ -12,7 +15,7 @@ export async function startGateway(env: Record<string, string>): Promise<ServedG
   const process = startProcess(['gateway/src/main.ts'], {
     env: { PORT: '0', RATE_LIMIT_PER_SECOND: '0', ...env },
   });
-  const line = await process.saw(/Server listening at http:\/\/127\.0\.0\.1:\d+/);
+  const line = await process.saw(/Server listening at http:\/\/127\.0\.0\.1:\d+/, START_MS);
   return { url: line.replace('Server listening at ', ''), process };
 }
 
@@ -20,7 +23,7 @@ export async function startSimulator(
   ...args: string[]
 ): Promise<{ baseUrl: string; process: RunningProcess }> {
   const process = startProcess(['gateway/src/llm/simulator-main.ts', '--port', '0', ...args]);
-  const line = await process.saw(/LLM_BASE_URL=\S+/);
+  const line = await process.saw(/LLM_BASE_URL=\S+/, START_MS);
   return { baseUrl: line.replace('LLM_BASE_URL=', ''), process };
 }
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { FAULTS } from '../../src/llm/simulator-faults.ts';
@@ -15,6 +15,9 @@ import {
   startSimulator,
   textOf,
 } from './run-fleet.ts';
+
+// Each test starts processes and lets leases run out: on a machine with other work that takes minutes.
+vi.setConfig({ testTimeout: 180_000 });
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -137,7 +140,7 @@ describe('a model service over the network', () => {
       'llm-ok': 'sim-1',
       ...Object.fromEntries(Object.keys(FAULTS).map((fault) => [fault, fault])),
     };
-    const env = { LLM_FIRST_CONTENT_TIMEOUT: '5000', LLM_CHUNK_TIMEOUT: '5000', LLM_RETRIES: '1' };
+    const env = { LLM_FIRST_CONTENT_TIMEOUT: '10000', LLM_CHUNK_TIMEOUT: '10000', LLM_RETRIES: '1' };
     const { a, service } = await withService(lanes, ['--delay', '2'], env);
     await startRun(a.url, 'faults', 'my private question');
     const events = await readRunThrough([a.url], 'faults');
