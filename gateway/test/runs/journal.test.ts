@@ -105,7 +105,7 @@ describe('the journal of a run', () => {
       }),
       { numRuns: 20 },
     );
-  });
+  }, 120_000);
 
   it('stays within the limits of a batch', async () => {
     let largest = 0;

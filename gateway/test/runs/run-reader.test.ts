@@ -50,9 +50,9 @@ describe('a reader of a run', () => {
         expect((await reader.next()).done).toBe(true);
         await broker.close();
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     );
-  });
+  }, 120_000);
 
   it('is told what is no longer kept', async () => {
     const broker = new MemoryBroker({
