@@ -19,6 +19,10 @@ local function now()
   return t[1] * 1000000 + t[2]
 end
 
+local function seen()
+  return tonumber(string.sub(ARGV[3], 9)) or 0
+end
+
 -- The log's state, created or lifted where need be: { token, start, n }.
 local function open()
   local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run')
@@ -28,14 +32,16 @@ local function open()
     redis.call('DEL', LAST, COUNT, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
     -- Above whatever living processes have seen of the log before, also where that was ahead of the clock.
     local token = string.sub(ARGV[3], 1, 8)
-    local start = math.max(now(), (tonumber(string.sub(ARGV[3], 9)) or 0) + 1)
+    local start = math.max(now(), seen() + 1)
     redis.call('HSET', LOG, 'token', token, 'start', int(start), 'n', int(start), 'run', ARGV[2])
     return { token = token, start = start, n = start }
   end
   local n = tonumber(s[3])
   if s[4] ~= ARGV[2] then
     -- Another server process: what it restored may lack a tail that readers have seen. Cursors in between prove it.
-    local lifted = math.max(n, now()) + LIFT
+    -- Above what the caller has seen too: where the clock is behind the numbers, the same state restored twice would
+    -- else be lifted to the same place.
+    local lifted = math.max(n, now(), seen()) + LIFT
     redis.call('RPUSH', P .. 'rollbacks', int(n) .. ':' .. int(lifted))
     redis.call('LTRIM', P .. 'rollbacks', -64, -1)
     redis.call('HSET', LOG, 'n', int(lifted), 'run', ARGV[2])
