@@ -58,7 +58,10 @@ export async function measureDashboard(
   return { page: 'dashboard', rate, seconds, received, ledger, rows, filterMs, filterWorst: worst, ...load };
 }
 
-/** What a page of five lines does: an EventSource, a div per entry, scrolled to the end. */
+/**
+ * What a page of five lines does: an EventSource, a div per entry, scrolled to the end. It soon answers no question, so
+ * it says its figures as it goes; what it was stuck for at the end counts as one frame.
+ */
 export async function measureNaive(
   browser: Browser,
   url: string,
@@ -68,7 +71,26 @@ export async function measureNaive(
   const page = await browser.newPage({ viewport: SIZE });
   const channel = `bench:naive${rate}`;
   await page.goto(`${url}/healthz`);
+  const said: Recorded = { frames: [], long: [] };
+  let received = 0;
+  page.on('console', (message) => {
+    const [what, value, rows] = message.text().split(' ');
+    if (what === 'long') said.long.push(Number(value));
+    if (what !== 'frame') return;
+    said.frames.push(Number(value));
+    received = Number(rows);
+  });
   await page.evaluate((stream) => {
+    let last = performance.now();
+    const frame = (now: number) => {
+      console.debug('frame', now - last, document.querySelectorAll('body > div').length);
+      last = now;
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+    new PerformanceObserver((list) => {
+      for (const { duration } of list.getEntries()) console.debug('long', duration);
+    }).observe({ entryTypes: ['longtask'] });
     const source = new EventSource(stream);
     source.onmessage = ({ data }) => {
       const line = document.body.appendChild(document.createElement('div'));
@@ -76,9 +98,25 @@ export async function measureNaive(
       line.scrollIntoView();
     };
   }, `${url}/stream?channels=${channel}`);
-  const load = await underLoad(page, url, channel, rate, seconds);
-  const received = await inTime(page.locator('body > div').count(), Number.NaN);
-  return { page: 'append a div', rate, seconds, received, rows: received, ledger: 'none', ...load };
+  const cdp = await page.context().newCDPSession(page);
+  const early = after((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
+  const published = await publishSteadily(url, channel, rate, seconds);
+  const stuck = seconds * 1_000 - said.frames.reduce((sum, ms) => sum + ms, 0);
+  const recorded = summary({ frames: stuck > 0 ? [...said.frames, stuck] : said.frames, long: said.long });
+  // As many as it had shown when the last entry was published.
+  const rows = received;
+  const heaps = { heapEarly: await early, heapLate: await inTime(heap(cdp), Number.NaN) };
+  return {
+    page: 'append a div',
+    rate,
+    seconds,
+    published,
+    received: rows,
+    rows,
+    ledger: 'none',
+    ...recorded,
+    ...heaps,
+  };
 }
 
 type Load = Omit<Figures, 'page' | 'rate' | 'seconds' | 'received' | 'ledger' | 'rows'>;
