@@ -15,9 +15,17 @@ export const NUMBER_DIGITS = 10;
 export const MARK_BYTES = MARK.length + STAMP_DIGITS + 1 + NUMBER_DIGITS;
 
 const VARIANTS = 64;
-const WORDS =
-  'model stream token batch cache prompt request finished started queue worker retry timeout upstream latency budget ' +
-  'decode prefill attention layer shard replica schedule evict allocate release tool call returned plan agent answer';
+/** As logs are: few sentences, and a number that differs. */
+const SENTENCES = [
+  'generation finished, the stream ended with reason stop; ',
+  'request queued behind others until a sequence ends; ',
+  'tool search returned its results to the agent; ',
+  'prefill took longer than the budget allows; ',
+  'retry after a timeout, upstream answered 503; ',
+  'agent planner handed over to the next writer; ',
+  'kv cache nearly full, sequences are waiting; ',
+  'chunk streamed to the client, more to come; ',
+];
 
 /** Microseconds of the monotonic clock. */
 export function nowMicroseconds(): number {
@@ -52,18 +60,15 @@ export class EntryText {
 
 const known = new Map<number, string[]>();
 
-/** Sentences of one length, the same in every run: a seeded walk over the words. */
+/** Texts of one length, the same in every run: a number of a seeded walk, then sentences in their order. */
 function textsOf(length: number): string[] {
   let texts = known.get(length);
   if (texts) return texts;
-  const words = WORDS.split(' ');
   let seed = 7;
-  texts = Array.from({ length: VARIANTS }, () => {
-    let text = '';
-    while (text.length < length) {
-      seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
-      text += seed % 5 === 0 ? `${seed % 10_000} ` : `${words[(seed >> 8) % words.length]} `;
-    }
+  texts = Array.from({ length: VARIANTS }, (_, i) => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648;
+    let text = `${seed % 1_000} tokens: `;
+    for (let at = i; text.length < length; at++) text += SENTENCES[at % SENTENCES.length];
     return text.slice(0, length);
   });
   known.set(length, texts);

@@ -1,10 +1,13 @@
 // The same entries compressed and not: a thousand viewers under load, and a quiet view where every entry goes out alone.
 
-import { connect, steady, warmUp } from '../measure.ts';
+import { appendRate, connect, steady, warmUp } from '../measure.ts';
 import { type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
 import { startGateway } from '../targets/gateway.ts';
+
+/** More than a deflate window holds. */
+const WINDOW_ENTRIES = 100;
 
 const design = (gzip: boolean, viewers: number, rate: number) => (context: Context) => {
   const count = context.scaled(viewers);
@@ -13,6 +16,7 @@ const design = (gzip: boolean, viewers: number, rate: number) => (context: Conte
   return Stage.with(startGateway, cast, async (stage) => {
     const { kb } = await connect(stage);
     await warmUp(stage);
+    await appendRate(stage, WINDOW_ENTRIES); // a view that has run for a while, not one that has just begun
     const figures: Figures = await steady(stage, rate, context.seconds);
     if (!gzip || figures.more?.gzip === 1) return { ...figures, memory: kb };
     const notes = [...(figures.notes ?? []), 'the gateway did not compress'];
