@@ -10,7 +10,7 @@ export const SUSTAINED_P99_MS = 250;
 
 const CONNECT_BURST = 128;
 const QUIET_MS = 150;
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 15_000;
 /** Shares of the closed loop's rate, tried in turn in an open loop. */
 const STEPS = [1, 0.9, 0.8, 0.65, 0.5, 0.35];
 /** What the closed loop lets be under way, as time at the rate it sees. */
