@@ -43,7 +43,7 @@ describe('a position', () => {
     expect(parsePosition(text)).toBeUndefined();
   });
 
-  it('is a safe number or nothing, for any text', () => {
+  it('is a safe number or nothing, for any text', { timeout: 120_000 }, () => {
     const near = fc.tuple(fc.stringMatching(/^[\d-]{0,20}$/), fc.string({ unit: 'binary', maxLength: 3 }));
     fc.assert(
       fc.property(
