@@ -20,8 +20,8 @@ export default defineConfig({
           exclude: ['**/e2e/**', '**/node_modules/**'],
           // As long as a test may take: no poll may fail only because the machine is busy.
           expect: { poll: { timeout: 15_000 } },
-          testTimeout: 20_000,
-          hookTimeout: 30_000,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -1,6 +1,7 @@
-// A viewer for tests: raw node http and an independent SSE parser, nothing of the product; keeps all it heard, and can
-// stop reading its socket, so that it becomes a slow one.
+// A viewer for tests: raw node http, zlib and an independent SSE parser, nothing of the product; keeps all it heard, and
+// can stop reading its socket, so that it becomes a slow one.
 import { get, type IncomingMessage } from 'node:http';
+import { constants, createGunzip } from 'node:zlib';
 import { createParser } from 'eventsource-parser';
 import { eventually } from './process.ts';
 
@@ -40,14 +41,22 @@ export class SseClient {
       onRetry: (ms) => this.retries.push(ms),
     });
     const utf8 = new TextDecoder();
+    const hear = (bytes: Buffer) => parser.feed(utf8.decode(bytes, { stream: true }));
+    const gzip = this.headers['content-encoding'] === 'gzip';
+    // Gives what it can at any time, and does not mind a stream without gzip's trailer; anything else wrong is thrown.
+    const { Z_SYNC_FLUSH } = constants;
+    const gunzip = createGunzip({ flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH }).on('data', hear);
     response.on('data', (bytes: Buffer) => {
       this.bytes += bytes.length;
-      parser.feed(utf8.decode(bytes, { stream: true }));
+      if (gzip) gunzip.write(bytes);
+      else hear(bytes);
     });
     response.on('error', () => {}); // cut off: `closed` tells
-    response.on('close', () => {
+    const close = () => {
       this.closed = true;
-    });
+    };
+    gunzip.on('end', close);
+    response.on('close', () => (gzip ? gunzip.end() : close()));
   }
 
   /** Resolves with the response's head; what follows is heard from then on. */

@@ -7,7 +7,7 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
 import { composeRuns } from './compose-runs.ts';
-import { type Config, trustedProxies } from './config.ts';
+import { admissionLimits, type Config, trustedProxies } from './config.ts';
 import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
@@ -21,6 +21,7 @@ import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
 import { streamRoute } from './http/stream.ts';
 import { StateLog } from './state-log.ts';
+import { type Admission, Places } from './stream/admission.ts';
 import { History } from './stream/history.ts';
 import { Hub } from './stream/hub.ts';
 import { gapCounts, StreamMetrics } from './stream/metrics.ts';
@@ -29,8 +30,32 @@ import { Viewers } from './stream/viewers.ts';
 const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
 const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
+/** What several processes on one port have together. */
+export interface Totals {
+  registry: Registry;
+  admission: Admission;
+  /** In Prometheus' text form. */
+  metrics(): Promise<string>;
+}
+
+/** Those of one process. */
+function ownTotals(config: Config): Totals {
+  const registry = new Registry();
+  return {
+    registry,
+    admission: new Places(admissionLimits(config)),
+    metrics: () => registry.metrics(),
+  };
+}
+
 /** An application ready to listen; closing it ends its streams, not its broker. */
-export function createApp(config: Config, broker: Broker, logger: Logger): FastifyInstance {
+export function createApp(
+  config: Config,
+  broker: Broker,
+  logger: Logger,
+  totals: Totals = ownTotals(config),
+): FastifyInstance {
+  const { registry, admission } = totals;
   const gateway = `gw-${hostname().slice(0, 12)}-${process.pid}`;
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -53,19 +78,17 @@ export function createApp(config: Config, broker: Broker, logger: Logger): Fasti
       viewRingBytes: config.VIEW_RING_BYTES,
       ringBytes: config.RING_BYTES,
       maxViews: config.MAX_VIEWS,
+      maxCompressed: config.GZIP_VIEWS,
     },
     gaps,
   );
-  const viewers = new Viewers(hub, {
-    maxConnections: config.MAX_CONNECTIONS,
-    maxPerAddress: config.MAX_CONNECTIONS_PER_ADDRESS,
+  const viewers = new Viewers(hub, admission, {
     stallMs: config.SSE_STALL,
     lifetimeMs: config.SSE_LIFETIME,
     retryMs: config.SSE_RETRY,
   });
-  const history = new History(broker, config.SCAN_LIMIT, gaps);
+  const history = new History(broker, config.SCAN_LIMIT, config.HISTORY_SHARE_BYTES, gaps);
   const stateLog = new StateLog(broker, viewers, gateway);
-  const registry = new Registry();
   const metrics = new StreamMetrics(registry, { broker, hub, viewers, gaps });
   const runs = composeRuns(config, broker, gateway, registry, logger);
   const runStreams = new RunStreams({
@@ -73,7 +96,7 @@ export function createApp(config: Config, broker: Broker, logger: Logger): Fasti
     keepAliveMs: config.SSE_KEEPALIVE,
     retryMs: config.SSE_RETRY,
     stallMs: config.SSE_STALL,
-    maxStreams: config.MAX_CONNECTIONS,
+    admission,
   });
 
   problems(app);
@@ -94,7 +117,7 @@ export function createApp(config: Config, broker: Broker, logger: Logger): Fasti
     publishRoute(scope, broker, config.ENTRY_BYTES);
     processRoute(scope, { ...runs, streams: runStreams });
     runRoutes(scope, { ...runs, streams: runStreams });
-    metricsRoute(scope, registry);
+    metricsRoute(scope, totals.metrics);
     channelsRoute(scope, broker);
     entriesRoute(scope, broker, history);
     healthRoutes(scope, { broker, hub, viewers, gateway, redis });
@@ -113,7 +136,7 @@ export function createApp(config: Config, broker: Broker, logger: Logger): Fasti
   app.addHook('preClose', async () => {
     await runs.close(); // first: whoever watches a run of this gateway is told how it ended
     await runStreams.close();
-    viewers.close();
+    await viewers.close();
     stateLog.say('info', 'gateway stopping');
     await stateLog.close();
     metrics.close();

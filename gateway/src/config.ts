@@ -4,6 +4,7 @@ import { isIP, isIPv6 } from 'node:net';
 import { brokerVariables, list, readConfig, retentionVariables, whole } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { runVariables } from './runs/config.ts';
+import type { AdmissionLimits } from './stream/admission.ts';
 
 const variables = {
   ...brokerVariables,
@@ -11,6 +12,8 @@ const variables = {
   ...runVariables,
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: whole(8_000, 0, 65_535),
+  /** Processes that share the port; more than one needs REDIS_URL. */
+  WORKERS: whole(1, 1, 256),
   /** Path under which a proxy serves the gateway, like /logs; empty for none. */
   BASE_PATH: z
     .string()
@@ -40,11 +43,15 @@ const variables = {
   MAX_CONNECTIONS_PER_ADDRESS: whole(0, 0, 1_000_000),
   /** Distinct queries at a time. */
   MAX_VIEWS: whole(5_000, 1, 1_000_000),
+  /** Of these, how many may have a compressor for gzip viewers, about 100 kB each; 0 compresses nothing. */
+  GZIP_VIEWS: whole(500, 0, 100_000),
   /** Milliseconds a flush may wait under load. */
   FLUSH_WINDOW: whole(50, 0, 1_000),
   /** Bytes of recent output kept per view, and for all views. */
   VIEW_RING_BYTES: whole(4_194_304, 65_536, 1_073_741_824),
   RING_BYTES: whole(67_108_864, 65_536, 8_589_934_592),
+  /** Bytes of history that was just read, kept for others who ask for the same; 0 for none. */
+  HISTORY_SHARE_BYTES: whole(33_554_432, 0, 1_073_741_824),
   /** Entries that one filtered search of history reads at most. */
   SCAN_LIMIT: whole(100_000, 1_000, 10_000_000),
   /** Milliseconds for viewers and runs to end after SIGTERM. */
@@ -81,6 +88,10 @@ export { retentionPolicy } from '@llm-streamer/shared/config.ts';
 export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
   if (TRUST_PROXY === '' || TRUST_PROXY === 'false') return false;
   return TRUST_PROXY === 'true' ? true : TRUST_PROXY.split(',').map((proxy) => proxy.trim());
+}
+
+export function admissionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): AdmissionLimits {
+  return { maxConnections: MAX_CONNECTIONS, maxPerAddress: MAX_CONNECTIONS_PER_ADDRESS };
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {

@@ -1,13 +1,23 @@
 // The gateway's process: environment, log, broker, server; one clear line and a non-zero exit when it cannot start.
 
+import cluster from 'node:cluster';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
 import { loadDotEnv } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
-import { createApp } from './app.ts';
-import { adoptedChannels, type Config, readGatewayConfig, retentionPolicy } from './config.ts';
+import { Registry } from 'prom-client';
+import { createApp, type Totals } from './app.ts';
+import {
+  admissionLimits,
+  adoptedChannels,
+  type Config,
+  readGatewayConfig,
+  retentionPolicy,
+} from './config.ts';
+import { Primary } from './workers/primary.ts';
+import { WorkerLink } from './workers/worker.ts';
 
 const START_PATIENCE_MS = 5_000;
 
@@ -15,17 +25,28 @@ try {
   loadDotEnv();
   const config = readGatewayConfig();
   const logger = createLogger('gateway', config.LOG_LEVEL, config.PRODUCTION);
-  await run(config, logger);
+  if (config.WORKERS === 1 || cluster.isWorker) await run(config, logger);
+  else process.exit(await runWorkers(config, logger));
 } catch (error) {
   process.stderr.write(`gateway: ${explain(error)}\n`);
   process.exit(1);
 }
 
+function runWorkers(config: Config, logger: Logger): Promise<number> {
+  if (config.REDIS_URL === undefined)
+    throw new CodedError('invalid_config', 'WORKERS: more than one needs REDIS_URL, the log that they share');
+  const { WORKERS: workers, SHUTDOWN_GRACE: graceMs } = config;
+  return new Primary({ workers, limits: admissionLimits(config), graceMs, logger }).run();
+}
+
 async function run(config: Config, logger: Logger): Promise<void> {
   const broker = await openBroker(config, logger);
-  const app = createApp(config, broker, logger);
+  const link = cluster.isWorker ? workerTotals() : undefined;
+  const app = createApp(config, broker, logger, link);
   await app.listen({ host: config.HOST, port: config.PORT });
-  process.send?.(app.addresses()[0]); // to scripts/start.ts, which may have asked for any port
+  const [url = ''] = app.addresses();
+  // To scripts/start.ts, which may have asked for any port; a worker's word goes there by its primary.
+  process.send?.(cluster.isWorker ? { ask: 'listening', url } : url);
 
   const stop = async (signal: string) => {
     logger.info(`${signal}: stopping`);
@@ -39,6 +60,12 @@ async function run(config: Config, logger: Logger): Promise<void> {
   };
   process.once('SIGTERM', (signal) => void stop(signal));
   process.once('SIGINT', (signal) => void stop(signal));
+}
+
+function workerTotals(): Totals {
+  const registry = new Registry();
+  const link = new WorkerLink(registry);
+  return { registry, admission: link, metrics: () => link.metrics() };
 }
 
 async function openBroker(config: Config, logger: Logger): Promise<Broker> {

@@ -1,11 +1,11 @@
-// GET /metrics: the registry in Prometheus' text form.
+// GET /metrics: in Prometheus' text form.
 
 import type { FastifyInstance } from 'fastify';
-import type { Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 
-export function metricsRoute(app: FastifyInstance, registry: Registry): void {
+export function metricsRoute(app: FastifyInstance, metrics: () => Promise<string>): void {
   app.get('/metrics', async (_request, reply) => {
-    reply.type(registry.contentType);
-    return registry.metrics();
+    reply.type(Registry.PROMETHEUS_CONTENT_TYPE);
+    return metrics();
   });
 }

@@ -13,6 +13,7 @@ import { runChannel } from '../runs/run-entries.ts';
 import { follow, history } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/run-store.ts';
 import { isEnd, trimmedEvent, wireEvent } from '../runs/wire.ts';
+import type { Admission, OverLimit } from '../stream/admission.ts';
 import { HttpError } from './plugins/problems.ts';
 
 const HEAD = {
@@ -26,6 +27,11 @@ const HEAD = {
 
 const FAREWELL_MS = 300;
 
+const REFUSALS: Record<OverLimit, string> = {
+  over_limit: 'this gateway has as many streams as it may',
+  over_address_limit: 'there are as many streams to your address as there may be',
+};
+
 export interface RunStreamOptions {
   broker: Broker;
   /** Milliseconds between comments on a quiet stream. */
@@ -34,8 +40,7 @@ export interface RunStreamOptions {
   retryMs: number;
   /** Milliseconds a socket may take nothing before it is closed; 0 for ever. */
   stallMs: number;
-  /** Streams at a time; 0 for no limit. */
-  maxStreams: number;
+  admission: Admission;
 }
 
 export class RunStreams {
@@ -55,9 +60,7 @@ export class RunStreams {
    * ends an EventSource's attempts. @throws BrokerUnavailable, or HttpError `over_limit`, before the answer has begun.
    */
   async send(reply: FastifyReply, run: RunRecord, after: Position): Promise<FastifyReply> {
-    const { broker, maxStreams } = this.#options;
-    if (maxStreams > 0 && this.#open.size >= maxStreams)
-      throw new HttpError(503, 'over_limit', 'this gateway has as many streams as it may');
+    const { broker, admission } = this.#options;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const channel = runChannel(run.id);
@@ -68,11 +71,20 @@ export class RunStreams {
     // A run that goes on may be silent for long: its head is not kept waiting for the first entry.
     const first = run.state === 'running' ? undefined : await items.next();
     if (first?.done) return reply.code(204).send();
+    const { ip } = reply.request;
+    const refusal = await admission.enter(ip);
+    if (refusal !== undefined) {
+      await items.return();
+      throw new HttpError(503, refusal, REFUSALS[refusal]);
+    }
     reply.hijack();
     const written = this.#write(reply, run.id, items, first?.value, gone);
     this.#open.set(
       gone,
-      written.finally(() => this.#open.delete(gone)),
+      written.finally(() => {
+        this.#open.delete(gone);
+        admission.leave(ip);
+      }),
     );
     return reply;
   }

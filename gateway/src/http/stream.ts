@@ -2,12 +2,12 @@
 
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Chunk, LAST_CHUNK } from '../stream/chunk.ts';
 import { Connection } from '../stream/connection.ts';
 import { controlFrame } from '../stream/frame.ts';
 import type { History } from '../stream/history.ts';
 import type { Hub } from '../stream/hub.ts';
 import { parseSelection, parseStart, type Start } from '../stream/query.ts';
-import { joinFrames, LAST_CHUNK } from '../stream/segment.ts';
 import type { View } from '../stream/view.ts';
 import { GOODBYES, type Goodbye, type Viewers } from '../stream/viewers.ts';
 import { HttpError } from './plugins/problems.ts';
@@ -25,6 +25,7 @@ export interface StreamServices {
 const HEAD = [
   ['content-type', 'text/event-stream; charset=utf-8'],
   ['cache-control', 'no-store, no-transform'],
+  ['vary', 'accept-encoding'],
   ['x-accel-buffering', 'no'],
   ['x-content-type-options', 'nosniff'],
 ] as const;
@@ -44,20 +45,25 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());
 
-    const refused = viewers.refusal(request.ip) ?? (hub.accepts(selection) ? undefined : 'too_many_views');
+    const refused = await viewers.admit(request.ip);
     if (refused) return refuse(request, reply, refused);
+    if (!hub.accepts(selection)) {
+      viewers.dismiss(request.ip);
+      return refuse(request, reply, 'too_many_views');
+    }
     let view: View;
     try {
       view = await hub.acquire(selection);
     } catch (error) {
+      viewers.dismiss(request.ip);
       if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
       throw error;
     }
-    // Others may have come while the view was opened.
-    const late = viewers.refusal(request.ip);
-    if (late) {
+    // The gateway may have begun to stop while the view was opened.
+    if (viewers.closing) {
       hub.release(view);
-      return refuse(request, reply, late);
+      viewers.dismiss(request.ip);
+      return refuse(request, reply, 'shutdown');
     }
 
     const { socket } = request.raw;
@@ -65,12 +71,16 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     // Gone; or pipelined behind another request, whose answer this one would run into.
     if (socket.destroyed || reply.raw.socket !== socket) {
       hub.release(view);
+      viewers.dismiss(request.ip);
       socket.destroy();
       return reply;
     }
     const chunked = request.raw.httpVersion !== '1.0';
-    writeHead(request, reply, chunked);
-    const connection = new Connection(socket, view, history, chunked);
+    const compressed = acceptsGzip(request.headers['accept-encoding']) ? hub.acquireCompressed(view) : null;
+    writeHead(request, reply, chunked, compressed !== null);
+    // The socket would keep the response, and with it all that was made for the request, as long as the stream lasts.
+    reply.raw.detachSocket(socket);
+    const connection = new Connection(socket, view, compressed, history, chunked);
     viewers.add(connection, request.ip);
     void serve(connection, start);
     return reply;
@@ -117,7 +127,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       return reply;
     }
     writeHead(request, reply, chunked);
-    const { framed, body } = joinFrames([viewers.goodbye(code)]);
+    const { framed, body } = Chunk.of([viewers.goodbye(code)]);
     socket.write(chunked ? framed : body);
     if (chunked) socket.write(LAST_CHUNK);
     socket.destroySoon();
@@ -125,11 +135,19 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   }
 }
 
-function writeHead({ raw }: FastifyRequest, reply: FastifyReply, chunked: boolean): void {
+function writeHead({ raw }: FastifyRequest, reply: FastifyReply, chunked: boolean, gzip = false): void {
   const lines = [chunked ? 'transfer-encoding: chunked' : 'connection: close'];
+  if (gzip) lines.push('content-encoding: gzip');
   for (const [name, value] of [...HEAD, ...Object.entries(reply.getHeaders())])
     lines.push(`${name}: ${value}`);
   raw.socket.setNoDelay(true);
   raw.socket.setKeepAlive(true, 15_000);
   raw.socket.write(`HTTP/1.1 200 OK\r\n${lines.join('\r\n')}\r\n\r\n`);
+}
+
+/** Whether `Accept-Encoding` names gzip, with a weight above 0. */
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  return String(header ?? '')
+    .split(',')
+    .some((coding) => /^\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/i.test(coding));
 }

@@ -4,10 +4,13 @@
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import { Chunk, LAST_CHUNK } from './chunk.ts';
+import type { CompressedView } from './compressed-view.ts';
 import { controlFrame, gapFrame } from './frame.ts';
+import { GZIP_HEADER, storedBlock } from './gzip.ts';
 import type { Beginning, History } from './history.ts';
-import { type Chunk, joinFrames, LAST_CHUNK, type Segment } from './segment.ts';
-import type { View, Viewer } from './view.ts';
+import type { Segment } from './segment.ts';
+import type { Feed, View, Viewer } from './view.ts';
 
 export type ConnectionState = 'replaying' | 'live' | 'lagging' | 'closed';
 
@@ -23,6 +26,8 @@ const AHEAD_MS = 50;
 export class Connection implements Viewer {
   readonly socket: Socket;
   readonly view: View;
+  /** For a viewer that takes gzip; null for one that does not. */
+  readonly compressed: CompressedView | null;
   readonly #history: History;
   /** HTTP/1.1 viewers get chunks, older ones the bare bytes. */
   readonly #chunked: boolean;
@@ -34,11 +39,22 @@ export class Connection implements Viewer {
   stalledSince = 0;
   #wake: (() => void) | undefined;
 
-  constructor(socket: Socket, view: View, history: History, chunked: boolean) {
+  constructor(
+    socket: Socket,
+    view: View,
+    compressed: CompressedView | null,
+    history: History,
+    chunked: boolean,
+  ) {
     this.socket = socket;
     this.view = view;
+    this.compressed = compressed;
     this.#history = history;
     this.#chunked = chunked;
+  }
+
+  get #feed(): Feed {
+    return this.compressed ?? this.view;
   }
 
   get closed(): boolean {
@@ -57,6 +73,7 @@ export class Connection implements Viewer {
     const { flushedTo: seam, flushedCount, flushedUnnumbered } = this.view;
     this.#cursor = beginning.position;
     this.#unnumbered = flushedUnnumbered;
+    if (this.compressed) this.#write(Chunk.of([GZIP_HEADER]));
     this.#send(greeting(flushedCount, beginning.position));
     if (beginning.gap) this.#send(gapFrame(beginning.gap));
     const replay = await this.#readHistory(seam);
@@ -71,7 +88,7 @@ export class Connection implements Viewer {
       this.#take(segment);
       return;
     }
-    this.view.live.delete(this);
+    this.#feed.leave(this);
     this.state = 'lagging';
     this.#catchUp().catch((error) => this.socket.destroy(error));
   }
@@ -88,7 +105,7 @@ export class Connection implements Viewer {
   /** Nothing of this viewer stays behind. */
   leave(): void {
     this.state = 'closed';
-    this.view.live.delete(this);
+    this.#feed.leave(this);
     this.#wake?.();
   }
 
@@ -106,13 +123,13 @@ export class Connection implements Viewer {
       if (view.reachedBy(this.#cursor)) {
         this.#tellUnnumbered(view.flushedUnnumbered);
         this.state = 'live';
-        view.live.add(this);
+        this.#feed.join(this);
         return;
       }
       const segment = view.segmentFor(this.#cursor);
       if (segment && segment.from <= this.#cursor) {
         this.#tellUnnumbered(segment.unnumberedBefore);
-        this.#take(segment);
+        await this.#takeFromRing(segment);
       } else {
         await this.#readHistory(segment ? segment.from : view.flushedTo);
       }
@@ -127,11 +144,13 @@ export class Connection implements Viewer {
     while (!this.closed && this.#cursor !== upTo) {
       const stretch = await this.#history.read(view, this.#cursor, origin, upTo, scanned);
       if (this.closed) break;
-      if (stretch.chunk) this.#write(stretch.chunk);
+      const chunk = this.compressed ? await stretch.chunk?.deflated() : stretch.chunk;
+      if (this.closed) break;
+      if (chunk) this.#write(chunk);
       replay.entries += stretch.entries;
-      replay.gaps += stretch.gaps;
+      replay.gaps += stretch.gaps.length;
       scanned += stretch.scanned;
-      if (this.#cursor > upTo && stretch.gaps === 0) break; // of this log, and ahead of it
+      if (this.#cursor > upTo && stretch.gaps.length === 0) break; // of this log, and ahead of it
       this.#cursor = stretch.done ? upTo : stretch.next;
       await this.#drain();
     }
@@ -142,6 +161,11 @@ export class Connection implements Viewer {
     this.#write(segment.chunk);
     this.#cursor = segment.to;
     this.#unnumbered = segment.unnumberedAfter;
+  }
+
+  /** Out of its sequence a segment needs a form of its own. */
+  async #takeFromRing(segment: Segment): Promise<void> {
+    this.#take(this.compressed ? { ...segment, chunk: await segment.chunk.deflated() } : segment);
   }
 
   /** Entries that are not in the log went by while this viewer was behind: history cannot give them. */
@@ -155,7 +179,7 @@ export class Connection implements Viewer {
   }
 
   #send(frame: Buffer): void {
-    this.#write(joinFrames([frame]));
+    this.#write(Chunk.of([this.compressed ? storedBlock(frame) : frame]));
   }
 
   #write({ framed, body }: Chunk): void {

@@ -1,23 +1,26 @@
 // History for viewers: the log's pages, filtered and encoded, with a bound on how much a filtered search may read.
 
-import type { Broker, Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
+import type { Broker, Gap, GapReason, Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { Chunk } from './chunk.ts';
 import { compileFilter, type Filter } from './filter.ts';
 import { entryFrame, gapFrame } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection, Start } from './query.ts';
-import { type Chunk, joinFrames } from './segment.ts';
+import { SharedStretches } from './shared-stretches.ts';
 
 const PAGE = 500;
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
 const STRETCH_BYTES = 131_072;
 
-/** A stretch of history, encoded. */
+/** A stretch of history, encoded: for whoever reads the same. */
 export interface Stretch {
   chunk: Chunk | null;
   entries: number;
-  gaps: number;
+  /** Where each entry ends in the chunk's body. */
+  ends: ReadonlyMap<Position, number>;
+  gaps: readonly GapReason[];
   /** Entries read to find these. */
   scanned: number;
   /** Where the next stretch begins. */
@@ -62,9 +65,13 @@ export class History {
   readonly gaps: GapCounts;
 
   /** `scanLimit`: entries that one filtered search reads at most. */
-  constructor(broker: Broker, scanLimit: number, gaps = gapCounts()) {
+  readonly #shared: SharedStretches;
+
+  /** `scanLimit`: entries that one filtered search reads at most; `shareBytes`: of what was read, kept for others. */
+  constructor(broker: Broker, scanLimit: number, shareBytes: number, gaps = gapCounts()) {
     this.#broker = broker;
     this.#scanLimit = scanLimit;
+    this.#shared = new SharedStretches(shareBytes);
     this.gaps = gaps;
   }
 
@@ -87,18 +94,35 @@ export class History {
     upTo: Position,
     scanned: number,
   ): Promise<Stretch> {
-    const { selection, filter } = view;
-    if (filter !== null && scanned >= this.#scanLimit) {
+    if (view.filter !== null && scanned >= this.#scanLimit) {
       this.gaps.scan_limit++;
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
-      return { chunk: joinFrames([gapFrame(gap)]), entries: 0, gaps: 1, scanned: 0, next: upTo, done: true };
+      const chunk = Chunk.of([gapFrame(gap)]);
+      return { chunk, entries: 0, ends: new Map(), gaps: [gap.reason], scanned: 0, next: upTo, done: true };
     }
-    const page = await this.#broker.read({ channels: selection.channels, after, origin, upTo, limit: PAGE });
+    let stretch = await this.#shared.find(view, after, origin, upTo);
+    if (!stretch) {
+      const reading = this.#stretch(view, after, origin, upTo);
+      this.#shared.keep(view, after, origin, upTo, reading);
+      stretch = await reading;
+    }
+    for (const reason of stretch.gaps) this.gaps[reason]++;
+    return stretch;
+  }
+
+  async #stretch(
+    { selection: { channels }, filter }: Query,
+    after: Position,
+    origin: Position,
+    upTo: Position,
+  ): Promise<Stretch> {
+    const page = await this.#broker.read({ channels, after, origin, upTo, limit: PAGE });
     let { next, done } = page;
     const frames: Buffer[] = [];
+    const ends = new Map<Position, number>();
+    const gaps: GapReason[] = [];
     let bytes = 0;
-    let gaps = 0;
-    let read = 0;
+    let scanned = 0;
     let last: LogRecord | undefined;
     for (const { record, gap } of page.items) {
       // Only behind an entry: a gap that was told must not be met again from the place where the next stretch begins.
@@ -107,19 +131,17 @@ export class History {
         done = false;
         break;
       }
-      read++;
+      scanned++;
       last = record;
       if (record && filter !== null && !filter(record)) continue;
-      if (gap) {
-        gaps++;
-        this.gaps[gap.reason]++;
-      }
       const frame = gap ? gapFrame(gap) : entryFrame(record);
       frames.push(frame);
       bytes += frame.length;
+      if (gap) gaps.push(gap.reason);
+      else ends.set(record.n, bytes);
     }
-    const chunk = frames.length > 0 ? joinFrames(frames) : null;
-    return { chunk, entries: frames.length - gaps, gaps, scanned: read, next, done };
+    const chunk = frames.length > 0 ? Chunk.of(frames) : null;
+    return { chunk, entries: ends.size, ends, gaps, scanned, next, done };
   }
 
   /** Up to `limit` entries that pass, with the gaps between them: oldest first after `after`, or newest first from `upTo`. */

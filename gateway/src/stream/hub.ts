@@ -1,6 +1,7 @@
 // One per process: distinct queries → views, and the clock that flushes and pings them all. Owns no sockets.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { CompressedView } from './compressed-view.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import { type Selection, selectionKey } from './query.ts';
 import { View } from './view.ts';
@@ -15,12 +16,16 @@ export interface HubOptions {
   ringBytes: number;
   /** Distinct queries at a time. */
   maxViews: number;
+  /** Of these, how many may have a compressor, about 50 kB each; 0 for none. */
+  maxCompressed: number;
 }
 
 interface Slot {
   view: View;
   opening: Promise<void>;
   viewers: number;
+  compressed: CompressedView | undefined;
+  compressedViewers: number;
 }
 
 export class Hub {
@@ -30,6 +35,7 @@ export class Hub {
   readonly #slots = new Map<string, Slot>();
   readonly #dirty = new Set<View>();
   readonly #pinger: NodeJS.Timeout;
+  #compressed = 0;
   #scheduled = false;
   #notBefore = 0;
 
@@ -56,7 +62,13 @@ export class Hub {
     let slot = this.#slots.get(key);
     if (!slot) {
       const view = new View(selection, (dirty) => this.#schedule(dirty), this.#gaps);
-      slot = { view, opening: view.open(this.#broker), viewers: 0 };
+      slot = {
+        view,
+        opening: view.open(this.#broker),
+        viewers: 0,
+        compressed: undefined,
+        compressedViewers: 0,
+      };
       this.#slots.set(key, slot);
     }
     slot.viewers++;
@@ -78,9 +90,34 @@ export class Hub {
     view.close();
   }
 
+  /** What compresses a view for all its gzip viewers; give it back with `releaseCompressed`. Null: send it as it is. */
+  acquireCompressed(view: View): CompressedView | null {
+    const slot = this.#slots.get(selectionKey(view.selection));
+    if (slot?.view !== view) return null;
+    if (!slot.compressed) {
+      if (this.#compressed >= this.#options.maxCompressed) return null;
+      this.#compressed++;
+      slot.compressed = new CompressedView(view);
+    }
+    slot.compressedViewers++;
+    return slot.compressed;
+  }
+
+  /** Before the view itself is released. */
+  releaseCompressed({ view }: CompressedView): void {
+    const slot = this.#slots.get(selectionKey(view.selection));
+    if (slot?.view !== view || --slot.compressedViewers > 0) return;
+    slot.compressed?.close();
+    slot.compressed = undefined;
+    this.#compressed--;
+  }
+
   close(): void {
     clearInterval(this.#pinger);
-    for (const { view } of this.#slots.values()) view.close();
+    for (const { view, compressed } of this.#slots.values()) {
+      compressed?.close();
+      view.close();
+    }
     this.#slots.clear();
   }
 

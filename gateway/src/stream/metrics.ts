@@ -5,7 +5,7 @@ import type { Broker, GapReason, Listener, Subscription } from '@llm-streamer/sh
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { type Aggregator, Counter, Gauge, type Registry } from 'prom-client';
 import type { Hub } from './hub.ts';
 import type { Viewers } from './viewers.ts';
 
@@ -31,10 +31,11 @@ export class StreamMetrics implements Listener {
   constructor(registry: Registry, { broker, hub, viewers, gaps }: StreamParts) {
     this.#broker = broker;
     const registers = [registry];
-    const gauge = (name: string, help: string, read: () => number) =>
+    const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = 'sum') =>
       new Gauge({
         name: `llm_streamer_${name}`,
         help,
+        aggregator,
         registers,
         collect() {
           this.set(read());
@@ -63,7 +64,7 @@ export class StreamMetrics implements Listener {
       () => viewers.lagging,
     );
     gauge('views', 'Distinct queries now.', () => hub.views);
-    gauge('log_ready', '1 while the log can be reached.', () => (broker.status().ready ? 1 : 0));
+    gauge('log_ready', '1 while the log can be reached.', () => (broker.status().ready ? 1 : 0), 'min');
     const { totals } = viewers;
     counter('connections_total', 'SSE connections since the start.', [], () => [[{}, totals.connected]]);
     counter('refused_total', 'SSE connections refused by a limit.', [], () => [[{}, totals.refused]]);
@@ -86,6 +87,7 @@ export class StreamMetrics implements Listener {
     this.#dropped = new Counter({
       name: 'llm_streamer_publisher_dropped_entries_total',
       help: 'Entries that publishers say they had to drop; every gateway counts all.',
+      aggregator: 'max',
       registers,
     });
   }

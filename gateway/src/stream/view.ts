@@ -4,27 +4,35 @@
 import type { Broker, Gap, Listener, Subscription } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { Chunk } from './chunk.ts';
 import { compileFilter, type Filter } from './filter.ts';
 import { controlFrame, entryFrame, gapFrame } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection } from './query.ts';
-import { joinFrames, type Segment } from './segment.ts';
+import type { Segment } from './segment.ts';
 
 /** A viewer as its view sees it. */
 export interface Viewer {
   push(segment: Segment): void;
 }
 
-export class View implements Listener {
+/** Where live segments come from: the view itself, or what compresses them for all of its gzip viewers. */
+export interface Feed {
+  /** From the next segment on. The viewer has had everything up to the view's `flushedTo`. */
+  join(viewer: Viewer): void;
+  leave(viewer: Viewer): void;
+}
+
+export class View implements Listener, Feed {
   readonly selection: Selection;
   readonly filter: Filter | null;
-  readonly live = new Set<Viewer>();
   /** Entries emitted so far, as of the last flush: the viewers' ledger counts with it. */
   flushedCount = 0;
   /** Of those, entries that are not in the log. */
   flushedUnnumbered = 0;
   readonly #wantFlush: (view: View) => void;
   readonly #gaps: GapCounts;
+  readonly #viewers = new Set<Viewer>();
   #subscription: Subscription | undefined;
   #segments: Segment[] = [];
   #ringBytes = 0;
@@ -55,6 +63,14 @@ export class View implements Listener {
 
   close(): void {
     this.#subscription?.close();
+  }
+
+  join(viewer: Viewer): void {
+    this.#viewers.add(viewer);
+  }
+
+  leave(viewer: Viewer): void {
+    this.#viewers.delete(viewer);
   }
 
   /** Everything up to here has been handed to the live viewers; the next segment follows without a hole. */
@@ -106,7 +122,7 @@ export class View implements Listener {
       to: this.#position,
       unnumberedBefore: this.flushedUnnumbered,
       unnumberedAfter: this.#unnumbered,
-      chunk: joinFrames(this.#frames),
+      chunk: Chunk.of(this.#frames),
     };
     this.#frames = [];
     this.#flushedTo = this.#position;
@@ -114,7 +130,7 @@ export class View implements Listener {
     this.flushedCount = this.#count;
     this.flushedUnnumbered = this.#unnumbered;
     this.#keep(segment, ringLimit);
-    for (const viewer of this.live) viewer.push(segment);
+    for (const viewer of this.#viewers) viewer.push(segment);
   }
 
   /**

@@ -1,15 +1,12 @@
 // All SSE responses of this process: who may come, who is there, who hangs, and how all are sent away.
 
 import type { Socket } from 'node:net';
+import type { Admission, OverLimit } from './admission.ts';
 import type { Connection } from './connection.ts';
 import { controlFrame } from './frame.ts';
 import type { Hub } from './hub.ts';
 
 export interface ViewerLimits {
-  /** Connections at a time; 0 for no limit. */
-  maxConnections: number;
-  /** Connections of one client address at a time; 0 for no limit. */
-  maxPerAddress: number;
   /** Milliseconds that a socket may take nothing before it is closed; 0 for ever. */
   stallMs: number;
   /** Milliseconds a connection may last, jittered down by a fifth at most; 0 for ever. */
@@ -18,7 +15,7 @@ export interface ViewerLimits {
   retryMs: number;
 }
 
-export type Refusal = 'over_limit' | 'over_address_limit' | 'shutdown';
+export type Refusal = OverLimit | 'shutdown';
 
 /** Why a stream ends, and what its viewer should make of it. */
 export const GOODBYES = {
@@ -42,18 +39,24 @@ interface Place {
 
 export class Viewers {
   readonly #hub: Hub;
+  readonly #admission: Admission;
   readonly #limits: ViewerLimits;
   readonly #connections = new Map<Connection, Place>();
-  readonly #perAddress = new Map<string, number>();
   readonly #sweeper: NodeJS.Timeout;
   #closing = false;
+  #empty: (() => void) | undefined;
   /** Totals since the start. */
   readonly totals = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
 
-  constructor(hub: Hub, limits: ViewerLimits) {
+  constructor(hub: Hub, admission: Admission, limits: ViewerLimits) {
     this.#hub = hub;
+    this.#admission = admission;
     this.#limits = limits;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  get closing(): boolean {
+    return this.#closing;
   }
 
   get size(): number {
@@ -66,13 +69,17 @@ export class Viewers {
     return count;
   }
 
-  /** Why one more may not come from `address`; undefined where it may. */
-  refusal(address: string): Refusal | undefined {
-    const { maxConnections, maxPerAddress } = this.#limits;
-    if (this.#closing) return 'shutdown';
-    if (maxConnections > 0 && this.#connections.size >= maxConnections) return 'over_limit';
-    const here = this.#perAddress.get(address) ?? 0;
-    return maxPerAddress > 0 && here >= maxPerAddress ? 'over_address_limit' : undefined;
+  /** Takes a place for one more from `address`, or says why there is none. It goes with the viewer, or by `dismiss`. */
+  async admit(address: string): Promise<Refusal | undefined> {
+    const refusal = this.#closing ? 'shutdown' : await this.#admission.enter(address);
+    if (refusal !== undefined || !this.#closing) return refusal;
+    this.#admission.leave(address);
+    return 'shutdown';
+  }
+
+  /** Gives back the place of a viewer that has not come after all. */
+  dismiss(address: string): void {
+    this.#admission.leave(address);
   }
 
   add(connection: Connection, address: string): void {
@@ -80,7 +87,6 @@ export class Viewers {
     const ends =
       lifetimeMs > 0 ? Date.now() + lifetimeMs * (1 - Math.random() / 5) : Number.POSITIVE_INFINITY;
     this.#connections.set(connection, { address, ends });
-    this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
     this.totals.connected++;
     const socket = connection.socket as ViewerSocket;
     socket[CONNECTION] = connection;
@@ -95,25 +101,30 @@ export class Viewers {
     return controlFrame('bye', null, { code, message: GOODBYES[code], retry }, retry);
   }
 
-  /** Sends everybody away; nobody new may come. */
-  close(): void {
+  /** Sends everybody away; nobody new may come. Resolves when all have gone, at the latest after a farewell. */
+  async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#sweeper);
     for (const connection of this.#connections.keys()) connection.end(this.goodbye('shutdown'));
-    setTimeout(() => {
+    if (this.#connections.size === 0) return;
+    const late = setTimeout(() => {
       for (const { socket } of this.#connections.keys()) socket.destroy();
-    }, FAREWELL_MS).unref();
+    }, FAREWELL_MS);
+    await new Promise<void>((resolve) => {
+      this.#empty = resolve;
+    });
+    clearTimeout(late);
   }
 
   remove(connection: Connection): void {
     const place = this.#connections.get(connection);
     if (!place) return;
     this.#connections.delete(connection);
-    const here = (this.#perAddress.get(place.address) ?? 0) - 1;
-    if (here > 0) this.#perAddress.set(place.address, here);
-    else this.#perAddress.delete(place.address);
+    this.#admission.leave(place.address);
     connection.leave();
+    if (connection.compressed) this.#hub.releaseCompressed(connection.compressed);
     this.#hub.release(connection.view);
+    if (this.#connections.size === 0) this.#empty?.();
   }
 
   #sweep(): void {

@@ -21,6 +21,7 @@ function expectWhole(verdict: Verdict): void {
   });
   expect(verdict.entries).toBeGreaterThan(PACE);
   expect(verdict.reconnects).toBeGreaterThan(0);
+  expect(verdict.compressed).toBeGreaterThan(0);
 }
 
 async function withFleet(

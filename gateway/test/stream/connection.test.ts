@@ -1,5 +1,6 @@
 // What a viewer is promised, on both brokers: each entry once and in order across reconnects at any moment, a ledger that
 // adds up, and slow viewers that cost nobody anything.
+import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -21,12 +22,24 @@ afterEach(async () => {
 
 type Kind = 'memory' | 'redis';
 
-const start = async (kind: Kind, env: Record<string, string> = {}) => {
+/** Text that gzip makes no smaller. */
+const noise = () => randomBytes(6_000).toString('base64');
+
+type Coding = 'identity' | 'gzip';
+
+/** A gateway whose viewers all ask for this coding. */
+const start = async (kind: Kind, coding: Coding, env: Record<string, string> = {}) => {
   const log: Record<string, string> =
     kind === 'redis' ? { REDIS_URL: redis.url, NAMESPACE: randomNamespace() } : {};
   const gateway = await openGateway({ SSE_KEEPALIVE: '100', RETENTION_ENTRIES: '1000000', ...log, ...env });
   open.push(gateway);
-  return gateway;
+  const headers: Record<string, string> = coding === 'gzip' ? { 'accept-encoding': 'gzip' } : {};
+  const view: TestGateway['view'] = async (query, options) => {
+    const viewer = await gateway.view(query, { headers, ...options });
+    expect(viewer.headers['content-encoding']).toBe(headers['accept-encoding']);
+    return viewer;
+  };
+  return { ...gateway, view };
 };
 
 /** Writes numbered entries to the channels in turn, about ten thousand a second, until told to stop. */
@@ -76,9 +89,14 @@ function ledger(viewer: SseClient): { pings: number; wrong: string[] } {
 const numberOf = (id: unknown) => Number(`${id}`.split('-')[1]);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
 
-describe.each<Kind>(['memory', 'redis'])('on %s', (kind) => {
+describe.each<[Kind, Coding]>([
+  ['memory', 'identity'],
+  ['memory', 'gzip'],
+  ['redis', 'identity'],
+  ['redis', 'gzip'],
+])('on %s, as %s', (kind, coding) => {
   it('a viewer that reconnects at random moments under full load gets every entry once, in order', async () => {
-    const gateway = await start(kind);
+    const gateway = await start(kind, coding);
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 0, max: 400 }), { minLength: 1, maxLength: 6 }),
@@ -112,7 +130,7 @@ describe.each<Kind>(['memory', 'redis'])('on %s', (kind) => {
   });
 
   it('the ledger adds up on fresh, resumed, tail, since and filtered connections, under load', async () => {
-    const gateway = await start(kind);
+    const gateway = await start(kind, coding);
     const ids = await gateway.broker.publish(range(0, 50).map((msg) => line('x', msg)));
     const load = writer(gateway, ['x', 'y']);
     const queries = ['', 'tail=30', `since=${ids[10]}`, 'since=1h', 'q=7', 'q=7&tail=30', 'level=error'];
@@ -129,21 +147,20 @@ describe.each<Kind>(['memory', 'redis'])('on %s', (kind) => {
   });
 
   it('a slow viewer lags alone, and has everything once it reads again', async () => {
-    const gateway = await start(kind, { VIEW_RING_BYTES: '262144' });
+    const gateway = await start(kind, coding, { VIEW_RING_BYTES: '262144' });
     const [slow, healthy] = await Promise.all([gateway.view('channels=x'), gateway.view('channels=x')]);
     await Promise.all([slow.saw('live'), healthy.saw('live')]);
     slow.pause();
-    const text = 'x'.repeat(8_000);
     let count = 0;
     await eventually('a lagging viewer', async () => {
-      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${text}`)));
+      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${noise()}`)));
       count += 50;
       await healthy.got(count);
       return (await gateway.health()).lagging === 1;
     });
     // Far more than the ring holds, so that it must read history; the healthy one has had all of it already.
     for (let i = 0; i < 4; i++, count += 50)
-      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${text}`)));
+      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${noise()}`)));
     await healthy.got(count);
     slow.resume();
     await slow.got(count);
@@ -158,14 +175,13 @@ describe.each<Kind>(['memory', 'redis'])('on %s', (kind) => {
   });
 
   it('a slow viewer that lost entries to retention is told of each hole, and of no other', async () => {
-    const gateway = await start(kind, { VIEW_RING_BYTES: '65536', RETENTION_ENTRIES: '100' });
+    const gateway = await start(kind, coding, { VIEW_RING_BYTES: '65536', RETENTION_ENTRIES: '100' });
     const slow = await gateway.view('channels=x');
     await slow.saw('live');
     slow.pause();
-    const text = 'x'.repeat(8_000);
     let count = 0;
     const publish = async () => {
-      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${text}`)));
+      await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${noise()}`)));
       count += 50;
     };
     await eventually('a lagging viewer', async () => {

@@ -4,8 +4,8 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
+import { Chunk } from '../../src/stream/chunk.ts';
 import { controlFrame, entryFrame, gapFrame } from '../../src/stream/frame.ts';
-import { joinFrames } from '../../src/stream/segment.ts';
 
 const N = 1_795_224_320_113_456;
 
@@ -70,7 +70,7 @@ describe('segments', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1 }), (parts) => {
         const frames = parts.map((part) => Buffer.from(part));
-        const { framed, body } = joinFrames(frames);
+        const { framed, body } = Chunk.of(frames);
         const whole = Buffer.concat(frames);
         expect(body.equals(whole)).toBe(true);
         expect(

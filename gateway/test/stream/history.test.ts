@@ -29,7 +29,7 @@ const query = (params: Record<string, string>) => {
 const numbers = ({ records }: Found) => records.map(({ entry }) => Number(entry.msg));
 
 it('pages of any size, in either direction, give what a model gives', async () => {
-  const history = new History(broker, 1_000_000);
+  const history = new History(broker, 1_000_000, 0);
   const asks = fc.record({
     channels: fc.constantFrom('*', 'a', 'a,c'),
     level: fc.constantFrom('', 'error'),
@@ -64,7 +64,7 @@ it('pages of any size, in either direction, give what a model gives', async () =
 });
 
 it('a filtered search reads no more than its bound, names what it left, and goes on from there', async () => {
-  const history = new History(broker, 500);
+  const history = new History(broker, 500, 0);
   const wanted = query({ q: `${COUNT - 1}` });
   const [first, last] = [positions[0] as Position, positions.at(-1) as Position];
   const found = await history.find(wanted, { after: first, upTo: last, limit: 10 });
@@ -76,7 +76,7 @@ it('a filtered search reads no more than its bound, names what it left, and goes
 });
 
 it('begins a tail so that exactly its entries follow, and where there are none, now', async () => {
-  const history = new History(broker, 1_000_000);
+  const history = new History(broker, 1_000_000, 0);
   const now = await broker.position();
   const { selection, filter } = query({ channels: 'a', level: 'error' });
   const { position } = await history.begin({ from: 'tail', count: 5 }, selection, now);

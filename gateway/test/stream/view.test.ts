@@ -23,7 +23,7 @@ const makeView = (selection = {}) => {
 
 const join = (view: View): Segment[] => {
   const taken: Segment[] = [];
-  view.live.add({ push: (segment) => taken.push(segment) });
+  view.join({ push: (segment) => taken.push(segment) });
   return taken;
 };
 

@@ -62,7 +62,7 @@ export class Fleet {
     for (let i = 0; i < viewers; i++) {
       const wanted = channels.filter(() => this.random() < 0.3);
       if (wanted.length === 0) wanted.push(channels[0] as string);
-      this.viewers.push(new RecordingViewer(wanted, () => this.#urls(), this.random));
+      this.viewers.push(new RecordingViewer(wanted, () => this.#urls(), this.random, i % 2 === 0));
     }
     await eventually('viewers connected', () => this.viewers.every(({ start }) => start !== undefined));
     const { entriesPerSecond, dropsPerSecond } = this.#options;

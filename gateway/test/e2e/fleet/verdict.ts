@@ -6,6 +6,8 @@ import type { Acknowledged } from './writer.ts';
 export interface Verdict {
   entries: number;
   reconnects: number;
+  /** Connections that came in gzip. */
+  compressed: number;
   /** Owed to a viewer, not received. */
   missing: number;
   /** Of these, named by a gap. */
@@ -26,6 +28,7 @@ export function judge(viewers: readonly RecordingViewer[], acknowledged: readonl
   const verdict: Verdict = {
     entries: acknowledged.length,
     reconnects: 0,
+    compressed: 0,
     missing: 0,
     explained: 0,
     duplicates: 0,
@@ -38,6 +41,7 @@ export function judge(viewers: readonly RecordingViewer[], acknowledged: readonl
   for (const viewer of viewers) {
     const { channels, entries, gaps, start = 0 } = viewer;
     verdict.reconnects += viewer.reconnects;
+    verdict.compressed += viewer.compressed;
     verdict.gaps += gaps.length;
     verdict.ledgerFaults += viewer.ledger.length;
     verdict.details.push(...viewer.ledger);

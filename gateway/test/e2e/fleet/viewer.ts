@@ -1,6 +1,7 @@
 // A viewer that keeps a record: an SSE client of its own, which drops and resumes with Last-Event-ID like an EventSource.
 
 import { type ClientRequest, get } from 'node:http';
+import { constants, createGunzip } from 'node:zlib';
 
 export interface SeenEntry {
   channel: string;
@@ -27,12 +28,15 @@ export class RecordingViewer {
   /** Position of the first `hello`: what was published later is owed to this viewer. */
   start: number | undefined;
   reconnects = 0;
+  /** Connections that came in gzip. */
+  compressed = 0;
   /** For a person who asks why it is late. */
   state = 'connecting';
-  /** Ledger faults: a ping whose count does not fit what came. */
+  /** Ledger faults: a ping whose count does not fit what came, or bytes that are no gzip. */
   readonly ledger: string[] = [];
   readonly #urls: () => string[];
   readonly #random: () => number;
+  readonly #gzip: boolean;
   #lastEventId = '';
   #request: ClientRequest | undefined;
   #retry: NodeJS.Timeout | undefined;
@@ -41,7 +45,8 @@ export class RecordingViewer {
   #count = { base: 0, received: 0, replayed: 0, live: false };
 
   /** `urls` gives the gateways to choose from at each connection. */
-  constructor(channels: readonly string[], urls: () => string[], random: () => number) {
+  constructor(channels: readonly string[], urls: () => string[], random: () => number, gzip: boolean) {
+    this.#gzip = gzip;
     this.channels = channels;
     this.#urls = urls;
     this.#random = random;
@@ -83,6 +88,7 @@ export class RecordingViewer {
       return;
     }
     const headers: Record<string, string> = { accept: 'text/event-stream' };
+    if (this.#gzip) headers['accept-encoding'] = 'gzip';
     if (this.#lastEventId !== '') headers['last-event-id'] = this.#lastEventId;
     let pending = '';
     const request = get(`${url}/stream?channels=${this.channels.join(',')}`, { headers, agent: false });
@@ -94,8 +100,11 @@ export class RecordingViewer {
     request.on('error', ended);
     request.on('response', (response) => {
       this.state = `open at ${url}`;
-      response.setEncoding('utf8');
-      response.on('data', (chunk: string) => {
+      const body = response.headers['content-encoding'] === 'gzip' ? response.pipe(gunzip()) : response;
+      if (body !== response) this.compressed++;
+      if (body !== response) body.on('error', (error) => this.ledger.push(`gzip: ${error.message}`));
+      body.setEncoding('utf8');
+      body.on('data', (chunk: string) => {
         if (this.#request !== request || this.#closed) return;
         const blocks = (pending + chunk).split('\n\n');
         pending = blocks.pop() ?? '';
@@ -150,6 +159,11 @@ export class RecordingViewer {
       n: numberOf(value.id ?? ''),
     });
   }
+}
+
+/** Gives what it can at any time, and does not mind that a stream ends without gzip's trailer. */
+function gunzip() {
+  return createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH });
 }
 
 function numberOf(id: string): number {

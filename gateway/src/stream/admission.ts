@@ -1,0 +1,43 @@
+// How many viewers there may be at a time, in all and of one client address.
+
+export interface AdmissionLimits {
+  /** Connections at a time; 0 for no limit. */
+  maxConnections: number;
+  /** Connections of one client address at a time; 0 for no limit. */
+  maxPerAddress: number;
+}
+
+export type OverLimit = 'over_limit' | 'over_address_limit';
+
+/** Takes a place for a viewer, or says why there is none; a place taken is given back with `leave`. */
+export interface Admission {
+  enter(address: string): Promise<OverLimit | undefined> | OverLimit | undefined;
+  leave(address: string): void;
+}
+
+export class Places implements Admission {
+  readonly #limits: AdmissionLimits;
+  readonly #perAddress = new Map<string, number>();
+  #taken = 0;
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
+
+  enter(address: string): OverLimit | undefined {
+    const { maxConnections, maxPerAddress } = this.#limits;
+    const here = this.#perAddress.get(address) ?? 0;
+    if (maxConnections > 0 && this.#taken >= maxConnections) return 'over_limit';
+    if (maxPerAddress > 0 && here >= maxPerAddress) return 'over_address_limit';
+    this.#taken++;
+    this.#perAddress.set(address, here + 1);
+    return undefined;
+  }
+
+  leave(address: string): void {
+    this.#taken--;
+    const here = (this.#perAddress.get(address) ?? 0) - 1;
+    if (here > 0) this.#perAddress.set(address, here);
+    else this.#perAddress.delete(address);
+  }
+}

@@ -1,0 +1,80 @@
+// A view's gzip viewers: every segment is compressed once, by one compressor with memory, and the same bytes go to all.
+// Who joins does so between two segments, where the compressor forgets what it has seen: that cost is shared, too.
+
+import { Chunk } from './chunk.ts';
+import { Deflater } from './gzip.ts';
+import type { Segment } from './segment.ts';
+import type { Feed, View, Viewer } from './view.ts';
+
+/** Segments that are compressed together, and the viewers for whom they are the first. */
+interface Batch {
+  segments: Segment[];
+  joiners: Set<Viewer>;
+}
+
+export class CompressedView implements Viewer, Feed {
+  readonly view: View;
+  readonly #deflater = new Deflater();
+  readonly #viewers = new Set<Viewer>();
+  /** The last one is open: it takes what comes until it is its turn. */
+  #queue: Batch[] = [];
+  #current: Batch | undefined;
+  #closed = false;
+
+  constructor(view: View) {
+    this.view = view;
+    view.join(this);
+  }
+
+  /** From the next segment on. The viewer has had everything that the view has flushed. */
+  join(viewer: Viewer): void {
+    const open = this.#queue.at(-1);
+    if (open?.segments.length === 0) open.joiners.add(viewer);
+    else this.#queue.push({ segments: [], joiners: new Set([viewer]) });
+  }
+
+  leave(viewer: Viewer): void {
+    this.#viewers.delete(viewer);
+    this.#current?.joiners.delete(viewer);
+    for (const { joiners } of this.#queue) joiners.delete(viewer);
+  }
+
+  push(segment: Segment): void {
+    const open = this.#queue.at(-1);
+    if (open) open.segments.push(segment);
+    else this.#queue.push({ segments: [segment], joiners: new Set() });
+    if (!this.#current) this.#work().catch((error) => this.#fail(error));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.view.leave(this);
+    this.#queue = [];
+    this.#deflater.close();
+  }
+
+  #fail(error: unknown): void {
+    if (!this.#closed) throw error;
+  }
+
+  /** While one batch is compressed, on a thread of the pool, what comes meanwhile gathers in the next. */
+  async #work(): Promise<void> {
+    for (;;) {
+      const batch = this.#queue[0];
+      const first = batch?.segments[0];
+      const last = batch?.segments.at(-1);
+      if (!batch || !first || !last) return;
+      this.#queue.shift();
+      this.#current = batch;
+      if (batch.joiners.size > 0) this.#deflater.reset();
+      const bodies = batch.segments.map(({ chunk }) => chunk.body);
+      const chunk = Chunk.of(
+        await this.#deflater.deflate(bodies.length === 1 ? first.chunk.body : Buffer.concat(bodies)),
+      );
+      for (const viewer of batch.joiners) this.#viewers.add(viewer);
+      this.#current = undefined;
+      const segment = { ...first, to: last.to, unnumberedAfter: last.unnumberedAfter, chunk };
+      for (const viewer of this.#viewers) viewer.push(segment);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+// Stretches of history that were read a moment ago: viewers who come back together cost one reading and one encoding.
+
+import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import { Chunk } from './chunk.ts';
+import type { Query, Stretch } from './history.ts';
+
+/** Long enough for everybody who was cut off at the same moment; what the log loses meanwhile is still shown. */
+const KEEP_MS = 3_000;
+
+interface Kept {
+  query: Query;
+  after: Position;
+  origin: Position;
+  upTo: Position;
+  until: number;
+  bytes: number;
+  reading: Promise<Stretch>;
+}
+
+export class SharedStretches {
+  readonly #limit: number;
+  readonly #byQuery = new WeakMap<Query, Kept[]>();
+  /** Oldest first. */
+  #all: Kept[] = [];
+  #bytes = 0;
+  #sweeper: NodeJS.Timeout | undefined;
+
+  /** `limit`: bytes to keep at most; 0 shares nothing. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /**
+   * What somebody else reads or has read, if it is just what a reader at `after` needs next: from there on, or from one
+   * of its entries on, and not beyond `upTo`. @throws BrokerUnavailable as the reading did
+   */
+  async find(query: Query, after: Position, origin: Position, upTo: Position): Promise<Stretch | undefined> {
+    const now = Date.now();
+    for (const kept of this.#byQuery.get(query) ?? []) {
+      if (kept.until < now || kept.after > after) continue;
+      // An unfinished reading may turn out not to be of use; only one that begins here is worth the wait.
+      if (kept.bytes === 0 && kept.after !== after) continue;
+      const stretch = await kept.reading;
+      // One that broke off at its own reader's bound would lead through many small ones to another's.
+      if (stretch.next <= after || stretch.next > upTo || (stretch.done && kept.upTo !== upTo)) continue;
+      const done = stretch.next >= upTo;
+      if (kept.after === after) {
+        if (stretch.gaps.length === 0 || kept.origin === origin) return { ...stretch, done };
+      } else {
+        const rest = stretchFrom(stretch, after);
+        if (rest) return { ...rest, done };
+      }
+    }
+    return undefined;
+  }
+
+  keep(query: Query, after: Position, origin: Position, upTo: Position, reading: Promise<Stretch>): void {
+    if (this.#limit === 0) return;
+    const until = Date.now() + KEEP_MS;
+    const kept: Kept = { query, after, origin, upTo, until, bytes: 0, reading };
+    const own = this.#byQuery.get(query);
+    if (own) own.push(kept);
+    else this.#byQuery.set(query, [kept]);
+    this.#all.push(kept);
+    this.#sweeper ??= setInterval(() => this.#sweep(), KEEP_MS).unref();
+    reading.then(
+      ({ chunk }) => {
+        if (kept.until === 0) return;
+        kept.bytes = (chunk?.framed.length ?? 0) + 1;
+        this.#bytes += kept.bytes;
+        while (this.#bytes > this.#limit) this.#drop();
+      },
+      () => {
+        kept.until = 0;
+      },
+    );
+  }
+
+  #sweep(): void {
+    const now = Date.now();
+    while (this.#all[0] && this.#all[0].until < now) this.#drop();
+    if (this.#all.length > 0) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+
+  #drop(): void {
+    const kept = this.#all.shift();
+    if (!kept) return;
+    kept.until = 0;
+    this.#bytes -= kept.bytes;
+    const rest = this.#byQuery.get(kept.query)?.filter((other) => other !== kept) ?? [];
+    this.#byQuery.set(kept.query, rest);
+  }
+}
+
+/** The part of a complete stretch behind one of its entries. */
+function stretchFrom(stretch: Stretch, after: Position): Stretch | undefined {
+  const { ends, gaps, chunk } = stretch;
+  const end = ends.get(after);
+  if (end === undefined || gaps.length > 0 || chunk === null) return undefined;
+  const left = chunk.body.subarray(end);
+  const passed = [...ends.keys()].indexOf(after) + 1;
+  return { ...stretch, chunk: left.length > 0 ? Chunk.of([left]) : null, entries: stretch.entries - passed };
+}

@@ -1,0 +1,109 @@
+// Whatever readers of a history share, each gets just what it would have read alone, and a crowd costs few readings.
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { line } from '../../../test-support/gateway.ts';
+import { compileFilter } from '../../src/stream/filter.ts';
+import { History } from '../../src/stream/history.ts';
+import { parseSelection } from '../../src/stream/query.ts';
+
+const COUNT = 2_000;
+const SHARE_BYTES = 1_048_576;
+const log = new MemoryBroker();
+const positions: Position[] = [];
+
+beforeAll(async () => {
+  for (let i = 0; i < COUNT; i++) {
+    const [id] = await log.publish([line(i % 2 === 0 ? 'a' : 'b', `${i}`)]);
+    positions.push(parsePosition(`${id}`) as Position);
+  }
+});
+afterAll(() => log.close());
+
+const selection = parseSelection({ channels: 'a,b' });
+const view = () => ({ selection, filter: compileFilter(selection) });
+
+/** The messages that a reader gets, and how many stretches it took. */
+async function readAll(history: History, query: ReturnType<typeof view>, after: Position, upTo: Position) {
+  let text = '';
+  let entries = 0;
+  for (let at = after, done = at >= upTo; !done; ) {
+    const stretch = await history.read(query, at, after, upTo, 0);
+    expect(stretch.next).toBeGreaterThan(at);
+    text += stretch.chunk?.body.toString() ?? '';
+    entries += stretch.entries;
+    at = stretch.next;
+    done = stretch.done;
+  }
+  const messages = [...text.matchAll(/"msg":"(\d+)"/g)].map(([, number]) => Number(number));
+  expect(entries).toBe(messages.length);
+  return messages;
+}
+
+it('readers from anywhere to anywhere, together, each get what they would have got alone', async () => {
+  const place = fc.integer({ min: 0, max: COUNT - 1 });
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(place, place), { minLength: 1, maxLength: 12 }), async (readers) => {
+      const history = new History(log, 1_000_000, SHARE_BYTES);
+      const query = view();
+      await Promise.all(
+        readers.map(async ([a, b]) => {
+          const [from, to] = [Math.min(a, b), Math.max(a, b)];
+          const got = await readAll(history, query, positions[from] as Position, positions[to] as Position);
+          expect(got).toEqual(Array.from({ length: to - from }, (_, i) => from + 1 + i));
+        }),
+      );
+    }),
+    { numRuns: 40 },
+  );
+});
+
+/** Counts what is read of the log. */
+function counting(broker: Broker) {
+  let reads = 0;
+  const read: Broker['read'] = (wanted) => {
+    reads++;
+    return broker.read(wanted);
+  };
+  return {
+    broker: new Proxy(broker, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) }),
+    count: () => reads,
+  };
+}
+
+it('a crowd that comes back from the same place reads the log once', async () => {
+  const { broker, count } = counting(log);
+  const history = new History(broker, 1_000_000, SHARE_BYTES);
+  const query = view();
+  const [from, to] = [positions[100] as Position, positions[COUNT - 1] as Position];
+  await readAll(history, query, from, to);
+  const alone = count();
+  await Promise.all(Array.from({ length: 100 }, () => readAll(history, query, from, to)));
+  expect(count()).toBe(alone);
+  // Those who come from elsewhere join them after a stretch.
+  await readAll(history, query, positions[333] as Position, to);
+  expect(count()).toBeLessThanOrEqual(alone + 1);
+});
+
+it('shares nothing where it may keep nothing', async () => {
+  const { broker, count } = counting(log);
+  const history = new History(broker, 1_000_000, 0);
+  const query = view();
+  for (let i = 0; i < 2; i++)
+    await history.read(query, positions[0] as Position, 0, positions[9] as Position, 0);
+  expect(count()).toBe(2);
+});
+
+it('goes on after a reading that failed', async () => {
+  let fails = true;
+  const read: Broker['read'] = (wanted) => (fails ? Promise.reject(new Error('away')) : log.read(wanted));
+  const broker = new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) });
+  const history = new History(broker, 1_000_000, SHARE_BYTES);
+  const query = view();
+  const [from, to] = [positions[0] as Position, positions[9] as Position];
+  await expect(history.read(query, from, from, to, 0)).rejects.toThrow('away');
+  fails = false;
+  expect(await readAll(history, query, from, to)).toHaveLength(9);
+});
