@@ -48,7 +48,7 @@ function launch(name: string, args: readonly string[], env: NodeJS.ProcessEnv): 
 
 /** Starts the gateway and resolves with its URL when it can serve. */
 async function startGateway(config: Config): Promise<string> {
-  const gateway = launch('gateway', ['gateway/src/main.ts'], process.env);
+  const gateway = launch('gateway', ['--max-semi-space-size=4', 'gateway/src/main.ts'], process.env);
   void gateway.ended.then(async (how) => {
     if (stopping) return;
     if (!gateway.complained) process.stderr.write(gateway.report(how));

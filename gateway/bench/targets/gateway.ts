@@ -11,7 +11,7 @@ export const startBareGateway = (redis: RedisServer) => start(redis, true);
 
 async function start(redis: RedisServer, bare: boolean): Promise<Target> {
   const port = await freePort();
-  const gateway = startProcess(['gateway/src/main.ts'], {
+  const gateway = startProcess(['--max-semi-space-size=4', 'gateway/src/main.ts'], {
     env: {
       REDIS_URL: redis.url,
       PORT: `${port}`,

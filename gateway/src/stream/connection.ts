@@ -129,7 +129,8 @@ export class Connection implements Viewer {
       const segment = view.segmentFor(this.#cursor);
       if (segment && segment.from <= this.#cursor) {
         this.#tellUnnumbered(segment.unnumberedBefore);
-        await this.#takeFromRing(segment);
+        await this.#catchUpWith(segment.chunk);
+        this.#passed(segment);
       } else {
         await this.#readHistory(segment ? segment.from : view.flushedTo);
       }
@@ -144,9 +145,8 @@ export class Connection implements Viewer {
     while (!this.closed && this.#cursor !== upTo) {
       const stretch = await this.#history.read(view, this.#cursor, origin, upTo, scanned);
       if (this.closed) break;
-      const chunk = this.compressed ? await stretch.chunk?.deflated() : stretch.chunk;
+      if (stretch.chunk) await this.#catchUpWith(stretch.chunk);
       if (this.closed) break;
-      if (chunk) this.#write(chunk);
       replay.entries += stretch.entries;
       replay.gaps += stretch.gaps.length;
       scanned += stretch.scanned;
@@ -159,13 +159,19 @@ export class Connection implements Viewer {
 
   #take(segment: Segment): void {
     this.#write(segment.chunk);
-    this.#cursor = segment.to;
-    this.#unnumbered = segment.unnumberedAfter;
+    this.#passed(segment);
   }
 
-  /** Out of its sequence a segment needs a form of its own. */
-  async #takeFromRing(segment: Segment): Promise<void> {
-    this.#take(this.compressed ? { ...segment, chunk: await segment.chunk.deflated() } : segment);
+  #passed({ to, unnumberedAfter }: Segment): void {
+    this.#cursor = to;
+    this.#unnumbered = unnumberedAfter;
+  }
+
+  /** What is out of the live sequence waits for its turn, and needs a compressed form of its own. */
+  async #catchUpWith(chunk: Chunk): Promise<void> {
+    const form = this.compressed ? await chunk.deflated() : chunk;
+    await this.#history.turns.next(form.framed.length);
+    this.#write(form);
   }
 
   /** Entries that are not in the log went by while this viewer was behind: history cannot give them. */

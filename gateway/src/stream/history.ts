@@ -9,6 +9,7 @@ import { entryFrame, gapFrame } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection, Start } from './query.ts';
 import { SharedStretches } from './shared-stretches.ts';
+import { Turns } from './turns.ts';
 
 const PAGE = 500;
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
@@ -61,11 +62,11 @@ export interface Beginning {
 export class History {
   readonly #broker: Broker;
   readonly #scanLimit: number;
+  readonly #shared: SharedStretches;
   /** Holes that viewers of history were told of. */
   readonly gaps: GapCounts;
-
-  /** `scanLimit`: entries that one filtered search reads at most. */
-  readonly #shared: SharedStretches;
+  /** For all viewers who send what they have read. */
+  readonly turns = new Turns();
 
   /** `scanLimit`: entries that one filtered search reads at most; `shareBytes`: of what was read, kept for others. */
   constructor(broker: Broker, scanLimit: number, shareBytes: number, gaps = gapCounts()) {

@@ -117,7 +117,10 @@ describe('origins', () => {
     const headers = { host: 'localhost', origin };
     for (const path of ['/api/channels', '/stream', '/stream?level=loud', '/nothing']) {
       const answer = await ask(headers, { path });
-      expect(answer.headers, path).toMatchObject({ 'access-control-allow-origin': origin, vary: 'origin' });
+      expect(answer.headers, path).toMatchObject({
+        'access-control-allow-origin': origin,
+        vary: expect.stringContaining('origin'),
+      });
     }
     expect((await ask(headers, write)).status).toBe(200);
     const asked = {
