@@ -14,6 +14,7 @@ import { replay } from './replay.ts';
 import { type Interest, Routes } from './routes.ts';
 import { Sequencer } from './sequencer.ts';
 import { parseTick, Ticks } from './ticks.ts';
+import { Unnumbered } from './unnumbered.ts';
 
 /** What the feed does not handle itself: messages that the log did not announce. */
 export interface ForeignHandler {
@@ -60,6 +61,7 @@ export class RedisFeed {
   #attached = false;
   #connection = 0;
   readonly #held = new HeldMessages<Message>();
+  readonly #unnumbered = new Unnumbered();
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
   reconnects = 0;
@@ -164,6 +166,7 @@ export class RedisFeed {
     this.#attached = false;
     this.#connection++;
     this.#foreign.interrupted();
+    this.#unnumbered.interrupted();
     this.#subscriptions.reset();
     this.#ticks.fail(this.#client.unavailable('connection lost'));
     this.#held.clear();
@@ -225,7 +228,9 @@ export class RedisFeed {
     this.#sequencer.joined(this.#ticks.sent);
     const held = this.#held.take();
     this.#live = true;
-    this.routes.position(this.#sequencer.position);
+    const { position } = this.#sequencer;
+    for (const gap of this.#unnumbered.gaps(position)) this.routes.gap(gap);
+    this.routes.position(position);
     for (const message of held) {
       if (this.#live) this.#handle(message);
       else this.#hold(message);
@@ -242,7 +247,9 @@ export class RedisFeed {
   }
 
   #hold(message: Message): void {
-    if (!this.#held.add(message)) this.#foreign.interrupted();
+    if (this.#held.add(message)) return;
+    this.#foreign.interrupted();
+    this.#unnumbered.interrupted();
   }
 
   #handle(message: Message): void {
@@ -276,7 +283,9 @@ export class RedisFeed {
     const pattern = message.pattern.slice(this.#wirePrefix.length);
     const record = this.#foreign.foreign(channel, data, pattern);
     if (!record || pattern !== this.#subscriptions.firstToHear(channel)) return;
-    for (const { listener } of this.routes.route(channel).interests) listener.entry(record);
+    const { interests } = this.routes.route(channel);
+    if (interests.length > 0) this.#unnumbered.shown(channel);
+    for (const { listener } of interests) listener.entry(record);
   }
 
   /** The stream itself shows that something is wrong: hold what comes, read history, go on. */

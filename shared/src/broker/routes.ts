@@ -84,13 +84,17 @@ export class Routes {
     return route;
   }
 
-  /** Tells a gap to all whom it may concern, unless its channel's route is beyond it. */
+  /** Tells a gap to all whom it may concern, unless it is of numbers that its channel's route has passed. */
   gap(gap: Gap): void {
     if (gap.channel === null) {
       for (const { listener } of this.#settled()) listener.gap(gap);
       return;
     }
     const route = this.route(gap.channel);
+    if (gap.reason === 'unnumbered') {
+      for (const { listener } of route.interests) listener.gap(gap);
+      return;
+    }
     if (gap.before - 1 <= route.last) return;
     const rest = { ...gap, after: Math.max(gap.after, route.last) };
     route.last = gap.before - 1;

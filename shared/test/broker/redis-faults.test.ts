@@ -67,6 +67,25 @@ describe('RedisBroker', () => {
     link.close();
   });
 
+  it('names what may be missing of messages that nobody stores, and only to their readers', async () => {
+    const namespace = randomNamespace();
+    const broker = await stage.broker({ namespace, adopt: [] });
+    const [reader, other] = [new Ear(), new Ear()];
+    await broker.subscribe(['bare*'], reader);
+    await broker.subscribe(['a'], other);
+    const say = (msg: string) => stage.redis.publish(`{${namespace}}:bare:1`, msg);
+    await say('before');
+    await reader.heard(({ records }) => records.length === 1);
+    await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await reader.heard(({ gaps }) => gaps.length > 0);
+    await broker.publish([line('a', 'later')]);
+    await other.heard(({ records }) => records.length === 1);
+    expect(reader.gaps).toEqual([
+      expect.objectContaining({ channel: 'bare:1', reason: 'unnumbered', missed: null }),
+    ]);
+    expect(other.gaps).toEqual([]);
+  });
+
   it('goes on after a forged tick', async () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });
