@@ -16,19 +16,20 @@ export interface Interest {
 export interface Route {
   /** The newest entry of the channel that was delivered, or where delivery began. */
   last: Position;
-  interests: Interest[];
-  version: number;
+  interests: readonly Interest[];
 }
 
-/** Routes beyond this are rebuilt from nothing, so that a flood of channel names cannot fill the memory. */
+/** Routes beyond this are made anew, so that a flood of channel names cannot fill the memory. */
 const MAX_ROUTES = 200_000;
 
 export class Routes {
   readonly #exact = new Map<string, Set<Interest>>();
   readonly #wildcard = new Map<string, Set<Interest>>();
   readonly #interests = new Set<Interest>();
+  /** Of channels that somebody listens to; an entry costs a look here, whoever else listens to what. */
   readonly #routes = new Map<string, Route>();
-  #version = 0;
+  /** What routes that were given up had delivered. */
+  #floor: Position = 0;
 
   /** All patterns that somebody is interested in. */
   patterns(): string[] {
@@ -46,13 +47,13 @@ export class Routes {
       if (interests) interests.add(interest);
       else this.#index(pattern).set(pattern, new Set([interest]));
     }
-    this.#version++;
+    if (interest.from !== undefined) this.#join(interest);
   }
 
   /** Begins delivery: what comes from now on is after `from`. */
   settle(interest: Interest, from: Position): void {
     interest.from = from;
-    this.#version++;
+    if (this.#interests.has(interest)) this.#join(interest);
   }
 
   remove(interest: Interest): void {
@@ -62,24 +63,24 @@ export class Routes {
       interests?.delete(interest);
       if (interests?.size === 0) this.#index(pattern).delete(pattern);
     }
-    this.#version++;
+    for (const [channel, route] of this.#routesOf(interest)) {
+      route.interests = route.interests.filter((other) => other !== interest);
+      // Nothing is delivered any more, so the chain begins anew when somebody comes.
+      if (route.interests.length === 0) this.#routes.delete(channel);
+    }
   }
 
-  /** The channel's route, up to date. */
   route(channel: string): Route {
-    let route = this.#routes.get(channel);
-    if (route?.version === this.#version) return route;
+    const known = this.#routes.get(channel);
+    if (known) return known;
     const interests = this.#matching(channel);
-    route ??= { last: 0, interests: [], version: 0 };
-    route.interests = interests;
-    route.version = this.#version;
-    if (interests.length === 0) {
-      // Nothing is delivered, so the chain begins anew when somebody comes.
-      this.#routes.delete(channel);
-      return route;
+    const route: Route = { last: 0, interests };
+    if (interests.length === 0) return route;
+    route.last = Math.max(this.#floor, Math.min(...interests.map(({ from }) => from as Position)));
+    if (this.#routes.size >= MAX_ROUTES) {
+      for (const { last } of this.#routes.values()) this.#floor = Math.max(this.#floor, last);
+      this.#routes.clear();
     }
-    route.last = Math.max(route.last, Math.min(...interests.map(({ from }) => from as Position)));
-    if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     this.#routes.set(channel, route);
     return route;
   }
@@ -103,6 +104,24 @@ export class Routes {
 
   position(position: Position): void {
     for (const { listener } of this.#settled()) listener.position(position);
+  }
+
+  #join(interest: Interest): void {
+    for (const [, route] of this.#routesOf(interest))
+      if (!route.interests.includes(interest)) route.interests = [...route.interests, interest];
+  }
+
+  /** The routes that there are of channels that an interest is in. */
+  #routesOf({ patterns }: Interest): [string, Route][] {
+    const wildcards = patterns.filter((pattern) => !isExact(pattern));
+    if (wildcards.length > 0)
+      return [...this.#routes].filter(
+        ([channel]) => patterns.includes(channel) || wildcards.some((pattern) => matches(pattern, channel)),
+      );
+    return patterns.flatMap((pattern) => {
+      const route = this.#routes.get(pattern);
+      return route ? [[pattern, route] as [string, Route]] : [];
+    });
   }
 
   #settled(): Interest[] {
