@@ -60,7 +60,7 @@ export function batchArguments(drafts: readonly Draft[], retention: RetentionPol
       const { entries: maxlen, idleMs } = retentionOf(retention, channel);
       channels.push(channel, maxlen, idleMs);
     }
-    entries.push(i, body);
+    entries.push(i, body.slice(1));
   }
   return [index.size, ...channels, ...entries];
 }

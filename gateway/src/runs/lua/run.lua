@@ -19,11 +19,12 @@ for i = 1, tonumber(ARGV[14]) * 2 do
   fields[i] = ARGV[at]
   at = at + 1
 end
-local channels, entries = batch(at)
+local channels
+channels, at = batch(at)
 
-if #entries > 0 and not repeated(writer, seq) then
-  local announce = function(name, record) redis.call('PUBLISH', ARGV[10] .. name, record) end
-  local _, refused = append(log, channels, entries, tonumber(ARGV[11]), announce)
+if at <= #ARGV and not repeated(writer, seq) then
+  local announce = function(channel, record) redis.call('PUBLISH', ARGV[10] .. channel.name, record) end
+  local _, refused = append(log, channels, at, tonumber(ARGV[11]), announce)
   if refused then return refused end
   remember(writer, seq)
 end

@@ -11,13 +11,18 @@ if repeated(writer, seq) then return { '0', log.token } end
 
 local announce
 if lease == '' then
-  announce = function(name, record) redis.call('PUBLISH', announce_prefix .. name, record) end
+  announce = function(channel, record)
+    channel.wire = channel.wire or announce_prefix .. channel.name
+    redis.call('PUBLISH', channel.wire, record)
+  end
 else
-  announce = function(name, record) redis.call('PUBLISH', P .. '#adopted', name .. '\n' .. record) end
+  announce = function(channel, record)
+    redis.call('PUBLISH', P .. '#adopted', channel.name .. '\n' .. record)
+  end
 end
 
-local channels, entries = batch(9)
-local first, refused = append(log, channels, entries, tonumber(ARGV[8]), announce)
+local channels, at = batch(9)
+local first, refused = append(log, channels, at, tonumber(ARGV[8]), announce)
 if refused then return refused end
 remember(writer, seq)
 return { int(first), log.token }

@@ -60,24 +60,22 @@ local function remember(writer, seq)
 end
 
 -- The batch that begins at ARGV[at] and takes all the rest: number of channels, then name, maxlen, ttl ms for each, then
--- channel index, body for each entry. Returns channels, entries.
+-- channel index, body without its '{' for each entry. Returns the channels and where the entries begin; they stay in
+-- ARGV, since a table for each would cost as much as storing it.
 local function batch(at)
-  local channels, entries = {}, {}
+  local channels = {}
   local count = tonumber(ARGV[at])
   at = at + 1
   for i = 1, count do
     channels[i] = { name = ARGV[at], key = P .. 'ch:' .. ARGV[at], maxlen = ARGV[at + 1], ttl = ARGV[at + 2] }
     at = at + 3
   end
-  while at < #ARGV do
-    entries[#entries + 1] = { channel = tonumber(ARGV[at]), body = ARGV[at + 1] }
-    at = at + 2
-  end
-  return channels, entries
+  return channels, at
 end
 
--- Appends and announces a batch. announce(name, record) publishes one stored record. Returns the first entry's n, or nil and an error reply.
-local function append(log, channels, entries, max_channels, announce)
+-- Appends and announces a batch whose entries begin at ARGV[at]. announce(channel, record) publishes one stored record.
+-- Returns the first entry's n, or nil and an error reply.
+local function append(log, channels, at, max_channels, announce)
   local names = {}
   for i, c in ipairs(channels) do names[i] = c.name end
   local prev = redis.call('ZMSCORE', LAST, unpack(names))
@@ -93,17 +91,25 @@ local function append(log, channels, entries, max_channels, announce)
     prev[i] = prev[i] and int(tonumber(prev[i])) or '0'
   end
 
+  local call, format, floor = redis.call, string.format, math.floor
   local n = math.max(log.n, now() - 1)
   local first = n + 1
   local count = {}
-  for _, e in ipairs(entries) do
-    local i, c = e.channel, channels[e.channel]
+  local middle = '","log":"' .. log.token .. '","prev":'
+  local ms, ms_text = -1, ''
+  for k = at, #ARGV, 2 do
+    local i = tonumber(ARGV[k])
+    local c = channels[i]
     n = n + 1
-    local text = int(n)
-    local id = int(math.floor(n / 1000)) .. '-' .. text
-    local record = '{"id":"' .. id .. '","log":"' .. log.token .. '","prev":' .. prev[i] .. ',' .. string.sub(e.body, 2)
-    redis.call('XADD', c.key, 'MAXLEN', '~', c.maxlen, id, 'd', record)
-    announce(c.name, record)
+    local text = format('%.0f', n)
+    if floor(n / 1000) ~= ms then
+      ms = floor(n / 1000)
+      ms_text = format('%.0f', ms) .. '-'
+    end
+    local id = ms_text .. text
+    local record = '{"id":"' .. id .. middle .. prev[i] .. ',' .. ARGV[k + 1]
+    call('XADD', c.key, 'MAXLEN', '~', c.maxlen, id, 'd', record)
+    announce(c, record)
     prev[i] = text
     count[i] = (count[i] or 0) + 1
   end
