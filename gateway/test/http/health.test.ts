@@ -31,6 +31,16 @@ it('answers alive and ready, and counts its streams', async () => {
   viewer.vanish();
 });
 
+it('is not ready while Redis is there and does not answer', async () => {
+  redis = await startRedis();
+  gateway = await openGateway({ REDIS_URL: redis.url, NAMESPACE: randomNamespace() });
+  const ready = async () => (await fetch(`${gateway.url}/readyz`)).status;
+  redis.pause();
+  await eventually('not ready', async () => (await ready()) === 503);
+  redis.resume();
+  await eventually('ready again', async () => (await ready()) === 200);
+});
+
 it('is alive but not ready while Redis is away, tells no address, and recovers by itself', async () => {
   redis = await startRedis();
   gateway = await openGateway({ REDIS_URL: redis.url, NAMESPACE: randomNamespace() });

@@ -26,6 +26,8 @@ import { RedisSubscriptions } from './redis-subscriptions.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
+/** A server that brings no tick for so long is not there, though its connections are. */
+const SILENT_MS = 4_000;
 const CLOSE_MS = 1_000;
 
 export interface RedisBrokerOptions {
@@ -147,11 +149,13 @@ export class RedisBroker implements Broker {
   }
 
   status(): BrokerStatus {
-    const heard = !this.#pulse.isBeating || this.#feed.live;
+    const silent = this.#pulse.isBeating && this.#feed.live && this.#feed.silentMs > SILENT_MS;
+    const heard = !this.#pulse.isBeating || (this.#feed.live && !silent);
     const ready = this.#commands.connected && this.#reads.connected && heard;
+    const why = silent ? 'connected, but it does not answer' : this.#commands.lastError;
     return {
       ready,
-      ...(!ready && { reason: `Redis: ${this.#commands.lastError}` }),
+      ...(!ready && { reason: `Redis: ${why}` }),
       reconnects: this.#feed.reconnects,
       adopted: this.#adopter.adopted,
     };

@@ -95,7 +95,7 @@ export class RedisClient {
 
   unavailable(cause: unknown): BrokerUnavailable {
     if (cause instanceof BrokerUnavailable) return cause;
-    const why = typeof cause === 'string' ? cause : messageOf(cause);
+    const why = typeof cause === 'string' ? cause : inWords(cause);
     return new BrokerUnavailable(`the log cannot be reached (${why})`, cause);
   }
 
@@ -142,6 +142,13 @@ export function loadScript(script: string | URL, flags: '' | 'allow-oom'): Scrip
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** For clients: an error that Redis answered may hold keys and lines of a script; its code says enough. */
+function inWords(error: unknown): string {
+  const message = messageOf(error);
+  if (!(error instanceof Error) || error.name !== 'ReplyError') return message;
+  return `Redis answered ${/^[A-Z]+/.exec(message)?.[0] ?? 'with an error'}`;
 }
 
 function describe(error: Error): string {

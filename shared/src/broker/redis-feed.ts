@@ -102,6 +102,11 @@ export class RedisFeed {
     return this.#live;
   }
 
+  /** Milliseconds since the server was last heard of; ticks make it about a second at most. */
+  get silentMs(): number {
+    return this.#ticks.silentMs;
+  }
+
   get tickChannel(): string {
     return this.#tickChannel;
   }
@@ -226,6 +231,7 @@ export class RedisFeed {
 
   #goLive(): void {
     this.#sequencer.joined(this.#ticks.sent);
+    this.#ticks.begin();
     const held = this.#held.take();
     this.#live = true;
     const { position } = this.#sequencer;

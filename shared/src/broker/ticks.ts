@@ -33,6 +33,8 @@ interface Waiting {
 export class Ticks {
   #sent = 0;
   #returned = 0;
+  /** When one last came back, by the monotonic clock. */
+  #heardAt = 0;
   #waiting: Waiting[] = [];
 
   /** The number of the newest tick. */
@@ -43,6 +45,16 @@ export class Ticks {
   /** The number to send with the next tick. */
   next(): number {
     return ++this.#sent;
+  }
+
+  /** Nothing is owed before now: a new connection has just been joined. */
+  begin(): void {
+    this.#heardAt = performance.now();
+  }
+
+  /** Milliseconds since one came back. */
+  get silentMs(): number {
+    return performance.now() - this.#heardAt;
   }
 
   hasReturned(count: number): boolean {
@@ -59,6 +71,7 @@ export class Ticks {
   /** Calls `settle` at once for each interest that waited for this tick: the next message may lie in the same chunk. */
   returned(count: number, settle: (interest: Interest) => Position): void {
     this.#returned = Math.max(this.#returned, count);
+    this.#heardAt = performance.now();
     const settled = this.#waiting.filter(({ tick }) => tick <= count);
     if (settled.length === 0) return;
     this.#waiting = this.#waiting.filter(({ tick }) => tick > count);
