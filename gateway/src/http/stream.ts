@@ -77,6 +77,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     }
     const chunked = request.raw.httpVersion !== '1.0';
     const compressed = acceptsGzip(request.headers['accept-encoding']) ? hub.acquireCompressed(view) : null;
+    socket.cork();
     writeHead(request, reply, chunked, compressed !== null);
     // The socket would keep the response, and with it all that was made for the request, as long as the stream lasts.
     reply.raw.detachSocket(socket);
@@ -91,7 +92,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     try {
       const beginning = await history.begin(start, view.selection, view.flushedTo);
       if (connection.closed) return;
-      const replay = await connection.start(beginning, (count, position) => {
+      const replaying = connection.start(beginning, (count, position) => {
         const now = Date.now();
         const resumed = start.from === 'position';
         return controlFrame(
@@ -101,11 +102,14 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
           retryMs,
         );
       });
+      connection.socket.uncork(); // the head and what the stream begins with, in one write
+      const replay = await replaying;
       if (start.from !== 'position') return;
       if (replay.gaps > 0) viewers.totals.resumedWithGap++;
       else viewers.totals.resumed++;
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) app.log.error({ err: error }, 'a stream failed');
+      connection.socket.uncork();
       connection.end(viewers.goodbye('not_ready'));
     }
   }
