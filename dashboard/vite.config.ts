@@ -7,8 +7,12 @@ export default defineConfig({
   base: './',
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: {
+    // With the page's own Host: the gateway compares it with Origin, and takes changes from its own page only.
     proxy: Object.fromEntries(
-      ['/stream', '/api', '/healthz', '/readyz', '/sse'].map((path) => [path, gateway]),
+      ['/stream', '/api', '/healthz', '/readyz', '/sse', '/metrics'].map((path) => [
+        path,
+        { target: gateway, changeOrigin: false },
+      ]),
     ),
   },
   build: {
