@@ -12,6 +12,8 @@ export class RedisSubscriptions {
   readonly #logger: Logger | undefined;
   /** What is asked for on this connection, each with its acknowledgement. */
   readonly #active = new Map<string, Promise<unknown>>();
+  /** Left, but Redis has not acknowledged it: what it sent before still comes. */
+  readonly #leaving = new Set<string>();
 
   constructor(
     client: RedisClient,
@@ -28,6 +30,7 @@ export class RedisSubscriptions {
   /** A new connection hears nothing yet. */
   reset(): void {
     this.#active.clear();
+    this.#leaving.clear();
   }
 
   /** Resolves when Redis has acknowledged the permanent ones and `patterns`, whoever asked for them first. */
@@ -61,7 +64,10 @@ export class RedisSubscriptions {
       const { redis } = this.#client;
       const wire = this.#wirePrefix + pattern;
       const left = isExact(pattern) ? redis.unsubscribe(wire) : redis.punsubscribe(wire);
-      left.catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`));
+      this.#leaving.add(pattern);
+      left
+        .catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`))
+        .finally(() => this.#leaving.delete(pattern));
     }
   }
 
@@ -69,6 +75,7 @@ export class RedisSubscriptions {
   heardOnce(channel: string): boolean {
     let count = 0;
     for (const pattern of this.#active.keys()) if (matches(pattern, channel)) count++;
+    for (const pattern of this.#leaving) if (matches(pattern, channel)) count++;
     return count === 1;
   }
 

@@ -14,7 +14,13 @@ import { redisStage } from './redis-stage.ts';
 const stage = redisStage();
 
 /** A way to the server on which what the subscriber's connection sends can be held back. */
-async function slowSubscriber(): Promise<{ url: string; hold(): void; release(): void; close(): void }> {
+async function slowSubscriber(): Promise<{
+  url: string;
+  hold(): void;
+  held(): number;
+  release(): void;
+  close(): void;
+}> {
   let holding = false;
   const waiting: (() => void)[] = [];
   const relay = createServer((client) => {
@@ -38,6 +44,7 @@ async function slowSubscriber(): Promise<{ url: string; hold(): void; release():
     hold: () => {
       holding = true;
     },
+    held: () => waiting.length,
     release: () => {
       holding = false;
       for (const send of waiting.splice(0)) send();
@@ -63,6 +70,28 @@ describe('RedisBroker', () => {
     expect(begun).toBe(0);
     link.release();
     await Promise.all(both);
+    await broker.close();
+    link.close();
+  });
+
+  it('does not take its own entries for a stranger’s while a subscription that it leaves still brings them', async () => {
+    const link = await slowSubscriber();
+    const broker = await stage.broker({ url: link.url, adopt: ['logs*'] });
+    const ear = new Ear();
+    await broker.subscribe(['logs:a'], ear);
+    // Several: in which order Redis serves patterns is its own affair.
+    const others = ['*', 'l*', 'lo*', 'log*', '*a', '*:a', 'l*a', 'logs:*'];
+    const everything = await broker.subscribe(others, new Ear());
+    await ear.heard(({ positions }) => positions.length >= 3);
+    link.hold();
+    everything.close();
+    await expect.poll(() => link.held()).toBeGreaterThan(0); // leaves them, and Redis does not know yet
+    await broker.publish([line('logs:a', 'once')]);
+    const { length } = ear.positions;
+    await ear.heard(({ positions }) => positions.length >= length + 3);
+    expect(ear.msgs).toEqual(['once']);
+    expect(broker.status().adopted).toBe(0);
+    link.release();
     await broker.close();
     link.close();
   });
