@@ -91,6 +91,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     const { view } = connection;
     try {
       const beginning = await history.begin(start, view.selection, view.flushedTo);
+      await connection.comeLevel(beginning.position);
       if (connection.closed) return;
       const replaying = connection.start(beginning, (count, position) => {
         const now = Date.now();

@@ -22,6 +22,8 @@ export interface Replay {
 
 const EMPTY = Buffer.alloc(0);
 const AHEAD_MS = 50;
+/** A gateway that has not come level by then is not about to. */
+const LEVEL_PATIENCE_MS = 5_000;
 
 export class Connection implements Viewer {
   readonly socket: Socket;
@@ -59,6 +61,20 @@ export class Connection implements Viewer {
 
   get closed(): boolean {
     return this.state === 'closed' || this.socket.destroyed;
+  }
+
+  /**
+   * Waits until this gateway has had what another has shown this viewer already: the view would count entries that the
+   * viewer is not sent again, and its ledger would not add up. @throws BrokerUnavailable
+   */
+  async comeLevel(position: Position): Promise<void> {
+    if (this.view.flushedTo >= position) return;
+    this.socket.uncork();
+    // Of another log, or of one that went back: there is nothing to wait for, and history says so.
+    if (position > (await this.#history.head())) return;
+    const end = performance.now() + LEVEL_PATIENCE_MS;
+    while (!this.closed && this.view.flushedTo < position && performance.now() < end)
+      await setTimeout(AHEAD_MS);
   }
 
   /**

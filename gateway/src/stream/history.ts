@@ -76,6 +76,11 @@ export class History {
     this.gaps = gaps;
   }
 
+  /** The newest entry's position. @throws BrokerUnavailable */
+  head(): Promise<Position> {
+    return this.#broker.position();
+  }
+
   /** Where a stream begins; `now` for one that asks for nothing older. @throws BrokerUnavailable */
   async begin(start: Start, selection: Selection, now: Position): Promise<Beginning> {
     if (start.from === 'now') return { position: now };

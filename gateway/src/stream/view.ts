@@ -34,12 +34,14 @@ export class View implements Listener, Feed {
   readonly #gaps: GapCounts;
   readonly #viewers = new Set<Viewer>();
   #subscription: Subscription | undefined;
+  /** What came before the subscription said from where on it is complete; undefined once it has. */
+  #early: (() => void)[] | undefined = [];
   #segments: Segment[] = [];
   #ringBytes = 0;
   /** Frames that wait for the next flush, and where a viewer may stand to take them. */
   #frames: Buffer[] = [];
   #first: Position = 0;
-  /** Every entry up to here has come; 0 before the view is open. */
+  /** Every entry up to here has come. */
   #position: Position = 0;
   #flushedTo: Position = 0;
   /** End of the last segment: between here and `#flushedTo` the view has emitted nothing. */
@@ -58,7 +60,13 @@ export class View implements Listener, Feed {
   /** Resolves when the view is live. @throws BrokerUnavailable */
   async open(broker: Broker): Promise<void> {
     this.#subscription = await broker.subscribe(this.selection.channels, this);
-    this.#begin(this.#subscription.from);
+    const { from } = this.#subscription;
+    this.#position = from;
+    this.#flushedTo = from;
+    this.#lastEnd = from;
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const take of early) take();
   }
 
   close(): void {
@@ -84,8 +92,10 @@ export class View implements Listener, Feed {
   }
 
   entry(record: LogRecord): void {
-    // Delivery may begin a moment before the subscription is acknowledged to us.
-    if (record.n !== 0) this.#begin(record.n - 1);
+    if (this.#early) {
+      this.#early.push(() => this.entry(record));
+      return;
+    }
     const before = this.#position;
     if (record.n > before) this.#position = record.n;
     if (this.filter !== null && !this.filter(record)) {
@@ -98,18 +108,24 @@ export class View implements Listener, Feed {
   }
 
   gap(gap: Gap): void {
+    if (this.#early) {
+      this.#early.push(() => this.gap(gap));
+      return;
+    }
     this.#gaps[gap.reason]++;
     this.#add(gapFrame(gap), this.#position);
     this.#position = Math.max(this.#position, gap.before - 1);
   }
 
   position(position: Position): void {
+    if (this.#early) return; // it says nothing that `from` does not
     this.#position = Math.max(this.#position, position);
     this.#passQuietly();
   }
 
   /** Tells all viewers that the stream is alive, where it stands, and how many entries it has had. */
   ping(now: number): void {
+    if (this.#early) return;
     this.#add(controlFrame('ping', this.#position, { now, count: this.#count }), this.#position);
   }
 
@@ -148,13 +164,6 @@ export class View implements Listener, Feed {
       else high = middle;
     }
     return segments[low];
-  }
-
-  #begin(from: Position): void {
-    if (this.#position !== 0) return;
-    this.#position = from;
-    this.#flushedTo = from;
-    this.#lastEnd = from;
   }
 
   /** The position moved on and nothing waits: whoever joins now need not ask history for what is known to be empty. */

@@ -2,12 +2,17 @@
 // adds up, and slow viewers that cost nobody anything.
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { createLogger } from '@llm-streamer/shared/logger.ts';
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import type { SseClient } from '../../../test-support/sse-client.ts';
+import { SseClient } from '../../../test-support/sse-client.ts';
+import { createApp } from '../../src/app.ts';
+import { readGatewayConfig } from '../../src/config.ts';
 
 let redis: RedisServer;
 beforeAll(async () => {
@@ -88,6 +93,56 @@ function ledger(viewer: SseClient): { pings: number; wrong: string[] } {
 
 const numberOf = (id: unknown) => Number(`${id}`.split('-')[1]);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
+
+/** A gateway that is held up: what its log announces reaches it when it is let go. */
+async function heldUp(log: Broker) {
+  const waiting: (() => void)[] = [];
+  let holding = false;
+  const later = (call: () => void) => (holding ? waiting.push(call) : call());
+  const subscribe: Broker['subscribe'] = (patterns, listener) =>
+    log.subscribe(patterns, {
+      entry: (record) => later(() => listener.entry(record)),
+      gap: (gap) => later(() => listener.gap(gap)),
+      position: (position) => later(() => listener.position(position)),
+    });
+  const broker = new Proxy(log, {
+    get: (of, key) => (key === 'subscribe' ? subscribe : Reflect.get(of, key).bind?.(of)),
+  });
+  const config = readGatewayConfig({ SSE_KEEPALIVE: '100' });
+  const app = createApp(config, broker, createLogger('gateway', 'silent', true));
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    url: app.listeningOrigin,
+    hold: () => {
+      holding = true;
+    },
+    release: () => {
+      holding = false;
+      for (const call of waiting.splice(0)) call();
+    },
+    close: () => app.close(),
+  };
+}
+
+it('the ledger of a viewer that comes with more than its new gateway has had adds up, too', async () => {
+  const log = new MemoryBroker();
+  const gateway = await heldUp(log);
+  const early = await SseClient.open(`${gateway.url}/stream?channels=x`);
+  await early.saw('live');
+  gateway.hold();
+  const ids = await log.publish(range(0, 5).map((msg) => line('x', msg)));
+  const ahead = await SseClient.open(`${gateway.url}/stream?channels=x`, { lastEventId: `${ids[2]}` });
+  expect(ahead.status).toBe(200); // it is told nothing yet, but it is not kept waiting for an answer
+  gateway.release();
+  await ahead.got(2);
+  await log.publish([line('x', '5')]);
+  await eventually('pings', () => ledger(ahead).pings >= 2);
+  expect(ahead.msgs).toEqual(['3', '4', '5']);
+  expect(ledger(ahead).wrong).toEqual([]);
+  for (const viewer of [early, ahead]) viewer.vanish();
+  await gateway.close();
+  await log.close();
+});
 
 describe.each<[Kind, Coding]>([
   ['memory', 'identity'],

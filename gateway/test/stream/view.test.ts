@@ -1,4 +1,5 @@
 // A view: filters, counts and joins once for all its viewers, and keeps what those who fall behind can take up again.
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -15,9 +16,15 @@ const record = (offset: number, level: 'info' | 'error' = 'info'): LogRecord => 
   return new LogRecord('a', data, { n, prev: 0, log: 'abcdefgh' });
 };
 
-const makeView = (selection = {}) => {
+/** An open view, of a broker that says from where on it is complete once `before` has been done to the view. */
+const makeView = async (selection = {}, before: (view: View) => void = () => {}) => {
   let wanted = 0;
   const view = new View({ channels: ['a'], ...selection }, () => wanted++);
+  const subscribe: Broker['subscribe'] = async () => {
+    before(view);
+    return { from: START, close: () => {} };
+  };
+  await view.open({ subscribe } as Broker);
   return { view, wanted: () => wanted };
 };
 
@@ -28,8 +35,8 @@ const join = (view: View): Segment[] => {
 };
 
 describe('a view', () => {
-  it('asks for one flush for many entries, and hands the same segment to all viewers', () => {
-    const { view, wanted } = makeView();
+  it('asks for one flush for many entries, and hands the same segment to all viewers', async () => {
+    const { view, wanted } = await makeView();
     const [one, two] = [join(view), join(view)];
     for (let i = 1; i <= 5; i++) view.entry(record(i));
     expect(wanted()).toBe(1);
@@ -40,8 +47,21 @@ describe('a view', () => {
     expect(one).toHaveLength(1);
   });
 
-  it('moves on over what its filter keeps back, and sends nothing of it', () => {
-    const { view, wanted } = makeView({ level: 'error' });
+  it('stands where its subscription begins, whatever comes before that is known', async () => {
+    const { view } = await makeView({}, (early) => {
+      early.ping(1);
+      early.position(START + 1);
+      early.entry(record(2));
+    });
+    expect(view.flushedTo).toBe(START);
+    const taken = join(view);
+    view.flush(AMPLE);
+    expect(taken[0]).toMatchObject({ from: START, first: START, to: START + 2 });
+    expect(view.flushedCount).toBe(1);
+  });
+
+  it('moves on over what its filter keeps back, and sends nothing of it', async () => {
+    const { view, wanted } = await makeView({ level: 'error' });
     const taken = join(view);
     for (let i = 1; i <= 5; i++) view.entry(record(i));
     expect(wanted()).toBe(0);
@@ -54,8 +74,8 @@ describe('a view', () => {
     expect(view.flushedCount).toBe(1);
   });
 
-  it('counts in a ping what it has emitted before it', () => {
-    const { view } = makeView();
+  it('counts in a ping what it has emitted before it', async () => {
+    const { view } = await makeView();
     const taken = join(view);
     view.entry(record(1));
     view.entry(record(2));
@@ -66,15 +86,15 @@ describe('a view', () => {
     expect(view.flushedCount).toBe(3);
   });
 
-  it('its segments touch, whatever comes in whatever order of flushes', () => {
+  it('its segments touch, whatever comes in whatever order of flushes', async () => {
     const step = fc.oneof(
       fc.record({ kind: fc.constant('entry' as const), by: fc.integer({ min: 1, max: 50 }) }),
       fc.record({ kind: fc.constant('position' as const), by: fc.integer({ min: 0, max: 50 }) }),
       fc.record({ kind: fc.constantFrom('flush' as const, 'ping' as const), by: fc.constant(0) }),
     );
-    fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), (steps) => {
-        const { view } = makeView();
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
+        const { view } = await makeView();
         const taken = join(view);
         let at = 0;
         view.position(START);
@@ -104,8 +124,8 @@ describe('a view', () => {
     );
   });
 
-  it('keeps recent segments within its bytes, the newest always', () => {
-    const { view } = makeView();
+  it('keeps recent segments within its bytes, the newest always', async () => {
+    const { view } = await makeView();
     const taken = join(view);
     for (let i = 1; i <= 50; i++) {
       view.entry(record(i));
