@@ -3,10 +3,11 @@ import type { AddressInfo } from 'node:net';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { createApp } from '../gateway/src/app.ts';
-import { type Config, readGatewayConfig, retentionPolicy } from '../gateway/src/config.ts';
+import { type Config, readGatewayConfig } from '../gateway/src/config.ts';
 import { SseClient, type SseClientOptions } from './sse-client.ts';
 
 export interface TestGateway {

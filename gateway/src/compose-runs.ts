@@ -3,12 +3,13 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publisher.ts';
 import type { Registry } from 'prom-client';
-import { type Config, readSecret, retentionPolicy } from './config.ts';
+import { type Config, readSecret } from './config.ts';
 import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
 import { Simulator } from './llm/simulator.ts';

@@ -1,6 +1,7 @@
 // The gateway's environment: every variable with its unit, default and off value.
 
 import { isIP, isIPv6 } from 'node:net';
+import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { brokerVariables, list, readConfig, retentionVariables, whole } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { runVariables } from './runs/config.ts';
@@ -20,16 +21,29 @@ const variables = {
     .regex(/^(\/[A-Za-z0-9._~-]+)*$/, 'must look like /logs, without a slash at the end')
     .default(''),
   /** Names by which clients may address the gateway, beside localhost and HOST; * for any. */
-  ALLOWED_HOSTS: list(''),
+  ALLOWED_HOSTS: list(
+    '',
+    'must be names or addresses like logs.example.com or 10.0.0.7:8000, separated by commas, or *',
+    (hosts) => hosts.every((host) => host === '*' || isHost(host)),
+  ),
   /** Origins of other sites that may read and write; * for any. */
-  CORS_ORIGINS: list(''),
+  CORS_ORIGINS: list(
+    '',
+    'must be origins as browsers send them, like https://board.example.com or http://localhost:5173 ' +
+      '(lower case, without path, slash at the end or the default port), separated by commas, or *',
+    (origins) => origins.every((origin) => origin === '*' || isOrigin(origin)),
+  ),
   /** Addresses or networks of proxies whose X-Forwarded-For counts; `true` for any, empty for none. */
   TRUST_PROXY: z
     .string()
     .refine(areProxies, 'must be true, false, or addresses and networks like 10.0.0.0/8, separated by commas')
     .default(''),
   /** Channels whose plain PUBLISHes are put into the log; `none` for none. */
-  ADOPT_CHANNELS: list('logs*,events*'),
+  ADOPT_CHANNELS: list(
+    'logs*,events*',
+    `must be channels and patterns of ${PATTERN_RULE}, separated by commas, or none alone`,
+    (patterns) => patterns.join() === 'none' || (patterns.length > 0 && patterns.every(isAdoptable)),
+  ),
   /** Milliseconds between pings. */
   SSE_KEEPALIVE: whole(30_000, 100, 600_000),
   /** Milliseconds a client waits before it reconnects. */
@@ -58,6 +72,24 @@ const variables = {
   SHUTDOWN_GRACE: whole(4_000, 0, 600_000),
 };
 
+/** With or without a port, which does not matter: behind a proxy it is the proxy's. */
+function isHost(text: string): boolean {
+  if (isIPv6(text)) return true;
+  const [, address, name] = /^(?:\[([^\]]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?$/.exec(text) ?? [];
+  return address === undefined ? name !== undefined : isIPv6(address);
+}
+
+/** Compared as text with what browsers send, so nothing that they never send is taken. */
+function isOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*\\\s]+$/.test(text) || url === null) return false;
+  return ['http:', 'https:'].includes(url.protocol) ? url.origin === text : text === text.toLowerCase();
+}
+
+function isAdoptable(pattern: string): boolean {
+  return pattern !== 'none' && isPattern(pattern);
+}
+
 function areProxies(value: string): boolean {
   if (['', 'true', 'false'].includes(value)) return true;
   return value.split(',').every((proxy) => {
@@ -81,8 +113,6 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
 export function readSecret(name: string): string | undefined {
   return process.env[name];
 }
-
-export { retentionPolicy } from '@llm-streamer/shared/config.ts';
 
 /** Fastify's form of TRUST_PROXY. */
 export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {

@@ -4,18 +4,12 @@ import cluster from 'node:cluster';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
-import { loadDotEnv } from '@llm-streamer/shared/config.ts';
+import { loadDotEnv, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { Registry } from 'prom-client';
 import { createApp, type Totals } from './app.ts';
-import {
-  admissionLimits,
-  adoptedChannels,
-  type Config,
-  readGatewayConfig,
-  retentionPolicy,
-} from './config.ts';
+import { admissionLimits, adoptedChannels, type Config, readGatewayConfig } from './config.ts';
 import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 

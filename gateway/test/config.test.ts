@@ -1,7 +1,8 @@
 // The gateway's variables: defaults, and one line for each that is wrong.
+import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { describe, expect, it } from 'vitest';
-import { adoptedChannels, readGatewayConfig, retentionPolicy, trustedProxies } from '../src/config.ts';
+import { adoptedChannels, readGatewayConfig, trustedProxies } from '../src/config.ts';
 
 const failure = (env: Record<string, string>): CodedError => {
   try {
@@ -42,10 +43,30 @@ describe('the configuration', () => {
     ['TRUST_PROXY', 'everybody'],
     ['TRUST_PROXY', '10.0.0.0/64'],
     ['TRUST_PROXY', '10.0.0.1,'],
+    ['CORS_ORIGINS', 'https://board.example/'],
+    ['CORS_ORIGINS', 'https://board.example/logs'],
+    ['CORS_ORIGINS', 'https://ok.example,board.example'],
+    ['CORS_ORIGINS', 'https://Board.example'],
+    ['CORS_ORIGINS', 'https://board.example:443'],
+    ['CORS_ORIGINS', 'https://*.example'],
+    ['CORS_ORIGINS', 'null'],
+    ['ALLOWED_HOSTS', 'https://logs.example'],
+    ['ALLOWED_HOSTS', 'logs.example/logs'],
+    ['ALLOWED_HOSTS', '*.example'],
+    ['ALLOWED_HOSTS', 'logs.example:http'],
+    ['ALLOWED_HOSTS', '[logs]'],
+    ['ADOPT_CHANNELS', 'logs*,a b'],
+    ['ADOPT_CHANNELS', 'logs*,none'],
+    ['ADOPT_CHANNELS', ','],
+    ['PORT', ' '],
+    ['USE_LLM_MOCK', 'perhaps'],
+    ['RATE_LIMIT_PER_SECOND', ' '],
   ])('%s=%s is refused by name, with what it was', (name, value) => {
     const { code, message } = failure({ [name]: value });
     expect(code).toBe('invalid_config');
-    expect(message).toMatch(new RegExp(`^${name} is ${JSON.stringify(value).replaceAll('.', '\\.')}: .+`));
+    expect(message).toMatch(
+      new RegExp(`^${name} is ${JSON.stringify(value).replaceAll(/[.*[\]]/g, '\\$&')}: .+`),
+    );
     expect(message).not.toContain('\n');
   });
 
@@ -70,6 +91,19 @@ describe('the configuration', () => {
   it('adopts by default what is conventional, and nothing for none', () => {
     expect(adoptedChannels(readGatewayConfig({}))).toEqual(['logs*', 'events*']);
     expect(adoptedChannels(readGatewayConfig({ ADOPT_CHANNELS: 'none' }))).toEqual([]);
+  });
+
+  it('takes origins, hosts with or without a port, and * for any', () => {
+    const { CORS_ORIGINS, ALLOWED_HOSTS } = readGatewayConfig({
+      CORS_ORIGINS: 'https://board.example, http://localhost:5173,http://[::1]:8080,chrome-extension://abc',
+      ALLOWED_HOSTS: 'Logs.example,logs.example:8000,10.0.0.7,fe80::1,[fe80::1]:8000,gateway_1',
+    });
+    expect(CORS_ORIGINS).toHaveLength(4);
+    expect(ALLOWED_HOSTS).toHaveLength(6);
+    expect(readGatewayConfig({ CORS_ORIGINS: '*', ALLOWED_HOSTS: '*' })).toMatchObject({
+      CORS_ORIGINS: ['*'],
+      ALLOWED_HOSTS: ['*'],
+    });
   });
 
   it('gives runs and conversations retentions of their own', () => {

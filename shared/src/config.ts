@@ -4,23 +4,33 @@ import { z } from 'zod';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
 import { CodedError } from './errors.ts';
 
+/** One of a few words. */
+const word = <const Words extends readonly string[]>(...words: Words) =>
+  z.enum(words, { error: `must be one of ${words.join(', ')}` });
+
 /** An environment variable that switches: true/false, 1/0, yes/no, on/off, in any case. */
 export const flag = (otherwise: boolean) =>
   z
     .string()
     .toLowerCase()
-    .pipe(z.enum(['true', 'false', '1', '0', 'yes', 'no', 'on', 'off']))
-    .transform((word) => ['true', '1', 'yes', 'on'].includes(word))
+    .pipe(word('true', 'false', '1', '0', 'yes', 'no', 'on', 'off'))
+    .transform((said) => ['true', '1', 'yes', 'on'].includes(said))
     .default(otherwise);
 
-/** A whole number with an inclusive range. */
+/** A whole number with an inclusive range, none of it below 0. */
 export const whole = (otherwise: number, min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}`;
-  return z.coerce.number({ error }).int({ error }).min(min, { error }).max(max, { error }).default(otherwise);
+  return z
+    .string({ error })
+    .trim()
+    .regex(/^\d+$/, { error })
+    .transform(Number)
+    .pipe(z.number().min(min, { error }).max(max, { error }))
+    .default(otherwise);
 };
 
-/** A comma-separated list; blank items are dropped. */
-export const list = (otherwise: string) =>
+/** A comma-separated list; blank items are dropped. `rule` tells people what `fits` takes. */
+export const list = (otherwise: string, rule: string, fits: (items: readonly string[]) => boolean) =>
   z
     .string()
     .default(otherwise)
@@ -29,7 +39,8 @@ export const list = (otherwise: string) =>
         .split(',')
         .map((item) => item.trim())
         .filter((item) => item !== ''),
-    );
+    )
+    .refine(fits, { error: rule });
 
 /** What every process of the product reads. */
 export const brokerVariables = {
@@ -40,7 +51,7 @@ export const brokerVariables = {
     .string()
     .regex(/^[a-z0-9_-]{1,40}$/, 'must be 1 to 40 of a-z 0-9 _ -')
     .default('llm'),
-  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  LOG_LEVEL: word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
   /** The process's own log as JSON lines for a collector. */
   PRODUCTION: flag(false),
   ENTRY_BYTES: whole(65_536, 1_024, 1_048_576),

@@ -12,7 +12,9 @@ const shape = {
   ...brokerVariables,
   PORT: whole(8000, 0, 65_535),
   MOCK: flag(true),
-  HOSTS: list('localhost'),
+  HOSTS: list('localhost', 'must be names of a-z, separated by commas', (names) =>
+    names.every((name) => /^[a-z]+$/.test(name)),
+  ),
   API_KEY: z.string().min(10, 'must have 10 characters').optional(),
 };
 
@@ -81,8 +83,16 @@ describe('readConfig', () => {
     ['PORT', '70000', /PORT is "70000": .*65535/],
     ['PORT', 'http', /PORT is "http": /],
     ['PORT', '80.5', /PORT is "80.5": /],
-    ['MOCK', 'maybe', /MOCK is "maybe": .*"true"\|"false"/],
-    ['LOG_LEVEL', 'loud', /LOG_LEVEL is "loud": .*"trace"\|"debug"/],
+    ['PORT', ' ', /PORT is " ": must be a whole number from 0 to 65535$/],
+    ['PORT', '-1', /PORT is "-1": must be a whole number from 0 to 65535$/],
+    ['PORT', '0x10', /PORT is "0x10": must be a whole number from 0 to 65535$/],
+    ['HOSTS', 'a,b c', /HOSTS is "a,b c": must be names of a-z, separated by commas$/],
+    ['MOCK', 'maybe', /MOCK is "maybe": must be one of true, false, 1, 0, yes, no, on, off$/],
+    [
+      'LOG_LEVEL',
+      'loud',
+      /LOG_LEVEL is "loud": must be one of trace, debug, info, warn, error, fatal, silent$/,
+    ],
     ['NAMESPACE', 'a b', /NAMESPACE is "a b": must be 1 to 40 of a-z 0-9 _ -/],
     ['REDIS_URL', 'localhost:6379', /REDIS_URL: must look like redis:\/\//],
     ['REDIS_URL', 'http://localhost', /REDIS_URL: must look like redis:\/\//],

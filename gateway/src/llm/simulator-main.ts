@@ -82,7 +82,7 @@ function options() {
 }
 
 function numberOf(option: keyof typeof NUMBERS, value: string | undefined): number {
-  const result = NUMBERS[option].safeParse(value?.trim() === '' ? Number.NaN : value);
+  const result = NUMBERS[option].safeParse(value);
   if (result.success) return result.data;
   throw usage(option, value ?? '', result.error.issues[0]?.message ?? '');
 }

@@ -36,7 +36,7 @@ export const runVariables = {
   RATE_LIMIT_BURST: whole(3, 1, 10_000),
   RATE_LIMIT_PER_SECOND: z
     .string()
-    .transform(Number)
+    .transform((text) => (text.trim() === '' ? Number.NaN : Number(text)))
     .pipe(number('a number', 0, 10_000))
     .default(1),
 };

@@ -50,7 +50,8 @@ describe('hosts', () => {
   });
 
   it('answers to names the operator adds, and to any for *', async () => {
-    gateway = await openGateway({ ALLOWED_HOSTS: 'Logs.example, fe80::1' });
+    gateway = await openGateway({ ALLOWED_HOSTS: 'Logs.example, fe80::1, board.example:8000' });
+    expect((await ask({ host: 'board.example:8000' })).status).toBe(200);
     expect((await ask({ host: 'logs.example:443' })).status).toBe(200);
     expect((await ask({ host: '[FE80::1]:8000' })).status).toBe(200);
     expect((await ask({ host: 'other.example' })).status).toBe(403);
@@ -126,11 +127,13 @@ describe('origins', () => {
     const asked = {
       ...headers,
       'access-control-request-method': 'POST',
-      'access-control-request-headers': 'publisher-id',
+      'access-control-request-headers': 'prefer,publisher-id',
     };
     const preflight = await ask(asked, { method: 'OPTIONS', path: '/api/publish' });
     expect(preflight).toMatchObject({ status: 204, headers: { 'access-control-allow-origin': origin } });
-    expect(preflight.headers['access-control-allow-headers']).toContain('publisher-id');
+    const allowed = `${preflight.headers['access-control-allow-headers']}`.split(', ');
+    for (const header of ['content-type', 'last-event-id', 'prefer', 'publisher-id', 'publisher-seq'])
+      expect(allowed).toContain(header);
     expect((await ask({ ...headers, origin: 'https://board.example.evil' }, write)).status).toBe(403);
   });
 });

@@ -13,7 +13,7 @@ export interface OriginPolicy {
 }
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
-const ALLOWED_HEADERS = 'content-type, last-event-id, publisher-id, publisher-seq';
+const ALLOWED_HEADERS = 'content-type, last-event-id, prefer, publisher-id, publisher-seq';
 
 export function origins(app: FastifyInstance, { hosts, origins: opened }: OriginPolicy): void {
   app.addHook('onRequest', async (request, reply) => {
@@ -70,9 +70,9 @@ function isOwn({ headers }: FastifyRequest, origin: string): boolean {
   }
 }
 
-/** A configured host as a client names it: lower case, an IPv6 address in brackets. */
+/** A configured host as a client names it: lower case, without the port, an IPv6 address in brackets. */
 export function hostOf(host: string): string {
-  return isIPv6(host) ? `[${host.toLowerCase()}]` : host.toLowerCase();
+  return isIPv6(host) ? `[${host.toLowerCase()}]` : hostName(host);
 }
 
 /** Without the port; an IPv6 address keeps its brackets. */
