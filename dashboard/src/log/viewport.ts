@@ -273,16 +273,14 @@ export class Viewport {
     this.#spacer.style.height = `${height}px`;
   }
 
-  #build(): void {
+  /** Swaps the new view in when it is whole, `anchor` at the top as before, `fraction` of its lines above; true when swapped. */
+  #build(anchor: Item | undefined, fraction: number): boolean {
     const building = this.#building;
-    if (!building) return;
+    if (!building) return false;
     if (!building.view.catchUp(performance.now() + SLICE_MS)) {
       this.invalidate();
-      return;
+      return false;
     }
-    const topPlace = this.view.placeOfLine(this.#topLine());
-    const fraction = this.#topLine() - this.view.linesBefore(topPlace);
-    const anchor = this.view.get(topPlace);
     this.view = building.view;
     this.#building = undefined;
     this.#isFrozen = false;
@@ -293,9 +291,12 @@ export class Viewport {
     this.#generation++;
     const { stopped } = this.follow;
     if (stopped) Object.assign(stopped, this.view.countUpTo(stopped.row?.at ?? -1));
-    if (this.follow.mode === 'follow' || !anchor) return;
+    if (this.follow.mode === 'follow' || !anchor) return true;
     const place = Math.min(this.view.placeOf(anchor.at), this.view.end - 1);
-    this.#scrollToLine(this.view.linesBefore(place) + Math.min(fraction, this.view.linesAt(place)));
+    // A row that has become lower must not slip out above: at least its last line stays.
+    const above = Math.min(fraction, Math.max(0, this.view.linesAt(place) - 1));
+    this.#scrollToLine(this.view.linesBefore(place) + (fraction < 1 ? fraction : above));
+    return true;
   }
 
   #paint(): void {
@@ -311,7 +312,7 @@ export class Viewport {
     const anchor = this.view.get(anchorPlace);
 
     if (!this.#isFrozen) this.view.catchUp();
-    this.#build();
+    const isSwapped = this.#build(anchor, topBefore - anchorLine);
     const evicted = this.view.evictedLines - this.#evictedSeen;
     this.#evictedSeen = this.view.evictedLines;
     if (isFollowing) {
@@ -323,8 +324,9 @@ export class Viewport {
     } else {
       this.#base += evicted;
       this.#sizeSpacer();
+      // A new view already stands at the anchor.
       const moved =
-        anchor && this.view.get(anchorPlace) === anchor
+        !isSwapped && anchor && this.view.get(anchorPlace) === anchor
           ? this.view.linesBefore(anchorPlace) - anchorLine + evicted
           : 0;
       if (moved !== 0) this.#setScrollTop(this.#scrollTop + moved * LINE);

@@ -72,6 +72,7 @@ export class Session {
     this.#droppedAt = 0;
     this.position = undefined;
     this.isLive = false;
+    this.lag = 0;
     this.#listener.cleared();
     this.#source.open(new URL(`stream?${query}`, document.baseURI).href);
   }
@@ -113,10 +114,11 @@ export class Session {
     for (const frame of frames) {
       if (frame.event === '') {
         this.#entry(frame);
-        if (frame.id !== undefined) sentAt = Number.parseInt(frame.id, 10);
+        // What was replayed came late by design, though it may share a batch with what is live.
+        if (this.isLive && frame.id !== undefined) sentAt = Number.parseInt(frame.id, 10);
       } else {
         this.#control(frame);
-        if (frame.event === 'ping') sentAt = Number(controlData<Ping>(frame)?.now);
+        if (this.isLive && frame.event === 'ping') sentAt = Number(controlData<Ping>(frame)?.now);
       }
       if (frame.id !== undefined) this.position = frame.id;
     }

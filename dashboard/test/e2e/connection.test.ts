@@ -65,6 +65,22 @@ describe.each([
   });
 });
 
+it('counts no replayed entry as lag', async () => {
+  const gateway = await ScriptedGateway.ofTest();
+  gateway.answer = (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    const hello = { gateway: 'gw', resumed: false, count: 0, keepalive: 60_000, now: Date.now() };
+    const old = gateway.entry('old').data;
+    const id = `${Date.now() - 600_000}-1`;
+    response.write(
+      `${frame('hello', hello)}id: ${id}\ndata: ${JSON.stringify({ ...old, id })}\n\n${frame('live', { replayed: 1 }, id)}`,
+    );
+  };
+  const page = await openPage(browser, gateway.url);
+  await lastRow(page, 'old');
+  await sees(page, /LIVE \d+ms/);
+});
+
 describe('the watchdog', () => {
   it('notices a silent connection by its watchdog and leaves an idle one that pings alone', async () => {
     const gateway = await ScriptedGateway.ofTest();

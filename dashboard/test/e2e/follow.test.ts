@@ -3,7 +3,7 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { type Gateway, lines, startGateway } from './support/gateway.ts';
-import { eventually, lastRow, messages, openPage, sees, status } from './support/page.ts';
+import { eventually, lastRow, messages, openPage, sees, status, twoFrames } from './support/page.ts';
 
 describe('follow, held and paused', () => {
   let gateway: Gateway;
@@ -62,6 +62,26 @@ describe('follow, held and paused', () => {
     await page.keyboard.press('G');
     await sees(page, 'FOLLOW');
     await eventually('the URL says so', () => !page.url().includes('follow'));
+  });
+
+  it('holds the very same entry when rows break anew', async () => {
+    const long = lines(60, next).map((line) => ({ ...line, msg: `${line.msg} ${'long '.repeat(100)}` }));
+    await gateway.publish(...long);
+    next += long.length;
+    await lastRow(page, `line ${next - 1}`);
+    await page.keyboard.press('PageUp');
+    await sees(page, 'HELD');
+    await twoFrames(page);
+    const topRow = async () => /line \d+/.exec((await messages(page))[0] ?? '')?.[0];
+    const rebuilt = () => page.evaluate(() => performance.getEntriesByName('rebuild')[0]?.startTime);
+    const held = await topRow();
+    for (const what of ['wrapped', 'unwrapped']) {
+      const before = await rebuilt();
+      await page.keyboard.press('w');
+      await eventually(`rows are ${what}`, async () => (await rebuilt()) !== before);
+      await twoFrames(page);
+      expect(await topRow(), what).toBe(held);
+    }
   });
 
   it('holds while text is selected', async () => {
