@@ -11,6 +11,7 @@ import { invalid, text } from '../stream/query.ts';
 import { HttpError } from './plugins/problems.ts';
 
 const BODY_BYTES = 1_048_576;
+const ACCEPTED = 'application/json, application/x-ndjson, text/plain';
 
 export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: number): void {
   app.register(async (scope) => {
@@ -24,6 +25,7 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
       '/api/publish',
       { bodyLimit: BODY_BYTES },
       async (request) => {
+        checkForm(request);
         for (const key of Object.keys(request.query))
           if (key !== 'channel') throw invalid(key, 'unknown parameter; known is channel');
         const channel = text(request.query, 'channel');
@@ -33,6 +35,21 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
       },
     );
   });
+}
+
+/** Read as JSON, such bodies would be refused for a reason that misleads. */
+function checkForm({ headers }: FastifyRequest): void {
+  const encoding = headers['content-encoding'] ?? '';
+  if (!['', 'identity'].includes(encoding.trim().toLowerCase()))
+    throw new HttpError(415, 'unsupported_encoding', 'send the body as it is, not compressed', {
+      field: 'Content-Encoding',
+      headers: { 'accept-encoding': 'identity' },
+    });
+  if (/^(?:multipart\/|[^;]*[/+]xml\b)/i.test(headers['content-type'] ?? ''))
+    throw new HttpError(415, 'unsupported_media_type', `send one of ${ACCEPTED}`, {
+      field: 'Content-Type',
+      headers: { 'accept-post': ACCEPTED },
+    });
 }
 
 function toDrafts(
@@ -46,9 +63,8 @@ function toDrafts(
   if (content.trim() === '')
     throw new CodedError('invalid_body', 'the body is empty; send {"channel":"logs","msg":"hi"}');
   const now = Date.now();
-  // A browser's fetch calls JSON text/plain too; a line may begin with a bracket, but such a line names its channel.
-  const json = channel === undefined ? /^\s*[{[]/ : /^\s*\{/;
-  if (type.startsWith('text/plain') && !json.test(content)) {
+  // A browser's fetch calls JSON text/plain too; where the query names a channel, nobody has to guess.
+  if (type.startsWith('text/plain') && (channel !== undefined || !/^\s*[{[]/.test(content))) {
     if (channel === undefined) throw invalid('channel', 'say where plain text goes: ?channel=logs');
     const lines = content.split('\n').filter((line) => line.trim() !== '');
     checkCount(lines.length);

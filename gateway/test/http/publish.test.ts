@@ -1,4 +1,5 @@
 // POST /api/publish: every form a client may send, whole or not at all, and what hostile input does: nothing.
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 
@@ -97,6 +98,26 @@ describe('what may be sent', () => {
       { msg: 'starting', level: 'info' },
       { msg: 'ERROR: no memory', level: 'error' },
     ]);
+  });
+
+  it('text is a line an entry, whatever a line begins with', async () => {
+    const channel = fresh();
+    const body =
+      '{"msg":"an object","level":"warn","attrs":{"gpu":7}}\n{not JSON\n  {"a":\n[x]\nplain\n"quoted"\n7';
+    const { status, answer } = await post(body, TEXT, `?channel=${channel}`);
+    expect(status).toBe(200);
+    expect(answer.ids).toHaveLength(7);
+    const entries = await kept(channel);
+    expect(entries.map(({ msg }) => msg)).toEqual([
+      'an object',
+      '{not JSON',
+      '  {"a":',
+      '[x]',
+      'plain',
+      '"quoted"',
+      '7',
+    ]);
+    expect(entries[0]).toMatchObject({ level: 'warn', attrs: { gpu: 7 }, source: 'http' });
   });
 
   it('pino lines keep their fields', async () => {
@@ -223,6 +244,43 @@ describe('whole or not at all', () => {
     expect(large).toMatchObject({ status: 413, answer: { code: 'body_too_large' } });
     expect(await kept(channel)).toEqual([]);
     expect((await post(`[${Array(500).fill(entry).join()}]`)).status).toBe(200);
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['zstd', Buffer.from],
+    ['identity, gzip', gzipSync],
+  ])('a body in the encoding %s is refused, with what is accepted', async (encoding, compress) => {
+    const channel = fresh();
+    const body = new Uint8Array(compress(Buffer.from(JSON.stringify({ channel, msg: 'x' }))));
+    const refused = await post(body, { ...JSON_TYPE, 'content-encoding': encoding });
+    expect(refused).toMatchObject({
+      status: 415,
+      answer: { code: 'unsupported_encoding', field: 'Content-Encoding' },
+    });
+    expect(refused.headers.get('accept-encoding')).toBe('identity');
+    expect(await kept(channel)).toEqual([]);
+  });
+
+  it('an encoding that changes nothing is none', async () => {
+    const body = JSON.stringify({ channel: fresh(), msg: 'x' });
+    expect((await post(body, { ...JSON_TYPE, 'content-encoding': 'Identity' })).status).toBe(200);
+  });
+
+  it.each([
+    'multipart/form-data; boundary=x',
+    'Multipart/Mixed; boundary=x',
+    'application/xml',
+    'text/xml; charset=utf-8',
+    'application/atom+xml',
+  ])('a body of type %s is refused, with what is accepted', async (type) => {
+    const refused = await post(JSON.stringify({ channel: fresh(), msg: 'x' }), { 'content-type': type });
+    expect(refused).toMatchObject({
+      status: 415,
+      answer: { code: 'unsupported_media_type', field: 'Content-Type' },
+    });
+    expect(refused.headers.get('accept-post')).toBe('application/json, application/x-ndjson, text/plain');
   });
 
   it('plain text without a channel, and unknown parameters, are refused by name', async () => {
