@@ -4,9 +4,11 @@
 import { matches } from '../channels.ts';
 import { type DecodeContext, decodePayload } from '../decode.ts';
 import { type Draft, draft } from '../entry.ts';
+import { PublishRefused } from '../errors.ts';
 import { CHANNELS } from '../events.ts';
 import type { Logger } from '../logger.ts';
 import { Publisher } from '../publisher.ts';
+import type { WriterStamp } from './broker.ts';
 import { LogRecord } from './record.ts';
 import type { RedisAppend } from './redis-append.ts';
 import type { ForeignHandler } from './redis-feed.ts';
@@ -27,6 +29,8 @@ export class RedisAdopter implements ForeignHandler {
   /** When this process's own subscription last told who adopts, epoch ms; and whether it broke off since. */
   #heardAt = 0;
   #interrupted = false;
+  /** The log has taken nothing of late: the lease was not this process's any more. */
+  #refused = false;
   /** Says what may be missing; unlike what is adopted, not bound to a lease. */
   readonly #notices: Publisher;
   #resigned: PromiseWithResolvers<void> | undefined;
@@ -65,6 +69,10 @@ export class RedisAdopter implements ForeignHandler {
   leaseHolder(holder: string | null): void {
     if (this.#interrupted && this.lease !== '')
       this.#tell(this.#heardAt, "the adopter's subscription was cut");
+    // Whoever else holds the lease has had what the log refused here.
+    else if (this.#refused && (holder === null || holder.startsWith(`${this.#instance}:`)))
+      this.#tell(this.#heardAt, "the adopter's lease was lost");
+    this.#refused = false;
     this.#interrupted = false;
     this.#heardAt = Date.now();
     if (holder === this.#holder) return;
@@ -78,7 +86,7 @@ export class RedisAdopter implements ForeignHandler {
     const lease = this.lease;
     if (lease === '' || this.#closed) return;
     this.#publisher = new Publisher(
-      { publish: (drafts, stamp) => this.#append.append(drafts, stamp, lease) },
+      { publish: (drafts, stamp) => this.#put(drafts, stamp, lease) },
       { source: `gateway-${this.#instance}`, ...(this.#logger && { logger: this.#logger }) },
     );
   }
@@ -126,6 +134,15 @@ export class RedisAdopter implements ForeignHandler {
     await Promise.all(
       [this.#publisher, this.#leaving, this.#notices].map((publisher) => publisher?.close(deadlineMs)),
     );
+  }
+
+  async #put(drafts: readonly Draft[], stamp: WriterStamp, lease: string): Promise<(string | null)[]> {
+    try {
+      return await this.#append.append(drafts, stamp, lease);
+    } catch (error) {
+      this.#refused ||= error instanceof PublishRefused && error.code === 'lease_lost';
+      throw error;
+    }
   }
 
   #tell(sinceMs: number, why: string): void {

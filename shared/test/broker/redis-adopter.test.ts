@@ -39,6 +39,19 @@ describe('RedisAdopter', () => {
     expect(await stage.redis.get(`{${namespace}}:adopter`)).toBe(lease);
   });
 
+  it('says what may be missing when the log was wiped, and its lease with it', async () => {
+    const namespace = randomNamespace();
+    const broker = await adopting(namespace);
+    const wiped = await stage.redis.keys(`{${namespace}}:*`);
+    await stage.redis.del(...wiped);
+    await stage.redis.publish(`{${namespace}}:logs:a`, 'refused');
+    await expect
+      .poll(() => notices(broker), { timeout: 5_000 })
+      .toContainEqual(
+        expect.stringMatching(/^plain PUBLISHes since .* may be missing: the adopter's lease was lost/),
+      );
+  });
+
   it('hands its lease over without losing a plain PUBLISH or showing one twice', async () => {
     const namespace = randomNamespace();
     const leaving = await adopting(namespace);
