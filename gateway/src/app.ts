@@ -93,6 +93,7 @@ export function createApp(
   const runs = composeRuns(config, broker, gateway, registry, logger);
   const runStreams = new RunStreams({
     broker,
+    find: (id) => runs.service.get(id),
     keepAliveMs: config.SSE_KEEPALIVE,
     retryMs: config.SSE_RETRY,
     stallMs: config.SSE_STALL,

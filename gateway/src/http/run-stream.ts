@@ -12,7 +12,7 @@ import type { FastifyReply } from 'fastify';
 import { runChannel } from '../runs/run-entries.ts';
 import { follow, history } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/run-store.ts';
-import { isEnd, trimmedEvent, wireEvent } from '../runs/wire.ts';
+import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
 import type { Admission, OverLimit } from '../stream/admission.ts';
 import { HttpError } from './plugins/problems.ts';
 
@@ -34,7 +34,9 @@ const REFUSALS: Record<OverLimit, string> = {
 
 export interface RunStreamOptions {
   broker: Broker;
-  /** Milliseconds between comments on a quiet stream. */
+  /** The run's record; undefined where there is none any more. */
+  find(id: string): Promise<RunRecord | undefined>;
+  /** Milliseconds between comments on a quiet stream, and looks whether its run is still there. */
   keepAliveMs: number;
   /** Milliseconds a client waits before it reconnects. */
   retryMs: number;
@@ -104,16 +106,31 @@ export class RunStreams {
   ): Promise<void> {
     const { raw } = reply;
     const { keepAliveMs, retryMs, stallMs } = this.#options;
+    let lost = false;
+    let quiet = true;
+    // A log that was wiped says nothing further, not even the end: without this look its readers would wait for ever.
+    const look = async () => {
+      if (await this.#exists(id)) return;
+      lost = true;
+      gone.abort();
+    };
     raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEAD });
     raw.write(sseFrame({ retry: retryMs }));
     // Nothing is added while the socket does not drain: what waits there is a sign of life enough.
-    const alive = setInterval(() => raw.writableLength === 0 && raw.write(': ping\n\n'), keepAliveMs);
+    const alive = setInterval(() => {
+      if (raw.writableLength === 0 && !raw.destroyed) raw.write(': ping\n\n');
+      if (quiet) void look();
+      quiet = true;
+    }, keepAliveMs);
     try {
       if (first && put(raw, first, id)) return;
       for await (const item of items) {
         if (raw.writableNeedDrain && !(await drained(raw, gone.signal, stallMs))) return void raw.destroy();
         if (put(raw, item, id)) return;
+        quiet = false;
+        if (item.gap?.reason === 'reset') await look();
       }
+      if (lost && !raw.destroyed) raw.write(frameOf(lostEvent(id)));
     } catch (error) {
       // Without a final event the client knows that it has not seen the end, and resumes.
       if (!(error instanceof BrokerUnavailable) && !gone.signal.aborted)
@@ -124,6 +141,15 @@ export class RunStreams {
       raw.end();
     }
   }
+
+  /** True also where nobody can say. */
+  async #exists(id: string): Promise<boolean> {
+    try {
+      return (await this.#options.find(id)) !== undefined;
+    } catch {
+      return true; // the log is away: the next look tells more
+    }
+  }
 }
 
 /** True after the run's last event. */
@@ -131,11 +157,14 @@ function put(raw: ServerResponse, item: PageItem, id: string): boolean {
   const event = item.record ? wireEvent(item.record.entry, id) : trimmedEvent(id);
   if (event) {
     const position = item.record ? item.record.n : item.gap.before - 1;
-    raw.write(
-      sseFrame({ event: event.event, id: formatPosition(position), data: JSON.stringify(event.data) }),
-    );
+    raw.write(frameOf(event, position));
   }
   return item.record !== undefined && isEnd(item.record.entry);
+}
+
+function frameOf({ event, data }: WireEvent, position?: Position): string {
+  const id = position !== undefined && { id: formatPosition(position) };
+  return sseFrame({ event, ...id, data: JSON.stringify(data) });
 }
 
 /** False where the socket took nothing for `stallMs`, or is gone. */

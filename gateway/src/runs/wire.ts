@@ -81,6 +81,13 @@ export function trimmedEvent(messageId: string): WireEvent {
   return { event: 'error', data: { ...about, partial: true, final: false } };
 }
 
+/** Said, as the last event, of a run that the log has lost: its record is gone, and nothing will follow. */
+export function lostEvent(messageId: string): WireEvent {
+  const about = { message_id: messageId, status: END_STATUS[EVENTS.runLost], code: 'run_lost' };
+  const message = 'The log has lost this run.';
+  return { event: 'error', data: { ...about, message, partial: true, final: true } };
+}
+
 const END_STATUS = {
   [EVENTS.runFailed]: 'Failed',
   [EVENTS.runCancelled]: 'Cancelled',
