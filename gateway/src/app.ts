@@ -14,7 +14,8 @@ import { healthRoutes } from './http/health.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
-import { answerBadUrl, problems } from './http/plugins/problems.ts';
+import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
+import { shutdown } from './http/plugins/shutdown.ts';
 import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
@@ -61,6 +62,10 @@ export function createApp(
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerBadUrl,
+    clientErrorHandler: answerMalformed,
+    return503OnClosing: false,
+    // A hundred channels of 200 characters, each of which an URL may write as three.
+    http: { maxHeaderSize: 65_536 },
     trustProxy: trustedProxies(config),
     bodyLimit: 1_048_576,
     routerOptions: { maxParamLength: 400 },
@@ -105,6 +110,7 @@ export function createApp(
     hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf)],
     origins: config.CORS_ORIGINS,
   });
+  shutdown(app);
   const redis = config.REDIS_URL !== undefined;
   const routes = async (scope: FastifyInstance) => {
     streamRoute(scope, {

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
+import { eventually } from '../../../test-support/process.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -124,24 +125,70 @@ describe('paths', () => {
 });
 
 describe('requests that are no HTTP', () => {
+  const head = (method: string, ...lines: string[]) =>
+    `${[`${method} HTTP/1.1`, 'Host: localhost', ...lines].join('\r\n')}\r\n\r\n`;
+  const post = (...lines: string[]) => `${head('POST /api/publish', ...lines)}{}`;
+
   it.each([
-    ['no method', 'hello\r\n\r\n'],
-    ['a header without a colon', 'GET / HTTP/1.1\r\nHost: localhost\r\nbroken\r\n\r\n'],
-    [
-      'two lengths',
-      'POST /api/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}',
-    ],
-    ['a header of 40 kB', `GET / HTTP/1.1\r\nHost: localhost\r\nx: ${'x'.repeat(40_000)}\r\n\r\n`],
+    ['no method', 'hello\r\n\r\n', 400, 'malformed_request'],
+    ['a header without a colon', head('GET /', 'broken'), 400, 'malformed_request'],
+    ['two lengths', post('Content-Length: 2', 'Content-Length: 3'), 400, 'invalid_header'],
+    ['a length that is no number', post('Content-Length: many'), 400, 'invalid_header'],
+    ['a negative length', post('Content-Length: -1'), 400, 'invalid_header'],
+    ['a header of 100 kB', head('GET /', `x: ${'x'.repeat(100_000)}`), 431, 'headers_too_large'],
+    ['a path of 100 kB', head(`GET /${'x'.repeat(100_000)}`), 431, 'headers_too_large'],
     [
       'a length and chunks',
-      'POST /api/publish HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      `${head('POST /api/publish', 'Content-Length: 2', 'Transfer-Encoding: chunked')}0\r\n\r\n`,
+      400,
+      'invalid_header',
     ],
-  ])('%s is answered with a 4xx and closed', async (_, request) => {
+  ])('%s is a problem with a code, and closed', async (_, request, status, code) => {
     const answer = await raw(request);
-    expect(answer).toMatch(/^HTTP\/1.1 4\d\d /);
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(answer).toMatch(PROBLEM);
+    const body = answer.slice(answer.indexOf('\r\n\r\n') + 4);
+    expect(JSON.parse(body)).toMatchObject({ status, code });
+    expect(answer).toMatch(new RegExp(`content-length: ${body.length}\r\n`, 'i'));
+  });
+
+  it('a hundred channels with names of 200 fit', async () => {
+    const names = Array.from({ length: 100 }, (_, i) => `${i}`.padEnd(200, ':'));
+    const query = encodeURIComponent(names.join());
+    const answer = await get(`/stream?channels=${query}`, 'HEAD');
+    expect(answer).toMatch(/^HTTP\/1.1 200 /);
   });
 
   it('it serves on after all that', async () => {
     expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200);
+  });
+});
+
+describe('while the gateway is stopping', () => {
+  it('a request on an open connection is a problem too', async () => {
+    const stopping = await openGateway();
+    const viewer = await stopping.view();
+    const socket = connect(stopping.port, '127.0.0.1');
+    const closed = once(socket, 'close');
+    let heard = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    const request = 'GET /api/channels HTTP/1.1\r\nHost: localhost\r\n\r\n';
+    // The beginning of a second request in the same write: heard by the gateway when it answers the first.
+    socket.write(`${request}${request.slice(0, 20)}`);
+    await eventually('an answer', () => heard.includes('{"channels"'));
+    const stopped = stopping.stop();
+    await viewer.saw('bye');
+    socket.write(request.slice(20));
+    await closed;
+    await stopped;
+    await stopping.broker.close();
+    const [first = '', second = ''] = heard.split(/(?=HTTP\/1.1 )/);
+    expect(first).toMatch(/^HTTP\/1.1 200 /);
+    expect(second).toMatch(/^HTTP\/1.1 503 /);
+    expect(second).toMatch(PROBLEM);
+    expect(second).toMatch(/retry-after: \d/i);
+    expect(second).toContain('"code":"shutdown"');
   });
 });

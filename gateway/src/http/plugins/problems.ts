@@ -1,7 +1,9 @@
 // Every error leaves as application/problem+json (RFC 9457) with a stable code; nobody sees a raw exception's text.
 
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 
 /** HTTP status of each code; a code that is not here is a 500 without details. */
 const STATUS: Record<string, number> = {
@@ -77,23 +79,51 @@ export function answerBadUrl(_error: FastifyError, _request: unknown, reply: Fas
   sendProblem(reply, new HttpError(400, 'invalid_url', 'the path is not well encoded, or too long'));
 }
 
-export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
-  const { status, code, message, field, headers } = error;
-  if (status === 503 && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
-  return reply
-    .code(status)
-    .headers(headers)
-    .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        type: 'about:blank',
-        title: code.replaceAll('_', ' '),
-        status,
-        code,
-        detail: message,
-        ...(field !== undefined && { field }),
-      }),
+/** For what Node's parser refuses: there is no request yet, only a socket, and it is of no further use. */
+export function answerMalformed(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  const problem = malformation(error.code);
+  const body = textOf(problem);
+  if (socket.writable)
+    socket.write(
+      `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\n` +
+        `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
+  socket.destroySoon();
+}
+
+function malformation(code: string): HttpError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new HttpError(431, 'headers_too_large', 'the path and the headers are over the limit of 64 kB');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new HttpError(408, 'request_timeout', 'the request took too long to arrive');
+    case 'HPE_INVALID_CONTENT_LENGTH':
+    case 'HPE_UNEXPECTED_CONTENT_LENGTH':
+    case 'HPE_INVALID_TRANSFER_ENCODING':
+      return new HttpError(400, 'invalid_header', 'send one Content-Length, a whole number, or chunks', {
+        field: 'Content-Length',
+      });
+    default:
+      return new HttpError(400, 'malformed_request', 'this is not HTTP');
+  }
+}
+
+export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
+  const { status, headers } = error;
+  if (status === 503 && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
+  return reply.code(status).headers(headers).type('application/problem+json').send(textOf(error));
+}
+
+function textOf({ status, code, message, field }: HttpError): string {
+  return JSON.stringify({
+    type: 'about:blank',
+    title: code.replaceAll('_', ' '),
+    status,
+    code,
+    detail: message,
+    ...(field !== undefined && { field }),
+  });
 }
 
 function translate(error: FastifyError | CodedError): HttpError | undefined {

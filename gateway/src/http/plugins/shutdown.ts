@@ -1,0 +1,15 @@
+// From the moment the gateway begins to stop, requests on connections that are still open get a problem with a code.
+
+import type { FastifyInstance } from 'fastify';
+import { HttpError } from './problems.ts';
+
+/** Needs `return503OnClosing: false`: the framework's own answer would come first, and is no problem+json. */
+export function shutdown(app: FastifyInstance): void {
+  let closing = false;
+  app.addHook('preClose', async () => {
+    closing = true;
+  });
+  app.addHook('onRequest', async () => {
+    if (closing) throw new HttpError(503, 'shutdown', 'this gateway is stopping; ask again');
+  });
+}
