@@ -15,8 +15,9 @@ import { summaryOf } from './run-summary.ts';
 const MAX_MESSAGE = 16_000;
 const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;
 
-const ID_RULE = 'must be 1 to 128 of A-Z a-z 0-9 _ . -';
-const idSchema = z.string(ID_RULE).regex(/^[A-Za-z0-9_.-]{1,128}$/, ID_RULE);
+const ID_RULE = 'must be 1 to 128 of A-Z a-z 0-9 _ . -, and neither . nor ..';
+/** Clients resolve `.` and `..` as steps of a path, so that nobody could address them. */
+const idSchema = z.string(ID_RULE).regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,128}$/, ID_RULE);
 
 const bodySchema = z.strictObject({
   message: z.string(MESSAGE_RULE).refine((text) => text.trim() !== '', MESSAGE_RULE),

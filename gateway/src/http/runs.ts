@@ -54,6 +54,14 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
       if (!run) throw unknownRun();
       return summaryOf(run);
     });
+    scope.route({
+      method: ['GET', 'PUT', 'PATCH', 'DELETE'],
+      url: '/api/runs/:id/cancel',
+      handler: () => {
+        const headers = { allow: 'POST' };
+        throw new HttpError(405, 'method_not_allowed', 'this path answers POST only', { headers });
+      },
+    });
   });
 
   app.get<ById>('/api/conversations/:id', async ({ params }) => {

@@ -19,6 +19,7 @@ const SENTENCES = {
   llm_truncated: 'The model ended its answer without finishing it.',
   llm_stream_error: 'The model service reported an error in the middle of the answer.',
   llm_invalid_response: 'The model service sent something that is no answer.',
+  llm_too_long: 'The model gave a longer answer than is taken.',
   llm_empty: 'The model gave an empty answer.',
   llm_circuit_open: 'The model service failed repeatedly and is being given a pause.',
 } as const;

@@ -44,13 +44,17 @@ export class ProviderModel implements LlmModel {
     signal.addEventListener('abort', cancel, { once: true });
     let timer = setTimeout(() => stop(new LlmError('llm_no_first_content')), this.#timeouts.firstContentMs);
     let firstContentMs: number | undefined;
+    let streamed = false;
+    const answered = ({ headers }: Response) => {
+      streamed = headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+    };
     let response: { id?: string | undefined; modelId?: string | undefined } = {};
     let finish: LlmFinish | undefined;
     let failure: unknown;
 
     try {
       upstream.signal.throwIfAborted();
-      const { stream } = await interruptible(this.#call(request, upstream.signal));
+      const { stream } = await interruptible(this.#call(request, upstream.signal, answered));
       const parts = stream.getReader();
       while (true) {
         upstream.signal.throwIfAborted(); // the reader may have held the last event for long
@@ -59,6 +63,7 @@ export class ProviderModel implements LlmModel {
         switch (part.type) {
           case 'response-metadata':
             response = part;
+            streamed = true; // whatever it calls itself
             break;
           case 'reasoning-delta':
           case 'text-delta':
@@ -92,14 +97,29 @@ export class ProviderModel implements LlmModel {
       // Leaving the loop alone would let the server generate to the end.
       if (!upstream.signal.aborted) upstream.abort(new LlmError('cancelled'));
     }
-    if (failure !== undefined) throw toLlmError(failure);
-    if (!finish || finish.reason === 'error') throw new LlmError('llm_truncated');
+    // A page, or an answer that is not streamed, ends without a finish reason too; again it would be the same.
+    const truncated = () => new LlmError(streamed ? 'llm_truncated' : 'llm_invalid_response');
+    if (failure !== undefined) {
+      const error = toLlmError(failure);
+      throw error.code === 'llm_truncated' ? truncated() : error;
+    }
+    if (!finish || finish.reason === 'error') throw truncated();
     if (firstContentMs === undefined) throw new LlmError('llm_empty');
     yield finish;
   }
 
-  #call({ target, messages, temperature, maxTokens }: LlmRequest, abortSignal: AbortSignal) {
-    return this.#provider(target)
+  #call(
+    { target, messages, temperature, maxTokens }: LlmRequest,
+    abortSignal: AbortSignal,
+    answered: (response: Response) => void,
+  ) {
+    const fetch: Fetch = async (input, init) => {
+      // A redirect is no answer: following it would hand the prompt to a service that nobody has configured.
+      const response = await this.#fetch(input, { ...init, redirect: 'manual' });
+      answered(response);
+      return response;
+    };
+    return this.#provider(target, fetch)
       .chatModel(target.model)
       .doStream({
         prompt: messages.map(toPrompt),
@@ -109,12 +129,12 @@ export class ProviderModel implements LlmModel {
       });
   }
 
-  #provider({ provider, baseUrl, key }: LlmTarget) {
+  #provider({ provider, baseUrl, key }: LlmTarget, fetch: Fetch) {
     return createOpenAICompatible({
       name: provider,
       baseURL: baseUrl,
       includeUsage: true,
-      fetch: this.#fetch,
+      fetch,
       ...(key !== undefined && { apiKey: key }),
       ...(provider === 'openai' && { transformRequestBody: renameMaxTokens }),
     });

@@ -6,11 +6,11 @@ import { z } from 'zod';
 import type { LlmTarget } from '../llm/model.ts';
 import { needsKey, providerOf, SIMULATED } from '../llm/target.ts';
 import type { LanePrompt } from './prompts.ts';
-import { baseUrl, number, words } from './rules.ts';
+import { baseUrl, isKey, KEY_RULE, number, words } from './rules.ts';
 
 export const runVariables = {
   USE_LLM_MOCK: flag(true),
-  LLM_KEY: z.string().optional(),
+  LLM_KEY: z.string().refine(isKey, KEY_RULE).optional(),
   LLM_BASE_URL: baseUrl('LLM_KEY').default('https://api.openai.com/v1'),
   LLM_MODEL: words(200).default('gpt-4o-mini'),
   PROMPTS_FILE: z.string().default(fileURLToPath(new URL('../../prompts.json', import.meta.url))),
@@ -84,7 +84,7 @@ export class Targets {
 
   #lacks(lane: LanePrompt): string | undefined {
     const { baseUrl, key } = this.of(lane);
-    if (key !== undefined) return undefined;
+    if (key !== undefined) return isKey(key) ? undefined : `${lane.key_env ?? 'LLM_KEY'} ${KEY_RULE}`;
     if (lane.key_env) return `${lane.key_env} is not set`;
     if (!needsKey(baseUrl)) return undefined;
     const name = lane.base_url ? 'key_env in the prompts file' : 'LLM_KEY';

@@ -35,6 +35,9 @@ export interface LaneContext {
   tasks: number;
 }
 
+/** UTF-16 units of one answer, reasoning included: what a model may hold of this process's memory. */
+const MAX_ANSWER = 1_048_576;
+
 export async function runLane(
   plan: LanePlan,
   messages: readonly LlmMessage[],
@@ -69,11 +72,14 @@ export async function runLane(
       if (event.type === 'finish') {
         finish = event;
       } else {
-        said[event.type] += event.text;
-        journal.delta(plan, event.type, event.text);
+        const left = MAX_ANSWER - said.text.length - said.reasoning.length;
+        const text = event.text.slice(0, left);
+        said[event.type] += text;
+        if (text !== '') journal.delta(plan, event.type, text);
+        if (event.text.length > left) throw new LlmError('llm_too_long');
       }
     }
-    if (!finish || said.text === '') throw new LlmError(finish ? 'llm_empty' : 'llm_truncated');
+    if (!finish || said.text.trim() === '') throw new LlmError(finish ? 'llm_empty' : 'llm_truncated');
     const finished = entries.laneFinished(plan, finish);
     journal.entry(finished, plan);
     observer.entry(generationCopy(finished, content(said.text)));

@@ -54,10 +54,6 @@ export function verdictOf(
   };
 }
 
-export const UNLIMITED: RateLimiter = {
-  take: async () => ({ allowed: true, remaining: Number.POSITIVE_INFINITY, retryAfterMs: 0, resetMs: 0 }),
-};
-
 const MAX_BUCKETS = 50_000;
 
 export class MemoryRateLimiter implements RateLimiter {

@@ -20,7 +20,15 @@ export function baseUrl(instead: string) {
   return z
     .string(rule)
     .refine(isHttp, { error: rule, abort: true })
-    .refine(holdsNobody, `must hold no user name or password: use ${instead}`);
+    .refine(holdsNobody, `must hold no user name or password: use ${instead}`)
+    .refine((url) => !/[?#]/.test(url), 'must end with its path, without ? or #');
+}
+
+export const KEY_RULE = 'must be a key as its service gave it: visible ASCII characters, no blanks';
+
+/** Whether an HTTP header can carry it as it is. */
+export function isKey(text: string): boolean {
+  return /^[\x21-\x7e]+$/.test(text);
 }
 
 function isHttp(url: string): boolean {

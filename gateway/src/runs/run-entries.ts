@@ -150,7 +150,7 @@ export class RunEntries {
         ...(error.httpStatus !== undefined && { 'http.response.status_code': error.httpStatus }),
         [ATTRS.duration]: round(durationMs / 1000),
       },
-      'error',
+      error.code === 'cancelled' ? 'info' : 'error', // what somebody asked for is no fault
     );
   }
 

@@ -83,6 +83,8 @@ describe('POST /api/process', () => {
     ['an id with a line end', { ...good, message_id: 'a\nevent: x' }, 400, 'invalid_body', 'message_id'],
     ['an id that is a pattern', { ...good, message_id: '*' }, 400, 'invalid_body', 'message_id'],
     ['a long id', { ...good, message_id: 'x'.repeat(129) }, 400, 'invalid_body', 'message_id'],
+    ['the id .', { ...good, message_id: '.' }, 400, 'invalid_body', 'message_id'],
+    ['the conversation ..', { ...good, conversation_id: '..' }, 400, 'invalid_body', 'conversation_id'],
     ['a null conversation', { ...good, conversation_id: null }, 400, 'invalid_body', 'conversation_id'],
     ['an unknown field', { ...good, model: 'gpt-9' }, 400, 'invalid_body', 'model'],
     ['__proto__', '{"message":"hi","message_id":"m1","__proto__":{"x":1}}', 400, undefined, undefined],
@@ -97,7 +99,7 @@ describe('POST /api/process', () => {
     expect(page.items).toEqual([]);
   });
 
-  const ID_IS = 'must be 1 to 128 of A-Z a-z 0-9 _ . -';
+  const ID_IS = 'must be 1 to 128 of A-Z a-z 0-9 _ . -, and neither . nor ..';
   it.each([
     ['no message', { message_id: 'm1' }, 'message: must be a text of 1 to 16000 characters'],
     ['a number', { ...good, message: 5 }, 'message: must be a text of 1 to 16000 characters'],

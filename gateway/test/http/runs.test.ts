@@ -63,6 +63,8 @@ describe('/api/runs', () => {
     ['GET', '/api/runs/none', 404, 'run_not_found'],
     ['GET', '/api/runs/none/stream', 404, 'run_not_found'],
     ['POST', '/api/runs/none/cancel', 404, 'run_not_found'],
+    ['GET', '/api/runs/none/cancel', 405, 'method_not_allowed'],
+    ['DELETE', '/api/runs/none/cancel', 405, 'method_not_allowed'],
     ['GET', '/api/runs/a%20b', 400, 'invalid_query'],
     ['GET', '/api/runs?limit=0', 400, 'invalid_query'],
     ['GET', '/api/runs?limit=x', 400, 'invalid_query'],

@@ -111,7 +111,39 @@ describe('a failed call', () => {
     const html = await collect(model, ask({ baseUrl: `${host}/page` }));
     page.close();
     expect(missing.error?.code).toBe('llm_not_found');
-    expect(['llm_truncated', 'llm_invalid_response']).toContain(html.error?.code);
+    expect(html.error).toMatchObject({ code: 'llm_invalid_response', retryable: false });
+  });
+
+  it('is `llm_invalid_response` for an answer that is not streamed, and `llm_truncated` for a stream of nothing', async () => {
+    const whole = { id: 'x', object: 'chat.completion', choices: [{ message: { content: 'Hello' } }] };
+    const plain = new ProviderModel(timeoutsFor(), async () => Response.json(whole));
+    expect((await collect(plain, ask({}))).error?.code).toBe('llm_invalid_response');
+    const headers = { 'content-type': 'text/event-stream; charset=utf-8' };
+    const empty = new ProviderModel(timeoutsFor(), async () => new Response('', { headers }));
+    expect((await collect(empty, ask({}))).error?.code).toBe('llm_truncated');
+  });
+
+  it('is `llm_invalid_response` for a redirect, which gets the prompt and the key nowhere else', async () => {
+    let followed = 0;
+    const elsewhere = createServer((_, response) => {
+      followed++;
+      response.end();
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => elsewhere.once('listening', resolve));
+    const location = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}/v1`;
+    const moved = createServer((_, response) => {
+      response.writeHead(307, { location }).end();
+    }).listen(0, '127.0.0.1');
+    await new Promise((resolve) => moved.once('listening', resolve));
+    const target = {
+      baseUrl: `http://127.0.0.1:${(moved.address() as AddressInfo).port}/v1`,
+      key: 'the-key',
+    };
+    const { error } = await collect(new ProviderModel(timeoutsFor()), ask(target));
+    moved.close();
+    elsewhere.close();
+    expect(error).toMatchObject({ code: 'llm_invalid_response', retryable: false });
+    expect(followed).toBe(0);
   });
 });
 

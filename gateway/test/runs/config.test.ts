@@ -61,7 +61,17 @@ describe('the environment of runs', () => {
     },
   );
 
+  it.each(['sk-…', 'sk-a\nb', 'sk-a b', '   '])('refuses the key %j, which no request can carry', (key) => {
+    const rule = 'must be a key as its service gave it: visible ASCII characters, no blanks';
+    expect(() => targets({ LLM_KEY: key })).toThrow(new RegExp(`^LLM_KEY: ${rule}$`));
+    const other = { ...lane, base_url: 'https://openrouter.ai/api/v1', key_env: 'OTHER_KEY' };
+    const named = targets({ USE_LLM_MOCK: 'false' }, { OTHER_KEY: key });
+    expect(named.complaint([other])).toBe(`llm-1: OTHER_KEY ${rule}`);
+  });
+
   it.each([
+    [{ LLM_BASE_URL: 'https://h/v1?key=x' }, 'LLM_BASE_URL: must end with its path, without ? or #'],
+    [{ LLM_BASE_URL: 'https://h/v1#x' }, 'LLM_BASE_URL: must end with its path, without ? or #'],
     [{ LLM_BASE_URL: 'foo' }, 'LLM_BASE_URL: must look like https://api.example.com/v1'],
     [{ LLM_BASE_URL: 'ftp://h/v1' }, 'LLM_BASE_URL: must look like https://api.example.com/v1'],
     [{ LLM_MODEL: 'x'.repeat(201) }, 'must be a text of 1 to 200 characters'],

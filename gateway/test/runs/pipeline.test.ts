@@ -210,6 +210,38 @@ describe('a run', () => {
     expect(outcome.totals).toMatchObject({ estimated: true });
   });
 
+  /** One task's answers piece by piece; the others are the simulator's. */
+  const saying = (pieces: () => Iterable<string>): LlmModel => ({
+    async *stream(request, signal) {
+      const inner = new ProviderModel(timeoutsFor(), new Simulator({ chunkTokens: 4, tokenMs: 0 }).fetch);
+      for await (const event of inner.stream(request, signal)) {
+        if (request.target.model !== 'odd' || event.type === 'finish') yield event;
+        else if (event.type === 'text') for (const text of pieces()) yield { type: 'text', text };
+      }
+    },
+  });
+
+  it('ends an answer that is longer than a mebibyte of characters, and keeps its text', async () => {
+    let given = 0;
+    const endless = saying(function* () {
+      for (; given < 100; given++) yield 'x'.repeat(100_000);
+    });
+    const { writer } = await process({ models: ['a', 'odd'], options: { model: endless } });
+    expect(given).toBeLessThan(12);
+    const { state, lanes } = writer.view;
+    expect(state).toBe('finished');
+    expect(lanes[1]).toMatchObject({ state: 'failed', error: { code: 'llm_too_long' } });
+    expect(lanes[1]?.text).toHaveLength(1_048_576);
+    const failed = writer.onChannel('runs:').find(({ event }) => event === 'generation.failed');
+    expect(failed?.attrs?.partial).toBe(true);
+  });
+
+  it('takes blanks for no answer', async () => {
+    const model = saying(() => [' \n ', '\t']);
+    const { writer } = await process({ models: ['a', 'odd'], options: { model } });
+    expect(writer.view.lanes[1]).toMatchObject({ state: 'failed', error: { code: 'llm_empty' } });
+  });
+
   const slow = new Simulator({ chunkTokens: 4, tokenMs: 0 });
   it('leaves the combiner time when a task takes all it is given', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
@@ -252,8 +284,10 @@ describe('a run that somebody else ends', () => {
     const stop = new AbortController();
     const running = process({ tokenMs: 5, ended: stop.signal, models: ['a', 'sim-hang-headers'] });
     setImmediate(() => stop.abort());
-    const { writer, simulator, records, outcome } = await running;
+    const { writer, simulator, records, observed, outcome } = await running;
     expect(outcome).toBeUndefined();
+    const failed = observed.filter(({ event }) => event === 'generation.failed');
+    expect(failed.map(({ level }) => level)).toEqual(['info', 'info']);
     expect(writer.ends).toEqual([]);
     expect(records.map(({ error }) => error?.code)).toEqual(['cancelled', 'cancelled']);
     await vi.waitFor(
