@@ -4,6 +4,7 @@ import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts'
 import { formatPosition, timeOf } from '@llm-streamer/shared/broker/position.ts';
 import { isReserved } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance } from 'fastify';
+import { noParameters } from './no-parameters.ts';
 
 /** Rates are taken over at least this long, and at most about twice as long. */
 const RATE_MS = 2_000;
@@ -15,7 +16,7 @@ interface Sample {
 
 export function channelsRoute(app: FastifyInstance, broker: Broker): void {
   const rates = new Rates();
-  app.get('/api/channels', async () => {
+  app.get('/api/channels', { preHandler: noParameters }, async () => {
     const infos = (await broker.channels()).filter(({ channel }) => !isReserved(channel));
     const rateOf = rates.take(infos, Date.now());
     const channels = infos.map(({ channel, entries, total, last }) => ({

@@ -4,6 +4,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Hub } from '../stream/hub.ts';
 import type { Viewers } from '../stream/viewers.ts';
+import { noParameters } from './no-parameters.ts';
 import { HttpError } from './plugins/problems.ts';
 
 export interface HealthServices {
@@ -19,19 +20,19 @@ export function healthRoutes(
   app: FastifyInstance,
   { broker, hub, viewers, gateway, redis }: HealthServices,
 ): void {
-  app.get('/healthz', async () => ({
+  app.get('/healthz', { preHandler: noParameters }, async () => ({
     status: 'ok',
     node: process.version,
     uptime: Math.round(process.uptime()),
   }));
 
-  app.get('/readyz', async () => {
+  app.get('/readyz', { preHandler: noParameters }, async () => {
     const { ready, reason } = broker.status();
     if (!ready) throw new HttpError(503, 'broker_unavailable', reason ?? 'the log cannot be reached');
     return { status: 'ready' };
   });
 
-  app.get('/sse/health', async () => {
+  app.get('/sse/health', { preHandler: noParameters }, async () => {
     const { ready, reason, reconnects, adopted } = broker.status();
     return {
       status: ready ? 'ok' : 'degraded',

@@ -47,3 +47,13 @@ it('has a rate once it has looked twice', async () => {
     return a !== undefined && a.rate !== null && a.rate > 0;
   });
 });
+
+it('a parameter is refused by name, here as on the routes of health', async () => {
+  gateway = await openGateway();
+  for (const path of ['/api/channels', '/healthz', '/readyz', '/sse/health']) {
+    const response = await fetch(`${gateway.url}${path}?chanel=a`);
+    expect(response.status, path).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 'invalid_query', field: 'chanel' });
+    expect((await fetch(`${gateway.url}${path}?`)).status, path).toBe(200);
+  }
+});

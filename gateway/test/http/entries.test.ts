@@ -97,6 +97,13 @@ describe('pages', () => {
     expect((await get('channels=a,b&until=2001-01-01')).entries).toEqual([]);
   });
 
+  it('an id wins over a time for the same bound', async () => {
+    gateway = await openGateway();
+    const ids = await fill();
+    const page = await get(`channels=a,b&since=1h&after=${ids[10]}&until=1h&before=${ids[13]}`);
+    expect(msgs(page)).toEqual(['11', '12']);
+  });
+
   it('names the gap where retention has dropped entries', async () => {
     gateway = await openGateway({ RETENTION_ENTRIES: '100' });
     const ids = await fill();
