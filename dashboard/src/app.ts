@@ -110,8 +110,14 @@ export class App {
     return query;
   }
 
-  /** The same stream in a terminal. */
-  curl(): string {
+  /** Copies a line that gives the same stream in a terminal, and says what of the filter the gateway cannot do. */
+  async copyCurl(): Promise<void> {
+    const missing = [...this.#filter.rest, ...(view.value.range ? ['the time range'] : [])];
+    const note = missing.length > 0 ? `, without what the gateway cannot filter: ${missing.join(' ')}` : '';
+    await this.copy(this.#curl(), 'curl line', note);
+  }
+
+  #curl(): string {
     const query = this.streamQuery(view.value, true);
     const url = `${new URL('stream', document.baseURI)}?${query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':')}`;
     return `curl -N '${url.replace(/\*/g, '%2A').replace(/'/g, '%27')}'`;
@@ -132,13 +138,13 @@ export class App {
     update({ level });
   }
 
-  async copy(text: string, what: string): Promise<void> {
+  async copy(text: string, what: string, note = ''): Promise<void> {
     try {
       await navigator.clipboard.writeText(text);
-      say(`${what} copied`);
+      say(`${what} copied${note}`);
     } catch {
       // Without a secure context there is no clipboard: the text is shown for copying by hand.
-      prompt(`Copy ${what}:`, text);
+      prompt(`Copy ${what}${note}:`, text);
     }
   }
 

@@ -1,5 +1,7 @@
 // The filter language's grammar: `word "phrase" -word /re/i key:value level:warn+ attr>800 -key:value`.
 
+import { hasNestedRepeats } from './regex-cost.ts';
+
 export type Operator = ':' | '>' | '<' | '>=' | '<=';
 
 export interface Term {
@@ -78,11 +80,18 @@ function readValue(input: string, from: number, term: Term): number {
 
 function regex(source: string, flags: string): RegExp {
   if (/[^imsuv]/.test(flags)) throw new FilterError(`/${source}/${flags}: only the flags i, m, s, u and v`);
+  let pattern: RegExp;
   try {
-    return new RegExp(source, flags);
+    pattern = new RegExp(source, flags);
   } catch (error) {
     throw new FilterError(
       error instanceof Error ? error.message.replace('Invalid regular expression: ', '') : 'bad regex',
     );
   }
+  if (hasNestedRepeats(source)) {
+    throw new FilterError(
+      `/${source}/: a repeated group that repeats inside, as in (a+)+, can stop the page for minutes`,
+    );
+  }
+  return pattern;
 }

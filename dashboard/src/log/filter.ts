@@ -7,9 +7,9 @@ export interface Filter {
   test(row: EntryRow): boolean;
   /** What to highlight in messages. */
   hits: RegExp[];
-  /** Conditions that `/stream` can apply; `rest` is true where the test asks for more than they do. */
+  /** Conditions that `/stream` can apply, and the terms, as typed, that it cannot. */
   server: { level?: Level; source?: string; run?: string; q?: string };
-  rest: boolean;
+  rest: string[];
 }
 
 /** A regex over a megabyte can take seconds: it sees this much of a message. */
@@ -29,7 +29,7 @@ export function compileFilter(input: string, floor: Level | ''): Filter {
   const hits = terms
     .filter((term) => !term.negated && (term.key === undefined || term.key === 'msg'))
     .map(textPattern);
-  return { test: all(tests), hits, ...serverPart(terms, floor) };
+  return { test: all(tests), hits, ...serverPart(terms, floor, input) };
 }
 
 function all(tests: readonly Test[]): Test {
@@ -93,11 +93,13 @@ function compare(key: string, operator: string, text: string): Test {
 
 const TTFT = 'gen_ai.response.time_to_first_chunk';
 
-/** Attributes of a name, or of which it is the last part: `output_tokens` finds `gen_ai.usage.output_tokens`. */
+/**
+ * Attributes of a name, or of which it is the last part: `output_tokens` finds `gen_ai.usage.output_tokens`. `ttft` is
+ * also short for the convention's time to the first token, in ms.
+ */
 function attributes(row: EntryRow, key: string): unknown[] {
   // Most rows do not even hold the word: that is seen without parsing.
-  const tail = key === 'ttft' ? 'time_to_first_chunk' : key;
-  if (!row.raw.includes(tail)) return [];
+  if (!row.raw.includes(key) && !(key === 'ttft' && row.raw.includes(TTFT))) return [];
   const found: unknown[] = [];
   for (const [name, value] of Object.entries(row.attrs())) {
     if (key === 'ttft' && name === TTFT && typeof value === 'number') found.push(value * 1000);
@@ -138,9 +140,13 @@ function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function serverPart(terms: readonly Term[], floor: Level | ''): Pick<Filter, 'server' | 'rest'> {
+function serverPart(
+  terms: readonly Term[],
+  floor: Level | '',
+  input: string,
+): Pick<Filter, 'server' | 'rest'> {
   const server: Filter['server'] = {};
-  let rest = false;
+  const rest: string[] = [];
   if (floor !== '') server.level = floor;
   for (const term of terms) {
     const exact = !term.negated && !term.pattern && term.operator === ':';
@@ -151,7 +157,7 @@ function serverPart(terms: readonly Term[], floor: Level | ''): Pick<Filter, 'se
     else if (exact && term.key === 'run' && !glob && server.run === undefined) server.run = term.text;
     else if (exact && term.key === 'level' && plus && floor === '' && LEVELS.includes(plus as Level)) {
       server.level = plus as Level;
-    } else rest = true;
+    } else rest.push(input.slice(term.start, term.end));
   }
   return { server, rest };
 }

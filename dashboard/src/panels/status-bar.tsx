@@ -101,7 +101,7 @@ function Choices({ app }: { app: App }) {
       <button
         type="button"
         title="copy as curl: the same stream in a terminal"
-        onClick={() => void app.copy(app.curl(), 'curl line')}
+        onClick={() => void app.copyCurl()}
       >
         curl
       </button>

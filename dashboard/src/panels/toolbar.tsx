@@ -1,12 +1,14 @@
 // The top line: connection, channels, filter, level, and the way to everything else.
+import { PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { App } from '../app.ts';
+import { spansOf } from '../log/text.ts';
 import { helpOpen, update, view } from '../state/store.ts';
 import { Connection } from './connection.tsx';
 import { FilterInput } from './filter-input.tsx';
 
 export function Toolbar({ app }: { app: App }) {
-  const { channels, list, level, panel } = view.value;
+  const { channels, invalidChannels, list, level, panel } = view.value;
   return (
     <>
       <Connection app={app} />
@@ -19,6 +21,11 @@ export function Toolbar({ app }: { app: App }) {
       >
         ch:{channels.length > 2 ? `${channels[0]} +${channels.length - 1}` : channels.join(',')}
       </button>
+      {invalidChannels.length > 0 && (
+        <span class="bad" role="alert" title={`a channel: ${PATTERN_RULE}`}>
+          no channel: {shortened(invalidChannels.join(', '))}; shown: {shortened(channels.join(', '))}
+        </span>
+      )}
       <FilterInput app={app} />
       <select
         aria-label="Lowest level shown"
@@ -56,4 +63,11 @@ export function Toolbar({ app }: { app: App }) {
       </button>
     </>
   );
+}
+
+/** A link may name anything, at any length, in any script. */
+function shortened(text: string): string {
+  return spansOf(text, 40, false)
+    .map((span) => span.text)
+    .join('');
 }

@@ -64,7 +64,11 @@ export const figures = signal<Figures>({
 /** Changes the view; `push` makes it a step of the back button. */
 export function update(patch: Partial<ViewState>, history: 'push' | 'replace' = 'push'): void {
   // Other channels have no place for the entry that was under the cursor, nor for where the reader held still.
-  const next = { ...view.value, ...(patch.channels && { at: '', follow: true }), ...patch };
+  const next = {
+    ...view.value,
+    ...(patch.channels && { at: '', follow: true, invalidChannels: [] }),
+    ...patch,
+  };
   const search = formatView(next, location.search);
   if (search !== location.search) {
     const url = `${location.pathname}${search}${location.hash}`;
@@ -78,12 +82,17 @@ addEventListener('popstate', () => {
   view.value = parseView(location.search);
 });
 
+/** Longer where there is more to read. */
+const NOTICE_MS = 2_000;
 let noticeTimer: ReturnType<typeof setTimeout> | undefined;
 
 export function say(text: string): void {
   notice.value = text;
   clearTimeout(noticeTimer);
-  noticeTimer = setTimeout(() => {
-    notice.value = '';
-  }, 3_000);
+  noticeTimer = setTimeout(
+    () => {
+      notice.value = '';
+    },
+    NOTICE_MS + text.length * 40,
+  );
 }

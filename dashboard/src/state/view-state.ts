@@ -5,6 +5,8 @@ import { TIME_MODES, type TimeMode } from '../log/time.ts';
 
 export interface ViewState {
   channels: string[];
+  /** What the URL names and no channel can be called: shown as such, and kept in the URL until others are chosen. */
+  invalidChannels: string[];
   /** The filter; terms as in `filter-terms.ts`. */
   q: string;
   /** Highlighted without filtering. */
@@ -44,10 +46,11 @@ function oneOf<T extends string>(value: string | null, allowed: readonly T[], fa
 
 export function parseView(search: string): ViewState {
   const query = new URLSearchParams(search);
-  const patterns = [...query.getAll('channels'), ...query.getAll('ch'), ...query.getAll('channel')]
+  const named = [...query.getAll('channels'), ...query.getAll('ch'), ...query.getAll('channel')]
     .flatMap((list) => list.split(','))
     .map((pattern) => pattern.trim())
-    .filter(isPattern);
+    .filter((pattern) => pattern !== '');
+  const patterns = named.filter(isPattern);
   const terms = [query.get('q') ?? ''];
   // Accepted beside `q`, so that a link can be written like a query of `/stream`.
   for (const key of ['run', 'source']) if (query.get(key)) terms.push(`${key}:${query.get(key)}`);
@@ -55,6 +58,7 @@ export function parseView(search: string): ViewState {
   const tail = Number(query.get('tail') ?? DEFAULT_TAIL);
   return {
     channels: patterns.length > 0 ? [...new Set(patterns)] : ['*'],
+    invalidChannels: named.filter((name) => !isPattern(name)),
     q: terms.join(' ').trim(),
     hl: query.get('hl') ?? '',
     level:
@@ -105,7 +109,9 @@ export function formatView(view: ViewState, base = ''): string {
   const set = (name: string, value: string, unless: string) => value !== unless && query.set(name, value);
   const flag = (name: string, value: boolean, unless: boolean) =>
     set(name, value ? '1' : '0', unless ? '1' : '0');
-  set('channels', view.channels.join(','), '*');
+  const { channels, invalidChannels } = view;
+  const isFallback = invalidChannels.length > 0 && channels.join() === '*';
+  set('channels', [...(isFallback ? [] : channels), ...invalidChannels].join(','), '*');
   set('q', view.q, '');
   set('hl', view.hl, '');
   set('level', view.level, '');

@@ -74,6 +74,31 @@ describe('the filter', () => {
     expect(() => compileFilter(filter, '')).toThrow(FilterError);
   });
 
+  it.each(['/(a+)+$/', '/(?:a|b*)*x/', '/((a+)b)*/', '/(\\w{2,})+/i', '/(?<n>[)]+)+/', 'msg:/(x*){3,}/'])(
+    '%s could take for ever and is refused',
+    (filter) => {
+      expect(() => compileFilter(filter, '')).toThrow(/repeats inside/);
+    },
+  );
+
+  it.each([
+    '/a+b*/',
+    '/(abc)+/',
+    '/(a+)?b+/',
+    '/([a+]b)+/',
+    '/(a\\+)+/',
+    '/(a+){2}/',
+    '/(?:x{2,5})+/',
+    '/[[(]a+[)]+/',
+  ])('%s is a regex like any other', (filter) => {
+    expect(compileFilter(filter, '').hits).toHaveLength(1);
+  });
+
+  it('finds an attribute that is named ttft itself', () => {
+    expect(compileFilter('ttft>800', '').test(entry({ attrs: { ttft: 900 } }))).toBe(true);
+    expect(compileFilter('ttft:slow', '').test(entry({ attrs: { ttft: 'slow' } }))).toBe(true);
+  });
+
   it('takes links and clock times as text, not as keys', () => {
     const link = entry({ msg: 'see http://a.example/x at 12:30' });
     expect(compileFilter('http://a.example 12:30', '').test(link)).toBe(true);
@@ -87,8 +112,12 @@ describe('the filter', () => {
   it('knows what of it the server can do', () => {
     expect(compileFilter('timeout source:gpu-* run:r1', 'warn')).toMatchObject({
       server: { q: 'timeout', source: 'gpu-*', run: 'r1', level: 'warn' },
-      rest: false,
+      rest: [],
     });
-    expect(compileFilter('a b -c ttft>3', '')).toMatchObject({ server: { q: 'a' }, rest: true });
+    expect(compileFilter('a b -c ttft>3', '')).toMatchObject({
+      server: { q: 'a' },
+      rest: ['b', '-c', 'ttft>3'],
+    });
+    expect(compileFilter('level:warn "b c" /x y/', '').rest).toEqual(['level:warn', '/x y/']);
   });
 });

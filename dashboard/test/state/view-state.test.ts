@@ -7,6 +7,8 @@ describe('the URL is the view', () => {
     '?channels=logs:errors,events:*',
     '?q=level:warn%2B+-heartbeat',
     '?channels=logs&level=warn&time=utc&wrap=1&fold=0&narrow=1&charts=1&list=1&theme=light&keys=0',
+    '?channels=logs,no+channel',
+    '?channels=%22%22',
     '?hl=timeout&tail=50&since=15m&at=1-2&range=1000..2000&follow=0&wrap=0&panel=run&embed=1',
   ])('%s comes back as it was', (search) => {
     expect(formatView(parseView(search))).toBe(search);
@@ -14,6 +16,11 @@ describe('the URL is the view', () => {
 
   it('keeps the parameters of other parts of the page', () => {
     expect(formatView(parseView('?models=a,b&q=x'), '?models=a,b&q=old')).toBe('?models=a,b&q=x');
+  });
+
+  it('names what can be no channel', () => {
+    expect(parseView('?channels=logs,a b,')).toMatchObject({ channels: ['logs'], invalidChannels: ['a b'] });
+    expect(parseView('?channels=')).toMatchObject({ channels: ['*'], invalidChannels: [] });
   });
 
   it('takes run= and source= as conditions', () => {
