@@ -166,7 +166,7 @@ export class Charts {
     const length = Math.min(SPAN_SECONDS, Math.max(SHORTEST_SECONDS, end - series.oldest + 1));
     const times = Array.from({ length }, (_, i) => end - length + 1 + i);
     const columns = lines.map(({ values, sparse }) => {
-      const window = series.window(values, end, length);
+      const window = series.known(values, end, length);
       return sparse ? window.map((value) => (value === 0 ? null : value)) : window;
     });
     return [times, ...columns];

@@ -1,39 +1,23 @@
-// The empty state: lines that work when pasted, for the channel chosen. Loaded when there is nothing to show.
+// The empty state: a line that works when pasted, for the channel chosen. Loaded when there is nothing to show.
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
-import { useSignal, useSignalEffect } from '@preact/signals';
 import { view } from '../state/store.ts';
 
 export function Empty() {
-  const hasRedis = useSignal(false);
-  useSignalEffect(() => {
-    void fetch(new URL('sse/health', document.baseURI))
-      .then((response) => response.json())
-      .then((health: unknown) => {
-        hasRedis.value = (health as { redis?: unknown }).redis === true;
-      })
-      .catch(() => {
-        hasRedis.value = false;
-      });
-  });
-  const channel = exampleOf(view.value.channels);
-  const url = new URL('api/publish', document.baseURI).href;
-  const entry = JSON.stringify({ channel, msg: 'hello' });
+  const { channels } = view.value;
+  const line = publishLine(channels) ?? processLine(channels);
   return (
     <div class="empty">
       <p>
-        No entries on <b>{view.value.channels.join(', ')}</b> yet. Send one:
+        No entries on <b>{channels.join(', ')}</b> yet.{line !== undefined && ' Send one:'}
       </p>
-      <pre>
-        curl -d '{entry}' {url}
-      </pre>
-      {hasRedis.value && <pre>redis-cli PUBLISH {channel} hello</pre>}
+      {line !== undefined && <pre>{line}</pre>}
     </div>
   );
 }
 
-/** A channel that the view shows and that anyone may write to. */
-function exampleOf(patterns: readonly string[]): string {
+/** Publishes to a channel that the view shows and that anyone may write to; undefined where there is none. */
+function publishLine(patterns: readonly string[]): string | undefined {
   const wanted = patterns.flatMap((pattern) => [
     pattern === '*' ? 'logs' : pattern.replace(/\*/g, ''),
     pattern.replace(/\*+/g, 'test'),
@@ -43,5 +27,21 @@ function exampleOf(patterns: readonly string[]): string {
     !isReserved(name) &&
     !name.endsWith(':') &&
     patterns.some((pattern) => matches(pattern, name));
-  return wanted.find(fits) ?? 'logs';
+  const channel = wanted.find(fits);
+  return channel && `curl -d '${JSON.stringify({ channel, msg: 'hello' })}' ${urlOf('api/publish')}`;
+}
+
+// What is reserved is written by runs alone: this starts one that the view shows.
+function processLine(patterns: readonly string[]): string | undefined {
+  const reserved = patterns.find((pattern) => /^(?:runs|conversations):/.test(pattern));
+  const [kind, name = ''] = reserved?.split(/:(.*)/s) ?? [];
+  const id = name.replace(/\*+/g, 'hello');
+  if (!/^[\w.-]{1,100}$/.test(id)) return undefined;
+  const ids = kind === 'runs' ? { message_id: id } : { message_id: `hello-${id}`, conversation_id: id };
+  const body = JSON.stringify({ message: 'hello', ...ids });
+  return `curl -N -H 'Content-Type: application/json' -d '${body}' ${urlOf('api/process')}`;
+}
+
+function urlOf(path: string): string {
+  return new URL(path, document.baseURI).href;
 }

@@ -2,14 +2,15 @@
 import type { RunView } from '@llm-streamer/shared/run.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../app.ts';
 import { duration } from '../log/time.ts';
+import { link } from '../state/store.ts';
 import '../../styles/runs.css';
 import { Lane } from './lane.tsx';
 import { Prompt } from './prompt.tsx';
 import { Recent } from './recent.tsx';
-import { cancelRun } from './run-client.ts';
+import { cancelRun, UNREACHABLE } from './run-client.ts';
 import { feedOpen, filterLog, isFiltered, run, runInUrl, show, skew, unfilterLog } from './run-state.ts';
 
 export function mountPanel(app: App, host: HTMLElement): void {
@@ -23,6 +24,9 @@ const TICK_MS = 200;
 function Panel({ app }: { app: App }) {
   const problem = useSignal('');
   const now = useNow();
+  useSignalEffect(() => {
+    if (link.value.state === 'live' && problem.peek() === UNREACHABLE) problem.value = '';
+  });
   const current = run.value;
   const tasks = current?.lanes.filter(({ role }) => role !== 'combiner') ?? [];
   const combiner = current?.lanes.find(({ role }) => role === 'combiner');
@@ -73,6 +77,13 @@ interface HeadingProps {
 
 function Heading({ current, now, problem }: HeadingProps) {
   const { id, state, started, ended, lanes, error } = current;
+  const stop = useRef<HTMLButtonElement>(null);
+  const inLog = useRef<HTMLButtonElement>(null);
+  // Asked before the button goes: the focus would go with it, to nowhere.
+  const hasFocus = stop.current !== null && document.activeElement === stop.current;
+  useLayoutEffect(() => {
+    if (hasFocus && stop.current === null) inLog.current?.focus();
+  });
   const isInLog = isFiltered(id);
   const elapsed = started > 0 ? duration(Math.max(0, (ended || now) - started)) : '';
   const done = lanes.filter((lane) => lane.state === 'finished').length;
@@ -89,6 +100,7 @@ function Heading({ current, now, problem }: HeadingProps) {
       {feedOpen.value === false && state === 'running' && <span class="warn">reconnecting…</span>}
       <span class="spacer-x" />
       <button
+        ref={inLog}
         type="button"
         aria-pressed={isInLog}
         title={`filter the log to run ${id}`}
@@ -98,6 +110,7 @@ function Heading({ current, now, problem }: HeadingProps) {
       </button>
       {state === 'running' && !isUnknown && (
         <button
+          ref={stop}
           type="button"
           class="stop"
           onClick={() => {

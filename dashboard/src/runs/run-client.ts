@@ -1,5 +1,8 @@
 // Talks to the gateway about runs: starts one, stops one, lists them. Problems come back as sentences.
 
+/** True only for a while: the link's state tells when it has passed. */
+export const UNREACHABLE = 'the gateway cannot be reached';
+
 export interface RunSummary {
   message_id: string;
   conversation_id?: string;
@@ -48,7 +51,7 @@ async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   try {
     response = await fetch(new URL(path, document.baseURI), init);
   } catch {
-    throw new Error('the gateway cannot be reached');
+    throw new Error(UNREACHABLE);
   }
   if (response.ok) return response;
   const problem = (await response.json().catch(() => ({}))) as { detail?: string };

@@ -87,8 +87,11 @@ describe('a run from the page', () => {
     const { page, gateway } = await open({ LLM_SIM_DELAY: '40' });
     await send(page, 'Explain tides');
     await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
-    await page.getByRole('button', { name: 'Stop' }).click();
+    await page.getByRole('button', { name: 'Stop' }).press('Enter');
     await eventually('it is stopped', async () => (await state(page, 'llm-1')) === 'stopped');
+    await eventually('the focus is where the button was', () =>
+      page.evaluate(() => document.activeElement?.textContent === 'in log'),
+    );
     expect(await said(page, 'llm-1')).toContain('Picture tides');
     expect(await page.locator('.heading [role=status]').innerText()).toBe('The run was cancelled.');
     const { runs } = (await (await fetch(`${gateway.url}/api/runs`)).json()) as { runs: { state: string }[] };
