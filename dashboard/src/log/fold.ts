@@ -1,4 +1,6 @@
 // All deltas of one generation as one growing line: its text, tokens and speed.
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 export class Fold {
@@ -11,7 +13,11 @@ export class Fold {
   readonly rows: EntryRow[];
   /** Rises with each change: a row node knows whether it shows the newest. */
   version = 0;
-  tokens: number;
+  /** Of generations that have ended: the service's number where it gave one. */
+  #settled = 0;
+  /** Of the one that grows: the deltas' estimates. */
+  #growing: number;
+  #isEstimate = false;
   readonly time: number;
   /** Which task of a run; empty where not said. */
   readonly lane: string;
@@ -25,7 +31,7 @@ export class Fold {
     this.key = first.generation ?? '';
     this.at = first.at;
     this.rows = [first];
-    this.tokens = first.tokens;
+    this.#growing = first.tokens;
     this.time = first.time;
     this.lane = String(first.attrs().lane ?? '').slice(0, 16);
     this.#text = first.msg;
@@ -52,6 +58,15 @@ export class Fold {
     return this.#text;
   }
 
+  get tokens(): number {
+    return this.#settled + this.#growing;
+  }
+
+  /** Whether the tokens are counted by the service, none of them estimated. */
+  get isCounted(): boolean {
+    return !this.#isEstimate && this.#growing === 0;
+  }
+
   /** Tokens per second from the first delta to the last; undefined while there is but one. */
   get speed(): number | undefined {
     const ms = this.last.time - this.time;
@@ -60,7 +75,7 @@ export class Fold {
 
   add(row: EntryRow): void {
     this.rows.push(row);
-    this.tokens += row.tokens;
+    this.#growing += row.tokens;
     if (!this.#stale) this.#text += row.msg;
     this.#plain &&= row.plain;
     this.version++;
@@ -70,10 +85,19 @@ export class Fold {
   get label(): string {
     const speed = this.speed;
     const rate = speed === undefined ? '     ' : `${String(Math.min(9999, Math.round(speed))).padStart(3)}/s`;
-    return `▸ ${this.lane === '' ? '' : `${this.lane} `}${String(this.tokens).padStart(4)}t ${rate} `;
+    const count = `${this.isCounted ? '' : '≈'}${this.tokens}`;
+    return `▸ ${this.lane === '' ? '' : `${this.lane} `}${count.padStart(5)}t ${rate} `;
   }
 
-  end(): void {
+  /** Its generation has an entry that is no delta: `generation.finished` says how many tokens there were. */
+  end(row: EntryRow): void {
+    if (this.#growing > 0) {
+      const said = row.event === EVENTS.generationFinished ? row.attrs()[GEN_AI.outputTokens] : undefined;
+      const isSaid = typeof said === 'number' && said >= 0;
+      this.#settled += isSaid ? said : this.#growing;
+      this.#isEstimate ||= !isSaid;
+      this.#growing = 0;
+    }
     this.done = true;
     this.version++;
   }

@@ -4,7 +4,7 @@ import type { EntryRow, HoleRow, MarkRow } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
 import { describeHole } from './holes.ts';
 import { hueOf } from './hue.ts';
-import { MAX_LINES, prefixOf, saysEvent, spansOf } from './text.ts';
+import { isCutAt, MAX_LINES, prefixOf, saysEvent, spansOf, wrappedLimit } from './text.ts';
 import type { Item } from './view.ts';
 
 export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
@@ -75,6 +75,9 @@ export class RowNode {
       this.#version = Number(version);
       this.#flags = flags;
       this.#fill(item, context);
+      // Only a row of the full height can have more.
+      if (context.wrap && lines === MAX_LINES)
+        this.element.classList.toggle('cut', isCutAt(item, context.columns));
     }
     if (lines !== this.#lines) {
       this.#lines = lines;
@@ -118,7 +121,7 @@ export class RowNode {
 
   #limit({ wrap, columns }: RowContext): number {
     // A little more than fits, so that the style sheet's ellipsis shows what is cut.
-    return wrap ? columns * MAX_LINES : columns + 4;
+    return wrap ? wrappedLimit(columns) : columns + 4;
   }
 
   #hole(hole: HoleRow): void {

@@ -9,6 +9,9 @@ import type { Item } from './view.ts';
 /** A wrapped row shows so much; the detail shows all. */
 export const MAX_LINES = 20;
 
+/** Characters looked at for one that is shown: colours change more often than letters only in bad faith. */
+const MAX_ESCAPED = 20;
+
 export interface Span {
   text: string;
   /** ANSI attributes as class names; empty for plain text. */
@@ -17,27 +20,39 @@ export interface Span {
 
 const UNSAFE =
   /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]/;
+// A title or link without its end is no sequence: only its beginning goes, what follows is text.
 const ESCAPE =
-  /\x1b(?:\[([0-9;:]*)([@-~])|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])/g;
+  /\x1b(?:\[([0-9;:]*)([@-~])|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])/g;
 const PICTURED =
   /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\t|\r\n/g;
 
-/** At most `limit` characters of a message as spans; line ends stay where `lines` is set, else they are pictures. */
+/**
+ * At most `limit` characters of a message as spans, and `…` where there are more; escape sequences take none. Line ends
+ * stay where `lines` is set, else they are pictures.
+ */
 export function spansOf(text: string, limit: number, lines: boolean): Span[] {
-  const cut = text.length > limit ? text.slice(0, limit) : text;
-  if (!UNSAFE.test(cut)) return [{ text: cut, style: '' }];
+  const head = text.length > limit ? text.slice(0, limit) : text;
+  if (!UNSAFE.test(head)) return [{ text: head.length < text.length ? `${head}…` : head, style: '' }];
+  // A megabyte of nothing but escapes must not be read through for one line.
+  const reach = text.slice(0, limit * MAX_ESCAPED);
   const spans: Span[] = [];
   let style = new AnsiStyle();
   let from = 0;
+  let room = limit;
   const push = (end: number) => {
-    if (end > from) spans.push({ text: safe(cut.slice(from, end), lines), style: style.classes });
+    const piece = reach.slice(from, Math.min(end, from + room));
+    room -= piece.length;
+    const isCut = from + piece.length < end || (end === reach.length && reach.length < text.length);
+    if (piece !== '' || isCut)
+      spans.push({ text: `${safe(piece, lines)}${isCut ? '…' : ''}`, style: style.classes });
+    return !isCut;
   };
-  for (const match of cut.matchAll(ESCAPE)) {
-    push(match.index);
+  for (const match of reach.matchAll(ESCAPE)) {
+    if (!push(match.index)) return spans;
     from = match.index + match[0].length;
     if (match[2] === 'm') style = style.with(match[1] ?? '');
   }
-  push(cut.length);
+  push(reach.length);
   return spans;
 }
 
@@ -120,21 +135,35 @@ const LOAD_COLUMNS = 12;
 
 /** Lines of an item where the message has `columns`; 0: everything takes one. */
 export function linesOf(item: Item, columns: number): number {
-  if (columns === 0) return 1;
-  if (item.kind === 'hole') return clamp(Math.ceil((describeHole(item).length + LOAD_COLUMNS) / columns));
-  if (item.kind === 'mark') return clamp(Math.ceil((item.text.length + 3) / columns));
+  return columns === 0 ? 1 : clamp(linesNeeded(item, columns));
+}
+
+/** Whether an item has more lines than are shown. */
+export function isCutAt(item: Item, columns: number): boolean {
+  return columns > 0 && linesNeeded(item, columns) > MAX_LINES;
+}
+
+/** The characters of a message that are looked at where it is wrapped: enough to see that there is more. */
+export function wrappedLimit(columns: number): number {
+  return (MAX_LINES + 1) * columns;
+}
+
+// Beyond MAX_LINES it stops counting.
+function linesNeeded(item: Item, columns: number): number {
+  if (item.kind === 'hole') return Math.ceil((describeHole(item).length + LOAD_COLUMNS) / columns);
+  if (item.kind === 'mark') return Math.ceil((item.text.length + 3) / columns);
   const text = item.kind === 'fold' ? item.text : item.msg;
   const extra = prefixOf(item).length;
-  if (item.plain) return clamp(Math.ceil((text.length + extra) / columns));
-  const shown = spansOf(text, MAX_LINES * columns, true)
+  if (item.plain) return Math.ceil((text.length + extra) / columns);
+  const shown = spansOf(text, wrappedLimit(columns), true)
     .map((span) => span.text)
     .join('');
   let lines = 0;
   for (const line of shown.split('\n')) {
     lines += Math.max(1, Math.ceil((width(line) + (lines === 0 ? extra : 0)) / columns));
-    if (lines >= MAX_LINES) return MAX_LINES;
+    if (lines > MAX_LINES) break;
   }
-  return clamp(lines);
+  return lines;
 }
 
 /** What stands before an item's text: an event's name, a fold's count and speed. */

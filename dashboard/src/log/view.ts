@@ -27,11 +27,16 @@ export class View {
   /** The buffer's head as this view shows it. */
   #head: HoleRow | undefined;
   #items: (Item | undefined)[] = new Array(SLOTS);
+  /** By place in the buffer: 1 where the filter hides what stands there. */
+  readonly #hiddenAt = new Uint8Array(SLOTS);
+  /** The buffer's first place when what was hidden was last counted. */
+  #counted: number;
   /** Absolute places of the items; may be negative. */
   first = 0;
   end = 0;
   /** The next place of the buffer to look at. */
   next: number;
+  /** Entries of the buffer that the filter hides. */
   hidden = 0;
   /** Lines evicted from the front so far. */
   evictedLines = 0;
@@ -43,6 +48,7 @@ export class View {
     this.#buffer = buffer;
     this.options = options;
     this.next = buffer.first;
+    this.#counted = buffer.first;
   }
 
   get size(): number {
@@ -64,6 +70,7 @@ export class View {
   /** Takes over what the buffer has beyond `next`, until `deadline` (performance.now) has passed; true when done. */
   catchUp(deadline = Number.POSITIVE_INFINITY): boolean {
     this.#evict();
+    this.#forgetHidden();
     if (this.next < this.#buffer.first) this.next = this.#buffer.first;
     for (let i = 0; this.next < this.#buffer.end; i++) {
       if ((i & 63) === 63 && performance.now() > deadline) return false;
@@ -134,6 +141,7 @@ export class View {
     if (row.kind === 'entry') {
       if (!this.options.test(row)) {
         this.hidden++;
+        this.#hiddenAt[row.at & MASK] = 1;
         return;
       }
       this.appended++;
@@ -144,7 +152,7 @@ export class View {
           this.#fold(row, key);
           return;
         }
-        this.#folds.get(key)?.end();
+        this.#folds.get(key)?.end(row);
       }
     }
     this.#push(row);
@@ -196,6 +204,15 @@ export class View {
     if (!head) return;
     head.at = limit;
     this.#unshift(head);
+  }
+
+  #forgetHidden(): void {
+    const { first } = this.#buffer;
+    for (let at = this.#counted; at < Math.min(first, this.next); at++) {
+      this.hidden -= this.#hiddenAt[at & MASK] ?? 0;
+      this.#hiddenAt[at & MASK] = 0;
+    }
+    this.#counted = first;
   }
 
   #dropFirst(): void {

@@ -72,6 +72,7 @@ export function Detail({ app }: { app: App }) {
         </p>
         {item.kind === 'fold' ? (
           <p class="dim">
+            {item.isCounted ? '' : '≈'}
             {item.tokens} {item.tokens === 1 ? 'token' : 'tokens'} in {item.rows.length}{' '}
             {item.rows.length === 1 ? 'delta' : 'deltas'}
             {item.speed !== undefined && `, ${Math.round(item.speed)} tokens/s`}; the first:
@@ -127,8 +128,7 @@ function Leaf({ value }: { value: unknown }) {
 function visible(text: string): string {
   return spansOf(text, 2_000, false)
     .map((span) => span.text)
-    .join('')
-    .concat(text.length > 2_000 ? '…' : '');
+    .join('');
 }
 
 function withoutMessage({ msg: _msg, ...rest }: Record<string, unknown>): Record<string, unknown> {

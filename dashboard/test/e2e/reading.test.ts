@@ -66,9 +66,9 @@ describe('token fold', () => {
       delta('r1', ' of France', 7, EARLIER + 1_000),
     ]);
     await shows(page, [
-      '▸ llm-1   10t  10/s The capital of France',
+      '▸ llm-1   ≈10t  10/s The capital of France',
       'a log line',
-      '▸ llm-1    1t       Paris',
+      '▸ llm-1    ≈1t       Paris',
     ]);
     await gateway.publish({ channel, source: 'test', ...delta('r1', ' is Paris.', 10, EARLIER + 2_000) });
     await eventually('it grows', async () =>
@@ -342,9 +342,12 @@ describe('the URL is the view', () => {
   });
 
   it('copies a curl line that gives the same stream in a terminal', async () => {
-    const { page } = await shown([{ msg: 'here' }, { msg: 'not this', level: 'debug' }], '&q=level:info%2B');
+    const { page } = await shown(
+      [{ msg: 'here' }, { msg: 'not this', level: 'debug' }],
+      '&q=level:info%2B+-never',
+    );
     await page.getByRole('button', { name: 'curl' }).click();
-    await sees(page, 'curl line copied');
+    await sees(page, 'curl line copied, without what the gateway cannot filter: -never');
     const line = await page.evaluate(() => navigator.clipboard.readText());
     const { stdout } = await promisify(execFile)('sh', [
       '-c',
@@ -406,5 +409,23 @@ describe('channels', () => {
     const line = await page.locator('.empty pre').first().innerText();
     await promisify(execFile)('sh', ['-c', line]);
     await lastRow(page, 'hello');
+  });
+
+  it.each(['runs:mine', 'conversations:*'])(
+    'that only runs may write, as %s, give a line that starts one',
+    async (pattern) => {
+      const page = await openPage(browser, `${gateway.url}/?channels=${pattern}`);
+      const line = await page.locator('.empty pre').first().innerText();
+      await promisify(execFile)('sh', ['-c', line]);
+      await eventually('its entries are shown', async () => (await messages(page)).length > 0);
+    },
+  );
+
+  it('that cannot be are named, and stay in the link', async () => {
+    const page = await openPage(browser, `${gateway.url}/?channels=no%20channel`);
+    await sees(page, 'no channel: no channel; shown: *');
+    await page.keyboard.press('t');
+    await eventually('the time is UTC', () => page.url().includes('time=utc'));
+    expect(new URL(page.url()).searchParams.get('channels')).toBe('no channel');
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { linesOf, spansOf } from '../../src/log/text.ts';
+import { isCutAt, linesOf, spansOf } from '../../src/log/text.ts';
 import { entry } from '../rows.ts';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: nothing raw may be left
@@ -52,6 +52,22 @@ describe('hostile text', () => {
     expect(text('a\x1b[2K\x1b[1Gb\x1b]0;evil\x07c\x1b]8;;http://x\x1b\\d')).toBe('abcd');
   });
 
+  it('shows what follows the beginning of a title, a link or a device string that never ends', () => {
+    expect(text('a\x1b]0;b')).toBe('a0;b');
+    expect(text('a\x1bPb\nc', true)).toBe('ab\nc');
+  });
+
+  it('cuts by what is seen, with an ellipsis, and reads no more than it must', () => {
+    const cut = (message: string, limit: number) =>
+      spansOf(message, limit, false)
+        .map((span) => span.text)
+        .join('');
+    expect(cut('\x1b[31mred\x1b[0m and more', 7)).toBe('red and…');
+    expect(cut('\x1b[31mred\x1b[0m', 3)).toBe('red');
+    expect(cut('plain text', 5)).toBe('plain…');
+    expect(cut('\x1b[31m'.repeat(1_000), 5)).toMatch(/^.{0,4}…$/);
+  });
+
   it('shows controls as pictures and overrides as marks', () => {
     expect(text('a\0b\x07c\u202ed\ud800e\tf')).toBe('a␀b␇c⍰d\ufffde    f');
   });
@@ -69,5 +85,15 @@ describe('heights by arithmetic', () => {
     ['x'.repeat(1_000_000), 10, 20],
   ])('%j in %i columns', (msg, columns, lines) => {
     expect(linesOf(entry({ msg }), columns)).toBe(lines);
+  });
+
+  it.each([
+    ['x'.repeat(200), false],
+    ['x'.repeat(201), true],
+    ['a\n'.repeat(19), false],
+    ['a\n'.repeat(20), true],
+    [`${'\x1b[31m'.repeat(100)}red`, false],
+  ])('knows of %j whether 20 lines of 10 columns hold it', (msg, isCut) => {
+    expect(isCutAt(entry({ msg }), 10)).toBe(isCut);
   });
 });

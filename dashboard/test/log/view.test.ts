@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { View, type ViewOptions } from '../../src/log/view.ts';
 import { LogBuffer } from '../../src/stream/buffer.ts';
+import type { Row } from '../../src/stream/row.ts';
 import { delta, entry } from '../rows.ts';
 
 const ALL: ViewOptions = { test: () => true, folding: true, unfolded: new Set(), columns: 0 };
@@ -34,6 +35,24 @@ describe('the view', () => {
     expect(shown(view)).toEqual(['fold:Hello', 'fold:Bonjour', 'log']);
     const fold = view.get(view.first + 1);
     expect(fold).toMatchObject({ kind: 'fold', tokens: 4, lane: 'llm-1' });
+  });
+
+  it('marks the tokens of a fold as an estimate until its end gives the number of the service', () => {
+    const buffer = new LogBuffer();
+    const view = new View(buffer, ALL);
+    const end = (event: string, attrs: object) =>
+      entry({ event, run: 'a', attrs: { lane: 'llm-1', ...attrs } });
+    const label = (...rows: Row[]) => {
+      for (const row of rows) buffer.push(row);
+      view.catchUp();
+      const fold = view.get(view.first);
+      return fold?.kind === 'fold' ? fold.label : '';
+    };
+    expect(label(delta('a', 'Hel', 3))).toContain(' ≈3t');
+    expect(label(end('generation.finished', { 'gen_ai.usage.output_tokens': 5 }))).toContain('  5t');
+    // The same task once more, and this time without a number.
+    expect(label(delta('a', 'lo', 2))).toContain(' ≈7t');
+    expect(label(end('generation.failed', {}))).toContain(' ≈7t');
   });
 
   it('shows the raw entries of a generation that was unfolded', () => {
@@ -108,5 +127,16 @@ describe('the view', () => {
     const view = new View(buffer, { ...ALL, test: (row) => row.level >= 4 });
     view.catchUp();
     expect([view.size, view.hidden, view.errors]).toEqual([3, 7, 3]);
+  });
+
+  it('forgets what it hid when that is evicted', () => {
+    const buffer = new LogBuffer(10);
+    const view = new View(buffer, { ...ALL, test: (row) => row.level >= 4 });
+    for (let i = 0; i < 95; i++) {
+      buffer.push(entry({ level: i % 2 === 0 ? 'error' : 'info' }));
+      if (i % 7 === 0) view.catchUp();
+    }
+    view.catchUp();
+    expect([buffer.size, view.hidden]).toEqual([10, 5]);
   });
 });
