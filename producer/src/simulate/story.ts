@@ -65,6 +65,8 @@ export class Story implements Iterable<Scene> {
 
   *[Symbol.iterator](): Generator<Scene> {
     const { durationMs = Number.POSITIVE_INFINITY } = this.#options;
+    // Something always happens at the end, so that the story reaches it: its shutdown is told then, not before.
+    if (Number.isFinite(durationMs)) this.#timeline.after(durationMs, () => {});
     this.#server.start(() => this.#awaitRequest());
     while (!this.#ending && this.#timeline.next <= durationMs) {
       this.#timeline.advance();

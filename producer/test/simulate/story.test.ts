@@ -52,6 +52,11 @@ describe('Story', () => {
     expect(texts({ source: 'b' })).not.toEqual(texts({}));
   });
 
+  it('lasts as long as it was asked to, however quiet', () => {
+    for (const durationMs of [2_000, MINUTE, 5 * MINUTE])
+      for (const rate of [0.001, 0.5, 5]) expect(told({ durationMs, rate }).at(-1)?.at).toBe(durationMs);
+  });
+
   it('does not change when it is told further', () => {
     const short = told({ durationMs: MINUTE });
     const shutdown = short.findIndex(({ entry }) => entry.msg === 'Shutting down');
