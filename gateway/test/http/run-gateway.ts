@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { retentionPolicy, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { FastifyInstance } from 'fastify';
@@ -29,7 +30,7 @@ afterEach(async () => {
 export async function serve(env: Record<string, string> = {}): Promise<Served> {
   const fast = { LLM_SIM_DELAY: '0', RATE_LIMIT_PER_SECOND: '0', LOG_LEVEL: 'silent' };
   const config = readGatewayConfig({ ...fast, ...env });
-  const broker = new MemoryBroker();
+  const broker = new MemoryBroker(retentionPolicy(config));
   const app = createApp(config, broker, createLogger('test', 'silent', true));
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   const served = { url, app, broker };
