@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
-import { retentionPolicy, retentionPolicy } from '@llm-streamer/shared/config.ts';
+import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import type { FastifyInstance } from 'fastify';
