@@ -50,8 +50,16 @@ export const RUN_END: Readonly<Record<string, EndState>> = {
   [EVENTS.runLost]: 'lost',
 };
 
-export function newRun(id: string): RunView {
-  return { id, state: 'running', started: 0, ended: 0, lanes: [] };
+type LanePlan = Pick<LaneView, 'lane' | 'role' | 'provider' | 'model'>;
+
+/** @param plan for whoever knows it otherwise: the entry that tells it may no longer be kept. */
+export function newRun(id: string, plan: readonly LanePlan[] = []): RunView {
+  return { id, state: 'running', started: 0, ended: 0, lanes: plan.map(newLane) };
+}
+
+function newLane({ lane, role, provider, model }: LanePlan): LaneView {
+  const nothing = { text: '', reasoning: '', started: 0, firstContent: 0, ended: 0 };
+  return { lane, role, state: 'waiting', provider, model, ...nothing, outputTokens: 0, inputTokens: 0 };
 }
 
 /** The run after `entry`; entries that say nothing about it leave it as it is. Never changes its argument. */
@@ -77,20 +85,9 @@ function start(run: RunView, entry: Entry): RunView {
     started: entry.time,
     promptVersion: text(attrs[GEN_AI.promptVersion]),
     ...(conversationId !== '' && { conversationId }),
-    lanes: plan.map((lane) => ({
-      lane: text(lane.lane),
-      role: text(lane.role),
-      state: 'waiting',
-      provider: text(lane.provider),
-      model: text(lane.model),
-      text: '',
-      reasoning: '',
-      started: 0,
-      firstContent: 0,
-      ended: 0,
-      outputTokens: 0,
-      inputTokens: 0,
-    })),
+    lanes: plan.map(({ lane, role, provider, model }) =>
+      newLane({ lane: text(lane), role: text(role), provider: text(provider), model: text(model) }),
+    ),
   };
 }
 
@@ -110,6 +107,7 @@ function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): La
     case EVENTS.generationDelta:
       return {
         ...lane,
+        state: lane.state === 'waiting' ? 'streaming' : lane.state,
         firstContent: lane.firstContent || time,
         outputTokens: lane.outputTokens + count(attrs[ATTRS.tokens]),
         ...(attrs.kind === 'reasoning' ? { reasoning: lane.reasoning + msg } : { text: lane.text + msg }),

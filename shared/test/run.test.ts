@@ -31,6 +31,15 @@ describe('a run from its entries', () => {
     ]);
   });
 
+  it('shows what it has where the beginning is missing, by the plan that it is given', () => {
+    const later = entry(EVENTS.generationDelta, 150, 'yes', { lane: 'llm-1', tokens: 2 });
+    const run = reduceRun(newRun('m1', lanes), later);
+    expect(run.lanes.map(({ lane, role, model, state, text }) => [lane, role, model, state, text])).toEqual([
+      ['llm-1', 'task', 'sim-1', 'streaming', 'yes'],
+      ['llm-combine', 'combiner', 'sim-1', 'waiting', ''],
+    ]);
+  });
+
   it('keeps reasoning and text apart, and the time of the first of them', () => {
     const run = of(
       started,

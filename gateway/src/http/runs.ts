@@ -35,8 +35,8 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
 
   app.get<ById>('/api/runs/:id', async ({ params }) => {
     const run = await known(params.id);
-    const { lanes } = await history.run(run.id);
-    return { ...summaryOf(run), lanes };
+    const { lanes, trimmed } = await history.run(run.id, run.lanes);
+    return { ...summaryOf(run), ...(trimmed && { trimmed }), lanes };
   });
 
   app.get<ById>('/api/runs/:id/stream', { exposeHeadRoute: false }, async (request, reply) => {

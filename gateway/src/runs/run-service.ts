@@ -17,7 +17,7 @@ import type { Pipeline, RunOrder } from './pipeline.ts';
 import type { Prompts } from './prompts.ts';
 import { lifecycleCopy, RunEntries } from './run-entries.ts';
 import type { RunHistory } from './run-history.ts';
-import type { EndGuard, RunRecord, RunStore } from './run-store.ts';
+import type { EndGuard, RunFacts, RunRecord, RunStore } from './run-store.ts';
 
 export interface RunRequest {
   id: string;
@@ -116,9 +116,7 @@ export class RunService {
       fingerprint,
       gateway: source,
       promptVersion: version,
-      lanes: order.lanes.map(({ prompt, target, role }) => {
-        return { lane: prompt.name, role, provider: target.provider, model: target.model };
-      }),
+      lanes: planOf(order),
       ...(conversationId !== undefined && { conversationId }),
     };
     const token = randomBytes(16).toString('hex');
@@ -182,7 +180,10 @@ export class RunService {
       );
       const msg = error instanceof PublishRefused ? error.message : 'The run could not go on.';
       try {
-        const totals = { ...(await history.usage(order.id)), durationMs: performance.now() - began };
+        const totals = {
+          ...(await history.usage(order.id, planOf(order))),
+          durationMs: performance.now() - began,
+        };
         const end = new RunEntries(order, source).runEnded('failed', msg, totals, { partial: true }, code);
         await run.end({ state: 'failed', code, totals }, [draft(end), draft(lifecycleCopy(end))]);
         this.#options.ended?.('failed', totals.durationMs);
@@ -199,7 +200,7 @@ export class RunService {
     if (record?.state !== 'running') return false;
     const code = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' }[state];
     const durationMs = Math.max(0, Date.now() - record.started);
-    const totals = { ...(await history.usage(id)), durationMs };
+    const totals = { ...(await history.usage(id, record.lanes)), durationMs };
     const entries = new RunEntries(record, source);
     const end = entries.runEnded(state, END_SENTENCE[state], totals, { partial: true }, code);
     const drafts = [draft(end), draft(lifecycleCopy(end))];
@@ -223,6 +224,12 @@ export class RunService {
       this.#options.logger.debug({ run: id, code: codeOf(error) }, 'could not look after a run');
     }
   }
+}
+
+function planOf({ lanes }: RunOrder): RunFacts['lanes'] {
+  return lanes.map(({ prompt, target, role }) => {
+    return { lane: prompt.name, role, provider: target.provider, model: target.model };
+  });
 }
 
 function fingerprintOf({ message, conversationId }: RunRequest): string {

@@ -25,6 +25,28 @@ describe('/api/runs', () => {
       lanes: { text: string }[];
     };
     expect(run.lanes[0]?.text).toMatch(/^Picture tides/);
+    expect(run).not.toHaveProperty('trimmed');
+  });
+
+  it('shows what is left of a run whose first entries are no longer kept, and says so', async () => {
+    const { url } = await serve({ RETENTION_ENTRIES: '4' });
+    const message_id = id();
+    await post(url, { message: 'Explain tides', message_id }, { prefer: 'respond-async' });
+    await vi.waitFor(async () => {
+      const run = await (await fetch(`${url}/api/runs/${message_id}`)).json();
+      expect(run).toMatchObject({ state: 'finished' });
+    }, PATIENCE_MS);
+    const run = (await (await fetch(`${url}/api/runs/${message_id}`)).json()) as {
+      trimmed?: boolean;
+      lanes: { lane: string; role: string; model: string; text: string; state: string }[];
+    };
+    expect(run.lanes).toMatchObject([
+      { lane: 'llm-1', role: 'task', model: 'sim-1' },
+      { lane: 'llm-2', role: 'task', model: 'sim-1' },
+      { lane: 'llm-combine', role: 'combiner', model: 'sim-1', state: 'finished' },
+    ]);
+    expect(run.lanes[2]?.text).not.toBe('');
+    expect(run.trimmed).toBe(true);
   });
 
   it('cancels a run, and says so to whoever watches', async () => {
