@@ -7,20 +7,26 @@ import { Fleet } from '../gateway/test/e2e/fleet/fleet.ts';
 import type { Verdict } from '../gateway/test/e2e/fleet/verdict.ts';
 import { startRedis } from '../test-support/redis.ts';
 
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string' },
-    viewers: { type: 'string', default: '200' },
-    channels: { type: 'string', default: '20' },
-    rate: { type: 'string', default: '500' },
-    drops: { type: 'string', default: '60' },
-    entries: { type: 'string', default: '20000' },
-    seed: { type: 'string', default: '1' },
-  },
-});
-
 const PROMOTED = 'lagging replica promoted';
-const names = [...Object.keys(FAULTS), PROMOTED].filter((name) => name.includes(values.only ?? ''));
+const FAULT_NAMES = [...Object.keys(FAULTS), PROMOTED];
+const HELP = `soak: every fault at full size, and a table of what viewers saw
+
+  npm run soak -- [options]
+
+  --only TEXT     only faults whose names hold this text (all)
+  --viewers N     viewers (200)
+  --channels N    channels (20)
+  --rate N        entries per second (500)
+  --drops N       viewers cut off per second (60)
+  --entries N     entries per fault (20000)
+  --seed N        same seed, same choices (1)
+  --help          this text
+
+Faults: ${FAULT_NAMES.join('; ')}.
+`;
+
+const { viewers, channels, rate, drops, entries, seed, names } = options();
+
 const COLUMNS = [
   'fault',
   'entries',
@@ -38,9 +44,17 @@ let failed = false;
 for (const name of names) {
   const began = Date.now();
   const verdict = await play(name);
-  const { entries, reconnects, missing, explained, duplicates, disordered, falseGaps, ledgerFaults } =
-    verdict;
-  const cells = [name, entries, reconnects, missing, explained, duplicates, disordered, falseGaps];
+  const {
+    entries: told,
+    reconnects,
+    missing,
+    explained,
+    duplicates,
+    disordered,
+    falseGaps,
+    ledgerFaults,
+  } = verdict;
+  const cells = [name, told, reconnects, missing, explained, duplicates, disordered, falseGaps];
   console.log(`| ${[...cells, Math.round((Date.now() - began) / 1_000)].join(' | ')} |`);
   if (missing === explained && duplicates + disordered + falseGaps + ledgerFaults === 0) continue;
   failed = true;
@@ -54,16 +68,15 @@ async function play(name: string): Promise<Verdict> {
   const fleet = new Fleet({
     redis,
     ...(proxy && { redisUrl: proxy.url }),
-    viewers: Number(values.viewers),
-    channels: Number(values.channels),
-    entriesPerSecond: Number(values.rate),
-    dropsPerSecond: Number(values.drops),
-    seed: Number(values.seed),
+    viewers,
+    channels,
+    entriesPerSecond: rate,
+    dropsPerSecond: drops,
+    seed,
   });
   let replica: { stop(): Promise<void> } | undefined;
   try {
     await fleet.start();
-    const entries = Number(values.entries);
     const stage = { fleet, redis, pace: Math.ceil(entries / 4) };
     if (proxy) replica = await promoteLaggingReplica(stage, proxy);
     else await FAULTS[name]?.(stage);
@@ -75,4 +88,48 @@ async function play(name: string): Promise<Verdict> {
     await replica?.stop();
     await redis.stop();
   }
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        only: { type: 'string', default: '' },
+        viewers: { type: 'string', default: '200' },
+        channels: { type: 'string', default: '20' },
+        rate: { type: 'string', default: '500' },
+        drops: { type: 'string', default: '60' },
+        entries: { type: 'string', default: '20000' },
+        seed: { type: 'string', default: '1' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) {
+      process.stdout.write(HELP);
+      process.exit(0);
+    }
+    const names = FAULT_NAMES.filter((name) => name.includes(values.only));
+    if (names.length === 0) refuse(`--only ${JSON.stringify(values.only)}: no fault has such a name`);
+    return {
+      names,
+      viewers: whole('viewers', values.viewers, 1),
+      channels: whole('channels', values.channels, 1),
+      rate: whole('rate', values.rate, 1),
+      drops: whole('drops', values.drops, 0),
+      entries: whole('entries', values.entries, 1),
+      seed: whole('seed', values.seed, 0),
+    };
+  } catch (error) {
+    return refuse((error as Error).message.split(/\.?(?:\n|\. |$)/)[0] as string);
+  }
+}
+
+function whole(option: string, text: string, min: number): number {
+  if (/^\d{1,9}$/.test(text) && Number(text) >= min) return Number(text);
+  return refuse(`--${option} ${JSON.stringify(text)}: must be a whole number from ${min}`);
+}
+
+function refuse(reason: string): never {
+  process.stderr.write(`soak: ${reason}; see npm run soak -- --help\n`);
+  process.exit(2);
 }
