@@ -27,7 +27,8 @@ export class App {
   readonly past: Past;
   /** Told of each entry; the run panel and the completion listen. */
   readonly listeners = new Set<(row: EntryRow) => void>();
-  #filter: Filter = compileFilter('', '');
+  /** The last that compiled. */
+  filter: Filter = compileFilter('', '');
   #applied: ViewState | undefined;
   #stream = '';
   #narrow = matchMedia(NARROW);
@@ -72,7 +73,7 @@ export class App {
     );
     const unfolded = new Set<string>();
     const options = {
-      test: (row: EntryRow) => this.#filter.test(row),
+      test: (row: EntryRow) => this.filter.test(row),
       folding: true,
       unfolded,
       columns: 0,
@@ -104,34 +105,10 @@ export class App {
   /** The query of `/stream` for a view. */
   streamQuery(state: ViewState = view.value, filtered = state.narrow): URLSearchParams {
     const query = new URLSearchParams({ channels: state.channels.join(',') });
-    if (filtered) for (const [key, value] of Object.entries(this.#filter.server)) query.set(key, value);
+    if (filtered) for (const [key, value] of Object.entries(this.filter.server)) query.set(key, value);
     if (state.since !== '') query.set('since', state.since);
     else query.set('tail', String(state.tail));
     return query;
-  }
-
-  /** Copies a line that gives the same stream in a terminal, and says what of the filter the gateway cannot do. */
-  async copyCurl(): Promise<void> {
-    const missing = [...this.#filter.rest, ...(view.value.range ? ['the time range'] : [])];
-    const note = missing.length > 0 ? `, without what the gateway cannot filter: ${missing.join(' ')}` : '';
-    await this.copy(this.#curl(), 'curl line', note);
-  }
-
-  #curl(): string {
-    const query = this.streamQuery(view.value, true);
-    const url = `${new URL('stream', document.baseURI)}?${query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':')}`;
-    return `curl -N '${url.replace(/\*/g, '%2A').replace(/'/g, '%27')}'`;
-  }
-
-  /** Adds a condition to the filter, or removes it when it is there. */
-  toggleTerm(term: string): void {
-    const terms = view.value.q;
-    const has = ` ${terms} `.includes(` ${term} `);
-    update({ q: (has ? ` ${terms} `.replace(` ${term} `, ' ') : `${terms} ${term}`).trim() });
-  }
-
-  only(channel: string): void {
-    update({ channels: [channel] });
   }
 
   level(level: Level | ''): void {
@@ -160,7 +137,7 @@ export class App {
     this.viewport.scroller.classList.toggle('nowrap', !wrap);
     const differs = !last || last.q !== next.q || last.level !== next.level || last.range !== next.range;
     if (differs || force || last.fold !== next.fold || last.wrap !== next.wrap) {
-      this.viewport.rebuild({ folding: next.fold, test: this.#filter.test }, wrap);
+      this.viewport.rebuild({ folding: next.fold, test: this.filter.test }, wrap);
     }
     const stream = this.streamQuery(next).toString();
     if (stream !== this.#stream) {
@@ -177,7 +154,7 @@ export class App {
       const filter = compileFilter(next.q, next.level);
       const { range } = next;
       const { test } = filter;
-      this.#filter = range
+      this.filter = range
         ? { ...filter, test: (row) => row.time >= range.from && row.time <= range.to && test(row) }
         : filter;
       filterProblem.value = '';
@@ -189,9 +166,9 @@ export class App {
 
   #hits(highlight: string): RegExp[] {
     try {
-      return [...this.#filter.hits, ...compileFilter(highlight, '').hits];
+      return [...this.filter.hits, ...compileFilter(highlight, '').hits];
     } catch {
-      return this.#filter.hits;
+      return this.filter.hits;
     }
   }
 

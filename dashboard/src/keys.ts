@@ -1,12 +1,11 @@
 // Single-key shortcuts, none with Ctrl; off while typing, and altogether with `keys=0`.
 import type { App } from './app.ts';
-import type { Cursor } from './log/cursor.ts';
 import { describeHole } from './log/holes.ts';
 import { LEVEL_TEXT, runOf } from './log/row-node.ts';
 import { iso } from './log/time.ts';
 import type { Item } from './log/view.ts';
 import { nextTime } from './panels/status-bar.tsx';
-import { helpOpen, opened, update, view } from './state/store.ts';
+import { helpOpen, opened, say, update, view } from './state/store.ts';
 
 export interface Key {
   keys: string;
@@ -20,18 +19,18 @@ export const KEYS: readonly Key[] = [
   { keys: 'Space', what: 'pause; back to where I was', run: space },
   { keys: 'G End', what: 'latest, and follow', run: (app) => app.viewport.latest() },
   { keys: 'g Home', what: 'top', run: (app) => app.viewport.top() },
-  { keys: 'j ArrowDown', what: 'next row', run: (app) => app.cursor.seek(1) },
-  { keys: 'k ArrowUp', what: 'previous row', run: (app) => app.cursor.seek(-1) },
+  { keys: 'j ArrowDown', what: 'next row', run: (app) => seek(app, 1) },
+  { keys: 'k ArrowUp', what: 'previous row', run: (app) => seek(app, -1) },
   { keys: 'PageDown', what: 'page down', run: (app) => app.viewport.scrollPages(1) },
   { keys: 'PageUp', what: 'page up', run: (app) => app.viewport.scrollPages(-1) },
   { keys: 'Enter', what: 'detail of the row', run: detail },
   { keys: 'x', what: 'expand or fold a generation', run: (app) => app.cursor.toggleFold() },
-  { keys: 'n', what: 'next hit', run: (app) => app.cursor.seek(1, hit(app)) },
-  { keys: 'N', what: 'previous hit', run: (app) => app.cursor.seek(-1, hit(app)) },
-  { keys: 'e', what: 'next error', run: (app) => app.cursor.seek(1, isError) },
-  { keys: 'E', what: 'previous error', run: (app) => app.cursor.seek(-1, isError) },
-  { keys: 'o', what: 'next of the same run', run: (app) => app.cursor.seek(1, sameRun(app)) },
-  { keys: 'O', what: 'previous of the same run', run: (app) => app.cursor.seek(-1, sameRun(app)) },
+  { keys: 'n', what: 'next hit', run: (app) => seek(app, 1, hit(app)) },
+  { keys: 'N', what: 'previous hit', run: (app) => seek(app, -1, hit(app)) },
+  { keys: 'e', what: 'next error', run: (app) => seek(app, 1, isError) },
+  { keys: 'E', what: 'previous error', run: (app) => seek(app, -1, isError) },
+  { keys: 'o', what: 'next of the same run', run: (app) => seek(app, 1, sameRun(app)) },
+  { keys: 'O', what: 'previous of the same run', run: (app) => seek(app, -1, sameRun(app)) },
   { keys: 'm', what: 'draw a mark', run: mark },
   { keys: 'w', what: 'wrap lines', run: () => update({ wrap: !isWrapped() }, 'replace') },
   {
@@ -109,18 +108,32 @@ function detail(app: App): void {
   if (item) app.cursor.open(item);
 }
 
+/** To the next item in a direction for which `wanted` holds. */
+function seek(app: App, direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
+  const { view: shown, cursor } = app.viewport;
+  const from = cursor ? app.viewport.current() + direction : app.viewport.edge(direction);
+  for (let place = from; place >= shown.first && place < shown.end; place += direction) {
+    const item = shown.get(place);
+    if (item && wanted(item)) {
+      app.cursor.select(item);
+      return;
+    }
+  }
+  say(direction > 0 ? 'no more below' : 'no more above');
+}
+
 function isError(item: { kind: string; level?: number }): boolean {
   return item.kind === 'entry' && (item.level ?? 0) >= 4;
 }
 
-function hit(app: App): Parameters<Cursor['seek']>[1] & object {
+function hit(app: App): (item: Item) => boolean {
   const { hits } = app.viewport;
   return (item) =>
     (item.kind === 'entry' || item.kind === 'fold') &&
     hits.some((pattern) => pattern.test(item.kind === 'fold' ? item.text : item.msg));
 }
 
-function sameRun(app: App): Parameters<Cursor['seek']>[1] & object {
+function sameRun(app: App): (item: Item) => boolean {
   const item = app.viewport.view.get(app.viewport.current());
   const run = item && runOf(item);
   return (other) => run !== undefined && runOf(other) === run;

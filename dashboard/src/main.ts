@@ -6,7 +6,6 @@ import { mountCharts } from './charts/mount.ts';
 import { part, whenWanted } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { StatusBar } from './panels/status-bar.tsx';
-import { announce } from './panels/summary.ts';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunPanel } from './runs/slot.ts';
 import { helpOpen, opened, view } from './state/store.ts';
@@ -31,7 +30,7 @@ whenWanted(
 whenWanted(
   () => view.value.list,
   part(() => import('./panels/channel-list.tsx'), 'the channel list'),
-  ({ ChannelList }) => render(h(ChannelList, { app }), element('list')),
+  ({ ChannelList }) => render(h(ChannelList, {}), element('list')),
 );
 const help = part(() => import('./panels/help.tsx'), 'the help');
 whenWanted(
@@ -69,6 +68,10 @@ whenWanted(
     listenToKeys(app, early.value);
   },
 );
-announce(app, element('summary'));
+whenWanted(
+  () => true,
+  part(() => import('./panels/summary.ts')),
+  ({ announce }) => announce(app, element('summary')),
+);
 mountCharts(app, element('charts'));
 mountRunPanel(app, element('panel'));

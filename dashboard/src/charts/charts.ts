@@ -4,7 +4,8 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { App } from '../app.ts';
 import { hueOf } from '../log/hue.ts';
-import { view } from '../state/store.ts';
+import { say, view } from '../state/store.ts';
+import { known } from './known.ts';
 import { SPAN_SECONDS } from './series.ts';
 
 interface Line {
@@ -166,7 +167,7 @@ export class Charts {
     const length = Math.min(SPAN_SECONDS, Math.max(SHORTEST_SECONDS, end - series.oldest + 1));
     const times = Array.from({ length }, (_, i) => end - length + 1 + i);
     const columns = lines.map(({ values, sparse }) => {
-      const window = series.known(values, end, length);
+      const window = known(series, values, end, length);
       return sparse ? window.map((value) => (value === 0 ? null : value)) : window;
     });
     return [times, ...columns];
@@ -207,9 +208,19 @@ export class Charts {
     void this.#app.past.showRange(from, to);
   }
 
+  /** To the first entry at or after the second clicked; with `errorsOnly`, the first error. */
   #jump(plot: uPlot, chart: Chart): void {
     const second = plot.cursor.idx == null ? undefined : plot.data[0][plot.cursor.idx];
-    if (second !== undefined) this.#app.cursor.jump(second * 1000, chart.errorsOnly === true);
+    if (second === undefined) return;
+    const { view: shown } = this.#app.viewport;
+    for (let place = shown.first; place < shown.end; place++) {
+      const item = shown.get(place);
+      if (item?.kind !== 'entry' || item.time < second * 1000 || (chart.errorsOnly && item.level < 4))
+        continue;
+      this.#app.cursor.select(item);
+      return;
+    }
+    say('nothing shown at that time');
   }
 
   #fit(): void {

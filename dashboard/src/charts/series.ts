@@ -51,13 +51,6 @@ export class Series {
     this.newest = second;
   }
 
-  /** As `window`, and null for what was before the first entry known: nothing is not zero. */
-  known(series: ArrayLike<number>, end: number, length: number): (number | null)[] {
-    return this.window(series, end, length).map((value, i) =>
-      end - length + 1 + i < this.oldest ? null : value,
-    );
-  }
-
   /** Values of `length` seconds up to `end`, oldest first. */
   window(series: ArrayLike<number>, end: number, length = SPAN_SECONDS): number[] {
     return Array.from({ length }, (_, i) => {

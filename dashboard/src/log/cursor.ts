@@ -1,5 +1,5 @@
-// What the reader does with the row under the cursor: go on to another, open its detail, expand its fold.
-import { opened, say, sincePrevious, update } from '../state/store.ts';
+// What the reader does with the row under the cursor: go to another, open its detail, expand its fold.
+import { opened, sincePrevious, update } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { Item } from './view.ts';
 import type { Viewport } from './viewport.ts';
@@ -52,20 +52,6 @@ export class Cursor {
     this.#viewport.scroller.focus({ preventScroll: true });
   }
 
-  /** The next item in a direction for which `wanted` holds. */
-  seek(direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
-    const { view: shown, cursor } = this.#viewport;
-    const from = cursor ? this.#viewport.current() + direction : this.#viewport.edge(direction);
-    for (let place = from; place >= shown.first && place < shown.end; place += direction) {
-      const item = shown.get(place);
-      if (item && wanted(item)) {
-        this.select(item);
-        return;
-      }
-    }
-    say(direction > 0 ? 'no more below' : 'no more above');
-  }
-
   toggleFold(): void {
     const { cursor } = this.#viewport;
     const place = this.#viewport.current();
@@ -79,17 +65,5 @@ export class Cursor {
     this.#viewport.hold();
     if (!this.#unfolded.delete(key)) this.#unfolded.add(key);
     this.#viewport.rebuild();
-  }
-
-  /** To the first entry at or after a time; with `errorsOnly`, the first error. */
-  jump(time: number, errorsOnly: boolean): void {
-    const { view: shown } = this.#viewport;
-    for (let place = shown.first; place < shown.end; place++) {
-      const item = shown.get(place);
-      if (item?.kind !== 'entry' || item.time < time || (errorsOnly && item.level < 4)) continue;
-      this.select(item);
-      return;
-    }
-    say('nothing shown at that time');
   }
 }

@@ -90,7 +90,7 @@ function regex(source: string, flags: string): RegExp {
   }
   if (hasNestedRepeats(source)) {
     throw new FilterError(
-      `/${source}/: a repeated group that repeats inside, as in (a+)+, can stop the page for minutes`,
+      `/${source}/: a repeated group that repeats inside, as in (a+)+, could freeze the page`,
     );
   }
   return pattern;

@@ -2,7 +2,6 @@
 
 import { isPattern, matches, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
-import type { App } from '../app.ts';
 import { duration } from '../log/time.ts';
 import { say, update, view } from '../state/store.ts';
 
@@ -16,7 +15,7 @@ interface Channel {
 
 const EVERY_MS = 2_000;
 
-export function ChannelList({ app }: { app: App }) {
+export function ChannelList() {
   const channels = useSignal<Channel[]>([]);
   const problem = useSignal('');
   const now = useSignal(Date.now());
@@ -81,7 +80,7 @@ export function ChannelList({ app }: { app: App }) {
                 aria-pressed={isShown}
                 title={`${entries.toLocaleString('en')} kept; double click: only this`}
                 onClick={() => toggle(channel, !isShown)}
-                onDblClick={() => app.only(channel)}
+                onDblClick={() => update({ channels: [channel] })}
               >
                 <span class="name">{channel}</span>
                 <span class="dim">

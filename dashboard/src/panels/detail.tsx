@@ -4,7 +4,7 @@ import type { App } from '../app.ts';
 import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
-import { opened, sincePrevious } from '../state/store.ts';
+import { opened, sincePrevious, update, view } from '../state/store.ts';
 
 const AROUND_MS = 5_000;
 /** A message of a megabyte is shown so far; copying takes all of it. */
@@ -43,11 +43,11 @@ export function Detail({ app }: { app: App }) {
           {item.kind === 'fold' ? 'copy text' : 'copy JSON'}
         </Action>
         {row.id !== undefined && <Action onClick={() => void app.copy(link.href, 'link')}>copy link</Action>}
-        <Action onClick={() => app.toggleTerm(`source:${quoted(row.source)}`)}>only this source</Action>
+        <Action onClick={() => toggleTerm(`source:${quoted(row.source)}`)}>only this source</Action>
         {row.run !== undefined && (
-          <Action onClick={() => app.toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
+          <Action onClick={() => toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
         )}
-        <Action onClick={() => app.only(row.channel)}>only this channel</Action>
+        <Action onClick={() => update({ channels: [row.channel] })}>only this channel</Action>
         <Action onClick={() => void app.past.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
           around this ±5 s
         </Action>
@@ -133,6 +133,13 @@ function visible(text: string): string {
 
 function withoutMessage({ msg: _msg, ...rest }: Record<string, unknown>): Record<string, unknown> {
   return rest;
+}
+
+/** Adds a condition to the filter, or removes it when it is there. */
+function toggleTerm(term: string): void {
+  const terms = view.value.q;
+  const has = ` ${terms} `.includes(` ${term} `);
+  update({ q: (has ? ` ${terms} `.replace(` ${term} `, ' ') : `${terms} ${term}`).trim() });
 }
 
 function quoted(value: string): string {

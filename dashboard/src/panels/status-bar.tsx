@@ -1,7 +1,10 @@
 // The bottom line: mode, the ledger, what is kept and hidden, and how things are shown.
 import type { App } from '../app.ts';
+import { part } from '../lazy.ts';
 import { TIME_MODES } from '../log/time.ts';
 import { figures, notice, update, view } from '../state/store.ts';
+
+const curl = part(() => import('./copy-curl.ts'), 'what writes curl lines');
 
 const number = (n: number) => n.toLocaleString('en');
 
@@ -101,7 +104,7 @@ function Choices({ app }: { app: App }) {
       <button
         type="button"
         title="copy as curl: the same stream in a terminal"
-        onClick={() => void app.copyCurl()}
+        onClick={() => void curl().then((loaded) => loaded?.copyCurl(app))}
       >
         curl
       </button>

@@ -1,8 +1,6 @@
 // The top line: connection, channels, filter, level, and the way to everything else.
-import { PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { App } from '../app.ts';
-import { spansOf } from '../log/text.ts';
 import { helpOpen, update, view } from '../state/store.ts';
 import { Connection } from './connection.tsx';
 import { FilterInput } from './filter-input.tsx';
@@ -22,8 +20,8 @@ export function Toolbar({ app }: { app: App }) {
         ch:{channels.length > 2 ? `${channels[0]} +${channels.length - 1}` : channels.join(',')}
       </button>
       {invalidChannels.length > 0 && (
-        <span class="bad" role="alert" title={`a channel: ${PATTERN_RULE}`}>
-          no channel: {shortened(invalidChannels.join(', '))}; shown: {shortened(channels.join(', '))}
+        <span class="bad" role="alert">
+          no channel: <bdi>{invalidChannels.join(', ').slice(0, 60)}</bdi>
         </span>
       )}
       <FilterInput app={app} />
@@ -63,11 +61,4 @@ export function Toolbar({ app }: { app: App }) {
       </button>
     </>
   );
-}
-
-/** A link may name anything, at any length, in any script. */
-function shortened(text: string): string {
-  return spansOf(text, 40, false)
-    .map((span) => span.text)
-    .join('');
 }

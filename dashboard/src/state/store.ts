@@ -82,8 +82,6 @@ addEventListener('popstate', () => {
   view.value = parseView(location.search);
 });
 
-/** Longer where there is more to read. */
-const NOTICE_MS = 2_000;
 let noticeTimer: ReturnType<typeof setTimeout> | undefined;
 
 export function say(text: string): void {
@@ -93,6 +91,6 @@ export function say(text: string): void {
     () => {
       notice.value = '';
     },
-    NOTICE_MS + text.length * 40,
+    2_000 + text.length * 40,
   );
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { known } from '../../src/charts/known.ts';
 import { Series } from '../../src/charts/series.ts';
 import { entry } from '../rows.ts';
 
@@ -7,5 +8,5 @@ it('knows nothing of the time before its first entry, and of every second after 
   const first = Math.floor(Date.now() / 1000) - 5;
   series.add(entry({ time: first * 1000 }));
   series.add(entry({ time: (first + 2) * 1000 }));
-  expect(series.known(series.levels[1] ?? [], first + 3, 6)).toEqual([null, null, 1, 0, 1, 0]);
+  expect(known(series, series.levels[1] ?? [], first + 3, 6)).toEqual([null, null, 1, 0, 1, 0]);
 });
