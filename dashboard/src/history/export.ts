@@ -1,12 +1,20 @@
 // Files of what is shown, or of a time range from the server: NDJSON, holes included, times in UTC.
 import { iso } from '../log/time.ts';
 import type { View } from '../log/view.ts';
+import { say } from '../state/store.ts';
+import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow, HoleRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { readRange } from './range.ts';
 
+/** The rows of the view or, with a range, the whole of it from the server. */
+export async function exportLines(session: Session, view: View, range: ViewState['range']): Promise<void> {
+  const lines = range ? await exportRange(session, range.from, range.to) : exportShown(view);
+  say(`${lines.toLocaleString('en')} lines exported`);
+}
+
 /** Both give the number of lines. */
-export function exportShown(view: View): number {
+function exportShown(view: View): number {
   const lines: string[] = [];
   for (let place = view.first; place < view.end; place++) {
     const item = view.get(place);
@@ -16,7 +24,7 @@ export function exportShown(view: View): number {
   return download(lines);
 }
 
-export async function exportRange(session: Session, from: number, to: number): Promise<number> {
+async function exportRange(session: Session, from: number, to: number): Promise<number> {
   const lines: string[] = [];
   for await (const row of readRange(session, from, to)) lines.push(exported(row));
   return download(lines);

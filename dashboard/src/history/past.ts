@@ -44,14 +44,9 @@ export class Past {
 
   /** What is shown, or with a range chosen the whole of it from the server, as NDJSON with UTC times. */
   async export(): Promise<void> {
-    const { range } = view.value;
     await this.#attempt(async () => {
       const files = await exporting();
-      if (!files) return;
-      const lines = range
-        ? await files.exportRange(this.#session, range.from, range.to)
-        : files.exportShown(this.#viewport.view);
-      say(`${lines.toLocaleString('en')} lines exported`);
+      await files?.exportLines(this.#session, this.#viewport.view, view.value.range);
     });
   }
 
