@@ -45,18 +45,22 @@ export function judge(viewers: readonly RecordingViewer[], acknowledged: readonl
     verdict.gaps += gaps.length;
     verdict.ledgerFaults += viewer.ledger.length;
     verdict.details.push(...viewer.ledger);
-    const seen = new Set<string>();
+    const seen = new Map<string, number>();
+    // What the log lost before it was acknowledged, its writer writes again.
+    const rolledBack = (channel: string, n: number) =>
+      gaps.some((gap) => gap.reason === 'rollback' && covers(gap, channel, n));
     let last = 0;
     for (const { channel, k, n } of entries) {
       const key = `${channel} ${k}`;
-      if (seen.has(key)) {
+      const before = seen.get(key);
+      if (before !== undefined && !(before !== n && rolledBack(channel, before))) {
         verdict.duplicates++;
         verdict.details.push(`twice: ${key} (${n})`);
       } else if (n < last) {
         verdict.disordered++;
         verdict.details.push(`out of order: ${key} (${n} after ${last})`);
       }
-      seen.add(key);
+      seen.set(key, n);
       last = Math.max(last, n);
     }
     const missing = acknowledged
