@@ -1,10 +1,14 @@
 // A view's gzip viewers: every segment is compressed once, by one compressor with memory, and the same bytes go to all.
 // Who joins does so between two segments, where the compressor forgets what it has seen: that cost is shared, too.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { Chunk } from './chunk.ts';
 import { Deflater } from './gzip.ts';
 import type { Segment } from './segment.ts';
 import type { Feed, View, Viewer } from './view.ts';
+
+/** A timer would cost more than it saves. */
+const AT_ONCE_MS = 1;
 
 /** Segments that are compressed together, and the viewers for whom they are the first. */
 interface Batch {
@@ -14,6 +18,7 @@ interface Batch {
 
 export class CompressedView implements Viewer, Feed {
   readonly view: View;
+  readonly #windowMs: number;
   readonly #deflater = new Deflater();
   readonly #viewers = new Set<Viewer>();
   /** The last one is open: it takes what comes until it is its turn. */
@@ -21,8 +26,10 @@ export class CompressedView implements Viewer, Feed {
   #current: Batch | undefined;
   #closed = false;
 
-  constructor(view: View) {
+  /** `windowMs`: how long segments may gather under load. */
+  constructor(view: View, windowMs: number) {
     this.view = view;
+    this.#windowMs = windowMs;
     view.join(this);
   }
 
@@ -63,7 +70,10 @@ export class CompressedView implements Viewer, Feed {
       const batch = this.#queue[0];
       const first = batch?.segments[0];
       const last = batch?.segments.at(-1);
-      if (!batch || !first || !last) return;
+      if (!batch || !first || !last) {
+        this.#current = undefined;
+        return;
+      }
       this.#queue.shift();
       this.#current = batch;
       if (batch.joiners.size > 0) this.#deflater.reset();
@@ -72,9 +82,12 @@ export class CompressedView implements Viewer, Feed {
         await this.#deflater.deflate(bodies.length === 1 ? first.chunk.body : Buffer.concat(bodies)),
       );
       for (const viewer of batch.joiners) this.#viewers.add(viewer);
-      this.#current = undefined;
       const segment = { ...first, to: last.to, unnumberedAfter: last.unnumberedAfter, chunk };
+      const began = performance.now();
       for (const viewer of this.#viewers) viewer.push(segment);
+      // As the hub does for the others: writing takes about half of the time, and carries more the busier it is.
+      const took = performance.now() - began;
+      if (took > AT_ONCE_MS) await pause(Math.min(this.#windowMs, took));
     }
   }
 }

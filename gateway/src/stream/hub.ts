@@ -97,7 +97,7 @@ export class Hub {
     if (!slot.compressed) {
       if (this.#compressed >= this.#options.maxCompressed) return null;
       this.#compressed++;
-      slot.compressed = new CompressedView(view);
+      slot.compressed = new CompressedView(view, this.#options.flushWindowMs);
     }
     slot.compressedViewers++;
     return slot.compressed;
