@@ -46,8 +46,8 @@ export class SimulatorServer {
       new Request(new URL(request.url ?? '/', 'http://simulator.invalid'), {
         method: request.method ?? 'GET',
         body,
-        signal: gone.signal,
       }),
+      gone.signal,
     );
     response.writeHead(answer.status, Object.fromEntries(answer.headers));
     response.flushHeaders();

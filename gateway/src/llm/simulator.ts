@@ -46,10 +46,14 @@ export class Simulator {
   }
 
   /** Takes the place of `globalThis.fetch`. */
-  readonly fetch: typeof globalThis.fetch = (input, init) => this.respond(new Request(input, init));
+  readonly fetch: typeof globalThis.fetch = (input, init) =>
+    this.respond(new Request(input, init), init?.signal ?? undefined);
 
-  /** Answers one request; the answer's stream stops where the request's signal aborts. */
-  async respond(request: Request): Promise<Response> {
+  /**
+   * Answers one request; the answer's stream stops where `signal` aborts. Not the request's own: Node lets that one go
+   * with the request, and an abort is lost once that was collected.
+   */
+  async respond(request: Request, signal: AbortSignal = request.signal): Promise<Response> {
     const { pathname } = new URL(request.url);
     if (request.method === 'GET' && pathname.endsWith('/models'))
       return Response.json({
@@ -60,7 +64,7 @@ export class Simulator {
       return problem(404, 'not_found', 'no such route');
     const parsed = chatRequest.safeParse(await request.json().catch(() => undefined));
     if (!parsed.success) return problem(400, 'invalid_request_error', z.prettifyError(parsed.error));
-    return this.#chat(parsed.data, request.signal);
+    return this.#chat(parsed.data, signal);
   }
 
   async #chat(request: ChatRequest, signal: AbortSignal): Promise<Response> {

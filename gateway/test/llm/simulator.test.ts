@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, vi } from 'vitest';
 import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator, tokenize } from '../../src/llm/simulator.ts';
 import { compose } from '../../src/llm/simulator-prose.ts';
 import { needsKey, providerOf } from '../../src/llm/target.ts';
-import { ask, collect, timeoutsFor } from './collect.ts';
+import { ask, collect, PATIENCE_MS, timeoutsFor } from './collect.ts';
 
 const simulator = new Simulator({ chunkTokens: 3, tokenMs: 0 });
 const post = (body: unknown, init: RequestInit = {}) =>
@@ -107,4 +110,26 @@ describe('a base URL', () => {
     expect(providerOf(url)).toBe(provider);
     expect(needsKey(url)).toBe(key);
   });
+});
+
+it('hears of an abort however much memory was collected before it', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  const simulator = new Simulator({ chunkTokens: 1, tokenMs: 1 });
+  const caller = new AbortController();
+  const body = { model: 'sim-hang-headers', stream: true, messages: [{ role: 'user', content: 'hi' }] };
+  const answer = simulator.fetch('http://x.invalid/v1/chat/completions', {
+    method: 'POST',
+    signal: caller.signal,
+    body: JSON.stringify(body),
+  });
+  answer.catch(() => undefined);
+  await vi.waitFor(() => expect(simulator.calls).toHaveLength(1), PATIENCE_MS);
+  for (let i = 0; i < 5; i++) {
+    collectGarbage();
+    await setTimeout(1); // what is held for one turn of the loop may go in the next
+  }
+  caller.abort();
+  await expect(answer).rejects.toThrow();
+  expect(simulator.calls[0]?.state).toBe('aborted');
 });
