@@ -27,7 +27,7 @@ export function deflateApart(bytes: Buffer): Promise<Buffer> {
   return deflateOnce(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
 }
 
-/** A small window saves most already at one entry a part, in less than 100 kB a compressor. */
+/** A small window saves most already at one entry a part; zlib itself needs 48 kB for it. */
 const SHARED = { windowBits: 13, memLevel: 5, flush: constants.Z_SYNC_FLUSH };
 
 /** Compresses a sequence of parts, each with what came before it since the last reset. One call at a time. */
