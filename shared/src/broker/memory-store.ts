@@ -14,6 +14,8 @@ interface Channel {
   bytes: number;
   last: Position;
   total: number;
+  /** Why entries went last. */
+  reason: 'trimmed' | 'expired';
   /** Epoch ms after which its entries go. */
   expires: number;
   /** The highest number that was forgotten, of any channel, before this one was made. */
@@ -72,7 +74,7 @@ export class MemoryStore {
     const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
     for (const [name, channel] of this.#channels) {
       if (channel.expires > now) continue;
-      this.#drop(channel, channel.records.length);
+      this.#drop(channel, channel.records.length, 'expired');
       if (!scarce) continue;
       this.#channels.delete(name);
       this.#forgotten = Math.max(this.#forgotten, channel.last);
@@ -86,11 +88,11 @@ export class MemoryStore {
 
   /** The oldest `count` entries after a position, of each channel that matches. */
   after(patterns: readonly string[], position: Position, count: number): Slice[] {
-    return this.#matching(patterns).map(([channel, { records, last, forgotten }]) => {
+    return this.#matching(patterns).map(([channel, { records, last, reason, forgotten }]) => {
       const start = firstAfter(records, position);
       const chunk = records.slice(start, start + count);
       const exhausted = start + chunk.length === records.length;
-      return { channel, last, records: chunk, exhausted, reason: 'trimmed', forgotten };
+      return { channel, last, records: chunk, exhausted, reason, forgotten };
     });
   }
 
@@ -105,7 +107,8 @@ export class MemoryStore {
   #add({ channel: name, body }: Draft): LogRecord {
     let channel = this.#channels.get(name);
     if (!channel) {
-      channel = { records: [], bytes: 0, last: 0, total: 0, expires: 0, forgotten: this.#forgotten };
+      const forgotten = this.#forgotten;
+      channel = { records: [], bytes: 0, last: 0, total: 0, reason: 'trimmed', expires: 0, forgotten };
       this.#channels.set(name, channel);
     }
     const n = Math.max(this.#head + 1, this.#clock());
@@ -127,7 +130,7 @@ export class MemoryStore {
     channel.expires = this.#now() + idleMs;
     // In blocks, so that a full channel does not move its whole array for each entry.
     const excess = channel.records.length - entries;
-    if (excess > Math.min(100, entries / 10)) this.#drop(channel, excess);
+    if (excess > Math.min(100, entries / 10)) this.#drop(channel, excess, 'trimmed');
   }
 
   #trimTotal(): void {
@@ -136,11 +139,12 @@ export class MemoryStore {
     const bySize = [...this.#channels.values()].sort((a, b) => b.bytes - a.bytes);
     for (const channel of bySize) {
       if (this.#bytes <= maxBytes * 0.9) return;
-      this.#drop(channel, Math.ceil(channel.records.length / 2));
+      this.#drop(channel, Math.ceil(channel.records.length / 2), 'trimmed');
     }
   }
 
-  #drop(channel: Channel, count: number): void {
+  #drop(channel: Channel, count: number, reason: Channel['reason']): void {
+    if (count > 0) channel.reason = reason;
     for (const { data } of channel.records.splice(0, count)) {
       channel.bytes -= data.length;
       this.#bytes -= data.length;

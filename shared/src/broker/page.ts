@@ -60,7 +60,7 @@ export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgo
   tell(null, forgotten, 'expired');
   for (const slice of slices) {
     const first = slice.records[0];
-    if (!first) tell(slice.channel, slice.last, 'expired');
+    if (!first) tell(slice.channel, slice.last, slice.reason);
     else if (first.prev > 0) tell(slice.channel, first.prev, slice.reason);
     else if (forgotten === 0) tell(slice.channel, slice.forgotten, 'expired');
   }

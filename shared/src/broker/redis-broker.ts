@@ -43,6 +43,11 @@ export interface RedisBrokerOptions {
 /** In the default namespace a channel's announcements are on the Redis channel of the same name. */
 export const DEFAULT_NAMESPACE = 'llm';
 
+/** What stands before a channel's name where it is published in Redis. */
+export function wirePrefixOf(namespace: string): string {
+  return namespace === DEFAULT_NAMESPACE ? '' : `{${namespace}}:`;
+}
+
 export class RedisBroker implements Broker {
   readonly #prefix: string;
   readonly #commands: RedisClient;
@@ -56,7 +61,7 @@ export class RedisBroker implements Broker {
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
     const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
-    const wirePrefix = namespace === DEFAULT_NAMESPACE ? '' : `{${namespace}}:`;
+    const wirePrefix = wirePrefixOf(namespace);
     const prefix = `{${namespace}}:`;
     this.#prefix = prefix;
     this.#logger = logger;
@@ -65,7 +70,7 @@ export class RedisBroker implements Broker {
     this.#commands = new RedisClient(url, 'commands', logger, seen);
     this.#reads = new RedisClient(url, 'history', logger, seen);
     this.#append = new RedisAppend(this.#commands, prefix, wirePrefix, retention);
-    this.#history = new RedisHistory(this.#reads, prefix, retention);
+    this.#history = new RedisHistory(this.#reads, prefix);
     this.#adopter = new RedisAdopter({
       append: this.#append,
       instance,

@@ -5,7 +5,6 @@ import { assemblePage, boundIn, horizonOf, judgeCursor, type LogState, type Slic
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
 import type { RedisStreams } from './redis-streams.ts';
-import { type RetentionPolicy, retentionOf } from './retention.ts';
 
 /** Rounds of reading on in the channels that lag behind, before a page is cut where it stands. */
 const MAX_ROUNDS = 6;
@@ -13,7 +12,6 @@ const MIN_CHUNK = 16;
 
 export async function readForwards(
   streams: RedisStreams,
-  retention: RetentionPolicy,
   state: LogState,
   { channels, after: cursor, origin, upTo: bound, limit }: ReadQuery,
 ): Promise<Page> {
@@ -38,7 +36,7 @@ export async function readForwards(
     await readOn(streams, behind, 0, chunkOf(limit, behind.length, MIN_CHUNK * 4));
   }
   if (known) await tellReborn(streams, slices);
-  await tellExpiredFromTrimmed(streams, retention, slices, after);
+  await tellExpiredFromTrimmed(streams, slices, after);
   // After a gap of its own the page speaks of the place where the reading really begins.
   const began = gap || origin === undefined ? after : origin;
   const page = assemblePage(slices, { after, origin: began, upTo, limit }, known ? 0 : state.forgotten);
@@ -76,18 +74,17 @@ async function tellReborn(streams: RedisStreams, slices: readonly Slice[]): Prom
   });
 }
 
-/** A channel that holds fewer entries than its bound by count lost the older ones by time. */
+/** Time takes whole streams, the bounds by count and bytes take their oldest entries. */
 async function tellExpiredFromTrimmed(
   streams: RedisStreams,
-  retention: RetentionPolicy,
   slices: readonly Slice[],
   after: Position,
 ): Promise<void> {
-  const holed = slices.filter(({ records }) => (records[0]?.prev ?? 0) > after);
+  const holed = slices.filter(({ records, last }) => (records[0]?.prev ?? last) > after);
   if (holed.length === 0) return;
-  const lengths = await streams.lengths(holed.map(({ channel }) => channel));
+  const trimmed = await streams.trimmed(holed.map(({ channel }) => channel));
   holed.forEach((slice, i) => {
-    if ((lengths[i] ?? 0) < retentionOf(retention, slice.channel).entries) slice.reason = 'expired';
+    if (!trimmed[i]) slice.reason = 'expired';
   });
 }
 

@@ -7,20 +7,17 @@ import { readBackwards } from './redis-backwards.ts';
 import { loadScript, type RedisClient } from './redis-client.ts';
 import { readForwards } from './redis-forwards.ts';
 import { RedisStreams } from './redis-streams.ts';
-import type { RetentionPolicy } from './retention.ts';
 
 const STATE = loadScript('state', 'allow-oom');
 
 export class RedisHistory {
   readonly #client: RedisClient;
   readonly #prefix: string;
-  readonly #retention: RetentionPolicy;
   readonly #streams: RedisStreams;
 
-  constructor(client: RedisClient, prefix: string, retention: RetentionPolicy) {
+  constructor(client: RedisClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
-    this.#retention = retention;
     this.#streams = new RedisStreams(client, prefix);
   }
 
@@ -45,6 +42,6 @@ export class RedisHistory {
     const state = await this.state();
     return query.reverse
       ? readBackwards(this.#streams, state, query)
-      : readForwards(this.#streams, this.#retention, state, query);
+      : readForwards(this.#streams, state, query);
   }
 }

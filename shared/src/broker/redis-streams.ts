@@ -70,12 +70,16 @@ export class RedisStreams {
     return places.map(([channel], i) => toRecords(channel, replies[i]));
   }
 
-  /** How many entries each channel holds. */
-  async lengths(channels: readonly string[]): Promise<number[]> {
+  /** Whether each channel's stream gave up entries since it was made; else what is missing went with one before it. */
+  async trimmed(channels: readonly string[]): Promise<boolean[]> {
     const pipeline = this.#client.redis.pipeline();
-    for (const channel of channels) pipeline.xlen(this.#key(channel));
+    for (const channel of channels) pipeline.xinfo('STREAM', this.#key(channel));
     const replies = (await pipeline.exec()) ?? [];
-    return channels.map((_, i) => Number(replies[i]?.[1] ?? 0));
+    return channels.map((_, i) => {
+      const info = (replies[i]?.[1] ?? []) as unknown[];
+      const of = (name: string) => info[info.indexOf(name) + 1];
+      return info.length > 0 && of('length') !== of('entries-added');
+    });
   }
 
   /** For each channel the highest number that was forgotten, of any channel, when it was made. */

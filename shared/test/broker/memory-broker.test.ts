@@ -42,6 +42,23 @@ describe('MemoryBroker', () => {
     expect(page.items).toMatchObject([{ gap: { channel: 'a', after: before, reason: 'expired' } }]);
   });
 
+  it('says of a gap whether a bound took the entries, or time', async () => {
+    let now = 1_795_224_320_000;
+    const broker = new MemoryBroker({ ...DEFAULT_RETENTION, maxBytes: 20_000 }, () => now);
+    open.push(broker);
+    const after = await broker.position();
+    const reasons = async () => {
+      const { items } = await broker.read({ channels: ['a'], after, limit: 1_000 });
+      return items.flatMap(({ gap }) => (gap ? [gap.reason] : []));
+    };
+    for (let i = 0; i < 10; i++) await broker.publish([line('a', 'x'.repeat(5_000))]);
+    expect(await reasons()).toEqual(['trimmed']);
+    now += DEFAULT_RETENTION.default.idleMs + 1;
+    expect(await reasons()).toEqual(['expired']);
+    await broker.publish([line('a', 'again')]);
+    expect(await reasons()).toEqual(['expired']);
+  });
+
   it('stays within its bytes', async () => {
     const broker = new MemoryBroker({ ...DEFAULT_RETENTION, maxBytes: 100_000 });
     open.push(broker);

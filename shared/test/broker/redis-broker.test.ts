@@ -52,6 +52,31 @@ describe('RedisBroker', () => {
     expect(items.map(({ record, gap }) => record?.entry.msg ?? gap?.reason)).toEqual(['after']);
   });
 
+  it('says of a gap whether the bound by bytes took the entries, or time', async () => {
+    const namespace = randomNamespace();
+    const prefix = `{${namespace}}:`;
+    const broker = await stage.broker({ namespace });
+    const after = await broker.position();
+    const batch = Array.from({ length: 500 }, (_, i) => line('a', `${i}`));
+    const reasons = async () => {
+      const { items } = await broker.read({ channels: ['a'], after, limit: 1_000 });
+      return items.flatMap(({ gap }) => (gap ? [gap.reason] : []));
+    };
+    await broker.publish(batch);
+    expect(await reasons()).toEqual([]);
+    const tight = { ...DEFAULT_RETENTION, maxBytes: 30_000 };
+    await new RedisJanitor(await stage.client(), prefix, tight, undefined).sweep();
+    expect(await stage.redis.xlen(`${prefix}ch:a`)).toBeGreaterThan(0);
+    expect(await reasons()).toEqual(['trimmed']);
+    const none = { ...DEFAULT_RETENTION, maxBytes: 1 };
+    await new RedisJanitor(await stage.client(), prefix, none, undefined).sweep();
+    expect(await reasons()).toEqual(['trimmed']);
+    await stage.redis.del(`${prefix}ch:a`); // as its time to live does
+    expect(await reasons()).toEqual(['expired']);
+    await broker.publish([line('a', 'again')]);
+    expect(await reasons()).toEqual(['expired']);
+  });
+
   it('shows two processes the same stream', async () => {
     const namespace = randomNamespace();
     const [one, two] = [await stage.broker({ namespace }), await stage.broker({ namespace })];
