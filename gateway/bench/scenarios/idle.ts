@@ -13,6 +13,7 @@ import { startNchan } from '../targets/nchan.ts';
 import type { StartTarget } from '../targets/target.ts';
 import { startWebdis } from '../targets/webdis.ts';
 
+const MIB = 1_048_576;
 const VIEWERS = 10_000;
 const CHANNELS = 100;
 /** Files that a server needs for itself. */
@@ -31,22 +32,32 @@ const design = (start: StartTarget, filesEach: number) => (context: Context) => 
     await stage.publisher.call('close', undefined); // it has a subscription of its own
     const { ms } = await connect(stage, BURST);
     await quiet(stage);
-    await new Promise((resolve) => setTimeout(resolve, context.seconds * 1_000)); // what connecting left behind goes
-    const [filesWith, after] = [files(), stage.memory()];
-    const kb = (bytes: number) => bytes / 1_024 / cast.viewers;
-    const more = {
-      viewers: cast.viewers,
-      connectS: ms / 1_000,
-      redisKb: kb(after.redis - before.redis),
-      subscribers: await redisSubscribers(stage.redis.url),
-    };
+    const settle = () => new Promise((resolve) => setTimeout(resolve, context.seconds * 1_000));
+    await settle(); // what connecting left behind goes
+    const [filesWith, present] = [files(), stage.memory()];
+    const subscribers = await redisSubscribers(stage.redis.url);
     await stage.load.call('close', undefined);
     const left = () => files() < filesBefore + (filesWith - filesBefore) / 100;
     const notes = await eventually('all have left', left, LEAVE_MS).then(
       () => [],
       () => [`${files() - filesBefore} files still open ${LEAVE_MS / 1_000} s after all had left`],
     );
-    return { memory: kb(after.target - before.target), more, notes };
+    await settle();
+    const [filesAfter, after] = [files(), stage.memory()];
+    const kb = (bytes: number) => bytes / 1_024 / cast.viewers;
+    const more = {
+      viewers: cast.viewers,
+      connectS: ms / 1_000,
+      redisKb: kb(present.redis - before.redis),
+      subscribers,
+      filesBefore,
+      filesWith,
+      filesAfter,
+      bytesBefore: before.target,
+      bytesWith: present.target,
+      bytesAfter: after.target,
+    };
+    return { memory: kb(present.target - before.target), more, notes };
   });
 };
 
@@ -67,5 +78,7 @@ export const idleViewers: Scenario = {
   remarks: ({ more = {} }) => [
     `${more.viewers} viewers in ${short(more.connectS)} s, ${more.subscribers} Redis subscribers, ` +
       `${short(more.redisKb)} kB in Redis each`,
+    `before, with them, after: ${more.filesBefore}, ${more.filesWith}, ${more.filesAfter} files; ` +
+      `${[more.bytesBefore, more.bytesWith, more.bytesAfter].map((bytes = 0) => short(bytes / MIB)).join(', ')} MB`,
   ],
 };

@@ -12,6 +12,7 @@ const BYTES = 4_000;
 const ENTRIES_PER_SECOND = 1_250;
 const SIP_BYTES_PER_SECOND = 1_000;
 const WATCH_MS = 200;
+const MIB = 1_048_576;
 
 async function measure(stage: Stage, { seconds, scaled }: Context): Promise<Figures> {
   await connect(stage);
@@ -28,7 +29,7 @@ async function measure(stage: Stage, { seconds, scaled }: Context): Promise<Figu
     burst: 10,
     bytesPerSecond: SIP_BYTES_PER_SECOND,
   });
-  const { growth, figures } = await watched(stage, rate, seconds * 4);
+  const { growth, figures } = await watched(stage, rate, seconds * 15);
   const more = { p99Before: before.p99 ?? Number.NaN, growthBefore, growth };
   return { ...figures, memory: growth / 1_024 / scaled(VIEWERS), more };
 }
@@ -65,10 +66,18 @@ export const slowViewers: Scenario = {
       return Stage.with(startGateway, cast, (stage) => measure(stage, context));
     },
   },
-  bars: [{ says: 'lost', of: ({ gateway }) => gateway?.lost, most: 0 }],
+  bars: [
+    { says: 'lost', of: ({ gateway }) => gateway?.lost, most: 0 },
+    { says: 'MB more', of: ({ gateway }) => gateway && (gateway.more?.growth ?? Number.NaN) / MIB, most: 32 },
+    {
+      says: 'p99 × before',
+      of: ({ gateway }) => gateway && (gateway.p99 ?? Number.NaN) / (gateway.more?.p99Before ?? Number.NaN),
+      most: 1.5,
+    },
+  ],
   remarks: ({ more = {} }) => [
     `p99 before they came ${short(more.p99Before)} ms`,
-    `memory grew by ${short((more.growth ?? 0) / 1_048_576)} MB, ` +
-      `in the same load before by ${short((more.growthBefore ?? 0) / 1_048_576)} MB`,
+    `memory grew by ${short((more.growth ?? 0) / MIB)} MB, ` +
+      `in the same load before by ${short((more.growthBefore ?? 0) / MIB)} MB`,
   ],
 };
