@@ -2,6 +2,7 @@
 import { effect } from '@preact/signals';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
+import '../../styles/charts.css';
 import type { App } from '../app.ts';
 import { hueOf } from '../log/hue.ts';
 import { say, view } from '../state/store.ts';

@@ -4,6 +4,7 @@ import { isPattern, matches, PATTERN_RULE } from '@llm-streamer/shared/channels.
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { duration } from '../log/time.ts';
 import { say, update, view } from '../state/store.ts';
+import '../../styles/list.css';
 
 interface Channel {
   channel: string;

@@ -5,6 +5,7 @@ import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
 import { opened, sincePrevious, update, view } from '../state/store.ts';
+import '../../styles/detail.css';
 
 const AROUND_MS = 5_000;
 /** A message of a megabyte is shown so far; copying takes all of it. */

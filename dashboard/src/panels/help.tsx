@@ -2,6 +2,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { KEYS } from '../keys.ts';
 import { helpOpen, update, view } from '../state/store.ts';
+import '../../styles/dialog.css';
 
 export function Help() {
   const dialog = useRef<HTMLDialogElement>(null);
