@@ -11,12 +11,24 @@ import { Lane } from './lane.tsx';
 import { Prompt } from './prompt.tsx';
 import { Recent } from './recent.tsx';
 import { cancelRun, UNREACHABLE } from './run-client.ts';
-import { feedOpen, filterLog, isFiltered, run, runInUrl, show, skew, unfilterLog } from './run-state.ts';
+import {
+  feedOpen,
+  filterLog,
+  isFiltered,
+  nudge,
+  run,
+  runInUrl,
+  show,
+  skew,
+  unfilterLog,
+} from './run-state.ts';
 
 export function mountPanel(app: App, host: HTMLElement): void {
   const wanted = runInUrl();
   if (wanted !== undefined) show(wanted);
   render(<Panel app={app} />, host);
+  addEventListener('online', nudge);
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && nudge());
 }
 
 const TICK_MS = 200;

@@ -2,6 +2,8 @@
 
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { StreamClient } from '../stream/client.ts';
+import type { Frame } from '../stream/wire.ts';
 
 export interface FeedListener {
   /** `skew`: how far the gateway's clock is ahead of ours, in ms. */
@@ -15,7 +17,7 @@ const TAIL = 10_000;
 
 export class RunFeed {
   readonly #listener: FeedListener;
-  readonly #source: EventSource;
+  readonly #client: StreamClient;
   #run: RunView;
   #skew = 0;
   #frame = 0;
@@ -24,27 +26,35 @@ export class RunFeed {
     this.#listener = listener;
     this.#run = newRun(id);
     const query = new URLSearchParams({ channels: `runs:${id}`, tail: String(TAIL) });
-    this.#source = new EventSource(new URL(`stream?${query}`, document.baseURI));
-    this.#source.onmessage = ({ data }: MessageEvent<string>) => this.#take(JSON.parse(data) as Entry);
-    this.#source.onopen = () => listener.link(true);
-    this.#source.onerror = () => listener.link(false);
-    this.#source.addEventListener('hello', ({ data }: MessageEvent<string>) => {
-      const { now } = JSON.parse(data) as { now?: number };
-      if (typeof now === 'number') this.#skew = now - Date.now();
-      this.#paint(); // an empty run is something to show as well
+    this.#client = new StreamClient(new URL(`stream?${query}`, document.baseURI).href, {
+      frames: (frames) => this.#take(frames),
+      link: (link) => {
+        listener.link(link.state === 'live');
+        if (link.state !== 'live') return;
+        this.#skew = link.clockOffset;
+        this.#paint(); // an empty run is something to show as well
+      },
     });
+    this.#client.start();
+  }
+
+  /** Network back, or the page visible again: no longer waits to retry. */
+  nudge(): void {
+    this.#client.nudge();
   }
 
   close(): void {
     cancelAnimationFrame(this.#frame);
-    this.#source.close();
+    this.#client.stop();
   }
 
-  #take(entry: Entry): void {
-    this.#run = reduceRun(this.#run, entry);
+  #take(frames: readonly Frame[]): void {
+    for (const { event, data } of frames) {
+      if (event === '') this.#run = reduceRun(this.#run, JSON.parse(data) as Entry);
+    }
     this.#paint();
     if (this.#run.state === 'running') return;
-    this.#source.close();
+    this.#client.stop();
     this.#listener.link(undefined);
   }
 

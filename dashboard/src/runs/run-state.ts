@@ -46,6 +46,11 @@ export function show(id: string | undefined): void {
   });
 }
 
+/** Network back, or the page visible again: the run's stream no longer waits to retry. */
+export function nudge(): void {
+  feed?.nudge();
+}
+
 let channelsBefore: string[] = ['*'];
 
 /** Narrows the log to a run: its own channel holds all of it, texts included, which no other pattern shows. */
