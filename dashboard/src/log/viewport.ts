@@ -3,19 +3,16 @@
 
 import type { HoleRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
+import { columnsOf } from './columns.ts';
 import { Follow, type Here } from './follow.ts';
+import { Rebuild } from './rebuild.ts';
 import type { RowContext } from './row-node.ts';
 import { RowPool } from './row-pool.ts';
+import { LINE, Scroll } from './scroll.ts';
 import { formatTime, type TimeMode } from './time.ts';
 import { type Item, View, type ViewOptions } from './view.ts';
 
-/** Height of a line in px; the style sheet's `--line`. */
-export const LINE = 20;
 const MAX_NODES = 150;
-/** Beyond this the spacer is made small again: browsers clip elements at 17 to 33 million px. */
-const REBASE_LINES = 400_000;
-/** What a rebuild may take of one frame. */
-const SLICE_MS = 4;
 
 export interface ViewportListener {
   /** Once per frame in which something was shown; cheap things only. */
@@ -33,22 +30,16 @@ export class Viewport {
 
   readonly #session: Session;
   readonly #listener: ViewportListener;
-  readonly #spacer = document.createElement('div');
   readonly #layer = document.createElement('div');
   readonly #pool = new RowPool();
-  #building: { view: View; started: number } | undefined;
-  #whenBuilt: (() => void)[] = [];
+  readonly #scroll: Scroll;
+  readonly #rebuild = new Rebuild();
   #isFrozen = false;
   #linkedRun: string | undefined;
   #frame = 0;
-  #spacerHeight = -1;
-  #scrollTop = 0;
-  #height = 0;
   #width = 0;
-  #charWidth = 7.8;
   #generation = 0;
   #tick = 0;
-  #base = 0;
   #evictedSeen = 0;
   #timeMode: TimeMode = 'local';
   #wrap = false;
@@ -61,10 +52,10 @@ export class Viewport {
     this.#session = session;
     this.#listener = listener;
     this.view = new View(session.buffer, options);
-    this.#spacer.className = 'spacer';
     this.#layer.className = 'layer';
     this.#layer.append(this.#pool.element);
-    scroller.append(this.#layer, this.#spacer);
+    scroller.append(this.#layer);
+    this.#scroll = new Scroll(scroller, (top) => this.follow.placed(top));
     this.follow = new Follow(
       scroller,
       () => this.#here(),
@@ -109,11 +100,8 @@ export class Viewport {
   rebuild(options: Partial<ViewOptions> = {}, wrap = this.#wrap): void {
     this.#wrap = wrap;
     const columns = wrap ? this.#columns : 0;
-    const base = this.#building?.view.options ?? this.view.options;
-    this.#building = {
-      view: new View(this.#session.buffer, { ...base, ...options, columns }),
-      started: performance.now(),
-    };
+    const base = this.#rebuild.options ?? this.view.options;
+    this.#rebuild.begin(new View(this.#session.buffer, { ...base, ...options, columns }));
     this.invalidate();
   }
 
@@ -126,10 +114,10 @@ export class Viewport {
   /** The buffer was emptied. */
   clear(): void {
     this.cursor = undefined;
-    this.view = new View(this.#session.buffer, this.#building?.view.options ?? this.view.options);
-    this.#building = undefined;
+    this.view = new View(this.#session.buffer, this.#rebuild.options ?? this.view.options);
+    this.#rebuild.cancel();
     this.#isFrozen = false;
-    this.#base = 0;
+    this.#scroll.restart();
     this.#evictedSeen = 0;
     this.follow.latest();
     this.invalidate();
@@ -148,8 +136,9 @@ export class Viewport {
     const place = this.view.placeOfRow(row);
     const line = this.view.linesBefore(place);
     const top = this.#topLine();
-    const visible = line >= top + 1 && line + this.view.linesAt(place) <= top + this.#linesOnScreen() - 1;
-    if (!visible) this.#scrollToLine(Math.max(0, line - Math.floor(this.#linesOnScreen() / 3)));
+    const visible =
+      line >= top + 1 && line + this.view.linesAt(place) <= top + this.#scroll.linesOnScreen - 1;
+    if (!visible) this.#scrollToLine(line - Math.floor(this.#scroll.linesOnScreen / 3));
     this.#paint();
     if (focus) this.#pool.focus(this.view.get(place));
   }
@@ -169,8 +158,13 @@ export class Viewport {
 
   top(): void {
     this.follow.hold();
-    this.#scrollToLine(0);
-    this.invalidate();
+    const go = () => {
+      this.#scrollToLine(0);
+      this.invalidate();
+    };
+    go();
+    // The next view would keep to what is first on screen now.
+    if (this.#rebuild.isUnderWay) this.whenBuilt(go);
   }
 
   /** Back to the first entry not seen yet; to the latest when there is none. */
@@ -181,14 +175,14 @@ export class Viewport {
       this.latest();
       return;
     }
-    this.#scrollToLine(Math.max(0, this.view.linesBefore(place) - Math.floor(this.#linesOnScreen() / 2)));
+    this.#scrollToLine(this.view.linesBefore(place) - Math.floor(this.#scroll.linesOnScreen / 2));
     this.follow.release();
     this.invalidate();
   }
 
   scrollPages(pages: number): void {
     this.follow.hold();
-    this.#scrollToLine(Math.max(0, this.#topLine() + pages * (this.#linesOnScreen() - 2)));
+    this.#scrollToLine(this.#topLine() + pages * (this.#scroll.linesOnScreen - 2));
     this.invalidate();
   }
 
@@ -199,7 +193,7 @@ export class Viewport {
 
   /** Where a search over what is on screen begins: its first item going down, its last going up. */
   edge(direction: 1 | -1): number {
-    return this.view.placeOfLine(this.#topLine() + (direction > 0 ? 0 : this.#linesOnScreen() - 1));
+    return this.view.placeOfLine(this.#topLine() + (direction > 0 ? 0 : this.#scroll.linesOnScreen - 1));
   }
 
   /** The items that a text selection touches, top to bottom. */
@@ -209,26 +203,18 @@ export class Viewport {
 
   /** Calls back when every rebuild asked for so far is on screen. */
   whenBuilt(then: () => void): void {
-    this.#whenBuilt.push(then);
+    this.#rebuild.whenDone(then);
     this.invalidate();
   }
 
   #measure(): void {
-    const probe = document.createElement('span');
-    probe.className = 'probe';
-    probe.textContent = '0'.repeat(100);
-    this.scroller.append(probe);
-    this.#charWidth = probe.getBoundingClientRect().width / 100 || 7.8;
-    const message = this.#layer.querySelector('.msg');
-    probe.remove();
-    const width = this.scroller.clientWidth;
-    const isLower = this.scroller.clientHeight < this.#height;
-    this.#height = this.scroller.clientHeight;
-    this.#layer.style.height = `${this.#height}px`;
-    this.#layer.style.marginBottom = `${-this.#height}px`;
-    const prefix = Number.parseFloat(getComputedStyle(this.scroller).getPropertyValue('--prefix')) || 44;
-    const columns = Math.max(10, Math.floor((width - 16) / this.#charWidth - prefix));
-    if (message === null || width !== this.#width || columns !== this.#columns) {
+    const { clientHeight: height, clientWidth: width } = this.scroller;
+    const isLower = height < this.#scroll.height;
+    this.#scroll.height = height;
+    this.#layer.style.height = `${height}px`;
+    this.#layer.style.marginBottom = `${-height}px`;
+    const columns = columnsOf(this.scroller);
+    if (width !== this.#width || columns !== this.#columns) {
       this.#width = width;
       this.#generation++;
       this.#columns = columns;
@@ -239,14 +225,10 @@ export class Viewport {
     this.invalidate();
   }
 
-  #linesOnScreen(): number {
-    return this.#height / LINE;
-  }
-
   /** The first line on screen, counted from the first item of the view. */
   #topLine(): number {
-    if (this.follow.mode === 'follow') return Math.max(0, this.view.lines - this.#linesOnScreen());
-    return this.#scrollTop / LINE - this.#base;
+    if (this.follow.mode === 'follow') return Math.max(0, this.view.lines - this.#scroll.linesOnScreen);
+    return this.#scroll.topLine;
   }
 
   #here(): Here {
@@ -256,93 +238,53 @@ export class Viewport {
   }
 
   #scrollToLine(line: number): void {
-    this.#sizeSpacer();
-    this.#setScrollTop((line + this.#base) * LINE);
+    this.#scroll.toLine(Math.max(0, line), this.view.lines);
   }
 
-  #setScrollTop(top: number): void {
-    this.scroller.scrollTop = top;
-    this.#scrollTop = this.scroller.scrollTop;
-    this.follow.placed(this.#scrollTop);
-  }
-
-  #sizeSpacer(): void {
-    const height = Math.max((this.#base + this.view.lines) * LINE, this.#height);
-    if (height === this.#spacerHeight) return;
-    this.#spacerHeight = height;
-    this.#spacer.style.height = `${height}px`;
-  }
-
-  /** Swaps the new view in when it is whole, `anchor` at the top as before, `fraction` of its lines above; true when swapped. */
-  #build(anchor: Item | undefined, fraction: number): boolean {
-    const building = this.#building;
-    if (!building) return false;
-    if (!building.view.catchUp(performance.now() + SLICE_MS)) {
-      this.invalidate();
-      return false;
-    }
-    this.view = building.view;
-    this.#building = undefined;
+  /** `anchor` stays at the top, `above` of its lines hidden as before. */
+  #swap(view: View, anchor: Item | undefined, above: number): void {
+    this.view = view;
     this.#isFrozen = false;
-    performance.clearMeasures('rebuild');
-    performance.measure('rebuild', { start: building.started });
-    this.#base = 0;
-    this.#evictedSeen = this.view.evictedLines;
+    this.#scroll.restart();
+    this.#evictedSeen = view.evictedLines;
     this.#generation++;
     const { stopped } = this.follow;
-    if (stopped) Object.assign(stopped, this.view.countUpTo(stopped.row?.at ?? -1));
-    if (this.follow.mode === 'follow' || !anchor) return true;
-    const place = Math.min(this.view.placeOf(anchor.at), this.view.end - 1);
+    if (stopped) Object.assign(stopped, view.countUpTo(stopped.row?.at ?? -1));
+    if (this.follow.mode === 'follow' || !anchor) return;
+    const place = Math.min(view.placeOf(anchor.at), view.end - 1);
     // A row that has become lower must not slip out above: at least its last line stays.
-    const above = Math.min(fraction, Math.max(0, this.view.linesAt(place) - 1));
-    this.#scrollToLine(this.view.linesBefore(place) + (fraction < 1 ? fraction : above));
-    return true;
+    const hidden = above < 1 ? above : Math.min(above, Math.max(0, view.linesAt(place) - 1));
+    this.#scrollToLine(view.linesBefore(place) + hidden);
   }
 
   #paint(): void {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const isFollowing = this.follow.mode === 'follow';
-    const scrollTop = this.scroller.scrollTop;
     // Where the reader is, by entry, before anything above it changes.
-    if (!isFollowing) this.#scrollTop = scrollTop;
-    const topBefore = this.#topLine();
-    const anchorPlace = this.view.placeOfLine(topBefore);
+    if (!isFollowing) this.#scroll.read();
+    const top = this.#topLine();
+    const anchorPlace = this.view.placeOfLine(top);
     const anchorLine = this.view.linesBefore(anchorPlace);
     const anchor = this.view.get(anchorPlace);
 
     if (!this.#isFrozen) this.view.catchUp();
-    const isSwapped = this.#build(anchor, topBefore - anchorLine);
+    const { whole, more } = this.#rebuild.step();
+    if (more) this.invalidate();
+    if (whole) this.#swap(whole, anchor, top - anchorLine);
     const evicted = this.view.evictedLines - this.#evictedSeen;
     this.#evictedSeen = this.view.evictedLines;
     if (isFollowing) {
-      this.#base = 0;
-      this.#sizeSpacer();
-      const bottom = Math.max(0, this.#spacerHeight - this.#height);
-      if (Math.abs(scrollTop - bottom) > 1) this.#setScrollTop(bottom);
-      else this.#scrollTop = scrollTop;
+      this.#scroll.toEnd(this.view.lines);
     } else {
-      this.#base += evicted;
-      this.#sizeSpacer();
-      // A new view already stands at the anchor.
-      const moved =
-        !isSwapped && anchor && this.view.get(anchorPlace) === anchor
-          ? this.view.linesBefore(anchorPlace) - anchorLine + evicted
-          : 0;
-      if (moved !== 0) this.#setScrollTop(this.#scrollTop + moved * LINE);
-      if (this.#base > REBASE_LINES) this.#rebase();
-      if (this.#topLine() < 0) this.#setScrollTop(this.#base * LINE);
-      this.follow.scrolled(this.#scrollTop, this.#scrollTop + this.#height >= this.#spacerHeight - 2);
+      const isThere = !whole && anchor && this.view.get(anchorPlace) === anchor;
+      const moved = isThere ? this.view.linesBefore(anchorPlace) - anchorLine + evicted : 0;
+      this.#scroll.keep(this.view.lines, evicted, moved);
+      this.follow.scrolled(this.#scroll.top, this.#scroll.isAtEnd);
     }
     this.#render();
     this.#listener.painted();
-    if (!this.#building) for (const then of this.#whenBuilt.splice(0)) then();
-  }
-
-  #rebase(): void {
-    const line = this.#topLine();
-    this.#base = 0;
-    this.#scrollToLine(Math.max(0, line));
+    this.#rebuild.painted();
   }
 
   #render(): void {
@@ -351,7 +293,7 @@ export class Viewport {
     const offset = (this.view.linesBefore(first) - Math.max(0, top)) * LINE;
     let filled = offset;
     let count = 0;
-    while (filled < this.#height && first + count < this.view.end && count < MAX_NODES) {
+    while (filled < this.#scroll.height && first + count < this.view.end && count < MAX_NODES) {
       filled += this.view.linesAt(first + count) * LINE;
       count++;
     }
