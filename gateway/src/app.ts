@@ -3,11 +3,12 @@
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { wirePrefixOf } from '@llm-streamer/shared/broker/redis-broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
 import { composeRuns } from './compose-runs.ts';
-import { admissionLimits, type Config, trustedProxies } from './config.ts';
+import { admissionLimits, type Config, redisCommand, trustedProxies } from './config.ts';
 import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
@@ -111,7 +112,15 @@ export function createApp(
     origins: config.CORS_ORIGINS,
   });
   shutdown(app);
-  const redis = config.REDIS_URL !== undefined;
+  const command = redisCommand(config);
+  const health = {
+    broker,
+    hub,
+    viewers,
+    gateway,
+    redis: config.REDIS_URL !== undefined,
+    redisShell: command === undefined ? undefined : { command, prefix: wirePrefixOf(config.NAMESPACE) },
+  };
   const routes = async (scope: FastifyInstance) => {
     streamRoute(scope, {
       hub,
@@ -127,13 +136,12 @@ export function createApp(
     metricsRoute(scope, totals.metrics);
     channelsRoute(scope, broker);
     entriesRoute(scope, broker, history);
-    healthRoutes(scope, { broker, hub, viewers, gateway, redis });
+    healthRoutes(scope, health);
     pageRoutes(scope, DASHBOARD);
   };
   app.register(routes, { prefix: config.BASE_PATH });
   // Probes inside a cluster do not come through the proxy that adds the base path.
-  if (config.BASE_PATH !== '')
-    app.register(async (scope) => healthRoutes(scope, { broker, hub, viewers, gateway, redis }));
+  if (config.BASE_PATH !== '') app.register(async (scope) => healthRoutes(scope, health));
 
   app.addHook('onReady', async () => {
     await runs.open();

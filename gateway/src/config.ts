@@ -13,6 +13,11 @@ const variables = {
   ...runVariables,
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: whole(8_000, 0, 65_535),
+  /** How people here reach REDIS_URL in a shell, for the page to show; where it is empty, only a Redis of this machine. */
+  REDIS_CLI: z
+    .string()
+    .regex(/^[\x20-\x7e]{0,200}$/, 'must be a command of at most 200 printable ASCII characters')
+    .default(''),
   /** Processes that share the port; more than one needs REDIS_URL. */
   WORKERS: whole(1, 1, 256),
   /** Path under which a proxy serves the gateway, like /logs; empty for none. */
@@ -72,6 +77,8 @@ const variables = {
   SHUTDOWN_GRACE: whole(4_000, 0, 600_000),
 };
 
+const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+
 /** With or without a port, which does not matter: behind a proxy it is the proxy's. */
 function isHost(text: string): boolean {
   if (isIPv6(text)) return true;
@@ -122,6 +129,22 @@ export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
 
 export function admissionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): AdmissionLimits {
   return { maxConnections: MAX_CONNECTIONS, maxPerAddress: MAX_CONNECTIONS_PER_ADDRESS };
+}
+
+/** What to type in a shell to send a command to the log's Redis; undefined where that is not known. Holds no password. */
+export function redisCommand({ REDIS_URL, REDIS_CLI }: Config): string | undefined {
+  if (REDIS_URL === undefined) return undefined;
+  if (REDIS_CLI !== '') return REDIS_CLI;
+  const { protocol, hostname, port, username, password } = new URL(REDIS_URL);
+  if (!LOOPBACK.includes(hostname)) return undefined;
+  return [
+    'redis-cli',
+    ...(hostname === '[::1]' ? ['-h ::1'] : []),
+    ...(port === '' || port === '6379' ? [] : [`-p ${port}`]),
+    ...(protocol === 'rediss:' ? ['--tls'] : []),
+    ...(username === '' ? [] : [`--user ${username}`]),
+    ...(password === '' ? [] : ['--askpass']),
+  ].join(' ');
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {

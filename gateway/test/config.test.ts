@@ -2,7 +2,7 @@
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { describe, expect, it } from 'vitest';
-import { adoptedChannels, readGatewayConfig, trustedProxies } from '../src/config.ts';
+import { adoptedChannels, readGatewayConfig, redisCommand, trustedProxies } from '../src/config.ts';
 
 const failure = (env: Record<string, string>): CodedError => {
   try {
@@ -113,5 +113,28 @@ describe('the configuration', () => {
       ['runs:', 6],
       ['conversations:', 720],
     ]);
+  });
+});
+
+describe('the shell command for Redis', () => {
+  it.each([
+    ['redis://localhost', 'redis-cli'],
+    ['redis://127.0.0.1:6379/2', 'redis-cli'],
+    ['redis://127.0.0.1:6390', 'redis-cli -p 6390'],
+    ['redis://[::1]:6390', 'redis-cli -h ::1 -p 6390'],
+    ['rediss://ada:secret@localhost:6390', 'redis-cli -p 6390 --tls --user ada --askpass'],
+  ])('of %s is %s', (REDIS_URL, command) => {
+    expect(redisCommand(readGatewayConfig({ REDIS_URL }))).toBe(command);
+  });
+
+  it('is not known of another machine, and never told', () => {
+    expect(redisCommand(readGatewayConfig({ REDIS_URL: 'redis://redis.internal:6379' }))).toBeUndefined();
+    expect(redisCommand(readGatewayConfig({}))).toBeUndefined();
+  });
+
+  it('is what REDIS_CLI says, where it says anything', () => {
+    const REDIS_CLI = 'docker compose exec redis redis-cli';
+    expect(redisCommand(readGatewayConfig({ REDIS_URL: 'redis://redis', REDIS_CLI }))).toBe(REDIS_CLI);
+    expect(failure({ REDIS_CLI: 'a\nb' }).message).toContain('REDIS_CLI');
   });
 });

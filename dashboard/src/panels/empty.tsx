@@ -1,23 +1,33 @@
-// The empty state: a line that works when pasted, for the channel chosen. Loaded when there is nothing to show.
+// The empty state: lines that work when pasted, for the channel chosen. Loaded when there is nothing to show.
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
 import { view } from '../state/store.ts';
 
 export function Empty() {
   const { channels } = view.value;
-  const line = publishLine(channels) ?? processLine(channels);
+  const redis = useSignal<RedisShell | undefined>(undefined);
+  useEffect(() => {
+    void redisShell().then((shell) => {
+      redis.value = shell;
+    });
+  }, []);
+  const channel = publishable(channels);
+  const line = channel === undefined ? processLine(channels) : curlLine(channel);
   return (
     <div class="empty">
       <p>
         No entries on <b>{channels.join(', ')}</b> yet.{line !== undefined && ' Send one:'}
       </p>
       {line !== undefined && <pre>{line}</pre>}
+      {channel !== undefined && redis.value && <pre>{redisLine(redis.value, channel)}</pre>}
     </div>
   );
 }
 
-/** Publishes to a channel that the view shows and that anyone may write to; undefined where there is none. */
-function publishLine(patterns: readonly string[]): string | undefined {
+/** A channel that the view shows and that anyone may write to; undefined where there is none. */
+function publishable(patterns: readonly string[]): string | undefined {
   const wanted = patterns.flatMap((pattern) => [
     pattern === '*' ? 'logs' : pattern.replace(/\*/g, ''),
     pattern.replace(/\*+/g, 'test'),
@@ -27,8 +37,29 @@ function publishLine(patterns: readonly string[]): string | undefined {
     !isReserved(name) &&
     !name.endsWith(':') &&
     patterns.some((pattern) => matches(pattern, name));
-  const channel = wanted.find(fits);
-  return channel && `curl -d '${JSON.stringify({ channel, msg: 'hello' })}' ${urlOf('api/publish')}`;
+  return wanted.find(fits);
+}
+
+function curlLine(channel: string): string {
+  return `curl -d '${JSON.stringify({ channel, msg: 'hello' })}' ${urlOf('api/publish')}`;
+}
+
+/** As the gateway tells it where it knows how people reach its Redis. */
+interface RedisShell {
+  redis_cli: string;
+  redis_prefix: string;
+}
+
+async function redisShell(): Promise<RedisShell | undefined> {
+  const response = await fetch(urlOf('sse/health')).catch(() => undefined);
+  const health = (await response?.json().catch(() => undefined)) as Partial<RedisShell> | undefined;
+  const { redis_cli, redis_prefix = '' } = health ?? {};
+  return redis_cli === undefined ? undefined : { redis_cli, redis_prefix };
+}
+
+function redisLine({ redis_cli, redis_prefix }: RedisShell, channel: string): string {
+  const name = redis_prefix + channel;
+  return `${redis_cli} PUBLISH ${/^[\w:.-]+$/.test(name) ? name : `'${name}'`} hello`;
 }
 
 // What is reserved is written by runs alone: this starts one that the view shows.

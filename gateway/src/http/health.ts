@@ -12,13 +12,15 @@ export interface HealthServices {
   hub: Hub;
   viewers: Viewers;
   gateway: string;
-  /** Whether the log is in Redis, so that `redis-cli` reaches it. */
+  /** Whether the log is in Redis. */
   redis: boolean;
+  /** How people here reach it in a shell, and what stands before a channel's name there; undefined: nobody knows. */
+  redisShell: { command: string; prefix: string } | undefined;
 }
 
 export function healthRoutes(
   app: FastifyInstance,
-  { broker, hub, viewers, gateway, redis }: HealthServices,
+  { broker, hub, viewers, gateway, redis, redisShell }: HealthServices,
 ): void {
   app.get('/healthz', { preHandler: noParameters }, async () => ({
     status: 'ok',
@@ -39,6 +41,7 @@ export function healthRoutes(
       ...(reason !== undefined && { reason }),
       gateway,
       redis,
+      ...(redisShell && { redis_cli: redisShell.command, redis_prefix: redisShell.prefix }),
       connections: viewers.size,
       lagging: viewers.lagging,
       views: hub.views,
