@@ -3,6 +3,13 @@
 import type { Reporter, TestModule } from 'vitest/node';
 
 export default class ClosingLine implements Reporter {
+  readonly #remembered: number;
+
+  /** `remembered`: tests that passed before and are not run again; the line above the last says so. */
+  constructor(remembered = 0) {
+    this.#remembered = remembered;
+  }
+
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const count = { passed: 0, failed: 0, skipped: 0, pending: 0 };
     const skips: string[] = [];
@@ -17,11 +24,16 @@ export default class ClosingLine implements Reporter {
       if (module.errors().length > 0) broken++;
       for (const suite of module.children.allSuites()) if (suite.errors().length > 0) broken++;
     }
+    const passed = count.passed + this.#remembered;
     const failed = count.failed + broken;
     const skipped = count.skipped + count.pending;
+    const note =
+      this.#remembered > 0
+        ? `${this.#remembered} of these passed before on exactly this tree and were not run again; npm test -- --all runs them\n`
+        : '';
     process.once('exit', () => {
       process.stdout.write(
-        `\n${skips.join('')}${count.passed} passed, ${failed} failed, ${skipped} skipped\n`,
+        `\n${skips.join('')}${note}${passed} passed, ${failed} failed, ${skipped} skipped\n`,
       );
     });
   }
