@@ -28,7 +28,7 @@ const memory = new TestMemory(`${root}node_modules/.cache/llm-streamer/passed.js
 const known = values.all || positionals.length > 0 ? {} : { ...memory.passed };
 const remembered = Object.values(known).reduce((sum, count) => sum + count, 0);
 
-const closing = new ClosingLine(remembered);
+const closing = new ClosingLine({ remembered });
 const vitest = await createVitest({ root, run: true, watch: false, reporters: ['default', closing] });
 const found = await vitest.globTestSpecifications(positionals);
 if (found.length === 0) fail(`no test file’s path holds ${positionals.join(' or ')}`);

@@ -6,7 +6,7 @@ export default class ClosingLine implements Reporter {
   readonly #remembered: number;
 
   /** `remembered`: tests that passed before and are not run again; the line above the last says so. */
-  constructor(remembered = 0) {
+  constructor({ remembered = 0 } = {}) {
     this.#remembered = remembered;
   }
 

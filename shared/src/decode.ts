@@ -1,9 +1,19 @@
 // Any payload → the fields of an entry. Lenient for what arrives on a channel: nothing a producer sends can make it
 // throw. Strict for what a client posts: a wrong type is an error that names the field.
 
-import { cutMark, type EntryFields, LEVELS, type Level, utf8Bytes } from './entry.ts';
+import {
+  cutMark,
+  type Draft,
+  draft,
+  type EntryFields,
+  isLabel,
+  LEVELS,
+  type Level,
+  utf8Bytes,
+} from './entry.ts';
 import { CodedError } from './errors.ts';
 import { guessLevel, parseLevel } from './level.ts';
+import { asWritten } from './written.ts';
 
 export interface DecodeContext {
   /** Where it arrived; an object's own `channel` is used only in strict mode, where the caller has checked none. */
@@ -23,10 +33,23 @@ const MAX_DEPTH = 32;
 
 /** Decodes one message of any kind: entry JSON, a pino line, any JSON object, an `event_type` event, plain text, junk. */
 export function decodePayload(payload: Uint8Array | string, context: DecodeContext): EntryFields {
-  if (payload.length > MAX_BYTES) return decodeText(beginning(payload), context);
-  const text = typeof payload === 'string' ? payload : utf8.decode(payload);
-  const object = text.trimStart().startsWith('{') ? parseObject(text) : undefined;
+  const { text, object } = read(payload);
   return object ? decodeObject(object, context, 'lenient') : decodeText(text, context);
+}
+
+/** The same, ready for the log; `maxBytes`: beyond it an entry is cut. */
+export function draftPayload(payload: Uint8Array, context: DecodeContext, maxBytes: number): Draft {
+  const { text, object } = read(payload);
+  if (!object) return draft(decodeText(text, context), maxBytes);
+  const written = asWritten(text, object, context.channel, maxBytes);
+  return written ?? draft(decodeObject(object, context, 'lenient'), maxBytes);
+}
+
+/** `object` where the text is a JSON object. */
+function read(payload: Uint8Array | string): { text: string; object?: Record<string, unknown> | undefined } {
+  if (payload.length > MAX_BYTES) return { text: beginning(payload) };
+  const text = typeof payload === 'string' ? payload : utf8.decode(payload);
+  return { text, object: text.trimStart().startsWith('{') ? parseObject(text) : undefined };
 }
 
 /**
@@ -148,9 +171,7 @@ function asString(value: unknown): string | undefined {
 }
 
 function asLabel(value: unknown): string | undefined {
-  return typeof value === 'string' && value.length >= 1 && value.length <= 200
-    ? value.toWellFormed()
-    : undefined;
+  return isLabel(value) ? value.toWellFormed() : undefined;
 }
 
 function asObject(value: unknown): Record<string, unknown> | undefined {

@@ -37,6 +37,11 @@ export interface Draft {
 /** Bytes of an entry's JSON body beyond which its text is cut (`ENTRY_BYTES`). */
 export const DEFAULT_ENTRY_BYTES = 65_536;
 
+/** Of a source, an event or a run. */
+export function isLabel(value: unknown): value is string {
+  return typeof value === 'string' && value.length >= 1 && value.length <= 200;
+}
+
 export function levelAtLeast(level: Level, floor: Level): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(floor);
 }

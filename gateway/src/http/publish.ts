@@ -6,6 +6,7 @@ import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channe
 import { decodeObject, decodePayload } from '@llm-streamer/shared/decode.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { asWritten } from '@llm-streamer/shared/written.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid, text } from '../stream/query.ts';
 import { HttpError } from './plugins/problems.ts';
@@ -70,11 +71,11 @@ function toDrafts(
     checkCount(lines.length);
     return lines.map((line) => draft(decodePayload(line, { channel, now, source: 'http' }), entryBytes));
   }
-  const { values, label } = parseValues(content, type.includes('ndjson'));
+  const { values, lines, label } = parseValues(content, type.includes('ndjson'));
   checkCount(values.length);
   return values.map((value, i) => {
     try {
-      return toDraft(value, channel, now, entryBytes);
+      return toDraft(value, lines?.[i], channel, now, entryBytes);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       const where = label(i);
@@ -87,6 +88,8 @@ function toDrafts(
 
 interface Values {
   values: unknown[];
+  /** The text of each, where each has a line of its own. */
+  lines?: string[];
   /** How an entry is named in an error: the line of NDJSON, the index in an array, nothing for a single one. */
   label: (index: number) => string;
 }
@@ -113,15 +116,23 @@ function parseValues(content: string, ndjson: boolean): Values {
       throw new CodedError('invalid_json', `${label(i)} is not JSON`, { field: label(i) });
     }
   });
-  return { values, label };
+  return { values, lines: filled.map(({ line }) => line), label };
 }
 
-function toDraft(value: unknown, fallback: string | undefined, now: number, entryBytes: number): Draft {
+function toDraft(
+  value: unknown,
+  line: string | undefined,
+  fallback: string | undefined,
+  now: number,
+  entryBytes: number,
+): Draft {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new CodedError('invalid_entry', 'an entry is a JSON object');
   const object = value as Record<string, unknown>;
   const channel = object.channel ?? fallback;
   checkChannel(channel, 'channel');
+  const written = line === undefined ? null : asWritten(line, object, channel, entryBytes);
+  if (written) return written;
   const fields = decodeObject(object, { channel, now, source: 'http' }, 'strict');
   if (fields.msg === '' && fields.event === undefined && fields.attrs === undefined)
     throw new CodedError('invalid_entry', 'an entry needs a msg, an event or attrs', { field: 'msg' });

@@ -2,7 +2,7 @@
 // message counts only if it came while the lease held, by the order of this process's own subscription.
 
 import { matches } from '../channels.ts';
-import { type DecodeContext, decodePayload } from '../decode.ts';
+import { draftPayload } from '../decode.ts';
 import { type Draft, draft } from '../entry.ts';
 import { PublishRefused } from '../errors.ts';
 import { CHANNELS } from '../events.ts';
@@ -158,8 +158,7 @@ export class RedisAdopter implements ForeignHandler {
   }
 
   #decode(channel: string, data: Buffer): Draft {
-    const context: DecodeContext = { channel, now: Date.now(), source: 'redis' };
-    return draft(decodePayload(data, context), this.#entryBytes);
+    return draftPayload(data, { channel, now: Date.now(), source: 'redis' }, this.#entryBytes);
   }
 
   /** What waits in a lost lease's publisher is refused by the log: another gateway has had it, or nobody may. */

@@ -1,0 +1,89 @@
+// What is taken as it is: only texts that the log would have written just so, and that no reader could take otherwise.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeObject, draftPayload } from '../src/decode.ts';
+import { draft, LEVELS } from '../src/entry.ts';
+import { asWritten } from '../src/written.ts';
+
+const LIMIT = 4_096;
+const context = { channel: 'logs', now: 1_795_224_320_113, source: 'redis' };
+const ENTRY = { time: 1_795_224_320_000, channel: 'logs', source: 'gpu-7', level: 'info', msg: 'hi' };
+
+const taken = (text: string) =>
+  asWritten(text, JSON.parse(text) as Record<string, unknown>, 'logs', LIMIT)?.body;
+
+describe('a text that the log would write just so', () => {
+  it.each([
+    ENTRY,
+    { ...ENTRY, msg: 'größer — \\n "quoted" 🙂', event: 'run.started', run: 'r7' },
+    { ...ENTRY, attrs: { ms: 12, ok: true, none: null, usage: { in: 1, deep: { er: 2 } } } },
+  ])('is taken as it is: %j', (entry) => {
+    const text = JSON.stringify(entry);
+    expect(taken(text)).toBe(text);
+    expect(draft(decodeObject(entry, context, 'strict'), LIMIT).body).toBe(text);
+  });
+
+  it('may have spaces between its parts', () => {
+    const text = JSON.stringify(ENTRY).replaceAll(',', ' , ');
+    expect(taken(text)).toBe(text);
+  });
+
+  it.each<[string, string]>([
+    ['another channel', JSON.stringify({ ...ENTRY, channel: 'other' })],
+    ['no channel', JSON.stringify({ ...ENTRY, channel: undefined })],
+    ['an id of its own', JSON.stringify({ id: '1-1', ...ENTRY })],
+    ['a prev at its end', JSON.stringify({ ...ENTRY, prev: 0 })],
+    ['a key that is an attribute', JSON.stringify({ ...ENTRY, ms: 12 })],
+    ['seconds', JSON.stringify({ ...ENTRY, time: 1_795_224_320 })],
+    ['a time as text', JSON.stringify({ ...ENTRY, time: '2026-11-21T10:00:00Z' })],
+    ['a level by number', JSON.stringify({ ...ENTRY, level: 30 })],
+    ['no message', JSON.stringify({ ...ENTRY, msg: '' })],
+    ['an empty source', JSON.stringify({ ...ENTRY, source: '' })],
+    ['a source that is too long', JSON.stringify({ ...ENTRY, source: 'x'.repeat(201) })],
+    ['attributes that are a list', JSON.stringify({ ...ENTRY, attrs: [1] })],
+    ['attributes that lie deep', JSON.stringify({ ...ENTRY, attrs: { a: { b: { c: { d: {} } } } } })],
+    ['half a character', JSON.stringify(ENTRY).replace('hi', '\\ud800')],
+    ['an escape', JSON.stringify(ENTRY).replace('hi', '\\u001b[1m')],
+    ['a byte that was none', JSON.stringify({ ...ENTRY, msg: '\ufffd' })],
+    ['a line break between its parts', JSON.stringify(ENTRY, null, 1)],
+    ['a space before it', ` ${JSON.stringify(ENTRY)}`],
+    ['more bytes than an entry may have', JSON.stringify({ ...ENTRY, msg: 'ü'.repeat(LIMIT / 2) })],
+    ['a key called __proto__', `${JSON.stringify(ENTRY).slice(0, -1)},"__proto__":{"a":1}}`],
+  ])('is not one with %s', (_, text) => {
+    expect(taken(text)).toBeUndefined();
+  });
+});
+
+describe('a payload', () => {
+  const fields = fc.record(
+    {
+      time: fc.oneof(fc.integer({ min: 0, max: 2e12 }), fc.string()),
+      channel: fc.constantFrom('logs', 'other'),
+      source: fc.string({ maxLength: 3 }),
+      level: fc.constantFrom(...LEVELS, 'loud', 30),
+      msg: fc.string({ unit: 'binary', maxLength: 20 }),
+      event: fc.string({ maxLength: 3 }),
+      attrs: fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 3 }), { noNullPrototype: true }),
+      extra: fc.jsonValue(),
+    },
+    { requiredKeys: ['channel'] },
+  );
+
+  it('says the same whether it is taken as it is or written anew', () => {
+    let count = 0;
+    fc.assert(
+      fc.property(fields, (entry) => {
+        const text = JSON.stringify(entry);
+        const object = JSON.parse(text) as Record<string, unknown>;
+        if (taken(text) !== undefined) count++;
+        const anew = draft(decodeObject(object, context, 'lenient'), LIMIT);
+        const { channel, body } = draftPayload(Buffer.from(text), context, LIMIT);
+        expect(channel).toBe('logs');
+        expect(JSON.parse(body)).toEqual(JSON.parse(anew.body));
+        expect(body).not.toMatch(/[\n\r]/);
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(count).toBeGreaterThan(0);
+  });
+});
