@@ -14,6 +14,8 @@ import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 
 const START_PATIENCE_MS = 5_000;
+/** Connections that the system holds for us: whoever finds no place comes again only after a second. */
+const BACKLOG = 4_096;
 
 try {
   loadDotEnv();
@@ -37,7 +39,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
   const broker = await openBroker(config, logger);
   const link = cluster.isWorker ? workerTotals() : undefined;
   const app = createApp(config, broker, logger, link);
-  await app.listen({ host: config.HOST, port: config.PORT });
+  await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
   const [url = ''] = app.addresses();
   // To scripts/start.ts, which may have asked for any port; a worker's word goes there by its primary.
   process.send?.(cluster.isWorker ? { ask: 'listening', url } : url);

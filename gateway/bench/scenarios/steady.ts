@@ -20,7 +20,7 @@ interface Load {
 }
 
 const BYTES = 200;
-const SAMPLED = 50;
+const SAMPLED = 10;
 /** Below this many entries per second a measurement lasts twice as long, so that a percentile rests on more of them. */
 const FEW_PER_SECOND = 100;
 const ALL = { gateway: startGateway, classical: startClassical, nchan: startNchan, webdis: startWebdis };
