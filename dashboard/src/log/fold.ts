@@ -1,6 +1,6 @@
 // All deltas of one generation as one growing line: its text, tokens and speed.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 export class Fold {
@@ -18,6 +18,10 @@ export class Fold {
   /** Of the one that grows: the deltas' estimates. */
   #growing: number;
   #isEstimate = false;
+  /** When its first delta that is here came. */
+  #began: number;
+  /** Of the last that ended, in tokens per second. */
+  #speed: number | undefined;
   readonly time: number;
   /** Which task of a run; empty where not said. */
   readonly lane: string;
@@ -33,6 +37,7 @@ export class Fold {
     this.rows = [first];
     this.#growing = first.tokens;
     this.time = first.time;
+    this.#began = first.time;
     this.lane = String(first.attrs().lane ?? '').slice(0, 16);
     this.#text = first.msg;
     this.#plain = first.plain;
@@ -67,14 +72,16 @@ export class Fold {
     return !this.#isEstimate && this.#growing === 0;
   }
 
-  /** Tokens per second from the first delta to the last; undefined while there is but one. */
+  /** Tokens per second of the latest generation: as its end says, else of the deltas here, from the first to the last. */
   get speed(): number | undefined {
-    const ms = this.last.time - this.time;
-    return ms > 0 && this.rows.length > 1 ? (this.tokens * 1000) / ms : undefined;
+    if (this.#growing === 0) return this.#speed;
+    const ms = this.last.time - this.#began;
+    return ms > 0 ? (this.#growing * 1000) / ms : undefined;
   }
 
   add(row: EntryRow): void {
     this.rows.push(row);
+    if (this.#growing === 0) this.#began = row.time;
     this.#growing += row.tokens;
     if (!this.#stale) this.#text += row.msg;
     this.#plain &&= row.plain;
@@ -89,11 +96,15 @@ export class Fold {
     return `▸ ${this.lane === '' ? '' : `${this.lane} `}${count.padStart(5)}t ${rate} `;
   }
 
-  /** Its generation has an entry that is no delta: `generation.finished` says how many tokens there were. */
+  /** Its generation has an entry that is no delta: `generation.finished` says how many tokens there were, how fast. */
   end(row: EntryRow): void {
     if (this.#growing > 0) {
-      const said = row.event === EVENTS.generationFinished ? row.attrs()[GEN_AI.outputTokens] : undefined;
+      const attrs = row.event === EVENTS.generationFinished ? row.attrs() : {};
+      const said = attrs[GEN_AI.outputTokens];
       const isSaid = typeof said === 'number' && said >= 0;
+      const seconds = Number(attrs[ATTRS.duration]) - (Number(attrs[GEN_AI.timeToFirstChunk]) || 0);
+      // Its tokens over the time of the deltas here would be too fast where the view begins in its middle.
+      this.#speed = isSaid && seconds > 0 ? said / seconds : this.speed;
       this.#settled += isSaid ? said : this.#growing;
       this.#isEstimate ||= !isSaid;
       this.#growing = 0;

@@ -55,6 +55,30 @@ describe('the view', () => {
     expect(label(end('generation.failed', {}))).toContain(' ≈7t');
   });
 
+  it('gives a fold whose beginning is not here the speed that its end says, or that of the deltas here', () => {
+    const buffer = new LogBuffer();
+    const view = new View(buffer, ALL);
+    const at = (time: number) =>
+      entry({ event: 'generation.delta', run: 'a', msg: 'x', time, attrs: { lane: 'llm-1', tokens: 20 } });
+    const end = (attrs: object) =>
+      entry({ event: 'generation.finished', run: 'a', attrs: { lane: 'llm-1', ...attrs } });
+    const speed = (...rows: Row[]) => {
+      for (const row of rows) buffer.push(row);
+      view.catchUp();
+      const fold = view.get(view.first);
+      return fold?.kind === 'fold' ? fold.speed : undefined;
+    };
+    const count = { 'gen_ai.usage.output_tokens': 400 };
+    expect(speed(at(1_000), at(2_000))).toBe(40);
+    expect(speed(end(count))).toBe(40);
+    // The same task once more: the time between the two is nobody's.
+    expect(speed(at(60_000))).toBeUndefined();
+    expect(speed(at(61_000))).toBe(40);
+    const times = { duration_s: 10.5, 'gen_ai.response.time_to_first_chunk': 0.5 };
+    expect(speed(end({ ...count, ...times }))).toBe(40);
+    expect(speed(at(80_000), at(82_000), end({ ...count, duration_s: 8 }))).toBe(50);
+  });
+
   it('shows the raw entries of a generation that was unfolded', () => {
     const buffer = new LogBuffer();
     for (const row of [delta('a', 'Hel'), delta('a', 'lo')]) buffer.push(row);
