@@ -1,7 +1,7 @@
 // What the reader does with the row under the cursor: go to another, open its detail, expand its fold.
 import { opened, sincePrevious, update } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
-import type { Item } from './view.ts';
+import { firstOf, type Item } from './view.ts';
 import type { Viewport } from './viewport.ts';
 
 export class Cursor {
@@ -26,7 +26,7 @@ export class Cursor {
 
   /** Moves the cursor to an item; an open detail moves along. */
   select(item: Item): void {
-    const row = item.kind === 'fold' ? item.first : item;
+    const row = firstOf(item);
     this.#viewport.cursor = row;
     this.#viewport.reveal(row, true);
     const place = this.#viewport.view.placeOfRow(row);
@@ -47,8 +47,6 @@ export class Cursor {
   close(): void {
     opened.value = undefined;
     update({ at: '' }, 'replace');
-    this.#viewport.cursor = undefined;
-    this.#viewport.invalidate();
     this.#viewport.scroller.focus({ preventScroll: true });
   }
 

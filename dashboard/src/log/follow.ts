@@ -55,6 +55,8 @@ export class Follow {
   }
 
   latest(): void {
+    // Its rows are filled anew, which changes what is selected: that would hold again.
+    if (this.isSelecting()) getSelection()?.removeAllRanges();
     this.mode = 'follow';
     this.stopped = undefined;
     this.#changed();

@@ -116,10 +116,12 @@ export class View {
     const key = row.kind === 'entry' && row.tokens > 0 ? row.generation : undefined;
     const fold = key === undefined ? undefined : this.#folds.get(key);
     const target: Item = fold ?? row;
-    let place = this.placeOf(target.at);
+    const nearest = this.placeOf(target.at);
     // Folds whose first entries are evicted share the front's place.
-    while (this.get(place) !== target && this.get(place)?.at === target.at && place < this.end - 1) place++;
-    return place;
+    for (let place = nearest; this.get(place)?.at === target.at; place++) {
+      if (this.get(place) === target) return place;
+    }
+    return nearest;
   }
 
   /** How many entries, and errors among them, stand up to a place of the buffer. */
@@ -231,4 +233,9 @@ export class View {
     this.#heights.set(slot, linesOf(item, this.options.columns));
     this.evictedLines -= this.#heights.get(slot);
   }
+}
+
+/** The row itself, or the first of a fold. */
+export function firstOf(item: Item): Row {
+  return item.kind === 'fold' ? item.first : item;
 }

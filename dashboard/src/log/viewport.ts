@@ -10,7 +10,7 @@ import type { RowContext } from './row-node.ts';
 import { RowPool } from './row-pool.ts';
 import { LINE, Scroll } from './scroll.ts';
 import { formatTime, type TimeMode } from './time.ts';
-import { type Item, View, type ViewOptions } from './view.ts';
+import { firstOf, type Item, View, type ViewOptions } from './view.ts';
 
 const MAX_NODES = 150;
 
@@ -41,6 +41,8 @@ export class Viewport {
   #generation = 0;
   #tick = 0;
   #evictedSeen = 0;
+  /** What stays where it is on screen through new views, until the reader scrolls: they may be too short to hold it. */
+  #held: { row: Row; above: number; top: number } | undefined;
   #timeMode: TimeMode = 'local';
   #wrap = false;
   #columns = 80;
@@ -118,6 +120,7 @@ export class Viewport {
     this.#rebuild.cancel();
     this.#isFrozen = false;
     this.#scroll.restart();
+    this.#held = undefined;
     this.#evictedSeen = 0;
     this.follow.latest();
     this.invalidate();
@@ -139,6 +142,7 @@ export class Viewport {
     const visible =
       line >= top + 1 && line + this.view.linesAt(place) <= top + this.#scroll.linesOnScreen - 1;
     if (!visible) this.#scrollToLine(line - Math.floor(this.#scroll.linesOnScreen / 3));
+    this.#held = { row, above: this.#topLine() - line, top: this.#scroll.top };
     this.#paint();
     if (focus) this.#pool.focus(this.view.get(place));
   }
@@ -238,11 +242,12 @@ export class Viewport {
   }
 
   #scrollToLine(line: number): void {
+    this.#held = undefined;
     this.#scroll.toLine(Math.max(0, line), this.view.lines);
   }
 
-  /** `anchor` stays at the top, `above` of its lines hidden as before. */
-  #swap(view: View, anchor: Item | undefined, above: number): void {
+  /** `held` stays where it is: its first line is `above` lines above the top. */
+  #swap(view: View, held: { row: Row; above: number } | undefined): void {
     this.view = view;
     this.#isFrozen = false;
     this.#scroll.restart();
@@ -250,8 +255,9 @@ export class Viewport {
     this.#generation++;
     const { stopped } = this.follow;
     if (stopped) Object.assign(stopped, view.countUpTo(stopped.row?.at ?? -1));
-    if (this.follow.mode === 'follow' || !anchor) return;
-    const place = Math.min(view.placeOf(anchor.at), view.end - 1);
+    if (!held) return;
+    const { above } = held;
+    const place = Math.min(view.placeOfRow(held.row), view.end - 1);
     // A row that has become lower must not slip out above: at least its last line stays.
     const hidden = above < 1 ? above : Math.min(above, Math.max(0, view.linesAt(place) - 1));
     this.#scrollToLine(view.linesBefore(place) + hidden);
@@ -268,10 +274,15 @@ export class Viewport {
     const anchorLine = this.view.linesBefore(anchorPlace);
     const anchor = this.view.get(anchorPlace);
 
+    let held = isFollowing || this.#held?.top !== this.#scroll.top ? undefined : this.#held;
+
     if (!this.#isFrozen) this.view.catchUp();
     const { whole, more } = this.#rebuild.step();
     if (more) this.invalidate();
-    if (whole) this.#swap(whole, anchor, top - anchorLine);
+    if (whole) {
+      if (anchor && !isFollowing) held ??= { row: firstOf(anchor), above: top - anchorLine, top: 0 };
+      this.#swap(whole, held);
+    }
     const evicted = this.view.evictedLines - this.#evictedSeen;
     this.#evictedSeen = this.view.evictedLines;
     if (isFollowing) {
@@ -282,6 +293,7 @@ export class Viewport {
       this.#scroll.keep(this.view.lines, evicted, moved);
       this.follow.scrolled(this.#scroll.top, this.#scroll.isAtEnd);
     }
+    this.#held = held && { ...held, top: this.#scroll.top };
     this.#render();
     this.#listener.painted();
     this.#rebuild.painted();

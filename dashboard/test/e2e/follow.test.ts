@@ -91,6 +91,47 @@ describe('follow, held and paused', () => {
     await sees(page, '10 new');
   });
 
+  it('follows on G though text is selected, and goes on following', async () => {
+    const row = (i: number) => page.locator('#log .row .msg').nth(i);
+    const [from, to] = [await row(3).boundingBox(), await row(5).boundingBox()];
+    if (!from || !to) throw new Error('no rows');
+    await page.mouse.move(from.x + 2, from.y + 10);
+    await page.mouse.down();
+    await page.mouse.move(to.x + 30, to.y + 10, { steps: 5 });
+    await page.mouse.up();
+    await sees(page, 'HELD');
+    await page.keyboard.press('G');
+    await sees(page, 'FOLLOW');
+    await publish(50);
+    await lastRow(page, `line ${next - 1}`);
+    await publish(50);
+    await lastRow(page, `line ${next - 1}`);
+    await twoFrames(page);
+    expect(await status(page)).toContain('FOLLOW');
+  });
+
+  it('holds its place over a filter whose rows all fit on the screen', async () => {
+    await page.keyboard.press('g');
+    await sees(page, 'HELD');
+    await twoFrames(page);
+    const top = await messages(page);
+    await page.keyboard.press('PageDown');
+    await page.keyboard.press('PageDown');
+    await eventually('two pages down', async () => !(await messages(page)).some((msg) => top.includes(msg)));
+    const held = await messages(page);
+    const filter = page.getByRole('combobox', { name: 'Filter' });
+    await filter.fill(`/^line ${next - 1}$/`);
+    await filter.press('Enter');
+    // A hole at the front stays beside it.
+    await eventually('one row', async () => (await messages(page)).length <= 2);
+    // The browser tells of the place that this left it at.
+    await twoFrames(page);
+    await filter.fill('');
+    await filter.press('Enter');
+    await eventually('what was held', async () => (await messages(page)).join() === held.join());
+    await sees(page, 'HELD');
+  });
+
   it('holds while a row has the focus', async () => {
     await page.locator('#log').focus();
     await page.keyboard.press('k');
