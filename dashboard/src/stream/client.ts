@@ -119,6 +119,8 @@ export class StreamClient {
       if (frames.length === 0) continue;
       for (const frame of frames) {
         if (frame.event === '') continue;
+        // Not before: a gateway that greets and sends away again is asked less and less often.
+        if (frame.event === 'live') this.#attempt = 0;
         if (frame.event === 'hello') this.#greet(controlData<Hello>(frame), askedAt);
         if (frame.event === 'bye') end = farewell(controlData<Bye>(frame), this.#parser.retry);
       }
@@ -130,7 +132,6 @@ export class StreamClient {
     const now = Date.now();
     const keepalive = Number(hello?.keepalive) || 30_000;
     this.#silenceLimit = Math.max(keepalive * 2, keepalive + 2_500);
-    this.#attempt = 0;
     // The answer was written about half a round trip ago; what remains is the difference of the clocks.
     const clockOffset = typeof hello?.now === 'number' ? hello.now - (askedAt + now) / 2 : 0;
     this.#listener.link({ state: 'live', clockOffset, since: now });
@@ -138,7 +139,9 @@ export class StreamClient {
 
   #retry({ code, message, pause }: Refused): void {
     const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#attempt, 10));
-    const wait = (pause ?? backoff) * (0.5 + Math.random() / 2);
+    // Asked to come back sooner, again and again: the pause grows all the same.
+    const least = this.#attempt > 0 ? backoff : 0;
+    const wait = Math.max(pause ?? backoff, least) * (0.5 + Math.random() / 2);
     this.#attempt++;
     const at = Date.now() + wait;
     this.#pauseTimer = setTimeout(() => void this.#connect('trying again'), wait);

@@ -107,9 +107,14 @@ export class MarkRow {
   readonly bytes = 100;
   readonly time = Date.now();
   readonly text: string;
+  /** What it says, and how often in a row that came: the last time is its own. */
+  readonly said: string;
+  readonly times: number;
 
-  constructor(text: string) {
-    this.text = text;
+  constructor(said: string, times = 1) {
+    this.said = said;
+    this.times = times;
+    this.text = times > 1 ? `${said} · ${times} times` : said;
   }
 }
 

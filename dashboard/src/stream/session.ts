@@ -189,7 +189,18 @@ export class Session {
 
   #bye(bye: Partial<Bye>): void {
     if (bye.code === 'lifetime') return;
-    this.buffer.push(new MarkRow(`gateway ${this.gateway}: ${bye.message ?? bye.code ?? 'closed'}`));
+    const { buffer } = this;
+    const name = `the gateway ${this.gateway}`.trimEnd();
+    const said = `${name}: ${bye.message ?? bye.code ?? 'closed'}`;
+    const last = buffer.get(buffer.end - 1);
+    if (last?.kind !== 'mark' || last.said !== said) {
+      buffer.push(new MarkRow(said));
+      return;
+    }
+    // A gateway that refuses each attempt would write a row for each.
+    buffer.remove(last.at);
+    buffer.push(new MarkRow(said, last.times + 1));
+    this.rearranged();
   }
 
   #resolvePending(isWhole: boolean, before: string | undefined): void {

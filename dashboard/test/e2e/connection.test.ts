@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { type Gateway, lines, startGateway } from './support/gateway.ts';
-import { eventually, lastRow, openPage, sees } from './support/page.ts';
+import { eventually, lastRow, messages, openPage, sees } from './support/page.ts';
 import { frame, ScriptedGateway } from './support/scripted-gateway.ts';
 import { Tab } from './support/tab.ts';
 
@@ -50,6 +50,28 @@ describe.each([
     await sees(page, 'too many viewers');
     await eventually('it came back by itself', () => gateway.requests.length === 2);
     await sees(page, 'LIVE');
+  });
+
+  it('sent away at each attempt, tries less and less often and says it in one row', async () => {
+    const bye = { code: 'over_limit', message: 'too many viewers', retry: 100 };
+    gateway.answer = (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(frame('bye', bye));
+    };
+    const page = await openPage(browser, `${gateway.url}/${search}`);
+    await sees(page, 'the gateway: too many viewers');
+    gateway.answer = (response) => {
+      gateway.greet(response, { isLive: false });
+      response.end(frame('bye', bye));
+    };
+    const now = page.getByRole('button', { name: 'now' });
+    await eventually('the pause has grown', async () => {
+      if (await now.isVisible()) await now.click({ timeout: 1_000 });
+      return /RETRYING in \d\d s/.test(await page.locator('#bar').innerText());
+    });
+    const rows = (await messages(page)).filter((msg) => msg.includes('the gateway gw-scripted: too many'));
+    expect(rows.length).toBe(1);
+    expect(rows[0]).toMatch(/· \d+ times$/);
   });
 
   it('retries at once when the network is back', async () => {

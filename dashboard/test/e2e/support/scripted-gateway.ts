@@ -43,13 +43,13 @@ export class ScriptedGateway {
     await once(this.#server, 'close');
   }
 
-  greet(response: ServerResponse, { resumed = false, keepalive = 60_000 } = {}): void {
+  greet(response: ServerResponse, { resumed = false, keepalive = 60_000, isLive = true } = {}): void {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     this.streams.add(response);
     response.once('close', () => this.streams.delete(response));
     const hello = { gateway: 'gw-scripted', resumed, count: this.count, keepalive, now: Date.now() };
     response.write(frame('hello', hello, this.cursor));
-    response.write(frame('live', { replayed: 0 }, this.cursor));
+    if (isLive) response.write(frame('live', { replayed: 0 }, this.cursor));
   }
 
   get cursor(): string {
