@@ -3,6 +3,7 @@
 
 import type { Broker, Listener, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import { Told } from '@llm-streamer/shared/broker/told.ts';
 
 const PAGE = 200;
 const MAX_QUEUED_BYTES = 1_048_576;
@@ -42,9 +43,14 @@ export async function* history(
   after: Position,
   upTo: Position,
 ): AsyncGenerator<PageItem, void, undefined> {
+  const told = new Told();
   for (let at = after, done = at >= upTo; !done; ) {
-    const page = await broker.read({ channels: [channel], after: at, origin: after, upTo, limit: PAGE });
-    yield* page.items;
+    const page = await broker.read({ channels: [channel], after: at, upTo, limit: PAGE });
+    for (const item of page.items) {
+      const gap = item.gap && told.news(item.gap);
+      if (gap) yield { gap };
+      else if (item.record) yield item;
+    }
     at = page.next;
     done = page.done;
   }

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { Chunk, LAST_CHUNK } from './chunk.ts';
 import type { CompressedView } from './compressed-view.ts';
 import { controlFrame, gapFrame } from './frame.ts';
@@ -156,18 +157,26 @@ export class Connection implements Viewer {
   async #readHistory(upTo: Position): Promise<Replay> {
     const { view } = this;
     const replay: Replay = { entries: 0, gaps: 0 };
-    const origin = this.#cursor;
+    const told = new Told();
     let scanned = 0;
-    while (!this.closed && this.#cursor !== upTo) {
-      const stretch = await this.#history.read(view, this.#cursor, origin, upTo, scanned);
+    for (let done = this.#cursor === upTo; !done && !this.closed; ) {
+      const stretch = await this.#history.read(view, this.#cursor, upTo, scanned);
       if (this.closed) break;
+      for (const gap of stretch.gaps) {
+        const news = told.news(gap);
+        if (!news) continue;
+        this.#send(gapFrame(news));
+        this.#history.gaps[news.reason]++;
+        replay.gaps++;
+      }
       if (stretch.chunk) await this.#catchUpWith(stretch.chunk);
       if (this.closed) break;
       replay.entries += stretch.entries;
-      replay.gaps += stretch.gaps.length;
       scanned += stretch.scanned;
       if (this.#cursor > upTo && stretch.gaps.length === 0) break; // of this log, and ahead of it
-      this.#cursor = stretch.done ? upTo : stretch.next;
+      // Beyond `upTo` where that was of a log that is no more.
+      this.#cursor = stretch.next;
+      ({ done } = stretch);
       await this.#drain();
     }
     return replay;

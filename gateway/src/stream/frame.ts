@@ -22,11 +22,15 @@ export function entryFrame(record: LogRecord): Buffer {
   return frame;
 }
 
-/** The id after a gap is the place just before the entry that follows: whoever resumes there is told no gap twice. */
+/**
+ * Its id is the place just before what follows, so that whoever resumes there is not told twice. Where entries of other
+ * channels may lie before its end there is none: the viewer's cursor must not pass them.
+ */
 export function gapFrame(gap: Gap): Buffer {
   const { channel, after, before, reason, missed } = gap;
   const data = { channel, after: formatPosition(after), before: formatPosition(before), reason, missed };
-  return controlFrame('gap', reason === 'reset' ? null : before - 1, data);
+  const mayOverlap = reason === 'trimmed' || reason === 'expired';
+  return controlFrame('gap', mayOverlap ? null : before - 1, data);
 }
 
 /** A named frame; `id` null leaves the viewer's cursor where it is. */

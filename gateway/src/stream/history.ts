@@ -1,11 +1,12 @@
 // History for viewers: the log's pages, filtered and encoded, with a bound on how much a filtered search may read.
 
-import type { Broker, Gap, GapReason, Page } from '@llm-streamer/shared/broker/broker.ts';
+import type { Broker, Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { Chunk } from './chunk.ts';
 import { compileFilter, type Filter } from './filter.ts';
-import { entryFrame, gapFrame } from './frame.ts';
+import { entryFrame } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection, Start } from './query.ts';
 import { SharedStretches } from './shared-stretches.ts';
@@ -17,11 +18,12 @@ const STRETCH_BYTES = 131_072;
 
 /** A stretch of history, encoded: for whoever reads the same. */
 export interface Stretch {
+  /** What is missing, also behind this stretch: to be told before its entries, unless that was done. */
+  gaps: readonly Gap[];
   chunk: Chunk | null;
   entries: number;
   /** Where each entry ends in the chunk's body. */
   ends: ReadonlyMap<Position, number>;
-  gaps: readonly GapReason[];
   /** Entries read to find these. */
   scanned: number;
   /** Where the next stretch begins. */
@@ -90,64 +92,54 @@ export class History {
   }
 
   /**
-   * The entries of a view after `after`, a page of the log at a time. `origin` is where the reading began, `scanned` how
-   * many entries it has read so far: a filtered reading gives up at its bound, with a gap of reason `scan_limit`.
+   * The entries of a view after `after`, a page of the log at a time. `scanned`: how many entries the reading has read so
+   * far; a filtered one gives up at its bound, with a gap of reason `scan_limit`.
    */
-  async read(
-    view: Query,
-    after: Position,
-    origin: Position,
-    upTo: Position,
-    scanned: number,
-  ): Promise<Stretch> {
+  async read(view: Query, after: Position, upTo: Position, scanned: number): Promise<Stretch> {
     if (view.filter !== null && scanned >= this.#scanLimit) {
-      this.gaps.scan_limit++;
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
-      const chunk = Chunk.of([gapFrame(gap)]);
-      return { chunk, entries: 0, ends: new Map(), gaps: [gap.reason], scanned: 0, next: upTo, done: true };
+      return { gaps: [gap], chunk: null, entries: 0, ends: new Map(), scanned: 0, next: upTo, done: true };
     }
-    let stretch = await this.#shared.find(view, after, origin, upTo);
-    if (!stretch) {
-      const reading = this.#stretch(view, after, origin, upTo);
-      this.#shared.keep(view, after, origin, upTo, reading);
-      stretch = await reading;
-    }
-    for (const reason of stretch.gaps) this.gaps[reason]++;
-    return stretch;
+    const shared = await this.#shared.find(view, after, upTo);
+    if (shared) return shared;
+    const reading = this.#stretch(view, after, upTo);
+    this.#shared.keep(view, after, upTo, reading);
+    return reading;
   }
 
   async #stretch(
     { selection: { channels }, filter }: Query,
     after: Position,
-    origin: Position,
     upTo: Position,
   ): Promise<Stretch> {
-    const page = await this.#broker.read({ channels, after, origin, upTo, limit: PAGE });
+    const page = await this.#broker.read({ channels, after, upTo, limit: PAGE });
     let { next, done } = page;
     const frames: Buffer[] = [];
     const ends = new Map<Position, number>();
-    const gaps: GapReason[] = [];
+    const gaps: Gap[] = [];
     let bytes = 0;
     let scanned = 0;
-    let last: LogRecord | undefined;
+    let last = after;
     for (const { record, gap } of page.items) {
-      // Only behind an entry: a gap that was told must not be met again from the place where the next stretch begins.
-      if (bytes >= STRETCH_BYTES && last) {
-        next = last.n;
+      if (gap) {
+        gaps.push(gap);
+        continue;
+      }
+      if (bytes >= STRETCH_BYTES) {
+        next = last;
         done = false;
         break;
       }
       scanned++;
-      last = record;
-      if (record && filter !== null && !filter(record)) continue;
-      const frame = gap ? gapFrame(gap) : entryFrame(record);
+      last = record.n;
+      if (filter !== null && !filter(record)) continue;
+      const frame = entryFrame(record);
       frames.push(frame);
       bytes += frame.length;
-      if (gap) gaps.push(gap.reason);
-      else ends.set(record.n, bytes);
+      ends.set(record.n, bytes);
     }
     const chunk = frames.length > 0 ? Chunk.of(frames) : null;
-    return { chunk, entries: ends.size, ends, gaps, scanned, next, done };
+    return { gaps, chunk, entries: ends.size, ends, scanned, next, done };
   }
 
   /** Up to `limit` entries that pass, with the gaps between them: oldest first after `after`, or newest first from `upTo`. */
@@ -156,6 +148,7 @@ export class History {
     { after, upTo, limit, reverse = false }: Range,
   ): Promise<Found> {
     const found: Found = { records: [], gaps: [], next: reverse ? upTo : after, done: false };
+    const told = new Told();
     for (let scanned = 0; !found.done && found.records.length < limit; ) {
       const { next } = found;
       if (filter !== null && scanned >= this.#scanLimit) {
@@ -165,11 +158,11 @@ export class History {
       }
       const page = await this.#broker.read({
         channels,
-        ...(reverse ? { after, upTo: next, reverse } : { after: next, origin: after, upTo }),
+        ...(reverse ? { after, upTo: next, reverse } : { after: next, upTo }),
         limit: filter === null ? Math.min(PAGE, limit - found.records.length) : PAGE,
       });
       scanned += page.items.length;
-      take(found, page, filter, limit, reverse);
+      take(found, page, told, filter, limit, reverse);
     }
     return found;
   }
@@ -186,20 +179,25 @@ export class History {
 function take(
   found: Found,
   { items, next, done }: Page,
+  told: Told,
   filter: Filter | null,
   limit: number,
   reverse: boolean,
 ) {
   const { records, gaps } = found;
   for (const { record, gap } of items) {
-    if (record && filter !== null && !filter(record)) continue;
+    if (gap) {
+      const news = told.news(gap);
+      if (news) gaps.push(news);
+      continue;
+    }
+    if (filter !== null && !filter(record)) continue;
     if (records.length === limit) {
       const { n } = records[limit - 1] as LogRecord;
       found.next = reverse ? n - 1 : n;
       return;
     }
-    if (record) records.push(record);
-    else gaps.push(gap);
+    records.push(record);
   }
   found.next = next;
   found.done = done;

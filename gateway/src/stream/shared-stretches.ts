@@ -10,7 +10,6 @@ const KEEP_MS = 3_000;
 interface Kept {
   query: Query;
   after: Position;
-  origin: Position;
   upTo: Position;
   until: number;
   bytes: number;
@@ -34,7 +33,7 @@ export class SharedStretches {
    * What somebody else reads or has read, if it is just what a reader at `after` needs next: from there on, or from one
    * of its entries on, and not beyond `upTo`. @throws BrokerUnavailable as the reading did
    */
-  async find(query: Query, after: Position, origin: Position, upTo: Position): Promise<Stretch | undefined> {
+  async find(query: Query, after: Position, upTo: Position): Promise<Stretch | undefined> {
     const now = Date.now();
     for (const kept of this.#byQuery.get(query) ?? []) {
       if (kept.until < now || kept.after > after) continue;
@@ -44,20 +43,16 @@ export class SharedStretches {
       // One that broke off at its own reader's bound would lead through many small ones to another's.
       if (stretch.next <= after || stretch.next > upTo || (stretch.done && kept.upTo !== upTo)) continue;
       const done = stretch.next >= upTo;
-      if (kept.after === after) {
-        if (stretch.gaps.length === 0 || kept.origin === origin) return { ...stretch, done };
-      } else {
-        const rest = stretchFrom(stretch, after);
-        if (rest) return { ...rest, done };
-      }
+      const rest = kept.after === after ? stretch : stretchFrom(stretch, after);
+      if (rest) return { ...rest, done };
     }
     return undefined;
   }
 
-  keep(query: Query, after: Position, origin: Position, upTo: Position, reading: Promise<Stretch>): void {
+  keep(query: Query, after: Position, upTo: Position, reading: Promise<Stretch>): void {
     if (this.#limit === 0) return;
     const until = Date.now() + KEEP_MS;
-    const kept: Kept = { query, after, origin, upTo, until, bytes: 0, reading };
+    const kept: Kept = { query, after, upTo, until, bytes: 0, reading };
     const own = this.#byQuery.get(query);
     if (own) own.push(kept);
     else this.#byQuery.set(query, [kept]);

@@ -114,7 +114,9 @@ export class View implements Listener, Feed {
     }
     this.#gaps[gap.reason]++;
     this.#add(gapFrame(gap), this.#position);
-    this.#position = Math.max(this.#position, gap.before - 1);
+    // Entries of other channels may lie before the end of any other gap.
+    if (gap.reason === 'reset' || gap.reason === 'rollback')
+      this.#position = Math.max(this.#position, gap.before - 1);
   }
 
   position(position: Position): void {

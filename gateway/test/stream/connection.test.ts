@@ -2,7 +2,7 @@
 // adds up, and slow viewers that cost nobody anything.
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import type { Broker, Listener } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import fc from 'fast-check';
@@ -142,6 +142,58 @@ it('the ledger of a viewer that comes with more than its new gateway has had add
   for (const viewer of [early, ahead]) viewer.vanish();
   await gateway.close();
   await log.close();
+});
+
+it('a viewer that resumes in a log that was wiped before its gateway knows is told once, and sent nothing twice', async () => {
+  const old = new MemoryBroker();
+  let log: Broker = old;
+  const listeners: Listener[] = [];
+  const subscribe: Broker['subscribe'] = (patterns, listener) => {
+    if (patterns.includes('x')) listeners.push(listener);
+    return old.subscribe(patterns, listener);
+  };
+  const broker = new Proxy(old, {
+    get: (_, key) => (key === 'subscribe' ? subscribe : Reflect.get(log, key).bind?.(log)),
+  });
+  const app = createApp(
+    readGatewayConfig({ SSE_KEEPALIVE: '100' }),
+    broker,
+    createLogger('gateway', 'silent', true),
+  );
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const url = `${app.listeningOrigin}/stream?channels=x`;
+  const early = await SseClient.open(url);
+  const [seen] = await old.publish([line('x', 'old'), line('x', 'lost')]);
+  await early.got(2);
+
+  log = new MemoryBroker();
+  const start = await log.position();
+  await log.publish(range(0, 3).map((msg) => line('x', msg)));
+  const viewer = await SseClient.open(url, { lastEventId: `${seen}` });
+  await viewer.saw('live');
+  // Now the gateway learns of it, as from Redis.
+  const listener = listeners[0] as Listener;
+  listener.gap({
+    channel: null,
+    after: await old.position(),
+    before: start + 1,
+    reason: 'reset',
+    missed: null,
+  });
+  const { items } = await log.read({ channels: ['x'], after: start, limit: 10 });
+  for (const { record } of items) if (record) listener.entry(record);
+  await log.subscribe(['x'], listener);
+  await log.publish([line('x', '3')]);
+  for (const each of [early, viewer]) await eventually('the newest', () => each.msgs.at(-1) === '3');
+  expect(viewer.msgs).toEqual(range(0, 4));
+  expect(early.msgs).toEqual(['old', 'lost', ...range(0, 4)]);
+  for (const each of [early, viewer]) {
+    expect(each.named('gap').map(({ data }) => data.reason)).toEqual(['reset']);
+    const ids = each.events.flatMap(({ id }) => (id === undefined ? [] : [numberOf(id)]));
+    expect([...ids].sort((a, b) => a - b)).toEqual(ids);
+    each.vanish();
+  }
+  await app.close();
 });
 
 describe.each<[Kind, Coding]>([

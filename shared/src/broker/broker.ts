@@ -31,8 +31,9 @@ export type GapReason =
   | 'unnumbered';
 
 /**
- * Entries that exist no more, or were never to be had: those with `after < n < before`. `before - 1` is the newest of
- * them, so that a reader who has been told of it has had everything up to there.
+ * Entries that exist no more, or were never to be had: those of the channel with `after < n < before`; `before - 1` is the
+ * newest of them. It is told before any entry after `after`, of whatever channel: a reader who is cut off among those, and
+ * goes on from the last it had, is told again what is missing from there on.
  */
 export interface Gap {
   /** null: any of the reader's channels. */
@@ -64,8 +65,6 @@ export interface ReadQuery {
   channels: readonly string[];
   /** Exclusive. A forward read proves that nothing is missing after it, or names the gap. */
   after: Position;
-  /** Where a reading in several pages began (`after` by default): the gaps of later pages reach back to it. */
-  origin?: Position;
   /** Inclusive; the log's head by default. */
   upTo?: Position;
   /** Entries at most. */
@@ -74,10 +73,14 @@ export interface ReadQuery {
   reverse?: boolean;
 }
 
-/** A record, or a hole, in the order in which a reader must see them. */
+/** A record, or a hole. */
 export type PageItem = { record: LogRecord; gap?: never } | { gap: Gap; record?: never };
 
 export interface Page {
+  /**
+   * First all that is known to be missing after `after`, also what lies behind this page: later pages tell it again, for
+   * `Told` to leave out. Then the entries in order.
+   */
   items: PageItem[];
   /** Where the next read goes on: everything between `after` and here is in the page. */
   next: Position;

@@ -103,16 +103,15 @@ export class MemoryBroker implements Broker {
     this.#routes.position(this.#store.state.head);
   }
 
-  #readForwards({ channels, after: cursor, origin, upTo: bound, limit }: ReadQuery): Page {
+  #readForwards({ channels, after: cursor, upTo: bound, limit }: ReadQuery): Page {
     const { state } = this.#store;
     const { after, gap } = judgeCursor(state, cursor);
     const upTo = boundIn(state, bound);
     const leading: Page['items'] = gap ? [{ gap }] : [];
     if (after >= upTo) return { items: leading, next: upTo, done: true };
     const slices = this.#store.after(channels, after, limit + 1);
-    const began = gap || origin === undefined ? after : origin;
     const forgotten = this.#store.knows(channels) ? 0 : state.forgotten;
-    const page = assemblePage(slices, { after, origin: began, upTo, limit }, forgotten);
+    const page = assemblePage(slices, { after, upTo, limit }, forgotten);
     return { ...page, items: [...leading, ...page.items] };
   }
 

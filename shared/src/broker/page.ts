@@ -21,8 +21,6 @@ export interface Slice {
 
 export interface PageBounds {
   after: Position;
-  /** Where the reading began: a hole that a later page finds may reach back to here. */
-  origin: Position;
   upTo: Position;
   limit: number;
 }
@@ -37,12 +35,12 @@ export function horizonOf(slices: readonly Slice[]): Position {
 
 /**
  * By the rule of `prev`: after position c, the next entry on a channel must have `prev` ≤ c, and a channel without one
- * must have `last` ≤ c. A hole is named at the place of its newest missing entry and ends there: whoever stops after
- * it and goes on from that place misses nothing of other channels. A channel's first entry says nothing of an earlier
- * channel of its name, so that there what was forgotten counts. `forgotten`: of channels that nobody remembers.
+ * must have `last` ≤ c. All holes come first, whatever lies before their ends: whoever is cut off among the entries of
+ * other channels has been told, and is told again by the place reached. A channel's first entry says nothing of an
+ * earlier channel of its name, so that there what was forgotten counts. `forgotten`: of channels that nobody remembers.
  */
 export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgotten = 0): Page {
-  const { after, origin, upTo, limit } = bounds;
+  const { after, upTo, limit } = bounds;
   const end = Math.min(upTo, horizonOf(slices));
   const records = slices.flatMap((slice) => slice.records.filter(({ n }) => n > after && n <= end));
   records.sort((a, b) => a.n - b.n);
@@ -54,8 +52,7 @@ export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgo
   const tell = (channel: string | null, newestMissing: Position, reason: GapReason) => {
     // What is missing beyond the bound is told to whoever reads there; this reader may have it already, live.
     const end = Math.min(newestMissing, upTo);
-    if (end > after && end <= next)
-      gaps.push({ channel, after: origin, before: end + 1, reason, missed: null });
+    if (end > after) gaps.push({ channel, after, before: end + 1, reason, missed: null });
   };
   tell(null, forgotten, 'expired');
   for (const slice of slices) {
@@ -66,13 +63,7 @@ export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgo
   }
   gaps.sort((a, b) => a.before - b.before);
 
-  const items: PageItem[] = [];
-  let told = 0;
-  for (const record of records) {
-    for (; (gaps[told]?.before ?? Infinity) <= record.n; told++) items.push({ gap: gaps[told] as Gap });
-    items.push({ record });
-  }
-  for (const gap of gaps.slice(told)) items.push({ gap });
+  const items: PageItem[] = [...gaps.map((gap) => ({ gap })), ...records.map((record) => ({ record }))];
   return { items, next, done: next >= upTo };
 }
 
@@ -111,7 +102,12 @@ export function judgeCursor(state: LogState, cursor: Position): { after: Positio
   return { after: lost.restored, gap };
 }
 
-/** Where a reading ends: a bound that belongs to another log is as good as none. */
-export function boundIn({ start, head }: LogState, bound: Position | undefined): Position {
-  return bound === undefined || bound < start ? head : Math.min(bound, head);
+/**
+ * Where a reading ends: a bound that belongs to another log is as good as none, and one among numbers that are lost lies
+ * behind them, since its reader must not come to stand there.
+ */
+export function boundIn({ start, head, rollbacks }: LogState, bound: Position | undefined): Position {
+  if (bound === undefined || bound < start) return head;
+  const lost = rollbacks.find(({ restored, lifted }) => restored < bound && bound < lifted);
+  return Math.min(lost?.lifted ?? bound, head);
 }

@@ -13,7 +13,7 @@ const MIN_CHUNK = 16;
 export async function readForwards(
   streams: RedisStreams,
   state: LogState,
-  { channels, after: cursor, origin, upTo: bound, limit }: ReadQuery,
+  { channels, after: cursor, upTo: bound, limit }: ReadQuery,
 ): Promise<Page> {
   const { after, gap } = judgeCursor(state, cursor);
   const upTo = boundIn(state, bound);
@@ -37,9 +37,7 @@ export async function readForwards(
   }
   if (known) await tellReborn(streams, slices);
   await tellExpiredFromTrimmed(streams, slices, after);
-  // After a gap of its own the page speaks of the place where the reading really begins.
-  const began = gap || origin === undefined ? after : origin;
-  const page = assemblePage(slices, { after, origin: began, upTo, limit }, known ? 0 : state.forgotten);
+  const page = assemblePage(slices, { after, upTo, limit }, known ? 0 : state.forgotten);
   return { ...page, items: [...items, ...page.items] };
 }
 

@@ -3,12 +3,13 @@
 import type { Page, ReadQuery } from './broker.ts';
 import type { Position } from './position.ts';
 import { deliver, type Routes } from './routes.ts';
+import { Told } from './told.ts';
 
 const PAGE = 1_000;
 
 /**
  * Delivers all after `from` that was not delivered, and tells of no forgotten channel's loss up to `had`: until there
- * nothing was missed. `reached` is told where a failure must go on, so that no gap is told again.
+ * nothing was missed. `reached` is told where a failure must go on.
  */
 export async function replay(
   read: (query: ReadQuery) => Promise<Page>,
@@ -17,15 +18,19 @@ export async function replay(
   reached: (position: Position) => void,
 ): Promise<void> {
   const channels = routes.patterns();
+  const told = new Told();
   reached(from);
   let after = from;
   for (let done = channels.length === 0; !done; ) {
-    const page = await read({ channels, after, origin: from, upTo, limit: PAGE });
+    const page = await read({ channels, after, upTo, limit: PAGE });
     for (const { record, gap } of page.items) {
-      if (gap) {
-        const old = gap.channel === null && gap.reason === 'expired' && gap.before - 1 <= had;
-        if (!old) routes.gap(gap);
-      } else deliver(routes.route(record.channel), record);
+      if (record) {
+        deliver(routes.route(record.channel), record);
+        continue;
+      }
+      const news = told.news(gap);
+      const isOld = gap.channel === null && gap.reason === 'expired' && gap.before - 1 <= had;
+      if (news && !isOld) routes.gap(news);
     }
     after = page.next;
     reached(after);

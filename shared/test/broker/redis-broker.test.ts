@@ -52,6 +52,20 @@ describe('RedisBroker', () => {
     expect(items.map(({ record, gap }) => record?.entry.msg ?? gap?.reason)).toEqual(['after']);
   });
 
+  it('leads a reader whose bound lies among lost numbers behind them', async () => {
+    const namespace = randomNamespace();
+    const broker = await stage.broker({ namespace });
+    await broker.publish([line('a', 'kept')]);
+    const restored = await broker.position();
+    await stage.redis.hset(`{${namespace}}:log`, 'run', 'another server');
+    const lifted = await broker.position();
+    const page = await broker.read({ channels: ['a'], after: restored + 1, upTo: restored + 2, limit: 10 });
+    const gap = { channel: null, after: restored, before: lifted + 1, reason: 'rollback', missed: null };
+    expect(page).toEqual({ items: [{ gap }], next: lifted, done: true });
+    const on = await broker.read({ channels: ['a'], after: page.next, limit: 10 });
+    expect(on.items).toEqual([]);
+  });
+
   it('says of a gap whether the bound by bytes took the entries, or time', async () => {
     const namespace = randomNamespace();
     const prefix = `{${namespace}}:`;

@@ -13,6 +13,7 @@ import { RedisBroker } from '../../src/broker/redis-broker.ts';
 import { RedisClient } from '../../src/broker/redis-client.ts';
 import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
 import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
+import { Told } from '../../src/broker/told.ts';
 import { line } from './conformance.ts';
 
 /** Channels are scarce, so that one without entries is forgotten; 'c' loses them by time, when the stage says so. */
@@ -41,6 +42,14 @@ class Reader {
     this.#limit = limit;
   }
 
+  /** Is cut off after so many items of what it would have been sent. */
+  async peek(items: number): Promise<void> {
+    if (this.#subscription) return;
+    const query = { channels: this.#patterns, after: this.cursor, limit: this.#limit };
+    const page = await this.#broker.read(query);
+    for (const { record, gap } of page.items.slice(0, items)) record ? this.#take(record) : this.#note(gap);
+  }
+
   async resume(): Promise<void> {
     if (this.#subscription) return;
     let live = false;
@@ -52,12 +61,16 @@ class Reader {
       position: () => {},
     });
     const { from } = this.#subscription;
-    const origin = this.cursor;
+    const told = new Told();
     for (let done = this.cursor === from; !done; ) {
-      const query = { channels: this.#patterns, after: this.cursor, origin, upTo: from, limit: this.#limit };
+      const query = { channels: this.#patterns, after: this.cursor, upTo: from, limit: this.#limit };
       const page = await this.#broker.read(query);
-      for (const { record, gap } of page.items) record ? this.#take(record) : gap && this.#note(gap);
-      this.cursor = page.done ? from : page.next;
+      for (const { record, gap } of page.items) {
+        const news = gap && told.news(gap);
+        if (news) this.#note(news);
+        if (record) this.#take(record);
+      }
+      this.cursor = page.next;
       ({ done } = page);
     }
     live = true;
@@ -76,12 +89,15 @@ class Reader {
 
   #note(gap: Gap): void {
     this.gaps.push(gap);
-    this.cursor = Math.max(this.cursor, gap.before - 1);
+    // As the id of its frame says.
+    if (gap.reason === 'reset' || gap.reason === 'rollback')
+      this.cursor = Math.max(this.cursor, gap.before - 1);
   }
 }
 
 type Op =
   | { do: 'publish'; channel: number; count: number }
+  | { do: 'peek'; items: number }
   | { do: 'drop' | 'resume' | 'forget' | 'snapshot' | 'back' };
 
 const ops = (goesBack: boolean) =>
@@ -97,6 +113,10 @@ const ops = (goesBack: boolean) =>
       },
       { weight: 2, arbitrary: fc.constant<Op>({ do: 'drop' }) },
       { weight: 3, arbitrary: fc.constant<Op>({ do: 'resume' }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ do: fc.constant('peek' as const), items: fc.integer({ min: 1, max: 20 }) }),
+      },
       { weight: 2, arbitrary: fc.constant<Op>({ do: 'forget' }) },
       ...(goesBack
         ? [fc.constant<Op>({ do: 'snapshot' }), fc.constant<Op>({ do: 'back' })].map((arbitrary) => ({
@@ -139,6 +159,7 @@ async function play(
     if (op.do === 'publish') await publish(CHANNELS[op.channel] as string, op.count);
     else if (op.do === 'drop') reader.drop();
     else if (op.do === 'resume') await reader.resume();
+    else if (op.do === 'peek') await reader.peek(op.items);
     else if (op.do === 'forget') await stage.forget();
     else if (op.do === 'snapshot') {
       await stage.snapshot();
