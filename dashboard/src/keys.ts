@@ -1,4 +1,4 @@
-// Single-key shortcuts, none with Ctrl; off while typing, and altogether with `keys=0`.
+// Single-key shortcuts, none with Ctrl but the run panel's own; off while typing, and altogether with `keys=0`.
 import type { App } from './app.ts';
 import { describeHole } from './log/holes.ts';
 import { LEVEL_TEXT, runOf } from './log/row-node.ts';
@@ -10,7 +10,8 @@ import { helpOpen, opened, say, update, view } from './state/store.ts';
 export interface Key {
   keys: string;
   what: string;
-  run(app: App, key: string): void;
+  /** Absent where it belongs to what has the focus. */
+  run?(app: App, key: string): void;
 }
 
 export const KEYS: readonly Key[] = [
@@ -47,6 +48,7 @@ export const KEYS: readonly Key[] = [
     what: 'run panel',
     run: () => update({ panel: view.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
   },
+  { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {
     keys: '?',
     what: 'these keys',
@@ -82,7 +84,7 @@ function press(app: App, event: KeyboardEvent): void {
   const isNavigation = name.length > 1 && name !== 'Space';
   if (!view.value.keys && !isNavigation) return;
   const key = byKey.get(name);
-  if (!key) return;
+  if (!key?.run) return;
   event.preventDefault();
   key.run(app, name);
 }
@@ -140,7 +142,7 @@ function sameRun(app: App): (item: Item) => boolean {
 }
 
 function mark(app: App): void {
-  app.session.mark(`mark ${new Date().toLocaleTimeString()}`);
+  app.session.mark(`mark ${new Date().toTimeString().slice(0, 8)}`);
   app.viewport.invalidate();
 }
 

@@ -8,7 +8,7 @@ import { duration } from '../log/time.ts';
 import { link } from '../state/store.ts';
 import '../../styles/runs.css';
 import { Lane } from './lane.tsx';
-import { Prompt } from './prompt.tsx';
+import { Prompt, RUN_KEY } from './prompt.tsx';
 import { Recent } from './recent.tsx';
 import { cancelRun, UNREACHABLE } from './run-client.ts';
 import {
@@ -131,7 +131,7 @@ function Heading({ current, now, problem }: HeadingProps) {
             });
           }}
         >
-          ■ Stop
+          ■ Stop {RUN_KEY}
         </button>
       )}
     </div>

@@ -1,8 +1,8 @@
-// The prompt box: Ctrl or ⌘ with Enter sends; a conversation goes on until it is ended.
+// The prompt box: Ctrl or ⌘ with Enter sends, or stops the run that goes on; a conversation goes on until it is ended.
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { freshId, startRun } from './run-client.ts';
-import { run, show } from './run-state.ts';
+import { cancelRun, freshId, startRun } from './run-client.ts';
+import { run, runInUrl, show, takePrompt } from './run-state.ts';
 
 const MAX_MESSAGE = 16_000;
 const DRAFT = 'llm-streamer.prompt';
@@ -10,10 +10,20 @@ const CONVERSATION = 'llm-streamer.conversation';
 
 export function Prompt({ problem }: { problem: Signal<string> }) {
   const message = useSignal(sessionStorage.getItem(DRAFT) ?? '');
+  /** The run started here last: it goes on before its first entry has come. */
+  const begun = useRef('');
   const conversation = useSignal(sessionStorage.getItem(CONVERSATION) ?? '');
   const isSending = useSignal(false);
   const box = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => box.current?.focus(), []);
+  const write = (text: string) => {
+    message.value = text.slice(0, MAX_MESSAGE);
+    sessionStorage.setItem(DRAFT, message.value);
+  };
+  useEffect(() => {
+    const prompt = takePrompt();
+    if (prompt !== undefined) write(prompt);
+    box.current?.focus();
+  }, []);
 
   const send = async () => {
     if (message.value.trim() === '' || isSending.value) return;
@@ -26,12 +36,31 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
         message_id: id,
         ...(conversation.value !== '' && { conversation_id: conversation.value }),
       });
+      begun.current = id;
       show(id);
     } catch (failure) {
       problem.value = (failure as Error).message;
     } finally {
       isSending.value = false;
     }
+  };
+
+  const going = () => {
+    const id = runInUrl();
+    const shown = run.value;
+    if (shown === undefined || shown.lanes.length === 0) return id === begun.current ? id : undefined;
+    return shown.state === 'running' ? shown.id : undefined;
+  };
+
+  const startOrStop = () => {
+    const id = going();
+    if (id === undefined) void send();
+    else if (!isSending.value)
+      cancelRun(id).catch((failure: Error) => {
+        problem.value = failure.message;
+        // One that the gateway does not know must not be in the way of the next.
+        begun.current = '';
+      });
   };
 
   const converse = (id: string) => {
@@ -54,15 +83,13 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
         maxLength={MAX_MESSAGE}
         placeholder="Ask all models at once: Explain gravity like I am 5"
         value={message.value}
-        onInput={(event) => {
-          message.value = event.currentTarget.value;
-          sessionStorage.setItem(DRAFT, message.value);
-        }}
+        onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') event.currentTarget.blur();
           if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
           event.preventDefault();
-          void send();
+          // Held down it would start and stop by turns.
+          if (!event.repeat) startOrStop();
         }}
       />
       <div class="send">
@@ -76,12 +103,12 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
         </label>
         <span class="spacer-x" />
         <button type="submit" disabled={isSending.value || message.value.trim() === ''}>
-          {run.value?.state === 'running' ? 'Start another' : 'Start'}{' '}
-          <kbd>{IS_MAC ? '⌘' : 'Ctrl'} Enter</kbd>
+          {run.value?.state === 'running' ? 'Start another' : <>Start {RUN_KEY}</>}
         </button>
       </div>
     </form>
   );
 }
 
-const IS_MAC = /Mac|iPhone|iPad/.test(navigator.userAgent);
+/** Starts a run, and stops it. */
+export const RUN_KEY = <kbd>{/Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘' : 'Ctrl'} Enter</kbd>;

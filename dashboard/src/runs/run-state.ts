@@ -5,8 +5,9 @@ import { signal } from '@preact/signals';
 import { update, view } from '../state/store.ts';
 import { RunFeed } from './run-feed.ts';
 
-/** The query parameter that names the run. */
-const PARAMETER = 'show';
+/** The query parameters that name the run, and what to fill the prompt with. */
+const SHOW = 'show';
+const PROMPT = 'prompt';
 const ID = /^[A-Za-z0-9_.-]{1,128}$/;
 
 export const run = signal<RunView | undefined>(undefined);
@@ -19,8 +20,23 @@ let feed: RunFeed | undefined;
 
 /** The run that the URL names. */
 export function runInUrl(): string | undefined {
-  const id = new URLSearchParams(location.search).get(PARAMETER) ?? '';
+  const id = new URLSearchParams(location.search).get(SHOW) ?? '';
   return ID.test(id) ? id : undefined;
+}
+
+/** The prompt that a link fills in. It leaves the URL with that: what people ask stays out of links and logs. */
+export function takePrompt(): string | undefined {
+  const prompt = new URLSearchParams(location.search).get(PROMPT) ?? undefined;
+  if (prompt !== undefined) setParameter(PROMPT, undefined);
+  return prompt;
+}
+
+function setParameter(name: string, value: string | undefined): void {
+  const query = new URLSearchParams(location.search);
+  if (value === undefined) query.delete(name);
+  else query.set(name, value);
+  const search = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
+  history.replaceState(null, '', `${location.pathname}${search && `?${search}`}${location.hash}`);
 }
 
 /** Shows a run from its first entry on; `undefined` shows none. */
@@ -29,11 +45,7 @@ export function show(id: string | undefined): void {
   feed = undefined;
   run.value = undefined;
   feedOpen.value = undefined;
-  const query = new URLSearchParams(location.search);
-  if (id === undefined) query.delete(PARAMETER);
-  else query.set(PARAMETER, id);
-  const search = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
-  history.replaceState(null, '', `${location.pathname}${search && `?${search}`}${location.hash}`);
+  setParameter(SHOW, id);
   if (id === undefined) return;
   feed = new RunFeed(id, {
     changed: (view, ahead) => {

@@ -98,6 +98,42 @@ describe('a run from the page', () => {
     expect(runs.map((run) => run.state)).toEqual(['cancelled']);
   });
 
+  it('stops by the keys that started it, and starts no other', async () => {
+    const { page, gateway } = await open({ LLM_SIM_DELAY: '41' });
+    await send(page, 'Explain tides');
+    await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
+    await page.getByLabel('Prompt').press('Control+Enter');
+    await eventually('it is stopped', async () => (await state(page, 'llm-1')) === 'stopped');
+    const { runs } = (await (await fetch(`${gateway.url}/api/runs`)).json()) as { runs: { state: string }[] };
+    expect(runs.map((run) => run.state)).toEqual(['cancelled']);
+    await page.getByLabel('Prompt').press('Control+Enter');
+    await eventually('another has begun', async () => (await state(page, 'llm-1')) !== 'stopped');
+    await page.getByLabel('Prompt').press('Escape');
+    await page.keyboard.press('?');
+    expect(await page.getByRole('dialog', { name: 'Keys' }).innerText()).toContain('Ctrl+Enter');
+  });
+
+  it('is filled in by a link and sent by the reader alone', async () => {
+    const sent: string[] = [];
+    const { page } = await open(
+      { LLM_SIM_DELAY: '1' },
+      {
+        search: '&prompt=Explain+%3Cb%3Etides%3C/b%3E',
+        before: async (opening) =>
+          opening.on('request', (request) => request.url().includes('/api/process') && sent.push('run')),
+      },
+    );
+    const filled = () => page.getByLabel('Prompt').inputValue();
+    await eventually('the prompt is there', async () => (await filled()) === 'Explain <b>tides</b>');
+    expect(page.url()).not.toContain('tides');
+    await page.reload();
+    await eventually('a reload keeps it', async () => (await filled()) === 'Explain <b>tides</b>');
+    expect(sent).toEqual([]);
+    await page.getByLabel('Prompt').press('Control+Enter');
+    await ended(page);
+    expect(sent).toEqual(['run']);
+  });
+
   it('shows why a lane failed, beside what it had said, and goes on', async () => {
     const { page } = await open({ PROMPTS_FILE: promptsFile('sim-1', 'sim-die', 'sim-401') });
     await send(page, 'Explain tides');
