@@ -1,4 +1,4 @@
-// Live messages held back while history is read. Bounded: beyond the bound all are dropped, and history is read once more.
+// Live messages held back, as while history is read. Bounded: beyond the bound all are dropped, and history is read once more.
 
 const MAX_BYTES = 32 * 1_048_576;
 /** What a message costs beside its data. */

@@ -9,6 +9,7 @@ import { CHANNELS } from '../events.ts';
 import type { Logger } from '../logger.ts';
 import { Publisher } from '../publisher.ts';
 import type { WriterStamp } from './broker.ts';
+import { HeldMessages } from './held-messages.ts';
 import { LogRecord } from './record.ts';
 import type { RedisAppend } from './redis-append.ts';
 import type { ForeignHandler } from './redis-feed.ts';
@@ -25,6 +26,8 @@ export class RedisAdopter implements ForeignHandler {
   /** Who adopts, as this process's own subscription last told; null for nobody, undefined where it has missed the news. */
   #holder: string | null | undefined;
   #publisher: Publisher | undefined;
+  /** What came while nobody adopted: all who may adopt hold it, and whoever takes the lease next puts it into the log. */
+  readonly #vacant = new HeldMessages<{ channel: string; data: Buffer }>();
   #adoptedBefore = 0;
   /** When this process's own subscription last told who adopts, epoch ms; and whether it broke off since. */
   #heardAt = 0;
@@ -83,15 +86,20 @@ export class RedisAdopter implements ForeignHandler {
     }
     this.#retire();
     this.#holder = holder;
+    const waited = this.#vacant.take();
     const lease = this.lease;
     if (lease === '' || this.#closed) return;
     this.#publisher = new Publisher(
       { publish: (drafts, stamp) => this.#put(drafts, stamp, lease) },
       { source: `gateway-${this.#instance}`, ...(this.#logger && { logger: this.#logger }) },
     );
+    for (const { channel, data } of waited) this.#publisher.add(this.#decode(channel, data));
   }
 
   interrupted(): void {
+    // Another that heard them may adopt them, or nobody.
+    if (this.#vacant.take().length > 0)
+      this.#tell(this.#heardAt, 'the subscription was cut while nobody adopted');
     this.#interrupted = true;
     // The log refuses what comes under a lease that was lost meanwhile; another's may have gone to a third.
     if (this.lease === '') this.#holder = undefined;
@@ -122,11 +130,13 @@ export class RedisAdopter implements ForeignHandler {
 
   foreign(channel: string, data: Buffer, pattern: string): LogRecord | null {
     const adopting = this.#patterns.find((wide) => matches(wide, channel));
-    if (adopting !== undefined && this.#holder !== null) {
-      if (this.#publisher && pattern === adopting) this.#publisher.add(this.#decode(channel, data));
-      return null;
-    }
-    return new LogRecord(channel, Buffer.from(this.#decode(channel, data).body), null);
+    if (adopting === undefined)
+      return new LogRecord(channel, Buffer.from(this.#decode(channel, data).body), null);
+    if (pattern !== adopting) return null; // another copy of it
+    if (this.#publisher) this.#publisher.add(this.#decode(channel, data));
+    else if (this.#holder === null && !this.#closed && !this.#vacant.add({ channel, data }))
+      this.#tell(this.#heardAt, 'nobody adopted, and they were too many to hold');
+    return null;
   }
 
   async close(deadlineMs: number): Promise<void> {

@@ -18,7 +18,7 @@ import { Unnumbered } from './unnumbered.ts';
 
 /** What the feed does not handle itself: messages that the log did not announce. */
 export interface ForeignHandler {
-  /** `pattern` is the Redis subscription by which it came. Null: not to be shown. */
+  /** `pattern` is the Redis subscription by which it came. Null: not to be shown, or to come from the log. */
   foreign(channel: string, data: Buffer, pattern: string): LogRecord | null;
   /** Who adopts from here on, as the log said by a tick or when the lease changed hands; null for nobody. */
   leaseHolder(holder: string | null): void;

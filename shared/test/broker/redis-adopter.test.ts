@@ -78,6 +78,15 @@ describe('RedisAdopter', () => {
       const shown = ear.msgs.map(Number).sort((a, b) => a - b);
       expect(shown).toEqual(Array.from({ length: published }, (_, i) => i));
     }
+    // Also what came while nobody adopted: a viewer that comes later has it, too.
+    const reader = await stage.broker({ namespace });
+    const stored: number[] = [];
+    for (let after = 0, done = false; !done; ) {
+      const page = await reader.read({ channels: ['logs:b'], after, limit: 1_000 });
+      stored.push(...page.items.map(({ record }) => Number(record?.entry.msg)));
+      ({ next: after, done } = page);
+    }
+    expect(stored.sort((a, b) => a - b)).toEqual(Array.from({ length: published }, (_, i) => i));
   });
 
   it('learns when the last adopter was there, also when the reply to its first tick was lost', async () => {
