@@ -50,6 +50,8 @@ export class Charts {
   constructor(app: App, host: HTMLElement) {
     this.#app = app;
     this.#host = host;
+    host.role = 'group';
+    host.ariaLabel = 'Charts';
     const { series } = app;
     const [low, info, warn, error] = series.levels;
     const level = (label: string, color: string, values: ArrayLike<number> = []) => ({
@@ -225,6 +227,9 @@ export class Charts {
   }
 
   #fit(): void {
+    // What scrolls must be reachable by keyboard.
+    if (this.#host.scrollWidth > this.#host.clientWidth) this.#host.tabIndex = 0;
+    else this.#host.removeAttribute('tabindex');
     for (const { plot } of this.#plots) {
       const width = plot.root.parentElement?.clientWidth ?? 0;
       if (width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });

@@ -57,7 +57,13 @@ export function Detail({ app }: { app: App }) {
           ✕
         </button>
       </div>
-      <div class="fields">
+      <section
+        class="fields"
+        aria-label="Fields"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable, and keeps the keys that scroll it
+        tabIndex={0}
+        onKeyDown={(event) => /^(Arrow|Page)/.test(event.key) && event.stopPropagation()}
+      >
         <p class="whole">
           {spansOf(shown, SHOWN_CHARS, true).map((span, i) => (
             <span key={i} class={span.style}>
@@ -80,7 +86,7 @@ export function Detail({ app }: { app: App }) {
           </p>
         ) : null}
         <Tree value={withoutMessage(row.json())} depth={0} />
-      </div>
+      </section>
     </>
   );
 }

@@ -1,6 +1,6 @@
 // Issue point 11: everything by keyboard, nothing that clashes, and nothing that axe finds serious.
 import { createRequire } from 'node:module';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { type Gateway, lines, startGateway } from './support/gateway.ts';
@@ -71,6 +71,7 @@ describe('the keyboard', () => {
     await page.getByRole('region', { name: 'Entry detail' }).waitFor();
     await page.keyboard.press('Escape');
     await eventually('closed', async () => !(await page.locator('#detail').isVisible()));
+    expect(await cursor(page), 'the row just read').toBe('the end');
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
     await page.keyboard.press('Escape');
@@ -97,6 +98,25 @@ describe('the keyboard', () => {
     expect(await page.locator('.cursor').count()).toBe(0);
   });
 
+  it('reaches and scrolls what is wider or longer than its place: charts and fields', async () => {
+    const page = await open('&charts=1&panel=run', { width: 700 });
+    await page.locator('#charts canvas').first().waitFor();
+    await page.locator('#panel textarea').waitFor();
+    await page.locator('#log .row').last().click();
+    const fields = page.getByRole('region', { name: 'Fields' });
+    await fields.waitFor();
+    const scrolls = async (element: Locator, key: string) => {
+      await element.focus();
+      await eventually(`${key} scrolls`, async () => {
+        await page.keyboard.press(key);
+        return element.evaluate((each) => each.scrollLeft + each.scrollTop > 0);
+      });
+    };
+    await scrolls(page.getByRole('group', { name: 'Charts' }), 'ArrowRight');
+    await scrolls(fields, 'ArrowDown');
+    expect(await cursor(page), 'the row stays').toBe('the end');
+  });
+
   it('can have its single keys switched off', async () => {
     const page = await open('&keys=0');
     await page.keyboard.press('w');
@@ -111,13 +131,17 @@ describe('accessibility', () => {
     ['light, wide', 'light', 1280, ''],
     ['dark, with channels, charts and detail', 'dark', 1280, '&list=1&charts=1'],
     ['light, narrow', 'light', 360, ''],
+    ['dark, narrow, with charts and detail', 'dark', 360, '&charts=1'],
+    ['light, 700 px, with everything open', 'light', 700, '&charts=1&panel=run'],
     ['light, with everything open', 'light', 1280, '&list=1&charts=1'],
   ])('axe finds nothing serious: %s', async (_name, theme, width, search) => {
     const page = await open(`&theme=${theme}${search}`, { width });
     if (search !== '') {
+      // A click counts where the row still is when the button goes up: nothing may come in above or beside it.
+      for (const [part, content] of Object.entries({ charts: 'canvas', list: 'li', panel: 'textarea' }))
+        if (search.includes(part)) await page.locator(`#${part} ${content}`).first().waitFor();
       await page.locator('#log .row').last().click();
       await page.getByRole('region', { name: 'Entry detail' }).waitFor();
-      await page.locator('#charts canvas').first().waitFor();
     }
     await page.keyboard.press('?');
     await page.getByRole('dialog', { name: 'Keys' }).waitFor();
