@@ -29,7 +29,7 @@ async function loadEarlier(session: Session, head: HoleRow): Promise<void> {
   const query = session.historyQuery();
   if (before !== undefined) query.set('before', before);
   query.set('limit', String(EARLIER_LIMIT));
-  const { rows, entries } = await readHistory(query);
+  const { rows, entries, done } = await readHistory(query);
   // Meanwhile the view may have begun anew, or lost its oldest rows.
   if (buffer.head !== head || buffer.oldestId !== before) return;
   const placed = buffer.insert(buffer.first, rows);
@@ -37,6 +37,8 @@ async function loadEarlier(session: Session, head: HoleRow): Promise<void> {
   head.missed = head.reason === 'evicted' ? buffer.evicted : null;
   if (entries === 0) head.note = 'the log holds nothing earlier';
   else if (placed.length < rows.length) head.note = FULL;
+  // All of it is here: no hole any more.
+  else if (done && head.reason === 'earlier') buffer.head = undefined;
 }
 
 async function fill(session: Session, hole: HoleRow): Promise<void> {

@@ -1,12 +1,43 @@
-// The empty state: lines that work when pasted, for the channel chosen. Loaded when there is nothing to show.
+// The empty state, loaded when there is nothing to show: what the filter hides and a way to clear it, or lines that work
+// when pasted, for the channel chosen.
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import { view } from '../state/store.ts';
+import type { App } from '../app.ts';
+import { figures, update, view } from '../state/store.ts';
 
-export function Empty() {
+export function Empty({ app }: { app: App }) {
+  const { channels, narrow } = view.value;
+  const { hidden } = figures.value;
+  const isNarrowed = narrow && Object.keys(app.filter.server).length > 0;
+  return hidden > 0 || isNarrowed ? <Filtered hidden={hidden} /> : <Unwritten channels={channels} />;
+}
+
+function Filtered({ hidden }: { hidden: number }) {
   const { channels } = view.value;
+  return (
+    <div class="empty">
+      <p>
+        {hidden > 0 ? (
+          <>
+            Nothing passes the filter: <b>{hidden.toLocaleString('en')} hidden</b>.
+          </>
+        ) : (
+          <>
+            Nothing from <b>{channels.join(', ')}</b> passes the filter. The gateway applies it, so how many
+            it hides is not known here.
+          </>
+        )}
+      </p>
+      <button type="button" onClick={() => update({ q: '', level: '', range: undefined })}>
+        clear the filter
+      </button>
+    </div>
+  );
+}
+
+function Unwritten({ channels }: { channels: string[] }) {
   const redis = useSignal<RedisShell | undefined>(undefined);
   useEffect(() => {
     void redisShell().then((shell) => {
@@ -18,7 +49,7 @@ export function Empty() {
   return (
     <div class="empty">
       <p>
-        No entries on <b>{channels.join(', ')}</b> yet.{line !== undefined && ' Send one:'}
+        No entries on <b>{channels.join(', ')}</b> to show yet.{line !== undefined && ' Send one:'}
       </p>
       {line !== undefined && <pre>{line}</pre>}
       {channel !== undefined && redis.value && <pre>{redisLine(redis.value, channel)}</pre>}

@@ -117,7 +117,7 @@ export function FilterInput({ app }: { app: App }) {
       )}
       {problem !== '' && (
         <span class="problem bad" role="alert">
-          {problem}; the last good view stays
+          {problem}; not applied
         </span>
       )}
       {hl !== '' && <span class="tag">highlight only</span>}

@@ -1,6 +1,5 @@
 // What lies over the log: the pill with what is new, or the empty state.
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import type { ComponentType } from 'preact';
 import type { App } from '../app.ts';
 import { part } from '../lazy.ts';
 import { figures, link, view } from '../state/store.ts';
@@ -12,10 +11,10 @@ const loadEmpty = part(() => import('./empty.tsx'));
 export function Overlay({ app }: { app: App }) {
   const { mode, unseen, unseenErrors } = figures.value;
   const isEmpty = useComputed(() => {
-    const { kept, live } = figures.value;
-    return kept === 0 && live && link.value.state === 'live';
+    const { kept, hidden, live } = figures.value;
+    return kept <= hidden && live && link.value.state === 'live';
   });
-  const empty = useSignal<{ Empty: ComponentType } | undefined>(undefined);
+  const empty = useSignal<Awaited<ReturnType<typeof loadEmpty>>>(undefined);
   // Not on each change of a figure: one that did not come is tried again with another view, or when the link is back.
   useSignalEffect(() => {
     void view.value;
@@ -47,7 +46,7 @@ export function Overlay({ app }: { app: App }) {
           </button>
         </div>
       )}
-      {isEmpty.value && empty.value && <empty.value.Empty />}
+      {isEmpty.value && empty.value && <empty.value.Empty app={app} />}
     </>
   );
 }

@@ -48,7 +48,7 @@ function Ledger() {
   const checked =
     checks === 0
       ? 'not checked yet: the first comparison comes with the next ping'
-      : `checked ${number(checks)} times, last at ${new Date(checkedAt).toLocaleTimeString()}`;
+      : `checked ${number(checks)} times, last at ${new Date(checkedAt).toTimeString().slice(0, 8)}`;
   return (
     <span
       class={`ledger ${isWhole ? (checks > 0 ? 'good' : '') : 'bad'}`}

@@ -40,7 +40,7 @@ export function Recent({ app }: { app: App }) {
                 app.viewport.latest();
               }}
             >
-              <span class="dim">{new Date(each.started).toLocaleTimeString()}</span>
+              <span class="dim">{new Date(each.started).toTimeString().slice(0, 8)}</span>
               <span class="name">{each.message_id}</span>
               <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
               <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>

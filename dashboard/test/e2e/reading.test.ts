@@ -126,7 +126,7 @@ describe('filter', () => {
     await filterBy(page, '/4\\d\\d/');
     await shows(page, ['upstream 429']);
     await filterBy(page, '/4(\\d/');
-    await sees(page, /Unterminated group.*last good view stays/);
+    await sees(page, /Unterminated group.*not applied/);
     expect(await messages(page)).toEqual(['upstream 429']);
   });
 
@@ -294,6 +294,19 @@ describe('time, wrapping and text', () => {
     expect(copied.length).toBe(2);
   });
 
+  it('copies all that is shown after Ctrl+A, not only the rows on screen', async () => {
+    const { page } = await shown(lines(300).map(({ msg }) => ({ msg, time: EARLIER })));
+    await lastRow(page, 'line 299');
+    await page.locator('#log').focus();
+    await page.keyboard.press('Control+a');
+    await page.keyboard.press('Control+c');
+    await sees(page, '300 rows copied');
+    const copied = (await page.evaluate(() => navigator.clipboard.readText())).split('\n');
+    expect(copied.length).toBe(300);
+    expect(copied[0]).toMatch(/^2026-01-01T12:00:00.000Z INF test logs:test\d+ line 0$/);
+    expect(copied.at(-1)).toMatch(/ line 299$/);
+  });
+
   it('shows hostile text as text, in rows and detail alike', async () => {
     const hostile = [
       '<img src=x onerror="document.title=1">',
@@ -340,6 +353,24 @@ describe('the URL is the view', () => {
     await page.goBack();
     await shows(page, ['two']);
     expect(new URL(page.url()).searchParams.get('channels')).toBe(channel);
+  });
+
+  it('says what a link asks for that is not possible', async () => {
+    // A notice goes after a while: all there were are kept.
+    const init = `addEventListener('DOMContentLoaded', () => {
+      globalThis.notices = '';
+      new MutationObserver(() => {
+        globalThis.notices += document.querySelector('.notice')?.textContent ?? '';
+      }).observe(document.body, { subtree: true, childList: true, characterData: true });
+    })`;
+    const page = await openPage(browser, `${gateway.url}/?channels=logs'x&level=loud&tail=-5`, { init });
+    await eventually('it is said', () =>
+      page.evaluate(() =>
+        (globalThis as unknown as { notices: string }).notices.includes(
+          "not possible: channels=logs'x, level=loud, tail=-5",
+        ),
+      ),
+    );
   });
 
   it('copies a curl line that gives the same stream in a terminal', async () => {
