@@ -164,10 +164,12 @@ describe('the ledger, against the real gateway behind a network that breaks', ()
     await lastRow(page, 'line 899');
     await page.keyboard.press('g');
     await sees(page, 'older than what this page loaded');
+    expect(await page.locator('.row.hole .time').innerText(), 'a time of its own').toBe('');
     await page.getByRole('button', { name: 'load' }).click();
     await page.keyboard.press('g');
     await eventually('the first line is there', async () => (await messages(page)).includes('line 0'));
     await sees(page, '900 kept');
+    await eventually('no hole is left', async () => (await page.locator('.row.hole').count()) === 0);
   });
 });
 
