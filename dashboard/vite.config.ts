@@ -1,10 +1,27 @@
 // Builds the page to dist/; `npm run dev` serves it with hot reload against a running gateway (GATEWAY_URL).
-import { defineConfig } from 'vite';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { defineConfig, type Plugin } from 'vite';
 
 const gateway = process.env.GATEWAY_URL ?? 'http://127.0.0.1:8000';
 
+const VOCABULARY: Record<string, Record<string, string>> = { EVENTS, GEN_AI, ATTRS };
+
+/** Writes names of the vocabulary out where they are used: a table of which one is read would come with all of them. */
+const spellOut: Plugin = {
+  name: 'spell-out',
+  transform(code, id) {
+    if (!/\/(?:shared|dashboard)\/src\//.test(id)) return undefined;
+    return code.replace(/\b(EVENTS|GEN_AI|ATTRS)\.(\w+)/g, (whole, table: string, name: string) => {
+      const text = VOCABULARY[table]?.[name];
+      return text === undefined ? whole : JSON.stringify(text);
+    });
+  },
+};
+
 export default defineConfig({
   base: './',
+  plugins: [spellOut],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: {
     // With the page's own Host: the gateway compares it with Origin, and takes changes from its own page only.
