@@ -3,9 +3,12 @@ import type { App } from './app.ts';
 import { describeHole } from './log/holes.ts';
 import { LEVEL_TEXT, runOf } from './log/row-node.ts';
 import { iso } from './log/time.ts';
-import type { Item } from './log/view.ts';
+import type { Item, View } from './log/view.ts';
 import { nextTime } from './panels/status-bar.tsx';
 import { helpOpen, opened, say, update, view } from './state/store.ts';
+
+/** What Ctrl+A copies at most. */
+const COPIED_CHARS = 4_000_000;
 
 export interface Key {
   keys: string;
@@ -64,9 +67,10 @@ const byKey = new Map(KEYS.flatMap((key) => key.keys.split(' ').map((name) => [n
 export function listenToKeys(app: App, early: readonly KeyboardEvent[]): void {
   document.addEventListener('copy', (event) => {
     // Rows are cut to the screen and laid out in cells: several of them are copied as whole lines instead.
-    const items = app.viewport.selectedItems();
-    if (items.length < 2 || !event.clipboardData) return;
-    event.clipboardData.setData('text/plain', items.map(lineOf).join('\n'));
+    const isAll = getSelection()?.containsNode(app.viewport.scroller);
+    const lines = isAll ? allLines(app.viewport.view) : app.viewport.selectedItems().map(lineOf);
+    if (lines.length < 2 || !event.clipboardData) return;
+    event.clipboardData.setData('text/plain', lines.join('\n'));
     event.preventDefault();
   });
   for (const event of early) press(app, event);
@@ -158,6 +162,22 @@ function copyRow(app: App): void {
   const item = app.viewport.view.get(app.viewport.current());
   if (item?.kind === 'entry') void app.copy(item.raw, 'entry');
   else if (item?.kind === 'fold') void app.copy(item.text, 'text');
+}
+
+/** All that is shown, with what is not on screen: the latest, as many as may be copied at once. */
+function allLines(shown: View): string[] {
+  const lines: string[] = [];
+  let room = COPIED_CHARS;
+  for (let place = shown.end - 1; place >= shown.first; place--) {
+    const item = shown.get(place);
+    const line = item ? lineOf(item) : '';
+    room -= line.length;
+    if (room < 0 && lines.length > 0) break;
+    lines.push(line);
+  }
+  const left = shown.size - lines.length;
+  say(`${lines.length} rows copied${left > 0 ? `, ${left} older ones left out: export has all (d)` : ''}`);
+  return lines.reverse();
 }
 
 function lineOf(item: Item): string {

@@ -70,8 +70,8 @@ whenWanted(
 );
 whenWanted(
   () => true,
-  part(() => import('./panels/summary.ts')),
-  ({ announce }) => announce(app, element('summary')),
+  part(() => import('./after-load.ts')),
+  ({ begin }) => begin(app, element('summary')),
 );
 mountCharts(app, element('charts'));
 mountRunPanel(app, element('panel'));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { ignoredIn } from '../../src/state/link-check.ts';
 import { formatView, parseView } from '../../src/state/view-state.ts';
 
 describe('the URL is the view', () => {
@@ -41,5 +42,17 @@ describe('the URL is the view', () => {
     expect(view).toMatchObject({ level: '', range: undefined, time: 'local' });
     expect(view.tail).toBeLessThanOrEqual(10_000);
     expect(view.tail).toBeGreaterThanOrEqual(0);
+  });
+
+  it.each([
+    ['', []],
+    ['?channels=logs,*&level=trace&tail=500&time=local&wrap=1&charts=0&range=1..2&theme=auto&panel=none', []],
+    ['?level=&tail=&since=15m&prompt=x&models=a&constructor=1&show=r1', []],
+    ["?channels=logs'x,logs&ch=a b", ["channels=logs'x", 'ch=a b']],
+    ['?level=loud&tail=-5&time=mars&charts=yes&range=5..1', null],
+    ['?tail=20000', ['tail=20000']],
+    ['?theme=%E2%80%AEx', ['theme=?x']],
+  ])('of %s, what is not possible is told', (search, told) => {
+    expect(ignoredIn(search)).toEqual(told ?? search.slice(1).split('&'));
   });
 });
