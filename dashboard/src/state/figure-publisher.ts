@@ -43,7 +43,7 @@ export class FigurePublisher {
       mode: follow.mode,
       unseen: unseen.entries,
       unseenErrors: unseen.errors,
-      kept: buffer.size,
+      kept: buffer.entries,
       hidden: view.hidden,
       evicted: buffer.evicted,
       received: ledger.received,

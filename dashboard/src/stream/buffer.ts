@@ -15,6 +15,8 @@ export class LogBuffer {
   /** Place after the newest row. */
   end = 0;
   bytes = 0;
+  /** Entries among the rows. */
+  entries = 0;
   /** Entries that were here and had to go. */
   evicted = 0;
   /** Stands before the oldest row where there was or may be more: evicted here, or never loaded. */
@@ -41,7 +43,7 @@ export class LogBuffer {
     row.at = this.end;
     this.#slots[this.end & MASK] = row;
     this.end++;
-    this.bytes += row.bytes;
+    this.#weigh(row, 1);
     while (this.size > this.#maxRows + this.#loaded || (this.bytes > this.#maxBytes && this.size > 1))
       this.#evict();
   }
@@ -67,7 +69,7 @@ export class LogBuffer {
     for (const [i, row] of taken.entries()) {
       row.at = at + i;
       this.#slots[row.at & MASK] = row;
-      this.bytes += row.bytes;
+      this.#weigh(row, 1);
     }
     this.end += shift;
     return taken;
@@ -76,7 +78,7 @@ export class LogBuffer {
   remove(at: number): void {
     const gone = this.get(at);
     if (!gone) return;
-    this.bytes -= gone.bytes;
+    this.#weigh(gone, -1);
     for (let i = at; i < this.end - 1; i++) {
       const row = this.#slots[(i + 1) & MASK];
       this.#slots[i & MASK] = row;
@@ -104,9 +106,16 @@ export class LogBuffer {
     this.#slots = new Array(SLOTS);
     this.first = this.end;
     this.bytes = 0;
+    this.entries = 0;
     this.evicted = 0;
     this.head = undefined;
     this.#loaded = 0;
+  }
+
+  /** Counts a row that came (1) or went (−1). */
+  #weigh(row: Row, sign: number): void {
+    this.bytes += sign * row.bytes;
+    if (row.kind === 'entry') this.entries += sign;
   }
 
   #evict(): void {
@@ -115,7 +124,7 @@ export class LogBuffer {
     this.#slots[slot] = undefined;
     this.first++;
     if (!row) return;
-    this.bytes -= row.bytes;
+    this.#weigh(row, -1);
     if (row.kind !== 'entry') return;
     this.evicted++;
     if (this.head?.reason !== 'evicted') this.head = headRow('evicted');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LogBuffer } from '../../src/stream/buffer.ts';
+import { MarkRow } from '../../src/stream/row.ts';
 import { entry } from '../rows.ts';
 
 describe('the ring of rows', () => {
@@ -28,6 +29,19 @@ describe('the ring of rows', () => {
       'm0 m1 m2 m3 a b m4 m5 m6 m7 m8 m9'.split(' '),
     );
     expect(seen.map((row) => row?.at)).toEqual(seen.map((_, i) => buffer.first + i));
+  });
+
+  it('counts entries, and no other rows, however they come and go', () => {
+    const buffer = new LogBuffer(10);
+    for (let i = 0; i < 12; i++) buffer.push(i % 3 === 0 ? new MarkRow('mark') : entry());
+    expect(buffer.entries).toBe(7);
+    buffer.insert(buffer.first, [entry(), new MarkRow('loaded'), entry()]);
+    expect(buffer.entries).toBe(9);
+    buffer.remove(buffer.first + 1);
+    buffer.remove(buffer.first);
+    expect(buffer.entries).toBe(8);
+    buffer.clear();
+    expect(buffer.entries).toBe(0);
   });
 
   it('removes a row that is settled', () => {
