@@ -1,8 +1,9 @@
-// What can wait until the first picture: says what the link got wrong, and sums up for screen readers.
+// What can wait until the first picture: the colours of ANSI sequences, what the link got wrong, sums for screen readers.
 import type { App } from './app.ts';
 import { announce } from './panels/summary.ts';
 import { ignoredIn } from './state/link-check.ts';
 import { say } from './state/store.ts';
+import '../styles/ansi.css';
 
 export function begin(app: App, summary: HTMLElement): void {
   // The URL itself may say something else by now.
