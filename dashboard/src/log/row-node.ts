@@ -67,9 +67,7 @@ export class RowNode {
     this.place = place;
     if (isNew || this.#tick !== context.tick) {
       this.#tick = context.tick;
-      // What is at the front for want of a bound has no time of its own.
-      const isTimeless = item.kind === 'hole' && !item.after && !item.before;
-      setText(this.#time, isTimeless ? '' : context.time(item, place));
+      setText(this.#time, context.time(item, place));
     }
     if (isNew || Number(version) !== this.#version || flags !== this.#flags) {
       this.item = item;

@@ -6,9 +6,10 @@ export type TimeMode = (typeof TIME_MODES)[number];
 const pad = (n: number, width = 2) => String(n).padStart(width, '0');
 
 export function formatTime(mode: TimeMode, time: number, previous: number | undefined, now: number): string {
+  if (Number.isNaN(time)) return '';
   if (mode === 'rel') return `-${duration(Math.max(0, now - time))}`;
   if (mode === 'delta')
-    return previous === undefined
+    return previous === undefined || Number.isNaN(previous)
       ? ''
       : `${time < previous ? '-' : '+'}${duration(Math.abs(time - previous))}`;
   return clock(time, mode === 'utc');

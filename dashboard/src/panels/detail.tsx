@@ -29,7 +29,7 @@ export function Detail({ app }: { app: App }) {
           <span class="lvl">{LEVEL_TEXT[row.level]}</span>
         </b>
         <span>{iso(row.time)}</span>
-        {since !== undefined && (
+        {since !== undefined && !Number.isNaN(since) && (
           <span class="dim" title="since the entry before it in the view">
             {since < 0 ? '−' : '+'}
             {duration(Math.abs(since))}

@@ -77,6 +77,7 @@ export class HoleRow {
   readonly kind = 'hole';
   at = 0;
   readonly bytes = 200;
+  /** NaN where neither end is known. */
   readonly time: number;
   /** `reconnect`, `transit`, `earlier`, or a reason the gateway gave. */
   readonly reason: string;
@@ -96,7 +97,8 @@ export class HoleRow {
     this.after = fields.after;
     this.before = fields.before;
     this.missed = fields.missed;
-    this.time = Number(fields.before?.split('-')[0]) || Date.now();
+    const isBounded = fields.after !== undefined || fields.before !== undefined;
+    this.time = Number(fields.before?.split('-')[0]) || (isBounded ? Date.now() : Number.NaN);
   }
 }
 

@@ -167,6 +167,12 @@ describe('the ledger, against the real gateway behind a network that breaks', ()
     await page.keyboard.press('g');
     await sees(page, 'older than what this page loaded');
     expect(await page.locator('.row.hole .time').innerText(), 'a time of its own').toBe('');
+    for (let modes = 0; modes < 3; modes++) await page.keyboard.press('t');
+    await eventually('distances', () => page.url().includes('time=delta'));
+    const distances = async () => (await page.locator('#log .time').allInnerTexts()).slice(0, 3);
+    await eventually('none from what has no time', async () =>
+      /^,,\+\d+ms$/.test((await distances()).join()),
+    );
     await page.getByRole('button', { name: 'load' }).click();
     await page.keyboard.press('g');
     await eventually('the first line is there', async () => (await messages(page)).includes('line 0'));
