@@ -41,13 +41,15 @@ describe('an open run panel', () => {
     [360, 740],
     [700, 900],
   ])('leaves the newest entry, the pill and the detail on a screen of %i × %i', async (width, height) => {
-    const page = await open('?panel=run', { width, height });
+    const page = await open('?panel=run&charts=1', { width, height });
+    await page.locator('#charts canvas').first().waitFor();
     gateway.send(Array.from({ length: 60 }, (_, i) => `line ${i}`));
     await lastRow(page, 'line 59');
     await page.locator('#panel textarea').waitFor();
     await isOnScreen('the newest entry', page.locator('#log .row').last());
     await page.locator('#log .row', { hasText: 'line 59' }).click();
     await isOnScreen('the detail', page.locator('#detail .actions button').last());
+    await isOnScreen('its fields', page.locator('#detail .fields'));
     await isOnScreen('the pill', page.locator('.pill button').first());
     await isOnScreen('the entry', page.locator('#log .row.cursor .msg'));
     await isOnScreen('the panel', page.locator('#panel textarea'));
