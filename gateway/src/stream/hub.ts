@@ -6,6 +6,9 @@ import { type GapCounts, gapCounts } from './metrics.ts';
 import { type Selection, selectionKey } from './query.ts';
 import { View } from './view.ts';
 
+/** A write of so many bytes costs its copying; one that carries more is no cheaper per byte. */
+const FULL_WRITE_BYTES = 65_536;
+
 export interface HubOptions {
   /** Milliseconds between pings. */
   keepAliveMs: number;
@@ -127,8 +130,8 @@ export class Hub {
   }
 
   /**
-   * At once when quiet. Under load the next flush waits as long as the last one took, so that writing takes about half
-   * of the time and each write carries more the busier it is.
+   * At once when quiet. Under load the next flush waits as long as the last one took, so that each write carries more
+   * the busier it is; once writes are so large that waiting makes them no cheaper, it does not wait.
    */
   #schedule(view: View): void {
     this.#dirty.add(view);
@@ -146,8 +149,10 @@ export class Hub {
     const ringLimit = Math.min(viewRingBytes, ringBytes / Math.max(1, this.#slots.size));
     const views = [...this.#dirty];
     this.#dirty.clear();
-    for (const view of views) view.flush(ringLimit);
+    let largest = 0;
+    for (const view of views) largest = Math.max(largest, view.flush(ringLimit));
     const now = performance.now();
-    this.#notBefore = now + Math.min(flushWindowMs, now - began);
+    const wait = largest < FULL_WRITE_BYTES ? Math.min(flushWindowMs, now - began) : 0;
+    this.#notBefore = now + wait;
   }
 }

@@ -131,9 +131,9 @@ export class View implements Listener, Feed {
     this.#add(controlFrame('ping', this.#position, { now, count: this.#count }), this.#position);
   }
 
-  /** Hands what waits to every live viewer. */
-  flush(ringLimit: number): void {
-    if (this.#frames.length === 0) return;
+  /** Hands what waits to every live viewer; returns how many bytes that is for each. */
+  flush(ringLimit: number): number {
+    if (this.#frames.length === 0) return 0;
     const segment: Segment = {
       from: this.#flushedTo,
       first: this.#first,
@@ -149,6 +149,7 @@ export class View implements Listener, Feed {
     this.flushedUnnumbered = this.#unnumbered;
     this.#keep(segment, ringLimit);
     for (const viewer of this.#viewers) viewer.push(segment);
+    return segment.chunk.framed.length;
   }
 
   /**
