@@ -5,20 +5,19 @@ import { formatPosition, type Position } from '@llm-streamer/shared/broker/posit
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 
-const frames = new WeakMap<LogRecord, Buffer>();
-
 /** `id:` and `data:` of one entry; no `id:` for an entry that is not in the log. Brokers hand out one-line records only. */
 export function entryFrame(record: LogRecord): Buffer {
-  let frame = frames.get(record);
-  if (frame === undefined) {
-    const head = record.id === null ? 'data: ' : `id: ${record.id}\ndata: `;
-    frame = Buffer.allocUnsafe(head.length + record.data.length + 2);
-    frame.write(head, 0, 'latin1');
-    record.data.copy(frame, head.length);
-    frame[frame.length - 2] = 0x0a;
-    frame[frame.length - 1] = 0x0a;
-    frames.set(record, frame);
-  }
+  record.frame ??= encode(record);
+  return record.frame;
+}
+
+function encode(record: LogRecord): Buffer {
+  const head = record.id === null ? 'data: ' : `id: ${record.id}\ndata: `;
+  const frame = Buffer.allocUnsafe(head.length + record.data.length + 2);
+  frame.write(head, 0, 'latin1');
+  record.data.copy(frame, head.length);
+  frame[frame.length - 2] = 0x0a;
+  frame[frame.length - 1] = 0x0a;
   return frame;
 }
 

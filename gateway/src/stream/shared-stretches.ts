@@ -14,6 +14,8 @@ interface Kept {
   until: number;
   bytes: number;
   reading: Promise<Stretch>;
+  /** Once it has been read. */
+  stretch: Stretch | undefined;
 }
 
 export class SharedStretches {
@@ -35,16 +37,17 @@ export class SharedStretches {
    */
   async find(query: Query, after: Position, upTo: Position): Promise<Stretch | undefined> {
     const now = Date.now();
-    for (const kept of this.#byQuery.get(query) ?? []) {
-      if (kept.until < now || kept.after > after) continue;
-      // An unfinished reading may turn out not to be of use; only one that begins here is worth the wait.
-      if (kept.bytes === 0 && kept.after !== after) continue;
-      const stretch = await kept.reading;
-      // One that broke off at its own reader's bound would lead through many small ones to another's.
-      if (stretch.next <= after || stretch.next > upTo || (stretch.done && kept.upTo !== upTo)) continue;
-      const done = stretch.next >= upTo;
-      const rest = kept.after === after ? stretch : stretchFrom(stretch, after);
-      if (rest) return { ...rest, done };
+    const all = this.#byQuery.get(query) ?? [];
+    for (const kept of all) {
+      if (kept.after !== after || kept.until < now) continue;
+      const stretch = kept.stretch ?? (await kept.reading);
+      if (leadsTo(upTo, kept, stretch)) return { ...stretch, done: stretch.next >= upTo };
+    }
+    for (const kept of all) {
+      const { stretch } = kept;
+      if (!stretch || kept.until < now || kept.after >= after || stretch.next <= after) continue;
+      const rest = leadsTo(upTo, kept, stretch) ? stretchFrom(stretch, after) : undefined;
+      if (rest) return { ...rest, done: stretch.next >= upTo };
     }
     return undefined;
   }
@@ -52,16 +55,17 @@ export class SharedStretches {
   keep(query: Query, after: Position, upTo: Position, reading: Promise<Stretch>): void {
     if (this.#limit === 0) return;
     const until = Date.now() + KEEP_MS;
-    const kept: Kept = { query, after, upTo, until, bytes: 0, reading };
+    const kept: Kept = { query, after, upTo, until, bytes: 0, reading, stretch: undefined };
     const own = this.#byQuery.get(query);
     if (own) own.push(kept);
     else this.#byQuery.set(query, [kept]);
     this.#all.push(kept);
     this.#sweeper ??= setInterval(() => this.#sweep(), KEEP_MS).unref();
     reading.then(
-      ({ chunk }) => {
+      (stretch) => {
         if (kept.until === 0) return;
-        kept.bytes = (chunk?.framed.length ?? 0) + 1;
+        kept.stretch = stretch;
+        kept.bytes = (stretch.chunk?.framed.length ?? 0) + 1;
         this.#bytes += kept.bytes;
         while (this.#bytes > this.#limit) this.#drop();
       },
@@ -87,6 +91,11 @@ export class SharedStretches {
     const rest = this.#byQuery.get(kept.query)?.filter((other) => other !== kept) ?? [];
     this.#byQuery.set(kept.query, rest);
   }
+}
+
+/** One that broke off at its own reader's bound would lead through many small ones to another's. */
+function leadsTo(upTo: Position, kept: Kept, stretch: Stretch): boolean {
+  return stretch.next > kept.after && stretch.next <= upTo && (!stretch.done || kept.upTo === upTo);
 }
 
 /** The part of a complete stretch behind one of its entries. */

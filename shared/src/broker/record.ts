@@ -14,6 +14,8 @@ export class LogRecord {
   readonly data: Buffer;
   readonly n: Position;
   readonly prev: Position;
+  /** The frame that carries it to viewers: whoever sends it first makes it, for all others. */
+  frame: Buffer | undefined;
   #entry: Entry | undefined;
 
   constructor(channel: string, data: Buffer, head: Head | null) {
