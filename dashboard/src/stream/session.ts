@@ -44,6 +44,8 @@ export class Session {
   #log: string | undefined;
   /** Newest n of each channel: what comes again after a reconnect is not shown again. */
   #newest = new Map<string, number>();
+  /** Of each channel, up to where its trimmed or expired entries are in the books: a resume may be told of them again. */
+  #told = new Map<unknown, number>();
   /** A connection was not resumed: a hole, unless the replay overlaps or a gap says more. */
   #pending: HoleRow | undefined;
   #isResumed = false;
@@ -67,6 +69,7 @@ export class Session {
     this.buffer.clear();
     this.ledger = new Ledger();
     this.#newest.clear();
+    this.#told.clear();
     this.#log = undefined;
     this.#pending = undefined;
     this.#droppedAt = 0;
@@ -183,7 +186,14 @@ export class Session {
 
   #gap(gap: Partial<WireGap>): void {
     this.#pending = undefined;
-    if (gap.reason === 'reset' || gap.reason === 'rollback') this.#newest.clear();
+    if (gap.reason === 'reset' || gap.reason === 'rollback') {
+      this.#newest.clear();
+      this.#told.clear();
+    } else if (gap.reason === 'trimmed' || gap.reason === 'expired') {
+      const before = Number(gap.before?.split('-')[1] ?? 0);
+      if (before <= (this.#told.get(gap.channel) ?? 0)) return;
+      this.#told.set(gap.channel, before);
+    }
     this.#hole(this.ledger.gap(gap));
   }
 

@@ -88,6 +88,21 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, '2 kept');
   });
 
+  it('counts a hole once that a resumed stream is told of again', async () => {
+    const page = await open();
+    const gap = { channel: 'logs', after: '1-1', before: '9-900000', reason: 'trimmed', missed: null };
+    gateway.write(frame('gap', gap));
+    gateway.send(['a']);
+    await sees(page, 'lost 0 + 1 of unknown size / 1');
+    gateway.answer = (response) => gateway.greet(response, { resumed: true });
+    gateway.cut();
+    await eventually('it reconnected', () => gateway.requests.length === 2);
+    gateway.write(frame('gap', { ...gap, after: '2-2' }));
+    gateway.write(frame('gap', { ...gap, channel: 'other' }));
+    gateway.send(['b']);
+    await sees(page, 'lost 0 + 2 of unknown size / 2');
+  });
+
   it('keeps in a hole, to the last entry, what the page has no room for', async () => {
     const page = await open();
     const entries = Array.from({ length: 31_000 }, (_, i) => gateway.entry(`old ${i}`).data);
