@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { createVitest, type TestModule } from 'vitest/node';
 import ClosingLine from '../test-support/closing-line.ts';
-import { keyOf, TestMemory } from '../test-support/test-memory.ts';
+import { keyOf, type Passed, TestMemory } from '../test-support/test-memory.ts';
 
 const HELP = `npm test -- [options] [file …]
 
@@ -35,15 +35,14 @@ if (found.length === 0) fail(`no test file’s path holds ${positionals.join(' o
 const due = found.filter(({ moduleId }) => !(nameOf(moduleId) in known));
 if (due.length > 0) {
   const { testModules, unhandledErrors } = await vitest.start(due.map(({ moduleId }) => moduleId));
-  const whole = testModules.filter(isWhole);
-  const others = testModules.filter((module) => !isWhole(module));
-  const passed = whole.map(({ moduleId, children }) => [nameOf(moduleId), [...children.allTests()].length]);
-  // Edited meanwhile: nobody knows which tree it was that passed.
-  if (keyOf(root) === key)
-    memory.learn(
-      Object.fromEntries(passed),
-      others.map(({ moduleId }) => nameOf(moduleId)),
-    );
+  const passed: Passed = {};
+  const forgotten: string[] = [];
+  for (const module of testModules) {
+    if (isWhole(module)) passed[nameOf(module.moduleId)] = [...module.children.allTests()].length;
+    else forgotten.push(nameOf(module.moduleId));
+  }
+  // After an error that belongs to no test, or where files were edited meanwhile, nobody knows what has passed.
+  if (unhandledErrors.length === 0 && keyOf(root) === key) memory.learn(passed, forgotten);
   if (unhandledErrors.length > 0 || testModules.some((module) => !module.ok())) process.exitCode = 1;
 } else {
   closing.onTestRunEnd([], []);

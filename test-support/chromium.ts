@@ -11,10 +11,13 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Starts a browser; the caller closes it. `CHROMIUM_PATH` names another binary. */
+/** `CHROMIUM_PATH` names another binary. */
+export const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
+
+/** Starts a browser; the caller closes it. */
 export function launchChromium(options: LaunchOptions = {}): Promise<Browser> {
   return chromium.launch({
-    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+    executablePath: CHROMIUM,
     ...options,
     args: [...FLAGS, ...(options.args ?? [])],
   });

@@ -4,9 +4,10 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { CHROMIUM } from './chromium.ts';
 
 const NOT_SOURCE = /^(?:node_modules|dist|coverage|\.git)$|\.(?:log|cpuprofile)$/;
-const PROGRAMS = ['node', 'redis-server', 'chromium'];
+const PROGRAMS = ['redis-server', CHROMIUM];
 
 /** A file all of whose tests passed, and how many they are. */
 export type Passed = Record<string, number>;
@@ -24,10 +25,10 @@ export class TestMemory {
     this.passed = then === key ? passed : {};
   }
 
-  /** Adds to what is remembered, and takes away what has failed since. */
-  learn(passed: Passed, failed: readonly string[]): void {
+  /** Adds to what is remembered, and takes away what has not passed since. */
+  learn(passed: Passed, forgotten: readonly string[]): void {
     Object.assign(this.passed, passed);
-    for (const file of failed) delete this.passed[file];
+    for (const file of forgotten) delete this.passed[file];
     mkdirSync(dirname(this.#store), { recursive: true });
     writeFileSync(this.#store, JSON.stringify({ key: this.#key, passed: this.passed }));
   }
@@ -53,7 +54,8 @@ export function keyOf(root: string, programs = versions()): string {
 }
 
 function versions(): string {
-  return PROGRAMS.map((program) => spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout).join();
+  const said = PROGRAMS.map((program) => spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout);
+  return [process.version, ...said].join();
 }
 
 function read(store: string): { key?: string; passed?: Passed } {

@@ -1,4 +1,4 @@
-// Any payload → the fields of an entry. Lenient for what arrives on a channel: nothing a producer sends can make it
+// Any payload → the fields of an entry, or a draft of it. Lenient for what arrives on a channel: nothing a producer sends can make it
 // throw. Strict for what a client posts: a wrong type is an error that names the field.
 
 import {

@@ -85,7 +85,7 @@ export class CompressedView implements Viewer, Feed {
       const segment = { ...first, to: last.to, unnumberedAfter: last.unnumberedAfter, chunk };
       const began = performance.now();
       for (const viewer of this.#viewers) viewer.push(segment);
-      // As the hub does for the others: writing takes about half of the time, and carries more the busier it is.
+      // Under load writing takes about half of the time: each write carries more the busier it is, and compresses better.
       const took = performance.now() - began;
       if (took > AT_ONCE_MS) await pause(Math.min(this.#windowMs, took));
     }

@@ -162,13 +162,10 @@ export class Connection implements Viewer {
     for (let done = this.#cursor === upTo; !done && !this.closed; ) {
       const stretch = await this.#history.read(view, this.#cursor, upTo, scanned);
       if (this.closed) break;
-      for (const gap of stretch.gaps) {
-        const news = told.news(gap);
-        if (!news) continue;
-        this.#send(gapFrame(news));
-        this.#history.gaps[news.reason]++;
-        replay.gaps++;
-      }
+      const news = stretch.gaps.flatMap((gap) => told.news(gap) ?? []);
+      for (const { reason } of news) this.#history.gaps[reason]++;
+      if (news.length > 0) await this.#catchUpWith(Chunk.of(news.map(gapFrame)));
+      replay.gaps += news.length;
       if (stretch.chunk) await this.#catchUpWith(stretch.chunk);
       if (this.closed) break;
       replay.entries += stretch.entries;

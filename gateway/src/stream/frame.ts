@@ -1,6 +1,6 @@
 // The frames of `/stream` as bytes. An entry's frame is made once, whoever sends it.
 
-import type { Gap } from '@llm-streamer/shared/broker/broker.ts';
+import { type Gap, mayOverlap } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
@@ -28,8 +28,7 @@ function encode(record: LogRecord): Buffer {
 export function gapFrame(gap: Gap): Buffer {
   const { channel, after, before, reason, missed } = gap;
   const data = { channel, after: formatPosition(after), before: formatPosition(before), reason, missed };
-  const mayOverlap = reason === 'trimmed' || reason === 'expired';
-  return controlFrame('gap', mayOverlap ? null : before - 1, data);
+  return controlFrame('gap', mayOverlap(reason) ? null : before - 1, data);
 }
 
 /** A named frame; `id` null leaves the viewer's cursor where it is. */

@@ -142,7 +142,7 @@ export class History {
     return { gaps, chunk, entries: ends.size, ends, scanned, next, done };
   }
 
-  /** Up to `limit` entries that pass, with the gaps between them: oldest first after `after`, or newest first from `upTo`. */
+  /** Up to `limit` entries that pass, and what is missing, also behind them: oldest first after `after`, or newest first from `upTo`. */
   async find(
     { selection: { channels }, filter }: Query,
     { after, upTo, limit, reverse = false }: Range,
@@ -161,8 +161,7 @@ export class History {
         ...(reverse ? { after, upTo: next, reverse } : { after: next, upTo }),
         limit: filter === null ? Math.min(PAGE, limit - found.records.length) : PAGE,
       });
-      scanned += page.items.length;
-      take(found, page, told, filter, limit, reverse);
+      scanned += take(found, page, told, filter, limit, reverse);
     }
     return found;
   }
@@ -175,7 +174,7 @@ export class History {
   }
 }
 
-/** Adds what passes. What is beyond `limit` stays for whoever asks from `next` on. */
+/** Adds what passes, and returns how many entries it read. What is beyond `limit` stays for whoever asks from `next` on. */
 function take(
   found: Found,
   { items, next, done }: Page,
@@ -183,22 +182,25 @@ function take(
   filter: Filter | null,
   limit: number,
   reverse: boolean,
-) {
+): number {
   const { records, gaps } = found;
+  let scanned = 0;
   for (const { record, gap } of items) {
     if (gap) {
       const news = told.news(gap);
       if (news) gaps.push(news);
       continue;
     }
+    scanned++;
     if (filter !== null && !filter(record)) continue;
     if (records.length === limit) {
       const { n } = records[limit - 1] as LogRecord;
       found.next = reverse ? n - 1 : n;
-      return;
+      return scanned;
     }
     records.push(record);
   }
   found.next = next;
   found.done = done;
+  return scanned;
 }

@@ -6,6 +6,8 @@ import type { Query, Stretch } from './history.ts';
 
 /** Long enough for everybody who was cut off at the same moment; what the log loses meanwhile is still shown. */
 const KEEP_MS = 3_000;
+/** What a gap takes, about. */
+const GAP_BYTES = 200;
 
 interface Kept {
   query: Query;
@@ -65,7 +67,7 @@ export class SharedStretches {
       (stretch) => {
         if (kept.until === 0) return;
         kept.stretch = stretch;
-        kept.bytes = (stretch.chunk?.framed.length ?? 0) + 1;
+        kept.bytes = (stretch.chunk?.framed.length ?? 0) + stretch.gaps.length * GAP_BYTES;
         this.#bytes += kept.bytes;
         while (this.#bytes > this.#limit) this.#drop();
       },

@@ -1,7 +1,13 @@
 // One distinct query, shared by every viewer that asked it: filters an entry once, encodes it once, joins a flush window
 // into one segment once and hands the same buffer to all. Keeps recent segments for viewers that fall behind.
 
-import type { Broker, Gap, Listener, Subscription } from '@llm-streamer/shared/broker/broker.ts';
+import {
+  type Broker,
+  type Gap,
+  type Listener,
+  mayOverlap,
+  type Subscription,
+} from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { Chunk } from './chunk.ts';
@@ -114,9 +120,7 @@ export class View implements Listener, Feed {
     }
     this.#gaps[gap.reason]++;
     this.#add(gapFrame(gap), this.#position);
-    // Entries of other channels may lie before the end of any other gap.
-    if (gap.reason === 'reset' || gap.reason === 'rollback')
-      this.#position = Math.max(this.#position, gap.before - 1);
+    if (!mayOverlap(gap.reason)) this.#position = Math.max(this.#position, gap.before - 1);
   }
 
   position(position: Position): void {

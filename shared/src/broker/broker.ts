@@ -30,6 +30,11 @@ export type GapReason =
   /** Messages that were shown live but never stored went by while the reader was behind. */
   | 'unnumbered';
 
+/** Whether entries of other channels may lie before the end of such a gap: then it moves no cursor. */
+export function mayOverlap(reason: GapReason): boolean {
+  return reason === 'trimmed' || reason === 'expired';
+}
+
 /**
  * Entries that exist no more, or were never to be had: those of the channel with `after < n < before`; `before - 1` is the
  * newest of them. It is told before any entry after `after`, of whatever channel: a reader who is cut off among those, and

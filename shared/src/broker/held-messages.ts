@@ -1,11 +1,11 @@
-// Live messages held back, as while history is read. Bounded: beyond the bound all are dropped, and history is read once more.
+// Live messages held back, as while history is read. Bounded: beyond the bound all are dropped, and `overflowed` says so.
 
 const MAX_BYTES = 32 * 1_048_576;
 /** What a message costs beside its data. */
 const OVERHEAD_BYTES = 200;
 
 export class HeldMessages<Message extends { data: Buffer }> {
-  /** Set when messages were dropped; the reader of history clears it and reads again. */
+  /** Messages were dropped, and none are held until somebody clears this or takes what there is. */
   overflowed = false;
   #messages: Message[] = [];
   #bytes = 0;
@@ -27,6 +27,7 @@ export class HeldMessages<Message extends { data: Buffer }> {
   take(): Message[] {
     const messages = this.#messages;
     this.clear();
+    this.overflowed = false;
     return messages;
   }
 

@@ -14,7 +14,7 @@ interface Channel {
   bytes: number;
   last: Position;
   total: number;
-  /** Why entries went last. */
+  /** Why the newest of what is missing went. */
   reason: 'trimmed' | 'expired';
   /** Epoch ms after which its entries go. */
   expires: number;

@@ -51,8 +51,8 @@ export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgo
   const gaps: Gap[] = [];
   const tell = (channel: string | null, newestMissing: Position, reason: GapReason) => {
     // What is missing beyond the bound is told to whoever reads there; this reader may have it already, live.
-    const end = Math.min(newestMissing, upTo);
-    if (end > after) gaps.push({ channel, after, before: end + 1, reason, missed: null });
+    const newest = Math.min(newestMissing, upTo);
+    if (newest > after) gaps.push({ channel, after, before: newest + 1, reason, missed: null });
   };
   tell(null, forgotten, 'expired');
   for (const slice of slices) {

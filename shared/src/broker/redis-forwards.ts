@@ -36,7 +36,7 @@ export async function readForwards(
     await readOn(streams, behind, 0, chunkOf(limit, behind.length, MIN_CHUNK * 4));
   }
   if (known) await tellReborn(streams, slices);
-  await tellExpiredFromTrimmed(streams, slices, after);
+  await nameReasons(streams, slices, after);
   const page = assemblePage(slices, { after, upTo, limit }, known ? 0 : state.forgotten);
   return { ...page, items: [...items, ...page.items] };
 }
@@ -73,11 +73,7 @@ async function tellReborn(streams: RedisStreams, slices: readonly Slice[]): Prom
 }
 
 /** Time takes whole streams, the bounds by count and bytes take their oldest entries. */
-async function tellExpiredFromTrimmed(
-  streams: RedisStreams,
-  slices: readonly Slice[],
-  after: Position,
-): Promise<void> {
+async function nameReasons(streams: RedisStreams, slices: readonly Slice[], after: Position): Promise<void> {
   const holed = slices.filter(({ records, last }) => (records[0]?.prev ?? last) > after);
   if (holed.length === 0) return;
   const trimmed = await streams.trimmed(holed.map(({ channel }) => channel));

@@ -34,6 +34,8 @@ export async function replay(
     }
     after = page.next;
     reached(after);
+    // In the same turn: whoever had all up to where this page began must not pass for one who had its gaps.
+    routes.position(after);
     ({ done } = page);
   }
   reached(upTo);

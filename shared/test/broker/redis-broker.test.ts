@@ -52,6 +52,26 @@ describe('RedisBroker', () => {
     expect(items.map(({ record, gap }) => record?.entry.msg ?? gap?.reason)).toEqual(['after']);
   });
 
+  it.each([
+    '{"time": 1795224320000, "channel": "logs", "source": "py", "level": "info", "msg": "as Python writes it"}',
+    '{"level":"info","msg":"in another order","source":"js","channel":"logs","time":1795224320000}',
+    '{"time":1795224320000,"channel":"logs","source":"js","level":"info","msg":"as the log writes it"}',
+  ])('shows and stores an adopted entry once, however it is written: %s', async (text) => {
+    const namespace = randomNamespace();
+    const broker = await stage.broker({ namespace, adopt: ['logs'] });
+    const ear = new Ear();
+    await broker.subscribe(['logs'], ear);
+    await expect.poll(() => stage.redis.get(`{${namespace}}:adopter`)).not.toBeNull();
+    await stage.redis.publish(`{${namespace}}:logs`, text);
+    const { msg } = JSON.parse(text) as { msg: string };
+    await ear.heard(({ msgs }) => msgs.includes(msg));
+    const ticks = ear.positions.length;
+    await ear.heard(({ positions }) => positions.length >= ticks + 2);
+    expect(ear.msgs).toEqual([msg]);
+    const { items } = await broker.read({ channels: ['logs'], after: 0, limit: 10 });
+    expect(items.map(({ record }) => record?.entry.msg)).toEqual([msg]);
+  });
+
   it('leads a reader whose bound lies among lost numbers behind them', async () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import type { Broker, Gap, Subscription } from '../../src/broker/broker.ts';
+import { type Broker, type Gap, mayOverlap, type Subscription } from '../../src/broker/broker.ts';
 import { MemoryBroker } from '../../src/broker/memory-broker.ts';
 import { type Position, parsePosition } from '../../src/broker/position.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
@@ -90,8 +90,7 @@ class Reader {
   #note(gap: Gap): void {
     this.gaps.push(gap);
     // As the id of its frame says.
-    if (gap.reason === 'reset' || gap.reason === 'rollback')
-      this.cursor = Math.max(this.cursor, gap.before - 1);
+    if (!mayOverlap(gap.reason)) this.cursor = Math.max(this.cursor, gap.before - 1);
   }
 }
 

@@ -13,7 +13,7 @@ if instance ~= '' then
     redis.call('SET', P .. 'adopter', holder, 'PX', ARGV[7])
     -- Kept, so that the new holder learns it from a later tick where this reply is lost.
     redis.call('HSET', LOG, 'vacated', redis.call('HGET', LOG, 'leased') or '0')
-    -- From the same message on, one adopts and the others no longer show such messages themselves.
+    -- From the same message on, one adopts, and the others drop what they held.
     redis.call('PUBLISH', P .. '#adopted', holder)
   elseif holder == ours then
     redis.call('PEXPIRE', P .. 'adopter', ARGV[7])
