@@ -67,11 +67,15 @@ const byKey = new Map(KEYS.flatMap((key) => key.keys.split(' ').map((name) => [n
 export function listenToKeys(app: App, early: readonly KeyboardEvent[]): void {
   document.addEventListener('copy', (event) => {
     // Rows are cut to the screen and laid out in cells: several of them are copied as whole lines instead.
-    const isAll = getSelection()?.containsNode(app.viewport.scroller);
-    const lines = isAll ? allLines(app.viewport.view) : app.viewport.selectedItems().map(lineOf);
+    const { view, scroller } = app.viewport;
+    const isAll = getSelection()?.containsNode(scroller);
+    const lines = isAll ? allLines(view) : app.viewport.selectedItems().map(lineOf);
     if (lines.length < 2 || !event.clipboardData) return;
     event.clipboardData.setData('text/plain', lines.join('\n'));
     event.preventDefault();
+    if (!isAll) return;
+    const left = view.size - lines.length;
+    say(`${lines.length} rows copied${left > 0 ? `, ${left} older ones left out: export has all (d)` : ''}`);
   });
   for (const event of early) press(app, event);
   document.addEventListener('keydown', (event) => press(app, event));
@@ -175,8 +179,6 @@ function allLines(shown: View): string[] {
     if (room < 0 && lines.length > 0) break;
     lines.push(line);
   }
-  const left = shown.size - lines.length;
-  say(`${lines.length} rows copied${left > 0 ? `, ${left} older ones left out: export has all (d)` : ''}`);
   return lines.reverse();
 }
 

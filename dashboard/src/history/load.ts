@@ -1,7 +1,8 @@
 // Fetches what a hole lacks and puts it in its place, as far as the log still has it. Loaded with the first click.
+import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { HoleRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
-import { readHistory } from './page.ts';
+import { type HistoryPage, readHistory } from './page.ts';
 
 const LOAD_LIMIT = 5_000;
 const EARLIER_LIMIT = 1_000;
@@ -51,7 +52,9 @@ async function fill(session: Session, hole: HoleRow): Promise<void> {
   const page = await readHistory(query);
   if (buffer.get(hole.at) !== hole) return;
   const have = idsBefore(session, hole);
-  const rows = page.rows.filter((row) => row.kind !== 'entry' || row.id === undefined || !have.has(row.id));
+  const rows = page.rows.filter((row) =>
+    row.kind === 'entry' ? row.id === undefined || !have.has(row.id) : page.done || endsIn(page, row),
+  );
   const holesFound = rows.filter((row) => row.kind === 'hole');
   if (entriesIn(rows) === 0 && holesFound.length > 0) {
     // The log has nothing of it either: one hole stays, and says so.
@@ -72,6 +75,11 @@ async function fill(session: Session, hole: HoleRow): Promise<void> {
   const next = isWhole ? page.next : placed.findLast((row) => row.kind === 'entry')?.id;
   if (next !== undefined) hole.after = next;
   if (isDone && hole.missed === 0) buffer.remove(hole.at);
+}
+
+/** The page behind this one tells again of a gap that reaches beyond it. */
+function endsIn({ next = '' }: HistoryPage, { before = '' }: HoleRow): boolean {
+  return (parsePosition(before) ?? 0) - 1 <= (parsePosition(next) ?? 0);
 }
 
 function entriesIn(rows: readonly Row[]): number {

@@ -1,5 +1,7 @@
 // Reads the past from the gateway: what fills a hole, what stands before the view, what a time range holds.
+import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { EntryRow, HoleRow } from '../stream/row.ts';
+import { isTold } from '../stream/told.ts';
 import type { WireGap } from '../stream/wire.ts';
 
 export interface HistoryPage {
@@ -9,18 +11,17 @@ export interface HistoryPage {
   done: boolean;
 }
 
-/** Asks `api/entries`; rejects with the server's own words. `query` is relative to the page's base. */
-export async function readHistory(query: URLSearchParams, signal?: AbortSignal): Promise<HistoryPage> {
+/** Asks `api/entries`; rejects with the server's own words. `told`: of the pages before, if any. */
+export async function readHistory(query: URLSearchParams, told = new Told()): Promise<HistoryPage> {
   const response = await fetch(new URL(`api/entries?${query}`, document.baseURI), {
     headers: { Accept: 'application/json' },
-    ...(signal && { signal }),
   });
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   if (!response.ok) throw new Error(String(body.detail ?? body.title ?? `HTTP ${response.status}`));
   const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
   const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<WireGap>[]) : [];
   const rows: (EntryRow | HoleRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));
-  for (const gap of gaps) place(rows, gap);
+  for (const gap of gaps) if (!isTold(gap, told)) place(rows, gap);
   return {
     rows,
     entries: entries.length,

@@ -1,4 +1,5 @@
 // A stretch of time from the server: what a chart's selection, "around this" or a link to an old entry asks for.
+import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { iso } from '../log/time.ts';
 import { type EntryRow, HoleRow, type Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
@@ -18,8 +19,9 @@ export async function* readRange(
   query.set('since', iso(from));
   query.set('until', iso(to));
   query.set('limit', String(PAGE));
+  const told = new Told();
   for (;;) {
-    const page = await readHistory(query);
+    const page = await readHistory(query, told);
     yield* page.rows;
     if (page.done || page.next === undefined) return;
     query.delete('since');

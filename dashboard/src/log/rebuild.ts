@@ -15,10 +15,6 @@ export class Rebuild {
     return this.#view?.options;
   }
 
-  get isUnderWay(): boolean {
-    return this.#view !== undefined;
-  }
-
   /** One that is under way is given up. */
   begin(view: View): void {
     this.#view = view;

@@ -42,7 +42,7 @@ export class Viewport {
   #tick = 0;
   #evictedSeen = 0;
   /** What stays where it is on screen through new views, until the reader scrolls: they may be too short to hold it. */
-  #held: { row: Row; above: number; top: number } | undefined;
+  #held: { row: Row | undefined; above: number; top: number } | undefined;
   #timeMode: TimeMode = 'local';
   #wrap = false;
   #columns = 80;
@@ -162,13 +162,10 @@ export class Viewport {
 
   top(): void {
     this.follow.hold();
-    const go = () => {
-      this.#scrollToLine(0);
-      this.invalidate();
-    };
-    go();
-    // The next view would keep to what is first on screen now.
-    if (this.#rebuild.isUnderWay) this.whenBuilt(go);
+    this.#scrollToLine(0);
+    // Not to what is first now: a view that is being built may begin earlier.
+    this.#held = { row: undefined, above: 0, top: this.#scroll.top };
+    this.invalidate();
   }
 
   /** Back to the first entry not seen yet; to the latest when there is none. */
@@ -246,8 +243,8 @@ export class Viewport {
     this.#scroll.toLine(Math.max(0, line), this.view.lines);
   }
 
-  /** `held` stays where it is: its first line is `above` lines above the top. */
-  #swap(view: View, held: { row: Row; above: number } | undefined): void {
+  /** `held` (without a row: the view's first) stays where it is: its first line is `above` lines above the top. */
+  #swap(view: View, held: { row: Row | undefined; above: number } | undefined): void {
     this.view = view;
     this.#isFrozen = false;
     this.#scroll.restart();
@@ -257,7 +254,7 @@ export class Viewport {
     if (stopped) Object.assign(stopped, view.countUpTo(stopped.row?.at ?? -1));
     if (!held) return;
     const { above } = held;
-    const place = Math.min(view.placeOfRow(held.row), view.end - 1);
+    const place = held.row ? Math.min(view.placeOfRow(held.row), view.end - 1) : view.first;
     // A row that has become lower must not slip out above: at least its last line stays.
     const hidden = above < 1 ? above : Math.min(above, Math.max(0, view.linesAt(place) - 1));
     this.#scrollToLine(view.linesBefore(place) + hidden);

@@ -48,8 +48,8 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
   const going = () => {
     const id = runInUrl();
     const shown = run.value;
-    if (shown === undefined || shown.lanes.length === 0) return id === begun.current ? id : undefined;
-    return shown.state === 'running' ? shown.id : undefined;
+    if (shown && shown.state !== 'running') return undefined;
+    return shown && shown.lanes.length > 0 ? shown.id : id === begun.current ? id : undefined;
   };
 
   const startOrStop = () => {

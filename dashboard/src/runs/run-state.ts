@@ -5,9 +5,8 @@ import { signal } from '@preact/signals';
 import { update, view } from '../state/store.ts';
 import { RunFeed } from './run-feed.ts';
 
-/** The query parameters that name the run, and what to fill the prompt with. */
+/** The query parameter that names the run. */
 const SHOW = 'show';
-const PROMPT = 'prompt';
 const ID = /^[A-Za-z0-9_.-]{1,128}$/;
 
 export const run = signal<RunView | undefined>(undefined);
@@ -24,17 +23,17 @@ export function runInUrl(): string | undefined {
   return ID.test(id) ? id : undefined;
 }
 
-/** The prompt that a link fills in. It leaves the URL with that: what people ask stays out of links and logs. */
+/** The prompt that a link fills in, from its fragment: no server hears of that, and it leaves the URL once it is taken. */
 export function takePrompt(): string | undefined {
-  const prompt = new URLSearchParams(location.search).get(PROMPT) ?? undefined;
-  if (prompt !== undefined) setParameter(PROMPT, undefined);
+  const prompt = new URLSearchParams(location.hash.slice(1)).get('prompt') ?? undefined;
+  if (prompt !== undefined) history.replaceState(null, '', location.pathname + location.search);
   return prompt;
 }
 
-function setParameter(name: string, value: string | undefined): void {
+function nameInUrl(id: string | undefined): void {
   const query = new URLSearchParams(location.search);
-  if (value === undefined) query.delete(name);
-  else query.set(name, value);
+  if (id === undefined) query.delete(SHOW);
+  else query.set(SHOW, id);
   const search = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
   history.replaceState(null, '', `${location.pathname}${search && `?${search}`}${location.hash}`);
 }
@@ -45,7 +44,7 @@ export function show(id: string | undefined): void {
   feed = undefined;
   run.value = undefined;
   feedOpen.value = undefined;
-  setParameter(SHOW, id);
+  nameInUrl(id);
   if (id === undefined) return;
   feed = new RunFeed(id, {
     changed: (view, ahead) => {

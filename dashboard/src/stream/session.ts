@@ -1,8 +1,11 @@
 // One view's data: frames in, rows out. Ties source, ledger and buffer together; knows nothing of the screen.
+
+import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { LogBuffer } from './buffer.ts';
 import { Ledger } from './ledger.ts';
 import { type EntryRow, HoleRow, MarkRow, parseEntry } from './row.ts';
 import { createSource, type Source } from './source.ts';
+import { isTold } from './told.ts';
 import {
   type Bye,
   controlData,
@@ -45,7 +48,7 @@ export class Session {
   /** Newest n of each channel: what comes again after a reconnect is not shown again. */
   #newest = new Map<string, number>();
   /** Of each channel, up to where its trimmed or expired entries are in the books: a resume may be told of them again. */
-  #told = new Map<unknown, number>();
+  #told = new Told();
   /** A connection was not resumed: a hole, unless the replay overlaps or a gap says more. */
   #pending: HoleRow | undefined;
   #isResumed = false;
@@ -69,7 +72,7 @@ export class Session {
     this.buffer.clear();
     this.ledger = new Ledger();
     this.#newest.clear();
-    this.#told.clear();
+    this.#told = new Told();
     this.#log = undefined;
     this.#pending = undefined;
     this.#droppedAt = 0;
@@ -185,15 +188,12 @@ export class Session {
   }
 
   #gap(gap: Partial<WireGap>): void {
-    this.#pending = undefined;
     if (gap.reason === 'reset' || gap.reason === 'rollback') {
       this.#newest.clear();
-      this.#told.clear();
-    } else if (gap.reason === 'trimmed' || gap.reason === 'expired') {
-      const before = Number(gap.before?.split('-')[1] ?? 0);
-      if (before <= (this.#told.get(gap.channel) ?? 0)) return;
-      this.#told.set(gap.channel, before);
+      this.#told = new Told();
     }
+    if (isTold(gap, this.#told)) return;
+    this.#pending = undefined;
     this.#hole(this.ledger.gap(gap));
   }
 

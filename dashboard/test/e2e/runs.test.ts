@@ -118,7 +118,7 @@ describe('a run from the page', () => {
     const { page } = await open(
       { LLM_SIM_DELAY: '1' },
       {
-        search: '&prompt=Explain+%3Cb%3Etides%3C/b%3E',
+        search: '#prompt=Explain+%3Cb%3Etides%3C/b%3E',
         before: async (opening) =>
           opening.on('request', (request) => request.url().includes('/api/process') && sent.push('run')),
       },
