@@ -2,7 +2,7 @@
 import type { App } from './app.ts';
 import { describeHole } from './log/holes.ts';
 import { LEVEL_TEXT, runOf } from './log/row-node.ts';
-import { iso } from './log/time.ts';
+import { clockOf, iso } from './log/time.ts';
 import type { Item, View } from './log/view.ts';
 import { nextTime } from './panels/status-bar.tsx';
 import { helpOpen, opened, say, update, view } from './state/store.ts';
@@ -150,7 +150,7 @@ function sameRun(app: App): (item: Item) => boolean {
 }
 
 function mark(app: App): void {
-  app.session.mark(`mark ${new Date().toTimeString().slice(0, 8)}`);
+  app.session.mark(`mark ${clockOf(Date.now())}`);
   app.viewport.invalidate();
 }
 

@@ -43,3 +43,8 @@ export function duration(ms: number): string {
 export function iso(time: number): string {
   return new Date(time).toISOString();
 }
+
+/** The time of day here, to the second. */
+export function clockOf(time: number): string {
+  return new Date(time).toTimeString().slice(0, 8);
+}

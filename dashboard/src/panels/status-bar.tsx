@@ -1,7 +1,7 @@
 // The bottom line: mode, the ledger, what is kept and hidden, and how things are shown.
 import type { App } from '../app.ts';
 import { part } from '../lazy.ts';
-import { TIME_MODES } from '../log/time.ts';
+import { clockOf, TIME_MODES } from '../log/time.ts';
 import { figures, notice, update, view } from '../state/store.ts';
 
 const curl = part(() => import('./copy-curl.ts'), 'what writes curl lines');
@@ -48,7 +48,7 @@ function Ledger() {
   const checked =
     checks === 0
       ? 'not checked yet: the first comparison comes with the next ping'
-      : `checked ${number(checks)} times, last at ${new Date(checkedAt).toTimeString().slice(0, 8)}`;
+      : `checked ${number(checks)} times, last at ${clockOf(checkedAt)}`;
   return (
     <span
       class={`ledger ${isWhole ? (checks > 0 ? 'good' : '') : 'bad'}`}

@@ -1,7 +1,7 @@
 // The runs before: how each ended, how long it took, what it cost. Choosing one shows it and narrows the log to it.
 import { useSignal, useSignalEffect } from '@preact/signals';
 import type { App } from '../app.ts';
-import { duration } from '../log/time.ts';
+import { clockOf, duration } from '../log/time.ts';
 import { type RunSummary, recentRuns } from './run-client.ts';
 import { filterLog, run, show } from './run-state.ts';
 
@@ -40,7 +40,7 @@ export function Recent({ app }: { app: App }) {
                 app.viewport.latest();
               }}
             >
-              <span class="dim">{new Date(each.started).toTimeString().slice(0, 8)}</span>
+              <span class="dim">{clockOf(each.started)}</span>
               <span class="name">{each.message_id}</span>
               <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
               <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>
