@@ -4,7 +4,7 @@ import type { Row } from '../stream/row.ts';
 
 export type FollowMode = 'follow' | 'held' | 'paused';
 
-/** The end of the view at one moment: its last row, and its counts. */
+/** The end of the log at one moment: its last row, shown or not, and the view's counts. */
 export interface Here {
   row: Row | undefined;
   appended: number;
@@ -76,7 +76,8 @@ export class Follow {
 
   isSelecting(): boolean {
     const selection = getSelection();
-    return selection !== null && !selection.isCollapsed && this.#scroller.contains(selection.anchorNode);
+    // However it was made: Ctrl+A begins outside.
+    return selection !== null && !selection.isCollapsed && selection.containsNode(this.#scroller, true);
   }
 
   #intent(): void {

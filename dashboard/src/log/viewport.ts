@@ -171,7 +171,7 @@ export class Viewport {
   /** Back to the first entry not seen yet; to the latest when there is none. */
   whereIWas(): void {
     const row = this.follow.stopped?.row;
-    const place = row ? this.view.placeOfRow(row) + 1 : this.view.end;
+    const place = row ? this.view.placeOf(row.at + 1) : this.view.first;
     if (place >= this.view.end || this.unseen().entries === 0) {
       this.latest();
       return;
@@ -233,9 +233,9 @@ export class Viewport {
   }
 
   #here(): Here {
-    const item = this.view.get(this.view.end - 1);
-    const row = item?.kind === 'fold' ? item.last : item;
-    return { row, appended: this.view.appended, errors: this.view.errors };
+    const { buffer } = this.#session;
+    // Also where the filter hides it: what came before it is not new when another filter shows it.
+    return { row: buffer.get(buffer.end - 1), appended: this.view.appended, errors: this.view.errors };
   }
 
   #scrollToLine(line: number): void {
@@ -312,6 +312,9 @@ export class Viewport {
 
   #context(): RowContext {
     const now = Date.now();
+    const { row } = this.follow.stopped ?? {};
+    const lastSeen =
+      row && this.unseen().entries > 0 ? this.view.get(this.view.placeOf(row.at + 1) - 1) : undefined;
     const cursorPlace = this.cursor ? this.view.placeOfRow(this.cursor) : Number.NaN;
     return {
       generation: this.#generation,
@@ -319,7 +322,7 @@ export class Viewport {
       wrap: this.#wrap,
       hits: this.hits,
       cursor: this.view.get(cursorPlace),
-      stoppedAt: this.unseen().entries > 0 ? (this.follow.stopped?.row?.at ?? -1) : -1,
+      stoppedAt: lastSeen?.at ?? -1,
       linkedRun: this.#linkedRun,
       tick: this.#tick,
       time: (item, place) => formatTime(this.#timeMode, item.time, this.view.get(place - 1)?.time, now),

@@ -5,6 +5,7 @@ import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { App } from '../app.ts';
+import { LINE } from '../log/scroll.ts';
 import { figures, update, view } from '../state/store.ts';
 
 export function Empty({ app }: { app: App }) {
@@ -14,10 +15,15 @@ export function Empty({ app }: { app: App }) {
   return hidden > 0 || isNarrowed ? <Filtered hidden={hidden} /> : <Unwritten channels={channels} />;
 }
 
+/** Under the holes and marks that there are. */
+function below(): { top: string } {
+  return { top: `max(20%, ${figures.value.lines * LINE + 8}px)` };
+}
+
 function Filtered({ hidden }: { hidden: number }) {
   const { channels } = view.value;
   return (
-    <div class="empty">
+    <div class="empty" style={below()}>
       <p>
         {hidden > 0 ? (
           <>
@@ -47,7 +53,7 @@ function Unwritten({ channels }: { channels: string[] }) {
   const channel = publishable(channels);
   const line = channel === undefined ? processLine(channels) : curlLine(channel);
   return (
-    <div class="empty">
+    <div class="empty" style={below()}>
       <p>
         No entries on <b>{channels.join(', ')}</b> to show yet.{line !== undefined && ' Send one:'}
       </p>

@@ -6,16 +6,16 @@ import { figures, link, view } from '../state/store.ts';
 
 const number = (n: number) => n.toLocaleString('en');
 
-/** Holes and marks that stand above the empty state. */
-const ROWS_ABOVE = 5;
+/** Of holes and marks that stand above the empty state. */
+const LINES_ABOVE = 12;
 
 const loadEmpty = part(() => import('./empty.tsx'));
 
 export function Overlay({ app }: { app: App }) {
   const { mode, unseen, unseenErrors } = figures.value;
   const isEmpty = useComputed(() => {
-    const { kept, shown, hidden, live } = figures.value;
-    return kept <= hidden && shown <= ROWS_ABOVE && live && link.value.state === 'live';
+    const { kept, lines, hidden, live } = figures.value;
+    return kept <= hidden && lines <= LINES_ABOVE && live && link.value.state === 'live';
   });
   const empty = useSignal<Awaited<ReturnType<typeof loadEmpty>>>(undefined);
   // Not on each change of a figure: one that did not come is tried again with another view, or when the link is back.

@@ -44,7 +44,7 @@ export class FigurePublisher {
       unseen: unseen.entries,
       unseenErrors: unseen.errors,
       kept: buffer.entries,
-      shown: view.size,
+      lines: view.lines,
       hidden: view.hidden,
       evicted: buffer.evicted,
       received: ledger.received,

@@ -11,8 +11,8 @@ export interface Figures {
   unseen: number;
   unseenErrors: number;
   kept: number;
-  /** Items of the view, holes and marks among them. */
-  shown: number;
+  /** Lines of the view, holes and marks among them. */
+  lines: number;
   hidden: number;
   evicted: number;
   received: number;
@@ -47,7 +47,7 @@ export const figures = signal<Figures>({
   unseen: 0,
   unseenErrors: 0,
   kept: 0,
-  shown: 0,
+  lines: 0,
   hidden: 0,
   evicted: 0,
   received: 0,

@@ -132,6 +132,29 @@ describe('follow, held and paused', () => {
     await sees(page, 'HELD');
   });
 
+  it('counts as new what came since, not what another filter shows', async () => {
+    await publish(3, { msg: 'early' });
+    await publish(20);
+    await lastRow(page, `line ${next - 1}`);
+    await page.getByRole('combobox', { name: 'Filter' }).fill('early');
+    await page.keyboard.press('Enter');
+    await lastRow(page, 'early');
+    await page.getByRole('button', { name: 'FOLLOW' }).click();
+    await sees(page, '0 new');
+    await publish(2);
+    await page.getByRole('combobox', { name: 'Filter' }).fill('');
+    await page.keyboard.press('Enter');
+    await sees(page, '↓ 2 new');
+  });
+
+  it('holds when all is selected', async () => {
+    await page.keyboard.press('Control+a');
+    await sees(page, 'HELD');
+    await page.keyboard.press('G');
+    await sees(page, 'FOLLOW');
+    expect(await page.evaluate(() => getSelection()?.isCollapsed)).toBe(true);
+  });
+
   it('holds while a row has the focus', async () => {
     await page.locator('#log').focus();
     await page.keyboard.press('k');
