@@ -1,14 +1,16 @@
-// Any payload → the fields of an entry, or a draft of it. Lenient for what arrives on a channel: nothing a producer sends can make it
-// throw. Strict for what a client posts: a wrong type is an error that names the field.
+// Any payload → the fields of an entry, or a draft of it. Lenient for what arrives on a channel: nothing a producer sends
+// can make it throw. Strict for what a client posts: a wrong type is an error that names the field.
 
 import {
   cutMark,
   type Draft,
+  deeperThan,
   draft,
   type EntryFields,
   isLabel,
   LEVELS,
   type Level,
+  MAX_DEPTH,
   utf8Bytes,
 } from './entry.ts';
 import { CodedError } from './errors.ts';
@@ -28,8 +30,6 @@ export interface DecodeContext {
 
 /** A longer payload is a text of which only this much is looked at. */
 const MAX_BYTES = 1_048_576;
-/** Deeper attributes are cut: they would overflow the stack of whoever reads them with a recursive parser. */
-const MAX_DEPTH = 32;
 
 /** Decodes one message of any kind: entry JSON, a pino line, any JSON object, an `event_type` event, plain text, junk. */
 export function decodePayload(payload: Uint8Array | string, context: DecodeContext): EntryFields {
@@ -106,11 +106,6 @@ function boundedDepth(attrs: Record<string, unknown>, mode: 'strict' | 'lenient'
   if (!deeperThan(MAX_DEPTH, attrs)) return attrs;
   if (mode === 'lenient') return { cut: `attributes nested deeper than ${MAX_DEPTH}` };
   throw new CodedError('invalid_entry', `attrs must be nested ${MAX_DEPTH} deep at most`, { field: 'attrs' });
-}
-
-function deeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => deeperThan(levels - 1, inner));
 }
 
 function decodeText(text: string, context: DecodeContext): EntryFields {

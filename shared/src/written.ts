@@ -1,14 +1,12 @@
 // Recognises a JSON text that is an entry just as `draft` writes it, keys in order: it goes in as it is, and is not written
 // anew, which costs more than all else about it.
 
-import { type Draft, isLabel, LEVELS, utf8Bytes } from './entry.ts';
+import { type Draft, deeperThan, isLabel, LEVELS, MAX_DEPTH, utf8Bytes } from './entry.ts';
 
 const LEVEL_NAMES: ReadonlySet<unknown> = new Set(LEVELS);
 /** Epoch ms as a whole number; what is smaller or larger may be another unit. */
 const FIRST_MS = 1e11;
 const LAST_MS = 1e14;
-/** Attributes that lie deeper are looked at by whoever decodes. */
-const FLAT = 2;
 
 /**
  * A draft of `text`, of which `object` was parsed; null where the log would write it otherwise. `maxBytes`: beyond it an
@@ -22,6 +20,7 @@ export function asWritten(
 ): Draft | null {
   // Whoever reads stored bytes without parsing them (`isSound`) looks for just this.
   if (!text.startsWith(`{"time":${object.time},"channel":"${channel}",`)) return null;
+  if (object.channel !== channel) return null; // named twice: the last is what readers take
   // An escape may be half a character, U+FFFD a byte that is none; a line break between two keys ends a frame's line.
   if (/\\u|[\n\r\ufffd]/.test(text)) return null;
   if (text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes) return null;
@@ -51,16 +50,13 @@ function isField(key: string, value: unknown): boolean {
     case 'msg':
       return typeof value === 'string' && value !== '';
     case 'attrs':
-      return isFlat(value) && Object.keys(value as object).length > 0;
+      return isFilled(value) && !deeperThan(MAX_DEPTH, value);
     default:
       return false;
   }
 }
 
-function isFlat(value: unknown, levels = FLAT): boolean {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  for (const inner of Object.values(value))
-    if (typeof inner === 'object' && inner !== null && (levels === 0 || !isFlat(inner, levels - 1)))
-      return false;
-  return true;
+function isFilled(value: unknown): value is object {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isObject && Object.keys(value).length > 0;
 }

@@ -10,6 +10,8 @@ const LIMIT = 4_096;
 const context = { channel: 'logs', now: 1_795_224_320_113, source: 'redis' };
 const ENTRY = { time: 1_795_224_320_000, channel: 'logs', source: 'gpu-7', level: 'info', msg: 'hi' };
 
+const deep = (levels: number): object => (levels === 0 ? {} : { in: deep(levels - 1) });
+
 const taken = (text: string) =>
   asWritten(text, JSON.parse(text) as Record<string, unknown>, 'logs', LIMIT)?.body;
 
@@ -42,7 +44,11 @@ describe('a text that the log would write just so', () => {
     ['an empty source', JSON.stringify({ ...ENTRY, source: '' })],
     ['a source that is too long', JSON.stringify({ ...ENTRY, source: 'x'.repeat(201) })],
     ['attributes that are a list', JSON.stringify({ ...ENTRY, attrs: [1] })],
-    ['attributes that lie deep', JSON.stringify({ ...ENTRY, attrs: { a: { b: { c: { d: {} } } } } })],
+    ['attributes that lie too deep', JSON.stringify({ ...ENTRY, attrs: deep(33) })],
+    [
+      'a second channel, which readers would take',
+      JSON.stringify(ENTRY).replace(/}$/, ',"channel":"runs:x"}'),
+    ],
     ['half a character', JSON.stringify(ENTRY).replace('hi', '\\ud800')],
     ['an escape', JSON.stringify(ENTRY).replace('hi', '\\u001b[1m')],
     ['a byte that was none', JSON.stringify({ ...ENTRY, msg: '\ufffd' })],

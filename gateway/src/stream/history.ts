@@ -142,7 +142,10 @@ export class History {
     return { gaps, chunk, entries: ends.size, ends, scanned, next, done };
   }
 
-  /** Up to `limit` entries that pass, and what is missing, also behind them: oldest first after `after`, or newest first from `upTo`. */
+  /**
+   * Up to `limit` entries that pass, oldest first after `after`, or newest first from `upTo`; and what is missing, also
+   * behind them.
+   */
   async find(
     { selection: { channels }, filter }: Query,
     { after, upTo, limit, reverse = false }: Range,

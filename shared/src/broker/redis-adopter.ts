@@ -1,5 +1,6 @@
 // Puts foreign messages (a plain PUBLISH from any language) into the log: one gateway at a time, held by a lease. A
-// message counts only if it came while the lease held, by the order of this process's own subscription.
+// message counts only if it came while the lease held or, before that, while nobody held one, by the order of this
+// process's own subscription.
 
 import { matches } from '../channels.ts';
 import { draftPayload } from '../decode.ts';
