@@ -1,7 +1,7 @@
 // Reads the past from the gateway: what fills a hole, what stands before the view, what a time range holds.
 import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { EntryRow, HoleRow } from '../stream/row.ts';
-import { isTold } from '../stream/told.ts';
+import { isNews } from '../stream/told.ts';
 import type { WireGap } from '../stream/wire.ts';
 
 export interface HistoryPage {
@@ -21,7 +21,7 @@ export async function readHistory(query: URLSearchParams, told = new Told()): Pr
   const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
   const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<WireGap>[]) : [];
   const rows: (EntryRow | HoleRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));
-  for (const gap of gaps) if (!isTold(gap, told)) place(rows, gap);
+  for (const gap of gaps) if (isNews(gap, told)) place(rows, gap);
   return {
     rows,
     entries: entries.length,

@@ -1,14 +1,11 @@
 // What a link asks for and does not get: values that no view can have.
-import { isPattern } from '@llm-streamer/shared/channels.ts';
-import { parseView } from './view-state.ts';
+import { FLAGS, parseView } from './view-state.ts';
 
-const CHANNELS = ['channels', 'ch', 'channel'];
-const FLAGS = ['follow', 'wrap', 'fold', 'narrow', 'charts', 'list', 'embed', 'keys'];
 const SHOWN_CHARS = 40;
 
-/** As `name=value`, in the order of the query; only printable ASCII, and cut: they are strangers' words. */
+/** As `name=value`; only printable ASCII, and cut: they are strangers' words. */
 export function ignoredIn(search: string): string[] {
-  const { level, tail, range, time, panel, theme } = parseView(search);
+  const { invalidChannels, level, tail, range, time, panel, theme } = parseView(search);
   const got = new Map([
     ['level', level || 'trace'],
     ['tail', String(tail)],
@@ -17,17 +14,10 @@ export function ignoredIn(search: string): string[] {
     ['panel', panel],
     ['theme', theme],
   ]);
-  const ignored: string[] = [];
+  const ignored = invalidChannels.map((name) => `channels=${name}`);
   for (const [name, value] of new URLSearchParams(search)) {
-    const isChannels = CHANNELS.includes(name);
-    for (const each of isChannels ? value.split(',') : [value]) {
-      const isGot = isChannels
-        ? isPattern(each.trim())
-        : FLAGS.includes(name)
-          ? /^[01]$/.test(each)
-          : each === (got.get(name) ?? each);
-      if (each.trim() !== '' && !isGot) ignored.push(`${name}=${each}`);
-    }
+    const isGot = FLAGS.includes(name) ? /^[01]$/.test(value) : value === (got.get(name) ?? value);
+    if (value.trim() !== '' && !isGot) ignored.push(`${name}=${value}`);
   }
   return ignored.map((text) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, SHOWN_CHARS));
 }

@@ -83,23 +83,11 @@ export function parseView(search: string): ViewState {
   };
 }
 
+/** Those that say 1 or 0. */
+export const FLAGS = ['follow', 'wrap', 'fold', 'narrow', 'charts', 'list', 'embed', 'keys'];
 const OWN = [
-  ...[
-    'channels',
-    'ch',
-    'channel',
-    'q',
-    'run',
-    'source',
-    'hl',
-    'level',
-    'tail',
-    'since',
-    'at',
-    'range',
-    'follow',
-  ],
-  ...['time', 'wrap', 'fold', 'narrow', 'charts', 'list', 'panel', 'theme', 'embed', 'keys'],
+  ...['channels', 'ch', 'channel', 'q', 'run', 'source', 'hl', 'level', 'tail', 'since', 'at', 'range'],
+  ...['time', 'panel', 'theme', ...FLAGS],
 ];
 
 /** The query string of a view, defaults left out; parameters of other parts of the page (`base`) are kept. */

@@ -5,7 +5,7 @@ import { LogBuffer } from './buffer.ts';
 import { Ledger } from './ledger.ts';
 import { type EntryRow, HoleRow, MarkRow, parseEntry } from './row.ts';
 import { createSource, type Source } from './source.ts';
-import { isTold } from './told.ts';
+import { isNews } from './told.ts';
 import {
   type Bye,
   controlData,
@@ -192,7 +192,7 @@ export class Session {
       this.#newest.clear();
       this.#told = new Told();
     }
-    if (isTold(gap, this.#told)) return;
+    if (!isNews(gap, this.#told)) return;
     this.#pending = undefined;
     this.#hole(this.ledger.gap(gap));
   }

@@ -1,15 +1,14 @@
-// Whether a gap is in the books already: a page of history, or a stream that is resumed, tells again what lies behind it.
+// Which gaps are news: a page of history, or a stream that is resumed, tells again what lies behind its beginning.
+import { type GapReason, mayOverlap } from '@llm-streamer/shared/broker/broker.ts';
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { Told } from '@llm-streamer/shared/broker/told.ts';
 import type { WireGap } from './wire.ts';
 
-/** Of gaps that entries of other channels may lie in; others are told once. */
-export function isTold(
-  { channel = null, after = '', before = '', reason }: Partial<WireGap>,
-  told: Told,
-): boolean {
-  if (reason !== 'trimmed' && reason !== 'expired') return false;
-  const [from, to] = [parsePosition(after), parsePosition(before)];
-  if (to === undefined) return false;
-  return told.news({ channel, after: from ?? 0, before: to, reason, missed: null }) === null;
+/** False where `told` knows of it; it does from now on. Gaps that move a cursor are never told again. */
+export function isNews(gap: Partial<WireGap>, told: Told): boolean {
+  const { channel = null, after = '', before = '' } = gap;
+  const reason = gap.reason as GapReason;
+  const to = parsePosition(before);
+  if (!mayOverlap(reason) || to === undefined) return true;
+  return told.news({ channel, after: parsePosition(after) ?? 0, before: to, reason, missed: null }) !== null;
 }

@@ -48,7 +48,7 @@ describe('the URL is the view', () => {
     ['', []],
     ['?channels=logs,*&level=trace&tail=500&time=local&wrap=1&charts=0&range=1..2&theme=auto&panel=none', []],
     ['?level=&tail=&since=15m&prompt=x&models=a&constructor=1&show=r1', []],
-    ["?channels=logs'x,logs&ch=a b", ["channels=logs'x", 'ch=a b']],
+    ["?channels=logs'x,logs&ch=a b", ["channels=logs'x", 'channels=a b']],
     ['?level=loud&tail=-5&time=mars&charts=yes&range=5..1', null],
     ['?tail=20000', ['tail=20000']],
     ['?theme=%E2%80%AEx', ['theme=?x']],
