@@ -8,7 +8,7 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
 import { composeRuns } from './compose-runs.ts';
-import { admissionLimits, type Config, redisCommand, trustedProxies } from './config.ts';
+import { admissionLimits, type Config, LOCAL_HOSTS, redisCommand, trustedProxies } from './config.ts';
 import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
@@ -30,7 +30,6 @@ import { gapCounts, StreamMetrics } from './stream/metrics.ts';
 import { Viewers } from './stream/viewers.ts';
 
 const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
-const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
 /** What several processes on one port have together. */
 export interface Totals {

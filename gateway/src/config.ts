@@ -77,7 +77,8 @@ const variables = {
   SHUTDOWN_GRACE: whole(4_000, 0, 600_000),
 };
 
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
+/** This machine, as URLs name it. */
+export const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
 /** With or without a port, which does not matter: behind a proxy it is the proxy's. */
 function isHost(text: string): boolean {
@@ -136,7 +137,7 @@ export function redisCommand({ REDIS_URL, REDIS_CLI }: Config): string | undefin
   if (REDIS_URL === undefined) return undefined;
   if (REDIS_CLI !== '') return REDIS_CLI;
   const { protocol, hostname, port, username, password } = new URL(REDIS_URL);
-  if (!LOOPBACK.includes(hostname)) return undefined;
+  if (!LOCAL_HOSTS.includes(hostname)) return undefined;
   return [
     'redis-cli',
     ...(hostname === '[::1]' ? ['-h ::1'] : []),
