@@ -50,12 +50,15 @@ export class CompressedView implements Viewer, Feed {
     const open = this.#queue.at(-1);
     if (open) open.segments.push(segment);
     else this.#queue.push({ segments: [segment], joiners: new Set() });
-    if (!this.#current) this.#work().catch((error) => this.#fail(error));
+    if (this.#current) return;
+    this.view.hold(this); // for a viewer that falls behind once this is compressed
+    this.#work().catch((error) => this.#fail(error));
   }
 
   close(): void {
     this.#closed = true;
     this.view.leave(this);
+    this.view.letGo(this);
     this.#queue = [];
     this.#deflater.close();
   }
@@ -72,6 +75,7 @@ export class CompressedView implements Viewer, Feed {
       const last = batch?.segments.at(-1);
       if (!batch || !first || !last) {
         this.#current = undefined;
+        this.view.letGo(this);
         return;
       }
       this.#queue.shift();

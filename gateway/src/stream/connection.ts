@@ -88,6 +88,7 @@ export class Connection implements Viewer {
   ): Promise<Replay> {
     // The seam: history goes exactly up to here, and what the view counts from here on is live.
     const { flushedTo: seam, flushedCount, flushedUnnumbered } = this.view;
+    this.view.hold(this);
     this.#cursor = beginning.position;
     this.#unnumbered = flushedUnnumbered;
     if (this.compressed) this.#write(Chunk.of([GZIP_HEADER]));
@@ -106,6 +107,7 @@ export class Connection implements Viewer {
       return;
     }
     this.#feed.leave(this);
+    this.view.hold(this);
     this.state = 'lagging';
     this.#catchUp().catch((error) => this.socket.destroy(error));
   }
@@ -123,6 +125,7 @@ export class Connection implements Viewer {
   leave(): void {
     this.state = 'closed';
     this.#feed.leave(this);
+    this.view.letGo(this);
     this.#wake?.();
   }
 
@@ -141,6 +144,7 @@ export class Connection implements Viewer {
         this.#tellUnnumbered(view.flushedUnnumbered);
         this.state = 'live';
         this.#feed.join(this);
+        view.letGo(this);
         return;
       }
       const segment = view.segmentFor(this.#cursor);
@@ -210,8 +214,8 @@ export class Connection implements Viewer {
     this.#write(Chunk.of([this.compressed ? storedBlock(frame) : frame]));
   }
 
-  #write({ framed, body }: Chunk): void {
-    if (!this.closed) this.socket.write(this.#chunked ? framed : body);
+  #write(chunk: Chunk): void {
+    if (!this.closed) this.socket.write(this.#chunked ? chunk.framed : chunk.body);
   }
 
   /** Resolves when the kernel has taken all that was written, or the viewer has gone. */

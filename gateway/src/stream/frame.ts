@@ -1,24 +1,41 @@
-// The frames of `/stream` as bytes. An entry's frame is made once, whoever sends it.
+// The frames of `/stream` as bytes.
 
 import { type Gap, mayOverlap } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
-import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { copyId, ID_LENGTH, type LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 
-/** `id:` and `data:` of one entry; no `id:` for an entry that is not in the log. Brokers hand out one-line records only. */
-export function entryFrame(record: LogRecord): Buffer {
-  record.frame ??= encode(record);
-  return record.frame;
+const ID = Buffer.from('id: ');
+const DATA = Buffer.from('data: ');
+const END = Buffer.from('\n\n');
+
+/** Bytes of an entry's frame. */
+export function entryBytes({ data, n }: LogRecord): number {
+  const id = n === 0 ? 0 : ID.length + ID_LENGTH + 1;
+  return id + DATA.length + data.length + END.length;
 }
 
-function encode(record: LogRecord): Buffer {
-  const head = record.id === null ? 'data: ' : `id: ${record.id}\ndata: `;
-  const frame = Buffer.allocUnsafe(head.length + record.data.length + 2);
-  frame.write(head, 0, 'latin1');
-  record.data.copy(frame, head.length);
-  frame[frame.length - 2] = 0x0a;
-  frame[frame.length - 1] = 0x0a;
-  return frame;
+/**
+ * Writes `id:` and `data:` of one entry, no `id:` for one that is not in the log; returns where it ends. Brokers hand
+ * out one-line records only.
+ */
+export function writeEntry({ data, n }: LogRecord, target: Buffer, at: number): number {
+  let end = at;
+  if (n !== 0) {
+    end = writeBytes(ID, target, end);
+    copyId(data, target, end);
+    end += ID_LENGTH;
+    target[end++] = 0x0a;
+  }
+  end = writeBytes(DATA, target, end);
+  target.set(data, end);
+  return writeBytes(END, target, end + data.length);
+}
+
+/** For a few bytes a call into the engine costs more than a loop. */
+function writeBytes(bytes: Buffer, target: Buffer, at: number): number {
+  for (let i = 0; i < bytes.length; i++) target[at + i] = bytes[i] as number;
+  return at + bytes.length;
 }
 
 /**

@@ -6,7 +6,7 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { Chunk } from './chunk.ts';
 import { compileFilter, type Filter } from './filter.ts';
-import { entryFrame } from './frame.ts';
+import { entryBytes } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection, Start } from './query.ts';
 import { SharedStretches } from './shared-stretches.ts';
@@ -114,7 +114,7 @@ export class History {
   ): Promise<Stretch> {
     const page = await this.#broker.read({ channels, after, upTo, limit: PAGE });
     let { next, done } = page;
-    const frames: Buffer[] = [];
+    const entries: LogRecord[] = [];
     const ends = new Map<Position, number>();
     const gaps: Gap[] = [];
     let bytes = 0;
@@ -133,13 +133,12 @@ export class History {
       scanned++;
       last = record.n;
       if (filter !== null && !filter(record)) continue;
-      const frame = entryFrame(record);
-      frames.push(frame);
-      bytes += frame.length;
+      entries.push(record);
+      bytes += entryBytes(record);
       ends.set(record.n, bytes);
     }
-    const chunk = frames.length > 0 ? Chunk.of(frames) : null;
-    return { gaps, chunk, entries: ends.size, ends, scanned, next, done };
+    const chunk = entries.length > 0 ? Chunk.of(entries) : null;
+    return { gaps, chunk, entries: entries.length, ends, scanned, next, done };
   }
 
   /**

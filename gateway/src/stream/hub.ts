@@ -8,6 +8,8 @@ import { View } from './view.ts';
 
 /** A write of so many bytes costs its copying; one that carries more is no cheaper per byte. */
 const FULL_WRITE_BYTES = 65_536;
+/** No timer is shorter. */
+const LEAST_WAIT_MS = 1;
 
 export interface HubOptions {
   /** Milliseconds between pings. */
@@ -130,15 +132,15 @@ export class Hub {
   }
 
   /**
-   * At once when quiet. Under load the next flush waits as long as the last one took, so that each write carries more
-   * the busier it is; once writes are so large that waiting makes them no cheaper, it does not wait.
+   * At once when quiet. Under load flushes take half of the time, so that each write carries more the busier it is; once
+   * writes are so large that waiting makes them no cheaper, none waits.
    */
   #schedule(view: View): void {
     this.#dirty.add(view);
     if (this.#scheduled) return;
     this.#scheduled = true;
     const wait = this.#notBefore - performance.now();
-    if (wait <= 0) setImmediate(() => this.#flush());
+    if (wait < LEAST_WAIT_MS) setImmediate(() => this.#flush());
     else setTimeout(() => this.#flush(), wait);
   }
 
@@ -152,7 +154,8 @@ export class Hub {
     let largest = 0;
     for (const view of views) largest = Math.max(largest, view.flush(ringLimit));
     const now = performance.now();
-    const wait = largest < FULL_WRITE_BYTES ? Math.min(flushWindowMs, now - began) : 0;
-    this.#notBefore = now + wait;
+    const took = largest < FULL_WRITE_BYTES ? now - began : 0;
+    // What is too short to wait for adds up.
+    this.#notBefore = Math.max(this.#notBefore, began) + took + Math.min(flushWindowMs, took);
   }
 }

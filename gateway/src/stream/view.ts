@@ -1,5 +1,5 @@
 // One distinct query, shared by every viewer that asked it: filters an entry once, encodes it once, joins a flush window
-// into one segment once and hands the same buffer to all. Keeps recent segments for viewers that fall behind.
+// into one segment once and hands the same buffer to all. Keeps recent segments while a viewer is behind.
 
 import {
   type Broker,
@@ -10,9 +10,9 @@ import {
 } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
-import { Chunk } from './chunk.ts';
+import { Chunk, type Part } from './chunk.ts';
 import { compileFilter, type Filter } from './filter.ts';
-import { controlFrame, entryFrame, gapFrame } from './frame.ts';
+import { controlFrame, gapFrame } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection } from './query.ts';
 import type { Segment } from './segment.ts';
@@ -39,13 +39,14 @@ export class View implements Listener, Feed {
   readonly #wantFlush: (view: View) => void;
   readonly #gaps: GapCounts;
   readonly #viewers = new Set<Viewer>();
+  readonly #behind = new Set<object>();
   #subscription: Subscription | undefined;
   /** What came before the subscription said from where on it is complete; undefined once it has. */
   #early: (() => void)[] | undefined = [];
   #segments: Segment[] = [];
   #ringBytes = 0;
-  /** Frames that wait for the next flush, and where a viewer may stand to take them. */
-  #frames: Buffer[] = [];
+  /** What waits for the next flush, and where a viewer may stand to take it. */
+  #waiting: Part[] = [];
   #first: Position = 0;
   /** Every entry up to here has come. */
   #position: Position = 0;
@@ -87,6 +88,21 @@ export class View implements Listener, Feed {
     this.#viewers.delete(viewer);
   }
 
+  /**
+   * From now on segments are kept, until every reader that was behind is let go. None are kept where all are live: what
+   * outlives its write costs the garbage collector more than the write.
+   */
+  hold(reader: object): void {
+    this.#behind.add(reader);
+  }
+
+  letGo(reader: object): void {
+    this.#behind.delete(reader);
+    if (this.#behind.size > 0) return;
+    this.#segments = [];
+    this.#ringBytes = 0;
+  }
+
   /** Everything up to here has been handed to the live viewers; the next segment follows without a hole. */
   get flushedTo(): Position {
     return this.#flushedTo;
@@ -110,7 +126,7 @@ export class View implements Listener, Feed {
     }
     this.#count++;
     if (record.n === 0) this.#unnumbered++;
-    this.#add(entryFrame(record), before);
+    this.#add(record, before);
   }
 
   gap(gap: Gap): void {
@@ -137,22 +153,22 @@ export class View implements Listener, Feed {
 
   /** Hands what waits to every live viewer; returns how many bytes that is for each. */
   flush(ringLimit: number): number {
-    if (this.#frames.length === 0) return 0;
+    if (this.#waiting.length === 0) return 0;
     const segment: Segment = {
       from: this.#flushedTo,
       first: this.#first,
       to: this.#position,
       unnumberedBefore: this.flushedUnnumbered,
       unnumberedAfter: this.#unnumbered,
-      chunk: Chunk.of(this.#frames),
+      chunk: Chunk.of(this.#waiting),
     };
-    this.#frames = [];
+    this.#waiting = [];
     this.#flushedTo = this.#position;
     this.#lastEnd = this.#position;
     this.flushedCount = this.#count;
     this.flushedUnnumbered = this.#unnumbered;
-    this.#keep(segment, ringLimit);
     for (const viewer of this.#viewers) viewer.push(segment);
+    if (this.#behind.size > 0) this.#keep(segment, ringLimit);
     return segment.chunk.framed.length;
   }
 
@@ -175,12 +191,15 @@ export class View implements Listener, Feed {
 
   /** The position moved on and nothing waits: whoever joins now need not ask history for what is known to be empty. */
   #passQuietly(): void {
-    if (this.#frames.length === 0) this.#flushedTo = this.#position;
+    if (this.#waiting.length === 0) this.#flushedTo = this.#position;
   }
 
-  #add(frame: Buffer, before: Position): void {
-    this.#frames.push(frame);
-    if (this.#frames.length > 1) return;
+  #add(part: Part, before: Position): void {
+    if (this.#waiting.length > 0) {
+      this.#waiting.push(part);
+      return;
+    }
+    this.#waiting = [part]; // an empty array would make room for seventeen
     this.#first = before;
     this.#wantFlush(this);
   }

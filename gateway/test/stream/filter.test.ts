@@ -10,11 +10,7 @@ const N = 1_795_224_320_113_456;
 
 const record = (msg: string, more: Partial<EntryFields> = {}): LogRecord => {
   const { body } = line('a', msg, more);
-  return new LogRecord('a', Buffer.from(writeHead(N, 'abcdefgh', 0) + body.slice(1)), {
-    n: N,
-    prev: 0,
-    log: 'abcdefgh',
-  });
+  return new LogRecord('a', Buffer.from(writeHead(N, 'abcdefgh', 0) + body.slice(1)), { n: N, prev: 0 });
 };
 
 const passes = (filter: object, entry: LogRecord) => compileFilter({ channels: ['a'], ...filter })?.(entry);

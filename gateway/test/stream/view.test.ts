@@ -13,7 +13,7 @@ const AMPLE = 1_048_576;
 const record = (offset: number, level: 'info' | 'error' = 'info'): LogRecord => {
   const n = START + offset;
   const data = Buffer.from(writeHead(n, 'abcdefgh', 0) + line('a', `${offset}`, { level }).body.slice(1));
-  return new LogRecord('a', data, { n, prev: 0, log: 'abcdefgh' });
+  return new LogRecord('a', data, { n, prev: 0 });
 };
 
 /** An open view, of a broker that says from where on it is complete once `before` has been done to the view. */
@@ -95,6 +95,7 @@ describe('a view', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
         const { view } = await makeView();
+        view.hold({});
         const taken = join(view);
         let at = 0;
         view.position(START);
@@ -124,8 +125,27 @@ describe('a view', () => {
     );
   });
 
+  it('keeps no segment while all are live, and each from the one on with which a viewer falls behind', async () => {
+    const { view } = await makeView();
+    const taken = join(view);
+    const slow = { push: () => view.hold(slow) };
+    for (let i = 1; i <= 4; i++) {
+      if (i === 2) view.join(slow);
+      view.entry(record(i));
+      view.flush(AMPLE);
+    }
+    expect(view.segmentFor(START)).toBe(taken[1]);
+    const other = {};
+    view.hold(other);
+    view.letGo(slow);
+    expect(view.segmentFor(START)).toBe(taken[1]);
+    view.letGo(other);
+    expect(view.segmentFor(START)).toBeUndefined();
+  });
+
   it('keeps recent segments within its bytes, the newest always', async () => {
     const { view } = await makeView();
+    view.hold({});
     const taken = join(view);
     for (let i = 1; i <= 50; i++) {
       view.entry(record(i));

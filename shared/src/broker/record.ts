@@ -14,8 +14,6 @@ export class LogRecord {
   readonly data: Buffer;
   readonly n: Position;
   readonly prev: Position;
-  /** The frame that carries it to viewers: whoever sends it first makes it, for all others. */
-  frame: Buffer | undefined;
   #entry: Entry | undefined;
 
   constructor(channel: string, data: Buffer, head: Head | null) {
@@ -55,8 +53,6 @@ function parseEntry(data: Buffer): Entry | null {
 export interface Head {
   n: Position;
   prev: Position;
-  /** The log's token. */
-  log: string;
 }
 
 /** The token is this many of a-z 0-9. */
@@ -67,6 +63,7 @@ export const TOKEN_LENGTH = 8;
 const MS_START = 7;
 const N_START = 21;
 const N_END = 37;
+export const ID_LENGTH = N_END - MS_START;
 const TOKEN_START = 46;
 const TOKEN_END = TOKEN_START + TOKEN_LENGTH;
 const PREV_START = 63;
@@ -88,7 +85,17 @@ export function parseHead(data: Buffer): Head | null {
   const n = digits(data, N_START, N_END);
   const prev = digits(data, PREV_START, end);
   if (n === null || prev === null || ms !== timeOf(n)) return null;
-  return { n, prev, log: data.toString('latin1', TOKEN_START, TOKEN_END) };
+  return { n, prev };
+}
+
+/** Whether stored bytes are of the log with this token. */
+export function isOf(token: string, data: Buffer): boolean {
+  return literal(data, TOKEN_START, token) && data[TOKEN_START + token.length] === QUOTE;
+}
+
+/** Copies the id of stored bytes, `ID_LENGTH` bytes of ASCII: a string of it would cost more than all else about a frame. */
+export function copyId(data: Buffer, target: Buffer, at: number): void {
+  for (let i = 0; i < ID_LENGTH; i++) target[at + i] = data[MS_START + i] as number;
 }
 
 /**

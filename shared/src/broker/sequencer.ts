@@ -4,7 +4,7 @@
 import { Horizon } from './horizon.ts';
 import type { LogState } from './page.ts';
 import type { Position } from './position.ts';
-import { type Head, isSound, LogRecord, parseHead } from './record.ts';
+import { type Head, isOf, isSound, LogRecord, parseHead } from './record.ts';
 import { deliver, type Routes } from './routes.ts';
 
 /** `taken`: delivered, had before, or forged. */
@@ -60,7 +60,7 @@ export class Sequencer {
     const head = parseHead(data);
     if (head === null || !isSound(data, channel)) return 'foreign';
     // Another log has taken this one's place, or somebody has made up a token.
-    if (head.log !== this.#token) return this.#mayDoubt('token') ? { readFrom: this.position } : 'foreign';
+    if (!isOf(this.#token, data)) return this.#mayDoubt('token') ? { readFrom: this.position } : 'foreign';
     // Forged, or the log's clock was set.
     if (this.#horizon.isBeyond(head.n))
       return this.#mayDoubt('horizon') ? { readFrom: this.position } : 'taken';

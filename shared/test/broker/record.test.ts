@@ -1,7 +1,16 @@
 // The head of a stored entry: read back exactly, and not read from anything that only resembles one.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSound, LogRecord, parseHead, TOKEN_LENGTH, writeHead } from '../../src/broker/record.ts';
+import {
+  copyId,
+  ID_LENGTH,
+  isOf,
+  isSound,
+  LogRecord,
+  parseHead,
+  TOKEN_LENGTH,
+  writeHead,
+} from '../../src/broker/record.ts';
 import { draft, type EntryFields, LEVELS } from '../../src/entry.ts';
 
 // Positions of 2001 to 2255, which have the sixteen digits that the head's fixed offsets count on.
@@ -29,9 +38,24 @@ describe('the head', () => {
   it('comes back as it was written, whatever the body', () => {
     fc.assert(
       fc.property(position, token, previous, fields, (n, log, prev, said) => {
-        expect(parseHead(store(said, writeHead(n, log, prev)))).toEqual({ n, log, prev });
+        const stored = store(said, writeHead(n, log, prev));
+        expect(parseHead(stored)).toEqual({ n, prev });
+        const id = Buffer.alloc(ID_LENGTH);
+        copyId(stored, id, 0);
+        expect(id.toString()).toBe(new LogRecord(said.channel, stored, { n, prev }).id);
       }),
     );
+  });
+
+  it('is of the log whose token it bears, and of no other', () => {
+    fc.assert(
+      fc.property(token, token, (log, other) => {
+        const stored = store(SAID, writeHead(N, log, 0));
+        expect(isOf(log, stored)).toBe(true);
+        expect(isOf(other, stored)).toBe(other === log);
+      }),
+    );
+    for (const part of ['', 'k3f9a2b', 'k3f9a2b1"']) expect(isOf(part, store(SAID))).toBe(false);
   });
 
   it('and the body make one JSON object with the keys of both', () => {
@@ -51,7 +75,7 @@ describe('the head', () => {
         forged[at] = byte;
         const head = parseHead(forged);
         if (head === null) return;
-        const written = writeHead(head.n, head.log, head.prev);
+        const written = writeHead(head.n, forged.toString('latin1', 46, 54), head.prev);
         expect(forged.subarray(0, written.length).toString('latin1')).toBe(written);
       }),
       { numRuns: 5000 },

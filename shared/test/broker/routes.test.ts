@@ -5,8 +5,7 @@ import { LogRecord } from '../../src/broker/record.ts';
 import { deliver, type Interest, Routes } from '../../src/broker/routes.ts';
 import { matches } from '../../src/channels.ts';
 
-const record = (channel: string, n: number) =>
-  new LogRecord(channel, Buffer.alloc(0), { n, prev: 0, log: 'aaaaaaaa' });
+const record = (channel: string, n: number) => new LogRecord(channel, Buffer.alloc(0), { n, prev: 0 });
 
 function interest(patterns: readonly string[], from?: number) {
   const got: number[] = [];

@@ -1,0 +1,33 @@
+// What is compressed for many: a viewer that falls behind with it finds in the view what it has not had.
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
+import { expect, it } from 'vitest';
+import { line } from '../../../test-support/gateway.ts';
+import { eventually } from '../../../test-support/process.ts';
+import { CompressedView } from '../../src/stream/compressed-view.ts';
+import type { Segment } from '../../src/stream/segment.ts';
+import { View } from '../../src/stream/view.ts';
+
+const START = 1_795_224_320_113_000;
+const AMPLE = 1_048_576;
+
+it('a segment is kept until its compressed form has been handed over, and no longer', async () => {
+  const view = new View({ channels: ['a'] }, () => {});
+  const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
+  await view.open({ subscribe } as Broker);
+  const compressed = new CompressedView(view, 50);
+  const emit = (n: number) => {
+    const body = line('a', `${n}`).body.slice(1);
+    view.entry(new LogRecord('a', Buffer.from(writeHead(n, 'abcdefgh', 0) + body), { n, prev: 0 }));
+    view.flush(AMPLE);
+  };
+  const { promise: handed, resolve } = Promise.withResolvers<Segment | undefined>();
+  compressed.join({ push: ({ from }) => resolve(view.segmentFor(from)) });
+  emit(START + 1);
+  emit(START + 2);
+  expect((await handed)?.to).toBe(START + 1);
+  await eventually('nothing kept', () => view.segmentFor(START) === undefined);
+  emit(START + 3);
+  compressed.close();
+  expect(view.segmentFor(START)).toBeUndefined();
+});
