@@ -4,13 +4,11 @@
 import {
   cutMark,
   type Draft,
-  deeperThan,
   draft,
   type EntryFields,
   isLabel,
   LEVELS,
   type Level,
-  MAX_DEPTH,
   utf8Bytes,
 } from './entry.ts';
 import { CodedError } from './errors.ts';
@@ -30,26 +28,29 @@ export interface DecodeContext {
 
 /** A longer payload is a text of which only this much is looked at. */
 const MAX_BYTES = 1_048_576;
+/** Deeper attributes are cut: they would overflow the stack of whoever reads them with a recursive parser. */
+const MAX_DEPTH = 32;
 
 /** Decodes one message of any kind: entry JSON, a pino line, any JSON object, an `event_type` event, plain text, junk. */
 export function decodePayload(payload: Uint8Array | string, context: DecodeContext): EntryFields {
-  const { text, object } = read(payload);
-  return object ? decodeObject(object, context, 'lenient') : decodeText(text, context);
+  return decode(textOf(payload), context);
 }
 
 /** The same, ready for the log; `maxBytes`: beyond it an entry is cut. */
 export function draftPayload(payload: Uint8Array, context: DecodeContext, maxBytes: number): Draft {
-  const { text, object } = read(payload);
-  if (!object) return draft(decodeText(text, context), maxBytes);
-  const written = asWritten(text, object, context.channel, maxBytes);
-  return written ?? draft(decodeObject(object, context, 'lenient'), maxBytes);
+  const text = textOf(payload);
+  const written = asWritten(text, maxBytes);
+  return written?.channel === context.channel ? written : draft(decode(text, context), maxBytes);
 }
 
-/** `object` where the text is a JSON object. */
-function read(payload: Uint8Array | string): { text: string; object?: Record<string, unknown> | undefined } {
-  if (payload.length > MAX_BYTES) return { text: beginning(payload) };
-  const text = typeof payload === 'string' ? payload : utf8.decode(payload);
-  return { text, object: text.trimStart().startsWith('{') ? parseObject(text) : undefined };
+function textOf(payload: Uint8Array | string): string {
+  if (payload.length > MAX_BYTES) return beginning(payload);
+  return typeof payload === 'string' ? payload : utf8.decode(payload);
+}
+
+function decode(text: string, context: DecodeContext): EntryFields {
+  const object = text.trimStart().startsWith('{') ? parseObject(text) : undefined;
+  return object ? decodeObject(object, context, 'lenient') : decodeText(text, context);
 }
 
 /**
@@ -106,6 +107,11 @@ function boundedDepth(attrs: Record<string, unknown>, mode: 'strict' | 'lenient'
   if (!deeperThan(MAX_DEPTH, attrs)) return attrs;
   if (mode === 'lenient') return { cut: `attributes nested deeper than ${MAX_DEPTH}` };
   throw new CodedError('invalid_entry', `attrs must be nested ${MAX_DEPTH} deep at most`, { field: 'attrs' });
+}
+
+function deeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => deeperThan(levels - 1, inner));
 }
 
 function decodeText(text: string, context: DecodeContext): EntryFields {

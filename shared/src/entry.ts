@@ -42,14 +42,6 @@ export function isLabel(value: unknown): value is string {
   return typeof value === 'string' && value.length >= 1 && value.length <= 200;
 }
 
-/** Deeper attributes are cut: they would overflow the stack of whoever reads them with a recursive parser. */
-export const MAX_DEPTH = 32;
-
-export function deeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => deeperThan(levels - 1, inner));
-}
-
 export function levelAtLeast(level: Level, floor: Level): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(floor);
 }

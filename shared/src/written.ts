@@ -1,62 +1,39 @@
-// Recognises a JSON text that is an entry just as `draft` writes it, keys in order: it goes in as it is, and is not written
-// anew, which costs more than all else about it.
+// Recognises a text that is an entry just as `draft` writes it, by its grammar alone: it goes into the log as it is, and is
+// neither parsed nor written anew, which would cost several times all else about it.
 
-import { type Draft, deeperThan, isLabel, LEVELS, MAX_DEPTH, utf8Bytes } from './entry.ts';
+import { type Draft, LEVELS, utf8Bytes } from './entry.ts';
 
-const LEVEL_NAMES: ReadonlySet<unknown> = new Set(LEVELS);
-/** Epoch ms as a whole number; what is smaller or larger may be another unit. */
-const FIRST_MS = 1e11;
-const LAST_MS = 1e14;
+// No line break between two keys, which would end a frame's line; no U+FFFD, a byte that was none; no \u, which may be half
+// a character. Every alternative begins with another character, so that no text makes the matcher try twice.
+const CHARACTER = '[^"\\\\\\x00-\\x1f\\ufffd]';
+const STRING = `"${CHARACTER}*(?:\\\\["\\\\/bfnrt]${CHARACTER}*)*"`;
+const LABEL = `"${CHARACTER}{1,200}"`;
+/** None that a double cannot hold. */
+const NUMBER = '-?(?:0|[1-9]\\d{0,99})(?:\\.\\d+)?(?:[eE][+-]?\\d{1,2})?';
+const SCALAR = `(?:${STRING}|${NUMBER}|true|false|null)`;
 
-/**
- * A draft of `text`, of which `object` was parsed; null where the log would write it otherwise. `maxBytes`: beyond it an
- * entry is cut.
- */
-export function asWritten(
-  text: string,
-  object: Readonly<Record<string, unknown>>,
-  channel: string,
-  maxBytes: number,
-): Draft | null {
-  // Whoever reads stored bytes without parsing them (`isSound`) looks for just this.
-  if (!text.startsWith(`{"time":${object.time},"channel":"${channel}",`)) return null;
-  if (object.channel !== channel) return null; // named twice: the last is what readers take
-  // An escape may be half a character, U+FFFD a byte that is none; a line break between two keys ends a frame's line.
-  if (/\\u|[\n\r\ufffd]/.test(text)) return null;
+const membersOf = (value: string) => `${STRING}:${value}(?:,${STRING}:${value})*`;
+/** A value that holds others, which hold `inner`. */
+const nestedIn = (inner: string) =>
+  `(?:${SCALAR}|\\{(?:${membersOf(inner)})?\\}|\\[(?:${inner}(?:,${inner})*)?\\])`;
+
+/** Epoch ms of 1973 to 5138 (what is smaller or larger may be another unit); attributes at most three deep. */
+const ENTRY = new RegExp(
+  [
+    '^\\{"time":[1-9]\\d{11,13}',
+    '"channel":"[A-Za-z0-9_.:/-]{1,200}"',
+    `"source":${LABEL}`,
+    `"level":"(?:${LEVELS.join('|')})"`,
+    `"msg":(?!"")${STRING}(?:,"event":${LABEL})?(?:,"run":${LABEL})?(?:,"attrs":\\{${membersOf(nestedIn(nestedIn(SCALAR)))}\\})?\\}$`,
+  ].join(','),
+);
+
+/** The draft that `text` is; null where the log would write it otherwise. `maxBytes`: beyond it an entry is cut. */
+export function asWritten(text: string, maxBytes: number): Draft | null {
   if (text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes) return null;
-  if (object.level === undefined || object.source === undefined || object.msg === undefined) return null;
-  let last = '';
-  for (const key in object) {
-    if (!isField(key, object[key])) return null;
-    last = key;
-  }
-  // The page finds the attributes' text by their place.
-  if (object.attrs !== undefined && (last !== 'attrs' || !text.includes(',"attrs":{'))) return null;
-  return { channel, body: text };
+  if (!ENTRY.test(text)) return null;
+  const start = text.indexOf('"', TIME_START) + '"channel":"'.length;
+  return { channel: text.slice(start, text.indexOf('"', start)), body: text };
 }
 
-function isField(key: string, value: unknown): boolean {
-  switch (key) {
-    case 'time':
-      return Number.isInteger(value) && (value as number) >= FIRST_MS && (value as number) < LAST_MS;
-    case 'channel':
-      return true;
-    case 'source':
-    case 'event':
-    case 'run':
-      return isLabel(value);
-    case 'level':
-      return LEVEL_NAMES.has(value);
-    case 'msg':
-      return typeof value === 'string' && value !== '';
-    case 'attrs':
-      return isFilled(value) && !deeperThan(MAX_DEPTH, value);
-    default:
-      return false;
-  }
-}
-
-function isFilled(value: unknown): value is object {
-  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-  return isObject && Object.keys(value).length > 0;
-}
+const TIME_START = '{"time":'.length;

@@ -71,11 +71,11 @@ function toDrafts(
     checkCount(lines.length);
     return lines.map((line) => draft(decodePayload(line, { channel, now, source: 'http' }), entryBytes));
   }
-  const { values, lines, label } = parseValues(content, type.includes('ndjson'));
+  const { values, label } = parseValues(content, type.includes('ndjson'), entryBytes);
   checkCount(values.length);
   return values.map((value, i) => {
     try {
-      return toDraft(value, lines?.[i], channel, now, entryBytes);
+      return toDraft(value, channel, now, entryBytes);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       const where = label(i);
@@ -86,21 +86,21 @@ function toDrafts(
   });
 }
 
+/** A line that is an entry just as the log writes it is not parsed. */
+type Value = { written: Draft } | { written: null; parsed: unknown };
+
 interface Values {
-  values: unknown[];
-  /** The text of each, where each has a line of its own. */
-  lines?: string[];
+  values: Value[];
   /** How an entry is named in an error: the line of NDJSON, the index in an array, nothing for a single one. */
   label: (index: number) => string;
 }
 
-function parseValues(content: string, ndjson: boolean): Values {
+function parseValues(content: string, ndjson: boolean, entryBytes: number): Values {
   if (!ndjson) {
     try {
       const value: unknown = JSON.parse(content);
-      return Array.isArray(value)
-        ? { values: value, label: (i) => `[${i}]` }
-        : { values: [value], label: () => '' };
+      const [all, label] = Array.isArray(value) ? [value, (i: number) => `[${i}]`] : [[value], () => ''];
+      return { values: all.map((parsed: unknown) => ({ written: null, parsed })), label };
     } catch {
       // Several lines may still be NDJSON under another content type. (\s, which holds \n, would take minutes here.)
       if (!/\n[ \t]*\{/.test(content)) throw new CodedError('invalid_json', 'the body is not JSON');
@@ -109,30 +109,29 @@ function parseValues(content: string, ndjson: boolean): Values {
   const lines = content.split('\n').map((line, i) => ({ line, number: i + 1 }));
   const filled = lines.filter(({ line }) => line.trim() !== '');
   const label = (i: number) => `line ${filled[i]?.number}`;
-  const values = filled.map(({ line }, i) => {
+  const values = filled.map(({ line }, i): Value => {
+    const written = asWritten(line, entryBytes);
+    if (written) return { written };
     try {
-      return JSON.parse(line) as unknown;
+      return { written, parsed: JSON.parse(line) };
     } catch {
       throw new CodedError('invalid_json', `${label(i)} is not JSON`, { field: label(i) });
     }
   });
-  return { values, lines: filled.map(({ line }) => line), label };
+  return { values, label };
 }
 
-function toDraft(
-  value: unknown,
-  line: string | undefined,
-  fallback: string | undefined,
-  now: number,
-  entryBytes: number,
-): Draft {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+function toDraft(value: Value, fallback: string | undefined, now: number, entryBytes: number): Draft {
+  if (value.written) {
+    checkChannel(value.written.channel, 'channel');
+    return value.written;
+  }
+  const { parsed } = value;
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new CodedError('invalid_entry', 'an entry is a JSON object');
-  const object = value as Record<string, unknown>;
+  const object = parsed as Record<string, unknown>;
   const channel = object.channel ?? fallback;
   checkChannel(channel, 'channel');
-  const written = line === undefined ? null : asWritten(line, object, channel, entryBytes);
-  if (written) return written;
   const fields = decodeObject(object, { channel, now, source: 'http' }, 'strict');
   if (fields.msg === '' && fields.event === undefined && fields.attrs === undefined)
     throw new CodedError('invalid_entry', 'an entry needs a msg, an event or attrs', { field: 'msg' });
