@@ -48,7 +48,7 @@ const design =
       await warmUp(stage);
       const seconds = rate <= FEW_PER_SECOND ? context.seconds * 2 : context.seconds;
       const perSecond = lanes > 1 ? (rate * laneCount) / lanes : rate;
-      if (rate <= FEW_PER_SECOND) await steady(stage, perSecond, seconds);
+      await steady(stage, perSecond, seconds);
       const figures = await steady(stage, perSecond, seconds);
       return { ...figures, memory: kb };
     });

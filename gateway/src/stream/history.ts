@@ -100,11 +100,7 @@ export class History {
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
       return { gaps: [gap], chunk: null, entries: 0, ends: new Map(), scanned: 0, next: upTo, done: true };
     }
-    const shared = await this.#shared.find(view, after, upTo);
-    if (shared) return shared;
-    const reading = this.#stretch(view, after, upTo);
-    this.#shared.keep(view, after, upTo, reading);
-    return reading;
+    return this.#shared.read(view, after, upTo, () => this.#stretch(view, after, upTo));
   }
 
   async #stretch(

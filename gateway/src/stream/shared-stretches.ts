@@ -34,28 +34,35 @@ export class SharedStretches {
   }
 
   /**
-   * What somebody else reads or has read, if it is just what a reader at `after` needs next: from there on, or from one
-   * of its entries on, and not beyond `upTo`. @throws BrokerUnavailable as the reading did
+   * What a reader at `after` needs next, not beyond `upTo`: what somebody else reads or has read, from there on or from
+   * one of its entries on, else what `reading` reads. @throws BrokerUnavailable as the reading did
    */
-  async find(query: Query, after: Position, upTo: Position): Promise<Stretch | undefined> {
-    const now = Date.now();
-    const all = this.#byQuery.get(query) ?? [];
-    for (const kept of all) {
-      if (kept.after !== after || kept.until < now) continue;
-      const stretch = kept.stretch ?? (await kept.reading);
-      if (leadsTo(upTo, kept, stretch)) return { ...stretch, done: stretch.next >= upTo };
+  async read(
+    query: Query,
+    after: Position,
+    upTo: Position,
+    reading: () => Promise<Stretch>,
+  ): Promise<Stretch> {
+    const waitedFor = new Set<Kept>();
+    for (;;) {
+      // From here to `keep` nobody else has a turn: of a crowd at the same place one reads.
+      const fresh = this.#of(query);
+      const known = find(fresh, after, upTo);
+      if (known) return known;
+      const underWay = fresh.find((kept) => kept.after === after && !kept.stretch && !waitedFor.has(kept));
+      if (!underWay) return this.#keep(query, after, upTo, reading());
+      waitedFor.add(underWay);
+      await underWay.reading;
     }
-    for (const kept of all) {
-      const { stretch } = kept;
-      if (!stretch || kept.until < now || kept.after >= after || stretch.next <= after) continue;
-      const rest = leadsTo(upTo, kept, stretch) ? stretchFrom(stretch, after) : undefined;
-      if (rest) return { ...rest, done: stretch.next >= upTo };
-    }
-    return undefined;
   }
 
-  keep(query: Query, after: Position, upTo: Position, reading: Promise<Stretch>): void {
-    if (this.#limit === 0) return;
+  #of(query: Query): Kept[] {
+    const now = Date.now();
+    return (this.#byQuery.get(query) ?? []).filter(({ until }) => until >= now);
+  }
+
+  #keep(query: Query, after: Position, upTo: Position, reading: Promise<Stretch>): Promise<Stretch> {
+    if (this.#limit === 0) return reading;
     const until = Date.now() + KEEP_MS;
     const kept: Kept = { query, after, upTo, until, bytes: 0, reading, stretch: undefined };
     const own = this.#byQuery.get(query);
@@ -75,6 +82,7 @@ export class SharedStretches {
         kept.until = 0;
       },
     );
+    return reading;
   }
 
   #sweep(): void {
@@ -93,6 +101,17 @@ export class SharedStretches {
     const rest = this.#byQuery.get(kept.query)?.filter((other) => other !== kept) ?? [];
     this.#byQuery.set(kept.query, rest);
   }
+}
+
+/** Of what has been read. */
+function find(all: readonly Kept[], after: Position, upTo: Position): Stretch | undefined {
+  for (const kept of all) {
+    const { stretch } = kept;
+    if (!stretch || kept.after > after || stretch.next <= after || !leadsTo(upTo, kept, stretch)) continue;
+    const rest = kept.after === after ? stretch : stretchFrom(stretch, after);
+    if (rest) return { ...rest, done: stretch.next >= upTo };
+  }
+  return undefined;
 }
 
 /** One that broke off at its own reader's bound would lead through many small ones to another's. */

@@ -80,11 +80,14 @@ it('a crowd that comes back from the same place reads the log once', async () =>
   const [from, to] = [positions[100] as Position, positions[COUNT - 1] as Position];
   await readAll(history, query, from, to);
   const alone = count();
-  await Promise.all(Array.from({ length: 100 }, () => readAll(history, query, from, to)));
+  const crowd = (at: History) => Promise.all(Array.from({ length: 100 }, () => readAll(at, query, from, to)));
+  await crowd(history);
   expect(count()).toBe(alone);
+  await crowd(new History(broker, 1_000_000, SHARE_BYTES));
+  expect(count()).toBe(2 * alone);
   // Those who come from elsewhere join them after a stretch.
   await readAll(history, query, positions[333] as Position, to);
-  expect(count()).toBeLessThanOrEqual(alone + 1);
+  expect(count()).toBeLessThanOrEqual(2 * alone + 1);
 });
 
 it('shares nothing where it may keep nothing', async () => {
