@@ -30,6 +30,9 @@ const HEAD = [
   ['x-content-type-options', 'nosniff'],
 ] as const;
 
+/** What it costs to begin a stream, as bytes that could be copied in that time. */
+const BEGINNING_BYTES = 65_536;
+
 export function streamRoute(app: FastifyInstance, services: StreamServices): void {
   const { hub, history, viewers, gateway, keepAliveMs, retryMs } = services;
 
@@ -59,7 +62,8 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
       throw error;
     }
-    // The gateway may have begun to stop while the view was opened.
+    await history.turns.next(BEGINNING_BYTES);
+    // The gateway may have begun to stop meanwhile.
     if (viewers.closing) {
       hub.release(view);
       viewers.dismiss(request.ip);
