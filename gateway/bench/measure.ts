@@ -3,7 +3,7 @@
 
 import { Histogram } from './histogram.ts';
 import type { LoadReport } from './load/load-worker.ts';
-import type { Cpu, Stage } from './stage.ts';
+import { type Cpu, type Stage, wantedOf } from './stage.ts';
 import type { Figures } from './table.ts';
 
 export const SUSTAINED_P99_MS = 250;
@@ -39,10 +39,11 @@ export async function connect(stage: Stage, burst = CONNECT_BURST): Promise<{ kb
 
 /** Two entries on every lane, so that caches, contexts and the channels themselves exist; then everything counts anew. */
 export async function warmUp(stage: Stage): Promise<void> {
-  const { viewers, lanes } = stage.cast;
+  const { lanes } = stage.cast;
   for (let i = 0; i < 2; i++) {
     await stage.publisher.call('send', { count: lanes.length, rate: 0 });
-    await stage.load.call('reached', { entries: viewers * (i + 1), timeoutMs: PATIENCE_MS });
+    const entries = expectedOf(stage, lanes.length * (i + 1));
+    await stage.load.call('reached', { entries, timeoutMs: PATIENCE_MS });
   }
   await quiet(stage);
   await stage.load.call('begin', undefined);
@@ -124,7 +125,7 @@ async function followed(stage: Stage, seconds: number): Promise<number> {
 }
 
 export function expectedOf({ cast }: Stage, entries: number): number {
-  return (entries * cast.viewers) / cast.lanes.length;
+  return (entries * cast.viewers) / wantedOf(cast).length;
 }
 
 export async function quiet(stage: Stage): Promise<void> {

@@ -22,9 +22,15 @@ export interface Cast {
   /** Viewers that read every entry. */
   sampled: number;
   lanes: readonly Lane[];
+  /** What viewers ask for, in turn, where that is not a lane each: each is some of the lanes, in their turn. */
+  wanted?: readonly Lane[];
   /** Of an entry's JSON. */
   bytes: number;
   request?: ViewerRequest;
+}
+
+export function wantedOf({ wanted, lanes }: Cast): readonly Lane[] {
+  return wanted ?? lanes;
 }
 
 export class Stage {
@@ -96,7 +102,7 @@ export class Stage {
   }
 
   requests(options?: ViewerRequest): string[] {
-    return this.cast.lanes.map((lane) => this.target.request(lane, options ?? this.cast.request));
+    return wantedOf(this.cast).map((lane) => this.target.request(lane, options ?? this.cast.request));
   }
 
   cpu(): Cpu {
@@ -116,8 +122,9 @@ export class Stage {
   }
 
   #openPublisher(publisher: Worker<PublishMethods>, lanes: readonly Lane[]): Promise<void> {
-    const { bytes } = this.cast;
-    return publisher.call('open', { ...this.target.publish, redisUrl: this.redis.url, lanes, bytes });
+    const { bytes, wanted = lanes } = this.cast;
+    const [redisUrl, sequences] = [this.redis.url, wanted.length];
+    return publisher.call('open', { ...this.target.publish, redisUrl, lanes, sequences, bytes });
   }
 
   async stop(): Promise<void> {

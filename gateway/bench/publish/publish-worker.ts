@@ -16,6 +16,8 @@ export interface OpenPublisher {
   connections: number;
   maxUnderWay: number;
   lanes: readonly Lane[];
+  /** Entries are numbered in so many sequences in turn: what one viewer wants is one of them. */
+  sequences: number;
   bytes: number;
   /** Entries that are written at a time where nothing else sets the pace. */
   batch?: number;
@@ -34,6 +36,7 @@ const MAX_PER_STEP = 2_000;
 
 let sink: Sink | undefined;
 let texts: EntryText[] = [];
+let numbered = 1;
 /** Entries written since `open`, which numbers them. */
 let written = 0;
 /** How many may be written since `window` began, where viewers hold the publisher back. */
@@ -44,10 +47,21 @@ let least = 1;
 let most = MAX_PER_STEP;
 
 const methods = {
-  async open({ form, redisUrl, port, connections, maxUnderWay, lanes, bytes, batch = 1 }: OpenPublisher) {
+  async open({
+    form,
+    redisUrl,
+    port,
+    connections,
+    maxUnderWay,
+    lanes,
+    sequences,
+    bytes,
+    batch = 1,
+  }: OpenPublisher) {
     least = batch;
     most = batch > 1 ? batch : MAX_PER_STEP;
     texts = lanes.map((lane) => new EntryText(lane, bytes));
+    numbered = sequences;
     written = 0;
     if (form === 'log') sink = await LogSink.open(redisUrl);
     else sink = new WireSink(WIRE_FORMS[form], Array(connections).fill(port), maxUnderWay);
@@ -116,12 +130,12 @@ function portion(due: number, left: number): number {
   return now < Math.min(least, left) ? 0 : now;
 }
 
-/** Lanes in turn, each numbered from 1. */
+/** Lanes in turn, each sequence numbered from 1. */
 function write(count: number): void {
   const items: Item[] = [];
   for (let i = 0; i < count; i++, written++) {
     const text = texts[written % texts.length] as EntryText;
-    items.push({ text, number: Math.floor(written / texts.length) + 1 });
+    items.push({ text, number: Math.floor(written / numbered) + 1 });
   }
   sink?.send(items);
 }

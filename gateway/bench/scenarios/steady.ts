@@ -5,7 +5,7 @@ import { type Bar, type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
 import { startClassical } from '../targets/classical.ts';
-import { startGateway } from '../targets/gateway.ts';
+import { startGateway, startWorkers } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
 import type { StartTarget } from '../targets/target.ts';
 import { startWebdis } from '../targets/webdis.ts';
@@ -17,29 +17,32 @@ interface Load {
   rate: number;
   /** Lanes are writers on one channel, and each viewer wants one writer's entries. */
   bySource?: boolean;
+  /** Viewers want the lanes by so many patterns. */
+  patterns?: number;
 }
 
 const BYTES = 200;
 const SAMPLED = 10;
-/**
- * Below this many entries per second a measurement lasts twice as long, so that a percentile rests on more of them, and
- * begins when as many have gone by: the first few hundred run through code that is not compiled yet, in every design.
- */
+/** Below this many entries per second a measurement lasts twice as long, so that a percentile rests on more of them. */
 const FEW_PER_SECOND = 100;
 const ALL = { gateway: startGateway, classical: startClassical, nchan: startNchan, webdis: startWebdis };
 
 const design =
-  (start: StartTarget, { viewers, lanes, rate, bySource = false }: Load) =>
+  (start: StartTarget, { viewers, lanes, rate, bySource = false, patterns = lanes }: Load) =>
   (context: Context) => {
-    const laneCount = context.scaled(lanes, Math.min(lanes, 2));
-    const perLane = Math.max(1, Math.round(context.scaled(viewers) / laneCount));
+    const wantedCount = context.scaled(patterns, Math.min(patterns, 2));
+    const laneCount = wantedCount * Math.round(lanes / patterns);
+    const perWanted = Math.max(1, Math.round(context.scaled(viewers) / wantedCount));
     const cast = {
-      viewers: perLane * laneCount,
-      sampled: lanes > 1 ? perLane * laneCount : Math.min(SAMPLED, perLane),
+      viewers: perWanted * wantedCount,
+      sampled: lanes > 1 ? perWanted * wantedCount : Math.min(SAMPLED, perWanted),
       lanes: Array.from({ length: laneCount }, (_, i) => ({
-        channel: bySource ? 'bench' : `bench:${i}`,
+        channel: bySource ? 'bench' : patterns < lanes ? `bench:${i % wantedCount}:${i}` : `bench:${i}`,
         source: `writer-${i}`,
       })),
+      ...(patterns < lanes && {
+        wanted: Array.from({ length: wantedCount }, (_, i) => ({ channel: `bench:${i}:*`, source: '' })),
+      }),
       bytes: BYTES,
       request: { bySource },
     };
@@ -48,6 +51,7 @@ const design =
       await warmUp(stage);
       const seconds = rate <= FEW_PER_SECOND ? context.seconds * 2 : context.seconds;
       const perSecond = lanes > 1 ? (rate * laneCount) / lanes : rate;
+      // The first few thousand run through code that is not compiled yet, in every design.
       await steady(stage, perSecond, seconds);
       const figures = await steady(stage, perSecond, seconds);
       return { ...figures, memory: kb };
@@ -119,5 +123,26 @@ export const steadyRates: Scenario[] = [
     { viewers: 1_000, lanes: 200, rate: 2_000, bySource: true },
     { gateway: startGateway },
     [lost],
+  ),
+  scenario(
+    'filters-1000',
+    '1 channel, 1,000 different filters with a viewer each, 2,000 entries/s of which each filter lets 2 through',
+    { viewers: 1_000, lanes: 1_000, rate: 2_000, bySource: true },
+    { gateway: startGateway },
+    [lost],
+  ),
+  scenario(
+    'patterns',
+    '10,000 channels at 2,000 entries/s, 100 viewers with a pattern each that a hundred channels match',
+    { viewers: 100, lanes: 10_000, rate: 2_000, patterns: 100 },
+    { gateway: startGateway },
+    [lost],
+  ),
+  scenario(
+    'workers',
+    '1 channel × 1,000 viewers at 50 entries/s, of one process and of two on one port (WORKERS=2)',
+    { viewers: 1_000, lanes: 1, rate: 50 },
+    { gateway: startGateway, 'two workers': startWorkers },
+    [{ says: 'lost', of: (designs) => designs['two workers']?.lost, most: 0 }],
   ),
 ];

@@ -2,14 +2,17 @@
 
 import { healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
+import { childrenOf } from '../process-figures.ts';
 import { barePublish, httpGet, type Target } from './target.ts';
 
-export const startGateway = (redis: RedisServer) => start(redis, false);
+export const startGateway = (redis: RedisServer) => start(redis);
+
+export const startWorkers = (redis: RedisServer) => start(redis, { workers: 2 });
 
 /** In the default namespace a channel is the Redis channel of its name, so bare commands reach it. */
-export const startBareGateway = (redis: RedisServer) => start(redis, true);
+export const startBareGateway = (redis: RedisServer) => start(redis, { bare: true });
 
-async function start(redis: RedisServer, bare: boolean): Promise<Target> {
+async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Promise<Target> {
   const port = await freePort();
   const gateway = startProcess(['--max-semi-space-size=4', 'gateway/src/main.ts'], {
     env: {
@@ -18,13 +21,14 @@ async function start(redis: RedisServer, bare: boolean): Promise<Target> {
       LOG_LEVEL: 'warn',
       ADOPT_CHANNELS: 'none',
       MAX_CONNECTIONS: '0',
+      WORKERS: `${workers}`,
       SSE_KEEPALIVE: '600000', // no ping while bytes are compared
     },
   });
   await healthy(`http://127.0.0.1:${port}/readyz`);
   return {
     port,
-    pids: [gateway.pid],
+    pids: [gateway.pid, ...childrenOf(gateway.pid)],
     request: ({ channel, source }, { gzip, bySource, lastEventId } = {}) =>
       httpGet(`/stream?channels=${channel}${bySource ? `&source=${source}` : ''}`, [
         ...(gzip ? ['accept-encoding: gzip'] : []),
