@@ -14,7 +14,7 @@ const options = {
   rounds: { type: 'string', default: '3' },
   seconds: { type: 'string', default: '2' },
   scale: { type: 'string', default: '1' },
-  minutes: { type: 'string', default: '13' },
+  minutes: { type: 'string', default: '25' },
   only: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
@@ -26,7 +26,7 @@ const HELP = `npm run bench -- [scenario …] [options]
   --seconds S    length of one measurement (2)
   --only A,B     these designs only (gateway, classical, nchan, webdis, ceiling, …)
   --scale F      a share of the viewers and channels, 0.01 to 1 (1)
-  --minutes M    nothing new begins after this (13)
+  --minutes M    nothing new begins after this (25)
 
 A name also selects those that begin with it and a dash.
 `;

@@ -65,6 +65,8 @@ export class History {
   readonly #broker: Broker;
   readonly #scanLimit: number;
   readonly #shared: SharedStretches;
+  /** Of a frame, in the stretch read last: no more should be asked of the log than a stretch can hold. */
+  #meanBytes = STRETCH_BYTES / PAGE;
   /** Holes that viewers of history were told of. */
   readonly gaps: GapCounts;
   /** For all viewers who send what they have read. */
@@ -108,7 +110,9 @@ export class History {
     after: Position,
     upTo: Position,
   ): Promise<Stretch> {
-    const page = await this.#broker.read({ channels, after, upTo, limit: PAGE });
+    const fitting = Math.ceil(STRETCH_BYTES / this.#meanBytes);
+    const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
+    const page = await this.#broker.read({ channels, after, upTo, limit });
     let { next, done } = page;
     const entries: LogRecord[] = [];
     const ends = new Map<Position, number>();
@@ -133,6 +137,7 @@ export class History {
       bytes += entryBytes(record);
       ends.set(record.n, bytes);
     }
+    if (entries.length > 0) this.#meanBytes = bytes / entries.length;
     const chunk = entries.length > 0 ? Chunk.of(entries) : null;
     return { gaps, chunk, entries: entries.length, ends, scanned, next, done };
   }

@@ -16,6 +16,7 @@ import { controlFrame, gapFrame } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection } from './query.ts';
 import type { Segment } from './segment.ts';
+import { SegmentRing } from './segment-ring.ts';
 
 /** A viewer as its view sees it. */
 export interface Viewer {
@@ -40,11 +41,10 @@ export class View implements Listener, Feed {
   readonly #gaps: GapCounts;
   readonly #viewers = new Set<Viewer>();
   readonly #behind = new Set<object>();
+  readonly #ring = new SegmentRing();
   #subscription: Subscription | undefined;
   /** What came before the subscription said from where on it is complete; undefined once it has. */
   #early: (() => void)[] | undefined = [];
-  #segments: Segment[] = [];
-  #ringBytes = 0;
   /** What waits for the next flush, and where a viewer may stand to take it. */
   #waiting: Part[] = [];
   #first: Position = 0;
@@ -98,9 +98,7 @@ export class View implements Listener, Feed {
 
   letGo(reader: object): void {
     this.#behind.delete(reader);
-    if (this.#behind.size > 0) return;
-    this.#segments = [];
-    this.#ringBytes = 0;
+    if (this.#behind.size === 0) this.#ring.clear();
   }
 
   /** Everything up to here has been handed to the live viewers; the next segment follows without a hole. */
@@ -168,25 +166,13 @@ export class View implements Listener, Feed {
     this.flushedCount = this.#count;
     this.flushedUnnumbered = this.#unnumbered;
     for (const viewer of this.#viewers) viewer.push(segment);
-    if (this.#behind.size > 0) this.#keep(segment, ringLimit);
+    if (this.#behind.size > 0) this.#ring.add(segment, ringLimit);
     return segment.chunk.framed.length;
   }
 
-  /**
-   * The oldest segment that a viewer at `cursor` can take now or after reading history up to its start, and that brings
-   * it on: a ping's segment may end where it begins, and would be taken for ever.
-   */
+  /** What a viewer behind takes next, of what is kept; see `SegmentRing.find`. */
   segmentFor(cursor: Position): Segment | undefined {
-    const segments = this.#segments;
-    let low = 0;
-    let high = segments.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const { first, to } = segments[middle] as Segment;
-      if (first < cursor || to <= cursor) low = middle + 1;
-      else high = middle;
-    }
-    return segments[low];
+    return this.#ring.find(cursor);
   }
 
   /** The position moved on and nothing waits: whoever joins now need not ask history for what is known to be empty. */
@@ -202,17 +188,5 @@ export class View implements Listener, Feed {
     this.#waiting = [part]; // an empty array would make room for seventeen
     this.#first = before;
     this.#wantFlush(this);
-  }
-
-  #keep(segment: Segment, limit: number): void {
-    this.#segments.push(segment);
-    this.#ringBytes += segment.chunk.framed.length;
-    let dropped = 0;
-    while (this.#ringBytes > limit && dropped < this.#segments.length - 1) {
-      this.#ringBytes -= (this.#segments[dropped] as Segment).chunk.framed.length;
-      dropped++;
-    }
-    // In blocks: moving the whole array for each segment would cost as much as sending it.
-    if (dropped > 0) this.#segments.splice(0, dropped);
   }
 }

@@ -25,7 +25,7 @@ it('a segment is kept until its compressed form has been handed over, and no lon
   compressed.join({ push: ({ from }) => resolve(view.segmentFor(from)) });
   emit(START + 1);
   emit(START + 2);
-  expect((await handed)?.to).toBe(START + 1);
+  expect((await handed)?.from).toBe(START);
   await eventually('nothing kept', () => view.segmentFor(START) === undefined);
   emit(START + 3);
   compressed.close();

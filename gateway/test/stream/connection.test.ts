@@ -283,13 +283,15 @@ describe.each<[Kind, Coding]>([
 
   it('a slow viewer that lost entries to retention is told of each hole, and of no other', async () => {
     const gateway = await start(kind, coding, { VIEW_RING_BYTES: '65536', RETENTION_ENTRIES: '100' });
-    const slow = await gateway.view('channels=x');
-    await slow.saw('live');
+    const [slow, fast] = await Promise.all([gateway.view('channels=x'), gateway.view('channels=x')]);
+    await Promise.all([slow.saw('live'), fast.saw('live')]);
     slow.pause();
     let count = 0;
     const publish = async () => {
       await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${noise()}`)));
       count += 50;
+      // Written by now, and not joined with what comes next.
+      await eventually('the healthy one has it', () => fast.msgs.at(-1)?.startsWith(`${count - 1} `));
     };
     await eventually('a lagging viewer', async () => {
       await publish();
@@ -316,6 +318,7 @@ describe.each<[Kind, Coding]>([
     }
     expect(holes).toBeGreaterThan(0);
     slow.vanish();
+    fast.vanish();
   });
 });
 

@@ -134,30 +134,12 @@ describe('a view', () => {
       view.entry(record(i));
       view.flush(AMPLE);
     }
-    expect(view.segmentFor(START)).toBe(taken[1]);
+    expect(view.segmentFor(START)?.from).toBe(taken[1]?.from);
     const other = {};
     view.hold(other);
     view.letGo(slow);
-    expect(view.segmentFor(START)).toBe(taken[1]);
+    expect(view.segmentFor(START)?.from).toBe(taken[1]?.from);
     view.letGo(other);
     expect(view.segmentFor(START)).toBeUndefined();
-  });
-
-  it('keeps recent segments within its bytes, the newest always', async () => {
-    const { view } = await makeView();
-    view.hold({});
-    const taken = join(view);
-    for (let i = 1; i <= 50; i++) {
-      view.entry(record(i));
-      view.flush(1_000);
-    }
-    const kept = taken.filter(({ first }) => view.segmentFor(first)?.first === first);
-    const bytes = kept.reduce((sum, { chunk }) => sum + chunk.framed.length, 0);
-    expect(kept.at(-1)).toBe(taken.at(-1));
-    expect(kept.length).toBeGreaterThan(1);
-    expect(bytes).toBeLessThanOrEqual(1_000);
-    view.entry(record(51));
-    view.flush(1);
-    expect(view.segmentFor(START + 50)).toBe(taken.at(-1));
   });
 });
