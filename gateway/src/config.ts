@@ -66,7 +66,7 @@ const variables = {
   GZIP_VIEWS: whole(500, 0, 100_000),
   /** Milliseconds a flush may wait under load. */
   FLUSH_WINDOW: whole(50, 0, 1_000),
-  /** Bytes of recent output kept per view, and for all views. */
+  /** Bytes of recent output kept while a viewer is behind: per view, and for all views. */
   VIEW_RING_BYTES: whole(4_194_304, 65_536, 1_073_741_824),
   RING_BYTES: whole(67_108_864, 65_536, 8_589_934_592),
   /** Bytes of history that was just read, kept for others who ask for the same; 0 for none. */

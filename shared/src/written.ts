@@ -1,5 +1,5 @@
-// Recognises a text that is an entry just as `draft` writes it, by its grammar alone: it goes into the log as it is, and is
-// neither parsed nor written anew, which would cost several times all else about it.
+// Recognises by its grammar alone a text that says, to whoever parses it, what `draft` would write of it: it goes into the
+// log as it is, neither parsed nor written anew, which would cost several times all else about it.
 
 import { type Draft, LEVELS, utf8Bytes } from './entry.ts';
 
@@ -8,7 +8,7 @@ import { type Draft, LEVELS, utf8Bytes } from './entry.ts';
 const CHARACTER = '[^"\\\\\\x00-\\x1f\\ufffd]';
 const STRING = `"${CHARACTER}*(?:\\\\["\\\\/bfnrt]${CHARACTER}*)*"`;
 const LABEL = `"${CHARACTER}{1,200}"`;
-/** None that a double cannot hold. */
+/** None beyond a double's range. */
 const NUMBER = '-?(?:0|[1-9]\\d{0,99})(?:\\.\\d+)?(?:[eE][+-]?\\d{1,2})?';
 const SCALAR = `(?:${STRING}|${NUMBER}|true|false|null)`;
 
@@ -28,7 +28,7 @@ const ENTRY = new RegExp(
   ].join(','),
 );
 
-/** The draft that `text` is; null where the log would write it otherwise. `maxBytes`: beyond it an entry is cut. */
+/** The draft that `text` is; null where it must be decoded first. `maxBytes`: beyond it an entry is cut. */
 export function asWritten(text: string, maxBytes: number): Draft | null {
   if (text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes) return null;
   if (!ENTRY.test(text)) return null;

@@ -36,7 +36,7 @@ const MAX_PER_STEP = 2_000;
 
 let sink: Sink | undefined;
 let texts: EntryText[] = [];
-let numbered = 1;
+let sequenceCount = 1;
 /** Entries written since `open`, which numbers them. */
 let written = 0;
 /** How many may be written since `window` began, where viewers hold the publisher back. */
@@ -61,7 +61,7 @@ const methods = {
     least = batch;
     most = batch > 1 ? batch : MAX_PER_STEP;
     texts = lanes.map((lane) => new EntryText(lane, bytes));
-    numbered = sequences;
+    sequenceCount = sequences;
     written = 0;
     if (form === 'log') sink = await LogSink.open(redisUrl);
     else sink = new WireSink(WIRE_FORMS[form], Array(connections).fill(port), maxUnderWay);
@@ -135,7 +135,7 @@ function write(count: number): void {
   const items: Item[] = [];
   for (let i = 0; i < count; i++, written++) {
     const text = texts[written % texts.length] as EntryText;
-    items.push({ text, number: Math.floor(written / numbered) + 1 });
+    items.push({ text, number: Math.floor(written / sequenceCount) + 1 });
   }
   sink?.send(items);
 }

@@ -51,7 +51,7 @@ const design =
       await warmUp(stage);
       const seconds = rate <= FEW_PER_SECOND ? context.seconds * 2 : context.seconds;
       const perSecond = lanes > 1 ? (rate * laneCount) / lanes : rate;
-      // The first few thousand run through code that is not compiled yet, in every design.
+      // First through code that is not compiled yet, in every design.
       await steady(stage, perSecond, seconds);
       const figures = await steady(stage, perSecond, seconds);
       return { ...figures, memory: kb };

@@ -1,6 +1,6 @@
 // The product's gateway, as its own process, fed through the log or by bare PUBLISHes that nobody adopts.
 
-import { healthy, startProcess } from '../../../test-support/process.ts';
+import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
 import { childrenOf } from '../process-figures.ts';
 import { barePublish, httpGet, type Target } from './target.ts';
@@ -26,9 +26,11 @@ async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Pr
     },
   });
   await healthy(`http://127.0.0.1:${port}/readyz`);
+  const names = new Set<string>();
+  await eventually('every worker', async () => names.add(await nameOf(port)).size === workers);
   return {
     port,
-    pids: [gateway.pid, ...childrenOf(gateway.pid)],
+    pids: workers > 1 ? [gateway.pid, ...childrenOf(gateway.pid)] : [gateway.pid],
     request: ({ channel, source }, { gzip, bySource, lastEventId } = {}) =>
       httpGet(`/stream?channels=${channel}${bySource ? `&source=${source}` : ''}`, [
         ...(gzip ? ['accept-encoding: gzip'] : []),
@@ -41,4 +43,10 @@ async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Pr
       if (stderr !== '') console.error(`the gateway said: ${stderr.slice(0, 2_000)}`);
     },
   };
+}
+
+/** Connections go to the workers in turn, each of which says its name. */
+async function nameOf(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/sse/health`, { headers: { connection: 'close' } });
+  return ((await response.json()) as { gateway: string }).gateway;
 }

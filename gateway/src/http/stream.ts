@@ -115,7 +115,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) app.log.error({ err: error }, 'a stream failed');
       connection.socket.uncork();
-      connection.end(viewers.goodbye('not_ready'));
+      viewers.sendAway(connection, 'not_ready');
     }
   }
 

@@ -51,7 +51,7 @@ export class CompressedView implements Viewer, Feed {
     if (open) open.segments.push(segment);
     else this.#queue.push({ segments: [segment], joiners: new Set() });
     if (this.#current) return;
-    this.view.hold(this); // for a viewer that falls behind once this is compressed
+    this.view.hold(this); // for a viewer that falls behind while this is compressed
     this.#work().catch((error) => this.#fail(error));
   }
 

@@ -65,11 +65,11 @@ export class History {
   readonly #broker: Broker;
   readonly #scanLimit: number;
   readonly #shared: SharedStretches;
-  /** Of a frame, in the stretch read last: no more should be asked of the log than a stretch can hold. */
-  #meanBytes = STRETCH_BYTES / PAGE;
+  /** Of a query's frames, in the stretch read last: no more should be asked of the log than a stretch can hold. */
+  readonly #meanBytes = new WeakMap<Query, number>();
   /** Holes that viewers of history were told of. */
   readonly gaps: GapCounts;
-  /** For all viewers who send what they have read. */
+  /** For all viewers who begin, or send what they have read. */
   readonly turns = new Turns();
 
   /** `scanLimit`: entries that one filtered search reads at most; `shareBytes`: of what was read, kept for others. */
@@ -105,12 +105,10 @@ export class History {
     return this.#shared.read(view, after, upTo, () => this.#stretch(view, after, upTo));
   }
 
-  async #stretch(
-    { selection: { channels }, filter }: Query,
-    after: Position,
-    upTo: Position,
-  ): Promise<Stretch> {
-    const fitting = Math.ceil(STRETCH_BYTES / this.#meanBytes);
+  async #stretch(query: Query, after: Position, upTo: Position): Promise<Stretch> {
+    const { selection, filter } = query;
+    const { channels } = selection;
+    const fitting = Math.ceil(STRETCH_BYTES / (this.#meanBytes.get(query) ?? 1));
     const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
     const page = await this.#broker.read({ channels, after, upTo, limit });
     let { next, done } = page;
@@ -137,7 +135,7 @@ export class History {
       bytes += entryBytes(record);
       ends.set(record.n, bytes);
     }
-    if (entries.length > 0) this.#meanBytes = bytes / entries.length;
+    if (entries.length > 0) this.#meanBytes.set(query, bytes / entries.length);
     const chunk = entries.length > 0 ? Chunk.of(entries) : null;
     return { gaps, chunk, entries: entries.length, ends, scanned, next, done };
   }

@@ -16,7 +16,7 @@ export interface HubOptions {
   keepAliveMs: number;
   /** Milliseconds that a flush may wait under load; it never waits when the stream was quiet. */
   flushWindowMs: number;
-  /** Bytes of recent segments kept per view, and for all views together. */
+  /** Bytes of recent segments kept while a viewer is behind: per view, and for all views together. */
   viewRingBytes: number;
   ringBytes: number;
   /** Distinct queries at a time. */

@@ -1,33 +1,40 @@
-// The recent segments of a view, for viewers that are behind: copied into two pieces of memory that take turns. Nothing
-// that waits here is an object of the garbage collector's, which would stop everybody to look after it.
+// The recent segments of a view, for viewers that are behind. The content of small ones is copied into two pieces of memory
+// that take turns: a buffer each would have the garbage collector stop everybody, again and again, to look after it.
 
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { Chunk } from './chunk.ts';
 import type { Segment } from './segment.ts';
 
-/** About what is handed out at a time: a viewer that does not drain holds so much of its own. */
+/** Small segments are handed out joined, about so many bytes at a time: what a viewer that does not drain holds of its own. */
 const HANDED_BYTES = 16_384;
 
-/** A segment whose content lies in a piece's memory, from `start` to `end`. */
+/** A small segment's content lies in a piece's memory, from `start` to `end`. */
 interface Kept extends Omit<Segment, 'chunk'> {
   start: number;
   end: number;
+  /** A large segment's own: handed out as it is, to all. */
+  chunk: Chunk | undefined;
 }
 
 class Piece {
-  readonly kept: Kept[] = [];
   bytes: Buffer;
+  readonly kept: Kept[] = [];
+  /** Bytes kept, and those of them that lie in `bytes`. */
+  size = 0;
+  used = 0;
 
   constructor(bytes: Buffer) {
     this.bytes = bytes;
   }
 
-  get used(): number {
-    return this.kept.at(-1)?.end ?? 0;
-  }
-
-  add({ chunk: { body }, ...segment }: Segment, most: number): void {
+  add({ chunk, ...segment }: Segment, most: number): void {
+    const { body } = chunk;
+    this.size += body.length;
     const start = this.used;
+    if (body.length >= HANDED_BYTES) {
+      this.kept.push({ ...segment, start, end: start, chunk });
+      return;
+    }
     const end = start + body.length;
     if (end > this.bytes.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(end, Math.min(most, end * 2)));
@@ -35,7 +42,8 @@ class Piece {
       this.bytes = larger;
     }
     this.bytes.set(body, start);
-    this.kept.push({ ...segment, start, end });
+    this.used = end;
+    this.kept.push({ ...segment, start, end, chunk: undefined });
   }
 }
 
@@ -44,11 +52,14 @@ const NOTHING = Buffer.alloc(0);
 export class SegmentRing {
   #older: Piece | undefined;
   #newer = new Piece(NOTHING);
+  /** What was joined since the last segment came, by its first: for all who stand at the same place. */
+  readonly #joined = new Map<Kept, Segment>();
 
-  /** Keeps `limit` bytes at most, once it is full half of that at least, and the newest segment always. */
+  /** Keeps about `limit` bytes at most, once it is full half of that at least, and the newest segment always. */
   add(segment: Segment, limit: number): void {
+    this.#joined.clear();
     const half = Math.floor(limit / 2);
-    if (this.#newer.used > 0 && this.#newer.used + segment.chunk.framed.length > half) {
+    if (this.#newer.size > 0 && this.#newer.size + segment.chunk.framed.length > half) {
       // What was handed out of the older piece is a copy, so that its memory can be written anew.
       const free = this.#older?.bytes ?? NOTHING;
       this.#older = this.#newer;
@@ -57,41 +68,42 @@ export class SegmentRing {
     this.#newer.add(segment, half);
   }
 
+  /** Forgets all; some memory stays for what comes next. */
   clear(): void {
+    this.#joined.clear();
     this.#older = undefined;
-    this.#newer = new Piece(NOTHING);
+    if (this.#newer.size > 0) this.#newer = new Piece(this.#newer.bytes);
   }
 
   /**
    * The oldest segment, joined with some that follow it, that a viewer at `cursor` can take now or after reading history
-   * up to its start, and that brings it on: a ping's segment may end where it begins, and would be taken for ever. Its
-   * chunk must be taken before anything is added.
+   * up to its start, and that brings it on: a ping's segment may end where it begins, and would be taken for ever.
    */
   find(cursor: Position): Segment | undefined {
-    return (this.#older && handOut(this.#older, cursor)) ?? handOut(this.#newer, cursor);
+    return (this.#older && this.#handOut(this.#older, cursor)) ?? this.#handOut(this.#newer, cursor);
   }
-}
 
-function handOut({ bytes, kept }: Piece, cursor: Position): Segment | undefined {
-  const at = indexFor(kept, cursor);
-  const first = kept[at];
-  if (!first) return undefined;
-  let last = first;
-  for (let i = at + 1; i < kept.length; i++) {
-    const next = kept[i] as Kept;
-    if (next.end - first.start > HANDED_BYTES) break;
-    last = next;
+  #handOut({ bytes, kept }: Piece, cursor: Position): Segment | undefined {
+    const at = indexFor(kept, cursor);
+    const first = kept[at];
+    if (!first) return undefined;
+    const known = this.#joined.get(first);
+    if (known) return known;
+    let last = first;
+    // Up to a boundary that is the same for all, so that those who began at different places soon stand at the same.
+    const boundary = (Math.floor(first.start / HANDED_BYTES) + 1) * HANDED_BYTES;
+    for (let i = at + 1; i < kept.length && !last.chunk && last.end < boundary; i++) {
+      const next = kept[i] as Kept;
+      if (next.chunk) break;
+      last = next;
+    }
+    const { from, first: start, unnumberedBefore } = first;
+    const { to, unnumberedAfter } = last;
+    const chunk = first.chunk ?? Chunk.of([bytes.subarray(first.start, last.end)]);
+    const segment = { from, first: start, to, unnumberedBefore, unnumberedAfter, chunk };
+    this.#joined.set(first, segment);
+    return segment;
   }
-  return {
-    from: first.from,
-    first: first.first,
-    to: last.to,
-    unnumberedBefore: first.unnumberedBefore,
-    unnumberedAfter: last.unnumberedAfter,
-    get chunk() {
-      return Chunk.of([bytes.subarray(first.start, last.end)]);
-    },
-  };
 }
 
 function indexFor(kept: readonly Kept[], cursor: Position): number {

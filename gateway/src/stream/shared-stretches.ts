@@ -43,16 +43,21 @@ export class SharedStretches {
     upTo: Position,
     reading: () => Promise<Stretch>,
   ): Promise<Stretch> {
-    const waitedFor = new Set<Kept>();
+    // What was asked for with another bound is waited for once: a crowd with a bound each would read one after another.
+    let other = false;
     for (;;) {
       // From here to `keep` nobody else has a turn: of a crowd at the same place one reads.
       const fresh = this.#of(query);
       const known = find(fresh, after, upTo);
       if (known) return known;
-      const underWay = fresh.find((kept) => kept.after === after && !kept.stretch && !waitedFor.has(kept));
+      const pending = fresh.filter((kept) => kept.after === after && !kept.stretch);
+      const underWay = pending.find((kept) => kept.upTo === upTo) ?? (other ? undefined : pending[0]);
       if (!underWay) return this.#keep(query, after, upTo, reading());
-      waitedFor.add(underWay);
-      await underWay.reading;
+      const stretch = await underWay.reading;
+      // Judged here, too: it may have been too large to keep.
+      if (underWay.upTo === upTo) return stretch;
+      if (leadsTo(upTo, underWay, stretch)) return { ...stretch, done: stretch.next >= upTo };
+      other = true;
     }
   }
 
@@ -107,8 +112,14 @@ export class SharedStretches {
 function find(all: readonly Kept[], after: Position, upTo: Position): Stretch | undefined {
   for (const kept of all) {
     const { stretch } = kept;
-    if (!stretch || kept.after > after || stretch.next <= after || !leadsTo(upTo, kept, stretch)) continue;
-    const rest = kept.after === after ? stretch : stretchFrom(stretch, after);
+    if (!stretch || kept.after !== after) continue;
+    if (kept.upTo === upTo) return stretch;
+    if (leadsTo(upTo, kept, stretch)) return { ...stretch, done: stretch.next >= upTo };
+  }
+  for (const kept of all) {
+    const { stretch } = kept;
+    if (!stretch || kept.after >= after || stretch.next <= after || !leadsTo(upTo, kept, stretch)) continue;
+    const rest = stretchFrom(stretch, after);
     if (rest) return { ...rest, done: stretch.next >= upTo };
   }
   return undefined;

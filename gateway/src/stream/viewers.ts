@@ -101,11 +101,18 @@ export class Viewers {
     return controlFrame('bye', null, { code, message: GOODBYES[code], retry }, retry);
   }
 
+  /** Ends a stream; a peer that does not take the last bytes is closed after a farewell. */
+  sendAway(connection: Connection, code: Goodbye): void {
+    const place = this.#connections.get(connection);
+    if (place) place.ends = Date.now() + FAREWELL_MS;
+    connection.end(this.goodbye(code));
+  }
+
   /** Sends everybody away; nobody new may come. Resolves when all have gone, at the latest after a farewell. */
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#sweeper);
-    for (const connection of this.#connections.keys()) connection.end(this.goodbye('shutdown'));
+    for (const connection of this.#connections.keys()) this.sendAway(connection, 'shutdown');
     if (this.#connections.size === 0) return;
     const late = setTimeout(() => {
       for (const { socket } of this.#connections.keys()) socket.destroy();
@@ -137,8 +144,7 @@ export class Viewers {
         this.totals.stalled++;
         connection.socket.destroy();
       } else if (now > place.ends) {
-        place.ends = now + FAREWELL_MS;
-        connection.end(this.goodbye('lifetime'));
+        this.sendAway(connection, 'lifetime');
       }
     }
   }

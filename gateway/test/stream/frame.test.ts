@@ -1,4 +1,4 @@
-// Frames and segments as bytes: read back by an independent parser, encoded once, forged by nothing.
+// Frames and segments as bytes: read back by an independent parser, forged by nothing.
 import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';

@@ -81,3 +81,12 @@ it('hands out copies: what a viewer has not sent yet stays as it was while the r
   ring.clear();
   expect(ring.find(0)).toBeUndefined();
 });
+
+it('hands the same to all who stand at the same place, and a large segment as it came', () => {
+  const all = segmentsOf([100, 100, 20_000, 100].map((bytes) => ({ by: 1, bytes })));
+  const ring = new SegmentRing();
+  for (const segment of all) ring.add(segment, LIMIT);
+  expect(ring.find(0)).toBe(ring.find(0));
+  expect(ring.find(0)?.to).toBe(all[1]?.to);
+  expect(ring.find(all[2]?.from ?? 0)?.chunk).toBe(all[2]?.chunk);
+});

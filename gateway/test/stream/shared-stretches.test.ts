@@ -5,6 +5,7 @@ import { type Position, parsePosition } from '@llm-streamer/shared/broker/positi
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
+import { eventually } from '../../../test-support/process.ts';
 import { compileFilter } from '../../src/stream/filter.ts';
 import { History } from '../../src/stream/history.ts';
 import { parseSelection } from '../../src/stream/query.ts';
@@ -109,4 +110,34 @@ it('goes on after a reading that failed', async () => {
   await expect(history.read(query, from, to, 0)).rejects.toThrow('away');
   fails = false;
   expect(await readAll(history, query, from, to)).toHaveLength(9);
+});
+
+it('those who ask for a bound each wait for one reading at most, not one after another', async () => {
+  const waiting: (() => void)[] = [];
+  const read: Broker['read'] = async (wanted) => {
+    await new Promise<void>((go) => waiting.push(go));
+    return log.read(wanted);
+  };
+  const broker = new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) });
+  const history = new History(broker, 1_000_000, SHARE_BYTES);
+  const query = view();
+  const from = positions[0] as Position;
+  const bounds = positions.slice(1, 21);
+  const readings = Promise.all(bounds.map((upTo) => readAll(history, query, from, upTo)));
+  await eventually('the first reading', () => waiting.length === 1);
+  waiting.pop()?.();
+  await eventually('all the others at once', () => waiting.length === bounds.length - 1);
+  for (const go of waiting) go();
+  expect((await readings).map(({ length }) => length)).toEqual(bounds.map((_, i) => i + 1));
+});
+
+it('a crowd that asks the same shares it, also where it leads nowhere and nothing may be kept', async () => {
+  for (const shareBytes of [SHARE_BYTES, 1]) {
+    const { broker, count } = counting(log);
+    const history = new History(broker, 1_000_000, shareBytes);
+    const query = view();
+    const [ahead, upTo] = [positions[COUNT - 1] as Position, positions[5] as Position];
+    await Promise.all(Array.from({ length: 50 }, () => history.read(query, ahead, upTo, 0)));
+    expect(count()).toBe(1);
+  }
 });

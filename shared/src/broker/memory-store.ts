@@ -112,7 +112,7 @@ export class MemoryStore {
       this.#channels.set(name, channel);
     }
     const n = Math.max(this.#head + 1, this.#clock());
-    const head = { n, prev: channel.last, log: this.#token };
+    const head = { n, prev: channel.last };
     const data = Buffer.from(writeHead(n, this.#token, channel.last) + body.slice(1));
     const record = new LogRecord(name, data, head);
     channel.records.push(record);
