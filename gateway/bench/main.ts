@@ -85,6 +85,7 @@ async function play({ name, designs, bars, remarks }: Scenario, share: number): 
     const round: Record<string, Figures> = {};
     for (const [design, measure] of chosen) {
       if (absent.has(design) || performance.now() > began + allowed) continue;
+      tellProgress(`${name}, ${design}, round ${i + 1} of ${rounds} …`);
       try {
         const figures = await measure({ seconds, scaled, round });
         if (!figures) {
@@ -99,6 +100,7 @@ async function play({ name, designs, bars, remarks }: Scenario, share: number): 
       }
     }
   }
+  tellProgress('');
   const medians = Object.fromEntries([...measured].map(([design, figures]) => [design, medianOf(figures)]));
   const judged = bars.map((bar) => judge(bar, medians)).join('; ');
   chosen.forEach(([design], i) => {
@@ -112,6 +114,11 @@ async function play({ name, designs, bars, remarks }: Scenario, share: number): 
     };
     console.log(row(name, design, measured.get(design)?.length ?? 0, all, i === 0 ? judged : ''));
   });
+}
+
+/** On a terminal: what is measured now, on a line that the next one takes. */
+function tellProgress(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
 function parse() {

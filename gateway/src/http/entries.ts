@@ -4,7 +4,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { FastifyInstance } from 'fastify';
 import { compileFilter } from '../stream/filter.ts';
-import type { Found, History, Query } from '../stream/history.ts';
+import type { Found, History, Query, Range } from '../stream/history.ts';
 import { invalid, parseSelection, parseTime, text } from '../stream/query.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -22,12 +22,13 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
     const head = await broker.position();
     const upTo = before === undefined ? head : Math.min(head, Math.max(0, before - 1));
     const wanted = { selection, filter: compileFilter(selection) };
+    const isGone = () => request.raw.socket.destroyed;
     const found =
       after === undefined
-        ? await newest(wanted, limit, upTo)
+        ? await newest(wanted, { after: 0, upTo, limit, reverse: true, isGone })
         : after >= upTo && before !== undefined
           ? { records: [], gaps: [], next: after, done: true }
-          : await history.find(wanted, { after, upTo, limit });
+          : await history.find(wanted, { after, upTo, limit, isGone });
 
     if (request.headers.accept?.includes('application/x-ndjson')) {
       reply
@@ -42,8 +43,8 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
   });
 
   /** Without a beginning: the newest ones, oldest first; `next` then leads back in time, as `before`. */
-  async function newest(wanted: Query, limit: number, upTo: Position): Promise<Found> {
-    const found = await history.find(wanted, { after: 0, upTo, limit, reverse: true });
+  async function newest(wanted: Query, range: Range): Promise<Found> {
+    const found = await history.find(wanted, range);
     return { ...found, records: found.records.reverse(), next: found.next + 1 };
   }
 

@@ -94,7 +94,8 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   async function serve(connection: Connection, start: Start): Promise<void> {
     const { view } = connection;
     try {
-      const beginning = await history.begin(start, view.selection, view.flushedTo);
+      const isGone = () => connection.closed;
+      const beginning = await history.begin(start, view.selection, view.flushedTo, isGone);
       await connection.comeLevel(beginning.position);
       if (connection.closed) return;
       const replaying = connection.start(beginning, (count, position) => {

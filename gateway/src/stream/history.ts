@@ -44,6 +44,8 @@ export interface Range {
   limit: number;
   /** Newest first. */
   reverse?: boolean;
+  /** Whether nobody waits for it any more: then the search ends with the page it is at. */
+  isGone?: () => boolean;
 }
 
 export interface Found {
@@ -86,11 +88,11 @@ export class History {
   }
 
   /** Where a stream begins; `now` for one that asks for nothing older. @throws BrokerUnavailable */
-  async begin(start: Start, selection: Selection, now: Position): Promise<Beginning> {
+  async begin(start: Start, selection: Selection, now: Position, isGone = () => false): Promise<Beginning> {
     if (start.from === 'now') return { position: now };
     if (start.from === 'position') return { position: start.position };
     if (start.from === 'time') return { position: Math.min(now, await this.#broker.locate(start.time)) };
-    return this.#tail(start.count, selection, now);
+    return this.#tail(selection, { after: 0, upTo: now, limit: start.count, reverse: true, isGone });
   }
 
   /**
@@ -146,11 +148,11 @@ export class History {
    */
   async find(
     { selection: { channels }, filter }: Query,
-    { after, upTo, limit, reverse = false }: Range,
+    { after, upTo, limit, reverse = false, isGone = () => false }: Range,
   ): Promise<Found> {
     const found: Found = { records: [], gaps: [], next: reverse ? upTo : after, done: false };
     const told = new Told();
-    for (let scanned = 0; !found.done && found.records.length < limit; ) {
+    for (let scanned = 0; !found.done && found.records.length < limit && !isGone(); ) {
       const { next } = found;
       if (filter !== null && scanned >= this.#scanLimit) {
         const unread = reverse ? { after, before: next + 1 } : { after: next, before: upTo + 1 };
@@ -167,11 +169,11 @@ export class History {
     return found;
   }
 
-  async #tail(count: number, selection: Selection, now: Position): Promise<Beginning> {
+  async #tail(selection: Selection, range: Range): Promise<Beginning> {
     const query = { selection, filter: compileFilter(selection) };
-    const { records, gaps } = await this.find(query, { after: 0, upTo: now, limit: count, reverse: true });
+    const { records, gaps } = await this.find(query, range);
     const oldest = records.at(-1);
-    return { position: oldest ? oldest.n - 1 : now, ...(gaps[0] && { gap: gaps[0] }) };
+    return { position: oldest ? oldest.n - 1 : range.upTo, ...(gaps[0] && { gap: gaps[0] }) };
   }
 }
 

@@ -86,3 +86,14 @@ it('begins a tail so that exactly its entries follow, and where there are none, 
   const none = await history.begin({ from: 'tail', count: 5 }, query({ channels: 'nobody' }).selection, now);
   expect(none).toEqual({ position: now });
 });
+
+it('a search that nobody waits for any more ends with the page it is at', async () => {
+  const history = new History(broker, 1_000_000, 0);
+  let asked = 0;
+  const upTo = await broker.position();
+  const isGone = () => ++asked > 1;
+  const found = await history.find(query({ channels: '*' }), { after: 0, upTo, limit: COUNT, isGone });
+  expect(found.records.length).toBeGreaterThan(0);
+  expect(found).toMatchObject({ done: false });
+  expect(found.records.length).toBeLessThan(COUNT);
+});
