@@ -45,10 +45,13 @@ describe('npm run bench', { timeout: PATIENCE_MS }, () => {
     expect(code, output).toBe(0);
   });
 
-  it('counts every entry at every viewer exactly, over filters and over history', async () => {
-    const { code, output, rows } = await bench('filters', 'resume-storm', '--only', 'gateway', ...TINY);
+  it('counts every entry at every viewer exactly, over filters, patterns, history', async () => {
+    const asked = ['filters', 'patterns', 'resume-storm', '--only', 'gateway'];
+    const { code, output, rows } = await bench(...asked, ...TINY);
     expect(rows.map(({ scenario, lost, repeated }) => [scenario, lost, repeated])).toEqual([
       ['filters', '0', '0'],
+      ['filters-1000', '0', '0'],
+      ['patterns', '0', '0'],
       ['resume-storm', '0', '0'],
     ]);
     expect(rows[0]?.bars).toBe('lost ≤ 0: 0 pass');
