@@ -17,16 +17,23 @@ const membersOf = (value: string) => `${STRING}:${value}(?:,${STRING}:${value})*
 const nestedIn = (inner: string) =>
   `(?:${SCALAR}|\\{(?:${membersOf(inner)})?\\}|\\[(?:${inner}(?:,${inner})*)?\\])`;
 
+const ATTRS = `\\{${membersOf(nestedIn(nestedIn(SCALAR)))}\\}`;
+
 /** Epoch ms of 1973 to 5138 (what is smaller or larger may be another unit); attributes at most three deep. */
 const ENTRY = new RegExp(
   [
     '^\\{"time":[1-9]\\d{11,13}',
-    '"channel":"[A-Za-z0-9_.:/-]{1,200}"',
-    `"source":${LABEL}`,
-    `"level":"(?:${LEVELS.join('|')})"`,
-    `"msg":(?!"")${STRING}(?:,"event":${LABEL})?(?:,"run":${LABEL})?(?:,"attrs":\\{${membersOf(nestedIn(nestedIn(SCALAR)))}\\})?\\}$`,
-  ].join(','),
+    ',"channel":"[A-Za-z0-9_.:/-]{1,200}"',
+    `,"source":${LABEL}`,
+    `,"level":"(?:${LEVELS.join('|')})"`,
+    `,"msg":(?!"")${STRING}`,
+    `(?:,"event":${LABEL})?`,
+    `(?:,"run":${LABEL})?`,
+    `(?:,"attrs":${ATTRS})?`,
+    '\\}$',
+  ].join(''),
 );
+const TIME_START = '{"time":'.length;
 
 /** The draft that `text` is; null where it must be decoded first. `maxBytes`: beyond it an entry is cut. */
 export function asWritten(text: string, maxBytes: number): Draft | null {
@@ -35,5 +42,3 @@ export function asWritten(text: string, maxBytes: number): Draft | null {
   const start = text.indexOf('"', TIME_START) + '"channel":"'.length;
   return { channel: text.slice(start, text.indexOf('"', start)), body: text };
 }
-
-const TIME_START = '{"time":'.length;

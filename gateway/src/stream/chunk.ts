@@ -18,7 +18,7 @@ export class Chunk {
     this.#bodyStart = bodyStart;
   }
 
-  /** Its content, for compressors and HTTP/1.0 viewers; not kept, since most chunks go out framed and wait in rings. */
+  /** Its content, for compressors and HTTP/1.0 viewers; not kept, since most chunks go out framed. */
   get body(): Buffer {
     return this.framed.subarray(this.#bodyStart, this.framed.length - CRLF);
   }
@@ -52,7 +52,7 @@ export class Chunk {
 
 const CRLF = 2;
 
-export function bytesOf(part: Part): number {
+function bytesOf(part: Part): number {
   return part instanceof LogRecord ? entryBytes(part) : part.length;
 }
 

@@ -97,10 +97,14 @@ export class SegmentRing {
       if (next.chunk) break;
       last = next;
     }
-    const { from, first: start, unnumberedBefore } = first;
-    const { to, unnumberedAfter } = last;
-    const chunk = first.chunk ?? Chunk.of([bytes.subarray(first.start, last.end)]);
-    const segment = { from, first: start, to, unnumberedBefore, unnumberedAfter, chunk };
+    const segment: Segment = {
+      from: first.from,
+      first: first.first,
+      to: last.to,
+      unnumberedBefore: first.unnumberedBefore,
+      unnumberedAfter: last.unnumberedAfter,
+      chunk: first.chunk ?? Chunk.of([bytes.subarray(first.start, last.end)]),
+    };
     this.#joined.set(first, segment);
     return segment;
   }

@@ -46,7 +46,7 @@ export class SharedStretches {
     // What was asked for with another bound is waited for once: a crowd with a bound each would read one after another.
     let other = false;
     for (;;) {
-      // From here to `keep` nobody else has a turn: of a crowd at the same place one reads.
+      // From here to `#keep` nobody else has a turn: of a crowd at the same place one reads.
       const fresh = this.#of(query);
       const known = find(fresh, after, upTo);
       if (known) return known;
