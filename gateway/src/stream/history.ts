@@ -4,32 +4,14 @@ import type { Broker, Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { Told } from '@llm-streamer/shared/broker/told.ts';
-import { Chunk } from './chunk.ts';
 import { compileFilter, type Filter } from './filter.ts';
-import { entryBytes } from './frame.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection, Start } from './query.ts';
 import { SharedStretches } from './shared-stretches.ts';
+import { STRETCH_BYTES, type Stretch, toStretches } from './stretch.ts';
 import { Turns } from './turns.ts';
 
 const PAGE = 500;
-/** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
-const STRETCH_BYTES = 131_072;
-
-/** A stretch of history, encoded: for whoever reads the same. */
-export interface Stretch {
-  /** What is missing, also behind this stretch: to be told before its entries, unless that was done. */
-  gaps: readonly Gap[];
-  chunk: Chunk | null;
-  entries: number;
-  /** Where each entry ends in the chunk's body. */
-  ends: ReadonlyMap<Position, number>;
-  /** Entries read to find these. */
-  scanned: number;
-  /** Where the next stretch begins. */
-  next: Position;
-  done: boolean;
-}
 
 /** What is read: a view, or anything with its selection. */
 export interface Query {
@@ -67,7 +49,7 @@ export class History {
   readonly #broker: Broker;
   readonly #scanLimit: number;
   readonly #shared: SharedStretches;
-  /** Of a query's frames, in the stretch read last: no more should be asked of the log than a stretch can hold. */
+  /** Of a query's frames, as read last: no more should be asked of the log than a stretch can hold. */
   readonly #meanBytes = new WeakMap<Query, number>();
   /** Holes that viewers of history were told of. */
   readonly gaps: GapCounts;
@@ -104,42 +86,18 @@ export class History {
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
       return { gaps: [gap], chunk: null, entries: 0, ends: new Map(), scanned: 0, next: upTo, done: true };
     }
-    return this.#shared.read(view, after, upTo, () => this.#stretch(view, after, upTo));
+    return this.#shared.read(view, after, upTo, () => this.#stretches(view, after, upTo));
   }
 
-  async #stretch(query: Query, after: Position, upTo: Position): Promise<Stretch> {
+  async #stretches(query: Query, after: Position, upTo: Position): Promise<[Stretch, ...Stretch[]]> {
     const { selection, filter } = query;
     const { channels } = selection;
     const fitting = Math.ceil(STRETCH_BYTES / (this.#meanBytes.get(query) ?? 1));
     const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
-    const page = await this.#broker.read({ channels, after, upTo, limit });
-    let { next, done } = page;
-    const entries: LogRecord[] = [];
-    const ends = new Map<Position, number>();
-    const gaps: Gap[] = [];
-    let bytes = 0;
-    let scanned = 0;
-    let last = after;
-    for (const { record, gap } of page.items) {
-      if (gap) {
-        gaps.push(gap);
-        continue;
-      }
-      if (bytes >= STRETCH_BYTES) {
-        next = last;
-        done = false;
-        break;
-      }
-      scanned++;
-      last = record.n;
-      if (filter !== null && !filter(record)) continue;
-      entries.push(record);
-      bytes += entryBytes(record);
-      ends.set(record.n, bytes);
-    }
-    if (entries.length > 0) this.#meanBytes.set(query, bytes / entries.length);
-    const chunk = entries.length > 0 ? Chunk.of(entries) : null;
-    return { gaps, chunk, entries: entries.length, ends, scanned, next, done };
+    const stretches = toStretches(await this.#broker.read({ channels, after, upTo, limit }), after, filter);
+    const [{ chunk, entries }] = stretches;
+    if (chunk) this.#meanBytes.set(query, chunk.body.length / entries);
+    return stretches;
   }
 
   /**

@@ -2,7 +2,8 @@
 
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { Chunk } from './chunk.ts';
-import type { Query, Stretch } from './history.ts';
+import type { Query } from './history.ts';
+import type { Stretch } from './stretch.ts';
 
 /** Long enough for everybody who was cut off at the same moment; what the log loses meanwhile is still shown. */
 const KEEP_MS = 3_000;
@@ -35,13 +36,13 @@ export class SharedStretches {
 
   /**
    * What a reader at `after` needs next, not beyond `upTo`: what somebody else reads or has read, from there on or from
-   * one of its entries on, else what `reading` reads. @throws BrokerUnavailable as the reading did
+   * one of its entries on, else what `reading` reads: that and what follows it. @throws BrokerUnavailable as it did
    */
   async read(
     query: Query,
     after: Position,
     upTo: Position,
-    reading: () => Promise<Stretch>,
+    reading: () => Promise<[Stretch, ...Stretch[]]>,
   ): Promise<Stretch> {
     // What was asked for with another bound is waited for once: a crowd with a bound each would read one after another.
     let other = false;
@@ -66,8 +67,32 @@ export class SharedStretches {
     return (this.#byQuery.get(query) ?? []).filter(({ until }) => until >= now);
   }
 
-  #keep(query: Query, after: Position, upTo: Position, reading: Promise<Stretch>): Promise<Stretch> {
+  #keep(
+    query: Query,
+    after: Position,
+    upTo: Position,
+    stretches: Promise<[Stretch, ...Stretch[]]>,
+  ): Promise<Stretch> {
+    const reading = stretches.then(([stretch]) => stretch);
     if (this.#limit === 0) return reading;
+    const kept = this.#add(query, after, upTo, reading);
+    stretches.then(
+      ([stretch, ...others]) => {
+        this.#fill(kept, stretch);
+        let at = stretch.next;
+        for (const other of others) {
+          this.#fill(this.#add(query, at, upTo, Promise.resolve(other)), other);
+          at = other.next;
+        }
+      },
+      () => {
+        kept.until = 0;
+      },
+    );
+    return reading;
+  }
+
+  #add(query: Query, after: Position, upTo: Position, reading: Promise<Stretch>): Kept {
     const until = Date.now() + KEEP_MS;
     const kept: Kept = { query, after, upTo, until, bytes: 0, reading, stretch: undefined };
     const own = this.#byQuery.get(query);
@@ -75,19 +100,15 @@ export class SharedStretches {
     else this.#byQuery.set(query, [kept]);
     this.#all.push(kept);
     this.#sweeper ??= setInterval(() => this.#sweep(), KEEP_MS).unref();
-    reading.then(
-      (stretch) => {
-        if (kept.until === 0) return;
-        kept.stretch = stretch;
-        kept.bytes = (stretch.chunk?.framed.length ?? 0) + stretch.gaps.length * GAP_BYTES;
-        this.#bytes += kept.bytes;
-        while (this.#bytes > this.#limit) this.#drop();
-      },
-      () => {
-        kept.until = 0;
-      },
-    );
-    return reading;
+    return kept;
+  }
+
+  #fill(kept: Kept, stretch: Stretch): void {
+    if (kept.until === 0) return;
+    kept.stretch = stretch;
+    kept.bytes = (stretch.chunk?.framed.length ?? 0) + stretch.gaps.length * GAP_BYTES;
+    this.#bytes += kept.bytes;
+    while (this.#bytes > this.#limit) this.#drop();
   }
 
   #sweep(): void {

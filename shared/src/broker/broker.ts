@@ -72,7 +72,7 @@ export interface ReadQuery {
   after: Position;
   /** Inclusive; the log's head by default. */
   upTo?: Position;
-  /** Entries at most. */
+  /** Entries that are wanted. A page over more channels than that may hold more: reading them all is dear. */
   limit: number;
   /** Newest first, from `upTo` backwards; makes no claim about completeness. */
   reverse?: boolean;

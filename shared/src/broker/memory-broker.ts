@@ -15,7 +15,7 @@ import type {
   WriterStamp,
 } from './broker.ts';
 import { MemoryStore } from './memory-store.ts';
-import { assemblePage, boundIn, judgeCursor } from './page.ts';
+import { assemblePage, boundIn, judgeCursor, placeOf } from './page.ts';
 import { type Position, positionAt } from './position.ts';
 import type { LogRecord } from './record.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
@@ -111,7 +111,8 @@ export class MemoryBroker implements Broker {
     if (after >= upTo) return { items: leading, next: upTo, done: true };
     const slices = this.#store.after(channels, after, limit + 1);
     const forgotten = this.#store.knows(channels) ? 0 : state.forgotten;
-    const page = assemblePage(slices, { after, upTo, limit }, forgotten);
+    const end = Math.min(upTo, placeOf(limit, slices) ?? upTo, ...slices.map(({ reach }) => reach));
+    const page = assemblePage(slices, { after, upTo, end }, forgotten);
     return { ...page, items: [...leading, ...page.items] };
   }
 

@@ -4,7 +4,7 @@ import { isExact, matches } from '../channels.ts';
 import type { Draft } from '../entry.ts';
 import { PublishRefused } from '../errors.ts';
 import type { ChannelInfo } from './broker.ts';
-import type { LogState, Slice } from './page.ts';
+import { type LogState, type Slice, WHOLE } from './page.ts';
 import type { Position } from './position.ts';
 import { LogRecord, writeHead } from './record.ts';
 import { type RetentionPolicy, retentionOf } from './retention.ts';
@@ -91,8 +91,8 @@ export class MemoryStore {
     return this.#matching(patterns).map(([channel, { records, last, reason, forgotten }]) => {
       const start = firstAfter(records, position);
       const chunk = records.slice(start, start + count);
-      const exhausted = start + chunk.length === records.length;
-      return { channel, last, records: chunk, exhausted, reason, forgotten };
+      const reach = start + chunk.length === records.length ? WHOLE : (chunk.at(-1)?.n ?? position);
+      return { channel, last, first: chunk[0], records: chunk, reach, reason, forgotten };
     });
   }
 

@@ -4,33 +4,41 @@ import type { Gap, GapReason, Page, PageItem } from './broker.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
 
-/** What was read of one channel, all of it after the page's start. */
-export interface Slice {
+/** What was read of one channel from the page's beginning on. */
+export interface Reading {
   channel: string;
+  /** What was read first, whether or not the page has room for it. */
+  first: LogRecord | undefined;
+  /** In the order of reading, without holes. */
+  records: LogRecord[];
+  /** Up to here the channel holds nothing but `records`. */
+  reach: Position;
+}
+
+/** Of a channel that is read forwards: what tells the holes. */
+export interface Slice extends Reading {
   /** `n` of the channel's newest entry ever. */
   last: Position;
-  /** Ascending, without holes, beginning with the oldest entry that is still there. */
-  records: LogRecord[];
-  /** True when nothing lies behind the last of `records`. */
-  exhausted: boolean;
   /** Why older entries may be missing. */
   reason: GapReason;
   /** The highest number that was forgotten, of any channel, when this one was made; 0 for none. */
   forgotten: Position;
 }
 
+/** The reach of a channel that was read to its end. */
+export const WHOLE = Number.MAX_SAFE_INTEGER;
+
 export interface PageBounds {
   after: Position;
   upTo: Position;
-  limit: number;
+  /** How far the page goes; no slice's reach is less. */
+  end: Position;
 }
 
-/** Up to where all slices are known: beyond it, a channel whose slice broke off may hold unread entries. */
-export function horizonOf(slices: readonly Slice[]): Position {
-  let horizon = Number.MAX_SAFE_INTEGER;
-  for (const { records, exhausted } of slices)
-    if (!exhausted) horizon = Math.min(horizon, records.at(-1)?.n ?? 0);
-  return horizon;
+/** Where `limit` entries of all readings end, in the order of reading; undefined where there are no more than that. */
+export function placeOf(limit: number, readings: readonly Reading[], reverse = false): Position | undefined {
+  const places = Float64Array.from(readings.flatMap(({ records }) => records.map(({ n }) => n))).sort();
+  return places.length > limit ? places.at(reverse ? -limit : limit - 1) : undefined;
 }
 
 /**
@@ -39,14 +47,13 @@ export function horizonOf(slices: readonly Slice[]): Position {
  * other channels has been told, and is told again by the place reached. A channel's first entry says nothing of an
  * earlier channel of its name, so that there what was forgotten counts. `forgotten`: of channels that nobody remembers.
  */
-export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgotten = 0): Page {
-  const { after, upTo, limit } = bounds;
-  const end = Math.min(upTo, horizonOf(slices));
+export function assemblePage(
+  slices: readonly Slice[],
+  { after, upTo, end }: PageBounds,
+  forgotten = 0,
+): Page {
   const records = slices.flatMap((slice) => slice.records.filter(({ n }) => n > after && n <= end));
   records.sort((a, b) => a.n - b.n);
-  const cut = records.length > limit;
-  if (cut) records.length = limit;
-  const next = cut ? (records.at(-1) as LogRecord).n : end;
 
   const gaps: Gap[] = [];
   const tell = (channel: string | null, newestMissing: Position, reason: GapReason) => {
@@ -55,16 +62,15 @@ export function assemblePage(slices: readonly Slice[], bounds: PageBounds, forgo
     if (newest > after) gaps.push({ channel, after, before: newest + 1, reason, missed: null });
   };
   tell(null, forgotten, 'expired');
-  for (const slice of slices) {
-    const first = slice.records[0];
-    if (!first) tell(slice.channel, slice.last, slice.reason);
-    else if (first.prev > 0) tell(slice.channel, first.prev, slice.reason);
-    else if (forgotten === 0) tell(slice.channel, slice.forgotten, 'expired');
+  for (const { channel, first, last, reason, forgotten: before } of slices) {
+    if (!first) tell(channel, last, reason);
+    else if (first.prev > 0) tell(channel, first.prev, reason);
+    else if (forgotten === 0) tell(channel, before, 'expired');
   }
   gaps.sort((a, b) => a.before - b.before);
 
   const items: PageItem[] = [...gaps.map((gap) => ({ gap })), ...records.map((record) => ({ record }))];
-  return { items, next, done: next >= upTo };
+  return { items, next: end, done: end >= upTo };
 }
 
 /** What a broker knows of its log, to judge a cursor by. */

@@ -1,6 +1,7 @@
-// The log's streams and the index of its channels. Each method is one round trip, whatever the number of channels.
+// The log's streams and the index of its channels. Each method but the index is one round trip.
 
 import { isExact, matches } from '../channels.ts';
+import type { Reading } from './page.ts';
 import { formatPosition, type Position } from './position.ts';
 import { LogRecord, parseHead } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
@@ -12,8 +13,8 @@ export interface Lasts {
   known: boolean;
 }
 
-/** A channel, and where reading it goes on. */
-type Place = readonly [channel: string, position: Position];
+/** Of the index, read in one round trip: a long reply would keep the process from all else. */
+const PORTION = 1_000;
 
 export class RedisStreams {
   readonly #client: RedisClient;
@@ -30,44 +31,50 @@ export class RedisStreams {
     const wildcards = patterns.filter((pattern) => !isExact(pattern));
     const lasts = new Map<string, Position>();
     let known = wildcards.length === 0;
-    const index = `${this.#prefix}last`;
     if (exact.length > 0) {
-      const scores = await this.#client.redis.zmscore(index, ...exact);
+      const scores = await this.#client.redis.zmscore(this.#index, ...exact);
       exact.forEach((channel, i) => {
         const score = scores[i];
         if (score === null || score === undefined) known = false;
         else if (Number(score) > after) lasts.set(channel, Number(score));
       });
     }
-    if (wildcards.length > 0) {
-      const changed = await this.#client.redis.zrangebyscore(index, `(${after}`, '+inf', 'WITHSCORES');
-      for (let i = 0; i < changed.length; i += 2) {
-        const channel = changed[i] as string;
-        if (wildcards.some((pattern) => matches(pattern, channel)))
-          lasts.set(channel, Number(changed[i + 1]));
-      }
-    }
+    if (wildcards.length > 0) await this.#addChanged(lasts, wildcards, after);
     return { lasts, known };
   }
 
-  /** Of each channel the oldest `count` entries after its place, oldest first. */
-  async after(places: readonly Place[], count: number): Promise<LogRecord[][]> {
-    const pipeline = this.#client.redis.pipeline();
-    for (const [channel, position] of places)
-      pipeline.xrangeBuffer(this.#key(channel), `(${formatPosition(position)}`, '+', 'COUNT', count);
-    const replies = (await pipeline.exec()) ?? [];
-    return places.map(([channel], i) => toRecords(channel, replies[i]));
+  /** A channel that changes meanwhile comes again, with its newer number. */
+  async #addChanged(lasts: Map<string, Position>, wildcards: readonly string[], after: Position) {
+    const portion = ['WITHSCORES', 'LIMIT', 0, PORTION] as const;
+    for (let from = after, done = false; !done; ) {
+      const reply = await this.#client.redis.zrangebyscore(this.#index, `(${from}`, '+inf', ...portion);
+      for (let i = 0; i < reply.length; i += 2) {
+        const channel = reply[i] as string;
+        from = Number(reply[i + 1]);
+        if (wildcards.some((pattern) => matches(pattern, channel))) lasts.set(channel, from);
+      }
+      done = reply.length < 2 * PORTION;
+    }
   }
 
-  /** Of each channel the newest `count` entries up to its place and after `floor`, newest first. */
-  async upTo(places: readonly Place[], floor: Position, count: number): Promise<LogRecord[][]> {
+  /** Of each channel the oldest `count` entries behind its reach, oldest first. */
+  async after(readings: readonly Reading[], count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
-    for (const [channel, position] of places) {
-      const [from, to] = [formatPosition(position), `(${formatPosition(floor)}`];
+    for (const { channel, reach } of readings)
+      pipeline.xrangeBuffer(this.#key(channel), `(${formatPosition(reach)}`, '+', 'COUNT', count);
+    const replies = (await pipeline.exec()) ?? [];
+    return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
+  }
+
+  /** Of each channel the newest `count` entries before its reach and after `floor`, newest first. */
+  async before(readings: readonly Reading[], floor: Position, count: number): Promise<LogRecord[][]> {
+    const pipeline = this.#client.redis.pipeline();
+    for (const { channel, reach } of readings) {
+      const [from, to] = [`(${formatPosition(reach)}`, `(${formatPosition(floor)}`];
       pipeline.xrevrangeBuffer(this.#key(channel), from, to, 'COUNT', count);
     }
     const replies = (await pipeline.exec()) ?? [];
-    return places.map(([channel], i) => toRecords(channel, replies[i]));
+    return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
 
   /** Whether each channel's stream gave up entries since it was made; else what is missing went with one before it. */
@@ -86,6 +93,10 @@ export class RedisStreams {
   async reborn(channels: readonly string[]): Promise<Position[]> {
     const forgotten = await this.#client.redis.hmget(`${this.#prefix}reborn`, ...channels);
     return forgotten.map((n) => Number(n ?? 0));
+  }
+
+  get #index(): string {
+    return `${this.#prefix}last`;
   }
 
   #key(channel: string): string {

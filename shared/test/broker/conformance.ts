@@ -297,6 +297,34 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     expect(gaps).toMatchObject([{ channel: 'busy', after: seen, before: (bound as number) + 1 }]);
   });
 
+  it('reads more channels than a page has entries, from either end, each entry once', async () => {
+    const broker = await make();
+    const channels = Array.from({ length: 1_200 }, (_, i) => `c${i}`);
+    const drafts = channels.map((channel) => line(channel, `${channel} first`));
+    for (let i = 0; i < 1_300; i++) drafts.push(line(`c${(i * i) % 97}`, `${i}`));
+    const all: Position[] = [];
+    for (let i = 0; i < drafts.length; i += 500)
+      all.push(...numbers(await broker.publish(drafts.slice(i, i + 500))));
+    for (const [from, to] of [
+      [0, all.length - 1],
+      [700, 2_000],
+    ] as const) {
+      const [after, upTo] = [all[from] as Position, all[to] as Position];
+      const expected = all.slice(from + 1, to + 1);
+      const forwards = await readAll(broker, { channels: ['c*'], after, upTo, limit: 100 });
+      expect(forwards.records.map(({ n }) => n)).toEqual(expected);
+      expect(forwards.gaps).toEqual([]);
+      const backwards: Position[] = [];
+      for (let next = upTo, done = false; !done; ) {
+        const query = { channels: ['c*'], after, upTo: next, limit: 100, reverse: true };
+        const page = await broker.read(query);
+        backwards.push(...page.items.flatMap(({ record }) => record?.n ?? []));
+        ({ next, done } = page);
+      }
+      expect(backwards.reverse()).toEqual(expected);
+    }
+  });
+
   it('tells a cursor from another log of the reset, then gives all there is', async () => {
     const broker = await make();
     await broker.publish([line('a', '1')]);

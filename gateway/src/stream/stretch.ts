@@ -1,0 +1,71 @@
+// A page of the log as viewers get it: encoded, in stretches that each fit what a viewer that does not drain may hold.
+
+import type { Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
+import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { Chunk } from './chunk.ts';
+import type { Filter } from './filter.ts';
+import { entryBytes } from './frame.ts';
+
+/** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
+export const STRETCH_BYTES = 131_072;
+
+/** For whoever reads the same. */
+export interface Stretch {
+  /** What is missing, also behind this stretch: to be told before its entries, unless that was done. */
+  gaps: readonly Gap[];
+  chunk: Chunk | null;
+  entries: number;
+  /** Where each entry ends in the chunk's body. */
+  ends: ReadonlyMap<Position, number>;
+  /** Entries read to find these. */
+  scanned: number;
+  /** Where the next stretch begins. */
+  next: Position;
+  done: boolean;
+}
+
+/** At least one; each begins where the one before it ends. `after`: where the page was asked for. */
+export function toStretches(
+  { items, next, done }: Page,
+  after: Position,
+  filter: Filter | null,
+): [Stretch, ...Stretch[]] {
+  const gaps = items.flatMap(({ gap }) => gap ?? []);
+  const complete: Stretch[] = [];
+  let passing: LogRecord[] = [];
+  let ends = new Map<Position, number>();
+  let [bytes, scanned, last] = [0, 0, after];
+  const end = (upTo: Position, isLast: boolean): Stretch => ({
+    gaps: complete.length === 0 ? gaps : gapsBehind(complete.at(-1)?.next ?? after, gaps),
+    chunk: passing.length > 0 ? Chunk.of(passing) : null,
+    entries: passing.length,
+    ends,
+    scanned,
+    next: upTo,
+    done: isLast && done,
+  });
+  for (const { record } of items) {
+    if (!record) continue;
+    if (bytes >= STRETCH_BYTES) {
+      complete.push(end(last, false));
+      [passing, ends] = [[], new Map()];
+      [bytes, scanned] = [0, 0];
+    }
+    scanned++;
+    last = record.n;
+    if (filter !== null && !filter(record)) continue;
+    passing.push(record);
+    bytes += entryBytes(record);
+    ends.set(record.n, bytes);
+  }
+  const [first, ...others] = [...complete, end(next, true)];
+  return [first as Stretch, ...others];
+}
+
+/** As the log would tell whoever asked it from `position` on. */
+function gapsBehind(position: Position, gaps: readonly Gap[]): Gap[] {
+  return gaps.flatMap((gap) => {
+    return gap.before > position + 1 ? { ...gap, after: Math.max(gap.after, position) } : [];
+  });
+}

@@ -1,0 +1,91 @@
+// Reads many channels side by side, oldest or newest first, until what a page needs is known of all of them. Holds no more
+// than about two pages, however many channels there are, and lets others read between two groups.
+
+import { placeOf, type Reading, WHOLE } from './page.ts';
+import type { Position } from './position.ts';
+import type { LogRecord } from './record.ts';
+
+/** Channels read in one round trip. */
+const GROUP = 256;
+/** A page over very many channels holds more than was asked for, up to so many bytes: each sweep over them is dear. */
+const PAGE_BYTES = 2_097_152;
+
+export interface Bounds {
+  /** Where the page ends at the latest. */
+  end: Position;
+  /** Entries that are wanted. */
+  limit: number;
+  /** Towards the oldest. */
+  reverse?: boolean;
+}
+
+/** The next `count` entries of each channel behind its reach, fewer only where there are no more. */
+export type ReadOn<R extends Reading> = (group: readonly R[], count: number) => Promise<LogRecord[][]>;
+
+/**
+ * Fills the readings; what lies behind the page is let go of. Returns where the page ends: no reading's reach is less.
+ * `isWhole`: whether nothing that matters lies behind a channel's record.
+ */
+export async function readTogether<R extends Reading>(
+  readings: readonly R[],
+  { end: bound, limit, reverse = false }: Bounds,
+  readOn: ReadOn<R>,
+  isWhole: (reading: R, record: LogRecord) => boolean,
+): Promise<Position> {
+  const sign = reverse ? -1 : 1;
+  const isBefore = (a: Position, b: Position) => sign * (a - b) < 0;
+  let end = bound;
+  let size = 0;
+  let count = 0;
+
+  const take = (reading: R, records: readonly LogRecord[], asked: number) => {
+    const [next] = records;
+    // Given up by the log between two readings: what follows is not connected. The next page finds the hole.
+    if (!reverse && reading.first && next && next.prev > reading.reach) {
+      if (isBefore(reading.reach, end)) end = reading.reach;
+      return;
+    }
+    reading.first ??= next;
+    for (const record of records) {
+      reading.records.push(record);
+      size += record.data.length;
+    }
+    count += records.length;
+    const newest = records.at(-1);
+    if (!newest || records.length < asked || isWhole(reading, newest)) reading.reach = sign * WHOLE;
+    else reading.reach = newest.n;
+  };
+  const letGo = (reading: R) => {
+    let kept = reading.records.length;
+    while (kept > 0 && isBefore(end, (reading.records[kept - 1] as LogRecord).n)) kept--;
+    if (kept === reading.records.length) return;
+    for (const { data } of reading.records.splice(kept)) {
+      size -= data.length;
+      count--;
+    }
+    reading.reach = end;
+  };
+  const wanted = () => {
+    const affordable = Math.min(readings.length, (PAGE_BYTES * count) / Math.max(1, size));
+    return Math.max(limit, Math.floor(affordable));
+  };
+  const cut = () => {
+    const place = placeOf(wanted(), readings, reverse);
+    if (place !== undefined && isBefore(place, end)) end = place;
+    for (const reading of readings) letGo(reading);
+  };
+
+  let behind = readings;
+  for (let least = 1; behind.length > 0; least *= 2) {
+    const asked = Math.min(limit + 1, Math.max(least, Math.ceil((2 * limit) / behind.length)));
+    for (let from = 0; from < behind.length; from += GROUP) {
+      const group = behind.slice(from, from + GROUP);
+      const chunks = await readOn(group, asked);
+      group.forEach((reading, i) => void take(reading, chunks[i] ?? [], asked));
+      if (count > 2 * wanted()) cut();
+    }
+    cut();
+    behind = readings.filter(({ reach }) => isBefore(reach, end));
+  }
+  return end;
+}

@@ -1,0 +1,85 @@
+// Reading many channels together against a model: whatever lies where, the page is what sorting everything would give.
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { Reading } from '../../src/broker/page.ts';
+import type { Position } from '../../src/broker/position.ts';
+import { LogRecord, parseHead, writeHead } from '../../src/broker/record.ts';
+import { readTogether } from '../../src/broker/redis-merge.ts';
+
+const BASE = 1_795_300_000_000_000;
+
+function record(channel: string, n: Position, prev: Position): LogRecord {
+  const data = Buffer.from(`${writeHead(n, 'tokentok', prev)}"time":0}`);
+  return new LogRecord(channel, data, parseHead(data));
+}
+
+/** Entry `i` of the log lies in channel `owners[i]`. */
+function logOf(owners: readonly number[]): Map<string, LogRecord[]> {
+  const log = new Map<string, LogRecord[]>();
+  owners.forEach((owner, i) => {
+    const channel = `c${owner}`;
+    const records = log.get(channel) ?? [];
+    log.set(channel, [...records, record(channel, BASE + i, records.at(-1)?.n ?? 0)]);
+  });
+  return log;
+}
+
+it('reads up to the wanted entries and no hole, in either direction, with every first entry known', async () => {
+  const owners = fc.array(
+    fc.oneof({ weight: 3, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: fc.nat(600) }),
+    { minLength: 1, maxLength: 1_500 },
+  );
+  await fc.assert(
+    fc.asyncProperty(owners, fc.integer({ min: 1, max: 60 }), fc.boolean(), async (of, limit, reverse) => {
+      const log = logOf(of);
+      const [begin, bound] = reverse ? [BASE + of.length, BASE] : [BASE - 1, BASE + of.length - 1];
+      const readings = [...log.keys()].map((channel): Reading => {
+        return { channel, first: undefined, records: [], reach: begin };
+      });
+      let read = 0;
+      const end = await readTogether(
+        readings,
+        { end: bound, limit, reverse },
+        async (group, count) =>
+          group.map(({ channel, reach }) => {
+            const all = log.get(channel) as LogRecord[];
+            const rest = reverse
+              ? all.filter(({ n }) => n < reach).reverse()
+              : all.filter(({ n }) => n > reach);
+            read += Math.min(count, rest.length);
+            return rest.slice(0, count);
+          }),
+        () => false,
+      );
+      const got = readings.flatMap(({ records }) => records.map(({ n }) => n)).sort((a, b) => a - b);
+      const [from, to] = reverse ? [end, begin - 1] : [begin + 1, end];
+      expect(got).toEqual(Array.from({ length: to - from + 1 }, (_, i) => from + i));
+      expect(got.length).toBe(Math.min(of.length, Math.max(limit, readings.length)));
+      expect(read).toBeLessThanOrEqual(8 * Math.max(limit, readings.length));
+      for (const { channel, first } of readings) expect(first).toBe(log.get(channel)?.at(reverse ? -1 : 0));
+    }),
+    { numRuns: 150 },
+  );
+});
+
+it('ends a page where the log gave entries up between two readings, so that the next one finds the hole', async () => {
+  const log = logOf([...Array(100).fill(0), 1, 2, 3]);
+  const readings = [...log.keys()].map((channel): Reading => {
+    return { channel, first: undefined, records: [], reach: BASE - 1 };
+  });
+  const end = await readTogether(
+    readings,
+    { end: BASE + 102, limit: 40 },
+    async (group, count) =>
+      group.map(({ channel, reach }) => {
+        const trimmedTo = reach < BASE ? BASE : BASE + 80;
+        const rest = (log.get(channel) as LogRecord[]).filter(({ n }) => n > reach && n >= trimmedTo);
+        return rest.slice(0, count);
+      }),
+    () => false,
+  );
+  const [busy] = readings;
+  expect(end).toBe(busy?.records.at(-1)?.n);
+  expect(busy?.records.map(({ n }) => n - BASE)).toEqual(Array.from({ length: end - BASE + 1 }, (_, i) => i));
+  expect(end).toBeLessThan(BASE + 80);
+});
