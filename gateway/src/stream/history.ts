@@ -6,6 +6,7 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { Told } from '@llm-streamer/shared/broker/told.ts';
 import { compileFilter, type Filter } from './filter.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
+import { portionsOf } from './portions.ts';
 import type { Selection, Start } from './query.ts';
 import { SharedStretches } from './shared-stretches.ts';
 import { STRETCH_BYTES, type Stretch, toStretches } from './stretch.ts';
@@ -94,7 +95,8 @@ export class History {
     const { channels } = selection;
     const fitting = Math.ceil(STRETCH_BYTES / (this.#meanBytes.get(query) ?? 1));
     const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
-    const stretches = toStretches(await this.#broker.read({ channels, after, upTo, limit }), after, filter);
+    const page = await this.#broker.read({ channels, after, upTo, limit });
+    const stretches = await toStretches(page, after, filter);
     const [{ chunk, entries }] = stretches;
     if (chunk) this.#meanBytes.set(query, chunk.body.length / entries);
     return stretches;
@@ -122,7 +124,7 @@ export class History {
         ...(reverse ? { after, upTo: next, reverse } : { after: next, upTo }),
         limit: filter === null ? Math.min(PAGE, limit - found.records.length) : PAGE,
       });
-      scanned += take(found, page, told, filter, limit, reverse);
+      scanned += await take(found, page, told, filter, limit, reverse);
     }
     return found;
   }
@@ -136,31 +138,32 @@ export class History {
 }
 
 /** Adds what passes, and returns how many entries it read. What is beyond `limit` stays for whoever asks from `next` on. */
-function take(
+async function take(
   found: Found,
   { items, next, done }: Page,
   told: Told,
   filter: Filter | null,
   limit: number,
   reverse: boolean,
-): number {
+): Promise<number> {
   const { records, gaps } = found;
   let scanned = 0;
-  for (const { record, gap } of items) {
-    if (gap) {
-      const news = told.news(gap);
-      if (news) gaps.push(news);
-      continue;
+  for await (const portion of portionsOf(items))
+    for (const { record, gap } of portion) {
+      if (gap) {
+        const news = told.news(gap);
+        if (news) gaps.push(news);
+        continue;
+      }
+      scanned++;
+      if (filter !== null && !filter(record)) continue;
+      if (records.length === limit) {
+        const { n } = records[limit - 1] as LogRecord;
+        found.next = reverse ? n - 1 : n;
+        return scanned;
+      }
+      records.push(record.detached());
     }
-    scanned++;
-    if (filter !== null && !filter(record)) continue;
-    if (records.length === limit) {
-      const { n } = records[limit - 1] as LogRecord;
-      found.next = reverse ? n - 1 : n;
-      return scanned;
-    }
-    records.push(record);
-  }
   found.next = next;
   found.done = done;
   return scanned;

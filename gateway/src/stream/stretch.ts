@@ -6,6 +6,7 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { Chunk } from './chunk.ts';
 import type { Filter } from './filter.ts';
 import { entryBytes } from './frame.ts';
+import { portionsOf } from './portions.ts';
 
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
 export const STRETCH_BYTES = 131_072;
@@ -26,11 +27,11 @@ export interface Stretch {
 }
 
 /** At least one; each begins where the one before it ends. `after`: where the page was asked for. */
-export function toStretches(
+export async function toStretches(
   { items, next, done }: Page,
   after: Position,
   filter: Filter | null,
-): [Stretch, ...Stretch[]] {
+): Promise<[Stretch, ...Stretch[]]> {
   const gaps = items.flatMap(({ gap }) => gap ?? []);
   const complete: Stretch[] = [];
   let passing: LogRecord[] = [];
@@ -45,8 +46,7 @@ export function toStretches(
     next: upTo,
     done: isLast && done,
   });
-  for (const { record } of items) {
-    if (!record) continue;
+  const look = (record: LogRecord) => {
     if (bytes >= STRETCH_BYTES) {
       complete.push(end(last, false));
       [passing, ends] = [[], new Map()];
@@ -54,11 +54,12 @@ export function toStretches(
     }
     scanned++;
     last = record.n;
-    if (filter !== null && !filter(record)) continue;
+    if (filter !== null && !filter(record)) return;
     passing.push(record);
     bytes += entryBytes(record);
     ends.set(record.n, bytes);
-  }
+  };
+  for await (const portion of portionsOf(items)) for (const { record } of portion) if (record) look(record);
   const [first, ...others] = [...complete, end(next, true)];
   return [first as Stretch, ...others];
 }

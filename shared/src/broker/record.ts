@@ -28,6 +28,11 @@ export class LogRecord {
     return this.n === 0 ? null : formatPosition(this.n);
   }
 
+  /** The same without what else was read with it, for whoever keeps it: alone, it would keep all that from the collector. */
+  detached(): LogRecord {
+    return new LogRecord(this.channel, Buffer.from(this.data), this);
+  }
+
   /** The parsed entry; parsed at most once, and only if somebody asks. Well formed even where a forged body is not. */
   get entry(): Entry {
     this.#entry ??= parseEntry(this.data) ?? {

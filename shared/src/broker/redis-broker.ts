@@ -82,7 +82,8 @@ export class RedisBroker implements Broker {
     this.#feed = new RedisFeed({
       client: subscriber,
       subscriptions: new RedisSubscriptions(subscriber, wirePrefix, options.adopt ?? [], logger),
-      history: this.#history,
+      // Its own, so that what is live never waits for viewers who read over very many channels.
+      history: new RedisHistory(this.#reads, prefix),
       foreign: this.#adopter,
       logger,
       prefix,

@@ -10,10 +10,14 @@ import { RedisStreams } from './redis-streams.ts';
 
 const STATE = loadScript('state', 'allow-oom');
 
+/** Pages over more take turns: together they would hold megabytes each, and keep the process from all else. */
+const MANY_CHANNELS = 1_000;
+
 export class RedisHistory {
   readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #streams: RedisStreams;
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
@@ -39,9 +43,23 @@ export class RedisHistory {
   }
 
   async read(query: ReadQuery): Promise<Page> {
-    const state = await this.state();
+    const [state, channels] = await Promise.all([
+      this.state(),
+      this.#streams.countChanged(query.channels, query.after),
+    ]);
+    if (channels <= MANY_CHANNELS) return this.#page(state, query);
+    return this.#inTurn(async () => this.#page(await this.state(), query));
+  }
+
+  #page(state: LogState, query: ReadQuery): Promise<Page> {
     return query.reverse
       ? readBackwards(this.#streams, state, query)
       : readForwards(this.#streams, state, query);
+  }
+
+  #inTurn<T>(read: () => Promise<T>): Promise<T> {
+    const reading = this.#last.then(read);
+    this.#last = reading.catch(() => undefined);
+    return reading;
   }
 }

@@ -25,6 +25,12 @@ export class RedisStreams {
     this.#prefix = prefix;
   }
 
+  /** Of how many channels `lasts` must look at what they hold. */
+  async countChanged(patterns: readonly string[], after: Position): Promise<number> {
+    if (patterns.every(isExact)) return patterns.length;
+    return this.#client.redis.zcount(this.#index, `(${after}`, '+inf');
+  }
+
   /** Channels with an entry after `after`. */
   async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
     const exact = patterns.filter(isExact);
