@@ -2,7 +2,6 @@
 
 import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, timeOf } from '@llm-streamer/shared/broker/position.ts';
-import { isReserved } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance } from 'fastify';
 import { noParameters } from './no-parameters.ts';
 
@@ -17,7 +16,7 @@ interface Sample {
 export function channelsRoute(app: FastifyInstance, broker: Broker): void {
   const rates = new Rates();
   app.get('/api/channels', { preHandler: noParameters }, async () => {
-    const infos = (await broker.channels()).filter(({ channel }) => !isReserved(channel));
+    const infos = await broker.channels('*');
     const rateOf = rates.take(infos, Date.now());
     const channels = infos.map(({ channel, entries, total, last }) => ({
       channel,
@@ -45,7 +44,7 @@ class Rates {
     const base = this.#older;
     if (!base) return () => null;
     const seconds = (now - base.at) / 1_000;
-    // A log that was wiped counts anew.
+    // A log that was wiped counts anew, and so does a channel whose entries all went.
     return (channel, total) =>
       Math.max(0, Math.round(((total - (base.totals.get(channel) ?? 0)) / seconds) * 10) / 10);
   }

@@ -97,7 +97,7 @@ export interface ChannelInfo {
   channel: string;
   /** Entries kept now. */
   entries: number;
-  /** Entries ever written, as far as the log remembers. */
+  /** Entries ever written, as far as the log remembers: one that loses all of them by time counts anew. */
   total: number;
   /** The newest entry's position. */
   last: Position;
@@ -130,7 +130,8 @@ export interface Broker {
   position(): Promise<Position>;
   /** The position from which a reader gets every entry that the log took at `time` (epoch ms) or later. */
   locate(time: number): Promise<Position>;
-  channels(): Promise<ChannelInfo[]>;
+  /** The channels that a pattern matches. */
+  channels(pattern: string): Promise<ChannelInfo[]>;
   status(): BrokerStatus;
   close(): Promise<void>;
 }

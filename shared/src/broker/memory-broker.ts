@@ -70,9 +70,9 @@ export class MemoryBroker implements Broker {
     return Math.min(head, Math.max(start, positionAt(time)));
   }
 
-  async channels(): Promise<ChannelInfo[]> {
+  async channels(pattern: string): Promise<ChannelInfo[]> {
     this.#store.expire();
-    return this.#store.channels;
+    return this.#store.channels(pattern);
   }
 
   status(): BrokerStatus {

@@ -50,8 +50,8 @@ export class MemoryStore {
     };
   }
 
-  get channels(): ChannelInfo[] {
-    return [...this.#channels].map(([channel, { records, total, last }]) => {
+  channels(pattern: string): ChannelInfo[] {
+    return this.#matching([pattern]).map(([channel, { records, total, last }]) => {
       return { channel, entries: records.length, total, last };
     });
   }
@@ -75,6 +75,7 @@ export class MemoryStore {
     for (const [name, channel] of this.#channels) {
       if (channel.expires > now) continue;
       this.#drop(channel, channel.records.length, 'expired');
+      channel.total = 0;
       if (!scarce) continue;
       this.#channels.delete(name);
       this.#forgotten = Math.max(this.#forgotten, channel.last);

@@ -133,25 +133,8 @@ export class RedisBroker implements Broker {
     return skipped ? skipped.restored : position;
   }
 
-  async channels(): Promise<ChannelInfo[]> {
-    return this.#reading(async () => {
-      await this.#reads.runId();
-      const { redis } = this.#reads;
-      const [lasts, totals] = await Promise.all([
-        redis.zrange(`${this.#prefix}last`, '0', '-1', 'WITHSCORES'),
-        redis.hgetall(`${this.#prefix}count`),
-      ]);
-      const names = lasts.filter((_, i) => i % 2 === 0);
-      const pipeline = redis.pipeline();
-      for (const name of names) pipeline.xlen(`${this.#prefix}ch:${name}`);
-      const lengths = (await pipeline.exec()) ?? [];
-      return names.map((channel, i) => ({
-        channel,
-        entries: Number(lengths[i]?.[1] ?? 0),
-        total: Number(totals[channel] ?? 0),
-        last: Number(lasts[2 * i + 1]),
-      }));
-    });
+  async channels(pattern: string): Promise<ChannelInfo[]> {
+    return this.#reading(() => this.#history.channels(pattern));
   }
 
   status(): BrokerStatus {

@@ -24,7 +24,7 @@ describe('MemoryBroker', () => {
     },
     async (broker, channel) => {
       (clocks.get(broker) ?? expect.fail('another broker')).aheadMs += 60_001;
-      expect((await broker.channels()).map((info) => info.channel)).not.toContain(channel);
+      expect((await broker.channels('*')).map((info) => info.channel)).not.toContain(channel);
     },
   );
 
@@ -57,13 +57,14 @@ describe('MemoryBroker', () => {
     expect(await reasons()).toEqual(['expired']);
     await broker.publish([line('a', 'again')]);
     expect(await reasons()).toEqual(['expired']);
+    expect(await broker.channels('a')).toMatchObject([{ entries: 1, total: 1 }]);
   });
 
   it('stays within its bytes', async () => {
     const broker = new MemoryBroker({ ...DEFAULT_RETENTION, maxBytes: 100_000 });
     open.push(broker);
     for (let i = 0; i < 100; i++) await broker.publish([line(`c${i % 3}`, 'x'.repeat(5_000))]);
-    const channels = await broker.channels();
+    const channels = await broker.channels('*');
     const kept = channels.reduce((sum, { entries }) => sum + entries, 0);
     expect(kept).toBeGreaterThan(5);
     expect(kept * 5_000).toBeLessThan(100_000);

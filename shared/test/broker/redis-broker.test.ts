@@ -2,6 +2,7 @@
 
 import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../../../test-support/process.ts';
 import { randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import type { Broker } from '../../src/broker/broker.ts';
 import type { RedisBroker } from '../../src/broker/redis-broker.ts';
@@ -26,7 +27,7 @@ describe('RedisBroker', () => {
       const { namespace, retention } = made.get(broker) ?? expect.fail('another broker');
       await stage.redis.del(`{${namespace}}:ch:${channel}`);
       await new RedisJanitor(await stage.client(), `{${namespace}}:`, retention, undefined).sweep();
-      expect((await broker.channels()).map((info) => info.channel)).not.toContain(channel);
+      expect((await broker.channels('*')).map((info) => info.channel)).not.toContain(channel);
     },
   );
 
@@ -109,6 +110,26 @@ describe('RedisBroker', () => {
     expect(await reasons()).toEqual(['expired']);
     await broker.publish([line('a', 'again')]);
     expect(await reasons()).toEqual(['expired']);
+    expect(await broker.channels('a')).toMatchObject([{ entries: 1, total: 1 }]);
+  });
+
+  it('keeps the entries of a channel for their time after the newest, and hardly longer', async () => {
+    const namespace = randomNamespace();
+    const idleMs = 320;
+    const retention = { ...DEFAULT_RETENTION, default: { entries: 100, idleMs } };
+    const broker = await stage.broker({ namespace, retention });
+    const began = performance.now();
+    for (let i = 0; performance.now() - began < 4 * idleMs; i++) {
+      const published = performance.now();
+      await broker.publish([line('a', `${i}`)]);
+      const left = await stage.redis.pttl(`{${namespace}}:ch:a`);
+      expect(left + (performance.now() - published)).toBeGreaterThanOrEqual(idleMs - 1); // PTTL rounds
+      expect(left).toBeLessThanOrEqual((idleMs * 17) / 16);
+    }
+    await broker.publish([line('b', 'last')]);
+    await eventually('the time of both', async () => (await stage.redis.exists(`{${namespace}}:ch:b`)) === 0);
+    const [a] = await broker.channels('a');
+    expect(a).toMatchObject({ entries: 0, total: 0 });
   });
 
   it('shows two processes the same stream', async () => {

@@ -199,7 +199,7 @@ describe('RedisBroker', () => {
     await broker.publish([line('b', '2')]);
     await stage.redis.del(`{${namespace}}:ch:b`);
     await new RedisJanitor(client, `{${namespace}}:`, retention, undefined).sweep();
-    expect((await broker.channels()).map(({ channel }) => channel)).toEqual(['a']);
+    expect((await broker.channels('*')).map(({ channel }) => channel)).toEqual(['a']);
     await silent.append([line('a', '3')]);
     await broker.publish([line('a', '4')]);
     await ear.heard(({ msgs }) => msgs.includes('4'));

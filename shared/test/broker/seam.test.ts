@@ -213,7 +213,7 @@ describe('a reader misses nothing that no gap names', () => {
         const broker = new MemoryBroker(RETENTION, () => Date.now() + ahead);
         const forget = async () => {
           ahead += 60_001;
-          await broker.channels();
+          await broker.channels('*');
         };
         const stage = { broker, forget, snapshot: async () => {}, back: async () => false };
         try {

@@ -6,7 +6,6 @@ for i = 4, #ARGV do
   if redis.call('EXISTS', P .. 'ch:' .. channel) == 0 then
     highest = math.max(highest, tonumber(redis.call('ZSCORE', LAST, channel) or '0'))
     gone = gone + redis.call('ZREM', LAST, channel)
-    redis.call('HDEL', COUNT, channel)
     redis.call('HDEL', P .. 'reborn', channel)
   end
 end

@@ -2,12 +2,13 @@
 -- connection learned it, ARGV[3] in case the log must be created: a fresh random token of 8 and, right behind it, the
 -- highest number that the caller has seen.
 -- Keys, all under the prefix: log (hash: token start n run leased vacated), last (zset channel -> n of its newest entry),
--- count (hash channel -> entries ever), ch:<channel> (stream, field d), forgotten (highest n of forgotten channels),
--- reborn (hash channel -> forgotten when the channel was made), rollbacks (list "restored:lifted"), writer:<id> (highest
--- batch seq), adopter (lease), leaving (the lease given back last), fence (counter).
+-- ch:<channel> (stream, field d), forgotten (highest n of forgotten channels), reborn (hash channel -> forgotten when the
+-- channel was made), rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), leaving (the
+-- lease given back last), fence (counter).
+-- A call of redis.call costs more than what it does: an entry is worth two, a batch seven.
 
 local P = ARGV[1]
-local LOG, LAST, COUNT = P .. 'log', P .. 'last', P .. 'count'
+local LOG, LAST = P .. 'log', P .. 'last'
 
 -- A failover's clock may be this much behind the old server's without two entries sharing a number.
 local LIFT = 60000000
@@ -29,7 +30,7 @@ local function open()
   if not s[1] then
     -- Streams of a log whose hash is gone would answer with entries of another numbering.
     for _, channel in ipairs(redis.call('ZRANGE', LAST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
-    redis.call('DEL', LAST, COUNT, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
+    redis.call('DEL', LAST, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
     -- Above whatever living processes have seen of the log before, also where that was ahead of the clock.
     local token = string.sub(ARGV[3], 1, 8)
     local start = math.max(now(), seen() + 1)
@@ -73,6 +74,13 @@ local function batch(at)
   return channels, at
 end
 
+-- A channel's entries live for its ttl after the newest, and up to a sixteenth longer: so often is that set anew.
+local function outlive(channel, before, n)
+  local part = channel.ttl * 1000 / 16
+  if math.floor(before / part) == math.floor(n / part) then return end
+  redis.call('PEXPIRE', channel.key, int(channel.ttl * 17 / 16))
+end
+
 -- Appends and announces a batch whose entries begin at ARGV[at]. announce(channel, record) publishes one stored record.
 -- Returns the first entry's n, or nil and an error reply.
 local function append(log, channels, at, max_channels, announce)
@@ -86,15 +94,16 @@ local function append(log, channels, at, max_channels, announce)
   end
   -- Nothing tells a new channel from one that was forgotten: its first entry has no prev.
   local forgotten = fresh > 0 and redis.call('GET', P .. 'forgotten')
+  local before = {}
   for i = 1, #names do
     if forgotten and not prev[i] then redis.call('HSET', P .. 'reborn', names[i], forgotten) end
-    prev[i] = prev[i] and int(tonumber(prev[i])) or '0'
+    before[i] = tonumber(prev[i] or '0')
+    prev[i] = int(before[i])
   end
 
   local call, format, floor = redis.call, string.format, math.floor
   local n = math.max(log.n, now() - 1)
   local first = n + 1
-  local count = {}
   local middle = '","log":"' .. log.token .. '","prev":'
   local ms, ms_text = -1, ''
   for k = at, #ARGV, 2 do
@@ -111,15 +120,13 @@ local function append(log, channels, at, max_channels, announce)
     call('XADD', c.key, 'MAXLEN', '~', c.maxlen, id, 'd', record)
     announce(c, record)
     prev[i] = text
-    count[i] = (count[i] or 0) + 1
   end
 
   local scores = {}
   for i, c in ipairs(channels) do
     scores[#scores + 1] = prev[i]
     scores[#scores + 1] = c.name
-    redis.call('PEXPIRE', c.key, c.ttl)
-    redis.call('HINCRBY', COUNT, c.name, count[i] or 0)
+    outlive(c, before[i], n)
   end
   redis.call('ZADD', LAST, unpack(scores))
   redis.call('HSET', LOG, 'n', int(n))
