@@ -24,7 +24,7 @@ const HELP = `npm run bench -- [scenario …] [options]
   --quick        one round of each instead of three
   --rounds N     rounds of each (3); the table has their medians
   --seconds S    length of one measurement (2)
-  --only A,B     these designs only (gateway, classical, nchan, webdis, ceiling, …)
+  --only A,B     these designs only (gateway, classical, nchan, webdis, probe, ceiling, …)
   --scale F      a share of the viewers and channels, 0.01 to 1 (1)
   --minutes M    nothing new begins after this (25)
 

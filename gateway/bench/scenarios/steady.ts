@@ -5,8 +5,9 @@ import { type Bar, type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
 import { startClassical } from '../targets/classical.ts';
-import { startGateway, startWorkers } from '../targets/gateway.ts';
+import { startBareGateway, startGateway, startWorkers } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
+import { startProbe } from '../targets/probe.ts';
 import type { StartTarget } from '../targets/target.ts';
 import { startWebdis } from '../targets/webdis.ts';
 
@@ -26,6 +27,8 @@ const SAMPLED = 10;
 /** Below this many entries per second a measurement lasts twice as long, so that a percentile rests on more of them. */
 const FEW_PER_SECOND = 100;
 const ALL = { gateway: startGateway, classical: startClassical, nchan: startNchan, webdis: startWebdis };
+/** What of a figure is the log's: the gateway without it, and the least that Node can do with it. */
+const APART = { ...ALL, 'bare-gateway': startBareGateway, probe: startProbe };
 
 const design =
   (start: StartTarget, { viewers, lanes, rate, bySource = false, patterns = lanes }: Load) =>
@@ -100,21 +103,25 @@ export const steadyRates: Scenario[] = [
     'latency',
     '1 channel × 100 viewers at 100 entries/s',
     { viewers: 100, lanes: 1, rate: 100 },
-    ALL,
+    APART,
     [
       { says: 'p50 × classical', of: ratio(p50, 'gateway', 'classical'), most: 0.5 },
       { says: 'p99 × classical', of: ratio(p99, 'gateway', 'classical'), most: 0.5 },
       { says: 'p99 × Nchan’s', of: ratio(p99, 'gateway', 'nchan'), most: 1.1 },
+      { says: 'p99 × probe’s', of: ratio(p99, 'gateway', 'probe'), most: 1.25 },
+      { says: 'without the log: p99 × classical', of: ratio(p99, 'bare-gateway', 'classical'), most: 0.5 },
     ],
   ),
   scenario(
     'channels',
     '1,000 channels with a viewer each, 10 entries/s on each',
     { viewers: 1_000, lanes: 1_000, rate: 10_000 },
-    ALL,
+    APART,
     [
       { says: 'CPU × classical', of: ratio(cpu, 'gateway', 'classical'), most: 0.7 },
       { says: 'p99 × classical', of: ratio(p99, 'gateway', 'classical'), most: 1 },
+      { says: 'p99 × probe’s', of: ratio(p99, 'gateway', 'probe'), most: 1.25 },
+      { says: 'without the log: p99 × classical', of: ratio(p99, 'bare-gateway', 'classical'), most: 1 },
     ],
   ),
   scenario(

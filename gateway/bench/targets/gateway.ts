@@ -3,7 +3,7 @@
 import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
 import { childrenOf } from '../process-figures.ts';
-import { barePublish, httpGet, type Target } from './target.ts';
+import { barePublish, httpGet, logPublish, type Target } from './target.ts';
 
 export const startGateway = (redis: RedisServer) => start(redis);
 
@@ -36,7 +36,7 @@ async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Pr
         ...(gzip ? ['accept-encoding: gzip'] : []),
         ...(lastEventId === undefined ? [] : [`last-event-id: ${lastEventId}`]),
       ]),
-    publish: bare ? barePublish(redis) : { form: 'log', port: 0, connections: 1, maxUnderWay: 0 },
+    publish: bare ? barePublish(redis) : logPublish,
     stop: async () => {
       const { stderr } = gateway;
       await gateway.stop('SIGTERM');

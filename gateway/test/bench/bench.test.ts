@@ -33,15 +33,18 @@ describe('npm run bench', { timeout: PATIENCE_MS }, () => {
       'latency: classical',
       'latency: nchan',
       'latency: webdis',
+      'latency: bare-gateway',
+      'latency: probe',
     ]);
     for (const row of rows) {
       if (row.notes === 'not installed') continue;
       expect(row.rounds).toBe('1');
-      if (['gateway', 'classical'].includes(row.design)) expect([row.lost, row.repeated]).toEqual(['0', '0']);
+      if (['gateway', 'classical', 'bare-gateway', 'probe'].includes(row.design))
+        expect([row.lost, row.repeated]).toEqual(['0', '0']);
       for (const column of ['deliveries/s', 'p50 ms', 'p99 ms', 'bytes/delivery'] as const)
         expect(row[column], column).toMatch(/^[\d,.]+$/);
     }
-    expect(rows[0]?.bars.match(/pass|miss|not measured/g)).toHaveLength(3);
+    expect(rows[0]?.bars.match(/pass|miss|not measured/g)).toHaveLength(5);
     expect(code, output).toBe(0);
   });
 

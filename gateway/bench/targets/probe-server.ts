@@ -1,0 +1,36 @@
+// The least that Node can do: one subscriber, one buffer per entry, one write per viewer; no ids, history, resume or
+// limits. Fed as the gateway is, it shows what of a figure is the log's. A program of its own: `PORT REDIS_URL`.
+
+import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
+import { Redis } from 'ioredis';
+
+const [port, redisUrl] = process.argv.slice(2);
+
+const viewers = new Map<string, Set<Socket>>();
+const subscriber = new Redis(`${redisUrl}`);
+subscriber.on('pmessageBuffer', (_pattern: string, channel: Buffer, message: Buffer) => {
+  const watching = viewers.get(channel.toString('latin1'));
+  if (!watching) return;
+  const chunk = Buffer.concat([
+    Buffer.from(`${(message.length + 8).toString(16)}\r\ndata: `),
+    message,
+    Buffer.from('\n\n\r\n'),
+  ]);
+  for (const socket of watching) socket.write(chunk);
+});
+await subscriber.psubscribe('*');
+
+const server = createServer((request, response) => {
+  const { searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
+  const channel = searchParams.get('channel') ?? 'logs';
+  const { socket } = request;
+  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+  response.flushHeaders();
+  response.detachSocket(socket);
+  const watching = viewers.get(channel) ?? new Set();
+  viewers.set(channel, watching.add(socket));
+  socket.on('error', () => socket.destroy());
+  socket.on('close', () => watching.delete(socket));
+});
+server.listen(Number(port), '127.0.0.1', 4_096, () => console.log('ready'));
