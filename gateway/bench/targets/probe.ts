@@ -6,7 +6,7 @@ import { httpGet, logPublish, type StartTarget } from './target.ts';
 
 export const startProbe: StartTarget = async (redis) => {
   const port = await freePort();
-  const server = startProcess(['gateway/bench/targets/probe-server.ts', `${port}`, redis.url]);
+  const server = startProcess(['gateway/bench/targets/redis-probe-server.ts', `${port}`, redis.url]);
   await server.saw('ready');
   return {
     port,

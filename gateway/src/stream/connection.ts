@@ -11,6 +11,7 @@ import { controlFrame, gapFrame } from './frame.ts';
 import { GZIP_HEADER, storedBlock } from './gzip.ts';
 import type { Beginning, History } from './history.ts';
 import type { Segment } from './segment.ts';
+import type { Span } from './shared-stretches.ts';
 import type { Feed, View, Viewer } from './view.ts';
 
 export type ConnectionState = 'replaying' | 'live' | 'lagging' | 'closed';
@@ -38,6 +39,8 @@ export class Connection implements Viewer {
   /** Everything up to here has been written. */
   #cursor: Position = 0;
   #unnumbered = 0;
+  /** The reading that told of a hole last. */
+  #told: Span | undefined;
   /** Since when the socket has not drained, epoch ms; 0 while it does. */
   stalledSince = 0;
   #wake: (() => void) | undefined;
@@ -164,10 +167,12 @@ export class Connection implements Viewer {
     const told = new Told();
     let scanned = 0;
     for (let done = this.#cursor === upTo; !done && !this.closed; ) {
-      const stretch = await this.#history.read(view, this.#cursor, upTo, scanned);
+      const reading = { after: this.#cursor, upTo, scanned, told: this.#told };
+      const { stretch, span } = await this.#history.read(view, reading);
       if (this.closed) break;
       const news = stretch.gaps.flatMap((gap) => told.news(gap) ?? []);
       for (const { reason } of news) this.#history.gaps[reason]++;
+      if (news.length > 0) this.#told = span;
       if (news.length > 0) await this.#catchUpWith(Chunk.of(news.map(gapFrame)));
       replay.gaps += news.length;
       if (stretch.chunk) await this.#catchUpWith(stretch.chunk);

@@ -8,7 +8,7 @@ import { compileFilter, type Filter } from './filter.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import { portionsOf } from './portions.ts';
 import type { Selection, Start } from './query.ts';
-import { SharedStretches } from './shared-stretches.ts';
+import { type Shared, SharedStretches, type Span } from './shared-stretches.ts';
 import { STRETCH_BYTES, type Stretch, toStretches } from './stretch.ts';
 import { Turns } from './turns.ts';
 
@@ -18,6 +18,18 @@ const PAGE = 500;
 export interface Query {
   selection: Selection;
   filter: Filter | null;
+  /** Whether nobody wants it any more. */
+  readonly closed?: boolean;
+}
+
+/** How far a viewer has read, and up to where it goes. */
+export interface Reading {
+  after: Position;
+  upTo: Position;
+  /** Entries read so far. */
+  scanned: number;
+  /** By which the viewer was told what is missing ahead. */
+  told?: Span | undefined;
 }
 
 /** Where to search: after `after`, up to and with `upTo`. */
@@ -79,15 +91,24 @@ export class History {
   }
 
   /**
-   * The entries of a view after `after`, a page of the log at a time. `scanned`: how many entries the reading has read so
-   * far; a filtered one gives up at its bound, with a gap of reason `scan_limit`.
+   * The entries of a view after `after`, a page of the log at a time; a filtered reading gives up at its bound, with a gap
+   * of reason `scan_limit`.
    */
-  async read(view: Query, after: Position, upTo: Position, scanned: number): Promise<Stretch> {
+  async read(view: Query, { after, upTo, scanned, told }: Reading): Promise<Shared> {
     if (view.filter !== null && scanned >= this.#scanLimit) {
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
-      return { gaps: [gap], chunk: null, entries: 0, ends: new Map(), scanned: 0, next: upTo, done: true };
+      const gaveUp = {
+        gaps: [gap],
+        chunk: null,
+        entries: 0,
+        ends: new Map(),
+        scanned: 0,
+        next: upTo,
+        done: true,
+      };
+      return { stretch: gaveUp, span: { began: 0, ended: 0 } };
     }
-    return this.#shared.read(view, after, upTo, () => this.#stretches(view, after, upTo));
+    return this.#shared.read(view, after, upTo, () => this.#stretches(view, after, upTo), told);
   }
 
   async #stretches(query: Query, after: Position, upTo: Position): Promise<[Stretch, ...Stretch[]]> {
@@ -95,7 +116,8 @@ export class History {
     const { channels } = selection;
     const fitting = Math.ceil(STRETCH_BYTES / (this.#meanBytes.get(query) ?? 1));
     const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
-    const page = await this.#broker.read({ channels, after, upTo, limit });
+    const isGone = () => query.closed === true;
+    const page = await this.#broker.read({ channels, after, upTo, limit, isGone });
     const stretches = await toStretches(page, after, filter);
     const [{ chunk, entries }] = stretches;
     if (chunk) this.#meanBytes.set(query, chunk.body.length / entries);
@@ -123,8 +145,10 @@ export class History {
         channels,
         ...(reverse ? { after, upTo: next, reverse } : { after: next, upTo }),
         limit: filter === null ? Math.min(PAGE, limit - found.records.length) : PAGE,
+        isGone,
       });
-      scanned += await take(found, page, told, filter, limit, reverse);
+      const scannable = filter === null ? Number.POSITIVE_INFINITY : this.#scanLimit - scanned;
+      scanned += await take(found, page, told, filter, { limit, scannable, reverse });
     }
     return found;
   }
@@ -137,17 +161,17 @@ export class History {
   }
 }
 
-/** Adds what passes, and returns how many entries it read. What is beyond `limit` stays for whoever asks from `next` on. */
+/** Adds what passes, and returns how many entries it read. What is beyond a bound stays for whoever asks from `next` on. */
 async function take(
   found: Found,
   { items, next, done }: Page,
   told: Told,
   filter: Filter | null,
-  limit: number,
-  reverse: boolean,
+  { limit, scannable, reverse }: { limit: number; scannable: number; reverse: boolean },
 ): Promise<number> {
   const { records, gaps } = found;
   let scanned = 0;
+  let last: LogRecord | undefined;
   for await (const portion of portionsOf(items))
     for (const { record, gap } of portion) {
       if (gap) {
@@ -155,14 +179,13 @@ async function take(
         if (news) gaps.push(news);
         continue;
       }
-      scanned++;
-      if (filter !== null && !filter(record)) continue;
-      if (records.length === limit) {
-        const { n } = records[limit - 1] as LogRecord;
-        found.next = reverse ? n - 1 : n;
+      if (last && (scanned === scannable || records.length === limit)) {
+        found.next = reverse ? last.n - 1 : last.n;
         return scanned;
       }
-      records.push(record.detached());
+      scanned++;
+      last = record;
+      if (filter === null || filter(record)) records.push(record.detached());
     }
   found.next = next;
   found.done = done;

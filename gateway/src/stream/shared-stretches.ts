@@ -10,12 +10,26 @@ const KEEP_MS = 3_000;
 /** What a gap takes, about. */
 const GAP_BYTES = 200;
 
+/** When the log was read, by a clock that counts beginnings and ends. */
+export interface Span {
+  began: number;
+  ended: number;
+}
+
+/** A stretch, and the reading that it is from. */
+export interface Shared {
+  stretch: Stretch;
+  span: Span;
+}
+
 interface Kept {
   query: Query;
   after: Position;
   upTo: Position;
+  /** Epoch ms; for ever while it is read. */
   until: number;
   bytes: number;
+  span: Span;
   reading: Promise<Stretch>;
   /** Once it has been read. */
   stretch: Stretch | undefined;
@@ -24,9 +38,10 @@ interface Kept {
 export class SharedStretches {
   readonly #limit: number;
   readonly #byQuery = new WeakMap<Query, Kept[]>();
-  /** Oldest first. */
-  #all: Kept[] = [];
+  /** What has been read, oldest first. */
+  #filled: Kept[] = [];
   #bytes = 0;
+  #clock = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
   /** `limit`: bytes to keep at most; 0 shares nothing. */
@@ -36,114 +51,128 @@ export class SharedStretches {
 
   /**
    * What a reader at `after` needs next, not beyond `upTo`: what somebody else reads or has read, from there on or from
-   * one of its entries on, else what `reading` reads: that and what follows it. @throws BrokerUnavailable as it did
+   * one of its entries on, else what `reading` reads: that and what follows it. `told`: the reading by which the reader
+   * knows what is missing; an older one may hold what had gone by then. @throws BrokerUnavailable as the reading did
    */
   async read(
     query: Query,
     after: Position,
     upTo: Position,
     reading: () => Promise<[Stretch, ...Stretch[]]>,
-  ): Promise<Stretch> {
+    told?: Span,
+  ): Promise<Shared> {
     // What was asked for with another bound is waited for once: a crowd with a bound each would read one after another.
     let other = false;
     for (;;) {
       // From here to `#keep` nobody else has a turn: of a crowd at the same place one reads.
-      const fresh = this.#of(query);
+      const fresh = this.#of(query, told);
       const known = find(fresh, after, upTo);
       if (known) return known;
       const pending = fresh.filter((kept) => kept.after === after && !kept.stretch);
       const underWay = pending.find((kept) => kept.upTo === upTo) ?? (other ? undefined : pending[0]);
       if (!underWay) return this.#keep(query, after, upTo, reading());
+      const { span } = underWay;
       const stretch = await underWay.reading;
       // Judged here, too: it may have been too large to keep.
-      if (underWay.upTo === upTo) return stretch;
-      if (leadsTo(upTo, underWay, stretch)) return { ...stretch, done: stretch.next >= upTo };
+      if (underWay.upTo === upTo) return { stretch, span };
+      if (leadsTo(upTo, underWay, stretch)) return { stretch: endingAt(upTo, stretch), span };
       other = true;
     }
   }
 
-  #of(query: Query): Kept[] {
+  #of(query: Query, told: Span | undefined): Kept[] {
     const now = Date.now();
-    return (this.#byQuery.get(query) ?? []).filter(({ until }) => until >= now);
+    return (this.#byQuery.get(query) ?? []).filter(({ until, span }) => {
+      return until >= now && (told === undefined || span === told || span.began > told.ended);
+    });
   }
 
-  #keep(
+  async #keep(
     query: Query,
     after: Position,
     upTo: Position,
     stretches: Promise<[Stretch, ...Stretch[]]>,
-  ): Promise<Stretch> {
+  ): Promise<Shared> {
+    const span = { began: ++this.#clock, ended: Infinity };
     const reading = stretches.then(([stretch]) => stretch);
-    if (this.#limit === 0) return reading;
-    const kept = this.#add(query, after, upTo, reading);
-    stretches.then(
-      ([stretch, ...others]) => {
-        this.#fill(kept, stretch);
-        let at = stretch.next;
-        for (const other of others) {
-          this.#fill(this.#add(query, at, upTo, Promise.resolve(other)), other);
-          at = other.next;
-        }
-      },
-      () => {
-        kept.until = 0;
-      },
-    );
-    return reading;
+    reading.catch(() => undefined); // told to whoever asked, and to those who wait for it
+    const kept = this.#add({ query, after, upTo, span, reading });
+    try {
+      const [stretch, ...others] = await stretches;
+      span.ended = ++this.#clock;
+      this.#fill(kept, stretch);
+      let at = stretch.next;
+      for (const other of others) {
+        this.#fill(this.#add({ query, after: at, upTo, span, reading: Promise.resolve(other) }), other);
+        at = other.next;
+      }
+      return { stretch, span };
+    } catch (error) {
+      this.#forget(kept);
+      throw error;
+    }
   }
 
-  #add(query: Query, after: Position, upTo: Position, reading: Promise<Stretch>): Kept {
-    const until = Date.now() + KEEP_MS;
-    const kept: Kept = { query, after, upTo, until, bytes: 0, reading, stretch: undefined };
-    const own = this.#byQuery.get(query);
+  #add(reading: Pick<Kept, 'query' | 'after' | 'upTo' | 'span' | 'reading'>): Kept {
+    const kept: Kept = { ...reading, until: Infinity, bytes: 0, stretch: undefined };
+    if (this.#limit === 0) return kept;
+    const own = this.#byQuery.get(kept.query);
     if (own) own.push(kept);
-    else this.#byQuery.set(query, [kept]);
-    this.#all.push(kept);
-    this.#sweeper ??= setInterval(() => this.#sweep(), KEEP_MS).unref();
+    else this.#byQuery.set(kept.query, [kept]);
     return kept;
   }
 
   #fill(kept: Kept, stretch: Stretch): void {
-    if (kept.until === 0) return;
+    if (this.#limit === 0) return;
+    kept.until = Date.now() + KEEP_MS;
     kept.stretch = stretch;
     kept.bytes = (stretch.chunk?.framed.length ?? 0) + stretch.gaps.length * GAP_BYTES;
+    this.#filled.push(kept);
     this.#bytes += kept.bytes;
+    this.#sweeper ??= setInterval(() => this.#sweep(), KEEP_MS).unref();
     while (this.#bytes > this.#limit) this.#drop();
   }
 
   #sweep(): void {
     const now = Date.now();
-    while (this.#all[0] && this.#all[0].until < now) this.#drop();
-    if (this.#all.length > 0) return;
+    while (this.#filled[0] && this.#filled[0].until < now) this.#drop();
+    if (this.#filled.length > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
 
   #drop(): void {
-    const kept = this.#all.shift();
+    const kept = this.#filled.shift();
     if (!kept) return;
-    kept.until = 0;
     this.#bytes -= kept.bytes;
+    this.#forget(kept);
+  }
+
+  #forget(kept: Kept): void {
     const rest = this.#byQuery.get(kept.query)?.filter((other) => other !== kept) ?? [];
     this.#byQuery.set(kept.query, rest);
   }
 }
 
 /** Of what has been read. */
-function find(all: readonly Kept[], after: Position, upTo: Position): Stretch | undefined {
+function find(all: readonly Kept[], after: Position, upTo: Position): Shared | undefined {
   for (const kept of all) {
-    const { stretch } = kept;
+    const { stretch, span } = kept;
     if (!stretch || kept.after !== after) continue;
-    if (kept.upTo === upTo) return stretch;
-    if (leadsTo(upTo, kept, stretch)) return { ...stretch, done: stretch.next >= upTo };
+    if (kept.upTo === upTo) return { stretch, span };
+    if (leadsTo(upTo, kept, stretch)) return { stretch: endingAt(upTo, stretch), span };
   }
   for (const kept of all) {
-    const { stretch } = kept;
+    const { stretch, span } = kept;
     if (!stretch || kept.after >= after || stretch.next <= after || !leadsTo(upTo, kept, stretch)) continue;
     const rest = stretchFrom(stretch, after);
-    if (rest) return { ...rest, done: stretch.next >= upTo };
+    if (rest) return { stretch: endingAt(upTo, rest), span };
   }
   return undefined;
+}
+
+function endingAt(upTo: Position, stretch: Stretch): Stretch {
+  return { ...stretch, done: stretch.next >= upTo };
 }
 
 /** One that broke off at its own reader's bound would lead through many small ones to another's. */

@@ -10,6 +10,8 @@ import { portionsOf } from './portions.ts';
 
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
 export const STRETCH_BYTES = 131_072;
+/** Of which a filter may pass few: a search that reads too many can give up after each stretch. */
+const STRETCH_ENTRIES = 500;
 
 /** For whoever reads the same. */
 export interface Stretch {
@@ -47,7 +49,7 @@ export async function toStretches(
     done: isLast && done,
   });
   const look = (record: LogRecord) => {
-    if (bytes >= STRETCH_BYTES) {
+    if (bytes >= STRETCH_BYTES || scanned >= STRETCH_ENTRIES) {
       complete.push(end(last, false));
       [passing, ends] = [[], new Map()];
       [bytes, scanned] = [0, 0];

@@ -37,6 +37,8 @@ export class View implements Listener, Feed {
   flushedCount = 0;
   /** Of those, entries that are not in the log. */
   flushedUnnumbered = 0;
+  /** Its last viewer has gone. */
+  closed = false;
   readonly #wantFlush: (view: View) => void;
   readonly #gaps: GapCounts;
   readonly #viewers = new Set<Viewer>();
@@ -77,6 +79,7 @@ export class View implements Listener, Feed {
   }
 
   close(): void {
+    this.closed = true;
     this.#subscription?.close();
   }
 

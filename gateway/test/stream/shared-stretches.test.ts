@@ -31,7 +31,7 @@ async function readAll(history: History, query: ReturnType<typeof view>, after: 
   let text = '';
   let entries = 0;
   for (let at = after, done = at >= upTo; !done; ) {
-    const stretch = await history.read(query, at, upTo, 0);
+    const { stretch } = await history.read(query, { after: at, upTo, scanned: 0 });
     expect(stretch.next).toBeGreaterThan(at);
     text += stretch.chunk?.body.toString() ?? '';
     entries += stretch.entries;
@@ -96,7 +96,11 @@ it('shares nothing where it may keep nothing', async () => {
   const history = new History(broker, 1_000_000, 0);
   const query = view();
   for (let i = 0; i < 2; i++)
-    await history.read(query, positions[0] as Position, positions[9] as Position, 0);
+    await history.read(query, {
+      after: positions[0] as Position,
+      upTo: positions[9] as Position,
+      scanned: 0,
+    });
   expect(count()).toBe(2);
 });
 
@@ -107,7 +111,7 @@ it('goes on after a reading that failed', async () => {
   const history = new History(broker, 1_000_000, SHARE_BYTES);
   const query = view();
   const [from, to] = [positions[0] as Position, positions[9] as Position];
-  await expect(history.read(query, from, to, 0)).rejects.toThrow('away');
+  await expect(history.read(query, { after: from, upTo: to, scanned: 0 })).rejects.toThrow('away');
   fails = false;
   expect(await readAll(history, query, from, to)).toHaveLength(9);
 });
@@ -137,7 +141,36 @@ it('a crowd that asks the same shares it, also where it leads nowhere and nothin
     const history = new History(broker, 1_000_000, shareBytes);
     const query = view();
     const [ahead, upTo] = [positions[COUNT - 1] as Position, positions[5] as Position];
-    await Promise.all(Array.from({ length: 50 }, () => history.read(query, ahead, upTo, 0)));
+    await Promise.all(
+      Array.from({ length: 50 }, () => history.read(query, { after: ahead, upTo, scanned: 0 })),
+    );
     expect(count()).toBe(1);
   }
+});
+
+it('a page that holds more than a stretch is read once', async () => {
+  const wide = { read: (wanted: Parameters<Broker['read']>[0]) => log.read({ ...wanted, limit: COUNT }) };
+  const { broker, count } = counting(
+    new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? wide.read : Reflect.get(of, key)) }),
+  );
+  const history = new History(broker, 1_000_000, SHARE_BYTES);
+  const [from, to] = [positions[0] as Position, positions[COUNT - 1] as Position];
+  expect(await readAll(history, view(), from, to)).toHaveLength(COUNT - 1);
+  expect(count()).toBe(1);
+});
+
+it('who was told what is missing gets nothing from an older reading, but what is of the same page or newer', async () => {
+  const { broker, count } = counting(log);
+  const history = new History(broker, 1_000_000, SHARE_BYTES);
+  const query = view();
+  const wanted = { after: positions[0] as Position, upTo: positions[99] as Position, scanned: 0 };
+  const { span } = await history.read(query, wanted);
+  expect(await history.read(query, { ...wanted, told: span })).toMatchObject({ span });
+  expect(count()).toBe(1);
+  const anothers = { ...span };
+  const newer = await history.read(query, { ...wanted, told: anothers });
+  expect(newer.span).not.toBe(span);
+  expect(count()).toBe(2);
+  expect((await history.read(query, { ...wanted, told: span })).span).toBe(span);
+  expect(count()).toBe(2);
 });

@@ -76,6 +76,8 @@ export interface ReadQuery {
   limit: number;
   /** Newest first, from `upTo` backwards; makes no claim about completeness. */
   reverse?: boolean;
+  /** Whether nobody waits for it any more: a page that had to wait for its turn is then empty, and leads nowhere. */
+  isGone?: () => boolean;
 }
 
 /** A record, or a hole. */

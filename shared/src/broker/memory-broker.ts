@@ -110,9 +110,9 @@ export class MemoryBroker implements Broker {
     const leading: Page['items'] = gap ? [{ gap }] : [];
     if (after >= upTo) return { items: leading, next: upTo, done: true };
     const slices = this.#store.after(channels, after, limit + 1);
-    const forgotten = this.#store.knows(channels) ? 0 : state.forgotten;
-    const end = Math.min(upTo, placeOf(limit, slices) ?? upTo, ...slices.map(({ reach }) => reach));
-    const page = assemblePage(slices, { after, upTo, end }, forgotten);
+    let end = Math.min(upTo, placeOf(limit, slices) ?? upTo);
+    for (const { reach } of slices) end = Math.min(end, reach);
+    const page = assemblePage(slices, { after, upTo, end }, this.#store.forgotten(channels));
     return { ...page, items: [...leading, ...page.items] };
   }
 

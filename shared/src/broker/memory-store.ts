@@ -45,7 +45,6 @@ export class MemoryStore {
       start: this.#start,
       head: this.#head,
       now: this.#clock(),
-      forgotten: this.#forgotten,
       rollbacks: [],
     };
   }
@@ -82,9 +81,9 @@ export class MemoryStore {
     }
   }
 
-  /** Whether every channel asked for is remembered. */
-  knows(patterns: readonly string[]): boolean {
-    return patterns.every((name) => isExact(name) && this.#channels.has(name));
+  /** The highest number of a channel that was forgotten; 0 where every channel asked for is remembered. */
+  forgotten(patterns: readonly string[]): Position {
+    return patterns.every((name) => isExact(name) && this.#channels.has(name)) ? 0 : this.#forgotten;
   }
 
   /** The oldest `count` entries after a position, of each channel that matches. */

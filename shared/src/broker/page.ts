@@ -2,13 +2,13 @@
 
 import type { Gap, GapReason, Page, PageItem } from './broker.ts';
 import type { Position } from './position.ts';
-import type { LogRecord } from './record.ts';
+import type { Head, LogRecord } from './record.ts';
 
 /** What was read of one channel from the page's beginning on. */
 export interface Reading {
   channel: string;
   /** What was read first, whether or not the page has room for it. */
-  first: LogRecord | undefined;
+  first: Head | undefined;
   /** In the order of reading, without holes. */
   records: LogRecord[];
   /** Up to here the channel holds nothing but `records`. */
@@ -82,8 +82,6 @@ export interface LogState {
   head: Position;
   /** The log's clock, as a number that an entry would have by it. */
   now: Position;
-  /** The highest number of any channel that was forgotten altogether. */
-  forgotten: Position;
   /** The log went back to `restored` and goes on after `lifted`: cursors strictly between saw what is lost. */
   rollbacks: readonly { restored: Position; lifted: Position }[];
 }

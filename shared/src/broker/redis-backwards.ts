@@ -13,10 +13,12 @@ export async function readBackwards(
   streams: RedisStreams,
   state: LogState,
   { channels, after: asked, upTo: bound, limit }: ReadQuery,
-): Promise<Page> {
+  mostChannels: number,
+): Promise<Page | undefined> {
   const after = Math.max(asked, state.start);
   const upTo = Math.min(bound ?? state.head, state.head);
   const { lasts } = await streams.lasts(channels, after);
+  if (lasts.size > mostChannels) return undefined;
   const newest = [...lasts].sort((a, b) => b[1] - a[1]);
   const within = newest.findIndex(([, last]) => last <= upTo);
   // Of the others nothing is read: the page ends above them.

@@ -10,26 +10,30 @@ export async function readForwards(
   streams: RedisStreams,
   state: LogState,
   { channels, after: cursor, upTo: bound, limit }: ReadQuery,
-): Promise<Page> {
+  mostChannels: number,
+): Promise<Page | undefined> {
   const { after, gap } = judgeCursor(state, cursor);
   const upTo = boundIn(state, bound);
   const items: PageItem[] = gap ? [{ gap }] : [];
   if (after >= upTo) return { items, next: upTo, done: true };
 
   const { known, lasts } = await streams.lasts(channels, after);
+  if (lasts.size > mostChannels) return undefined;
   const slices = [...lasts].map(([channel, last]): Slice => {
     return { channel, last, first: undefined, records: [], reach: after, reason: 'trimmed', forgotten: 0 };
   });
-  const end = await readTogether(
+  const reading = readTogether(
     slices,
     { end: upTo, limit },
     (group, count) => streams.after(group, count),
     // Whatever came since `lasts` lies beyond the bound.
     ({ last }, { n }) => n >= last,
   );
+  // Asked for after `lasts`, so that a channel which is not among these because it was forgotten is among those.
+  const [end, forgotten] = await Promise.all([reading, known ? 0 : streams.forgotten()]);
   if (known) await tellReborn(streams, slices);
   await nameReasons(streams, slices, after);
-  const page = assemblePage(slices, { after, upTo, end }, known ? 0 : state.forgotten);
+  const page = assemblePage(slices, { after, upTo, end }, forgotten);
   return { ...page, items: [...items, ...page.items] };
 }
 

@@ -7,11 +7,12 @@ import { readBackwards } from './redis-backwards.ts';
 import { loadScript, type RedisClient } from './redis-client.ts';
 import { readForwards } from './redis-forwards.ts';
 import { RedisStreams } from './redis-streams.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 const STATE = loadScript('state', 'allow-oom');
 const CHANNELS = loadScript('channels', 'allow-oom');
-/** Channels that one call of that script looks at. */
-const SLICE = 100;
+/** By one call of that script. */
+const LOOKED_AT = 100;
 
 /** Pages over more take turns: together they would hold megabytes each, and keep the process from all else. */
 const MANY_CHANNELS = 1_000;
@@ -20,7 +21,7 @@ export class RedisHistory {
   readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #streams: RedisStreams;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #wide = new TurnQueue();
 
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
@@ -30,14 +31,13 @@ export class RedisHistory {
 
   async state(): Promise<LogState> {
     const reply = await this.#client.script(STATE, this.#prefix, []);
-    const [token, start, head, now, forgotten, ...rollbacks] = reply as [string, ...string[]];
+    const [token, start, head, now, ...rollbacks] = reply as [string, ...string[]];
     this.#client.seen.highest = Math.max(this.#client.seen.highest, Number(head));
     return {
       token,
       start: Number(start),
       head: Number(head),
       now: Number(now),
-      forgotten: Number(forgotten),
       rollbacks: rollbacks.map((range) => {
         const [restored, lifted] = range.split(':').map(Number);
         return { restored: restored as number, lifted: lifted as number };
@@ -46,39 +46,35 @@ export class RedisHistory {
   }
 
   async read(query: ReadQuery): Promise<Page> {
-    const [state, channels] = await Promise.all([
-      this.state(),
-      this.#streams.countChanged(query.channels, query.after),
-    ]);
-    if (channels <= MANY_CHANNELS) return this.#page(state, query);
-    return this.#inTurn(async () => this.#page(await this.state(), query));
+    const page =
+      (await this.#page(query, MANY_CHANNELS)) ??
+      (await this.#wide.run(() => this.#page(query, Number.POSITIVE_INFINITY), query.isGone));
+    const { after, upTo, reverse } = query;
+    return page ?? { items: [], next: reverse && upTo !== undefined ? upTo : after, done: false };
   }
 
   /** Looked at a few at a time: Redis does nothing else meanwhile. */
   async channels(pattern: string): Promise<ChannelInfo[]> {
+    await this.#client.runId();
     const { lasts } = await this.#streams.lasts([pattern], 0);
     const channels: ChannelInfo[] = [];
-    const names = [...lasts.keys()];
-    for (let from = 0; from < names.length; from += SLICE) {
-      const slice = names.slice(from, from + SLICE);
-      const sizes = (await this.#client.script(CHANNELS, this.#prefix, slice)) as number[];
-      slice.forEach((channel, i) => {
-        const [entries = 0, total = 0] = sizes.slice(2 * i);
-        channels.push({ channel, entries, total, last: lasts.get(channel) ?? 0 });
+    const all = [...lasts];
+    for (let from = 0; from < all.length; from += LOOKED_AT) {
+      const some = all.slice(from, from + LOOKED_AT);
+      const names = some.map(([channel]) => channel);
+      const sizes = (await this.#client.script(CHANNELS, this.#prefix, names)) as number[];
+      some.forEach(([channel, last], i) => {
+        channels.push({ channel, entries: sizes[2 * i] ?? 0, total: sizes[2 * i + 1] ?? 0, last });
       });
     }
     return channels;
   }
 
-  #page(state: LogState, query: ReadQuery): Promise<Page> {
+  /** Undefined where it would be over more than so many channels. */
+  async #page(query: ReadQuery, mostChannels: number): Promise<Page | undefined> {
+    const state = await this.state();
     return query.reverse
-      ? readBackwards(this.#streams, state, query)
-      : readForwards(this.#streams, state, query);
-  }
-
-  #inTurn<T>(read: () => Promise<T>): Promise<T> {
-    const reading = this.#last.then(read);
-    this.#last = reading.catch(() => undefined);
-    return reading;
+      ? readBackwards(this.#streams, state, query, mostChannels)
+      : readForwards(this.#streams, state, query, mostChannels);
   }
 }

@@ -8,7 +8,7 @@ import type { LogRecord } from './record.ts';
 /** Channels read in one round trip. */
 const GROUP = 256;
 /** A page over very many channels holds more than was asked for, up to so many bytes: each sweep over them is dear. */
-const PAGE_BYTES = 2_097_152;
+const PAGE_BYTES = 8_388_608;
 
 export interface Bounds {
   /** Where the page ends at the latest. */
@@ -40,20 +40,24 @@ export async function readTogether<R extends Reading>(
 
   const take = (reading: R, records: readonly LogRecord[], asked: number) => {
     const [next] = records;
-    // Given up by the log between two readings: what follows is not connected. The next page finds the hole.
-    if (!reverse && reading.first && next && next.prev > reading.reach) {
+    const goesOn = !reverse && reading.first !== undefined;
+    // Given up by the log between two readings: the next page begins before the hole, and names it.
+    const breakOff = () => {
       if (isBefore(reading.reach, end)) end = reading.reach;
-      return;
-    }
-    reading.first ??= next;
+    };
+    if (goesOn && next && next.prev > reading.reach) return breakOff();
+    if (next) reading.first ??= { n: next.n, prev: next.prev };
     for (const record of records) {
       reading.records.push(record);
       size += record.data.length;
     }
     count += records.length;
-    const newest = records.at(-1);
-    if (!newest || records.length < asked || isWhole(reading, newest)) reading.reach = sign * WHOLE;
-    else reading.reach = newest.n;
+    const furthest = records.at(-1);
+    if (furthest) reading.reach = furthest.n;
+    const known = reading.records.at(-1);
+    if (known && isWhole(reading, known)) reading.reach = sign * WHOLE;
+    else if (records.length < asked && goesOn) breakOff();
+    else if (records.length < asked) reading.reach = sign * WHOLE;
   };
   const letGo = (reading: R) => {
     let kept = reading.records.length;

@@ -5,6 +5,7 @@ import type { Reading } from './page.ts';
 import { formatPosition, type Position } from './position.ts';
 import { LogRecord, parseHead } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
+import { TurnQueue } from './turn-queue.ts';
 
 export interface Lasts {
   /** Channel to the number of its newest entry. */
@@ -19,16 +20,11 @@ const PORTION = 1_000;
 export class RedisStreams {
   readonly #client: RedisClient;
   readonly #prefix: string;
+  readonly #scans = new TurnQueue();
 
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
-  }
-
-  /** Of how many channels `lasts` must look at what they hold. */
-  async countChanged(patterns: readonly string[], after: Position): Promise<number> {
-    if (patterns.every(isExact)) return patterns.length;
-    return this.#client.redis.zcount(this.#index, `(${after}`, '+inf');
   }
 
   /** Channels with an entry after `after`. */
@@ -49,18 +45,29 @@ export class RedisStreams {
     return { lasts, known };
   }
 
-  /** A channel that changes meanwhile comes again, with its newer number. */
   async #addChanged(lasts: Map<string, Position>, wildcards: readonly string[], after: Position) {
+    const next = await this.#addPortion(lasts, wildcards, after);
+    if (next !== undefined) await this.#scans.run(() => this.#addAll(lasts, wildcards, next));
+  }
+
+  async #addAll(lasts: Map<string, Position>, wildcards: readonly string[], after: Position): Promise<void> {
+    for (let from: Position | undefined = after; from !== undefined; )
+      from = await this.#addPortion(lasts, wildcards, from);
+  }
+
+  /** Returns where the next one begins. A channel that changes meanwhile comes again, with its newer number. */
+  async #addPortion(
+    lasts: Map<string, Position>,
+    wildcards: readonly string[],
+    after: Position,
+  ): Promise<Position | undefined> {
     const portion = ['WITHSCORES', 'LIMIT', 0, PORTION] as const;
-    for (let from = after, done = false; !done; ) {
-      const reply = await this.#client.redis.zrangebyscore(this.#index, `(${from}`, '+inf', ...portion);
-      for (let i = 0; i < reply.length; i += 2) {
-        const channel = reply[i] as string;
-        from = Number(reply[i + 1]);
-        if (wildcards.some((pattern) => matches(pattern, channel))) lasts.set(channel, from);
-      }
-      done = reply.length < 2 * PORTION;
+    const reply = await this.#client.redis.zrangebyscore(this.#index, `(${after}`, '+inf', ...portion);
+    for (let i = 0; i < reply.length; i += 2) {
+      const channel = reply[i] as string;
+      if (wildcards.some((pattern) => matches(pattern, channel))) lasts.set(channel, Number(reply[i + 1]));
     }
+    return reply.length < 2 * PORTION ? undefined : Number(reply.at(-1));
   }
 
   /** Of each channel the oldest `count` entries behind its reach, oldest first. */
@@ -93,6 +100,11 @@ export class RedisStreams {
       const of = (name: string) => info[info.indexOf(name) + 1];
       return info.length > 0 && of('length') !== of('entries-added');
     });
+  }
+
+  /** The highest number of any channel that was forgotten altogether. */
+  async forgotten(): Promise<Position> {
+    return Number((await this.#client.redis.get(`${this.#prefix}forgotten`)) ?? 0);
   }
 
   /** For each channel the highest number that was forgotten, of any channel, when it was made. */

@@ -113,23 +113,45 @@ describe('RedisBroker', () => {
     expect(await broker.channels('a')).toMatchObject([{ entries: 1, total: 1 }]);
   });
 
-  it('keeps the entries of a channel for their time after the newest, and hardly longer', async () => {
-    const namespace = randomNamespace();
-    const idleMs = 320;
-    const retention = { ...DEFAULT_RETENTION, default: { entries: 100, idleMs } };
-    const broker = await stage.broker({ namespace, retention });
-    const began = performance.now();
-    for (let i = 0; performance.now() - began < 4 * idleMs; i++) {
-      const published = performance.now();
-      await broker.publish([line('a', `${i}`)]);
-      const left = await stage.redis.pttl(`{${namespace}}:ch:a`);
-      expect(left + (performance.now() - published)).toBeGreaterThanOrEqual(idleMs - 1); // PTTL rounds
-      expect(left).toBeLessThanOrEqual((idleMs * 17) / 16);
-    }
-    await broker.publish([line('b', 'last')]);
-    await eventually('the time of both', async () => (await stage.redis.exists(`{${namespace}}:ch:b`)) === 0);
-    const [a] = await broker.channels('a');
-    expect(a).toMatchObject({ entries: 0, total: 0 });
+  describe('keeps the entries of a channel for their time after the newest, and hardly longer', () => {
+    const idle = (idleMs: number) => ({ ...DEFAULT_RETENTION, default: { entries: 100, idleMs } });
+
+    it.each([
+      ['when its stream was deleted', (key: string) => stage.redis.del(key)],
+      [
+        'when the numbers are ahead of the clock, since the server started anew',
+        (key: string) => stage.redis.hset(key.replace('ch:a', 'log'), 'run', 'another server'),
+      ],
+    ])('%s', async (_, prepare) => {
+      const namespace = randomNamespace();
+      const key = `{${namespace}}:ch:a`;
+      const broker = await stage.broker({ namespace, retention: idle(320) });
+      await broker.publish([line('a', 'before')]);
+      await prepare(key);
+      const began = performance.now();
+      for (let i = 0; performance.now() - began < 1_000; i++) {
+        const published = performance.now();
+        await broker.publish([line('a', `${i}`)]);
+        const left = await stage.redis.pttl(key);
+        expect(left + (performance.now() - published)).toBeGreaterThanOrEqual(320 - 1); // PTTL rounds
+        expect(left).toBeLessThanOrEqual(320 + 40);
+      }
+      await eventually('its time', async () => (await stage.redis.exists(key)) === 0);
+      expect(await broker.channels('a')).toMatchObject([{ entries: 0, total: 0 }]);
+    });
+
+    it('when its time was raised', async () => {
+      const namespace = randomNamespace();
+      const broker = await stage.broker({ namespace, retention: idle(2_000) });
+      await broker.publish([line('a', 'before')]);
+      const raised = await stage.broker({ namespace, retention: idle(60_000) });
+      await eventually('the new time', async () => {
+        await raised.publish([line('a', 'on')]);
+        return (await stage.redis.pttl(`{${namespace}}:ch:a`)) > 59_000;
+      });
+      const [a] = await raised.channels('a');
+      expect(a?.entries).toBe(a?.total);
+    });
   });
 
   it('shows two processes the same stream', async () => {

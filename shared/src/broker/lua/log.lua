@@ -74,11 +74,13 @@ local function batch(at)
   return channels, at
 end
 
--- A channel's entries live for its ttl after the newest, and up to a sixteenth longer: so often is that set anew.
-local function outlive(channel, before, n)
-  local part = channel.ttl * 1000 / 16
-  if math.floor(before / part) == math.floor(n / part) then return end
-  redis.call('PEXPIRE', channel.key, int(channel.ttl * 17 / 16))
+-- A channel's entries live for its ttl after the newest, and up to two seconds longer: it is set anew once a second, by
+-- the numbers, or always where these are ahead of the clock and hardly rise.
+local function outlive(channel, before, n, clock)
+  local part = math.min(channel.ttl * 1000 / 16, 1000000)
+  local ahead = n > clock + part
+  if not (channel.made or ahead) and math.floor(before / part) == math.floor(n / part) then return end
+  redis.call('PEXPIRE', channel.key, int(channel.ttl + 2 * part / 1000))
 end
 
 -- Appends and announces a batch whose entries begin at ARGV[at]. announce(channel, record) publishes one stored record.
@@ -98,11 +100,13 @@ local function append(log, channels, at, max_channels, announce)
   for i = 1, #names do
     if forgotten and not prev[i] then redis.call('HSET', P .. 'reborn', names[i], forgotten) end
     before[i] = tonumber(prev[i] or '0')
+    channels[i].made = before[i] == 0
     prev[i] = int(before[i])
   end
 
   local call, format, floor = redis.call, string.format, math.floor
-  local n = math.max(log.n, now() - 1)
+  local clock = now()
+  local n = math.max(log.n, clock - 1)
   local first = n + 1
   local middle = '","log":"' .. log.token .. '","prev":'
   local ms, ms_text = -1, ''
@@ -117,7 +121,11 @@ local function append(log, channels, at, max_channels, announce)
     end
     local id = ms_text .. text
     local record = '{"id":"' .. id .. middle .. prev[i] .. ',' .. ARGV[k + 1]
-    call('XADD', c.key, 'MAXLEN', '~', c.maxlen, id, 'd', record)
+    -- Deleted or evicted since its last entry: a new stream has no time to live.
+    if c.made or not call('XADD', c.key, 'NOMKSTREAM', 'MAXLEN', '~', c.maxlen, id, 'd', record) then
+      c.made = true
+      call('XADD', c.key, 'MAXLEN', '~', c.maxlen, id, 'd', record)
+    end
     announce(c, record)
     prev[i] = text
   end
@@ -126,7 +134,7 @@ local function append(log, channels, at, max_channels, announce)
   for i, c in ipairs(channels) do
     scores[#scores + 1] = prev[i]
     scores[#scores + 1] = c.name
-    outlive(c, before[i], n)
+    outlive(c, before[i], n, clock)
   end
   redis.call('ZADD', LAST, unpack(scores))
   redis.call('HSET', LOG, 'n', int(n))
