@@ -62,7 +62,7 @@ const variables = {
   MAX_CONNECTIONS_PER_ADDRESS: whole(0, 0, 1_000_000),
   /** Distinct queries at a time. */
   MAX_VIEWS: whole(5_000, 1, 1_000_000),
-  /** Of these, how many may have a compressor for gzip viewers, about 170 kB each; 0 compresses nothing. */
+  /** Of these, how many may have a compressor for gzip viewers, about 160 kB each; 0 compresses nothing. */
   GZIP_VIEWS: whole(500, 0, 100_000),
   /** Milliseconds a flush may wait under load. */
   FLUSH_WINDOW: whole(50, 0, 1_000),

@@ -16,8 +16,8 @@ import {
 import { type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
-import { startClassical } from '../targets/classical.ts';
 import { startBareGateway, startGateway } from '../targets/gateway.ts';
+import { startClassical } from '../targets/own-servers.ts';
 import type { StartTarget } from '../targets/target.ts';
 
 const VIEWERS = 10;

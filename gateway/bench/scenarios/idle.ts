@@ -7,9 +7,9 @@ import { redisSubscribers } from '../redis-probe.ts';
 import type { Context, Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import { short } from '../table.ts';
-import { startClassical } from '../targets/classical.ts';
 import { startGateway } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
+import { startClassical } from '../targets/own-servers.ts';
 import type { StartTarget } from '../targets/target.ts';
 import { startWebdis } from '../targets/webdis.ts';
 

@@ -4,10 +4,9 @@ import { connect, steady, warmUp } from '../measure.ts';
 import { type Bar, type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
-import { startClassical } from '../targets/classical.ts';
 import { startBareGateway, startGateway, startWorkers } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
-import { startProbe } from '../targets/probe.ts';
+import { startClassical, startProbe } from '../targets/own-servers.ts';
 import type { StartTarget } from '../targets/target.ts';
 import { startWebdis } from '../targets/webdis.ts';
 

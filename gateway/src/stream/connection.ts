@@ -167,8 +167,8 @@ export class Connection implements Viewer {
     const told = new Told();
     let scanned = 0;
     for (let done = this.#cursor === upTo; !done && !this.closed; ) {
-      const reading = { after: this.#cursor, upTo, scanned, told: this.#told };
-      const { stretch, span } = await this.#history.read(view, reading);
+      const progress = { after: this.#cursor, upTo, scanned, told: this.#told };
+      const { stretch, span } = await this.#history.read(view, progress);
       if (this.closed) break;
       const news = stretch.gaps.flatMap((gap) => told.news(gap) ?? []);
       for (const { reason } of news) this.#history.gaps[reason]++;

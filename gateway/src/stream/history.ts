@@ -23,7 +23,7 @@ export interface Query {
 }
 
 /** How far a viewer has read, and up to where it goes. */
-export interface Reading {
+export interface Progress {
   after: Position;
   upTo: Position;
   /** Entries read so far. */
@@ -94,7 +94,7 @@ export class History {
    * The entries of a view after `after`, a page of the log at a time; a filtered reading gives up at its bound, with a gap
    * of reason `scan_limit`.
    */
-  async read(view: Query, { after, upTo, scanned, told }: Reading): Promise<Shared> {
+  async read(view: Query, { after, upTo, scanned, told }: Progress): Promise<Shared> {
     if (view.filter !== null && scanned >= this.#scanLimit) {
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
       const gaveUp = {

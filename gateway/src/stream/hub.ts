@@ -21,7 +21,7 @@ export interface HubOptions {
   ringBytes: number;
   /** Distinct queries at a time. */
   maxViews: number;
-  /** Of these, how many may have a compressor, about 170 kB each; 0 for none. */
+  /** Of these, how many may have a compressor, about 160 kB each; 0 for none. */
   maxCompressed: number;
 }
 

@@ -10,7 +10,7 @@ import { portionsOf } from './portions.ts';
 
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
 export const STRETCH_BYTES = 131_072;
-/** Of which a filter may pass few: a search that reads too many can give up after each stretch. */
+/** Looked at for one stretch, however few a filter passes: a search may give up after each. */
 const STRETCH_ENTRIES = 500;
 
 /** For whoever reads the same. */

@@ -1,5 +1,5 @@
-// Reads the log's history from Redis: pages in order, with every hole named. Costs grow with the channels that changed
-// since the cursor, not with all there are.
+// What the log in Redis holds: its state, its channels, and its history in pages, with every hole named. A page costs as
+// many reads as channels changed since the cursor, not as there are.
 
 import type { ChannelInfo, Page, ReadQuery } from './broker.ts';
 import type { LogState } from './page.ts';
@@ -45,6 +45,7 @@ export class RedisHistory {
     };
   }
 
+  /** A page over very many channels waits for its turn. */
   async read(query: ReadQuery): Promise<Page> {
     const page =
       (await this.#page(query, MANY_CHANNELS)) ??

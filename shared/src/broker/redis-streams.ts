@@ -1,4 +1,5 @@
-// The log's streams and the index of its channels. Each method but the index is one round trip.
+// The log's streams and the index of its channels. Each method is one round trip, but that a large index is read in
+// portions, one reader at a time.
 
 import { isExact, matches } from '../channels.ts';
 import type { Reading } from './page.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
 import { randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import type { Broker } from '../../src/broker/broker.ts';
-import type { RedisBroker } from '../../src/broker/redis-broker.ts';
+import { RedisBroker } from '../../src/broker/redis-broker.ts';
 import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../../src/broker/retention.ts';
 import { Ear, line, testBroker } from './conformance.ts';
@@ -152,6 +152,29 @@ describe('RedisBroker', () => {
       const [a] = await raised.channels('a');
       expect(a?.entries).toBe(a?.total);
     });
+  });
+
+  it('reads and lists by patterns before it was opened, too', async () => {
+    const namespace = randomNamespace();
+    await (await stage.broker({ namespace })).publish([line('a', 'x')]);
+    for (const ask of [
+      async (broker: Broker) => (await broker.read({ channels: ['*'], after: 0, limit: 1 })).items,
+      (broker: Broker) => broker.channels('*'),
+    ]) {
+      const broker = new RedisBroker({ url: stage.server.url, namespace });
+      expect(await ask(broker)).toHaveLength(1);
+      await broker.close();
+    }
+  });
+
+  it('reads no page over very many channels for whoever has gone when its turn comes', async () => {
+    const broker = await stage.broker();
+    const drafts = Array.from({ length: 1_200 }, (_, i) => line(`c${i}`, 'x'));
+    for (let i = 0; i < drafts.length; i += 400) await broker.publish(drafts.slice(i, i + 400));
+    const query = { channels: ['c*'], after: 0, limit: 2_000 };
+    expect((await broker.read({ ...query, isGone: () => false })).items).toHaveLength(1_200);
+    const none = { items: [], next: 0, done: false };
+    expect(await broker.read({ ...query, isGone: () => true })).toEqual(none);
   });
 
   it('shows two processes the same stream', async () => {

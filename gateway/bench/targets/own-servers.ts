@@ -1,0 +1,24 @@
+// Starts what the gateway is compared with and the benchmark brings along: the classical design, and the probe.
+
+import { startProcess } from '../../../test-support/process.ts';
+import { freePort, type RedisServer } from '../../../test-support/redis.ts';
+import { barePublish, httpGet, logPublish, type StartTarget, type Target } from './target.ts';
+
+export const startClassical: StartTarget = (redis) =>
+  start('redis-classical-server.ts', redis, barePublish(redis));
+
+/** Fed through the log, as the gateway is. */
+export const startProbe: StartTarget = (redis) => start('redis-probe-server.ts', redis, logPublish);
+
+async function start(file: string, redis: RedisServer, publish: Target['publish']): Promise<Target> {
+  const port = await freePort();
+  const server = startProcess([`gateway/bench/targets/${file}`, `${port}`, redis.url]);
+  await server.saw('ready');
+  return {
+    port,
+    pids: [server.pid],
+    request: ({ channel }) => httpGet(`/?channel=${channel}`),
+    publish,
+    stop: async () => void (await server.stop('SIGKILL')),
+  };
+}
