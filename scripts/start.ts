@@ -3,6 +3,7 @@
 
 import { parseArgs } from 'node:util';
 import { type Config, readGatewayConfig } from '../gateway/src/config.ts';
+import { NODE_FLAGS } from '../gateway/src/node-flags.ts';
 import { loadDotEnv } from '../shared/src/config.ts';
 import { CodedError } from '../shared/src/errors.ts';
 import { Service } from './service.ts';
@@ -48,7 +49,7 @@ function launch(name: string, args: readonly string[], env: NodeJS.ProcessEnv): 
 
 /** Starts the gateway and resolves with its URL when it can serve. */
 async function startGateway(config: Config): Promise<string> {
-  const gateway = launch('gateway', ['--max-semi-space-size=4', 'gateway/src/main.ts'], process.env);
+  const gateway = launch('gateway', [...NODE_FLAGS, 'gateway/src/main.ts'], process.env);
   void gateway.ended.then(async (how) => {
     if (stopping) return;
     if (!gateway.complained) process.stderr.write(gateway.report(how));

@@ -2,6 +2,7 @@
 
 import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
+import { NODE_FLAGS } from '../../src/node-flags.ts';
 import { childrenOf } from '../process-figures.ts';
 import { barePublish, httpGet, logPublish, type Target } from './target.ts';
 
@@ -14,7 +15,7 @@ export const startBareGateway = (redis: RedisServer) => start(redis, { bare: tru
 
 async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Promise<Target> {
   const port = await freePort();
-  const gateway = startProcess(['--max-semi-space-size=4', 'gateway/src/main.ts'], {
+  const gateway = startProcess([...NODE_FLAGS, 'gateway/src/main.ts'], {
     env: {
       REDIS_URL: redis.url,
       PORT: `${port}`,

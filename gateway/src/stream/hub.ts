@@ -38,7 +38,8 @@ export class Hub {
   readonly #options: HubOptions;
   readonly #gaps: GapCounts;
   readonly #slots = new Map<string, Slot>();
-  readonly #dirty = new Set<View>();
+  /** Views with something to flush. No Set: cleared again and again, its tables would be promoted. */
+  #dirty: View[] = [];
   readonly #pinger: NodeJS.Timeout;
   #compressed = 0;
   #scheduled = false;
@@ -91,7 +92,6 @@ export class Hub {
     const slot = this.#slots.get(key);
     if (slot?.view !== view || --slot.viewers > 0) return;
     this.#slots.delete(key);
-    this.#dirty.delete(view);
     view.close();
   }
 
@@ -136,7 +136,7 @@ export class Hub {
    * writes are so large that waiting makes them no cheaper, none waits.
    */
   #schedule(view: View): void {
-    this.#dirty.add(view);
+    this.#dirty.push(view);
     if (this.#scheduled) return;
     this.#scheduled = true;
     const wait = this.#notBefore - performance.now();
@@ -149,8 +149,8 @@ export class Hub {
     const began = performance.now();
     const { viewRingBytes, ringBytes, flushWindowMs } = this.#options;
     const ringLimit = Math.min(viewRingBytes, ringBytes / Math.max(1, this.#slots.size));
-    const views = [...this.#dirty];
-    this.#dirty.clear();
+    const views = this.#dirty;
+    this.#dirty = [];
     let largest = 0;
     for (const view of views) largest = Math.max(largest, view.flush(ringLimit));
     const now = performance.now();
