@@ -16,6 +16,7 @@ import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
+import { requestTurns } from './http/plugins/request-turns.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
 import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
@@ -105,6 +106,7 @@ export function createApp(
     admission,
   });
 
+  requestTurns(app);
   problems(app);
   origins(app, {
     hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf)],
