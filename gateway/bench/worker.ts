@@ -31,8 +31,12 @@ export class Worker<M extends Methods> {
   /** `file` beside this one; it calls `serve`. */
   constructor(file: string) {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    // With less, a publisher collects garbage once a second, on threads that take the cores from those who are measured.
-    this.#child = fork(path, { serialization: 'advanced', execArgv: ['--max-semi-space-size=64'] });
+    // Collections run on threads that take the cores from those who are measured. With a smaller young generation, or in
+    // code of V8's middle compiler, whose garbage outlives them, there are many.
+    this.#child = fork(path, {
+      serialization: 'advanced',
+      execArgv: ['--max-semi-space-size=64', '--no-maglev'],
+    });
     this.#child.on('message', ({ id, result, error }: Reply) => {
       const call = this.#waiting.get(id);
       this.#waiting.delete(id);

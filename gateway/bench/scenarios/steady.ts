@@ -6,7 +6,7 @@ import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
 import { startBareGateway, startGateway, startWorkers } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
-import { startClassical, startProbe } from '../targets/own-servers.ts';
+import { startClassical, startClassicalLog, startProbe } from '../targets/own-servers.ts';
 import type { StartTarget } from '../targets/target.ts';
 import { startWebdis } from '../targets/webdis.ts';
 
@@ -109,16 +109,18 @@ export const steadyRates: Scenario[] = [
       { says: 'p99 × Nchan’s', of: ratio(p99, 'gateway', 'nchan'), most: 1.1 },
       { says: 'p99 × probe’s', of: ratio(p99, 'gateway', 'probe'), most: 1.25 },
       { says: 'without the log: p99 × classical', of: ratio(p99, 'bare-gateway', 'classical'), most: 0.5 },
+      { says: 'without the log: p99 × Nchan’s', of: ratio(p99, 'bare-gateway', 'nchan'), most: 1.1 },
     ],
   ),
   scenario(
     'channels',
     '1,000 channels with a viewer each, 10 entries/s on each',
     { viewers: 1_000, lanes: 1_000, rate: 10_000 },
-    APART,
+    { ...APART, 'classical-log': startClassicalLog },
     [
       { says: 'CPU × classical', of: ratio(cpu, 'gateway', 'classical'), most: 0.7 },
       { says: 'p99 × classical', of: ratio(p99, 'gateway', 'classical'), most: 1 },
+      { says: 'p99 × classical behind the log', of: ratio(p99, 'gateway', 'classical-log'), most: 1 },
       { says: 'p99 × probe’s', of: ratio(p99, 'gateway', 'probe'), most: 1.25 },
       { says: 'without the log: p99 × classical', of: ratio(p99, 'bare-gateway', 'classical'), most: 1 },
     ],

@@ -7,6 +7,10 @@ import { barePublish, httpGet, logPublish, type StartTarget, type Target } from 
 export const startClassical: StartTarget = (redis) =>
   start('redis-classical-server.ts', redis, barePublish(redis));
 
+/** The classical design behind the same log as the gateway. */
+export const startClassicalLog: StartTarget = (redis) =>
+  start('redis-classical-server.ts', redis, logPublish);
+
 /** Fed through the log, as the gateway is. */
 export const startProbe: StartTarget = (redis) => start('redis-probe-server.ts', redis, logPublish);
 
