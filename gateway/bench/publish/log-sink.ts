@@ -17,9 +17,7 @@ export class LogSink implements Sink {
   readonly #writer = randomBytes(16).toString('hex');
   #seq = 0;
   #acknowledged = 0;
-  /** Batches that are not acknowledged yet. */
-  #underWay = 0;
-  #idle: (() => void) | undefined;
+  #underWay = new Set<Promise<void>>();
   #failed: unknown;
 
   private constructor(broker: RedisBroker) {
@@ -34,7 +32,7 @@ export class LogSink implements Sink {
 
   room(): number {
     if (this.#failed) throw this.#failed;
-    return (MAX_BATCHES_UNDER_WAY - this.#underWay) * BATCH_ENTRIES;
+    return (MAX_BATCHES_UNDER_WAY - this.#underWay.size) * BATCH_ENTRIES;
   }
 
   send(items: readonly Item[]): void {
@@ -47,26 +45,22 @@ export class LogSink implements Sink {
     const perBatch = Math.min(BATCH_ENTRIES, Math.floor(MAX_BATCH_BYTES / size));
     for (let at = 0; at < drafts.length; at += perBatch) {
       const batch = drafts.slice(at, at + perBatch);
-      this.#underWay++;
-      this.#broker
-        .publish(batch, { writer: this.#writer, seq: ++this.#seq })
-        .then(
-          (ids) => {
-            this.#acknowledged += ids.length;
-            this.last = Math.max(this.last, parsePosition(ids.at(-1) ?? '') ?? 0);
-          },
-          (error) => {
-            this.#failed ??= error;
-          },
-        )
-        .finally(() => {
-          if (--this.#underWay === 0) this.#idle?.();
-        });
+      const sending = this.#broker.publish(batch, { writer: this.#writer, seq: ++this.#seq }).then(
+        (ids) => {
+          this.#acknowledged += ids.length;
+          this.last = Math.max(this.last, parsePosition(ids.at(-1) ?? '') ?? 0);
+        },
+        (error) => {
+          this.#failed ??= error;
+        },
+      );
+      this.#underWay.add(sending);
+      void sending.finally(() => this.#underWay.delete(sending));
     }
   }
 
   async flushed(): Promise<number> {
-    if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await Promise.all(this.#underWay);
     if (this.#failed) throw this.#failed;
     return this.#acknowledged;
   }
