@@ -20,6 +20,12 @@ interface Reply {
   error?: string;
 }
 
+/**
+ * Collections run on threads that take the cores from those who are measured. There are many in a small young generation,
+ * and in code of V8's middle compiler, where what was sent or read outlives them.
+ */
+const RARE_COLLECTIONS = ['--max-semi-space-size=64', '--no-maglev'];
+
 /** Whatever takes longer has hung: a server that stopped answering, or a machine that cannot. */
 const CALL_MS = 90_000;
 
@@ -28,15 +34,10 @@ export class Worker<M extends Methods> {
   readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
   #calls = 0;
 
-  /** `file` beside this one; it calls `serve`. */
-  constructor(file: string) {
+  /** `file` beside this one; it calls `serve`. `flags` are Node's. */
+  constructor(file: string, flags: readonly string[] = RARE_COLLECTIONS) {
     const path = fileURLToPath(new URL(file, import.meta.url));
-    // Collections run on threads that take the cores from those who are measured. With a smaller young generation, or in
-    // code of V8's middle compiler, whose garbage outlives them, there are many.
-    this.#child = fork(path, {
-      serialization: 'advanced',
-      execArgv: ['--max-semi-space-size=64', '--no-maglev'],
-    });
+    this.#child = fork(path, { serialization: 'advanced', execArgv: [...flags] });
     this.#child.on('message', ({ id, result, error }: Reply) => {
       const call = this.#waiting.get(id);
       this.#waiting.delete(id);

@@ -17,7 +17,6 @@ import { pageRoutes } from './http/page.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
-import { streamTurns } from './http/plugins/stream-turns.ts';
 import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
@@ -106,7 +105,6 @@ export function createApp(
     admission,
   });
 
-  streamTurns(app, `${config.BASE_PATH}/stream`);
   problems(app);
   origins(app, {
     hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf)],

@@ -17,7 +17,9 @@ export class LogSink implements Sink {
   readonly #writer = randomBytes(16).toString('hex');
   #seq = 0;
   #acknowledged = 0;
-  #underWay = new Set<Promise<void>>();
+  /** Batches. Not a Set of promises: its old tables would keep all of them for the collector. */
+  #unacknowledged = 0;
+  #waiting: (() => void)[] = [];
   #failed: unknown;
 
   private constructor(broker: RedisBroker) {
@@ -32,7 +34,7 @@ export class LogSink implements Sink {
 
   room(): number {
     if (this.#failed) throw this.#failed;
-    return (MAX_BATCHES_UNDER_WAY - this.#underWay.size) * BATCH_ENTRIES;
+    return (MAX_BATCHES_UNDER_WAY - this.#unacknowledged) * BATCH_ENTRIES;
   }
 
   send(items: readonly Item[]): void {
@@ -45,22 +47,27 @@ export class LogSink implements Sink {
     const perBatch = Math.min(BATCH_ENTRIES, Math.floor(MAX_BATCH_BYTES / size));
     for (let at = 0; at < drafts.length; at += perBatch) {
       const batch = drafts.slice(at, at + perBatch);
-      const sending = this.#broker.publish(batch, { writer: this.#writer, seq: ++this.#seq }).then(
-        (ids) => {
-          this.#acknowledged += ids.length;
-          this.last = Math.max(this.last, parsePosition(ids.at(-1) ?? '') ?? 0);
-        },
-        (error) => {
-          this.#failed ??= error;
-        },
-      );
-      this.#underWay.add(sending);
-      void sending.finally(() => this.#underWay.delete(sending));
+      this.#unacknowledged++;
+      void this.#broker
+        .publish(batch, { writer: this.#writer, seq: ++this.#seq })
+        .then(
+          (ids) => {
+            this.#acknowledged += ids.length;
+            this.last = Math.max(this.last, parsePosition(ids.at(-1) ?? '') ?? 0);
+          },
+          (error) => {
+            this.#failed ??= error;
+          },
+        )
+        .then(() => {
+          this.#unacknowledged--;
+          for (const wake of this.#waiting.splice(0)) wake();
+        });
     }
   }
 
   async flushed(): Promise<number> {
-    await Promise.all(this.#underWay);
+    while (this.#unacknowledged > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     if (this.#failed) throw this.#failed;
     return this.#acknowledged;
   }

@@ -1,5 +1,6 @@
 // One channel, a thousand viewers, as fast as each design sustains; beside what bare sockets take.
 
+import { NODE_FLAGS } from '../../src/node-flags.ts';
 import { connect, figuresOf, notesOf, sustained, warmUp } from '../measure.ts';
 import { cpuOf } from '../process-figures.ts';
 import type { Bar, Context, Scenario } from '../scenario.ts';
@@ -31,7 +32,7 @@ const design = (start: StartTarget, bytes: number) => (context: Context) => {
 /** Writes as large as the gateway's in the same round. */
 async function ceiling({ scaled, seconds, round }: Context): Promise<Figures | undefined> {
   const { entriesPerWrite = 1, frame = 300 } = round.gateway?.more ?? {};
-  const server = new Worker<CeilingMethods>('targets/ceiling-worker.ts');
+  const server = new Worker<CeilingMethods>('targets/ceiling-worker.ts', NODE_FLAGS);
   const load = newLoad();
   try {
     const port = await server.call('listen', undefined);

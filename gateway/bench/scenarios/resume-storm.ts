@@ -1,6 +1,7 @@
 // A thousand viewers come back at once, five thousand entries behind: how long until all have caught up, against the same
 // bytes over bare sockets, and what those notice who were there all along.
 
+import { NODE_FLAGS } from '../../src/node-flags.ts';
 import { Histogram } from '../histogram.ts';
 import { figuresOf, notesOf, quiet, since } from '../measure.ts';
 import { cpuOf } from '../process-figures.ts';
@@ -73,7 +74,7 @@ async function storm(stage: Stage, { seconds, scaled }: Context): Promise<Figure
 }
 
 async function overSockets({ scaled, round }: Context): Promise<Figures> {
-  const server = new Worker<CeilingMethods>('targets/ceiling-worker.ts');
+  const server = new Worker<CeilingMethods>('targets/ceiling-worker.ts', NODE_FLAGS);
   const load = newLoad();
   try {
     const port = await server.call('listen', undefined);

@@ -1,7 +1,7 @@
 // GET /stream: live entries over SSE. Writes the response head itself and keeps nothing of the request but its socket.
 
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { Chunk, LAST_CHUNK } from '../stream/chunk.ts';
 import { Connection } from '../stream/connection.ts';
 import { controlFrame } from '../stream/frame.ts';
@@ -43,7 +43,15 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     return reply.send();
   });
 
-  app.get<{ Querystring: Record<string, unknown> }>('/stream', async (request, reply) => {
+  // However many come at once, what is live waits for a few of them only. Not one that is pipelined behind others: it has no
+  // answer yet that would hold its client back while it waits.
+  const onRequest: onRequestHookHandler = (request, reply, done) => {
+    const turn = reply.raw.socket === null ? undefined : history.turns.next(BEGINNING_BYTES);
+    if (turn === undefined) done();
+    else void turn.then(() => request.raw.socket.destroyed || done());
+  };
+
+  app.get<{ Querystring: Record<string, unknown> }>('/stream', { onRequest }, async (request, reply) => {
     const selection = parseSelection(request.query);
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());

@@ -38,7 +38,7 @@ export class Hub {
   readonly #options: HubOptions;
   readonly #gaps: GapCounts;
   readonly #slots = new Map<string, Slot>();
-  /** Views with something to flush. No Set: cleared again and again, its tables would be promoted. */
+  /** To flush, each once. Not a Set: a table it clears keeps the next one alive, and the collector promotes them all. */
   #dirty: View[] = [];
   readonly #pinger: NodeJS.Timeout;
   #compressed = 0;

@@ -1,4 +1,4 @@
-// Viewers who begin or catch up take turns: so many bytes in each round of the event loop, first come, first served.
+// Viewers who ask for a stream, begin it or catch up take turns: so many bytes in each round of the event loop, first come, first served.
 // However many come back at once, what is live waits for one round at most.
 
 /** About a millisecond of copying to sockets. */
