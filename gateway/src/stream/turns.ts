@@ -1,5 +1,5 @@
-// Viewers who ask for a stream, begin it or catch up take turns: so many bytes in each round of the event loop, first come, first served.
-// However many come back at once, what is live waits for one round at most.
+// Viewers who ask for a stream, begin it or catch up take turns: so many bytes in each round of the event loop, first come,
+// first served. However many come back at once, what is live waits for one round at most.
 
 /** About a millisecond of copying to sockets. */
 const ROUND_BYTES = 1_048_576;
