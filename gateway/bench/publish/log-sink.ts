@@ -17,7 +17,7 @@ export class LogSink implements Sink {
   readonly #writer = randomBytes(16).toString('hex');
   #seq = 0;
   #acknowledged = 0;
-  /** Batches. Not a Set of promises: its old tables would keep all of them for the collector. */
+  /** Batches. Not a Set of promises: its old tables keep them, and all they hold, from one collection to the next. */
   #unacknowledged = 0;
   #waiting: (() => void)[] = [];
   #failed: unknown;

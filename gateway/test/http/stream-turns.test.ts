@@ -70,3 +70,10 @@ it('begins none for those who have gone meanwhile', async () => {
   for (let i = 0; i < CLIENTS; i++) await round();
   expect(admission.entered).toBeLessThan(CLIENTS / 2);
 });
+
+it('lets none wait that are pipelined behind others: nothing would hold their client back', async () => {
+  const [client] = clients as [Socket];
+  client.write(REQUEST.repeat(CLIENTS));
+  while (admission.entered === 0) await round();
+  expect(admission.entered).toBe(CLIENTS);
+});
