@@ -2,31 +2,25 @@
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { globMatches, isExact } from '@llm-streamer/shared/channels.ts';
-import { type Entry, levelAtLeast } from '@llm-streamer/shared/entry.ts';
+import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
 import type { Selection } from './query.ts';
 
 export type Filter = (record: LogRecord) => boolean;
 
 /** null where the selection takes every entry of its channels. */
 export function compileFilter({ level, source, run, q }: Selection): Filter | null {
-  const tests: ((entry: Entry) => boolean)[] = [];
-  if (level !== undefined) tests.push((entry) => levelAtLeast(entry.level, level));
-  if (run !== undefined) tests.push((entry) => entry.run === run);
+  const tests: Filter[] = [];
+  if (level !== undefined) tests.push(({ entry }) => levelAtLeast(entry.level, level));
+  if (run !== undefined) tests.push(({ entry }) => entry.run === run);
   if (source !== undefined) {
     // No regular expression: one of many stars would take for ever.
-    const matching = (entry: Entry) => globMatches(source, entry.source);
-    tests.push(isExact(source) ? (entry) => entry.source === source : matching);
+    const matching: Filter = ({ entry }) => globMatches(source, entry.source);
+    tests.push(isExact(source) ? ({ entry }) => entry.source === source : matching);
   }
   if (q !== undefined) {
     const needle = q.toLowerCase();
-    tests.push((entry) => holds(entry, needle));
+    tests.push(({ texts }) => texts.some((text) => text.includes(needle)));
   }
   if (tests.length === 0) return null;
-  return (record) => tests.every((test) => test(record.entry));
-}
-
-function holds(entry: Entry, needle: string): boolean {
-  if (entry.msg.toLowerCase().includes(needle)) return true;
-  if (entry.event?.toLowerCase().includes(needle)) return true;
-  return entry.attrs !== undefined && JSON.stringify(entry.attrs).toLowerCase().includes(needle);
+  return (record) => tests.every((test) => test(record));
 }

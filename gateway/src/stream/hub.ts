@@ -1,9 +1,11 @@
-// One per process: distinct queries → views, and the clock that flushes and pings them all. Owns no sockets.
+// One per process: distinct sets of channels → taps, distinct queries → views, and the clock that flushes and pings them all.
+// Owns no sockets.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { CompressedView } from './compressed-view.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import { type Selection, selectionKey } from './query.ts';
+import { Tap } from './tap.ts';
 import { View } from './view.ts';
 
 /** A write of so many bytes costs its copying; one that carries more is no cheaper per byte. */
@@ -27,6 +29,7 @@ export interface HubOptions {
 
 interface Slot {
   view: View;
+  tap: Tap;
   opening: Promise<void>;
   viewers: number;
   compressed: CompressedView | undefined;
@@ -37,6 +40,7 @@ export class Hub {
   readonly #broker: Broker;
   readonly #options: HubOptions;
   readonly #gaps: GapCounts;
+  readonly #taps = new Map<string, Tap>();
   readonly #slots = new Map<string, Slot>();
   /** To flush, each once. Not a Set: a table it clears keeps the next one alive, and the collector promotes them all. */
   #dirty: View[] = [];
@@ -67,10 +71,12 @@ export class Hub {
     const key = selectionKey(selection);
     let slot = this.#slots.get(key);
     if (!slot) {
-      const view = new View(selection, (dirty) => this.#schedule(dirty), this.#gaps);
+      const tap = this.#tap(selection.channels);
+      const view = new View(selection, tap, (dirty) => this.#schedule(dirty), this.#gaps);
       slot = {
         view,
-        opening: view.open(this.#broker),
+        tap,
+        opening: tap.add(view),
         viewers: 0,
         compressed: undefined,
         compressedViewers: 0,
@@ -93,6 +99,10 @@ export class Hub {
     if (slot?.view !== view || --slot.viewers > 0) return;
     this.#slots.delete(key);
     view.close();
+    slot.tap.remove(view);
+    if (!slot.tap.isIdle) return;
+    this.#taps.delete(slot.tap.channels.join(','));
+    slot.tap.close();
   }
 
   /** What compresses a view for all its gzip viewers; give it back with `releaseCompressed`. Null: send it as it is. */
@@ -123,12 +133,21 @@ export class Hub {
       compressed?.close();
       view.close();
     }
+    for (const tap of this.#taps.values()) tap.close();
     this.#slots.clear();
+    this.#taps.clear();
+  }
+
+  #tap(channels: readonly string[]): Tap {
+    const key = channels.join(',');
+    const tap = this.#taps.get(key) ?? new Tap(channels, this.#broker);
+    this.#taps.set(key, tap);
+    return tap;
   }
 
   #ping(): void {
     const now = Date.now();
-    for (const { view } of this.#slots.values()) view.ping(now);
+    for (const tap of this.#taps.values()) tap.ping(now);
   }
 
   /**

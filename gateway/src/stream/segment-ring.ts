@@ -99,7 +99,6 @@ export class SegmentRing {
     }
     const segment: Segment = {
       from: first.from,
-      first: first.first,
       to: last.to,
       unnumberedBefore: first.unnumberedBefore,
       unnumberedAfter: last.unnumberedAfter,
@@ -115,8 +114,8 @@ function indexFor(kept: readonly Kept[], cursor: Position): number {
   let high = kept.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const { first, to } = kept[middle] as Kept;
-    if (first < cursor || to <= cursor) low = middle + 1;
+    const { from, to } = kept[middle] as Kept;
+    if (from < cursor || to <= cursor) low = middle + 1;
     else high = middle;
   }
   return low;

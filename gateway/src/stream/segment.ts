@@ -4,9 +4,8 @@ import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { Chunk } from './chunk.ts';
 
 export interface Segment {
-  /** Holds every entry of the view after `from` and up to `to`; a viewer anywhere in `from`…`first` may take it. */
+  /** Holds every entry of the view after `from` and up to `to`. */
   from: Position;
-  first: Position;
   to: Position;
   /** The view's count of entries that are not in the log, before and after this segment. */
   unnumberedBefore: number;

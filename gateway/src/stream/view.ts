@@ -1,13 +1,7 @@
 // One distinct query, shared by every viewer that asked it: filters an entry once, encodes it once, joins a flush window
 // into one segment once and hands the same buffer to all. Keeps recent segments while a viewer is behind.
 
-import {
-  type Broker,
-  type Gap,
-  type Listener,
-  mayOverlap,
-  type Subscription,
-} from '@llm-streamer/shared/broker/broker.ts';
+import type { Gap } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { Chunk, type Part } from './chunk.ts';
@@ -30,7 +24,13 @@ export interface Feed {
   leave(viewer: Viewer): void;
 }
 
-export class View implements Listener, Feed {
+/** What feeds a view. */
+export interface Tapped {
+  /** Every entry up to here has come. */
+  readonly reached: Position;
+}
+
+export class View implements Feed {
   readonly selection: Selection;
   readonly filter: Filter | null;
   /** Entries emitted so far, as of the last flush: the viewers' ledger counts with it. */
@@ -39,48 +39,36 @@ export class View implements Listener, Feed {
   flushedUnnumbered = 0;
   /** Its last viewer has gone. */
   closed = false;
+  readonly #tap: Tapped;
   readonly #wantFlush: (view: View) => void;
   readonly #gaps: GapCounts;
   readonly #viewers = new Set<Viewer>();
   readonly #behind = new Set<object>();
   readonly #ring = new SegmentRing();
-  #subscription: Subscription | undefined;
-  /** What came before the subscription said from where on it is complete; undefined once it has. */
-  #early: (() => void)[] | undefined = [];
-  /** What waits for the next flush, and where a viewer may stand to take it. */
+  /** What waits for the next flush, and where the view stood before it. */
   #waiting: Part[] = [];
-  #first: Position = 0;
-  /** Every entry up to here has come. */
-  #position: Position = 0;
-  #flushedTo: Position = 0;
-  /** End of the last segment: between here and `#flushedTo` the view has emitted nothing. */
+  #from: Position = 0;
+  /** End of the last segment: between here and `flushedTo` the view has emitted nothing. */
   #lastEnd: Position = 0;
   #count = 0;
   #unnumbered = 0;
 
   /** `wantFlush` is called when frames wait and none waited before. */
-  constructor(selection: Selection, wantFlush: (view: View) => void, gaps = gapCounts()) {
+  constructor(selection: Selection, tap: Tapped, wantFlush: (view: View) => void, gaps = gapCounts()) {
     this.selection = selection;
     this.filter = compileFilter(selection);
+    this.#tap = tap;
     this.#wantFlush = wantFlush;
     this.#gaps = gaps;
   }
 
-  /** Resolves when the view is live. @throws BrokerUnavailable */
-  async open(broker: Broker): Promise<void> {
-    this.#subscription = await broker.subscribe(this.selection.channels, this);
-    const { from } = this.#subscription;
-    this.#position = from;
-    this.#flushedTo = from;
-    this.#lastEnd = from;
-    const early = this.#early ?? [];
-    this.#early = undefined;
-    for (const take of early) take();
+  /** It is live: every entry after where its tap is now will come. */
+  begin(): void {
+    this.#lastEnd = this.#tap.reached;
   }
 
   close(): void {
     this.closed = true;
-    this.#subscription?.close();
   }
 
   join(viewer: Viewer): void {
@@ -106,7 +94,8 @@ export class View implements Listener, Feed {
 
   /** Everything up to here has been handed to the live viewers; the next segment follows without a hole. */
   get flushedTo(): Position {
-    return this.#flushedTo;
+    // Who joins while nothing waits need not ask history for what is known to be empty.
+    return this.#waiting.length > 0 ? this.#from : this.#tap.reached;
   }
 
   /** Whether a viewer at `cursor` has had everything that was flushed. */
@@ -114,58 +103,37 @@ export class View implements Listener, Feed {
     return cursor >= this.#lastEnd;
   }
 
-  entry(record: LogRecord): void {
-    if (this.#early) {
-      this.#early.push(() => this.entry(record));
-      return;
-    }
-    const before = this.#position;
-    if (record.n > before) this.#position = record.n;
-    if (this.filter !== null && !this.filter(record)) {
-      this.#passQuietly();
-      return;
-    }
+  /** `before`: where the tap was before this entry. */
+  entry(record: LogRecord, before: Position): void {
+    if (this.filter !== null && !this.filter(record)) return;
     this.#count++;
     if (record.n === 0) this.#unnumbered++;
     this.#add(record, before);
   }
 
   gap(gap: Gap): void {
-    if (this.#early) {
-      this.#early.push(() => this.gap(gap));
-      return;
-    }
     this.#gaps[gap.reason]++;
-    this.#add(gapFrame(gap), this.#position);
-    if (!mayOverlap(gap.reason)) this.#position = Math.max(this.#position, gap.before - 1);
-  }
-
-  position(position: Position): void {
-    if (this.#early) return; // it says nothing that `from` does not
-    this.#position = Math.max(this.#position, position);
-    this.#passQuietly();
+    this.#add(gapFrame(gap), this.#tap.reached);
   }
 
   /** Tells all viewers that the stream is alive, where it stands, and how many entries it has had. */
   ping(now: number): void {
-    if (this.#early) return;
-    this.#add(controlFrame('ping', this.#position, { now, count: this.#count }), this.#position);
+    const { reached } = this.#tap;
+    this.#add(controlFrame('ping', reached, { now, count: this.#count }), reached);
   }
 
   /** Hands what waits to every live viewer; returns how many bytes that is for each. */
   flush(ringLimit: number): number {
     if (this.#waiting.length === 0) return 0;
     const segment: Segment = {
-      from: this.#flushedTo,
-      first: this.#first,
-      to: this.#position,
+      from: this.#from,
+      to: this.#tap.reached,
       unnumberedBefore: this.flushedUnnumbered,
       unnumberedAfter: this.#unnumbered,
       chunk: Chunk.of(this.#waiting),
     };
     this.#waiting = [];
-    this.#flushedTo = this.#position;
-    this.#lastEnd = this.#position;
+    this.#lastEnd = segment.to;
     this.flushedCount = this.#count;
     this.flushedUnnumbered = this.#unnumbered;
     for (const viewer of this.#viewers) viewer.push(segment);
@@ -178,18 +146,13 @@ export class View implements Listener, Feed {
     return this.#ring.find(cursor);
   }
 
-  /** The position moved on and nothing waits: whoever joins now need not ask history for what is known to be empty. */
-  #passQuietly(): void {
-    if (this.#waiting.length === 0) this.#flushedTo = this.#position;
-  }
-
   #add(part: Part, before: Position): void {
     if (this.#waiting.length > 0) {
       this.#waiting.push(part);
       return;
     }
     this.#waiting = [part]; // an empty array would make room for seventeen
-    this.#first = before;
+    this.#from = before;
     this.#wantFlush(this);
   }
 }

@@ -6,19 +6,21 @@ import { line } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
 import { CompressedView } from '../../src/stream/compressed-view.ts';
 import type { Segment } from '../../src/stream/segment.ts';
+import { Tap } from '../../src/stream/tap.ts';
 import { View } from '../../src/stream/view.ts';
 
 const START = 1_795_224_320_113_000;
 const AMPLE = 1_048_576;
 
 it('a segment is kept until its compressed form has been handed over, and no longer', async () => {
-  const view = new View({ channels: ['a'] }, () => {});
   const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
-  await view.open({ subscribe } as Broker);
+  const tap = new Tap(['a'], { subscribe } as Broker);
+  const view = new View({ channels: ['a'] }, tap, () => {});
+  await tap.add(view);
   const compressed = new CompressedView(view, 50);
   const emit = (n: number) => {
     const body = line('a', `${n}`).body.slice(1);
-    view.entry(new LogRecord('a', Buffer.from(writeHead(n, 'abcdefgh', 0) + body), { n, prev: 0 }));
+    tap.entry(new LogRecord('a', Buffer.from(writeHead(n, 'abcdefgh', 0) + body), { n, prev: 0 }));
     view.flush(AMPLE);
   };
   const { promise: handed, resolve } = Promise.withResolvers<Segment | undefined>();

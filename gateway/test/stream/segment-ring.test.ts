@@ -16,7 +16,7 @@ function segmentsOf(list: readonly { by: number; bytes: number }[]): Segment[] {
     const from = to;
     to += by;
     const chunk = Chunk.of([Buffer.alloc(bytes, `<${i}>`)]);
-    return { from, first: from, to, unnumberedBefore: i, unnumberedAfter: i + 1, chunk };
+    return { from, to, unnumberedBefore: i, unnumberedAfter: i + 1, chunk };
   });
 }
 
@@ -39,15 +39,14 @@ it('hands out what was added, joined, from the first on that a cursor can take',
           ? 0
           : kept.findIndex(({ unnumberedBefore }) => unnumberedBefore === oldest.unnumberedBefore);
       const cursor = 1_000 + offset;
-      const expected = kept.slice(forgotten).find(({ first, to }) => first >= cursor && to > cursor);
+      const expected = kept.slice(forgotten).find(({ from, to }) => from >= cursor && to > cursor);
       const found = ring.find(cursor);
       expect(found?.unnumberedBefore).toBe(expected?.unnumberedBefore);
       if (!found) return;
       const joined = all.slice(found.unnumberedBefore, found.unnumberedAfter);
       expect(found.chunk.body.toString()).toBe(contentOf(joined));
-      expect({ from: found.from, first: found.first, to: found.to }).toEqual({
+      expect({ from: found.from, to: found.to }).toEqual({
         from: joined[0]?.from,
-        first: joined[0]?.first,
         to: joined.at(-1)?.to,
       });
     }),

@@ -4,7 +4,9 @@ import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
+import type { Selection } from '../../src/stream/query.ts';
 import type { Segment } from '../../src/stream/segment.ts';
+import { Tap } from '../../src/stream/tap.ts';
 import { View } from '../../src/stream/view.ts';
 
 const START = 1_795_224_320_113_000;
@@ -16,16 +18,14 @@ const record = (offset: number, level: 'info' | 'error' = 'info'): LogRecord => 
   return new LogRecord('a', data, { n, prev: 0 });
 };
 
-/** An open view, of a broker that says from where on it is complete once `before` has been done to the view. */
-const makeView = async (selection = {}, before: (view: View) => void = () => {}) => {
+/** A live view; what is said to its tap is said to it. */
+const makeView = async (selection: Partial<Selection> = {}) => {
   let wanted = 0;
-  const view = new View({ channels: ['a'], ...selection }, () => wanted++);
-  const subscribe: Broker['subscribe'] = async () => {
-    before(view);
-    return { from: START, close: () => {} };
-  };
-  await view.open({ subscribe } as Broker);
-  return { view, wanted: () => wanted };
+  const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
+  const tap = new Tap(['a'], { subscribe } as Broker);
+  const view = new View({ channels: ['a'], ...selection }, tap, () => wanted++);
+  await tap.add(view);
+  return { view, tap, wanted: () => wanted };
 };
 
 const join = (view: View): Segment[] => {
@@ -36,9 +36,9 @@ const join = (view: View): Segment[] => {
 
 describe('a view', () => {
   it('asks for one flush for many entries, and hands the same segment to all viewers', async () => {
-    const { view, wanted } = await makeView();
+    const { view, tap, wanted } = await makeView();
     const [one, two] = [join(view), join(view)];
-    for (let i = 1; i <= 5; i++) view.entry(record(i));
+    for (let i = 1; i <= 5; i++) tap.entry(record(i));
     expect(wanted()).toBe(1);
     view.flush(AMPLE);
     expect(one).toHaveLength(1);
@@ -47,40 +47,27 @@ describe('a view', () => {
     expect(one).toHaveLength(1);
   });
 
-  it('stands where its subscription begins, whatever comes before that is known', async () => {
-    const { view } = await makeView({}, (early) => {
-      early.ping(1);
-      early.position(START + 1);
-      early.entry(record(2));
-    });
-    expect(view.flushedTo).toBe(START);
-    const taken = join(view);
-    view.flush(AMPLE);
-    expect(taken[0]).toMatchObject({ from: START, first: START, to: START + 2 });
-    expect(view.flushedCount).toBe(1);
-  });
-
   it('moves on over what its filter keeps back, and sends nothing of it', async () => {
-    const { view, wanted } = await makeView({ level: 'error' });
+    const { view, tap, wanted } = await makeView({ level: 'error' });
     const taken = join(view);
-    for (let i = 1; i <= 5; i++) view.entry(record(i));
+    for (let i = 1; i <= 5; i++) tap.entry(record(i));
     expect(wanted()).toBe(0);
     expect(view.flushedTo).toBe(START + 5);
-    view.entry(record(6, 'error'));
-    view.entry(record(7));
+    tap.entry(record(6, 'error'));
+    tap.entry(record(7));
     expect(view.flushedTo).toBe(START + 5); // not before the sixth is out
     view.flush(AMPLE);
-    expect(taken[0]).toMatchObject({ from: START + 5, first: START + 5, to: START + 7 });
+    expect(taken[0]).toMatchObject({ from: START + 5, to: START + 7 });
     expect(view.flushedCount).toBe(1);
   });
 
   it('counts in a ping what it has emitted before it', async () => {
-    const { view } = await makeView();
+    const { view, tap } = await makeView();
     const taken = join(view);
-    view.entry(record(1));
-    view.entry(record(2));
+    tap.entry(record(1));
+    tap.entry(record(2));
     view.ping(5);
-    view.entry(record(3));
+    tap.entry(record(3));
     view.flush(AMPLE);
     expect(taken[0]?.chunk.body.toString()).toContain('data: {"now":5,"count":2}');
     expect(view.flushedCount).toBe(3);
@@ -94,44 +81,43 @@ describe('a view', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
-        const { view } = await makeView();
+        const { view, tap } = await makeView();
         view.hold({});
         const taken = join(view);
         let at = 0;
-        view.position(START);
+        tap.position(START);
         for (const { kind, by } of steps) {
           at += by;
-          if (kind === 'entry') view.entry(record(at));
-          else if (kind === 'position') view.position(START + at);
+          if (kind === 'entry') tap.entry(record(at));
+          else if (kind === 'position') tap.position(START + at);
           else if (kind === 'ping') view.ping(0);
           else view.flush(AMPLE);
         }
         view.flush(AMPLE);
-        for (const [i, { from, first, to }] of taken.entries()) {
-          expect(first).toBeGreaterThanOrEqual(from);
-          expect(to).toBeGreaterThanOrEqual(first);
+        for (const [i, { from, to }] of taken.entries()) {
+          expect(to).toBeGreaterThanOrEqual(from);
           expect(from).toBeGreaterThanOrEqual(taken[i - 1]?.to ?? 0);
         }
         // Whoever stands anywhere is given the first segment that it may take, and none that repeats or skips.
-        for (const { first, to } of taken) {
-          expect(view.segmentFor(first)?.to ?? Infinity).toBeGreaterThan(first);
-          if (to === first) continue;
-          expect(view.segmentFor(first)?.first).toBe(first);
-          expect(view.segmentFor(first + 1)?.first ?? Infinity).toBeGreaterThan(first);
+        for (const { from, to } of taken) {
+          expect(view.segmentFor(from)?.to ?? Infinity).toBeGreaterThan(from);
+          if (to === from) continue;
+          expect(view.segmentFor(from)?.from).toBe(from);
+          expect(view.segmentFor(from + 1)?.from ?? Infinity).toBeGreaterThan(from);
         }
-        expect(view.segmentFor((taken.at(-1)?.first ?? 0) + 1)).toBeUndefined();
+        expect(view.segmentFor((taken.at(-1)?.from ?? 0) + 1)).toBeUndefined();
         expect(view.reachedBy(taken.at(-1)?.to ?? START)).toBe(true);
       }),
     );
   });
 
   it('keeps no segment while all are live, and each from the one on with which a viewer falls behind', async () => {
-    const { view } = await makeView();
+    const { view, tap } = await makeView();
     const taken = join(view);
     const slow = { push: () => view.hold(slow) };
     for (let i = 1; i <= 4; i++) {
       if (i === 2) view.join(slow);
-      view.entry(record(i));
+      tap.entry(record(i));
       view.flush(AMPLE);
     }
     expect(view.segmentFor(START)?.from).toBe(taken[1]?.from);

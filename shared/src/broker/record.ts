@@ -15,6 +15,7 @@ export class LogRecord {
   readonly n: Position;
   readonly prev: Position;
   #entry: Entry | undefined;
+  #texts: readonly string[] | undefined;
 
   constructor(channel: string, data: Buffer, head: Head | null) {
     this.channel = channel;
@@ -40,6 +41,15 @@ export class LogRecord {
       ...decodePayload(this.data, { channel: this.channel, now: timeOf(this.n), source: 'unknown' }),
     };
     return this.#entry;
+  }
+
+  /** What a search looks at, in lower case: message, event, attributes as JSON. Made at most once. */
+  get texts(): readonly string[] {
+    const { msg, event, attrs } = this.entry;
+    this.#texts ??= [msg, event ?? '', attrs === undefined ? '' : JSON.stringify(attrs)].map((text) =>
+      text.toLowerCase(),
+    );
+    return this.#texts;
   }
 }
 

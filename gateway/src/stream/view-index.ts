@@ -1,0 +1,65 @@
+// Which views may want an entry: each is filed under one thing that its filter asks for, so that an entry costs a look for
+// each kind of thing, and nothing for views that want something else.
+
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { isExact } from '@llm-streamer/shared/channels.ts';
+import { Bucket } from './bucket.ts';
+import { NeedleIndex } from './needle-index.ts';
+import type { Selection } from './query.ts';
+
+export class ViewIndex<V extends { readonly selection: Selection }> {
+  /** Those that ask for nothing by which they could be found: of one set of channels, one for each level. */
+  readonly #always: V[] = [];
+  readonly #byRun = new Map<string, V[]>();
+  readonly #bySource = new Map<string, V[]>();
+  /** By what stands between the stars. */
+  readonly #bySourcePart = new NeedleIndex<V>();
+  readonly #byText = new NeedleIndex<V>();
+  readonly #filed = new Map<V, Bucket<string, V> | Bucket<number, V> | null>();
+
+  all(): Iterable<V> {
+    return this.#filed.keys();
+  }
+
+  add(view: V): void {
+    const [smallest = null] = this.#bucketsFor(view.selection).sort((a, b) => a.size - b.size);
+    this.#filed.set(view, smallest);
+    if (smallest) smallest.add(view);
+    else this.#always.push(view);
+  }
+
+  remove(view: V): void {
+    const bucket = this.#filed.get(view);
+    if (bucket) bucket.remove(view);
+    else if (bucket === null) this.#always.splice(this.#always.indexOf(view), 1);
+    this.#filed.delete(view);
+  }
+
+  /** Every view that wants the entry, each once, and a few that do not. */
+  candidates(record: LogRecord): readonly V[] {
+    if (this.#filed.size === this.#always.length) return this.#always; // so that nothing is parsed
+    const { run, source } = record.entry;
+    const found = [
+      ...this.#always,
+      ...((run !== undefined && this.#byRun.get(run)) || []),
+      ...(this.#bySource.get(source) ?? []),
+    ];
+    if (this.#bySourcePart.size > 0) this.#bySourcePart.collect([source], found);
+    if (this.#byText.size > 0) this.#byText.collect(record.texts, found);
+    return found;
+  }
+
+  #bucketsFor({ run, source, q }: Selection) {
+    return [
+      ...(run === undefined ? [] : [new Bucket(this.#byRun, run)]),
+      ...(source === undefined ? [] : this.#bucketsForSource(source)),
+      ...(q === undefined ? [] : this.#byText.buckets(q.toLowerCase())),
+    ];
+  }
+
+  #bucketsForSource(source: string) {
+    if (isExact(source)) return [new Bucket(this.#bySource, source)];
+    const [longest = ''] = source.split('*').sort((a, b) => b.length - a.length);
+    return longest === '' ? [] : this.#bySourcePart.buckets(longest);
+  }
+}

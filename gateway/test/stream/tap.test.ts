@@ -1,0 +1,101 @@
+// A tap: one subscription for all views of the same channels, each of which is told of all that comes after it began.
+import type { Broker, Listener } from '@llm-streamer/shared/broker/broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { line } from '../../../test-support/gateway.ts';
+import { Hub } from '../../src/stream/hub.ts';
+import { parseSelection } from '../../src/stream/query.ts';
+import type { View } from '../../src/stream/view.ts';
+
+const OPTIONS = {
+  keepAliveMs: 60_000,
+  flushWindowMs: 50,
+  viewRingBytes: 1_048_576,
+  ringBytes: 1_048_576,
+  maxViews: 10_000,
+  maxCompressed: 0,
+};
+
+let log: MemoryBroker;
+let hub: Hub;
+/** Subscriptions made, and those still there. */
+let made: number;
+let open: number;
+/** What happens between a subscription's beginning and its caller's hearing of it. */
+let meanwhile: (listener: Listener) => Promise<unknown>;
+
+beforeEach(() => {
+  log = new MemoryBroker();
+  [made, open] = [0, 0];
+  meanwhile = async () => {};
+  const subscribe: Broker['subscribe'] = async (patterns, listener) => {
+    made++;
+    const { from, close } = await log.subscribe(patterns, listener);
+    await meanwhile(listener);
+    open++;
+    return { from, close: () => [close(), open--] };
+  };
+  hub = new Hub(Object.assign(Object.create(log), { subscribe }), OPTIONS);
+});
+afterEach(async () => {
+  hub.close();
+  await log.close();
+});
+
+const acquire = (query: Record<string, string>) => hub.acquire(parseSelection(query));
+const publish = (...msgs: string[]) => log.publish(msgs.map((msg) => line('a', msg, { source: msg })));
+
+const emitted = async (view: View) => {
+  view.flush(OPTIONS.viewRingBytes);
+  return view.flushedCount;
+};
+
+it('is shared by all queries of the same channels, and closed with the last of them', async () => {
+  const one = await acquire({ channels: 'a,b', level: 'error' });
+  const many = await Promise.all(
+    Array.from({ length: 100 }, (_, i) => acquire({ channels: 'b,a', source: `${i}` })),
+  );
+  const other = await acquire({ channels: 'a' });
+  expect([made, open]).toEqual([2, 2]);
+  for (const view of many) hub.release(view);
+  expect(open).toBe(2);
+  hub.release(one);
+  expect(open).toBe(1);
+  await acquire({ channels: 'a,b' });
+  expect([made, open]).toEqual([3, 2]);
+  hub.release(other);
+  expect(open).toBe(1);
+});
+
+it('tells each view of what it wants from where it began, and all of them how far the log has come', async () => {
+  const first = await acquire({ channels: 'a' });
+  await publish('x', 'y');
+  const second = await acquire({ channels: 'a', source: 'y' });
+  expect(second.flushedTo).toBe(await log.position());
+  await publish('x', 'y', 'z');
+  expect([await emitted(first), await emitted(second)]).toEqual([5, 1]);
+  await publish('x');
+  expect(second.flushedTo).toBe(await log.position());
+  expect(first.flushedTo).toBeLessThan(second.flushedTo);
+});
+
+it('what comes while it opens is behind where its views begin', async () => {
+  meanwhile = () => publish('early');
+  const view = await acquire({ channels: 'a' });
+  expect(view.flushedTo).toBe(await log.position());
+  expect(view.reachedBy(view.flushedTo - 1)).toBe(false);
+  await publish('late');
+  expect(await emitted(view)).toBe(1);
+});
+
+it('one that fails to open fails all that waited for it, and the next is tried anew', async () => {
+  meanwhile = async () => {
+    throw new BrokerUnavailable('not now');
+  };
+  const attempts = [acquire({ channels: 'a' }), acquire({ channels: 'a', level: 'warn' })];
+  for (const attempt of attempts) await expect(attempt).rejects.toThrow(BrokerUnavailable);
+  meanwhile = async () => {};
+  await acquire({ channels: 'a' });
+  expect([made, hub.views]).toEqual([2, 1]);
+});
