@@ -1,20 +1,22 @@
 // A thousand viewers come back at once, five thousand entries behind: how long until all have caught up, against the same
 // bytes over bare sockets, and what those notice who were there all along.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import { NODE_FLAGS } from '../../src/node-flags.ts';
 import { Histogram } from '../histogram.ts';
 import { figuresOf, notesOf, quiet, since } from '../measure.ts';
 import { cpuOf } from '../process-figures.ts';
 import { type Context, ratio, type Scenario } from '../scenario.ts';
-import { newLoad, Stage } from '../stage.ts';
+import { type Load, newLoad, Stage } from '../stage.ts';
 import { type Figures, short } from '../table.ts';
 import type { CeilingMethods } from '../targets/ceiling-worker.ts';
 import { startGateway } from '../targets/gateway.ts';
-import { httpGet } from '../targets/target.ts';
+import { httpGet, LIVE_PATH } from '../targets/target.ts';
 import { Worker } from '../worker.ts';
 
 const VIEWERS = 1_000;
 const SAMPLED = 5;
+const BYTES = 200;
 const BEHIND = 5_000;
 const LIVE = { viewers: 20, rate: 100, lane: { channel: 'live', source: 'live' } };
 const PATIENCE_MS = 30_000;
@@ -36,7 +38,7 @@ async function storm(stage: Stage, { seconds, scaled }: Context): Promise<Figure
 
   await live.call('begin', undefined);
   await publisher.call('send', { count: Math.ceil(LIVE.rate * seconds), rate: LIVE.rate });
-  const calm = new Histogram((await live.call('report', undefined)).latencies).percentile(0.99);
+  const calm = await p99Of(live);
 
   await live.call('begin', undefined);
   const [before, began] = [stage.cpu(), performance.now()];
@@ -57,13 +59,11 @@ async function storm(stage: Stage, { seconds, scaled }: Context): Promise<Figure
   const cpu = since(before, stage.cpu());
   await quiet(stage);
   await live.call('reached', { entries: slices * SLICE_ENTRIES * LIVE.viewers, timeoutMs: PATIENCE_MS });
-  const [report, liveReport] = [
-    await stage.load.call('report', undefined),
-    await live.call('report', undefined),
-  ];
+  const report = await stage.load.call('report', undefined);
+  const { deliveries, latencies } = await live.call('report', undefined);
   const figures = figuresOf(report, entries * count, cpu, elapsed);
-  const missing = slices * SLICE_ENTRIES * LIVE.viewers - liveReport.deliveries;
-  const during = new Histogram(liveReport.latencies).percentile(0.99);
+  const missing = slices * SLICE_ENTRIES * LIVE.viewers - deliveries;
+  const during = new Histogram(latencies).percentile(0.99);
   const { p50: _, p99: __, ...counted } = figures; // an entry's age says nothing of one that waited in history
   return {
     ...counted,
@@ -73,13 +73,20 @@ async function storm(stage: Stage, { seconds, scaled }: Context): Promise<Figure
   };
 }
 
-async function overSockets({ scaled, round }: Context): Promise<Figures> {
+async function overSockets({ scaled, seconds, round }: Context): Promise<Figures> {
   const server = new Worker<CeilingMethods>('targets/ceiling-worker.ts', NODE_FLAGS);
-  const load = newLoad();
+  const [load, live] = [newLoad(), newLoad()];
   try {
     const port = await server.call('listen', undefined);
     const [count, entries] = [scaled(VIEWERS), scaled(BEHIND, 10)];
     await server.call('burst', { entries, frame: round.gateway?.more?.frame ?? 300 });
+    const requests = [httpGet(LIVE_PATH)];
+    await live.call('open', { port, requests, count: LIVE.viewers, sampled: LIVE.viewers, burst: 10 });
+    await server.call('trickle', { rate: LIVE.rate, bytes: BYTES });
+    await live.call('begin', undefined);
+    await pause(seconds * 1_000);
+    const calm = await p99Of(live);
+    await live.call('begin', undefined);
     const cpus = () => ({ target: cpuOf(server.pid), redis: Number.NaN, load: cpuOf(load.pid) });
     const [before, began] = [cpus(), performance.now()];
     const sampled = Math.min(SAMPLED, count);
@@ -87,12 +94,18 @@ async function overSockets({ scaled, round }: Context): Promise<Figures> {
     await load.call('reached', { entries: entries * count, timeoutMs: PATIENCE_MS });
     const s = (performance.now() - began) / 1_000;
     const cpu = since(before, cpus());
+    const during = await p99Of(live);
     const report = await load.call('report', undefined);
     const { p50: _, p99: __, repeated: ___, ...figures } = figuresOf(report, entries * count, cpu, s);
-    return { ...figures, more: { s }, notes: notesOf(report, cpu, s) };
+    return { ...figures, more: { s, calm, during, slower: during / calm }, notes: notesOf(report, cpu, s) };
   } finally {
-    await Promise.all([server.stop(), load.stop()]);
+    await Promise.all([server.stop(), load.stop(), live.stop()]);
   }
+}
+
+async function p99Of(load: Load): Promise<number> {
+  const { latencies } = await load.call('report', undefined);
+  return new Histogram(latencies).percentile(0.99);
 }
 
 export const resumeStorm: Scenario = {
@@ -102,7 +115,7 @@ export const resumeStorm: Scenario = {
     gateway: (context) => {
       const viewers = context.scaled(VIEWERS);
       const lanes = [{ channel: 'storm', source: 'storm' }];
-      const cast = { viewers, sampled: Math.min(SAMPLED, viewers), lanes, bytes: 200 };
+      const cast = { viewers, sampled: Math.min(SAMPLED, viewers), lanes, bytes: BYTES };
       return Stage.with(startGateway, cast, (stage) => storm(stage, context));
     },
     ceiling: overSockets,
@@ -111,6 +124,7 @@ export const resumeStorm: Scenario = {
     { says: 'lost', of: ({ gateway }) => gateway?.lost, most: 0 },
     { says: 'time × bare sockets', of: ratio(({ more }) => more?.s, 'gateway', 'ceiling'), most: 2 },
     { says: 'live p99 × before', of: ({ gateway }) => gateway?.more?.slower, most: 2 },
+    { says: 'live p99 × bare sockets', of: ratio(({ more }) => more?.during, 'gateway', 'ceiling'), most: 2 },
   ],
   remarks: ({ more = {} }) => [
     `all caught up in ${short(more.s)} s`,

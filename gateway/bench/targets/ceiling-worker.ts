@@ -1,26 +1,35 @@
 // What the sockets alone can take: a bare server that writes ready-made bytes to every viewer that has taken the last, as
-// fast as they take them. No log, no Redis, no publisher.
+// fast as they take them. No log, no Redis, no publisher: an entry is as old as what kept this process from writing it.
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
-import { EntryText } from '../entry-text.ts';
+import { Turns } from '../../src/stream/turns.ts';
+import { EntryText, nowMicroseconds } from '../entry-text.ts';
 import { serve } from '../worker.ts';
+import { LIVE_PATH } from './target.ts';
 
 const HEAD = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: text/event-stream\r\n\r\n';
 const LARGEST_WRITE = 65_536;
 
 const sockets = new Set<Socket>();
+const live = new Set<Socket>();
+const turns = new Turns();
 let burst: Buffer | undefined;
 let running = false;
 
 const server = createServer({ noDelay: true }, (socket) => {
   socket.on('error', () => {});
   socket.on('close', () => sockets.delete(socket));
-  socket.once('data', () => {
-    sockets.add(socket);
+  socket.once('data', (request) => {
     socket.write(HEAD);
-    if (burst) pour(socket, burst);
+    if (request.includes(`GET ${LIVE_PATH} `)) {
+      live.add(socket);
+      socket.once('close', () => live.delete(socket));
+      return;
+    }
+    sockets.add(socket);
+    if (burst) pour(socket, burst).catch(() => {}); // it has gone
   });
 });
 
@@ -50,6 +59,23 @@ const methods = {
     }
   },
 
+  /** One entry after another to those who asked for `LIVE_PATH`, each stamped with the time at which it was due. */
+  trickle({ rate, bytes }: { rate: number; bytes: number }) {
+    const text = new EntryText({ channel: 'live', source: 'live' }, bytes);
+    const step = 1e6 / rate;
+    let due = nowMicroseconds();
+    let number = 0;
+    const writeDue = () => {
+      for (; due <= nowMicroseconds(); due += step) {
+        const frame = `data: ${text.body(Date.now(), Math.floor(due), ++number)}\n\n`;
+        const chunk = Buffer.from(`${frame.length.toString(16)}\r\n${frame}\r\n`);
+        for (const socket of live) socket.write(chunk);
+      }
+      setTimeout(writeDue, (due - nowMicroseconds()) / 1e3);
+    };
+    writeDue();
+  },
+
   stop() {
     running = false;
   },
@@ -75,17 +101,10 @@ function frames(entries: number, frame: number): string {
   return one.padStart(Math.floor(frame), ':').repeat(entries);
 }
 
-function pour(socket: Socket, bytes: Buffer): void {
-  let at = 0;
-  const next = () => {
-    while (at < bytes.length) {
-      const more = socket.write(bytes.subarray(at, at + LARGEST_WRITE));
-      at += LARGEST_WRITE;
-      if (!more) {
-        socket.once('drain', next);
-        return;
-      }
-    }
-  };
-  next();
+/** In turns with the others, so that whoever is live does not wait for all of them. */
+async function pour(socket: Socket, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length && !socket.destroyed; at += LARGEST_WRITE) {
+    await turns.next(LARGEST_WRITE);
+    if (!socket.write(bytes.subarray(at, at + LARGEST_WRITE))) await once(socket, 'drain');
+  }
 }

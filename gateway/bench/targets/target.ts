@@ -31,6 +31,9 @@ export function httpGet(path: string, headers: readonly string[] = []): string {
   return `GET ${path} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 }
 
+/** Of bare sockets: what those ask for who are there before a crowd comes. */
+export const LIVE_PATH = '/live';
+
 /** The product's own way in, with ids and history. */
 export const logPublish: Target['publish'] = { form: 'log', port: 0, connections: 1, maxUnderWay: 0 };
 
