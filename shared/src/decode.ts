@@ -109,6 +109,11 @@ function boundedDepth(attrs: Record<string, unknown>, mode: 'strict' | 'lenient'
   throw new CodedError('invalid_entry', `attrs must be nested ${MAX_DEPTH} deep at most`, { field: 'attrs' });
 }
 
+/** Whether it can be an entry's `attrs`: an object that no recursive reader needs to fear. */
+export function isAttributes(value: unknown): boolean {
+  return asObject(value) !== undefined && !deeperThan(MAX_DEPTH, value);
+}
+
 function deeperThan(levels: number, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => deeperThan(levels - 1, inner));

@@ -4,6 +4,7 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { globMatches, isExact } from '@llm-streamer/shared/channels.ts';
 import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
 import type { Selection } from './query.ts';
+import { searchedTexts } from './searched-texts.ts';
 
 export type Filter = (record: LogRecord) => boolean;
 
@@ -19,7 +20,7 @@ export function compileFilter({ level, source, run, q }: Selection): Filter | nu
   }
   if (q !== undefined) {
     const needle = q.toLowerCase();
-    tests.push(({ texts }) => texts.some((text) => text.includes(needle)));
+    tests.push((record) => searchedTexts(record).some((text) => text.includes(needle)));
   }
   if (tests.length === 0) return null;
   return (record) => tests.every((test) => test(record));

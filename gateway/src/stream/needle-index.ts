@@ -6,55 +6,97 @@ import { Bucket } from './bucket.ts';
 /** A needle is filed under so many of its characters; a shorter one under all it has. */
 const PIECE = 4;
 const BITS = 7;
-/** Trying up to so many needles one after another costs less than looking up each piece of a text. */
+const SIEVE_BITS = 12;
+/** Trying up to so many needles one after another costs less than looking at each piece of a text. */
 const FEW = 32;
 
 export class NeedleIndex<T> {
-  /** By the length of a piece, then by its hash. */
-  readonly #byLength = new Map<number, Map<number, T[]>>();
+  /** By the length of a piece. */
+  readonly #tables = new Map<number, PieceTable<T>>();
 
-  get size(): number {
-    let size = 0;
-    for (const buckets of this.#byLength.values()) size += buckets.size;
-    return size;
+  get isEmpty(): boolean {
+    for (const { size } of this.#tables.values()) if (size > 0) return false;
+    return true;
   }
 
   /** Wherever an item with this needle, which is not empty, may be filed. */
   buckets(needle: string): Bucket<number, T>[] {
     const length = Math.min(needle.length, PIECE);
-    const buckets = this.#byLength.get(length) ?? new Map<number, T[]>();
-    this.#byLength.set(length, buckets);
-    return hashes(needle, length).map((hash) => new Bucket(buckets, hash));
+    const table = this.#tables.get(length) ?? new PieceTable<T>(length);
+    this.#tables.set(length, table);
+    return table.buckets(needle);
   }
 
   /** Adds to `found`, each once, what may be in one of the texts. */
   collect(texts: readonly string[], found: T[]): void {
-    if (this.size <= FEW) {
-      for (const buckets of this.#byLength.values())
-        for (const items of buckets.values()) found.push(...items);
-      return;
+    for (const item of this.#few() ?? this.#met(texts)) found.push(item);
+  }
+
+  /** All items, where they are few. */
+  #few(): T[] | undefined {
+    const all: T[] = [];
+    for (const table of this.#tables.values()) {
+      if (table.size > FEW) return undefined;
+      for (const items of table.values()) {
+        if (all.length + items.length > FEW) return undefined;
+        all.push(...items);
+      }
     }
+    return all;
+  }
+
+  #met(texts: readonly string[]): T[] {
     const met = new Set<T[]>();
-    for (const [length, buckets] of this.#byLength) {
-      if (buckets.size === 0) continue;
-      for (const text of texts)
-        for (const hash of hashes(text, length)) {
-          const items = buckets.get(hash);
-          if (items) met.add(items);
-        }
-    }
-    for (const items of met) found.push(...items);
+    for (const table of this.#tables.values())
+      if (table.size > 0) for (const text of texts) table.collect(text, met);
+    return [...met].flat();
   }
 }
 
-/** Of each piece of `length` characters. A character is out of the hash once the mask has cut it off. */
-function hashes(text: string, length: number): number[] {
-  const mask = (1 << (BITS * length)) - 1;
-  const all: number[] = [];
-  let hash = 0;
-  for (let i = 0; i < text.length; i++) {
-    hash = ((hash << BITS) ^ text.charCodeAt(i)) & mask;
-    if (i >= length - 1) all.push(hash);
+/** Items by the hash of one piece of their needle, all pieces of one length. */
+class PieceTable<T> extends Map<number, T[]> {
+  readonly #length: number;
+  readonly #mask: number;
+  /** Where nothing was ever filed: most pieces of a text are in no needle, and this is quicker to ask than the map. */
+  readonly #sieve = new Uint8Array(1 << SIEVE_BITS);
+
+  constructor(length: number) {
+    super();
+    this.#length = length;
+    this.#mask = (1 << (BITS * length)) - 1;
   }
-  return all;
+
+  override set(hash: number, items: T[]): this {
+    this.#sieve[slotOf(hash)] = 1;
+    return super.set(hash, items);
+  }
+
+  buckets(needle: string): Bucket<number, T>[] {
+    const buckets: Bucket<number, T>[] = [];
+    let hash = 0;
+    for (let i = 0; i < needle.length; i++) {
+      hash = this.#roll(hash, needle.charCodeAt(i));
+      if (i >= this.#length - 1) buckets.push(new Bucket(this, hash));
+    }
+    return buckets;
+  }
+
+  collect(text: string, met: Set<T[]>): void {
+    let hash = 0;
+    for (let i = 0; i < text.length; i++) {
+      hash = this.#roll(hash, text.charCodeAt(i));
+      if (i < this.#length - 1 || this.#sieve[slotOf(hash)] === 0) continue;
+      const items = this.get(hash);
+      if (items) met.add(items);
+    }
+  }
+
+  /** Of the last characters; the one before them is shifted out. */
+  #roll(hash: number, character: number): number {
+    return ((hash << BITS) ^ character) & this.#mask;
+  }
+}
+
+function slotOf(hash: number): number {
+  return Math.imul(hash, 0x9e3779b1) >>> (32 - SIEVE_BITS);
 }

@@ -19,6 +19,7 @@ export class Tap implements Listener {
   reached: Position = 0;
   readonly #index = new ViewIndex<View>();
   #views = 0;
+  #closed = false;
   readonly #opening: Promise<void>;
   #subscription: Subscription | undefined;
 
@@ -32,7 +33,10 @@ export class Tap implements Listener {
     return this.#views === 0;
   }
 
-  /** Resolves when the view is live: it is told of all that it may want and that comes from now on. @throws BrokerUnavailable */
+  /**
+   * Resolves when the view is live: it stands at `reached`, on quiet channels up to a second behind the log, and is told of
+   * all that it may want and that comes from now on. @throws BrokerUnavailable
+   */
   async add(view: View): Promise<void> {
     this.#views++;
     await this.#opening;
@@ -47,6 +51,7 @@ export class Tap implements Listener {
   }
 
   close(): void {
+    this.#closed = true;
     this.#subscription?.close();
   }
 
@@ -73,5 +78,6 @@ export class Tap implements Listener {
   async #open(broker: Broker): Promise<void> {
     this.#subscription = await broker.subscribe(this.channels, this);
     this.position(this.#subscription.from);
+    if (this.#closed) this.#subscription.close();
   }
 }

@@ -6,9 +6,10 @@ import { isExact } from '@llm-streamer/shared/channels.ts';
 import { Bucket } from './bucket.ts';
 import { NeedleIndex } from './needle-index.ts';
 import type { Selection } from './query.ts';
+import { searchedTexts } from './searched-texts.ts';
 
 export class ViewIndex<V extends { readonly selection: Selection }> {
-  /** Those that ask for nothing by which they could be found: of one set of channels, one for each level. */
+  /** Those that ask for nothing by which they could be found, but for a level or a source of stars alone. */
   readonly #always: V[] = [];
   readonly #byRun = new Map<string, V[]>();
   readonly #bySource = new Map<string, V[]>();
@@ -44,8 +45,8 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
       ...((run !== undefined && this.#byRun.get(run)) || []),
       ...(this.#bySource.get(source) ?? []),
     ];
-    if (this.#bySourcePart.size > 0) this.#bySourcePart.collect([source], found);
-    if (this.#byText.size > 0) this.#byText.collect(record.texts, found);
+    if (!this.#bySourcePart.isEmpty) this.#bySourcePart.collect([source], found);
+    if (!this.#byText.isEmpty) this.#byText.collect(searchedTexts(record), found);
     return found;
   }
 

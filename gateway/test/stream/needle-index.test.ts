@@ -43,15 +43,20 @@ it('of ten thousand needles gives those that are in the text and few others', ()
   expect(got.length).toBeLessThan(100);
 });
 
+it('looks needles up that all begin alike, where none of them is in the text', () => {
+  const index = file(Array.from({ length: 100 }, (_, i) => 'a'.repeat(4 + i)));
+  expect(found(index, ['zzz'])).toEqual([]);
+});
+
 it('is empty again when all are gone', () => {
   const index = new NeedleIndex<string>();
   const [first, , last] = index.buckets('needle');
   first?.add('one');
   first?.add('other');
   last?.add('needle');
-  expect([index.size, last?.size, first?.size]).toEqual([2, 1, 2]);
+  expect([index.isEmpty, last?.size, first?.size]).toEqual([false, 1, 2]);
   for (const item of ['one', 'other', 'needle'])
     for (const bucket of index.buckets('needle')) bucket.remove(item);
-  expect(index.size).toBe(0);
+  expect(index.isEmpty).toBe(true);
   expect(found(index, ['needle'])).toEqual([]);
 });

@@ -1,11 +1,13 @@
 // A tap: one subscription for all views of the same channels, each of which is told of all that comes after it began.
 import type { Broker, Listener } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
 import { Hub } from '../../src/stream/hub.ts';
 import { parseSelection } from '../../src/stream/query.ts';
+import type { Segment } from '../../src/stream/segment.ts';
 import type { View } from '../../src/stream/view.ts';
 
 const OPTIONS = {
@@ -80,6 +82,14 @@ it('tells each view of what it wants from where it began, and all of them how fa
   expect(first.flushedTo).toBeLessThan(second.flushedTo);
 });
 
+it('a view that has left is told nothing more', async () => {
+  await acquire({ channels: 'a' });
+  const gone = await acquire({ channels: 'a', source: 'x' });
+  hub.release(gone);
+  await publish('x');
+  expect(await emitted(gone)).toBe(0);
+});
+
 it('what comes while it opens is behind where its views begin', async () => {
   meanwhile = () => publish('early');
   const view = await acquire({ channels: 'a' });
@@ -87,6 +97,51 @@ it('what comes while it opens is behind where its views begin', async () => {
   expect(view.reachedBy(view.flushedTo - 1)).toBe(false);
   await publish('late');
   expect(await emitted(view)).toBe(1);
+});
+
+it.each([
+  ['trimmed', false],
+  ['expired', false],
+  ['reset', true],
+  ['rollback', true],
+] as const)('tells all views of a gap (%s), which moves it on: %s', async (reason, moves) => {
+  let tap: Listener | undefined;
+  meanwhile = async (listener) => {
+    tap = listener;
+  };
+  const views = await Promise.all([acquire({ channels: 'a' }), acquire({ channels: 'a', q: 'none' })]);
+  const taken = views.map((view) => {
+    const segments: Segment[] = [];
+    view.join({ push: (segment) => segments.push(segment) });
+    return segments;
+  });
+  const from = await log.position();
+  tap?.gap({ channel: null, after: from, before: from + 10, reason, missed: null });
+  for (const view of views) view.flush(OPTIONS.viewRingBytes);
+  for (const segments of taken) expect(segments).toMatchObject([{ from, to: moves ? from + 9 : from }]);
+});
+
+it('does not go back with an entry that is older than others', async () => {
+  let tap: Listener | undefined;
+  meanwhile = async (listener) => {
+    tap = listener;
+  };
+  const view = await acquire({ channels: 'a', q: 'none' });
+  await publish('x', 'y');
+  const { items } = await log.read({ channels: ['a'], after: 0, limit: 1 });
+  tap?.entry(items[0]?.record as LogRecord);
+  expect(view.flushedTo).toBe(await log.position());
+});
+
+it('is closed with the hub, also while it opens', async () => {
+  await acquire({ channels: 'a' });
+  const opening = Promise.withResolvers<void>();
+  meanwhile = () => opening.promise;
+  const late = acquire({ channels: 'b' });
+  hub.close();
+  opening.resolve();
+  await late;
+  expect([made, open]).toEqual([2, 0]);
 });
 
 it('one that fails to open fails all that waited for it, and the next is tried anew', async () => {

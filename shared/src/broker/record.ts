@@ -1,6 +1,6 @@
 // One entry as the log stores and announces it: a head of fixed form, then the writer's body. Read without JSON parsing.
 
-import { decodePayload } from '../decode.ts';
+import { decodePayload, isAttributes } from '../decode.ts';
 import { type Entry, LEVELS } from '../entry.ts';
 import { formatPosition, type Position, timeOf } from './position.ts';
 
@@ -15,7 +15,6 @@ export class LogRecord {
   readonly n: Position;
   readonly prev: Position;
   #entry: Entry | undefined;
-  #texts: readonly string[] | undefined;
 
   constructor(channel: string, data: Buffer, head: Head | null) {
     this.channel = channel;
@@ -42,24 +41,22 @@ export class LogRecord {
     };
     return this.#entry;
   }
-
-  /** What a search looks at, in lower case: message, event, attributes as JSON. Made at most once. */
-  get texts(): readonly string[] {
-    const { msg, event, attrs } = this.entry;
-    this.#texts ??= [msg, event ?? '', attrs === undefined ? '' : JSON.stringify(attrs)].map((text) =>
-      text.toLowerCase(),
-    );
-    return this.#texts;
-  }
 }
 
 /** null unless the bytes are what `draft` writes: somebody who has seen the token may have put a head before anything. */
 function parseEntry(data: Buffer): Entry | null {
   try {
     const entry: Partial<Entry> = JSON.parse(data.toString('utf8'));
-    const { time, source, level, msg } = entry;
-    const sound = typeof time === 'number' && typeof source === 'string' && typeof msg === 'string';
-    return sound && level !== undefined && LEVELS.includes(level) ? (entry as Entry) : null;
+    const { time, source, level, msg, event, run, attrs } = entry;
+    const sound =
+      typeof time === 'number' &&
+      typeof source === 'string' &&
+      typeof msg === 'string' &&
+      [event, run].every((label) => label === undefined || typeof label === 'string') &&
+      level !== undefined &&
+      LEVELS.includes(level) &&
+      (attrs === undefined || isAttributes(attrs));
+    return sound ? (entry as Entry) : null;
   } catch {
     return null; // not JSON
   }

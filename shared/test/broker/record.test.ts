@@ -152,12 +152,22 @@ describe('a record', () => {
 
   it('has a well-formed entry even where a good head stands before a forged body', () => {
     const sound = '"time":5,"channel":"logs"';
-    for (const rest of ['', '}', '"', '}trailing', ',"msg":5}', ',"level":"loud","msg":"m","source":"s"}']) {
+    const good = ',"source":"s","level":"info","msg":"m"';
+    const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+    for (const rest of [
+      ...['', '}', '"', '}trailing', ',"msg":5}', ',"level":"loud","msg":"m","source":"s"}'],
+      ...['"event":5', '"run":null', '"attrs":"text"', '"attrs":null', `"attrs":{"a":${deep}}`].map(
+        (forged) => `${good},${forged}}`,
+      ),
+    ]) {
       const data = Buffer.from(HEAD + sound + rest);
       expect(isSound(data, 'logs')).toBe(true);
       const { entry } = new LogRecord('logs', data, parseHead(data));
       expect(entry).toMatchObject({ id: '1795224320113-1795224320113456', channel: 'logs' });
       expect(LEVELS).toContain(entry.level);
+      expect(() => JSON.stringify(entry)).not.toThrow();
+      for (const label of [entry.event, entry.run]) expect(['string', 'undefined']).toContain(typeof label);
+      expect([undefined, '[object Object]']).toContain(entry.attrs && `${entry.attrs}`);
       expect([typeof entry.time, typeof entry.source, typeof entry.msg]).toEqual([
         'number',
         'string',
