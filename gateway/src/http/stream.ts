@@ -51,7 +51,8 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else void turn.then(() => request.raw.socket.destroyed || done());
   };
 
-  app.get<{ Querystring: Record<string, unknown> }>('/stream', { onRequest }, async (request, reply) => {
+  const options = { onRequest, config: { saysGoodbye: true } } as const;
+  app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
     const selection = parseSelection(request.query);
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());

@@ -3,7 +3,7 @@
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 
-/** Of the last record only: on the record itself they would double what a log in memory holds. */
+/** The last ones, for the reason that `LogRecord.entry` is not kept either. */
 let last: { record: LogRecord; texts: readonly string[] } | undefined;
 
 export function searchedTexts(record: LogRecord): readonly string[] {

@@ -62,7 +62,7 @@ export class Tap implements Listener {
   }
 
   gap(gap: Gap): void {
-    for (const view of this.#index.all()) view.gap(gap);
+    for (const view of this.#index.all) view.gap(gap);
     if (!mayOverlap(gap.reason)) this.position(gap.before - 1);
   }
 
@@ -71,7 +71,7 @@ export class Tap implements Listener {
   }
 
   ping(now: number): void {
-    for (const view of this.#index.all()) view.ping(now);
+    for (const view of this.#index.all) view.ping(now);
   }
 
   /** What comes before it is open is for no view. */

@@ -1,5 +1,5 @@
-// Which views may want an entry: each is filed under one thing that its filter asks for, so that an entry costs a look for
-// each kind of thing, and nothing for views that want something else.
+// Which views may want an entry. Where they are many, each is filed under one thing that its filter asks for, so that an
+// entry costs a look for each kind of thing, and nothing for views that want something else.
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { isExact } from '@llm-streamer/shared/channels.ts';
@@ -8,7 +8,11 @@ import { NeedleIndex } from './needle-index.ts';
 import type { Selection } from './query.ts';
 import { searchedTexts } from './searched-texts.ts';
 
+/** Asking so many views costs less than finding out whom to ask. */
+const FEW = 8;
+
 export class ViewIndex<V extends { readonly selection: Selection }> {
+  readonly #views: V[] = [];
   /** Those that ask for nothing by which they could be found, but for a level or a source of stars alone. */
   readonly #always: V[] = [];
   readonly #byRun = new Map<string, V[]>();
@@ -18,12 +22,13 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
   readonly #byText = new NeedleIndex<V>();
   readonly #filed = new Map<V, Bucket<string, V> | Bucket<number, V> | null>();
 
-  all(): Iterable<V> {
-    return this.#filed.keys();
+  get all(): readonly V[] {
+    return this.#views;
   }
 
   add(view: V): void {
     const [smallest = null] = this.#bucketsFor(view.selection).sort((a, b) => a.size - b.size);
+    this.#views.push(view);
     this.#filed.set(view, smallest);
     if (smallest) smallest.add(view);
     else this.#always.push(view);
@@ -31,14 +36,16 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
 
   remove(view: V): void {
     const bucket = this.#filed.get(view);
-    if (bucket) bucket.remove(view);
-    else if (bucket === null) this.#always.splice(this.#always.indexOf(view), 1);
+    if (bucket === undefined) return;
     this.#filed.delete(view);
+    this.#views.splice(this.#views.indexOf(view), 1);
+    if (bucket) bucket.remove(view);
+    else this.#always.splice(this.#always.indexOf(view), 1);
   }
 
   /** Every view that wants the entry, each once, and a few that do not. */
   candidates(record: LogRecord): readonly V[] {
-    if (this.#filed.size === this.#always.length) return this.#always; // so that nothing is parsed
+    if (this.#views.length <= FEW) return this.#views;
     const { run, source } = record.entry;
     const found = [
       ...this.#always,

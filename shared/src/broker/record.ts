@@ -14,7 +14,6 @@ export class LogRecord {
   readonly data: Buffer;
   readonly n: Position;
   readonly prev: Position;
-  #entry: Entry | undefined;
 
   constructor(channel: string, data: Buffer, head: Head | null) {
     this.channel = channel;
@@ -33,15 +32,20 @@ export class LogRecord {
     return new LogRecord(this.channel, Buffer.from(this.data), this);
   }
 
-  /** The parsed entry; parsed at most once, and only if somebody asks. Well formed even where a forged body is not. */
+  /** The parsed entry; parsed once for all who ask one after another. Well formed even where a forged body is not. */
   get entry(): Entry {
-    this.#entry ??= parseEntry(this.data) ?? {
+    if (parsed?.record === this) return parsed.entry;
+    const entry = parseEntry(this.data) ?? {
       ...(this.id !== null && { id: this.id, prev: this.prev }),
       ...decodePayload(this.data, { channel: this.channel, now: timeOf(this.n), source: 'unknown' }),
     };
-    return this.#entry;
+    parsed = { record: this, entry };
+    return entry;
   }
 }
+
+/** The last one. Kept on the record itself, entries would take several times what a log in memory may. */
+let parsed: { record: LogRecord; entry: Entry } | undefined;
 
 /** null unless the bytes are what `draft` writes: somebody who has seen the token may have put a head before anything. */
 function parseEntry(data: Buffer): Entry | null {

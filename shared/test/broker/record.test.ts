@@ -144,6 +144,14 @@ describe('a record', () => {
     expect(record.entry).toBe(record.entry);
   });
 
+  it('keeps no parsed entry: a log in memory would take several times what it may', () => {
+    const [one, other] = [1, 2].map(() => new LogRecord('logs', store(SAID), parseHead(store(SAID))));
+    const first = one?.entry;
+    expect(other?.entry).toEqual(first);
+    expect(one?.entry).not.toBe(first);
+    expect(one?.entry).toEqual(first);
+  });
+
   it('has no id where the message was never stored', () => {
     const record = new LogRecord('logs', Buffer.from(draft(SAID).body), null);
     expect({ id: record.id, n: record.n, prev: record.prev }).toEqual({ id: null, n: 0, prev: 0 });

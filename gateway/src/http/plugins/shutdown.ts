@@ -3,13 +3,21 @@
 import type { FastifyInstance } from 'fastify';
 import { HttpError } from './problems.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route itself says that the gateway is stopping. */
+    saysGoodbye?: true;
+  }
+}
+
 /** Needs `return503OnClosing: false`: the framework's own answer would come first, and is no problem+json. */
 export function shutdown(app: FastifyInstance): void {
   let closing = false;
   app.addHook('preClose', async () => {
     closing = true;
   });
-  app.addHook('onRequest', async () => {
-    if (closing) throw new HttpError(503, 'shutdown', 'this gateway is stopping; ask again');
+  app.addHook('onRequest', async ({ routeOptions }) => {
+    if (closing && !routeOptions.config.saysGoodbye)
+      throw new HttpError(503, 'shutdown', 'this gateway is stopping; ask again');
   });
 }
