@@ -12,7 +12,7 @@ const CONNECT_BURST = 128;
 const QUIET_MS = 150;
 const PATIENCE_MS = 15_000;
 /** Shares of the closed loop's rate, tried in turn in an open loop. */
-const STEPS = [1, 0.9, 0.8, 0.65, 0.5, 0.35];
+const STEPS = [1, 0.95, 0.9, 0.85, 0.8, 0.65, 0.5, 0.35];
 /** What the closed loop lets be under way, as time at the rate it sees. */
 const UNDER_WAY_S = 0.1;
 const LEAST_UNDER_WAY = 64;

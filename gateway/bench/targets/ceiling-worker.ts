@@ -71,7 +71,7 @@ const methods = {
         const chunk = Buffer.from(`${frame.length.toString(16)}\r\n${frame}\r\n`);
         for (const socket of live) socket.write(chunk);
       }
-      setTimeout(writeDue, (due - nowMicroseconds()) / 1e3);
+      setTimeout(writeDue, Math.max(0, due - nowMicroseconds()) / 1e3);
     };
     writeDue();
   },
