@@ -27,7 +27,10 @@ const HEAD = {
 
 const FAREWELL_MS = 300;
 
-const REFUSALS: Record<OverLimit, string> = {
+type Refusal = OverLimit | 'shutdown';
+
+const REFUSALS: Record<Refusal, string> = {
+  shutdown: 'this gateway is stopping; ask again',
   over_limit: 'this gateway has as many streams as it may',
   over_address_limit: 'there are as many streams to your address as there may be',
 };
@@ -48,6 +51,7 @@ export interface RunStreamOptions {
 export class RunStreams {
   readonly #options: RunStreamOptions;
   readonly #open = new Map<AbortController, Promise<void>>();
+  #closing = false;
 
   constructor(options: RunStreamOptions) {
     this.#options = options;
@@ -77,7 +81,7 @@ export class RunStreams {
     const refusal = await admission.enter(ip);
     if (refusal !== undefined) {
       await items.return();
-      throw new HttpError(503, refusal, REFUSALS[refusal]);
+      return this.#refuse(reply, refusal);
     }
     reply.hijack();
     const written = this.#write(reply, run.id, items, first?.value, gone);
@@ -91,10 +95,32 @@ export class RunStreams {
     return reply;
   }
 
+  /** The answer while the gateway is stopping; undefined while it is not. */
+  farewell(reply: FastifyReply): FastifyReply | undefined {
+    return this.#closing ? this.#refuse(reply, 'shutdown') : undefined;
+  }
+
   /** Ends all streams, those of runs that have just ended with their last event; other clients come back, elsewhere. */
   async close(): Promise<void> {
+    this.#closing = true;
     await Promise.race([Promise.allSettled(this.#open.values()), pause(FAREWELL_MS)]);
     for (const gone of this.#open.keys()) gone.abort();
+  }
+
+  /** A native EventSource gives up for ever on any status but 200: it gets a stream that ends, and comes again. */
+  #refuse(reply: FastifyReply, code: Refusal): FastifyReply {
+    const { request, raw } = reply;
+    if (request.method !== 'GET' || !request.headers.accept?.includes('text/event-stream'))
+      throw new HttpError(503, code, REFUSALS[code]);
+    reply.hijack();
+    this.#begin(reply);
+    raw.end();
+    return reply;
+  }
+
+  #begin(reply: FastifyReply): void {
+    reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEAD });
+    reply.raw.write(sseFrame({ retry: this.#options.retryMs }));
   }
 
   async #write(
@@ -105,7 +131,7 @@ export class RunStreams {
     gone: AbortController,
   ): Promise<void> {
     const { raw } = reply;
-    const { keepAliveMs, retryMs, stallMs } = this.#options;
+    const { keepAliveMs, stallMs } = this.#options;
     let lost = false;
     let quiet = true;
     // A log that was wiped says nothing further, not even the end: without this look its readers would wait for ever.
@@ -114,8 +140,7 @@ export class RunStreams {
       lost = true;
       gone.abort();
     };
-    raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEAD });
-    raw.write(sseFrame({ retry: retryMs }));
+    this.#begin(reply);
     // Nothing is added while the socket does not drain: what waits there is a sign of life enough.
     const alive = setInterval(() => {
       if (raw.writableLength === 0 && !raw.destroyed) raw.write(': ping\n\n');

@@ -39,9 +39,10 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     return { ...summaryOf(run), ...(trimmed && { trimmed }), lanes };
   });
 
-  app.get<ById>('/api/runs/:id/stream', { exposeHeadRoute: false }, async (request, reply) => {
+  const streaming = { exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
+  app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request);
-    return streams.send(reply, await known(request.params.id), after);
+    return streams.farewell(reply) ?? streams.send(reply, await known(request.params.id), after);
   });
 
   app.register(async (scope) => {

@@ -108,7 +108,8 @@ export class StreamMetrics implements Listener {
   entry(record: LogRecord): void {
     if (!record.data.includes('"dropped":')) return;
     const { dropped } = record.entry.attrs ?? {};
-    if (typeof dropped === 'number' && dropped > 0) this.#dropped.inc(dropped);
+    // Whatever else somebody may have written there: a counter throws at what it cannot add.
+    if (Number.isSafeInteger(dropped) && Number(dropped) > 0) this.#dropped.inc(Number(dropped));
   }
 
   gap(): void {}

@@ -57,8 +57,8 @@ export class NeedleIndex<T> {
 class PieceTable<T> extends Map<number, T[]> {
   readonly #length: number;
   readonly #mask: number;
-  /** Where nothing was ever filed: most pieces of a text are in no needle, and this is quicker to ask than the map. */
-  readonly #sieve = new Uint8Array(1 << SIEVE_BITS);
+  /** How many keys fall into a slot: most pieces of a text are in no needle, and 0 is quicker to find than a key's absence. */
+  readonly #sieve = new Uint16Array(1 << SIEVE_BITS);
 
   constructor(length: number) {
     super();
@@ -67,8 +67,13 @@ class PieceTable<T> extends Map<number, T[]> {
   }
 
   override set(hash: number, items: T[]): this {
-    this.#sieve[slotOf(hash)] = 1;
+    if (!this.has(hash)) this.#count(hash, 1);
     return super.set(hash, items);
+  }
+
+  override delete(hash: number): boolean {
+    if (this.has(hash)) this.#count(hash, -1);
+    return super.delete(hash);
   }
 
   buckets(needle: string): Bucket<number, T>[] {
@@ -89,6 +94,11 @@ class PieceTable<T> extends Map<number, T[]> {
       const items = this.get(hash);
       if (items) met.add(items);
     }
+  }
+
+  #count(hash: number, by: number): void {
+    const slot = slotOf(hash);
+    this.#sieve[slot] = (this.#sieve[slot] as number) + by;
   }
 
   /** Of the last characters; the one before them is shifted out. */

@@ -15,7 +15,7 @@ import { ViewIndex } from './view-index.ts';
 
 export class Tap implements Listener {
   readonly channels: readonly string[];
-  /** Every entry up to here has been handed on. */
+  /** Every entry up to here has come. */
   reached: Position = 0;
   readonly #index = new ViewIndex<View>();
   #views = 0;

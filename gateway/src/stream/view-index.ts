@@ -13,7 +13,7 @@ const FEW = 8;
 
 export class ViewIndex<V extends { readonly selection: Selection }> {
   readonly #views: V[] = [];
-  /** Those that ask for nothing by which they could be found, but for a level or a source of stars alone. */
+  /** Those whose filter names nothing to file them under: none, a level alone, a source of stars alone. */
   readonly #always: V[] = [];
   readonly #byRun = new Map<string, V[]>();
   readonly #bySource = new Map<string, V[]>();

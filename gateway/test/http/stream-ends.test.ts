@@ -76,31 +76,39 @@ describe('ends', () => {
     expect(new Set(all.map((viewer) => viewer.retries.at(-1))).size).toBeGreaterThan(5);
   });
 
-  it('a native EventSource that comes back while the application closes is told to come again', async () => {
-    const gateway = await openGateway();
-    const viewer = await gateway.view();
-    await viewer.saw('live');
-    const late = connect(gateway.port, '127.0.0.1');
-    let heard = '';
-    late.setEncoding('latin1').on('data', (text: string) => {
-      heard += text;
-    });
-    const request =
-      'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\nGET /stream HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n';
-    // Its beginning comes with a request before it: an idle connection might be closed first.
-    late.write(request.slice(0, -20));
-    await eventually('the first answer', () => heard.includes('HTTP/1.1 200'));
-    const ended = once(late, 'close');
-    const closing = gateway.close();
-    await viewer.saw('bye');
-    late.write(request.slice(-20));
-    await ended;
-    await closing;
-    const [, stream] = heard.split(/(?=HTTP\/1\.1 )/);
-    expect(stream).toMatch(/^HTTP\/1\.1 200 /);
-    expect(stream).toContain('event: bye');
-    expect(stream).toContain('"code":"shutdown"');
-  });
+  it.each([
+    ['/stream', /event: bye\n(.*\n)*data: .*"code":"shutdown"/],
+    ['/api/runs/m-1/stream', /retry: \d+\n/],
+  ])(
+    'a native EventSource that asks for %s while the application closes comes again',
+    async (path, farewell) => {
+      const gateway = await openGateway({ LLM_SIM_DELAY: '0' });
+      const headers = { 'content-type': 'application/json' };
+      const run = JSON.stringify({ message: 'hello', message_id: 'm-1' });
+      await (await fetch(`${gateway.url}/api/process`, { method: 'POST', headers, body: run })).text();
+      const viewer = await gateway.view();
+      await viewer.saw('live');
+      const late = connect(gateway.port, '127.0.0.1');
+      let heard = '';
+      late.setEncoding('latin1').on('data', (text: string) => {
+        heard += text;
+      });
+      const host = 'Host: localhost\r\n';
+      const request = `GET /healthz HTTP/1.1\r\n${host}\r\nGET ${path} HTTP/1.1\r\n${host}Accept: text/event-stream\r\n\r\n`;
+      // Its beginning comes with a request before it: an idle connection might be closed first.
+      late.write(request.slice(0, -20));
+      await eventually('the first answer', () => heard.includes('HTTP/1.1 200'));
+      const ended = once(late, 'close');
+      const closing = gateway.close();
+      await viewer.saw('bye');
+      late.write(request.slice(-20));
+      await ended;
+      await closing;
+      const [, stream] = heard.split(/(?=HTTP\/1\.1 )/);
+      expect(stream).toMatch(/^HTTP\/1\.1 200 /);
+      expect(stream).toMatch(farewell);
+    },
+  );
 
   it('a viewer that takes nothing does not hold the application up', async () => {
     const gateway = await openGateway();

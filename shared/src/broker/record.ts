@@ -1,7 +1,7 @@
 // One entry as the log stores and announces it: a head of fixed form, then the writer's body. Read without JSON parsing.
 
 import { decodePayload, isAttributes } from '../decode.ts';
-import { type Entry, LEVELS } from '../entry.ts';
+import { type Entry, type EntryFields, LEVELS } from '../entry.ts';
 import { formatPosition, type Position, timeOf } from './position.ts';
 
 /**
@@ -35,10 +35,11 @@ export class LogRecord {
   /** The parsed entry; parsed once for all who ask one after another. Well formed even where a forged body is not. */
   get entry(): Entry {
     if (parsed?.record === this) return parsed.entry;
-    const entry = parseEntry(this.data) ?? {
-      ...(this.id !== null && { id: this.id, prev: this.prev }),
-      ...decodePayload(this.data, { channel: this.channel, now: timeOf(this.n), source: 'unknown' }),
-    };
+    const fields =
+      parseFields(this.data) ??
+      decodePayload(this.data, { channel: this.channel, now: timeOf(this.n), source: 'unknown' });
+    const given = this.id !== null && { id: this.id, log: tokenOf(this.data), prev: this.prev };
+    const entry = { ...given, ...fields, channel: this.channel };
     parsed = { record: this, entry };
     return entry;
   }
@@ -47,20 +48,25 @@ export class LogRecord {
 /** The last one. Kept on the record itself, entries would take several times what a log in memory may. */
 let parsed: { record: LogRecord; entry: Entry } | undefined;
 
-/** null unless the bytes are what `draft` writes: somebody who has seen the token may have put a head before anything. */
-function parseEntry(data: Buffer): Entry | null {
+/** null unless the body is what `draft` writes: somebody who has seen the token may have put a head before anything. */
+function parseFields(data: Buffer): Omit<EntryFields, 'channel'> | null {
   try {
-    const entry: Partial<Entry> = JSON.parse(data.toString('utf8'));
-    const { time, source, level, msg, event, run, attrs } = entry;
-    const sound =
-      typeof time === 'number' &&
-      typeof source === 'string' &&
-      typeof msg === 'string' &&
-      [event, run].every((label) => label === undefined || typeof label === 'string') &&
-      level !== undefined &&
-      LEVELS.includes(level) &&
-      (attrs === undefined || isAttributes(attrs));
-    return sound ? (entry as Entry) : null;
+    const body: Partial<EntryFields> = JSON.parse(data.toString('utf8'));
+    const { time, source, level, msg, event, run, attrs } = body;
+    if (typeof time !== 'number' || !Number.isFinite(time) || level === undefined || !LEVELS.includes(level))
+      return null;
+    if (typeof source !== 'string' || typeof msg !== 'string') return null;
+    if (![event, run].every((label) => label === undefined || typeof label === 'string')) return null;
+    if (attrs !== undefined && !isAttributes(attrs)) return null;
+    return {
+      time,
+      source,
+      level,
+      msg,
+      ...(event !== undefined && { event }),
+      ...(run !== undefined && { run }),
+      ...(attrs !== undefined && { attrs }),
+    };
   } catch {
     return null; // not JSON
   }
@@ -102,6 +108,11 @@ export function parseHead(data: Buffer): Head | null {
   const prev = digits(data, PREV_START, end);
   if (n === null || prev === null || ms !== timeOf(n)) return null;
   return { n, prev };
+}
+
+/** The token in the head of stored bytes. */
+function tokenOf(data: Buffer): string {
+  return data.toString('latin1', TOKEN_START, TOKEN_END);
 }
 
 /** Whether stored bytes are of the log with this token. */

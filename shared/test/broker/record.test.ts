@@ -164,14 +164,22 @@ describe('a record', () => {
     const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
     for (const rest of [
       ...['', '}', '"', '}trailing', ',"msg":5}', ',"level":"loud","msg":"m","source":"s"}'],
-      ...['"event":5', '"run":null', '"attrs":"text"', '"attrs":null', `"attrs":{"a":${deep}}`].map(
-        (forged) => `${good},${forged}}`,
-      ),
+      ...[
+        '"event":5',
+        '"run":null',
+        '"attrs":"text"',
+        '"attrs":null',
+        `"attrs":{"a":${deep}}`,
+        `"other":${deep}`,
+        '"time":1e999',
+        '"id":5,"prev":"x","channel":{}',
+      ].map((forged) => `${good},${forged}}`),
     ]) {
       const data = Buffer.from(HEAD + sound + rest);
       expect(isSound(data, 'logs')).toBe(true);
       const { entry } = new LogRecord('logs', data, parseHead(data));
-      expect(entry).toMatchObject({ id: '1795224320113-1795224320113456', channel: 'logs' });
+      expect(entry).toMatchObject({ id: '1795224320113-1795224320113456', prev: N - 55, channel: 'logs' });
+      expect(Number.isFinite(entry.time)).toBe(true);
       expect(LEVELS).toContain(entry.level);
       expect(() => JSON.stringify(entry)).not.toThrow();
       for (const label of [entry.event, entry.run]) expect(['string', 'undefined']).toContain(typeof label);

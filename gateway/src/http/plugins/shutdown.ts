@@ -1,4 +1,4 @@
-// From the moment the gateway begins to stop, requests on connections that are still open get a problem with a code.
+// From the moment the gateway begins to stop, requests get a problem with a code; streams say it in their own way.
 
 import type { FastifyInstance } from 'fastify';
 import { HttpError } from './problems.ts';
