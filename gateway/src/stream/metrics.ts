@@ -108,8 +108,9 @@ export class StreamMetrics implements Listener {
   entry(record: LogRecord): void {
     if (!record.data.includes('"dropped":')) return;
     const { dropped } = record.entry.attrs ?? {};
-    // Whatever else somebody may have written there: a counter throws at what it cannot add.
-    if (Number.isSafeInteger(dropped) && Number(dropped) > 0) this.#dropped.inc(Number(dropped));
+    // Anybody may write here, and a counter throws at what it cannot add.
+    if (typeof dropped === 'number' && Number.isSafeInteger(dropped) && dropped > 0)
+      this.#dropped.inc(dropped);
   }
 
   gap(): void {}

@@ -18,6 +18,7 @@ export class Tap implements Listener {
   /** Every entry up to here has come. */
   reached: Position = 0;
   readonly #index = new ViewIndex<View>();
+  /** Also those that are still being added. */
   #views = 0;
   #closed = false;
   readonly #opening: Promise<void>;

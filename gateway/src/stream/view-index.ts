@@ -3,6 +3,7 @@
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { isExact } from '@llm-streamer/shared/channels.ts';
+import type { Level } from '@llm-streamer/shared/entry.ts';
 import { Bucket } from './bucket.ts';
 import { NeedleIndex } from './needle-index.ts';
 import type { Selection } from './query.ts';
@@ -11,36 +12,36 @@ import { searchedTexts } from './searched-texts.ts';
 /** Asking so many views costs less than finding out whom to ask. */
 const FEW = 8;
 
+type Filing<V> = Pick<Bucket<unknown, V>, 'size' | 'add' | 'remove'>;
+
 export class ViewIndex<V extends { readonly selection: Selection }> {
   readonly #views: V[] = [];
-  /** Those whose filter names nothing to file them under: none, a level alone, a source of stars alone. */
-  readonly #always: V[] = [];
+  /** Those whose filter names nothing else: always asked. */
+  readonly #byLevel = new Map<Level | undefined, V[]>();
   readonly #byRun = new Map<string, V[]>();
   readonly #bySource = new Map<string, V[]>();
   /** By what stands between the stars. */
   readonly #bySourcePart = new NeedleIndex<V>();
   readonly #byText = new NeedleIndex<V>();
-  readonly #filed = new Map<V, Bucket<string, V> | Bucket<number, V> | null>();
+  readonly #filed = new Map<V, Filing<V>>();
 
   get all(): readonly V[] {
     return this.#views;
   }
 
   add(view: V): void {
-    const [smallest = null] = this.#bucketsFor(view.selection).sort((a, b) => a.size - b.size);
-    this.#views.push(view);
+    const smallest = this.#bucketsFor(view.selection).reduce((a, b) => (b.size < a.size ? b : a));
+    smallest.add(view);
     this.#filed.set(view, smallest);
-    if (smallest) smallest.add(view);
-    else this.#always.push(view);
+    this.#views.push(view);
   }
 
   remove(view: V): void {
     const bucket = this.#filed.get(view);
-    if (bucket === undefined) return;
+    if (!bucket) return;
+    bucket.remove(view);
     this.#filed.delete(view);
     this.#views.splice(this.#views.indexOf(view), 1);
-    if (bucket) bucket.remove(view);
-    else this.#always.splice(this.#always.indexOf(view), 1);
   }
 
   /** Every view that wants the entry, each once, and a few that do not. */
@@ -48,7 +49,7 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
     if (this.#views.length <= FEW) return this.#views;
     const { run, source } = record.entry;
     const found = [
-      ...this.#always,
+      ...[...this.#byLevel.values()].flat(),
       ...((run !== undefined && this.#byRun.get(run)) || []),
       ...(this.#bySource.get(source) ?? []),
     ];
@@ -57,15 +58,16 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
     return found;
   }
 
-  #bucketsFor({ run, source, q }: Selection) {
-    return [
+  #bucketsFor({ level, run, source, q }: Selection): Filing<V>[] {
+    const buckets = [
       ...(run === undefined ? [] : [new Bucket(this.#byRun, run)]),
       ...(source === undefined ? [] : this.#bucketsForSource(source)),
       ...(q === undefined ? [] : this.#byText.buckets(q.toLowerCase())),
     ];
+    return buckets.length > 0 ? buckets : [new Bucket(this.#byLevel, level)];
   }
 
-  #bucketsForSource(source: string) {
+  #bucketsForSource(source: string): Filing<V>[] {
     if (isExact(source)) return [new Bucket(this.#bySource, source)];
     const [longest = ''] = source.split('*').sort((a, b) => b.length - a.length);
     return longest === '' ? [] : this.#bySourcePart.buckets(longest);

@@ -149,12 +149,16 @@ describe('/api/runs', () => {
   });
 
   it('opens no more streams than it may', async () => {
-    const { url } = await serve({ LLM_SIM_DELAY: '10000', MAX_CONNECTIONS: '1' });
+    const { url } = await serve({ LLM_SIM_DELAY: '10000', MAX_CONNECTIONS: '1', SSE_RETRY: '1234' });
     const message_id = id();
     const watching = frames(await post(url, { message: 'Explain tides', message_id }));
     const refused = await fetch(`${url}/api/runs/${message_id}/stream`);
     expect(refused.status).toBe(503);
     expect((await problem(refused)).code).toBe('over_limit');
+    // A native EventSource would give up for ever: it is to come again.
+    const headers = { accept: 'text/event-stream' };
+    const browser = await fetch(`${url}/api/runs/${message_id}/stream`, { headers });
+    expect([browser.status, await browser.text()]).toEqual([200, 'retry: 1234\n\n']);
     await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
     await watching;
   });
