@@ -64,6 +64,8 @@ export class RedisFeed {
   readonly #unnumbered = new Unnumbered();
   #sweep: NodeJS.Timeout | undefined;
   #closed = false;
+  /** A link that had served has broken, and none has served since: attempts that fail on the way are not counted. */
+  #lost = false;
   reconnects = 0;
 
   constructor(options: {
@@ -175,6 +177,7 @@ export class RedisFeed {
     this.#subscriptions.reset();
     this.#ticks.fail(this.#client.unavailable('connection lost'));
     this.#held.clear();
+    if (this.#sequencer.position !== 0) this.#lost = true;
     if (!this.#live) return;
     this.#live = false;
     this.#logger?.warn('redis: subscription lost');
@@ -187,9 +190,7 @@ export class RedisFeed {
       await this.#subscriptions.add(this.routes.patterns());
       if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
       this.#attached = true;
-      const { position } = this.#sequencer;
-      if (position !== 0) this.reconnects++;
-      await this.#catchUp(position);
+      await this.#catchUp(this.#sequencer.position);
     } catch (error) {
       if (!this.#closed && this.#client.connected) {
         this.#logger?.warn(`redis: resubscribing failed, trying again: ${messageOf(error)}`);
@@ -234,6 +235,8 @@ export class RedisFeed {
     this.#ticks.begin();
     const held = this.#held.take();
     this.#live = true;
+    if (this.#lost) this.reconnects++;
+    this.#lost = false;
     const { position } = this.#sequencer;
     for (const gap of this.#unnumbered.gaps(position)) this.routes.gap(gap);
     this.routes.position(position);

@@ -1,7 +1,7 @@
 // The log in Redis where something goes wrong between two messages: slow acknowledgements, cuts, forged and wiped logs.
 
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { randomNamespace } from '../../../test-support/redis.ts';
 import { writeHead } from '../../src/broker/record.ts';
@@ -53,7 +53,77 @@ async function slowSubscriber(): Promise<{
   };
 }
 
+/** A way to the server that can cut all connections, and then turns away those that say `label` until told otherwise. */
+async function brittleLink(): Promise<{
+  url: string;
+  cut(label: string): void;
+  turnedAway(): number;
+  connected(label: string): number;
+  mend(): void;
+  close(): void;
+}> {
+  const open = new Set<Socket>();
+  const seen: string[] = [];
+  let unwanted: string | undefined;
+  let turnedAway = 0;
+  const relay = createServer((client) => {
+    open.add(client);
+    const upstream = connect(stage.server.port, '127.0.0.1');
+    client.on('data', (data) => {
+      const label = /llm-streamer-(\w+)/.exec(data.toString('latin1'))?.[1];
+      if (label !== undefined) seen.push(label);
+      if (label !== undefined && label === unwanted) {
+        turnedAway++;
+        client.destroy();
+      } else upstream.write(data);
+    });
+    upstream.pipe(client);
+    client.on('close', () => open.delete(client));
+    for (const [one, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const)
+      one.on('error', () => other.destroy()).on('close', () => other.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  return {
+    url: `redis://127.0.0.1:${(relay.address() as AddressInfo).port}`,
+    cut: (label) => {
+      unwanted = label;
+      seen.length = 0;
+      for (const socket of open) socket.destroy();
+    },
+    turnedAway: () => turnedAway,
+    connected: (label) => seen.filter((each) => each === label).length,
+    mend: () => {
+      unwanted = undefined;
+    },
+    close: () => relay.close(),
+  };
+}
+
 describe('RedisBroker', () => {
+  it('counts a lost link once, however many attempts to take it up again fail on the way', async () => {
+    const link = await brittleLink();
+    const broker = await stage.broker({ url: link.url });
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    expect(broker.status().reconnects).toBe(0);
+    link.cut('history');
+    // The subscription is back at once, but without history it cannot go on, and begins anew.
+    await expect.poll(() => link.connected('subscriber'), { timeout: 20_000 }).toBeGreaterThan(2);
+    expect(link.turnedAway()).toBeGreaterThan(0);
+    expect(broker.status().reconnects).toBe(0);
+    link.mend();
+    await expect
+      .poll(() => broker.status(), { timeout: 20_000 })
+      .toMatchObject({ ready: true, reconnects: 1 });
+    await broker.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    await broker.close();
+    link.close();
+  });
+
   it('begins a subscription only when Redis has acknowledged it, also one that another has asked for', async () => {
     const link = await slowSubscriber();
     const broker = await stage.broker({ url: link.url });
