@@ -35,8 +35,8 @@ const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url)
 export interface Totals {
   registry: Registry;
   admission: Admission;
-  /** In Prometheus' text form. */
-  metrics(): Promise<string>;
+  /** In Prometheus' text form; undefined where they cannot be had now. */
+  metrics(): Promise<string | undefined>;
 }
 
 /** Those of one process. */

@@ -42,7 +42,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
   await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
   const [url = ''] = app.addresses();
   // To scripts/start.ts, which may have asked for any port; a worker's word goes there by its primary.
-  process.send?.(cluster.isWorker ? { ask: 'listening', url } : url);
+  process.send?.(cluster.isWorker ? { ask: 'listening', url } : url, () => {});
 
   const stop = async (signal: string) => {
     logger.info(`${signal}: stopping`);

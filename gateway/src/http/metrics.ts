@@ -2,10 +2,18 @@
 
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
+import { HttpError } from './plugins/problems.ts';
 
-export function metricsRoute(app: FastifyInstance, metrics: () => Promise<string>): void {
+export function metricsRoute(app: FastifyInstance, metrics: () => Promise<string | undefined>): void {
   app.get('/metrics', async (_request, reply) => {
+    const text = await metrics();
+    if (text === undefined)
+      throw new HttpError(
+        503,
+        'primary_unavailable',
+        'the gateway’s first process gave no totals; ask again',
+      );
     reply.type(Registry.PROMETHEUS_CONTENT_TYPE);
-    return metrics();
+    return text;
   });
 }

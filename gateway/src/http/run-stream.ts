@@ -13,7 +13,7 @@ import { runChannel } from '../runs/run-entries.ts';
 import { follow, history } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
-import type { Admission, OverLimit } from '../stream/admission.ts';
+import type { Admission, NoPlace } from '../stream/admission.ts';
 import { HttpError } from './plugins/problems.ts';
 
 const HEAD = {
@@ -27,12 +27,13 @@ const HEAD = {
 
 const FAREWELL_MS = 300;
 
-type Refusal = OverLimit | 'shutdown';
+type Refusal = NoPlace | 'shutdown';
 
 const REFUSALS: Record<Refusal, string> = {
   shutdown: 'this gateway is stopping; ask again',
   over_limit: 'this gateway has as many streams as it may',
   over_address_limit: 'there are as many streams to your address as there may be',
+  primary_unavailable: 'the gateway’s first process does not answer; ask again',
 };
 
 export interface RunStreamOptions {

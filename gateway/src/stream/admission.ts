@@ -8,10 +8,12 @@ export interface AdmissionLimits {
 }
 
 export type OverLimit = 'over_limit' | 'over_address_limit';
+/** Also where several processes share the limits, and the one that keeps them does not answer. */
+export type NoPlace = OverLimit | 'primary_unavailable';
 
 /** Takes a place for a viewer, or says why there is none; a place taken is given back with `leave`. */
 export interface Admission {
-  enter(address: string): Promise<OverLimit | undefined> | OverLimit | undefined;
+  enter(address: string): Promise<NoPlace | undefined> | NoPlace | undefined;
   leave(address: string): void;
 }
 

@@ -1,7 +1,7 @@
 // All SSE responses of this process: who may come, who is there, who hangs, and how all are sent away.
 
 import type { Socket } from 'node:net';
-import type { Admission, OverLimit } from './admission.ts';
+import type { Admission, NoPlace } from './admission.ts';
 import type { Connection } from './connection.ts';
 import { controlFrame } from './frame.ts';
 import type { Hub } from './hub.ts';
@@ -15,7 +15,7 @@ export interface ViewerLimits {
   retryMs: number;
 }
 
-export type Refusal = OverLimit | 'shutdown';
+export type Refusal = NoPlace | 'shutdown';
 
 /** Why a stream ends, and what its viewer should make of it. */
 export const GOODBYES = {
@@ -24,6 +24,7 @@ export const GOODBYES = {
   over_limit: 'too many connections; wait and reconnect',
   over_address_limit: 'too many connections from your address; close some',
   too_many_views: 'too many different queries at a time; wait and reconnect',
+  primary_unavailable: 'the gateway’s first process does not answer; wait and reconnect',
   not_ready: 'the log cannot be reached; wait and reconnect',
 } as const;
 export type Goodbye = keyof typeof GOODBYES;

@@ -1,13 +1,11 @@
 // The process that holds the port for several workers: counts their viewers together, adds up their metrics, replaces one
 // that dies, and ends when all have ended.
 
-import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { AggregatorRegistry } from 'prom-client';
+import { AggregatorRegistry, Gauge, Registry } from 'prom-client';
 import { type AdmissionLimits, Places } from '../stream/admission.ts';
-import type { Answer, Question } from './messages.ts';
+import { Member } from './member.ts';
 
 /** Before another takes a dead one's place: one that dies at once would keep the machine busy with its starts. */
 const PAUSE_MS = 500;
@@ -23,7 +21,10 @@ export interface PrimaryOptions {
 export class Primary {
   readonly #options: PrimaryOptions;
   readonly #places: Places;
-  readonly #metrics = new AggregatorRegistry();
+  /** By their numbers, from 1; undefined while one is being replaced. */
+  readonly #members = new Map<number, Member | undefined>();
+  readonly #silent = new Set<Member>();
+  #totals: Promise<string> | undefined;
   #stopping = false;
   #told = false;
 
@@ -38,61 +39,81 @@ export class Primary {
     const stop = (signal: NodeJS.Signals) => {
       if (this.#stopping) return;
       this.#stopping = true;
-      for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill(signal);
+      for (const member of this.#members.values()) member?.kill(signal);
       // A worker ends itself within the grace period; a frozen one cannot.
       setTimeout(() => {
-        for (const worker of Object.values(cluster.workers ?? {})) worker?.process.kill('SIGKILL');
+        for (const member of this.#members.values()) member?.kill('SIGKILL');
       }, graceMs + 1_000).unref();
     };
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
-    const codes = await Promise.all(Array.from({ length: workers }, () => this.#keep(stop)));
+    const codes = await Promise.all(Array.from({ length: workers }, (_, i) => this.#keep(i + 1, stop)));
     return Math.max(...codes);
   }
 
-  /** One worker after another in the same place, until the gateway stops. */
-  async #keep(stop: (signal: NodeJS.Signals) => void): Promise<number> {
+  /** One worker after another under the same number, until the gateway stops. */
+  async #keep(number: number, stop: (signal: NodeJS.Signals) => void): Promise<number> {
     for (;;) {
-      const worker = cluster.fork();
-      const taken = new Map<string, number>();
-      worker.on('message', (question: Question) => void this.#answer(worker, taken, question));
-      const [code, signal] = (await once(worker, 'exit')) as [number | null, string | null];
-      for (const [address, count] of taken) for (let i = 0; i < count; i++) this.#places.leave(address);
-      if (this.#stopping) return code ?? 0;
-      if (code === 1 && !this.#told) {
+      const member = new Member(this.#places, {
+        listening: (url) => this.#listening(url),
+        metrics: () => this.#metrics(),
+      });
+      this.#members.set(number, member);
+      const how = await member.ended;
+      this.#members.set(number, undefined);
+      this.#silent.delete(member);
+      if (this.#stopping) return typeof how === 'number' ? how : 0;
+      if (how === 1 && !this.#told) {
         // None has ever listened, and this one has said why it cannot.
         stop('SIGTERM');
-        return code;
+        return how;
       }
-      const { pid } = worker.process;
-      this.#options.logger.error(`worker ${pid} ended with ${signal ?? code}; starting another`);
+      this.#options.logger.error(`worker ${number} (${member.pid}) ended with ${how}; starting another`);
       await pause(PAUSE_MS);
       if (this.#stopping) return 0;
     }
   }
 
-  /** `taken`: places that this worker's viewers have, by address. */
-  async #answer(worker: Worker, taken: Map<string, number>, question: Question): Promise<void> {
-    if (question.ask === 'enter') {
-      const { id, address } = question;
-      const refusal = this.#places.enter(address);
-      if (refusal === undefined) taken.set(address, (taken.get(address) ?? 0) + 1);
-      this.#say(worker, { answer: 'enter', id, refusal });
-    } else if (question.ask === 'leave') {
-      const { address } = question;
-      taken.set(address, (taken.get(address) ?? 0) - 1);
-      if (taken.get(address) === 0) taken.delete(address);
-      this.#places.leave(address);
-    } else if (question.ask === 'metrics') {
-      const text = await this.#metrics.clusterMetrics();
-      this.#say(worker, { answer: 'metrics', id: question.id, text });
-    } else if (question.ask === 'listening' && !this.#told) {
-      this.#told = true;
-      process.send?.(question.url);
-    }
+  #listening(url: string): void {
+    if (this.#told) return;
+    this.#told = true;
+    process.send?.(url, () => {}); // where whoever started this has gone, nobody needs to know
   }
 
-  #say(worker: Worker, answer: Answer): void {
-    if (worker.isConnected()) worker.send(answer);
+  /** Asks the workers once for all who want the totals at the same time. */
+  #metrics(): Promise<string> {
+    this.#totals ??= this.#askAll().finally(() => {
+      this.#totals = undefined;
+    });
+    return this.#totals;
+  }
+
+  async #askAll(): Promise<string> {
+    const own = new Registry();
+    const up = new Gauge({
+      name: 'llm_streamer_worker_up',
+      help: '1: the other figures count this worker; 0: it is starting, hangs or has just died.',
+      labelNames: ['worker'],
+      registers: [own],
+    });
+    const asked = [...this.#members].map(async ([number, member]) => {
+      const measured = await member?.measure();
+      if (member) this.#noteSilence(number, member, measured === undefined);
+      return { number, measured };
+    });
+    const answers = await Promise.all(asked);
+    for (const { number, measured } of answers) up.set({ worker: number }, measured === undefined ? 0 : 1);
+    const measured = answers.flatMap((answer) => (answer.measured === undefined ? [] : [answer.measured]));
+    return (await AggregatorRegistry.aggregate(measured).metrics()) + (await own.metrics());
+  }
+
+  /** One line when a worker falls silent, one when it is back. */
+  #noteSilence(number: number, member: Member, isSilent: boolean): void {
+    if (!member.listens || isSilent === this.#silent.has(member)) return;
+    if (isSilent) this.#silent.add(member);
+    else this.#silent.delete(member);
+    this.#options.logger.warn(
+      `worker ${number} (${member.pid}) ${isSilent ? 'does not answer; the metrics are without it' : 'answers again'}`,
+    );
   }
 }

@@ -1,48 +1,60 @@
-// A worker's side of several processes on one port: limits and metrics are those of all, and the primary keeps them.
+// A worker's side of several processes on one port: limits and metrics are those of all, and the primary keeps them. A
+// primary that does not answer is named to whoever waits for it.
 
-import { AggregatorRegistry, type Registry } from 'prom-client';
-import type { Admission, OverLimit } from '../stream/admission.ts';
-import type { Answer, Question } from './messages.ts';
+import type { Registry } from 'prom-client';
+import type { Admission, NoPlace } from '../stream/admission.ts';
+import type { FromPrimary, FromWorker } from './messages.ts';
+import { Questions } from './questions.ts';
+
+/** A primary that does not answer within this counts as unavailable. It gives its workers less time for their metrics. */
+const PATIENCE_MS = 5_000;
+
+type Answer = Extract<FromPrimary, { answer: string }>;
 
 export class WorkerLink implements Admission {
-  readonly #waiting = new Map<number, (answer: Answer) => void>();
-  #asked = 0;
+  readonly #registry: Registry;
+  readonly #questions = new Questions<Answer>(PATIENCE_MS);
 
   /** `registry` is added to those of the other workers. */
   constructor(registry: Registry) {
-    AggregatorRegistry.setRegistries([registry]);
-    new AggregatorRegistry(); // answers the primary's questions for metrics
-    process.on('message', (message: Partial<Answer>) => {
-      if (message.answer === undefined || message.id === undefined) return;
-      this.#waiting.get(message.id)?.(message as Answer);
-      this.#waiting.delete(message.id);
+    this.#registry = registry;
+    process.on('message', (message: FromPrimary) => {
+      if ('answer' in message) this.#questions.answered(message.id, message);
+      else if (message.ask === 'measure') this.#measure(message.id);
     });
   }
 
-  async enter(address: string): Promise<OverLimit | undefined> {
-    const answer = await this.#ask((id) => ({ ask: 'enter', id, address }));
-    return answer.answer === 'enter' ? answer.refusal : undefined;
+  async enter(address: string): Promise<NoPlace | undefined> {
+    const answer = await this.#questions.ask(
+      (id) => this.#say({ ask: 'enter', id, address }),
+      (late) => {
+        // The viewer has been refused meanwhile, so that nobody else would give this place back.
+        if (late.answer === 'enter' && late.refusal === undefined) this.leave(address);
+      },
+    );
+    return answer?.answer === 'enter' ? answer.refusal : 'primary_unavailable';
   }
 
   leave(address: string): void {
     this.#say({ ask: 'leave', address });
   }
 
-  /** Of all workers, in Prometheus' text form. */
-  async metrics(): Promise<string> {
-    const answer = await this.#ask((id) => ({ ask: 'metrics', id }));
-    return answer.answer === 'metrics' ? answer.text : '';
+  /** Of all workers, in Prometheus' text form; undefined where the primary does not give them. */
+  async metrics(): Promise<string | undefined> {
+    const answer = await this.#questions.ask((id) => this.#say({ ask: 'metrics', id }));
+    return answer?.answer === 'metrics' ? answer.text : undefined;
   }
 
-  #ask(question: (id: number) => Question): Promise<Answer> {
-    const id = ++this.#asked;
-    return new Promise((resolve) => {
-      this.#waiting.set(id, resolve);
-      this.#say(question(id));
-    });
+  /** Where there is no answer the primary counts this worker as silent. */
+  #measure(id: number): void {
+    this.#registry.getMetricsAsJSON().then(
+      (metrics) => this.#say({ answer: 'measure', id, metrics }),
+      () => {},
+    );
   }
 
-  #say(question: Question): void {
-    if (process.connected) process.send?.(question);
+  #say(message: FromWorker): void {
+    // A primary that has ended takes its workers along; what could not be sent to it matters no more.
+    if (process.connected) process.send?.(message, () => {});
   }
 }

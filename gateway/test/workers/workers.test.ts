@@ -1,7 +1,16 @@
 // Several processes on one port are one gateway: limits and metrics are those of all, one that dies is replaced, and a
 // signal ends them all.
+import { once } from 'node:events';
+import { Agent, get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { eventually, healthy, type RunningProcess, startProcess } from '../../../test-support/process.ts';
+import {
+  eventually,
+  healthy,
+  isAlive,
+  type RunningProcess,
+  startProcess,
+} from '../../../test-support/process.ts';
 import { freePort, type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { SseClient } from '../../../test-support/sse-client.ts';
 
@@ -13,9 +22,21 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 let gateway: RunningProcess | undefined;
+const frozen = new Set<number>();
 afterEach(async () => {
+  for (const pid of frozen) thaw(pid);
   await gateway?.stop('SIGKILL');
 });
+
+function freeze(pid: number): void {
+  process.kill(pid, 'SIGSTOP');
+  frozen.add(pid);
+}
+
+function thaw(pid: number): void {
+  frozen.delete(pid);
+  if (isAlive(pid)) process.kill(pid, 'SIGCONT');
+}
 
 async function start(env: Record<string, string> = {}) {
   const port = await freePort();
@@ -85,6 +106,87 @@ it('limits, metrics and streams are those of one gateway, and a dead worker is r
 
   expect(await primary.stop('SIGTERM')).toEqual({ code: 0, signal: null });
   for (const viewer of [...served, ...again].filter(({ status }) => status === 200)) await viewer.ended();
+});
+
+/** The totals, from a worker that answers: the primary hands connections out in turn, also to one that hangs. */
+const totals = (url: string) =>
+  eventually('totals', async () => {
+    const response = await fetch(`${url}/metrics`, {
+      headers: { connection: 'close' },
+      signal: AbortSignal.timeout(10_000),
+    });
+    expect(response.status).toBe(200);
+    return response.text();
+  });
+
+const up = (metrics: string) =>
+  [...metrics.matchAll(/^llm_streamer_worker_up\{worker="(\d)"\} ([01])$/gm)].map(([, worker, value]) => [
+    worker,
+    value,
+  ]);
+
+it('metrics name the worker that hangs, has died or starts, and end nobody', async () => {
+  const { url, process: primary } = await start();
+  expect(up(await totals(url))).toEqual([
+    ['1', '1'],
+    ['2', '1'],
+  ]);
+  const [victim = 0] = await workersOf(url);
+
+  freeze(victim);
+  const without = await totals(url);
+  expect(new Map(up(without) as [string, string][]).size).toBe(WORKERS);
+  expect(up(without).map(([, value]) => value)).toEqual(expect.arrayContaining(['0', '1']));
+  expect(without).toMatch(/^llm_streamer_connections 0$/m);
+  // Totals that were asked for while it hung, and its own late answers.
+  await Promise.all([totals(url), totals(url)]);
+  thaw(victim);
+  await eventually('both counted again', async () =>
+    up(await totals(url)).every(([, value]) => value === '1'),
+  );
+
+  process.kill(victim, 'SIGKILL');
+  expect(up(await totals(url)).map(([, value]) => value)).toContain('0');
+  await eventually('the next one is counted', async () =>
+    up(await totals(url)).every(([, value]) => value === '1'),
+  );
+  expect(isAlive(primary.pid)).toBe(true);
+  expect(primary.stderr).not.toContain('Operation timed out');
+});
+
+it('a primary that does not answer is named, and a place it gave too late is free again', async () => {
+  const { url, process: primary } = await start({ MAX_CONNECTIONS: '1' });
+  // The primary hands out connections: while it hangs, only those that a worker has already are served.
+  const ask = async (agent: Agent, path: string, headers: OutgoingHttpHeaders = {}) => {
+    const [response] = (await once(get(`${url}${path}`, { agent, headers }), 'response')) as [
+      IncomingMessage,
+    ];
+    return { status: response.statusCode, body: await text(response) };
+  };
+  const agents = Array.from({ length: 3 }, () => new Agent({ keepAlive: true, maxSockets: 1 }));
+  for (const agent of agents) await ask(agent, '/healthz');
+  const [first, second, third] = agents as [Agent, Agent, Agent];
+
+  freeze(primary.pid);
+  const [plain, browser, metrics] = await Promise.all([
+    ask(first, '/stream'),
+    ask(second, '/stream', { accept: 'text/event-stream' }),
+    ask(third, '/metrics'),
+  ]);
+  expect(plain).toMatchObject({ status: 503, body: expect.stringContaining('primary_unavailable') });
+  expect(browser).toMatchObject({
+    status: 200,
+    body: expect.stringMatching(/event: bye\n.*primary_unavailable/s),
+  });
+  expect(metrics).toMatchObject({ status: 503, body: expect.stringContaining('primary_unavailable') });
+
+  thaw(primary.pid);
+  await eventually('a free place', async () => {
+    const viewer = await SseClient.open(`${url}/stream?channels=logs`);
+    viewer.vanish();
+    return viewer.status === 200;
+  });
+  for (const agent of agents) agent.destroy();
 });
 
 it('say in one line why they cannot start', async () => {

@@ -24,6 +24,7 @@ const STATUS: Record<string, number> = {
   log_full: 503,
   over_limit: 503,
   over_address_limit: 503,
+  primary_unavailable: 503,
   too_many_runs: 503,
   too_many_views: 503,
   shutdown: 503,
