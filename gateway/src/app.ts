@@ -14,6 +14,7 @@ import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
+import { nosniff } from './http/plugins/nosniff.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
@@ -28,6 +29,9 @@ import { History } from './stream/history.ts';
 import { Hub } from './stream/hub.ts';
 import { gapCounts, StreamMetrics } from './stream/metrics.ts';
 import { Viewers } from './stream/viewers.ts';
+
+/** A request must have arrived by then, its body included. */
+const REQUEST_MS = 30_000;
 
 const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
 
@@ -64,13 +68,21 @@ export function createApp(
     frameworkErrors: answerBadUrl,
     clientErrorHandler: answerMalformed,
     return503OnClosing: false,
-    // A hundred channels of 200 characters, each of which an URL may write as three.
-    http: { maxHeaderSize: 65_536 },
+    http: {
+      // A hundred channels of 200 characters, each of which an URL may write as three.
+      maxHeaderSize: 65_536,
+      // Node takes the longer of the two times for the whole request, so that both have to be set.
+      headersTimeout: REQUEST_MS,
+      // How often Node looks for requests that are over their time: by default, only every 30 s.
+      connectionsCheckingInterval: 1_000,
+      // Node would answer without a problem's code; `origins` asks for the header.
+      requireHostHeader: false,
+    },
     trustProxy: trustedProxies(config),
     bodyLimit: 1_048_576,
     routerOptions: { maxParamLength: 400 },
     // Streams outlive any timeout of the server; ended ones close their sockets themselves.
-    requestTimeout: 30_000,
+    requestTimeout: REQUEST_MS,
     forceCloseConnections: 'idle',
   });
 
@@ -106,6 +118,7 @@ export function createApp(
   });
 
   problems(app);
+  nosniff(app);
   origins(app, {
     hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf)],
     origins: config.CORS_ORIGINS,

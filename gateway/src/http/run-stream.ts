@@ -20,7 +20,6 @@ const HEAD = {
   'content-type': 'text/event-stream; charset=utf-8',
   'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
-  'x-content-type-options': 'nosniff',
   // A connection that turned idle while the server closes would hold it up.
   connection: 'close',
 };

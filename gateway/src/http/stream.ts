@@ -27,7 +27,6 @@ const HEAD = [
   ['cache-control', 'no-store, no-transform'],
   ['vary', 'accept-encoding'],
   ['x-accel-buffering', 'no'],
-  ['x-content-type-options', 'nosniff'],
 ] as const;
 
 /** What it costs to begin a stream, as bytes that could be copied in that time. */

@@ -60,18 +60,24 @@ describe('hosts', () => {
     expect((await ask({ host: 'anything.example' })).status).toBe(200);
   });
 
-  it('a request without Host is refused, in both versions of HTTP', async () => {
-    gateway = await openGateway();
-    for (const version of ['1.0', '1.1']) {
-      const socket = connect(gateway.port, '127.0.0.1');
-      let heard = '';
-      socket.setEncoding('utf8').on('data', (text: string) => {
-        heard += text;
-      });
-      socket.write(`GET /api/channels HTTP/${version}\r\n\r\n`);
-      await once(socket, 'close');
-      expect(heard).toMatch(/^HTTP\/1.1 40[03] /);
-    }
+  it.each([
+    ['without Host by HTTP/1.0', '1.0', [], 403, 'host_forbidden'],
+    ['without Host', '1.1', [], 400, 'invalid_header'],
+    ['with two Hosts', '1.1', ['localhost', 'evil.example'], 400, 'invalid_header'],
+    ['with the same Host twice', '1.1', ['localhost', 'localhost'], 400, 'invalid_header'],
+  ])('a request %s is refused, and ends its connection', async (_, version, hosts, status, code) => {
+    gateway = await openGateway({ ALLOWED_HOSTS: status === 400 ? '*' : '' });
+    const socket = connect(gateway.port, '127.0.0.1');
+    let heard = '';
+    socket.setEncoding('utf8').on('data', (text: string) => {
+      heard += text;
+    });
+    socket.write(
+      `GET /api/channels HTTP/${version}\r\n${hosts.map((host) => `Host: ${host}\r\n`).join('')}\r\n`,
+    );
+    await once(socket, 'close');
+    expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    expect(heard).toContain(`"code":"${code}"`);
   });
 
   it('holds for streams and the page too', async () => {

@@ -1,10 +1,14 @@
 // Whatever a client sends, the answer is a problem with a code, never a 500 and never an exception's text.
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { createLogger } from '@llm-streamer/shared/logger.ts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
+import { createApp } from '../../src/app.ts';
+import { readGatewayConfig } from '../../src/config.ts';
 
 let gateway: TestGateway;
 beforeAll(async () => {
@@ -150,6 +154,26 @@ describe('requests that are no HTTP', () => {
     const body = answer.slice(answer.indexOf('\r\n\r\n') + 4);
     expect(JSON.parse(body)).toMatchObject({ status, code });
     expect(answer).toMatch(new RegExp(`content-length: ${body.length}\r\n`, 'i'));
+  });
+
+  it('a body that is slow to arrive is cut as soon as its time is over', async () => {
+    const app = createApp(readGatewayConfig({}), new MemoryBroker(), createLogger('gateway', 'silent', true));
+    await app.listen({ host: '127.0.0.1', port: 0 });
+    // Node would take the longer of the two times for the whole request.
+    expect(app.server.headersTimeout).toBe(app.server.requestTimeout);
+    app.server.headersTimeout = 100;
+    app.server.requestTimeout = 100;
+    const socket = connect((app.server.address() as AddressInfo).port, '127.0.0.1');
+    let heard = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    socket.write(post('Content-Length: 100'));
+    // Well before Node would look by itself, which it does every 30 s.
+    await eventually('an answer', () => heard.includes('"code":"request_timeout"'), 15_000);
+    expect(heard).toMatch(/^HTTP\/1.1 408 /);
+    expect(heard).toMatch(PROBLEM);
+    await app.close();
   });
 
   it('a hundred channels with names of 200 fit', async () => {

@@ -17,7 +17,13 @@ const ALLOWED_HEADERS = 'content-type, last-event-id, prefer, publisher-id, publ
 
 export function origins(app: FastifyInstance, { hosts, origins: opened }: OriginPolicy): void {
   app.addHook('onRequest', async (request, reply) => {
-    const host = hostName(request.headers.host ?? '');
+    const names = request.raw.headersDistinct.host ?? [];
+    if (names.length > 1 || (names.length === 0 && request.raw.httpVersion === '1.1'))
+      throw new HttpError(400, 'invalid_header', 'send one Host header', {
+        field: 'Host',
+        headers: { connection: 'close' },
+      });
+    const host = hostName(names[0] ?? '');
     if (!hosts.includes('*') && !hosts.includes(host))
       throw new HttpError(403, 'host_forbidden', `not known by this name; add it to ALLOWED_HOSTS`, {
         field: 'host',

@@ -1,9 +1,10 @@
 // Every error leaves as application/problem+json (RFC 9457) with a stable code; nobody sees a raw exception's text.
 
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { NOSNIFF } from './nosniff.ts';
 
 /** HTTP status of each code; a code that is not here is a 500 without details. */
 const STATUS: Record<string, number> = {
@@ -31,6 +32,7 @@ const STATUS: Record<string, number> = {
 };
 
 const RETRY_AFTER_S = 2;
+const PROBLEM = 'application/problem+json';
 
 /** An error whose code the route itself gives a status. */
 export class HttpError extends CodedError {
@@ -67,6 +69,7 @@ export function problems(app: FastifyInstance): void {
     const detail = `this path answers ${headers.allow} only`;
     return sendProblem(reply, new HttpError(405, 'method_not_allowed', detail, { headers }));
   });
+  app.server.on('checkExpectation', refuseExpectation);
 }
 
 /** Of routes without parameters; anything else in the path could be read as a pattern. */
@@ -80,6 +83,14 @@ export function answerBadUrl(_error: FastifyError, _request: unknown, reply: Fas
   sendProblem(reply, new HttpError(400, 'invalid_url', 'the path is not well encoded, or too long'));
 }
 
+/** For a request that expects something else than `100-continue`; Node gives it to no route. */
+function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const problem = new HttpError(417, 'expectation_failed', 'expect 100-continue, or nothing', {
+    field: 'Expect',
+  });
+  response.writeHead(problem.status, { 'content-type': PROBLEM, ...NOSNIFF }).end(textOf(problem));
+}
+
 /** For what Node's parser refuses: there is no request yet, only a socket, and it is of no further use. */
 export function answerMalformed(error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
@@ -88,7 +99,8 @@ export function answerMalformed(error: ConnectionError, socket: Socket): void {
   if (socket.writable)
     socket.write(
       `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\n` +
-        `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+        `X-Content-Type-Options: nosniff\r\nContent-Type: ${PROBLEM}\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   socket.destroySoon();
 }
@@ -113,7 +125,7 @@ function malformation(code: string): HttpError {
 export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
   const { status, headers } = error;
   if (status === 503 && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
-  return reply.code(status).headers(headers).type('application/problem+json').send(textOf(error));
+  return reply.code(status).headers(NOSNIFF).headers(headers).type(PROBLEM).send(textOf(error));
 }
 
 function textOf({ status, code, message, field }: HttpError): string {
