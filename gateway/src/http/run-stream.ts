@@ -14,6 +14,7 @@ import { follow, history } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
 import type { Admission, NoPlace } from '../stream/admission.ts';
+import { claimSocket } from './claim-socket.ts';
 import { HttpError } from './plugins/problems.ts';
 
 const HEAD = {
@@ -83,7 +84,13 @@ export class RunStreams {
       await items.return();
       return this.#refuse(reply, refusal);
     }
+    const claimed = await claimSocket(reply.request.raw, reply.raw);
     reply.hijack();
+    if (claimed === undefined) {
+      admission.leave(ip);
+      await items.return();
+      return reply;
+    }
     const written = this.#write(reply, run.id, items, first?.value, gone);
     this.#open.set(
       gone,

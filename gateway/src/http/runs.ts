@@ -5,6 +5,7 @@ import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/run-store.ts';
 import { invalid } from '../stream/query.ts';
+import { noBody } from './no-body.ts';
 import { HttpError } from './plugins/problems.ts';
 import { parseCursor, parseId } from './process.ts';
 import type { RunStreams } from './run-stream.ts';
@@ -39,7 +40,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     return { ...summaryOf(run), ...(trimmed && { trimmed }), lanes };
   });
 
-  const streaming = { exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
+  const streaming = { onRequest: noBody, exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request);
     return streams.farewell(reply) ?? streams.send(reply, await known(request.params.id), after);

@@ -10,6 +10,8 @@ import type { Hub } from '../stream/hub.ts';
 import { parseSelection, parseStart, type Start } from '../stream/query.ts';
 import type { View } from '../stream/view.ts';
 import { GOODBYES, type Goodbye, type Viewers } from '../stream/viewers.ts';
+import { claimSocket } from './claim-socket.ts';
+import { noBody } from './no-body.ts';
 import { HttpError } from './plugins/problems.ts';
 
 export interface StreamServices {
@@ -50,7 +52,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else void turn.then(() => request.raw.socket.destroyed || done());
   };
 
-  const options = { onRequest, config: { saysGoodbye: true } } as const;
+  const options = { onRequest: [noBody, onRequest], config: { saysGoodbye: true as const } };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
     const selection = parseSelection(request.query);
     const header = request.headers['last-event-id'];
@@ -71,22 +73,15 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       throw error;
     }
     await history.turns.next(BEGINNING_BYTES);
+    const socket = await claimSocket(request.raw, reply.raw);
     // The gateway may have begun to stop meanwhile.
-    if (viewers.closing) {
+    if (socket === undefined || viewers.closing) {
       hub.release(view);
       viewers.dismiss(request.ip);
-      return refuse(request, reply, 'shutdown');
+      return socket === undefined ? reply.hijack() : refuse(request, reply, 'shutdown');
     }
 
-    const { socket } = request.raw;
     reply.hijack();
-    // Gone; or pipelined behind another request, whose answer this one would run into.
-    if (socket.destroyed || reply.raw.socket !== socket) {
-      hub.release(view);
-      viewers.dismiss(request.ip);
-      socket.destroy();
-      return reply;
-    }
     const chunked = request.raw.httpVersion !== '1.0';
     const compressed = acceptsGzip(request.headers['accept-encoding']) ? hub.acquireCompressed(view) : null;
     socket.cork();

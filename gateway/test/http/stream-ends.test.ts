@@ -136,17 +136,37 @@ describe('ends', () => {
 
   it('a request pipelined behind a stream ends both and leaves nothing', async () => {
     const gateway = await start();
-    for (const first of ['/stream', '/healthz']) {
-      const socket = connect(gateway.port, '127.0.0.1');
-      socket.resume().on('error', () => {});
-      const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-      socket.write(request(first) + request('/stream?channels=b'));
-      await once(socket, 'close');
-    }
+    const socket = connect(gateway.port, '127.0.0.1');
+    socket.resume().on('error', () => {});
+    const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+    socket.write(request('/stream') + request('/stream?channels=b'));
+    await once(socket, 'close');
     await eventually('nobody', async () => {
       const { connections, views } = await gateway.health();
       return connections === 0 && views === 0;
     });
+  });
+
+  it('a stream pipelined behind other requests begins when they are answered', async () => {
+    const gateway = await start();
+    const socket = connect(gateway.port, '127.0.0.1');
+    let heard = '';
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      heard += text;
+    });
+    const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+    // The page is read from a file, so that it is answered later than the stream could begin.
+    socket.write(request('/healthz') + request('/') + request('/stream'));
+    await eventually('the stream', () => heard.includes('event: live'));
+    expect(heard.match(/HTTP\/1\.1 200|"status":"ok"|<\/html>|event: hello/g)).toEqual([
+      'HTTP/1.1 200',
+      '"status":"ok"',
+      'HTTP/1.1 200',
+      '</html>',
+      'HTTP/1.1 200',
+      'event: hello',
+    ]);
+    socket.destroy();
   });
 
   it('a socket that takes nothing for too long is closed', async () => {

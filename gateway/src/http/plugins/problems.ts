@@ -4,6 +4,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { isAnswering } from '../claim-socket.ts';
 import { NOSNIFF } from './nosniff.ts';
 
 /** HTTP status of each code; a code that is not here is a 500 without details. */
@@ -94,6 +95,7 @@ function refuseExpectation(_request: IncomingMessage, response: ServerResponse):
 /** For what Node's parser refuses: there is no request yet, only a socket, and it is of no further use. */
 export function answerMalformed(error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
+  if (isAnswering(socket)) return void socket.destroy();
   const problem = malformation(error.code);
   const body = textOf(problem);
   if (socket.writable)
