@@ -15,6 +15,7 @@ import { healthRoutes } from './http/health.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
+import { answerRoom } from './http/plugins/answer-room.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
@@ -124,6 +125,7 @@ export function createApp(
     origins: config.CORS_ORIGINS,
   });
   shutdown(app);
+  answerRoom(app, config.SSE_STALL);
   const command = redisCommand(config);
   const health = {
     broker,

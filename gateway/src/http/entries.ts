@@ -4,15 +4,20 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { FastifyInstance } from 'fastify';
 import { compileFilter } from '../stream/filter.ts';
-import type { Found, History, Query, Range } from '../stream/history.ts';
+import { type Found, type History, nothingFrom, type Query, type Range } from '../stream/history.ts';
 import { invalid, parseSelection, parseTime, text } from '../stream/query.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
+/** Of the entries in one page, about: a page ends by bytes, too, and `next` goes on. */
+const PAGE_BYTES = 4_194_304;
+/** The entries of a page, and the body that they are joined to. */
+const ANSWER_BYTES = 2 * PAGE_BYTES;
 const KEYS = ['after', 'before', 'since', 'until', 'limit', 'tail'];
 
 export function entriesRoute(app: FastifyInstance, broker: Broker, history: History): void {
-  app.get<{ Querystring: Record<string, unknown> }>('/api/entries', async (request, reply) => {
+  const options = { config: { answerBytes: ANSWER_BYTES } };
+  app.get<{ Querystring: Record<string, unknown> }>('/api/entries', options, async (request, reply) => {
     const { query } = request;
     const selection = parseSelection(query, KEYS);
     const limit = whole(text(query, 'limit') ?? text(query, 'tail'), 'limit');
@@ -23,12 +28,13 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
     const upTo = before === undefined ? head : Math.min(head, Math.max(0, before - 1));
     const wanted = { selection, filter: compileFilter(selection) };
     const isGone = () => request.raw.socket.destroyed;
+    const most = { limit, bytes: PAGE_BYTES };
     const found =
       after === undefined
-        ? await newest(wanted, { after: 0, upTo, limit, reverse: true, isGone })
+        ? await newest(wanted, { after: 0, upTo, ...most, reverse: true, isGone })
         : after >= upTo && before !== undefined
-          ? { records: [], gaps: [], next: after, done: true }
-          : await history.find(wanted, { after, upTo, limit, isGone });
+          ? { ...nothingFrom(after), done: true }
+          : await history.find(wanted, { after, upTo, ...most, isGone });
 
     if (request.headers.accept?.includes('application/x-ndjson')) {
       reply

@@ -1,12 +1,12 @@
 // History for viewers: the log's pages, filtered and encoded, with a bound on how much a filtered search may read.
 
-import type { Broker, Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
+import { type Broker, type Gap, PAGE_BYTES, type Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { Told } from '@llm-streamer/shared/broker/told.ts';
+import { Pace } from '@llm-streamer/shared/pace.ts';
 import { compileFilter, type Filter } from './filter.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
-import { portionsOf } from './portions.ts';
 import type { Selection, Start } from './query.ts';
 import { type Shared, SharedStretches, type Span } from './shared-stretches.ts';
 import { STRETCH_BYTES, type Stretch, toStretches } from './stretch.ts';
@@ -37,14 +37,22 @@ export interface Range {
   after: Position;
   upTo: Position;
   limit: number;
+  /** Bytes of the entries that are found, at which the search ends early; no bound by default. */
+  bytes?: number;
   /** Newest first. */
   reverse?: boolean;
+  /** Only how many there are and where the last one is: the entries themselves would take megabytes. */
+  placesOnly?: boolean;
   /** Whether nobody waits for it any more: then the search ends with the page it is at. */
   isGone?: () => boolean;
 }
 
 export interface Found {
   records: LogRecord[];
+  /** How many were found, their bytes, and the place of the last one; 0 where there is none. */
+  count: number;
+  bytes: number;
+  last: Position;
   gaps: Gap[];
   /** Where the search goes on; in reverse, downwards from here and with it. */
   next: Position;
@@ -68,6 +76,7 @@ export class History {
   readonly gaps: GapCounts;
   /** For all viewers who begin, or send what they have read. */
   readonly turns = new Turns();
+  readonly #pace = new Pace();
 
   /** `scanLimit`: entries that one filtered search reads at most; `shareBytes`: of what was read, kept for others. */
   constructor(broker: Broker, scanLimit: number, shareBytes: number, gaps = gapCounts()) {
@@ -87,7 +96,14 @@ export class History {
     if (start.from === 'now') return { position: now };
     if (start.from === 'position') return { position: start.position };
     if (start.from === 'time') return { position: Math.min(now, await this.#broker.locate(start.time)) };
-    return this.#tail(selection, { after: 0, upTo: now, limit: start.count, reverse: true, isGone });
+    return this.#tail(selection, {
+      after: 0,
+      upTo: now,
+      limit: start.count,
+      reverse: true,
+      placesOnly: true,
+      isGone,
+    });
   }
 
   /**
@@ -118,23 +134,21 @@ export class History {
     const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
     const isGone = () => query.closed === true;
     const page = await this.#broker.read({ channels, after, upTo, limit, isGone });
-    const stretches = await toStretches(page, after, filter);
+    const stretches = await toStretches(page, after, filter, this.#pace);
     const [{ chunk, entries }] = stretches;
     if (chunk) this.#meanBytes.set(query, chunk.body.length / entries);
     return stretches;
   }
 
   /**
-   * Up to `limit` entries that pass, oldest first after `after`, or newest first from `upTo`; and what is missing, also
-   * behind them.
+   * Up to `limit` entries and about `bytes` of them that pass, oldest first after `after`, or newest first from `upTo`; and
+   * what is missing, also behind them.
    */
-  async find(
-    { selection: { channels }, filter }: Query,
-    { after, upTo, limit, reverse = false, isGone = () => false }: Range,
-  ): Promise<Found> {
-    const found: Found = { records: [], gaps: [], next: reverse ? upTo : after, done: false };
-    const told = new Told();
-    for (let scanned = 0; !found.done && found.records.length < limit && !isGone(); ) {
+  async find({ selection: { channels }, filter }: Query, range: Range): Promise<Found> {
+    const { after, upTo, limit, bytes = Number.POSITIVE_INFINITY, reverse, isGone = () => false } = range;
+    const found = nothingFrom(reverse ? upTo : after);
+    const bounds = { ...range, bytes, told: new Told(), filter, pace: this.#pace };
+    for (let scanned = 0; !found.done && !isFull(found, bounds) && !isGone(); ) {
       const { next } = found;
       if (filter !== null && scanned >= this.#scanLimit) {
         const unread = reverse ? { after, before: next + 1 } : { after: next, before: upTo + 1 };
@@ -144,49 +158,68 @@ export class History {
       const page = await this.#broker.read({
         channels,
         ...(reverse ? { after, upTo: next, reverse } : { after: next, upTo }),
-        limit: filter === null ? Math.min(PAGE, limit - found.records.length) : PAGE,
+        limit: filter === null ? Math.min(PAGE, limit - found.count) : PAGE,
+        bytes: filter === null ? Math.min(PAGE_BYTES, bytes - found.bytes) : PAGE_BYTES,
         isGone,
       });
       const scannable = filter === null ? Number.POSITIVE_INFINITY : this.#scanLimit - scanned;
-      scanned += await take(found, page, told, filter, { limit, scannable, reverse });
+      scanned += await take(found, page, { ...bounds, scannable });
     }
     return found;
   }
 
   async #tail(selection: Selection, range: Range): Promise<Beginning> {
     const query = { selection, filter: compileFilter(selection) };
-    const { records, gaps } = await this.find(query, range);
-    const oldest = records.at(-1);
-    return { position: oldest ? oldest.n - 1 : range.upTo, ...(gaps[0] && { gap: gaps[0] }) };
+    const { count, last, gaps } = await this.find(query, range);
+    return { position: count > 0 ? last - 1 : range.upTo, ...(gaps[0] && { gap: gaps[0] }) };
   }
+}
+
+/** Where a search begins. */
+export function nothingFrom(next: Position): Found {
+  return { records: [], count: 0, bytes: 0, last: 0, gaps: [], next, done: false };
+}
+
+interface Taking extends Range {
+  bytes: number;
+  told: Told;
+  filter: Filter | null;
+  pace: Pace;
+}
+
+function isFull({ count, bytes }: Found, most: Taking): boolean {
+  return count >= most.limit || bytes >= most.bytes;
 }
 
 /** Adds what passes, and returns how many entries it read. What is beyond a bound stays for whoever asks from `next` on. */
 async function take(
   found: Found,
   { items, next, done }: Page,
-  told: Told,
-  filter: Filter | null,
-  { limit, scannable, reverse }: { limit: number; scannable: number; reverse: boolean },
+  taking: Taking & { scannable: number },
 ): Promise<number> {
-  const { records, gaps } = found;
+  const { reverse, placesOnly, told, filter, pace, scannable } = taking;
   let scanned = 0;
   let last: LogRecord | undefined;
-  for await (const portion of portionsOf(items))
-    for (const { record, gap } of portion) {
-      if (gap) {
-        const news = told.news(gap);
-        if (news) gaps.push(news);
-        continue;
-      }
-      if (last && (scanned === scannable || records.length === limit)) {
-        found.next = reverse ? last.n - 1 : last.n;
-        return scanned;
-      }
-      scanned++;
-      last = record;
-      if (filter === null || filter(record)) records.push(record.detached());
+  for (const { record, gap } of items) {
+    const turn = pace.turn();
+    if (turn) await turn;
+    if (gap) {
+      const news = told.news(gap);
+      if (news) found.gaps.push(news);
+      continue;
     }
+    if (last && (scanned === scannable || isFull(found, taking))) {
+      found.next = reverse ? last.n - 1 : last.n;
+      return scanned;
+    }
+    scanned++;
+    last = record;
+    if (filter !== null && !filter(record)) continue;
+    if (!placesOnly) found.records.push(record.detached());
+    found.count++;
+    found.bytes += record.data.length;
+    found.last = record.n;
+  }
   found.next = next;
   found.done = done;
   return scanned;

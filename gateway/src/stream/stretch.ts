@@ -3,10 +3,10 @@
 import type { Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import type { Pace } from '@llm-streamer/shared/pace.ts';
 import { Chunk } from './chunk.ts';
 import type { Filter } from './filter.ts';
 import { entryBytes } from './frame.ts';
-import { portionsOf } from './portions.ts';
 
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
 export const STRETCH_BYTES = 131_072;
@@ -33,6 +33,7 @@ export async function toStretches(
   { items, next, done }: Page,
   after: Position,
   filter: Filter | null,
+  pace: Pace,
 ): Promise<[Stretch, ...Stretch[]]> {
   const gaps = items.flatMap(({ gap }) => gap ?? []);
   const complete: Stretch[] = [];
@@ -61,7 +62,12 @@ export async function toStretches(
     bytes += entryBytes(record);
     ends.set(record.n, bytes);
   };
-  for await (const portion of portionsOf(items)) for (const { record } of portion) if (record) look(record);
+  for (const { record } of items) {
+    if (!record) continue;
+    const turn = pace.turn();
+    if (turn) await turn;
+    look(record);
+  }
   const [first, ...others] = [...complete, end(next, true)];
   return [first as Stretch, ...others];
 }

@@ -2,6 +2,7 @@
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
+import { Pace } from '@llm-streamer/shared/pace.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
 import { compileFilter } from '../../src/stream/filter.ts';
@@ -30,7 +31,7 @@ it.each([
   const filter = compileFilter(parseSelection({ channels: '*', ...filters }));
   for (const after of [BEGINNING, start]) {
     const page = await broker.read({ ...everything, after });
-    const stretches = await toStretches(page, after, filter);
+    const stretches = await toStretches(page, after, filter, new Pace());
     expect(stretches.length).toBeGreaterThan(4);
     let from = after;
     for (const { gaps, chunk, entries, scanned, next, done } of stretches) {

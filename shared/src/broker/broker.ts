@@ -9,6 +9,9 @@ import type { LogRecord } from './record.ts';
 export const MAX_BATCH_ENTRIES = 500;
 export const MAX_BATCH_BYTES = 1_048_576;
 
+/** Of one page of history, about, unless it is over very many channels. */
+export const PAGE_BYTES = 1_048_576;
+
 /** Makes a retry harmless: `writer` is 128 random bits per process start, `seq` rises with each batch. */
 export interface WriterStamp {
   writer: string;
@@ -74,6 +77,8 @@ export interface ReadQuery {
   upTo?: Position;
   /** Entries that are wanted. A page over more channels than that may hold more: reading them all is dear. */
   limit: number;
+  /** Bytes of entries that are wanted, about: the page ends early where they are larger than most. By default PAGE_BYTES. */
+  bytes?: number;
   /** Newest first, from `upTo` backwards; makes no claim about completeness. */
   reverse?: boolean;
   /** Whether nobody waits for it any more: a page that had to wait for its turn is then empty, and leads nowhere. */

@@ -3,6 +3,7 @@
 
 import type { Draft } from '../entry.ts';
 import { PublishRefused } from '../errors.ts';
+import { Pace } from '../pace.ts';
 import { checkBatch } from './batch.ts';
 import type {
   Broker,
@@ -15,9 +16,9 @@ import type {
   WriterStamp,
 } from './broker.ts';
 import { MemoryStore } from './memory-store.ts';
-import { assemblePage, boundIn, judgeCursor, placeOf } from './page.ts';
+import { MemoryStreams } from './memory-streams.ts';
+import { PageReader } from './page-reader.ts';
 import { type Position, positionAt } from './position.ts';
-import type { LogRecord } from './record.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
 import { deliver, type Interest, Routes } from './routes.ts';
 
@@ -27,6 +28,8 @@ const MAX_WRITERS = 10_000;
 
 export class MemoryBroker implements Broker {
   readonly #store: MemoryStore;
+  readonly #streams: MemoryStreams;
+  readonly #pages: PageReader;
   readonly #writers = new Map<string, number>();
   readonly #routes = new Routes();
   readonly #timer: NodeJS.Timeout;
@@ -35,6 +38,9 @@ export class MemoryBroker implements Broker {
   /** `now` gives epoch ms. */
   constructor(retention: RetentionPolicy = DEFAULT_RETENTION, now: () => number = Date.now) {
     this.#store = new MemoryStore(retention, now);
+    const pace = new Pace();
+    this.#streams = new MemoryStreams(this.#store, pace);
+    this.#pages = new PageReader(this.#streams, async () => this.#store.state, pace);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
   }
@@ -58,7 +64,7 @@ export class MemoryBroker implements Broker {
 
   async read(query: ReadQuery): Promise<Page> {
     this.#store.expire();
-    return query.reverse ? this.#readBackwards(query) : this.#readForwards(query);
+    return this.#pages.read(query);
   }
 
   async position(): Promise<Position> {
@@ -72,7 +78,11 @@ export class MemoryBroker implements Broker {
 
   async channels(pattern: string): Promise<ChannelInfo[]> {
     this.#store.expire();
-    return this.#store.channels(pattern);
+    const { lasts } = await this.#streams.lasts([pattern], 0);
+    return [...lasts].flatMap(([channel, last]) => {
+      const { records, total } = this.#store.channels.get(channel) ?? {};
+      return records && total !== undefined ? { channel, entries: records.length, total, last } : [];
+    });
   }
 
   status(): BrokerStatus {
@@ -101,27 +111,5 @@ export class MemoryBroker implements Broker {
   #tick(): void {
     this.#store.expire();
     this.#routes.position(this.#store.state.head);
-  }
-
-  #readForwards({ channels, after: cursor, upTo: bound, limit }: ReadQuery): Page {
-    const { state } = this.#store;
-    const { after, gap } = judgeCursor(state, cursor);
-    const upTo = boundIn(state, bound);
-    const leading: Page['items'] = gap ? [{ gap }] : [];
-    if (after >= upTo) return { items: leading, next: upTo, done: true };
-    const slices = this.#store.after(channels, after, limit + 1);
-    let end = Math.min(upTo, placeOf(limit, slices) ?? upTo);
-    for (const { reach } of slices) end = Math.min(end, reach);
-    const page = assemblePage(slices, { after, upTo, end }, this.#store.forgotten(channels));
-    return { ...page, items: [...leading, ...page.items] };
-  }
-
-  #readBackwards({ channels, after, upTo, limit }: ReadQuery): Page {
-    const records = this.#store.upTo(channels, after, upTo ?? this.#store.state.head, limit + 1);
-    records.sort((a, b) => b.n - a.n);
-    const done = records.length <= limit;
-    if (!done) records.length = limit;
-    const next = done ? after : (records.at(-1) as LogRecord).n - 1;
-    return { items: records.map((record) => ({ record })), next, done };
   }
 }

@@ -1,15 +1,13 @@
 // The entries of the embedded log: numbered, kept within their bounds, found by position. Knows no listeners.
 
-import { isExact, matches } from '../channels.ts';
 import type { Draft } from '../entry.ts';
 import { PublishRefused } from '../errors.ts';
-import type { ChannelInfo } from './broker.ts';
-import { type LogState, type Slice, WHOLE } from './page.ts';
+import type { LogState } from './page.ts';
 import type { Position } from './position.ts';
 import { LogRecord, writeHead } from './record.ts';
 import { type RetentionPolicy, retentionOf } from './retention.ts';
 
-interface Channel {
+export interface Channel {
   records: LogRecord[];
   bytes: number;
   last: Position;
@@ -31,6 +29,8 @@ export class MemoryStore {
   #head: Position;
   #forgotten: Position = 0;
   #bytes = 0;
+  /** Before this moment nothing expires: most readings need not look at each channel. */
+  #nextExpiry = Number.POSITIVE_INFINITY;
 
   constructor(retention: RetentionPolicy, now: () => number) {
     this.#retention = retention;
@@ -49,10 +49,13 @@ export class MemoryStore {
     };
   }
 
-  channels(pattern: string): ChannelInfo[] {
-    return this.#matching([pattern]).map(([channel, { records, total, last }]) => {
-      return { channel, entries: records.length, total, last };
-    });
+  get channels(): ReadonlyMap<string, Channel> {
+    return this.#channels;
+  }
+
+  /** The highest number of a channel that was forgotten; 0 for none. */
+  get forgotten(): Position {
+    return this.#forgotten;
   }
 
   /** @throws PublishRefused `too_many_channels`; nothing is taken then. */
@@ -71,37 +74,19 @@ export class MemoryStore {
   expire(): void {
     const now = this.#now();
     const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
+    if (now < this.#nextExpiry && !scarce) return;
+    this.#nextExpiry = Number.POSITIVE_INFINITY;
     for (const [name, channel] of this.#channels) {
-      if (channel.expires > now) continue;
+      if (channel.expires > now) {
+        this.#nextExpiry = Math.min(this.#nextExpiry, channel.expires);
+        continue;
+      }
       this.#drop(channel, channel.records.length, 'expired');
       channel.total = 0;
       if (!scarce) continue;
       this.#channels.delete(name);
       this.#forgotten = Math.max(this.#forgotten, channel.last);
     }
-  }
-
-  /** The highest number of a channel that was forgotten; 0 where every channel asked for is remembered. */
-  forgotten(patterns: readonly string[]): Position {
-    return patterns.every((name) => isExact(name) && this.#channels.has(name)) ? 0 : this.#forgotten;
-  }
-
-  /** The oldest `count` entries after a position, of each channel that matches. */
-  after(patterns: readonly string[], position: Position, count: number): Slice[] {
-    return this.#matching(patterns).map(([channel, { records, last, reason, forgotten }]) => {
-      const start = firstAfter(records, position);
-      const chunk = records.slice(start, start + count);
-      const reach = start + chunk.length === records.length ? WHOLE : (chunk.at(-1)?.n ?? position);
-      return { channel, last, first: chunk[0], records: chunk, reach, reason, forgotten };
-    });
-  }
-
-  /** The newest `count` entries of each channel that matches, after `after` and up to `upTo`; in no order. */
-  upTo(patterns: readonly string[], after: Position, upTo: Position, count: number): LogRecord[] {
-    return this.#matching(patterns).flatMap(([, { records }]) => {
-      const end = firstAfter(records, upTo);
-      return records.slice(Math.max(firstAfter(records, after), end - count), end);
-    });
   }
 
   #add({ channel: name, body }: Draft): LogRecord {
@@ -128,6 +113,7 @@ export class MemoryStore {
     const channel = this.#channels.get(name) as Channel;
     const { entries, idleMs } = retentionOf(this.#retention, name);
     channel.expires = this.#now() + idleMs;
+    this.#nextExpiry = Math.min(this.#nextExpiry, channel.expires);
     // In blocks, so that a full channel does not move its whole array for each entry.
     const excess = channel.records.length - entries;
     if (excess > Math.min(100, entries / 10)) this.#drop(channel, excess, 'trimmed');
@@ -151,23 +137,7 @@ export class MemoryStore {
     }
   }
 
-  #matching(patterns: readonly string[]): [string, Channel][] {
-    return [...this.#channels].filter(([name]) => patterns.some((pattern) => matches(pattern, name)));
-  }
-
   #clock(): Position {
     return Math.trunc(this.#now() * 1000);
   }
-}
-
-/** Index of the first record with a number above `position`. */
-function firstAfter(records: readonly LogRecord[], position: Position): number {
-  let low = 0;
-  let high = records.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((records[middle] as LogRecord).n <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

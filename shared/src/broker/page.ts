@@ -1,5 +1,6 @@
 // Merges what was read from several channels into one page of history: in order, each entry once, every hole named.
 
+import type { Pace } from '../pace.ts';
 import type { Gap, GapReason, Page, PageItem } from './broker.ts';
 import type { Position } from './position.ts';
 import type { Head, LogRecord } from './record.ts';
@@ -37,8 +38,13 @@ export interface PageBounds {
 
 /** Where `limit` entries of all readings end, in the order of reading; undefined where there are no more than that. */
 export function placeOf(limit: number, readings: readonly Reading[], reverse = false): Position | undefined {
-  const places = Float64Array.from(readings.flatMap(({ records }) => records.map(({ n }) => n))).sort();
-  return places.length > limit ? places.at(reverse ? -limit : limit - 1) : undefined;
+  let count = 0;
+  for (const { records } of readings) count += records.length;
+  if (count <= limit) return undefined;
+  const places = new Float64Array(count);
+  for (const { records } of readings) for (const { n } of records) places[--count] = n;
+  places.sort();
+  return places.at(reverse ? -limit : limit - 1);
 }
 
 /**
@@ -47,14 +53,13 @@ export function placeOf(limit: number, readings: readonly Reading[], reverse = f
  * other channels has been told, and is told again by the place reached. A channel's first entry says nothing of an
  * earlier channel of its name, so that there what was forgotten counts. `forgotten`: of channels that nobody remembers.
  */
-export function assemblePage(
+export async function assemblePage(
   slices: readonly Slice[],
   { after, upTo, end }: PageBounds,
+  pace: Pace,
   forgotten = 0,
-): Page {
-  const records = slices.flatMap((slice) => slice.records.filter(({ n }) => n > after && n <= end));
-  records.sort((a, b) => a.n - b.n);
-
+): Promise<Page> {
+  const records = await inOrder(slices, pace);
   const gaps: Gap[] = [];
   const tell = (channel: string | null, newestMissing: Position, reason: GapReason) => {
     // What is missing beyond the bound is told to whoever reads there; this reader may have it already, live.
@@ -67,10 +72,21 @@ export function assemblePage(
     else if (first.prev > 0) tell(channel, first.prev, reason);
     else if (forgotten === 0) tell(channel, before, 'expired');
   }
+  await pace.turn();
   gaps.sort((a, b) => a.before - b.before);
 
   const items: PageItem[] = [...gaps.map((gap) => ({ gap })), ...records.map((record) => ({ record }))];
   return { items, next: end, done: end >= upTo };
+}
+
+/** What all readings hold, oldest first. Tens of thousands of entries, compared one by one, would take too long in one turn. */
+export async function inOrder(readings: readonly Reading[], pace: Pace): Promise<LogRecord[]> {
+  const byNumber = new Map<Position, LogRecord>();
+  for (const { records } of readings) for (const record of records) byNumber.set(record.n, record);
+  await pace.turn();
+  const numbers = Float64Array.from(byNumber.keys()).sort();
+  await pace.turn();
+  return Array.from(numbers, (n) => byNumber.get(n) as LogRecord);
 }
 
 /** What a broker knows of its log, to judge a cursor by. */

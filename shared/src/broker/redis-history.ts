@@ -1,32 +1,30 @@
 // What the log in Redis holds: its state, its channels, and its history in pages, with every hole named. A page costs as
 // many reads as channels changed since the cursor, not as there are.
 
+import { Pace } from '../pace.ts';
 import type { ChannelInfo, Page, ReadQuery } from './broker.ts';
 import type { LogState } from './page.ts';
-import { readBackwards } from './redis-backwards.ts';
+import { PageReader } from './page-reader.ts';
 import { loadScript, type RedisClient } from './redis-client.ts';
-import { readForwards } from './redis-forwards.ts';
 import { RedisStreams } from './redis-streams.ts';
-import { TurnQueue } from './turn-queue.ts';
 
 const STATE = loadScript('state', 'allow-oom');
 const CHANNELS = loadScript('channels', 'allow-oom');
 /** By one call of that script. */
 const LOOKED_AT = 100;
 
-/** Pages over more take turns: together they would hold megabytes each, and keep the process from all else. */
-const MANY_CHANNELS = 1_000;
-
 export class RedisHistory {
   readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #streams: RedisStreams;
-  readonly #wide = new TurnQueue();
+  readonly #pages: PageReader;
 
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
-    this.#streams = new RedisStreams(client, prefix);
+    const pace = new Pace();
+    this.#streams = new RedisStreams(client, prefix, pace);
+    this.#pages = new PageReader(this.#streams, () => this.state(), pace);
   }
 
   async state(): Promise<LogState> {
@@ -45,13 +43,8 @@ export class RedisHistory {
     };
   }
 
-  /** A page over very many channels waits for its turn. */
-  async read(query: ReadQuery): Promise<Page> {
-    const page =
-      (await this.#page(query, MANY_CHANNELS)) ??
-      (await this.#wide.run(() => this.#page(query, Number.POSITIVE_INFINITY), query.isGone));
-    const { after, upTo, reverse } = query;
-    return page ?? { items: [], next: reverse && upTo !== undefined ? upTo : after, done: false };
+  read(query: ReadQuery): Promise<Page> {
+    return this.#pages.read(query);
   }
 
   /** Looked at a few at a time: Redis does nothing else meanwhile. */
@@ -69,13 +62,5 @@ export class RedisHistory {
       });
     }
     return channels;
-  }
-
-  /** Undefined where it would be over more than so many channels. */
-  async #page(query: ReadQuery, mostChannels: number): Promise<Page | undefined> {
-    const state = await this.state();
-    return query.reverse
-      ? readBackwards(this.#streams, state, query, mostChannels)
-      : readForwards(this.#streams, state, query, mostChannels);
   }
 }

@@ -2,33 +2,29 @@
 // portions, one reader at a time.
 
 import { isExact, matches } from '../channels.ts';
+import type { Pace } from '../pace.ts';
 import type { Reading } from './page.ts';
 import { formatPosition, type Position } from './position.ts';
 import { LogRecord, parseHead } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
+import type { Lasts, Streams } from './streams.ts';
 import { TurnQueue } from './turn-queue.ts';
-
-export interface Lasts {
-  /** Channel to the number of its newest entry. */
-  lasts: Map<string, Position>;
-  /** True when every channel asked for is remembered. */
-  known: boolean;
-}
 
 /** Of the index, read in one round trip: a long reply would keep the process from all else. */
 const PORTION = 1_000;
 
-export class RedisStreams {
+export class RedisStreams implements Streams {
   readonly #client: RedisClient;
   readonly #prefix: string;
+  readonly #pace: Pace;
   readonly #scans = new TurnQueue();
 
-  constructor(client: RedisClient, prefix: string) {
+  constructor(client: RedisClient, prefix: string, pace: Pace) {
     this.#client = client;
     this.#prefix = prefix;
+    this.#pace = pace;
   }
 
-  /** Channels with an entry after `after`. */
   async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
     const exact = patterns.filter(isExact);
     const wildcards = patterns.filter((pattern) => !isExact(pattern));
@@ -66,12 +62,14 @@ export class RedisStreams {
     const reply = await this.#client.redis.zrangebyscore(this.#index, `(${after}`, '+inf', ...portion);
     for (let i = 0; i < reply.length; i += 2) {
       const channel = reply[i] as string;
+      // Hostile patterns take as long for a channel as thousands of others do for all.
+      const turn = this.#pace.turn();
+      if (turn) await turn;
       if (wildcards.some((pattern) => matches(pattern, channel))) lasts.set(channel, Number(reply[i + 1]));
     }
     return reply.length < 2 * PORTION ? undefined : Number(reply.at(-1));
   }
 
-  /** Of each channel the oldest `count` entries behind its reach, oldest first. */
   async after(readings: readonly Reading[], count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
     for (const { channel, reach } of readings)
@@ -80,7 +78,6 @@ export class RedisStreams {
     return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
 
-  /** Of each channel the newest `count` entries before its reach and after `floor`, newest first. */
   async before(readings: readonly Reading[], floor: Position, count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
     for (const { channel, reach } of readings) {
@@ -91,7 +88,6 @@ export class RedisStreams {
     return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
 
-  /** Whether each channel's stream gave up entries since it was made; else what is missing went with one before it. */
   async trimmed(channels: readonly string[]): Promise<boolean[]> {
     const pipeline = this.#client.redis.pipeline();
     for (const channel of channels) pipeline.xinfo('STREAM', this.#key(channel));
@@ -103,12 +99,10 @@ export class RedisStreams {
     });
   }
 
-  /** The highest number of any channel that was forgotten altogether. */
   async forgotten(): Promise<Position> {
     return Number((await this.#client.redis.get(`${this.#prefix}forgotten`)) ?? 0);
   }
 
-  /** For each channel the highest number that was forgotten, of any channel, when it was made. */
   async reborn(channels: readonly string[]): Promise<Position[]> {
     const forgotten = await this.#client.redis.hmget(`${this.#prefix}reborn`, ...channels);
     return forgotten.map((n) => Number(n ?? 0));

@@ -29,6 +29,7 @@ const STATUS: Record<string, number> = {
   primary_unavailable: 503,
   too_many_runs: 503,
   too_many_views: 503,
+  too_many_answers: 503,
   shutdown: 503,
 };
 

@@ -1,19 +1,20 @@
 // A page of history backwards from a bound: the newest entries first. Makes no claim about completeness.
 
-import type { Page, ReadQuery } from './broker.ts';
-import type { LogState, Reading } from './page.ts';
-import { readTogether } from './redis-merge.ts';
-import type { RedisStreams } from './redis-streams.ts';
+import { PAGE_BYTES, type Page, type ReadQuery } from './broker.ts';
+import type { Reach } from './forwards.ts';
+import { readTogether } from './merge.ts';
+import { inOrder, type LogState, type Reading } from './page.ts';
+import type { Streams } from './streams.ts';
 
 /**
  * Each of the `limit` newest entries lies in a channel that changed behind the bound, or in one of the `limit` that
  * changed last before it.
  */
 export async function readBackwards(
-  streams: RedisStreams,
+  streams: Streams,
   state: LogState,
-  { channels, after: asked, upTo: bound, limit }: ReadQuery,
-  mostChannels: number,
+  { channels, after: asked, upTo: bound, limit, bytes = PAGE_BYTES }: ReadQuery,
+  { mostChannels, pace }: Reach,
 ): Promise<Page | undefined> {
   const after = Math.max(asked, state.start);
   const upTo = Math.min(bound ?? state.head, state.head);
@@ -29,11 +30,10 @@ export async function readBackwards(
   });
   const end = await readTogether(
     readings,
-    { end: bottom + 1, limit, reverse: true },
+    { end: bottom + 1, limit, bytes, pace, reverse: true },
     (group, count) => streams.before(group, bottom, count),
     (_, { prev }) => prev <= bottom,
   );
-  const records = readings.flatMap((reading) => reading.records);
-  records.sort((a, b) => b.n - a.n);
+  const records = (await inOrder(readings, pace)).reverse();
   return { items: records.map((record) => ({ record })), next: end - 1, done: end - 1 <= after };
 }

@@ -1,10 +1,12 @@
 // Reading many channels together against a model: whatever lies where, the page is what sorting everything would give.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { PAGE_BYTES } from '../../src/broker/broker.ts';
+import { readTogether } from '../../src/broker/merge.ts';
 import type { Reading } from '../../src/broker/page.ts';
 import type { Position } from '../../src/broker/position.ts';
 import { LogRecord, parseHead, writeHead } from '../../src/broker/record.ts';
-import { readTogether } from '../../src/broker/redis-merge.ts';
+import { Pace } from '../../src/pace.ts';
 
 const BASE = 1_795_300_000_000_000;
 
@@ -39,7 +41,7 @@ it('reads up to the wanted entries and no hole, in either direction, with every 
       let read = 0;
       const end = await readTogether(
         readings,
-        { end: bound, limit, reverse },
+        { end: bound, limit, bytes: PAGE_BYTES, pace: new Pace(), reverse },
         async (group, count) =>
           group.map(({ channel, reach }) => {
             const all = log.get(channel) as LogRecord[];
@@ -75,7 +77,7 @@ it.each([
   });
   const end = await readTogether(
     readings,
-    { end: BASE + 102, limit: 40 },
+    { end: BASE + 102, limit: 40, bytes: PAGE_BYTES, pace: new Pace() },
     async (group, count) =>
       group.map(({ channel, reach }) => {
         const kept = reach < BASE || channel !== 'c0' ? BASE : BASE + from;

@@ -1,20 +1,27 @@
 // Reads many channels side by side, oldest or newest first, until what a page needs is known of all of them. Holds no more
 // than about two pages, however many channels there are, and lets others read between two groups.
 
+import type { Pace } from '../pace.ts';
 import { placeOf, type Reading, WHOLE } from './page.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
 
-/** Channels read in one round trip. */
+/** Channels read in one round trip, and in the first one, before which nobody knows how large the entries are. */
 const GROUP = 256;
+const FIRST_GROUP = 64;
+/** What an entry is taken to need until some have been read: nearly all need far less. */
+const GUESSED_BYTES = 32_768;
 /** A page over very many channels holds more than was asked for, up to so many bytes: each sweep over them is dear. */
-const PAGE_BYTES = 8_388_608;
+const WIDE_PAGE_BYTES = 8_388_608;
 
 export interface Bounds {
   /** Where the page ends at the latest. */
   end: Position;
   /** Entries that are wanted. */
   limit: number;
+  /** Bytes that are wanted, about. */
+  bytes: number;
+  pace: Pace;
   /** Towards the oldest. */
   reverse?: boolean;
 }
@@ -28,7 +35,7 @@ export type ReadOn<R extends Reading> = (group: readonly R[], count: number) => 
  */
 export async function readTogether<R extends Reading>(
   readings: readonly R[],
-  { end: bound, limit, reverse = false }: Bounds,
+  { end: bound, limit, bytes, pace, reverse = false }: Bounds,
   readOn: ReadOn<R>,
   isWhole: (reading: R, record: LogRecord) => boolean,
 ): Promise<Position> {
@@ -69,10 +76,10 @@ export async function readTogether<R extends Reading>(
     }
     reading.reach = end;
   };
-  const wanted = () => {
-    const affordable = Math.min(readings.length, (PAGE_BYTES * count) / Math.max(1, size));
-    return Math.max(limit, Math.floor(affordable));
-  };
+  const fitting = (room: number) =>
+    Math.max(1, Math.floor(room / (count > 0 ? size / count : GUESSED_BYTES)));
+  const wanted = () =>
+    Math.max(Math.min(limit, fitting(bytes)), Math.min(readings.length, fitting(WIDE_PAGE_BYTES)));
   const cut = () => {
     const place = placeOf(wanted(), readings, reverse);
     if (place !== undefined && isBefore(place, end)) end = place;
@@ -81,14 +88,19 @@ export async function readTogether<R extends Reading>(
 
   let behind = readings;
   for (let least = 1; behind.length > 0; least *= 2) {
-    const asked = Math.min(limit + 1, Math.max(least, Math.ceil((2 * limit) / behind.length)));
-    for (let from = 0; from < behind.length; from += GROUP) {
-      const group = behind.slice(from, from + GROUP);
+    const most = Math.min(limit, fitting(bytes));
+    const asked = Math.min(most + 1, Math.max(least, Math.ceil((2 * most) / behind.length)));
+    for (let from = 0; from < behind.length; ) {
+      const group = behind.slice(from, from + (count === 0 ? FIRST_GROUP : GROUP));
+      from += group.length;
       const chunks = await readOn(group, asked);
       group.forEach((reading, i) => void take(reading, chunks[i] ?? [], asked));
+      await pace.turn();
       if (count > 2 * wanted()) cut();
     }
+    await pace.turn();
     cut();
+    await pace.turn();
     behind = readings.filter(({ reach }) => isBefore(reach, end));
   }
   return end;

@@ -1,0 +1,90 @@
+// The embedded log's channels as pages of history are made from them. Answers at once, but that matching many patterns with
+// many channels takes turns with all else.
+
+import { isExact, matches } from '../channels.ts';
+import type { Pace } from '../pace.ts';
+import type { Channel } from './memory-store.ts';
+import type { Reading } from './page.ts';
+import type { Position } from './position.ts';
+import type { LogRecord } from './record.ts';
+import type { Lasts, Streams } from './streams.ts';
+
+/** What the streams need of the store. */
+export interface Channels {
+  readonly channels: ReadonlyMap<string, Channel>;
+  /** The highest number of a channel that was forgotten. */
+  readonly forgotten: Position;
+}
+
+export class MemoryStreams implements Streams {
+  readonly #store: Channels;
+  readonly #pace: Pace;
+
+  constructor(store: Channels, pace: Pace) {
+    this.#store = store;
+    this.#pace = pace;
+  }
+
+  async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
+    const { channels } = this.#store;
+    const lasts = new Map<string, Position>();
+    const wildcards = patterns.filter((pattern) => !isExact(pattern));
+    const exact = patterns.filter(isExact);
+    for (const name of exact) {
+      const last = channels.get(name)?.last ?? 0;
+      if (last > after) lasts.set(name, last);
+    }
+    if (wildcards.length > 0)
+      for (const [name, { last }] of channels) {
+        if (last <= after) continue;
+        const turn = this.#pace.turn();
+        if (turn) await turn;
+        if (wildcards.some((pattern) => matches(pattern, name))) lasts.set(name, last);
+      }
+    return { lasts, known: wildcards.length === 0 && exact.every((name) => channels.has(name)) };
+  }
+
+  async after(readings: readonly Reading[], count: number): Promise<LogRecord[][]> {
+    return readings.map(({ channel, reach }) => {
+      const records = this.#records(channel);
+      const start = firstAfter(records, reach);
+      return records.slice(start, start + count);
+    });
+  }
+
+  async before(readings: readonly Reading[], floor: Position, count: number): Promise<LogRecord[][]> {
+    return readings.map(({ channel, reach }) => {
+      const records = this.#records(channel);
+      const end = firstAfter(records, reach - 1);
+      return records.slice(Math.max(firstAfter(records, floor), end - count), end).reverse();
+    });
+  }
+
+  async trimmed(channels: readonly string[]): Promise<boolean[]> {
+    return channels.map((name) => this.#store.channels.get(name)?.reason === 'trimmed');
+  }
+
+  async forgotten(): Promise<Position> {
+    return this.#store.forgotten;
+  }
+
+  async reborn(channels: readonly string[]): Promise<Position[]> {
+    return channels.map((name) => this.#store.channels.get(name)?.forgotten ?? 0);
+  }
+
+  #records(channel: string): readonly LogRecord[] {
+    return this.#store.channels.get(channel)?.records ?? [];
+  }
+}
+
+/** Index of the first record with a number above `position`. */
+function firstAfter(records: readonly LogRecord[], position: Position): number {
+  let low = 0;
+  let high = records.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((records[middle] as LogRecord).n <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
