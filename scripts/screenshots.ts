@@ -36,7 +36,7 @@ const WARM_UP_S = 45;
 
 const folder = process.argv[2] ?? 'docs';
 await mkdir(folder, { recursive: true });
-const gateway = startProcess(['gateway/src/main.ts'], { env: { PORT: '0', SSE_KEEPALIVE: '1000' } });
+const gateway = startProcess(['gateway/src/main.ts'], { env: { PORT: '0', SSE_KEEPALIVE_MS: '1000' } });
 const url = await gateway.saw(/http:\/\/[\d.:]+/);
 const producers = [1, 2, 3].map((seed) =>
   startProcess(['producer/src/main.ts', 'simulate', '--seed', `${seed}`, '--source', `gpu-0${seed}`], {

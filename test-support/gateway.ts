@@ -6,7 +6,7 @@ import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
-import { createApp } from '../gateway/src/app.ts';
+import { createApp, type Tuning } from '../gateway/src/app.ts';
 import { type Config, readGatewayConfig } from '../gateway/src/config.ts';
 import { SseClient, type SseClientOptions } from './sse-client.ts';
 
@@ -24,10 +24,13 @@ export interface TestGateway {
 }
 
 /** `env`: the gateway's variables, REDIS_URL included; pings every minute unless it says otherwise. */
-export async function openGateway(env: Readonly<Record<string, string>> = {}): Promise<TestGateway> {
-  const config = readGatewayConfig({ SSE_KEEPALIVE: '60000', ...env });
+export async function openGateway(
+  env: Readonly<Record<string, string>> = {},
+  tuning: Tuning = {},
+): Promise<TestGateway> {
+  const config = readGatewayConfig({ SSE_KEEPALIVE_MS: '60000', ...env });
   const broker = await openBroker(config);
-  const app = createApp(config, broker, createLogger('gateway', 'silent', true));
+  const app = createApp(config, broker, createLogger('gateway', 'silent', true), undefined, tuning);
   await app.listen({ host: config.HOST, port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}${config.BASE_PATH}`;

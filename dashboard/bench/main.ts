@@ -9,7 +9,7 @@ const { values } = parseArgs({ options: { seconds: { type: 'string', default: '6
 const seconds = Number(values.seconds);
 
 const gateway = startProcess(['gateway/src/main.ts'], {
-  env: { PORT: '0', SSE_KEEPALIVE: '1000', LOG_LEVEL: 'info' },
+  env: { PORT: '0', SSE_KEEPALIVE_MS: '1000', LOG_LEVEL: 'info' },
 });
 const url = (await gateway.saw(/http:\/\/[\d.:]+/)).trim();
 const results: Figures[] = [];

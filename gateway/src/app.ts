@@ -3,12 +3,11 @@
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { wirePrefixOf } from '@llm-streamer/shared/broker/redis-broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
 import { composeRuns } from './compose-runs.ts';
-import { admissionLimits, type Config, LOCAL_HOSTS, redisCommand, trustedProxies } from './config.ts';
+import { admissionLimits, type Config, LOCAL_HOSTS, trustedProxies } from './config.ts';
 import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
@@ -24,10 +23,11 @@ import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
 import { streamRoute } from './http/stream.ts';
+import type { SimulatorOptions } from './llm/simulator.ts';
 import { StateLog } from './state-log.ts';
 import { type Admission, Places } from './stream/admission.ts';
-import { History } from './stream/history.ts';
-import { Hub } from './stream/hub.ts';
+import { History, type HistoryTuning } from './stream/history.ts';
+import { Hub, type HubTuning } from './stream/hub.ts';
 import { gapCounts, StreamMetrics } from './stream/metrics.ts';
 import { Viewers } from './stream/viewers.ts';
 
@@ -42,6 +42,13 @@ export interface Totals {
   admission: Admission;
   /** In Prometheus' text form; undefined where they cannot be had now. */
   metrics(): Promise<string | undefined>;
+}
+
+/** What only tests change. */
+export interface Tuning {
+  hub?: Partial<HubTuning>;
+  history?: Partial<HistoryTuning>;
+  simulator?: Partial<SimulatorOptions>;
 }
 
 /** Those of one process. */
@@ -60,6 +67,7 @@ export function createApp(
   broker: Broker,
   logger: Logger,
   totals: Totals = ownTotals(config),
+  tuning: Tuning = {},
 ): FastifyInstance {
   const { registry, admission } = totals;
   const gateway = `gw-${hostname().slice(0, 12)}-${process.pid}`;
@@ -91,30 +99,27 @@ export function createApp(
   const hub = new Hub(
     broker,
     {
-      keepAliveMs: config.SSE_KEEPALIVE,
-      flushWindowMs: config.FLUSH_WINDOW,
-      viewRingBytes: config.VIEW_RING_BYTES,
-      ringBytes: config.RING_BYTES,
+      keepAliveMs: config.SSE_KEEPALIVE_MS,
       maxViews: config.MAX_VIEWS,
-      maxCompressed: config.GZIP_VIEWS,
+      ...tuning.hub,
     },
     gaps,
   );
   const viewers = new Viewers(hub, admission, {
-    stallMs: config.SSE_STALL,
-    lifetimeMs: config.SSE_LIFETIME,
-    retryMs: config.SSE_RETRY,
+    stallMs: config.SSE_STALL_MS,
+    lifetimeMs: config.SSE_LIFETIME_MS,
+    retryMs: config.SSE_RETRY_MS,
   });
-  const history = new History(broker, config.SCAN_LIMIT, config.HISTORY_SHARE_BYTES, gaps);
+  const history = new History(broker, gaps, tuning.history);
   const stateLog = new StateLog(broker, viewers, gateway);
   const metrics = new StreamMetrics(registry, { broker, hub, viewers, gaps });
-  const runs = composeRuns(config, broker, gateway, registry, logger);
+  const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
     find: (id) => runs.service.get(id),
-    keepAliveMs: config.SSE_KEEPALIVE,
-    retryMs: config.SSE_RETRY,
-    stallMs: config.SSE_STALL,
+    keepAliveMs: config.SSE_KEEPALIVE_MS,
+    retryMs: config.SSE_RETRY_MS,
+    stallMs: config.SSE_STALL_MS,
     admission,
   });
 
@@ -125,24 +130,16 @@ export function createApp(
     origins: config.CORS_ORIGINS,
   });
   shutdown(app);
-  answerRoom(app, config.SSE_STALL);
-  const command = redisCommand(config);
-  const health = {
-    broker,
-    hub,
-    viewers,
-    gateway,
-    redis: config.REDIS_URL !== undefined,
-    redisShell: command === undefined ? undefined : { command, prefix: wirePrefixOf(config.NAMESPACE) },
-  };
+  answerRoom(app, config.SSE_STALL_MS);
+  const health = { broker, hub, viewers, gateway, redis: config.REDIS_URL !== undefined };
   const routes = async (scope: FastifyInstance) => {
     streamRoute(scope, {
       hub,
       history,
       viewers,
       gateway,
-      keepAliveMs: config.SSE_KEEPALIVE,
-      retryMs: config.SSE_RETRY,
+      keepAliveMs: config.SSE_KEEPALIVE_MS,
+      retryMs: config.SSE_RETRY_MS,
     });
     publishRoute(scope, broker, config.ENTRY_BYTES);
     processRoute(scope, { ...runs, streams: runStreams });

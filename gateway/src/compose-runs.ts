@@ -12,7 +12,7 @@ import type { Registry } from 'prom-client';
 import { type Config, readSecret } from './config.ts';
 import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
-import { Simulator } from './llm/simulator.ts';
+import { Simulator, type SimulatorOptions } from './llm/simulator.ts';
 import { Targets } from './runs/config.ts';
 import { MemoryRunStore } from './runs/memory-run-store.ts';
 import { RunMetrics } from './runs/metrics.ts';
@@ -47,6 +47,7 @@ export function composeRuns(
   gateway: string,
   registry: Registry,
   logger: Logger,
+  simulator: Partial<SimulatorOptions> = {},
 ): Runs {
   const targets = new Targets(config, readSecret);
   const prompts = openPrompts(config, targets, logger);
@@ -55,14 +56,14 @@ export function composeRuns(
   const calls = new Publisher(broker, { source: gateway, logger });
   const metrics = new RunMetrics(registry, () => service.active);
   const pipeline = new Pipeline({
-    model: createModel(config, logger),
+    model: createModel(config, new Simulator(simulator), logger),
     observer: {
       entry: (fields) => calls.add(draft(fields, config.ENTRY_BYTES)),
       ended: (record) => metrics.generation(record),
     },
     source: gateway,
     entryBytes: config.ENTRY_BYTES,
-    timeoutMs: config.SSE_TIMEOUT,
+    timeoutMs: config.RUN_TIMEOUT_MS,
     logContent: config.LOG_CONTENT,
   });
   const history = new RunHistory(broker);
@@ -95,9 +96,11 @@ export function composeRuns(
   };
 }
 
-function createModel(config: Config, logger: Logger): ResilientModel {
-  const timeouts = { firstContentMs: config.LLM_FIRST_CONTENT_TIMEOUT, chunkMs: config.LLM_CHUNK_TIMEOUT };
-  const simulator = new Simulator({ chunkTokens: config.LLM_SIM_CHUNK, tokenMs: config.LLM_SIM_DELAY });
+function createModel(config: Config, simulator: Simulator, logger: Logger): ResilientModel {
+  const timeouts = {
+    firstContentMs: config.LLM_FIRST_CONTENT_TIMEOUT_MS,
+    chunkMs: config.LLM_CHUNK_TIMEOUT_MS,
+  };
   const model = new ProviderModel(timeouts, config.USE_LLM_MOCK ? simulator.fetch : globalThis.fetch);
   const resilience = { retries: config.LLM_RETRIES, breakAfter: BREAK_AFTER, pauseMs: BREAKER_PAUSE_MS };
   return new ResilientModel(model, resilience, (notice) => {

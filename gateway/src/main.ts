@@ -31,7 +31,7 @@ try {
 function runWorkers(config: Config, logger: Logger): Promise<number> {
   if (config.REDIS_URL === undefined)
     throw new CodedError('invalid_config', 'WORKERS: more than one needs REDIS_URL, the log that they share');
-  const { WORKERS: workers, SHUTDOWN_GRACE: graceMs } = config;
+  const { WORKERS: workers, SHUTDOWN_GRACE_MS: graceMs } = config;
   return new Primary({ workers, limits: admissionLimits(config), graceMs, logger }).run();
 }
 
@@ -47,9 +47,9 @@ async function run(config: Config, logger: Logger): Promise<void> {
   const stop = async (signal: string) => {
     logger.info(`${signal}: stopping`);
     // A viewer that takes nothing must not hold the process.
-    setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE).unref();
+    setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE_MS).unref();
     // Neither must a connection that never sent a request.
-    setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE / 2).unref();
+    setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
     await app.close();
     await broker.close();
     process.exit(0);

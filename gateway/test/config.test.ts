@@ -2,7 +2,7 @@
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { describe, expect, it } from 'vitest';
-import { adoptedChannels, readGatewayConfig, redisCommand, trustedProxies } from '../src/config.ts';
+import { adoptedChannels, readGatewayConfig, trustedProxies } from '../src/config.ts';
 
 const failure = (env: Record<string, string>): CodedError => {
   try {
@@ -21,9 +21,9 @@ describe('the configuration', () => {
       HOST: '127.0.0.1',
       PORT: 8_000,
       BASE_PATH: '',
-      SSE_KEEPALIVE: 30_000,
-      SSE_RETRY: 3_000,
-      SSE_LIFETIME: 0,
+      SSE_KEEPALIVE_MS: 30_000,
+      SSE_RETRY_MS: 3_000,
+      SSE_LIFETIME_MS: 0,
       MAX_CONNECTIONS: 20_000,
       RETENTION_ENTRIES: 10_000,
     });
@@ -37,7 +37,7 @@ describe('the configuration', () => {
     ['PORT', '80.5'],
     ['BASE_PATH', 'logs'],
     ['BASE_PATH', '/logs/'],
-    ['SSE_KEEPALIVE', '0'],
+    ['SSE_KEEPALIVE_MS', '0'],
     ['NAMESPACE', 'UPPER'],
     ['LOG_LEVEL', 'loud'],
     ['TRUST_PROXY', 'everybody'],
@@ -78,6 +78,23 @@ describe('the configuration', () => {
     expect(message).not.toContain('hunter2');
   });
 
+  it.each([
+    ['SSE_KEEPALIVE', 'SSE_KEEPALIVE_MS'],
+    ['SSE_RETRY', 'SSE_RETRY_MS'],
+    ['SSE_TIMEOUT', 'RUN_TIMEOUT_MS'],
+  ] as const)(
+    'takes %s as a second name of %s, which wins, and complains by the name that was set',
+    (alias, name) => {
+      expect(readGatewayConfig({ [alias]: '1234' })[name]).toBe(1_234);
+      expect(readGatewayConfig({ [alias]: '1234', [name]: '' })[name]).toBe(1_234);
+      expect(readGatewayConfig({ [alias]: '1234', [name]: '4321' })[name]).toBe(4_321);
+      expect(failure({ [alias]: 'soon' }).message).toMatch(new RegExp(`^${alias} is "soon": must be`));
+      expect(failure({ [alias]: '1234', [name]: 'soon' }).message).toMatch(
+        new RegExp(`^${name} is "soon": must be`),
+      );
+    },
+  );
+
   it('trusts the proxies it names, none by default', () => {
     expect(trustedProxies(readGatewayConfig({}))).toBe(false);
     expect(trustedProxies(readGatewayConfig({ TRUST_PROXY: 'true' }))).toBe(true);
@@ -113,28 +130,5 @@ describe('the configuration', () => {
       ['runs:', 6],
       ['conversations:', 720],
     ]);
-  });
-});
-
-describe('the shell command for Redis', () => {
-  it.each([
-    ['redis://localhost', 'redis-cli'],
-    ['redis://127.0.0.1:6379/2', 'redis-cli'],
-    ['redis://127.0.0.1:6390', 'redis-cli -p 6390'],
-    ['redis://[::1]:6390', 'redis-cli -h ::1 -p 6390'],
-    ['rediss://ada:secret@localhost:6390', 'redis-cli -p 6390 --tls --user ada --askpass'],
-  ])('of %s is %s', (REDIS_URL, command) => {
-    expect(redisCommand(readGatewayConfig({ REDIS_URL }))).toBe(command);
-  });
-
-  it('is not known of another machine, and never told', () => {
-    expect(redisCommand(readGatewayConfig({ REDIS_URL: 'redis://redis.internal:6379' }))).toBeUndefined();
-    expect(redisCommand(readGatewayConfig({}))).toBeUndefined();
-  });
-
-  it('is what REDIS_CLI says, where it says anything', () => {
-    const REDIS_CLI = 'docker compose exec redis redis-cli';
-    expect(redisCommand(readGatewayConfig({ REDIS_URL: 'redis://redis', REDIS_CLI }))).toBe(REDIS_CLI);
-    expect(failure({ REDIS_CLI: 'a\nb' }).message).toContain('REDIS_CLI');
   });
 });

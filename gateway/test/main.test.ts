@@ -85,8 +85,8 @@ describe('a gateway that cannot start says why in one line', () => {
   });
 
   it('a variable is invalid', async () => {
-    expect(await refused({ SSE_KEEPALIVE: '-5' })).toEqual(
-      oneLine(/^gateway: SSE_KEEPALIVE is "-5": [^\n]*\n$/),
+    expect(await refused({ SSE_KEEPALIVE_MS: '-5' })).toEqual(
+      oneLine(/^gateway: SSE_KEEPALIVE_MS is "-5": [^\n]*\n$/),
     );
     expect(await refused({ TRUST_PROXY: 'x' })).toEqual(oneLine(/^gateway: TRUST_PROXY is "x": [^\n]*\n$/));
   });

@@ -1,6 +1,6 @@
 // The producer's environment: where entries go, and how large they may be. Only this file reads the environment.
 
-import { brokerVariables, readConfig, retentionVariables } from '@llm-streamer/shared/config.ts';
+import { about, brokerVariables, readConfig, retentionVariables } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 
@@ -11,14 +11,18 @@ function isBare(url: string): boolean {
   return username === '' && password === '' && search === '' && hash === '';
 }
 
-const variables = {
-  ...brokerVariables,
-  ...retentionVariables,
-  GATEWAY_URL: z
-    .url({ protocol: /^https?$/, error: GATEWAY_RULE, abort: true })
-    .refine(isBare, { error: GATEWAY_RULE })
-    .optional(),
+/** Of producers alone. */
+export const producerVariables = {
+  GATEWAY_URL: about(
+    z
+      .url({ protocol: /^https?$/, error: GATEWAY_RULE, abort: true })
+      .refine(isBare, { error: GATEWAY_RULE })
+      .optional(),
+    'The gateway to which a producer publishes over HTTP. Where `REDIS_URL` is set, too, it publishes to Redis instead.',
+  ),
 };
+
+const variables = { ...brokerVariables, ...retentionVariables, ...producerVariables };
 
 export type ProducerConfig = ReturnType<typeof readConfig<typeof variables>>;
 

@@ -8,6 +8,22 @@ import { CodedError } from './errors.ts';
 const word = <const Words extends readonly string[]>(...words: Words) =>
   z.enum(words, { error: `must be one of ${words.join(', ')}` });
 
+/** What docs/configuration.md says about a variable, and a second name that it answers to. */
+export interface About {
+  description: string;
+  /** The default in words, where the value says too little. */
+  otherwise?: string;
+  /** The name that the variable had before; it is read where the variable itself is not set. */
+  alias?: string;
+}
+
+/** The schema of a variable, with what the documentation says about it. Call it last: a schema made from this one forgets it. */
+export const about = <Schema extends z.ZodType>(
+  schema: Schema,
+  text: string,
+  more: Omit<About, 'description'> = {},
+) => schema.meta({ description: text, ...more });
+
 /** An environment variable that switches: true/false, 1/0, yes/no, on/off, in any case. */
 export const flag = (otherwise: boolean) =>
   z
@@ -44,32 +60,65 @@ export const list = (otherwise: string, rule: string, fits: (items: readonly str
 
 /** What every process of the product reads. */
 export const brokerVariables = {
-  REDIS_URL: z
-    .url({ protocol: /^rediss?$/, error: 'must look like redis://[user:password@]host:port[/db]' })
-    .optional(),
-  NAMESPACE: z
-    .string()
-    .regex(/^[a-z0-9_-]{1,40}$/, 'must be 1 to 40 of a-z 0-9 _ -')
-    .default('llm'),
-  LOG_LEVEL: word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
-  /** The process's own log as JSON lines for a collector. */
-  PRODUCTION: flag(false),
-  ENTRY_BYTES: whole(65_536, 1_024, 1_048_576),
+  REDIS_URL: about(
+    z
+      .url({ protocol: /^rediss?$/, error: 'must look like redis://[user:password@]host:port[/db]' })
+      .optional(),
+    'Redis 7 or newer, where the log lives; `rediss://` for TLS. Without it the log lives in the memory of the gateway, and ends with it.',
+  ),
+  NAMESPACE: about(
+    z
+      .string()
+      .regex(/^[a-z0-9_-]{1,40}$/, 'must be 1 to 40 of a-z 0-9 _ -')
+      .default('llm'),
+    'Several logs can share one Redis, each under a name of its own. In `llm`, a channel is the Redis channel of the same name; in any other namespace (`team`), the channel `logs` is the Redis channel `{team}:logs`.',
+  ),
+  LOG_LEVEL: about(
+    word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
+    "The lowest level of the process's own log, on stderr.",
+  ),
+  PRODUCTION: about(
+    flag(false),
+    "`true` writes the process's own log as JSON lines, without colors, for a collector.",
+  ),
+  ENTRY_BYTES: about(
+    whole(65_536, 1_024, 1_048_576),
+    'The largest entry. The text of a larger one is cut, and the cut is marked.',
+  ),
 };
 
 const HOUR_S = 3_600;
 
 /** What every process that writes to Redis reads: each append trims its channel, so all must agree. */
 export const retentionVariables = {
-  /** Entries kept per channel. */
-  RETENTION_ENTRIES: whole(DEFAULT_RETENTION.default.entries, 1, 10_000_000),
-  /** Seconds without a new entry after which a channel's entries go. */
-  RETENTION_SECONDS: whole(24 * HOUR_S, 1, 365 * 24 * HOUR_S),
-  RETENTION_SECONDS_RUNS: whole(6 * HOUR_S, 1, 365 * 24 * HOUR_S),
-  RETENTION_SECONDS_CONVERSATIONS: whole(30 * 24 * HOUR_S, 1, 365 * 24 * HOUR_S),
-  /** Bytes the log may take; 0 for no bound. */
-  RETENTION_BYTES: whole(DEFAULT_RETENTION.maxBytes, 0, Number.MAX_SAFE_INTEGER),
-  MAX_CHANNELS: whole(DEFAULT_RETENTION.maxChannels, 1, 10_000_000),
+  RETENTION_ENTRIES: about(
+    whole(DEFAULT_RETENTION.default.entries, 1, 10_000_000),
+    'Entries kept in each channel. The log trims in blocks, so a channel may keep about a hundred more.',
+  ),
+  RETENTION_SECONDS: about(
+    whole(24 * HOUR_S, 1, 365 * 24 * HOUR_S),
+    'A channel loses all its entries when it has had no new one for this long, or up to two seconds later.',
+    { otherwise: '86400, a day' },
+  ),
+  RETENTION_SECONDS_RUNS: about(
+    whole(6 * HOUR_S, 1, 365 * 24 * HOUR_S),
+    'The same for the channels of runs (`runs:…`).',
+    { otherwise: '21600, six hours' },
+  ),
+  RETENTION_SECONDS_CONVERSATIONS: about(
+    whole(30 * 24 * HOUR_S, 1, 365 * 24 * HOUR_S),
+    'The same for the channels of conversations (`conversations:…`).',
+    { otherwise: '2592000, thirty days' },
+  ),
+  RETENTION_BYTES: about(
+    whole(DEFAULT_RETENTION.maxBytes, 0, Number.MAX_SAFE_INTEGER),
+    'Memory that the whole log may take, about. It is measured from time to time, and the oldest entries are removed until the log is below it. 0 sets no limit.',
+    { otherwise: '1073741824, 1 GiB' },
+  ),
+  MAX_CHANNELS: about(
+    whole(DEFAULT_RETENTION.maxChannels, 1, 10_000_000),
+    'Channels in the log. A publisher of one more gets the error `too_many_channels`.',
+  ),
 };
 
 export function retentionPolicy(
@@ -96,12 +145,20 @@ export function readConfig<Shape extends z.ZodRawShape>(
   env: Readonly<Record<string, string | undefined>>,
 ): Readonly<z.output<z.ZodObject<Shape>>> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  /** The names under which the values were set. */
+  const names = new Map<string, string>();
+  for (const [name, schema] of Object.entries(shape)) {
+    const alias = (schema as z.ZodType).meta()?.alias as string | undefined;
+    if (alias === undefined || present[name] !== undefined || present[alias] === undefined) continue;
+    present[name] = present[alias];
+    names.set(name, alias);
+  }
   const result = z.object(shape).safeParse(present);
   if (result.success) return Object.freeze(result.data);
   const lines = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
     const value = MAY_HOLD_SECRET.test(name) ? '' : ` is ${JSON.stringify(present[name])}`;
-    return `${name}${value}: ${issue.message}`;
+    return `${names.get(name) ?? name}${value}: ${issue.message}`;
   });
   throw new CodedError('invalid_config', lines.join('\n'));
 }

@@ -2,8 +2,6 @@
 // when pasted, for the channel chosen.
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
-import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
 import type { App } from '../app.ts';
 import { LINE } from '../log/scroll.ts';
 import { figures, update, view } from '../state/store.ts';
@@ -44,12 +42,6 @@ function Filtered({ hidden }: { hidden: number }) {
 }
 
 function Unwritten({ channels }: { channels: string[] }) {
-  const redis = useSignal<RedisShell | undefined>(undefined);
-  useEffect(() => {
-    void redisShell().then((shell) => {
-      redis.value = shell;
-    });
-  }, []);
   const channel = publishable(channels);
   const line = channel === undefined ? processLine(channels) : curlLine(channel);
   return (
@@ -58,7 +50,7 @@ function Unwritten({ channels }: { channels: string[] }) {
         No entries on <b>{channels.join(', ')}</b> to show yet.{line !== undefined && ' Send one:'}
       </p>
       {line !== undefined && <pre>{line}</pre>}
-      {channel !== undefined && redis.value && <pre>{redisLine(redis.value, channel)}</pre>}
+      {channel !== undefined && <pre>redis-cli PUBLISH {channel} 'hello'</pre>}
     </div>
   );
 }
@@ -79,24 +71,6 @@ function publishable(patterns: readonly string[]): string | undefined {
 
 function curlLine(channel: string): string {
   return `curl -d '${JSON.stringify({ channel, msg: 'hello' })}' ${urlOf('api/publish')}`;
-}
-
-/** As the gateway tells it where it knows how people reach its Redis. */
-interface RedisShell {
-  redis_cli: string;
-  redis_prefix: string;
-}
-
-async function redisShell(): Promise<RedisShell | undefined> {
-  const response = await fetch(urlOf('sse/health')).catch(() => undefined);
-  const health = (await response?.json().catch(() => undefined)) as Partial<RedisShell> | undefined;
-  const { redis_cli, redis_prefix = '' } = health ?? {};
-  return redis_cli === undefined ? undefined : { redis_cli, redis_prefix };
-}
-
-function redisLine({ redis_cli, redis_prefix }: RedisShell, channel: string): string {
-  const name = redis_prefix + channel;
-  return `${redis_cli} PUBLISH ${/^[\w:.-]+$/.test(name) ? name : `'${name}'`} hello`;
 }
 
 // What is reserved is written by runs alone: this starts one that the view shows.

@@ -8,11 +8,12 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { eventually } from '../../../test-support/process.ts';
+import { type SimulatorProcess, servedBy, startSimulator } from '../../../test-support/simulator.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
 import { messages, type Opening, openPage } from './support/page.ts';
 
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const SETTINGS = { RATE_LIMIT_PER_SECOND: '0', LLM_SIM_DELAY: '12', LLM_SIM_CHUNK: '2' };
+const SETTINGS = { RATE_LIMIT_PER_SECOND: '0' };
 
 const folder = mkdtempSync(join(tmpdir(), 'run-panel-'));
 let browser: Browser;
@@ -22,18 +23,28 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser.close();
   for (const starting of gateways.values()) await (await starting).stop();
+  for (const starting of simulators.values()) await (await starting).process.stop();
   rmSync(folder, { recursive: true });
 });
 
 /** One gateway for all tests that want the same settings: what they do there, they do in runs of their own. */
 const gateways = new Map<string, Promise<Gateway>>();
+/** One service of simulated models for each pace, by milliseconds per token. */
+const simulators = new Map<number, Promise<SimulatorProcess>>();
+
+function modelsAt(tokenMs: number): Promise<SimulatorProcess> {
+  const starting = simulators.get(tokenMs) ?? startSimulator('--delay', `${tokenMs}`);
+  simulators.set(tokenMs, starting);
+  return starting;
+}
 
 async function open(
   env: Record<string, string> = {},
-  { search = '', ...size }: Opening & { search?: string } = {},
+  { search = '', tokenMs = 12, ...size }: Opening & { search?: string; tokenMs?: number } = {},
 ): Promise<{ page: Page; gateway: Gateway }> {
-  const key = JSON.stringify(env);
-  const starting = gateways.get(key) ?? startGateway({ ...SETTINGS, ...env });
+  const key = JSON.stringify([env, tokenMs]);
+  const start = async () => startGateway({ ...SETTINGS, ...servedBy(await modelsAt(tokenMs)), ...env });
+  const starting = gateways.get(key) ?? start();
   gateways.set(key, starting);
   const gateway = await starting;
   const page = await openPage(browser, `${gateway.url}/?panel=run${search}`, size);
@@ -76,7 +87,7 @@ describe('a run from the page', () => {
   });
 
   it('thinks before it speaks', async () => {
-    const { page } = await open({ LLM_SIM_DELAY: '60' });
+    const { page } = await open({}, { tokenMs: 60 });
     await send(page, 'Explain tides');
     await lane(page, 'llm-1').locator('.thinking').waitFor();
     expect(await lane(page, 'llm-1').locator('.thinking').innerText()).toContain('thinking');
@@ -84,7 +95,7 @@ describe('a run from the page', () => {
   });
 
   it('stops when told, and keeps what was said', async () => {
-    const { page, gateway } = await open({ LLM_SIM_DELAY: '40' });
+    const { page, gateway } = await open({}, { tokenMs: 40 });
     await send(page, 'Explain tides');
     await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
     await page.getByRole('button', { name: 'Stop' }).press('Enter');
@@ -99,7 +110,7 @@ describe('a run from the page', () => {
   });
 
   it('stops by the keys that started it, and starts no other', async () => {
-    const { page, gateway } = await open({ LLM_SIM_DELAY: '41' });
+    const { page, gateway } = await open({}, { tokenMs: 41 });
     await send(page, 'Explain tides');
     await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
     await page.getByLabel('Prompt').press('Control+Enter');
@@ -116,8 +127,9 @@ describe('a run from the page', () => {
   it('is filled in by a link and sent by the reader alone', async () => {
     const sent: string[] = [];
     const { page } = await open(
-      { LLM_SIM_DELAY: '1' },
+      {},
       {
+        tokenMs: 1,
         search: '#prompt=Explain+%3Cb%3Etides%3C/b%3E',
         before: async (opening) =>
           opening.on('request', (request) => request.url().includes('/api/process') && sent.push('run')),
@@ -171,7 +183,7 @@ describe('a run from the page', () => {
   });
 
   it('marks its rows in the log while the reader points at a lane', async () => {
-    const { page, gateway } = await open({ LLM_SIM_DELAY: '1' });
+    const { page, gateway } = await open({}, { tokenMs: 1 });
     await gateway.publish({ channel: 'logs', msg: 'something else', run: 'another' });
     await send(page, 'Explain tides');
     await ended(page);
@@ -185,7 +197,7 @@ describe('a run from the page', () => {
   });
 
   it('carries a conversation on', async () => {
-    const { page } = await open({ LLM_SIM_DELAY: '1' });
+    const { page } = await open({}, { tokenMs: 1 });
     await page.getByLabel('conversation').check();
     await send(page, 'What is rust?');
     await ended(page);
@@ -196,7 +208,7 @@ describe('a run from the page', () => {
   });
 
   it('shows text as text, whoever wrote it', async () => {
-    const { page } = await open({ LLM_SIM_DELAY: '1' });
+    const { page } = await open({}, { tokenMs: 1 });
     await send(page, 'Explain <img src=x onerror="document.title=1"> & <b>tides</b>');
     await ended(page);
     expect(await said(page, 'llm-1')).toContain('<img src=x');
@@ -205,7 +217,7 @@ describe('a run from the page', () => {
   });
 
   it('says what is wrong when it cannot start', async () => {
-    const { page } = await open({ RATE_LIMIT_PER_SECOND: '0.01', RATE_LIMIT_BURST: '1', LLM_SIM_DELAY: '1' });
+    const { page } = await open({ RATE_LIMIT_PER_SECOND: '0.01', RATE_LIMIT_BURST: '1' }, { tokenMs: 1 });
     await send(page, 'Explain tides');
     await ended(page);
     await send(page, 'Explain rain');
@@ -221,8 +233,8 @@ describe('a run from the page', () => {
     ['light', 1280],
     ['light', 390],
   ])('has nothing that axe finds serious: %s, %i wide', async (theme, width) => {
-    const env = { PROMPTS_FILE: promptsFile('sim-1', 'sim-die'), LLM_SIM_DELAY: '1' };
-    const { page } = await open(env, { search: `&theme=${theme}`, width });
+    const env = { PROMPTS_FILE: promptsFile('sim-1', 'sim-die') };
+    const { page } = await open(env, { tokenMs: 1, search: `&theme=${theme}`, width });
     await send(page, 'Explain tides');
     await ended(page);
     await page.evaluate(await readFile(AXE, 'utf8'));
@@ -245,7 +257,7 @@ describe('a run from the page', () => {
   });
 
   it('is understood by a link of somebody else, and an unknown one too', async () => {
-    const { page, gateway } = await open({ LLM_SIM_DELAY: '1' });
+    const { page, gateway } = await open({}, { tokenMs: 1 });
     await send(page, 'Explain tides');
     await ended(page);
     const other = await openPage(browser, page.url());

@@ -23,7 +23,7 @@ async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Pr
       ADOPT_CHANNELS: 'none',
       MAX_CONNECTIONS: '0',
       WORKERS: `${workers}`,
-      SSE_KEEPALIVE: '600000', // no ping while bytes are compared
+      SSE_KEEPALIVE_MS: '600000', // no ping while bytes are compared
     },
   });
   await healthy(`http://127.0.0.1:${port}/readyz`);

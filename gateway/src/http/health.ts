@@ -14,13 +14,11 @@ export interface HealthServices {
   gateway: string;
   /** Whether the log is in Redis. */
   redis: boolean;
-  /** How people here reach it in a shell, and what stands before a channel's name there; undefined: nobody knows. */
-  redisShell: { command: string; prefix: string } | undefined;
 }
 
 export function healthRoutes(
   app: FastifyInstance,
-  { broker, hub, viewers, gateway, redis, redisShell }: HealthServices,
+  { broker, hub, viewers, gateway, redis }: HealthServices,
 ): void {
   app.get('/healthz', { preHandler: noParameters }, async () => ({
     status: 'ok',
@@ -41,7 +39,6 @@ export function healthRoutes(
       ...(reason !== undefined && { reason }),
       gateway,
       redis,
-      ...(redisShell && { redis_cli: redisShell.command, redis_prefix: redisShell.prefix }),
       connections: viewers.size,
       lagging: viewers.lagging,
       views: hub.views,

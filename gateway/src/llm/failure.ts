@@ -1,5 +1,5 @@
-// A failed model call: a stable code, a sentence that is safe to show, and whether the same call may work later. A
-// provider's own words never leave this file: they may hold keys, addresses or the prompt.
+// A failed model call: a stable code and a sentence that is safe to show. A provider's own words never leave this file:
+// they may hold keys, addresses or the prompt.
 
 import { APICallError } from 'ai';
 
@@ -26,19 +26,6 @@ const SENTENCES = {
 
 export type LlmErrorCode = keyof typeof SENTENCES;
 
-/** Codes after which the same request may succeed. */
-const RETRYABLE: ReadonlySet<LlmErrorCode> = new Set([
-  'llm_rate_limited',
-  'llm_unavailable',
-  'llm_unreachable',
-  'llm_no_first_content',
-  'llm_stalled',
-  'llm_interrupted',
-  'llm_truncated',
-  'llm_stream_error',
-  'llm_circuit_open',
-]);
-
 export interface LlmErrorDetails {
   httpStatus?: number;
   retryAfterMs?: number;
@@ -46,7 +33,6 @@ export interface LlmErrorDetails {
 
 export class LlmError extends Error {
   readonly code: LlmErrorCode;
-  readonly retryable: boolean;
   /** What the service asked for with `Retry-After`. */
   readonly retryAfterMs: number | undefined;
   readonly httpStatus: number | undefined;
@@ -55,7 +41,6 @@ export class LlmError extends Error {
     super(SENTENCES[code]);
     this.name = 'LlmError';
     this.code = code;
-    this.retryable = RETRYABLE.has(code);
     this.retryAfterMs = details.retryAfterMs;
     this.httpStatus = details.httpStatus;
   }

@@ -21,6 +21,9 @@ export interface SimulatedCall {
   state: 'waiting' | 'streaming' | 'done' | 'aborted' | 'faulted';
 }
 
+/** The pace of a quick model of a real service: about 50 tokens per second. */
+const PACE: SimulatorOptions = { chunkTokens: 2, tokenMs: 20 };
+
 const KEPT_CALLS = 1000;
 
 const chatRequest = z.object({
@@ -36,8 +39,8 @@ export class Simulator {
   readonly #options: SimulatorOptions;
   readonly #calls: SimulatedCall[] = [];
 
-  constructor(options: SimulatorOptions) {
-    this.#options = options;
+  constructor(options: Partial<SimulatorOptions> = {}) {
+    this.#options = { ...PACE, ...options };
   }
 
   /** The newest calls, oldest first. */

@@ -1,7 +1,7 @@
 // The environment of processing runs: a fragment of the gateway's schema, and what follows from it.
 
 import { fileURLToPath } from 'node:url';
-import { flag, whole } from '@llm-streamer/shared/config.ts';
+import { about, flag, whole } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import type { LlmTarget } from '../llm/model.ts';
 import { needsKey, providerOf, SIMULATED } from '../llm/target.ts';
@@ -9,36 +9,53 @@ import type { LanePrompt } from './prompts.ts';
 import { baseUrl, isKey, KEY_RULE, number, words } from './rules.ts';
 
 export const runVariables = {
-  USE_LLM_MOCK: flag(true),
-  LLM_KEY: z.string().refine(isKey, KEY_RULE).optional(),
-  LLM_BASE_URL: baseUrl('LLM_KEY').default('https://api.openai.com/v1'),
-  LLM_MODEL: words(200).default('gpt-4o-mini'),
-  PROMPTS_FILE: z.string().default(fileURLToPath(new URL('../../prompts.json', import.meta.url))),
-  /** Milliseconds a run may take. */
-  SSE_TIMEOUT: whole(120_000, 1_000, 3_600_000),
-  /** Milliseconds until a model's first content, connecting included. */
-  LLM_FIRST_CONTENT_TIMEOUT: whole(20_000, 100, 600_000),
-  /** Milliseconds between two chunks. */
-  LLM_CHUNK_TIMEOUT: whole(15_000, 100, 600_000),
-  /** Further attempts before the first content; 0 for none. */
-  LLM_RETRIES: whole(2, 0, 10),
-  /** Tokens of a conversation's past that the models are given; 0 for none. */
-  LLM_CONTEXT_TOKENS: whole(3_000, 0, 1_000_000),
-  /** Tokens in one chunk of the simulator. */
-  LLM_SIM_CHUNK: whole(2, 1, 1_000),
-  /** Mean milliseconds per token of the simulator. */
-  LLM_SIM_DELAY: whole(20, 0, 10_000),
-  /** Message texts in the log of model calls. */
-  LOG_CONTENT: flag(false),
-  /** Runs that one gateway runs at a time. */
-  MAX_RUNS: whole(500, 1, 100_000),
-  /** Runs one address may start in a burst, and then per second; 0 per second turns the limit off. */
-  RATE_LIMIT_BURST: whole(3, 1, 10_000),
-  RATE_LIMIT_PER_SECOND: z
-    .string()
-    .transform((text) => (text.trim() === '' ? Number.NaN : Number(text)))
-    .pipe(number('a number', 0, 10_000))
-    .default(1),
+  USE_LLM_MOCK: about(flag(true), '`true` asks the built-in simulator instead of a real service.'),
+  LLM_KEY: about(
+    z.string().refine(isKey, KEY_RULE).optional(),
+    'The key for `LLM_BASE_URL`. It is sent to no other service.',
+  ),
+  LLM_BASE_URL: about(
+    baseUrl('LLM_KEY').default('https://api.openai.com/v1'),
+    'The service of the models; it must speak the OpenAI protocol. A task of the prompts file may name another.',
+  ),
+  LLM_MODEL: about(words(200).default('gpt-4o-mini'), 'The model, for tasks that name none.'),
+  PROMPTS_FILE: about(
+    z.string().default(fileURLToPath(new URL('../../prompts.json', import.meta.url))),
+    'The file with tasks, prompts and models; see [Prompts](runs.md#prompts). A change of the file takes effect at once.',
+    { otherwise: 'gateway/prompts.json' },
+  ),
+  RUN_TIMEOUT_MS: about(
+    whole(120_000, 1_000, 3_600_000),
+    'Time that a run may take. Each task may take 60 % of it, and the combiner what is left.',
+    { alias: 'SSE_TIMEOUT' },
+  ),
+  LLM_FIRST_CONTENT_TIMEOUT_MS: about(
+    whole(20_000, 100, 600_000),
+    "Time until the first content of a model's answer, connecting included.",
+  ),
+  LLM_CHUNK_TIMEOUT_MS: about(whole(15_000, 100, 600_000), "Time between two pieces of a model's answer."),
+  LLM_RETRIES: about(
+    whole(2, 0, 10),
+    'How often a failed call is repeated, if it failed before its first content. 0 repeats none.',
+  ),
+  LLM_CONTEXT_TOKENS: about(
+    whole(3_000, 0, 1_000_000),
+    'How much of the conversation so far the models are given, in tokens. 0 gives them nothing of it.',
+  ),
+  LOG_CONTENT: about(
+    flag(false),
+    '`true` puts the texts of the messages into the entries about model calls.',
+  ),
+  MAX_RUNS: about(whole(500, 1, 100_000), 'Runs at a time, in one process.'),
+  RATE_LIMIT_BURST: about(whole(3, 1, 10_000), 'Runs that one address may start at once.'),
+  RATE_LIMIT_PER_SECOND: about(
+    z
+      .string()
+      .transform((text) => (text.trim() === '' ? Number.NaN : Number(text)))
+      .pipe(number('a number', 0, 10_000))
+      .default(1),
+    'Runs that one address may start per second after that. 0 turns the limit off.',
+  ),
 };
 
 export type RunVariables = z.output<z.ZodObject<typeof runVariables>>;

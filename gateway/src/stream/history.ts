@@ -14,6 +14,21 @@ import { Turns } from './turns.ts';
 
 const PAGE = 500;
 
+/** What only tests change. */
+export interface HistoryTuning {
+  /** Entries that one filtered search reads at most. */
+  scanLimit: number;
+  /** Bytes of history that are kept after they were read, for others who ask for the same; 0 keeps nothing. */
+  shareBytes: number;
+}
+
+const TUNING: HistoryTuning = {
+  // Ten channels that are full by the default RETENTION_ENTRIES: most searches end before, and none occupies Redis for long.
+  scanLimit: 100_000,
+  // History over very many channels is long; with less than this, viewers who come back together would each read it.
+  shareBytes: 33_554_432,
+};
+
 /** What is read: a view, or anything with its selection. */
 export interface Query {
   selection: Selection;
@@ -78,8 +93,8 @@ export class History {
   readonly turns = new Turns();
   readonly #pace = new Pace();
 
-  /** `scanLimit`: entries that one filtered search reads at most; `shareBytes`: of what was read, kept for others. */
-  constructor(broker: Broker, scanLimit: number, shareBytes: number, gaps = gapCounts()) {
+  constructor(broker: Broker, gaps = gapCounts(), tuning: Partial<HistoryTuning> = {}) {
+    const { scanLimit, shareBytes } = { ...TUNING, ...tuning };
     this.#broker = broker;
     this.#scanLimit = scanLimit;
     this.#shared = new SharedStretches(shareBytes);

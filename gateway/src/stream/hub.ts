@@ -13,19 +13,34 @@ const FULL_WRITE_BYTES = 65_536;
 /** No timer is shorter. */
 const LEAST_WAIT_MS = 1;
 
-export interface HubOptions {
+export interface HubOptions extends Partial<HubTuning> {
   /** Milliseconds between pings. */
   keepAliveMs: number;
-  /** Milliseconds that a flush may wait under load; it never waits when the stream was quiet. */
-  flushWindowMs: number;
-  /** Bytes of recent segments kept while a viewer is behind: per view, and for all views together. */
-  viewRingBytes: number;
-  ringBytes: number;
   /** Distinct queries at a time. */
   maxViews: number;
-  /** Of these, how many may have a compressor, about 160 kB each; 0 for none. */
+}
+
+/** What only tests change. */
+export interface HubTuning {
+  /** Milliseconds that a flush may wait under load; it never waits when the stream was quiet. */
+  flushWindowMs: number;
+  /** Bytes of recent segments that are kept while a viewer lags: for one view, and for all views together. */
+  viewRingBytes: number;
+  ringBytes: number;
+  /** How many views may have a compressor for gzip viewers; it takes about 160 kB. */
   maxCompressed: number;
 }
+
+const TUNING: HubTuning = {
+  // A person does not notice a delay of 50 ms, and writes that carry 50 ms of entries are large enough to be cheap.
+  flushWindowMs: 50,
+  // A viewer that lags by less is served from memory. One that lags by more reads the log, which costs Redis a request.
+  viewRingBytes: 4_194_304,
+  // The most that all lagging viewers together can make a gateway keep.
+  ringBytes: 67_108_864,
+  // 80 MB. A view beyond it is sent without compression.
+  maxCompressed: 500,
+};
 
 interface Slot {
   view: View;
@@ -38,7 +53,7 @@ interface Slot {
 
 export class Hub {
   readonly #broker: Broker;
-  readonly #options: HubOptions;
+  readonly #options: HubOptions & HubTuning;
   readonly #gaps: GapCounts;
   readonly #taps = new Map<string, Tap>();
   readonly #slots = new Map<string, Slot>();
@@ -53,7 +68,7 @@ export class Hub {
   constructor(broker: Broker, options: HubOptions, gaps = gapCounts()) {
     this.#broker = broker;
     this.#gaps = gaps;
-    this.#options = options;
+    this.#options = { ...TUNING, ...options };
     this.#pinger = setInterval(() => this.#ping(), options.keepAliveMs);
   }
 

@@ -12,7 +12,7 @@ import { Gateway } from './fleet/fleet.ts';
 it('a native EventSource misses and repeats nothing while its gateway is killed and replaced', async () => {
   const redis = await startRedis();
   const namespace = randomNamespace();
-  const env = { REDIS_URL: redis.url, NAMESPACE: namespace, SSE_RETRY: '100', LOG_LEVEL: 'warn' };
+  const env = { REDIS_URL: redis.url, NAMESPACE: namespace, SSE_RETRY_MS: '100', LOG_LEVEL: 'warn' };
   const gateway = new Gateway(await freePort(), env);
   const broker = new RedisBroker({ url: redis.url, namespace });
   const publisher = new Publisher(broker, { source: 'test' });
@@ -72,7 +72,7 @@ it('a native EventSource misses and repeats nothing while its gateway is killed 
 it('a native EventSource that meets a full gateway comes back by itself', async () => {
   const gateway = new Gateway(await freePort(), {
     MAX_CONNECTIONS: '1',
-    SSE_RETRY: '200',
+    SSE_RETRY_MS: '200',
     LOG_LEVEL: 'warn',
   });
   const browser = await launchChromium();

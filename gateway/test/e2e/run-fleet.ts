@@ -1,4 +1,4 @@
-// Gateways, a simulated model service and a Redis as processes, and clients that read runs: for whole-product tests.
+// Gateways as processes, and clients that read runs: for whole-product tests.
 
 import { createParser } from 'eventsource-parser';
 import { type RunningProcess, startProcess } from '../../../test-support/process.ts';
@@ -17,14 +17,6 @@ export async function startGateway(env: Record<string, string>): Promise<ServedG
   });
   const line = await process.saw(/Server listening at http:\/\/127\.0\.0\.1:\d+/, START_MS);
   return { url: line.replace('Server listening at ', ''), process };
-}
-
-export async function startSimulator(
-  ...args: string[]
-): Promise<{ baseUrl: string; process: RunningProcess }> {
-  const process = startProcess(['gateway/src/llm/simulator-main.ts', '--port', '0', ...args]);
-  const line = await process.saw(/LLM_BASE_URL=\S+/, START_MS);
-  return { baseUrl: line.replace('LLM_BASE_URL=', ''), process };
 }
 
 export interface RunEvent {

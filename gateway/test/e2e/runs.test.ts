@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { type SimulatorProcess, servedBy, startSimulator } from '../../../test-support/simulator.ts';
 import { FAULTS } from '../../src/llm/simulator-faults.ts';
 import {
   type RunEvent,
@@ -12,7 +13,6 @@ import {
   type ServedGateway,
   startGateway,
   startRun,
-  startSimulator,
   textOf,
 } from './run-fleet.ts';
 
@@ -26,9 +26,19 @@ beforeAll(async () => {
 afterAll(() => redis.stop());
 
 const gateways: ServedGateway[] = [];
+const services: SimulatorProcess[] = [];
 afterEach(async () => {
-  await Promise.all(gateways.splice(0).map(({ process }) => process.stop('SIGKILL')));
+  await Promise.all(
+    [...gateways.splice(0), ...services.splice(0)].map(({ process }) => process.stop('SIGKILL')),
+  );
 });
+
+/** The variables of a gateway whose models take `delay` ms per token and send `chunk` tokens at a time. */
+async function models(delay: number, chunk: number): Promise<Record<string, string>> {
+  const service = await startSimulator('--delay', `${delay}`, '--chunk', `${chunk}`);
+  services.push(service);
+  return servedBy(service);
+}
 
 /** Two gateways on one log. */
 async function pair(
@@ -46,7 +56,7 @@ const ids = (events: readonly RunEvent[]) => events.map(({ id }) => id);
 
 describe('a hundred runs on two gateways', () => {
   it('reach two readers each, complete, in order and once, half of them dropped and resumed elsewhere', async () => {
-    const [a, b] = await pair({ LLM_SIM_DELAY: '10', LLM_SIM_CHUNK: '4' });
+    const [a, b] = await pair(await models(10, 4));
     const runs = Array.from({ length: 100 }, (_, i) => `run-${i}`);
     await Promise.all(runs.map((id, i) => startRun(i % 2 ? a.url : b.url, id)));
     const readings = await Promise.all(
@@ -71,7 +81,7 @@ describe('a hundred runs on two gateways', () => {
   });
 
   it('whose gateway is killed end as lost, once, and the others are untouched', async () => {
-    const [a, b] = await pair({ LLM_SIM_DELAY: '100', LLM_SIM_CHUNK: '1' }, { LLM_SIM_DELAY: '10' });
+    const [a, b] = await pair(await models(100, 1), await models(10, 1));
     const doomed = Array.from({ length: 20 }, (_, i) => `doomed-${i}`);
     const safe = Array.from({ length: 20 }, (_, i) => `safe-${i}`);
     await Promise.all([...doomed.map((id) => startRun(a.url, id)), ...safe.map((id) => startRun(b.url, id))]);
@@ -90,7 +100,7 @@ describe('a hundred runs on two gateways', () => {
   });
 
   it('whose gateway is frozen are lost, and it writes nothing more when it wakes', async () => {
-    const [a, b] = await pair({ LLM_SIM_DELAY: '100', LLM_SIM_CHUNK: '1' });
+    const [a, b] = await pair(await models(100, 1));
     await startRun(a.url, 'frozen');
     await readRun(b.url, 'frozen', '', (events) => textOf(events, 'llm-1') !== '');
     a.process.kill('SIGSTOP');
@@ -121,10 +131,8 @@ describe('a model service over the network', () => {
     const tasks = Object.entries(models).map(([name, model]) => ({ name, model, system: 'Be careful.' }));
     writeFileSync(path, JSON.stringify({ tasks, combiner: { name: 'llm-combine', system: 'Combine.' } }));
     const [a, b] = await pair({
-      USE_LLM_MOCK: 'false',
-      LLM_BASE_URL: service.baseUrl,
+      ...servedBy(service),
       LLM_KEY: 'the-key',
-      LLM_MODEL: 'sim-1',
       PROMPTS_FILE: path,
       ...env,
     });
@@ -140,7 +148,7 @@ describe('a model service over the network', () => {
       'llm-ok': 'sim-1',
       ...Object.fromEntries(Object.keys(FAULTS).map((fault) => [fault, fault])),
     };
-    const env = { LLM_FIRST_CONTENT_TIMEOUT: '10000', LLM_CHUNK_TIMEOUT: '10000', LLM_RETRIES: '1' };
+    const env = { LLM_FIRST_CONTENT_TIMEOUT_MS: '10000', LLM_CHUNK_TIMEOUT_MS: '10000', LLM_RETRIES: '1' };
     const { a, service } = await withService(lanes, ['--delay', '2'], env);
     await startRun(a.url, 'faults', 'my private question');
     const events = await readRunThrough([a.url], 'faults');

@@ -113,7 +113,7 @@ describe('pages', () => {
   });
 
   it('says where a filtered search gave up, and can be asked to go on from there', async () => {
-    gateway = await openGateway({ SCAN_LIMIT: '1000' });
+    gateway = await openGateway({}, { history: { scanLimit: 1_000 } });
     const ids = await fill();
     const first = await get(`channels=a,b&q=1199&after=${ids[0]}`);
     expect(first).toMatchObject({ entries: [], done: false, gaps: [{ reason: 'scan_limit' }] });

@@ -8,7 +8,7 @@ import { type RedisServer, randomNamespace, startRedis } from '../../../test-sup
 import { createApp } from '../../src/app.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 import { PATIENCE_MS } from '../llm/collect.ts';
-import { frames, id, post } from './run-gateway.ts';
+import { frames, id, post, SILENT_MODELS_MS } from './run-gateway.ts';
 
 let redis: RedisServer;
 let admin: Redis;
@@ -35,14 +35,15 @@ async function serve(namespace: string, keepAliveMs: number): Promise<string> {
   const config = readGatewayConfig({
     REDIS_URL: redis.url,
     NAMESPACE: namespace,
-    LLM_SIM_DELAY: '10000',
     RATE_LIMIT_PER_SECOND: '0',
-    SSE_KEEPALIVE: `${keepAliveMs}`,
+    SSE_KEEPALIVE_MS: `${keepAliveMs}`,
     LOG_LEVEL: 'silent',
   });
   const broker = new RedisBroker({ url: redis.url, namespace });
   await broker.open(PATIENCE_MS);
-  const app = createApp(config, broker, createLogger('test', 'silent', true));
+  const app = createApp(config, broker, createLogger('test', 'silent', true), undefined, {
+    simulator: { tokenMs: SILENT_MODELS_MS },
+  });
   open.push({ app, broker });
   return app.listen({ port: 0, host: '127.0.0.1' });
 }

@@ -5,7 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 import { PATIENCE_MS } from '../llm/collect.ts';
-import { frames, id, post, problem, serve } from './run-gateway.ts';
+import { frames, id, post, problem, SILENT_MODELS_MS, serve } from './run-gateway.ts';
 
 describe('POST /api/process', () => {
   it('streams thinking, content and done, each with an id of the log', async () => {
@@ -36,7 +36,7 @@ describe('POST /api/process', () => {
   });
 
   it('is not cancelled by a client that leaves', async () => {
-    const { url } = await serve({ LLM_SIM_DELAY: '2' });
+    const { url } = await serve({}, 2);
     const message_id = id();
     const leave = new AbortController();
     const response = await post(url, { message: 'Explain tides', message_id }, {}, leave.signal);
@@ -173,12 +173,10 @@ describe('POST /api/process', () => {
   });
 
   it('takes no token for a run that it cannot begin', async () => {
-    const { url } = await serve({
-      MAX_RUNS: '1',
-      LLM_SIM_DELAY: '10000',
-      RATE_LIMIT_BURST: '2',
-      RATE_LIMIT_PER_SECOND: '0.001',
-    });
+    const { url } = await serve(
+      { MAX_RUNS: '1', RATE_LIMIT_BURST: '2', RATE_LIMIT_PER_SECOND: '0.001' },
+      SILENT_MODELS_MS,
+    );
     const ask = (message_id: string) => post(url, { message: 'hi', message_id }, { prefer: 'respond-async' });
     await ask('m1');
     expect((await ask('m2')).status).toBe(503);
@@ -187,7 +185,7 @@ describe('POST /api/process', () => {
   });
 
   it('runs no more at a time than it may', async () => {
-    const { url } = await serve({ MAX_RUNS: '1', LLM_SIM_DELAY: '10000' });
+    const { url } = await serve({ MAX_RUNS: '1' }, SILENT_MODELS_MS);
     const ask = () => post(url, { message: 'hi', message_id: id() }, { prefer: 'respond-async' });
     expect((await ask()).status).toBe(202);
     const refused = await ask();

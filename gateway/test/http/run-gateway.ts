@@ -26,12 +26,19 @@ afterEach(async () => {
   }
 });
 
-/** A gateway on a log in memory, quick and without a rate limit unless `env` says otherwise; closed after the test. */
-export async function serve(env: Record<string, string> = {}): Promise<Served> {
-  const fast = { LLM_SIM_DELAY: '0', RATE_LIMIT_PER_SECOND: '0', LOG_LEVEL: 'silent' };
-  const config = readGatewayConfig({ ...fast, ...env });
+/** Models that say nothing for longer than a test lasts. */
+export const SILENT_MODELS_MS = 10_000;
+
+/**
+ * A gateway on a log in memory, closed after the test: without a rate limit unless `env` says otherwise, and with models
+ * that take `tokenMs` per token.
+ */
+export async function serve(env: Record<string, string> = {}, tokenMs = 0): Promise<Served> {
+  const config = readGatewayConfig({ RATE_LIMIT_PER_SECOND: '0', LOG_LEVEL: 'silent', ...env });
   const broker = new MemoryBroker(retentionPolicy(config));
-  const app = createApp(config, broker, createLogger('test', 'silent', true));
+  const app = createApp(config, broker, createLogger('test', 'silent', true), undefined, {
+    simulator: { tokenMs },
+  });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   const served = { url, app, broker };
   open.push(served);

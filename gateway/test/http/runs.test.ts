@@ -4,7 +4,7 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { describe, expect, it, vi } from 'vitest';
 import { PATIENCE_MS } from '../llm/collect.ts';
-import { connections, frames, id, post, problem, serve } from './run-gateway.ts';
+import { connections, frames, id, post, problem, SILENT_MODELS_MS, serve } from './run-gateway.ts';
 
 describe('/api/runs', () => {
   it('lists runs with state, models, duration and tokens, and shows one with its lanes', async () => {
@@ -50,7 +50,7 @@ describe('/api/runs', () => {
   });
 
   it('cancels a run, and says so to whoever watches', async () => {
-    const { url } = await serve({ LLM_SIM_DELAY: '10000' });
+    const { url } = await serve({}, SILENT_MODELS_MS);
     const message_id = id();
     const watching = frames(await post(url, { message: 'Explain tides', message_id }));
     await vi.waitFor(async () => {
@@ -75,7 +75,7 @@ describe('/api/runs', () => {
     ['an empty form, as curl -d "" sends', { 'content-type': 'application/x-www-form-urlencoded' }],
     ['empty JSON', { 'content-type': 'application/json' }],
   ])('cancels a run by a request with %s', async (_, headers) => {
-    const { url } = await serve({ LLM_SIM_DELAY: '10000' });
+    const { url } = await serve({}, SILENT_MODELS_MS);
     await post(url, { message: 'Explain tides', message_id: 'm1' }, { prefer: 'respond-async' });
     const response = await fetch(`${url}/api/runs/m1/cancel`, { method: 'POST', headers, body: '' });
     expect(await response.json()).toMatchObject({ state: 'cancelled' });
@@ -108,7 +108,7 @@ describe('/api/runs', () => {
   });
 
   it('keeps a quiet stream alive', async () => {
-    const { url } = await serve({ LLM_SIM_DELAY: '10000', SSE_KEEPALIVE: '100' });
+    const { url } = await serve({ SSE_KEEPALIVE_MS: '100' }, SILENT_MODELS_MS);
     const response = await post(url, { message: 'Explain tides', message_id: id() });
     const decoder = new TextDecoder();
     let text = '';
@@ -120,7 +120,7 @@ describe('/api/runs', () => {
   });
 
   it('closes a stream that takes nothing, and only that', async () => {
-    const { url, app, broker } = await serve({ LLM_SIM_DELAY: '10000', SSE_STALL: '3000' });
+    const { url, app, broker } = await serve({ SSE_STALL_MS: '3000' }, SILENT_MODELS_MS);
     const message_id = id();
     await post(url, { message: 'Explain tides', message_id }, { prefer: 'respond-async' });
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -149,7 +149,7 @@ describe('/api/runs', () => {
   });
 
   it('opens no more streams than it may', async () => {
-    const { url } = await serve({ LLM_SIM_DELAY: '10000', MAX_CONNECTIONS: '1', SSE_RETRY: '1234' });
+    const { url } = await serve({ MAX_CONNECTIONS: '1', SSE_RETRY_MS: '1234' }, SILENT_MODELS_MS);
     const message_id = id();
     const watching = frames(await post(url, { message: 'Explain tides', message_id }));
     const refused = await fetch(`${url}/api/runs/${message_id}/stream`);
@@ -164,7 +164,7 @@ describe('/api/runs', () => {
   });
 
   it('tells the watchers of its runs when the gateway stops', async () => {
-    const { url, app } = await serve({ LLM_SIM_DELAY: '10000' });
+    const { url, app } = await serve({}, SILENT_MODELS_MS);
     const watching = frames(await post(url, { message: 'Explain tides', message_id: id() }));
     await app.close();
     expect((await watching).at(-1)?.json).toMatchObject({ code: 'gateway_stopped', final: true });

@@ -9,7 +9,7 @@ import { open, range, start } from './stream-gateway.ts';
 
 describe('limits', () => {
   it('a native EventSource is told in the stream to come back, others by 503', async () => {
-    const gateway = await start({ MAX_CONNECTIONS: '1', SSE_RETRY: '1000' });
+    const gateway = await start({ MAX_CONNECTIONS: '1', SSE_RETRY_MS: '1000' });
     await (await gateway.view()).saw('live');
     const browser = await gateway.view('', { headers: { accept: 'text/event-stream' } });
     const bye = await browser.saw('bye');
@@ -56,7 +56,7 @@ describe('limits', () => {
   });
 
   it('a connection ends at its lifetime with a bye and a time to come back', async () => {
-    const gateway = await start({ SSE_LIFETIME: '100' });
+    const gateway = await start({ SSE_LIFETIME_MS: '100' });
     const viewer = await gateway.view();
     const bye = await viewer.saw('bye');
     await viewer.ended();
@@ -82,7 +82,7 @@ describe('ends', () => {
   ])(
     'a native EventSource that asks for %s while the application closes comes again',
     async (path, farewell) => {
-      const gateway = await openGateway({ LLM_SIM_DELAY: '0' });
+      const gateway = await openGateway({}, { simulator: { tokenMs: 0 } });
       const headers = { 'content-type': 'application/json' };
       const run = JSON.stringify({ message: 'hello', message_id: 'm-1' });
       await (await fetch(`${gateway.url}/api/process`, { method: 'POST', headers, body: run })).text();
@@ -170,7 +170,7 @@ describe('ends', () => {
   });
 
   it('a socket that takes nothing for too long is closed', async () => {
-    const gateway = await start({ SSE_STALL: '200' });
+    const gateway = await start({ SSE_STALL_MS: '200' });
     const stalled = await gateway.view('channels=a');
     await stalled.saw('live');
     stalled.pause();

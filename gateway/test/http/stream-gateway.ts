@@ -3,6 +3,7 @@
 import { afterEach } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import type { SseClient } from '../../../test-support/sse-client.ts';
+import type { Tuning } from '../../src/app.ts';
 
 /** What ends with the test, in this order. */
 export const open: { close(): Promise<void> }[] = [];
@@ -13,8 +14,8 @@ afterEach(async () => {
   for (const gateway of open.splice(0)) await gateway.close();
 });
 
-export const start = async (env: Record<string, string> = {}): Promise<TestGateway> => {
-  const gateway = await openGateway(env);
+export const start = async (env: Record<string, string> = {}, tuning: Tuning = {}): Promise<TestGateway> => {
+  const gateway = await openGateway(env, tuning);
   open.push(gateway);
   return {
     ...gateway,

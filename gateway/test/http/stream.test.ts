@@ -35,7 +35,7 @@ describe('frames', () => {
   });
 
   it('gives every frame but bye an id, and ids never go back', async () => {
-    const gateway = await start({ SSE_KEEPALIVE: '100' });
+    const gateway = await start({ SSE_KEEPALIVE_MS: '100' });
     await publish(gateway, 'a', ...range(0, 20));
     const viewer = await gateway.view('tail=10');
     await viewer.saw('ping');
@@ -49,7 +49,7 @@ describe('frames', () => {
   });
 
   it('pings with a position that grows though nothing is published on its channels', async () => {
-    const gateway = await start({ SSE_KEEPALIVE: '100' });
+    const gateway = await start({ SSE_KEEPALIVE_MS: '100' });
     const viewer = await gateway.view('channels=quiet');
     const first = await viewer.saw('ping');
     await publish(gateway, 'busy', ...range(0, 10));
@@ -274,7 +274,7 @@ describe('selections', () => {
   });
 
   it('a filtered search of history gives up at its bound, and says so', async () => {
-    const gateway = await start({ SCAN_LIMIT: '1000' });
+    const gateway = await start({}, { history: { scanLimit: 1_000 } });
     const [first] = await publish(gateway, 'a', 'needle 0');
     for (let i = 0; i < 5; i++) await publish(gateway, 'a', ...range(0, 500));
     await publish(gateway, 'a', 'needle 1');

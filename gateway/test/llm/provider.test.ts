@@ -44,11 +44,11 @@ describe.each(faces)('a model $face', ({ fetch, target }) => {
   });
 
   it.each([
-    ['sim-401', 'llm_unauthorized', { httpStatus: 401, retryable: false }],
-    ['sim-429', 'llm_rate_limited', { httpStatus: 429, retryable: true, retryAfterMs: 1000 }],
-    ['sim-503', 'llm_unavailable', { httpStatus: 503, retryable: true }],
-    ['sim-hang-headers', 'llm_no_first_content', { retryable: true }],
-    ['sim-hang-body', 'llm_no_first_content', { retryable: true }],
+    ['sim-401', 'llm_unauthorized', { httpStatus: 401 }],
+    ['sim-429', 'llm_rate_limited', { httpStatus: 429, retryAfterMs: 1000 }],
+    ['sim-503', 'llm_unavailable', { httpStatus: 503 }],
+    ['sim-hang-headers', 'llm_no_first_content', {}],
+    ['sim-hang-body', 'llm_no_first_content', {}],
   ])('%s fails as %s before any content', async (fault, code, details) => {
     const { text, error } = await collect(
       new ProviderModel(timeoutsFor(fault), fetch),
@@ -96,7 +96,7 @@ describe('a failed call', () => {
     await new Promise((resolve) => closed.close(resolve));
     const target = { baseUrl: `http://127.0.0.1:${port}/v1` };
     const { error } = await collect(new ProviderModel(timeoutsFor()), ask(target));
-    expect(error).toMatchObject({ code: 'llm_unreachable', retryable: true });
+    expect(error).toMatchObject({ code: 'llm_unreachable' });
   });
 
   it('is `llm_not_found` for a wrong address and `llm_invalid_response` for a page', async () => {
@@ -111,7 +111,7 @@ describe('a failed call', () => {
     const html = await collect(model, ask({ baseUrl: `${host}/page` }));
     page.close();
     expect(missing.error?.code).toBe('llm_not_found');
-    expect(html.error).toMatchObject({ code: 'llm_invalid_response', retryable: false });
+    expect(html.error).toMatchObject({ code: 'llm_invalid_response' });
   });
 
   it('is `llm_invalid_response` for an answer that is not streamed, and `llm_truncated` for a stream of nothing', async () => {
@@ -142,7 +142,7 @@ describe('a failed call', () => {
     const { error } = await collect(new ProviderModel(timeoutsFor()), ask(target));
     moved.close();
     elsewhere.close();
-    expect(error).toMatchObject({ code: 'llm_invalid_response', retryable: false });
+    expect(error).toMatchObject({ code: 'llm_invalid_response' });
     expect(followed).toBe(0);
   });
 });

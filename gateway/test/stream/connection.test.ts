@@ -11,7 +11,7 @@ import { line, openGateway, type TestGateway } from '../../../test-support/gatew
 import { eventually } from '../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { SseClient } from '../../../test-support/sse-client.ts';
-import { createApp } from '../../src/app.ts';
+import { createApp, type Tuning } from '../../src/app.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 
 let redis: RedisServer;
@@ -33,10 +33,13 @@ const noise = () => randomBytes(6_000).toString('base64');
 type Coding = 'identity' | 'gzip';
 
 /** A gateway whose viewers all ask for this coding. */
-const start = async (kind: Kind, coding: Coding, env: Record<string, string> = {}) => {
+const start = async (kind: Kind, coding: Coding, env: Record<string, string> = {}, tuning: Tuning = {}) => {
   const log: Record<string, string> =
     kind === 'redis' ? { REDIS_URL: redis.url, NAMESPACE: randomNamespace() } : {};
-  const gateway = await openGateway({ SSE_KEEPALIVE: '100', RETENTION_ENTRIES: '1000000', ...log, ...env });
+  const gateway = await openGateway(
+    { SSE_KEEPALIVE_MS: '100', RETENTION_ENTRIES: '1000000', ...log, ...env },
+    tuning,
+  );
   open.push(gateway);
   const headers: Record<string, string> = coding === 'gzip' ? { 'accept-encoding': 'gzip' } : {};
   const view: TestGateway['view'] = async (query, options) => {
@@ -108,7 +111,7 @@ async function heldUp(log: Broker) {
   const broker = new Proxy(log, {
     get: (of, key) => (key === 'subscribe' ? subscribe : Reflect.get(of, key).bind?.(of)),
   });
-  const config = readGatewayConfig({ SSE_KEEPALIVE: '100' });
+  const config = readGatewayConfig({ SSE_KEEPALIVE_MS: '100' });
   const app = createApp(config, broker, createLogger('gateway', 'silent', true));
   await app.listen({ host: '127.0.0.1', port: 0 });
   return {
@@ -156,7 +159,7 @@ it('a viewer that resumes in a log that was wiped before its gateway knows is to
     get: (_, key) => (key === 'subscribe' ? subscribe : Reflect.get(log, key).bind?.(log)),
   });
   const app = createApp(
-    readGatewayConfig({ SSE_KEEPALIVE: '100' }),
+    readGatewayConfig({ SSE_KEEPALIVE_MS: '100' }),
     broker,
     createLogger('gateway', 'silent', true),
   );
@@ -254,7 +257,7 @@ describe.each<[Kind, Coding]>([
   });
 
   it('a slow viewer lags alone, and has everything once it reads again', async () => {
-    const gateway = await start(kind, coding, { VIEW_RING_BYTES: '262144' });
+    const gateway = await start(kind, coding, {}, { hub: { viewRingBytes: 262_144 } });
     const [slow, healthy] = await Promise.all([gateway.view('channels=x'), gateway.view('channels=x')]);
     await Promise.all([slow.saw('live'), healthy.saw('live')]);
     slow.pause();
@@ -282,7 +285,12 @@ describe.each<[Kind, Coding]>([
   });
 
   it('a slow viewer that lost entries to retention is told of each hole, and of no other', async () => {
-    const gateway = await start(kind, coding, { VIEW_RING_BYTES: '65536', RETENTION_ENTRIES: '100' });
+    const gateway = await start(
+      kind,
+      coding,
+      { RETENTION_ENTRIES: '100' },
+      { hub: { viewRingBytes: 65_536 } },
+    );
     const [slow, fast] = await Promise.all([gateway.view('channels=x'), gateway.view('channels=x')]);
     await Promise.all([slow.saw('live'), fast.saw('live')]);
     slow.pause();

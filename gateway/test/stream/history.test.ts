@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
 import { compileFilter } from '../../src/stream/filter.ts';
 import { type Found, History } from '../../src/stream/history.ts';
+import { gapCounts } from '../../src/stream/metrics.ts';
 import { parseSelection } from '../../src/stream/query.ts';
 
 const COUNT = 1_300;
@@ -29,7 +30,7 @@ const query = (params: Record<string, string>) => {
 const numbers = ({ records }: Found) => records.map(({ entry }) => Number(entry.msg));
 
 it('pages of any size, in either direction, give what a model gives', async () => {
-  const history = new History(broker, 1_000_000, 0);
+  const history = new History(broker, gapCounts(), { shareBytes: 0 });
   const asks = fc.record({
     channels: fc.constantFrom('*', 'a', 'a,c'),
     level: fc.constantFrom('', 'error'),
@@ -64,7 +65,7 @@ it('pages of any size, in either direction, give what a model gives', async () =
 });
 
 it('a filtered search reads no more than its bound, names what it left, and goes on from there', async () => {
-  const history = new History(broker, 500, 0);
+  const history = new History(broker, gapCounts(), { scanLimit: 500, shareBytes: 0 });
   const wanted = query({ q: `${COUNT - 1}` });
   const [first, last] = [positions[0] as Position, positions.at(-1) as Position];
   const found = await history.find(wanted, { after: first, upTo: last, limit: 10 });
@@ -76,7 +77,7 @@ it('a filtered search reads no more than its bound, names what it left, and goes
 });
 
 it('begins a tail so that exactly its entries follow, and where there are none, now', async () => {
-  const history = new History(broker, 1_000_000, 0);
+  const history = new History(broker, gapCounts(), { shareBytes: 0 });
   const now = await broker.position();
   const { selection, filter } = query({ channels: 'a', level: 'error' });
   const { position } = await history.begin({ from: 'tail', count: 5 }, selection, now);
@@ -88,7 +89,7 @@ it('begins a tail so that exactly its entries follow, and where there are none, 
 });
 
 it('a search that nobody waits for any more ends with the page it is at', async () => {
-  const history = new History(broker, 1_000_000, 0);
+  const history = new History(broker, gapCounts(), { shareBytes: 0 });
   let asked = 0;
   const upTo = await broker.position();
   const isGone = () => ++asked > 1;

@@ -44,7 +44,7 @@ export interface RedisBrokerOptions {
 export const DEFAULT_NAMESPACE = 'llm';
 
 /** What stands before a channel's name where it is published in Redis. */
-export function wirePrefixOf(namespace: string): string {
+function wirePrefixOf(namespace: string): string {
   return namespace === DEFAULT_NAMESPACE ? '' : `{${namespace}}:`;
 }
 

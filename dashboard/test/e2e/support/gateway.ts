@@ -13,7 +13,9 @@ export interface Gateway {
 }
 
 export async function startGateway(env: Record<string, string> = {}): Promise<Gateway> {
-  const process = startProcess(['gateway/src/main.ts'], { env: { PORT: '0', SSE_KEEPALIVE: '300', ...env } });
+  const process = startProcess(['gateway/src/main.ts'], {
+    env: { PORT: '0', SSE_KEEPALIVE_MS: '300', ...env },
+  });
   const listening = await process.saw(/listening at (http:\/\/[\d.:]+)/, STARTS_WITHIN_MS);
   const url = listening.replace('listening at ', '');
   return {

@@ -45,7 +45,7 @@ export class Fleet {
       const gateway = new Gateway(await freePort(), {
         REDIS_URL: this.redisUrl,
         NAMESPACE: this.namespace,
-        SSE_KEEPALIVE: '1000',
+        SSE_KEEPALIVE_MS: '1000',
         RETENTION_ENTRIES: '1000000',
         LOG_LEVEL: 'warn',
         ...env,

@@ -1,0 +1,22 @@
+// The simulated models as a service of their own, at the pace that a test needs: real HTTP between gateway and model.
+import { type RunningProcess, startProcess } from './process.ts';
+
+/** A program may take this long to start where the machine has other work. */
+const START_MS = 90_000;
+
+export interface SimulatorProcess {
+  baseUrl: string;
+  process: RunningProcess;
+}
+
+/** `args`: those of `npm run sim-llm`, without the port. */
+export async function startSimulator(...args: string[]): Promise<SimulatorProcess> {
+  const process = startProcess(['gateway/src/llm/simulator-main.ts', '--port', '0', ...args]);
+  const line = await process.saw(/LLM_BASE_URL=\S+/, START_MS);
+  return { baseUrl: line.replace('LLM_BASE_URL=', ''), process };
+}
+
+/** The variables of a gateway whose models are this service. */
+export function servedBy({ baseUrl }: SimulatorProcess): Record<string, string> {
+  return { USE_LLM_MOCK: 'false', LLM_BASE_URL: baseUrl, LLM_MODEL: 'sim-1' };
+}
