@@ -4,8 +4,8 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Hub } from '../stream/hub.ts';
 import type { Viewers } from '../stream/viewers.ts';
+import { HttpError } from './errors.ts';
 import { noParameters } from './no-parameters.ts';
-import { HttpError } from './plugins/problems.ts';
 
 export interface HealthServices {
   broker: Broker;
@@ -28,7 +28,7 @@ export function healthRoutes(
 
   app.get('/readyz', { preHandler: noParameters }, async () => {
     const { ready, reason } = broker.status();
-    if (!ready) throw new HttpError(503, 'broker_unavailable', reason ?? 'the log cannot be reached');
+    if (!ready) throw new HttpError('broker_unavailable', reason ?? 'the log cannot be reached');
     return { status: 'ready' };
   });
 

@@ -2,17 +2,13 @@
 
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
-import { HttpError } from './plugins/problems.ts';
+import { HttpError } from './errors.ts';
 
 export function metricsRoute(app: FastifyInstance, metrics: () => Promise<string | undefined>): void {
   app.get('/metrics', async (_request, reply) => {
     const text = await metrics();
     if (text === undefined)
-      throw new HttpError(
-        503,
-        'primary_unavailable',
-        'the gateway’s first process gave no totals; ask again',
-      );
+      throw new HttpError('primary_unavailable', 'the gateway’s first process gave no totals; ask again');
     reply.type(Registry.PROMETHEUS_CONTENT_TYPE);
     return text;
   });

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { invalid } from '../stream/query.ts';
-import { HttpError } from './plugins/problems.ts';
+import { HttpError } from './errors.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 
@@ -72,7 +72,7 @@ export function processRoute(
       return;
     }
     const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
-    throw new HttpError(429, 'rate_limited', `too many runs from this address; try again in ${seconds} s`, {
+    throw new HttpError('rate_limited', `too many runs from this address; try again in ${seconds} s`, {
       headers: { ...headers, 'retry-after': `${seconds}` },
     });
   }
@@ -99,7 +99,7 @@ function parseBody(body: unknown): z.output<typeof bodySchema> {
   const result = bodySchema.safeParse(body);
   if (!result.success) throw invalidBody(body, result.error);
   if (result.data.message.length > MAX_MESSAGE)
-    throw new HttpError(413, 'message_too_long', `message: ${MESSAGE_RULE}`, { field: 'message' });
+    throw new HttpError('message_too_long', `message: ${MESSAGE_RULE}`, { field: 'message' });
   return result.data;
 }
 

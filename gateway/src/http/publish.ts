@@ -9,7 +9,7 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { asWritten } from '@llm-streamer/shared/written.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid, text } from '../stream/query.ts';
-import { HttpError } from './plugins/problems.ts';
+import { HttpError } from './errors.ts';
 
 const BODY_BYTES = 1_048_576;
 const ACCEPTED = 'application/json, application/x-ndjson, text/plain';
@@ -42,12 +42,12 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
 function checkForm({ headers }: FastifyRequest): void {
   const encoding = headers['content-encoding'] ?? '';
   if (!['', 'identity'].includes(encoding.trim().toLowerCase()))
-    throw new HttpError(415, 'unsupported_encoding', 'send the body as it is, not compressed', {
+    throw new HttpError('unsupported_encoding', 'send the body as it is, not compressed', {
       field: 'Content-Encoding',
       headers: { 'accept-encoding': 'identity' },
     });
   if (/^(?:multipart\/|[^;]*[/+]xml\b)/i.test(headers['content-type'] ?? ''))
-    throw new HttpError(415, 'unsupported_media_type', `send one of ${ACCEPTED}`, {
+    throw new HttpError('unsupported_media_type', `send one of ${ACCEPTED}`, {
       field: 'Content-Type',
       headers: { 'accept-post': ACCEPTED },
     });
@@ -154,7 +154,7 @@ function checkChannel(channel: unknown, field: string): asserts channel is strin
 function checkCount(count: number): void {
   if (count === 0) throw new CodedError('invalid_body', 'the body holds no entry');
   if (count > MAX_BATCH_ENTRIES)
-    throw new HttpError(413, 'batch_too_large', `at most ${MAX_BATCH_ENTRIES} entries in one request`);
+    throw new HttpError('batch_too_large', `at most ${MAX_BATCH_ENTRIES} entries in one request`);
 }
 
 function stampOf({ headers }: FastifyRequest): WriterStamp | undefined {

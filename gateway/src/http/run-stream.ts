@@ -15,7 +15,7 @@ import type { RunRecord } from '../runs/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
 import type { Admission, NoPlace } from '../stream/admission.ts';
 import { claimSocket } from './claim-socket.ts';
-import { HttpError } from './plugins/problems.ts';
+import { HttpError } from './errors.ts';
 
 const HEAD = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -118,7 +118,7 @@ export class RunStreams {
   #refuse(reply: FastifyReply, code: Refusal): FastifyReply {
     const { request, raw } = reply;
     if (request.method !== 'GET' || !request.headers.accept?.includes('text/event-stream'))
-      throw new HttpError(503, code, REFUSALS[code]);
+      throw new HttpError(code, REFUSALS[code]);
     reply.hijack();
     this.#begin(reply);
     raw.end();

@@ -5,8 +5,8 @@ import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/run-store.ts';
 import { invalid } from '../stream/query.ts';
+import { HttpError } from './errors.ts';
 import { noBody } from './no-body.ts';
-import { HttpError } from './plugins/problems.ts';
 import { parseCursor, parseId } from './process.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -61,7 +61,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
       url: '/api/runs/:id/cancel',
       handler: () => {
         const headers = { allow: 'POST' };
-        throw new HttpError(405, 'method_not_allowed', 'this path answers POST only', { headers });
+        throw new HttpError('method_not_allowed', 'this path answers POST only', { headers });
       },
     });
   });
@@ -70,7 +70,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     const id = parseId(params.id, 'id');
     const turns = await history.conversation(id);
     if (turns.length === 0)
-      throw new HttpError(404, 'conversation_not_found', 'nothing was said in it, or it expired');
+      throw new HttpError('conversation_not_found', 'nothing was said in it, or it expired');
     return {
       conversation_id: id,
       turns: turns.map(({ role, text, run, time }) => ({ role, message: text, message_id: run, time })),
@@ -85,5 +85,5 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
 }
 
 function unknownRun(): HttpError {
-  return new HttpError(404, 'run_not_found', 'there is no run with this id, or it is no longer kept');
+  return new HttpError('run_not_found', 'there is no run with this id, or it is no longer kept');
 }

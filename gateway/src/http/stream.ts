@@ -11,8 +11,8 @@ import { parseSelection, parseStart, type Start } from '../stream/query.ts';
 import type { View } from '../stream/view.ts';
 import { GOODBYES, type Goodbye, type Viewers } from '../stream/viewers.ts';
 import { claimSocket } from './claim-socket.ts';
+import { HttpError } from './errors.ts';
 import { noBody } from './no-body.ts';
-import { HttpError } from './plugins/problems.ts';
 
 export interface StreamServices {
   hub: Hub;
@@ -124,11 +124,15 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   }
 
   /** A native EventSource gives up for ever on any status but 200: it is told in the stream to come back. */
-  function refuse(request: FastifyRequest, reply: FastifyReply, code: Goodbye, cause?: Error): FastifyReply {
+  function refuse(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    code: Exclude<Goodbye, 'lifetime'>,
+    cause?: Error,
+  ): FastifyReply {
     viewers.totals.refused++;
     if (!request.headers.accept?.includes('text/event-stream'))
       throw new HttpError(
-        503,
         code === 'not_ready' ? 'broker_unavailable' : code,
         cause?.message ?? GOODBYES[code],
       );

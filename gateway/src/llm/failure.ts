@@ -3,7 +3,8 @@
 
 import { APICallError } from 'ai';
 
-const SENTENCES = {
+/** Each code with the sentence that clients get; docs/errors.md is made from it. */
+export const SENTENCES = {
   cancelled: 'The call was cancelled.',
   llm_unauthorized: 'The model service refused the credentials.',
   llm_payment_required: 'The model service asks for payment or has no quota left.',

@@ -14,6 +14,7 @@ import {
   type RunTotals,
   sumOf,
 } from './run-entries.ts';
+import { RUN_ERRORS } from './run-errors.ts';
 import type { RunEnding } from './run-store.ts';
 
 /** What is asked of a run. `lanes` are the tasks and, last, the combiner. */
@@ -129,8 +130,8 @@ export class Pipeline {
     }
     const partial = results.some(({ result }) => result.text !== '');
     const { code, msg } = summary
-      ? { code: 'combine_failed', msg: 'The answers could not be combined.' }
-      : { code: 'no_answer', msg: 'No model gave an answer.' };
+      ? { code: 'combine_failed', msg: RUN_ERRORS.combine_failed }
+      : { code: 'no_answer', msg: RUN_ERRORS.no_answer };
     const end = entries.runEnded('failed', msg, totals, { ...attrs, partial }, code);
     const ending: RunEnding = { state: 'failed', code, totals };
     return { ending, last: [end, lifecycleCopy(end)] };

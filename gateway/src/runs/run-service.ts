@@ -16,6 +16,7 @@ import { isFenced, OwnedRun } from './owned-run.ts';
 import type { Pipeline, RunOrder } from './pipeline.ts';
 import type { Prompts } from './prompts.ts';
 import { lifecycleCopy, RunEntries } from './run-entries.ts';
+import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
 import type { EndGuard, RunFacts, RunRecord, RunStore } from './run-store.ts';
 
@@ -48,11 +49,8 @@ export interface RunServiceOptions {
 /** Signs of life in one lease. */
 const RENEWALS = 4;
 
-const END_SENTENCE = {
-  cancelled: 'The run was cancelled.',
-  lost: 'The gateway that ran this is gone.',
-  failed: 'The gateway was stopped.',
-} as const;
+/** The code of a run that somebody else than its pipeline ends. */
+const END_CODE = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' } as const;
 
 export class RunService {
   readonly #options: RunServiceOptions;
@@ -178,7 +176,7 @@ export class RunService {
         { run: order.id, code, stack: code === 'internal' ? stackOf(error) : undefined },
         'run failed',
       );
-      const msg = error instanceof PublishRefused ? error.message : 'The run could not go on.';
+      const msg = error instanceof PublishRefused ? error.message : RUN_ERRORS.internal;
       try {
         const totals = {
           ...(await history.usage(order.id, planOf(order))),
@@ -198,11 +196,11 @@ export class RunService {
     const { store, history, source } = this.#options;
     const record = await store.get(id);
     if (record?.state !== 'running') return false;
-    const code = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' }[state];
+    const code = END_CODE[state];
     const durationMs = Math.max(0, Date.now() - record.started);
     const totals = { ...(await history.usage(id, record.lanes)), durationMs };
     const entries = new RunEntries(record, source);
-    const end = entries.runEnded(state, END_SENTENCE[state], totals, { partial: true }, code);
+    const end = entries.runEnded(state, RUN_ERRORS[code], totals, { partial: true }, code);
     const drafts = [draft(end), draft(lifecycleCopy(end))];
     const ended = await store.end(id, { state, code, totals }, drafts, guard);
     if (!ended) return false;

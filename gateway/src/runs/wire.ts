@@ -4,6 +4,7 @@ import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { RUN_END } from '@llm-streamer/shared/run.ts';
+import { RUN_ERRORS } from './run-errors.ts';
 
 export interface WireData {
   message_id: string;
@@ -76,7 +77,7 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
 
 /** Said in place of entries that are no longer kept. */
 export function trimmedEvent(messageId: string): WireEvent {
-  const message = 'A part of this run is no longer kept.';
+  const message = RUN_ERRORS.history_trimmed;
   const about = { message_id: messageId, status: 'Incomplete', code: 'history_trimmed', message };
   return { event: 'error', data: { ...about, partial: true, final: false } };
 }

@@ -37,7 +37,13 @@ afterEach(async () => {
 async function models(delay: number, chunk: number): Promise<Record<string, string>> {
   const service = await startSimulator('--delay', `${delay}`, '--chunk', `${chunk}`);
   services.push(service);
-  return servedBy(service);
+  // A hundred runs on a busy machine may wait long for their models.
+  const patience = {
+    RUN_TIMEOUT_MS: '600000',
+    LLM_FIRST_CONTENT_TIMEOUT_MS: '120000',
+    LLM_CHUNK_TIMEOUT_MS: '120000',
+  };
+  return { ...servedBy(service), ...patience };
 }
 
 /** Two gateways on one log. */

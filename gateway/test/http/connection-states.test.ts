@@ -88,7 +88,7 @@ describe.each(['the embedded log', 'Redis'])('on %s', (kind) => {
       LOG_LEVEL: 'info',
       RATE_LIMIT_PER_SECOND: '0',
       LLM_SIM_DELAY: '10000', // a run that lasts
-      SSE_KEEPALIVE: '60000',
+      SSE_KEEPALIVE_MS: '60000',
       ...(kind === 'Redis' && { REDIS_URL: redis.url, NAMESPACE: randomNamespace() }),
     };
     gateway = startProcess(['gateway/src/main.ts'], { env });

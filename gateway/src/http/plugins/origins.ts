@@ -3,7 +3,7 @@
 
 import { isIPv6 } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { HttpError } from './problems.ts';
+import { HttpError } from '../errors.ts';
 
 export interface OriginPolicy {
   /** Host names, lower case; `*` for any. */
@@ -19,13 +19,13 @@ export function origins(app: FastifyInstance, { hosts, origins: opened }: Origin
   app.addHook('onRequest', async (request, reply) => {
     const names = request.raw.headersDistinct.host ?? [];
     if (names.length > 1 || (names.length === 0 && request.raw.httpVersion === '1.1'))
-      throw new HttpError(400, 'invalid_header', 'send one Host header', {
+      throw new HttpError('invalid_header', 'send one Host header', {
         field: 'Host',
         headers: { connection: 'close' },
       });
     const host = hostName(names[0] ?? '');
     if (!hosts.includes('*') && !hosts.includes(host))
-      throw new HttpError(403, 'host_forbidden', `not known by this name; add it to ALLOWED_HOSTS`, {
+      throw new HttpError('host_forbidden', `not known by this name; add it to ALLOWED_HOSTS`, {
         field: 'host',
       });
 
@@ -37,7 +37,6 @@ export function origins(app: FastifyInstance, { hosts, origins: opened }: Origin
         return preflight(reply);
     } else if (!SAFE_METHODS.includes(request.method)) {
       throw new HttpError(
-        403,
         'origin_forbidden',
         'another site may not do this; add its origin to CORS_ORIGINS',
         {

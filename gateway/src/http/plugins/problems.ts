@@ -5,53 +5,11 @@ import type { Socket } from 'node:net';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { isAnswering } from '../claim-socket.ts';
+import { HttpError, isErrorCode } from '../errors.ts';
 import { NOSNIFF } from './nosniff.ts';
-
-/** HTTP status of each code; a code that is not here is a 500 without details. */
-const STATUS: Record<string, number> = {
-  invalid_query: 400,
-  invalid_body: 400,
-  invalid_json: 400,
-  invalid_header: 400,
-  host_forbidden: 403,
-  origin_forbidden: 403,
-  message_id_reused: 409,
-  body_too_large: 413,
-  batch_too_large: 413,
-  unsupported_media_type: 415,
-  invalid_entry: 422,
-  channel_reserved: 422,
-  too_many_channels: 422,
-  broker_unavailable: 503,
-  log_full: 503,
-  over_limit: 503,
-  over_address_limit: 503,
-  primary_unavailable: 503,
-  too_many_runs: 503,
-  too_many_views: 503,
-  too_many_answers: 503,
-  shutdown: 503,
-};
 
 const RETRY_AFTER_S = 2;
 const PROBLEM = 'application/problem+json';
-
-/** An error whose code the route itself gives a status. */
-export class HttpError extends CodedError {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string>>;
-
-  constructor(
-    status: number,
-    code: string,
-    message: string,
-    options: { field?: string; headers?: Readonly<Record<string, string>> } = {},
-  ) {
-    super(code, message, options);
-    this.status = status;
-    this.headers = options.headers ?? {};
-  }
-}
 
 export function problems(app: FastifyInstance): void {
   app.setErrorHandler((error: FastifyError | CodedError, request, reply) => {
@@ -60,16 +18,16 @@ export function problems(app: FastifyInstance): void {
     request.log.error({ err: error }, 'unexpected error');
     return sendProblem(
       reply,
-      new HttpError(500, 'internal', 'something went wrong here; the log of the gateway says what'),
+      new HttpError('internal', 'something went wrong here; the log of the gateway says what'),
     );
   });
   app.setNotFoundHandler((request, reply) => {
     const allowed = methodsAt(app, request.url.split('?', 1)[0] as string);
-    const missing = new HttpError(404, 'not_found', 'there is nothing at this path');
+    const missing = new HttpError('not_found', 'there is nothing at this path');
     if (allowed.length === 0 || allowed.includes(request.method)) return sendProblem(reply, missing);
     const headers = { allow: allowed.join(', ') };
     const detail = `this path answers ${headers.allow} only`;
-    return sendProblem(reply, new HttpError(405, 'method_not_allowed', detail, { headers }));
+    return sendProblem(reply, new HttpError('method_not_allowed', detail, { headers }));
   });
   app.server.on('checkExpectation', refuseExpectation);
 }
@@ -82,12 +40,12 @@ function methodsAt(app: FastifyInstance, url: string): string[] {
 
 /** For a path that cannot be decoded: no route and no hook has seen the request. */
 export function answerBadUrl(_error: FastifyError, _request: unknown, reply: FastifyReply): void {
-  sendProblem(reply, new HttpError(400, 'invalid_url', 'the path is not well encoded, or too long'));
+  sendProblem(reply, new HttpError('invalid_url', 'the path is not well encoded, or too long'));
 }
 
 /** For a request that expects something else than `100-continue`; Node gives it to no route. */
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  const problem = new HttpError(417, 'expectation_failed', 'expect 100-continue, or nothing', {
+  const problem = new HttpError('expectation_failed', 'expect 100-continue, or nothing', {
     field: 'Expect',
   });
   response.writeHead(problem.status, { 'content-type': PROBLEM, ...NOSNIFF }).end(textOf(problem));
@@ -111,17 +69,17 @@ export function answerMalformed(error: ConnectionError, socket: Socket): void {
 function malformation(code: string): HttpError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new HttpError(431, 'headers_too_large', 'the path and the headers are over the limit of 64 kB');
+      return new HttpError('headers_too_large', 'the path and the headers are over the limit of 64 kB');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new HttpError(408, 'request_timeout', 'the request took too long to arrive');
+      return new HttpError('request_timeout', 'the request took too long to arrive');
     case 'HPE_INVALID_CONTENT_LENGTH':
     case 'HPE_UNEXPECTED_CONTENT_LENGTH':
     case 'HPE_INVALID_TRANSFER_ENCODING':
-      return new HttpError(400, 'invalid_header', 'send one Content-Length, a whole number, or chunks', {
+      return new HttpError('invalid_header', 'send one Content-Length, a whole number, or chunks', {
         field: 'Content-Length',
       });
     default:
-      return new HttpError(400, 'malformed_request', 'this is not HTTP');
+      return new HttpError('malformed_request', 'this is not HTTP');
   }
 }
 
@@ -145,27 +103,21 @@ function textOf({ status, code, message, field }: HttpError): string {
 function translate(error: FastifyError | CodedError): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof CodedError) {
-    const status = STATUS[error.code];
-    if (status === undefined) return undefined;
-    return new HttpError(
-      status,
-      error.code,
-      error.message,
-      error.field === undefined ? {} : { field: error.field },
-    );
+    if (!isErrorCode(error.code)) return undefined;
+    return new HttpError(error.code, error.message, { field: error.field });
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new HttpError(413, 'body_too_large', 'the body is over the limit of 1 MiB');
+      return new HttpError('body_too_large', 'the body is over the limit of 1 MiB');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new HttpError(415, 'unsupported_media_type', 'send application/json');
+      return new HttpError('unsupported_media_type', 'send application/json');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
-      return new HttpError(400, 'invalid_json', 'the body is not JSON');
+      return new HttpError('invalid_json', 'the body is not JSON');
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
-      return new HttpError(400, 'invalid_body', 'the body is missing; send a JSON object');
+      return new HttpError('invalid_body', 'the body is missing; send a JSON object');
     default:
       return error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500
-        ? new HttpError(error.statusCode, 'invalid_request', 'the request cannot be understood')
+        ? new HttpError('invalid_request', 'the request cannot be understood')
         : undefined;
   }
 }

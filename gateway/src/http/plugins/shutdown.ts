@@ -1,7 +1,7 @@
 // From the moment the gateway begins to stop, requests get a problem with a code; streams say it in their own way.
 
 import type { FastifyInstance } from 'fastify';
-import { HttpError } from './problems.ts';
+import { HttpError } from '../errors.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,6 +18,6 @@ export function shutdown(app: FastifyInstance): void {
   });
   app.addHook('onRequest', async ({ routeOptions }) => {
     if (closing && !routeOptions.config.saysGoodbye)
-      throw new HttpError(503, 'shutdown', 'this gateway is stopping; ask again');
+      throw new HttpError('shutdown', 'this gateway is stopping; ask again');
   });
 }

@@ -1,0 +1,106 @@
+// The one table of the error codes that an HTTP answer may carry: the status of each, and a sentence that says what it
+// means. docs/errors.md is made from it, and a code that is not in it does not compile.
+
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+
+export const ERRORS = {
+  invalid_query: {
+    status: 400,
+    sentence: 'A parameter of the query is unknown or has a wrong value; `field` names it.',
+  },
+  invalid_body: { status: 400, sentence: 'The body is missing, empty, or has a wrong field.' },
+  invalid_json: { status: 400, sentence: 'The body, or a line of it, is not JSON.' },
+  invalid_header: { status: 400, sentence: 'A header has a wrong value; `field` names it.' },
+  invalid_url: { status: 400, sentence: 'The path is too long, or not well encoded.' },
+  invalid_request: { status: 400, sentence: 'The request cannot be understood.' },
+  malformed_request: { status: 400, sentence: 'What came over the connection is not HTTP.' },
+  host_forbidden: {
+    status: 403,
+    sentence: 'The gateway is not known by this name; add the name to `ALLOWED_HOSTS`.',
+  },
+  origin_forbidden: {
+    status: 403,
+    sentence: "A page of another site may not do this; add the site's origin to `CORS_ORIGINS`.",
+  },
+  not_found: { status: 404, sentence: 'There is nothing at this path.' },
+  run_not_found: { status: 404, sentence: 'There is no run with this id, or it is no longer kept.' },
+  conversation_not_found: {
+    status: 404,
+    sentence: 'There is no conversation with this id, or it is no longer kept.',
+  },
+  method_not_allowed: {
+    status: 405,
+    sentence: 'The path exists, but not for this method; the header `Allow` names those that it answers.',
+  },
+  request_timeout: { status: 408, sentence: 'The request took too long to arrive.' },
+  message_id_reused: {
+    status: 409,
+    sentence: 'The `message_id` names a run with another message or conversation; use a new one.',
+  },
+  body_too_large: { status: 413, sentence: 'The body is over the limit of 1 MiB.' },
+  batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
+  message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
+  expectation_failed: { status: 417, sentence: 'The header `Expect` may ask for `100-continue` only.' },
+  unsupported_media_type: {
+    status: 415,
+    sentence: 'The body has a type that this path does not take; the answer names those that it takes.',
+  },
+  unsupported_encoding: { status: 415, sentence: 'The body is compressed; send it as it is.' },
+  invalid_entry: { status: 422, sentence: 'An entry has a wrong field; `field` names it.' },
+  channel_reserved: {
+    status: 422,
+    sentence: 'Only the gateway writes to the channels of runs and conversations.',
+  },
+  too_many_channels: { status: 422, sentence: 'The log holds as many channels as `MAX_CHANNELS` allows.' },
+  rate_limited: {
+    status: 429,
+    sentence: 'This address has started too many runs; try again after `Retry-After` seconds.',
+  },
+  headers_too_large: { status: 431, sentence: 'The path and the headers are over the limit of 64 kB.' },
+  internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },
+  broker_unavailable: { status: 503, sentence: 'The log cannot be reached; try again.' },
+  log_full: { status: 503, sentence: 'Redis has reached its memory limit and takes no more entries.' },
+  over_limit: { status: 503, sentence: 'The gateway has as many streams as `MAX_CONNECTIONS` allows.' },
+  over_address_limit: {
+    status: 503,
+    sentence: 'Your address has as many streams as `MAX_CONNECTIONS_PER_ADDRESS` allows.',
+  },
+  primary_unavailable: {
+    status: 503,
+    sentence: 'The primary process of several workers does not answer; try again.',
+  },
+  too_many_answers: {
+    status: 503,
+    sentence: 'The gateway is making as many large answers as its memory allows; try again.',
+  },
+  too_many_runs: { status: 503, sentence: 'The gateway has as many runs as `MAX_RUNS` allows; try again.' },
+  too_many_views: {
+    status: 503,
+    sentence: 'The gateway has as many distinct queries as `MAX_VIEWS` allows.',
+  },
+  shutdown: { status: 503, sentence: 'The gateway is stopping; try again.' },
+} as const satisfies Record<string, { status: number; sentence: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
+interface HttpErrorOptions {
+  /** The input that is at fault. */
+  field?: string | undefined;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** An error as a client sees it. `detail` says what is wrong with this request, and what is allowed. */
+export class HttpError extends CodedError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, detail: string, { field, headers = {} }: HttpErrorOptions = {}) {
+    super(code, detail, field === undefined ? {} : { field });
+    this.status = ERRORS[code].status;
+    this.headers = headers;
+  }
+}

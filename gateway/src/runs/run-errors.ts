@@ -1,0 +1,12 @@
+// The codes with which a run can fail as a whole, each with the sentence that its readers get. docs/errors.md is made from
+// it. A lane has the codes of a model call (llm/failure.ts).
+
+export const RUN_ERRORS = {
+  no_answer: 'No model gave an answer.',
+  combine_failed: 'The answers could not be combined.',
+  cancelled: 'The run was cancelled.',
+  gateway_stopped: 'The gateway was stopped.',
+  run_lost: 'The gateway that ran this is gone.',
+  history_trimmed: 'A part of this run is no longer kept.',
+  internal: 'The run could not go on.',
+} as const;
