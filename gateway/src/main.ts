@@ -7,6 +7,7 @@ import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
 import { loadDotEnv, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
+import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { Registry } from 'prom-client';
 import { createApp, type Totals } from './app.ts';
 import { admissionLimits, adoptedChannels, type Config, readGatewayConfig } from './config.ts';
@@ -22,7 +23,10 @@ try {
   const config = readGatewayConfig();
   const logger = createLogger('gateway', config.LOG_LEVEL, config.PRODUCTION);
   if (config.WORKERS === 1 || cluster.isWorker) await run(config, logger);
-  else process.exit(await runWorkers(config, logger));
+  else {
+    const code = await runWorkers(config, logger);
+    process.exit(process.exitCode || code);
+  }
 } catch (error) {
   process.stderr.write(`gateway: ${explain(error)}\n`);
   process.exit(1);
@@ -36,6 +40,12 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
 }
 
 async function run(config: Config, logger: Logger): Promise<void> {
+  let stop = async (): Promise<void> => process.exit();
+  onUncaught(
+    (line) => logger.fatal(line),
+    () => void stop(),
+    config.SHUTDOWN_GRACE,
+  );
   const broker = await openBroker(config, logger);
   const link = cluster.isWorker ? workerTotals() : undefined;
   const app = createApp(config, broker, logger, link);
@@ -44,18 +54,23 @@ async function run(config: Config, logger: Logger): Promise<void> {
   // To scripts/start.ts, which may have asked for any port; a worker's word goes there by its primary.
   process.send?.(cluster.isWorker ? { ask: 'listening', url } : url, () => {});
 
-  const stop = async (signal: string) => {
-    logger.info(`${signal}: stopping`);
+  let stopping = false;
+  stop = async () => {
+    if (stopping) return;
+    stopping = true;
     // A viewer that takes nothing must not hold the process.
-    setTimeout(() => process.exit(0), config.SHUTDOWN_GRACE_MS).unref();
+    setTimeout(() => process.exit(), config.SHUTDOWN_GRACE_MS).unref();
     // Neither must a connection that never sent a request.
     setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
     await app.close();
     await broker.close();
-    process.exit(0);
+    process.exit();
   };
-  process.once('SIGTERM', (signal) => void stop(signal));
-  process.once('SIGINT', (signal) => void stop(signal));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.once(signal, () => {
+      logger.info(`${signal}: stopping`);
+      void stop();
+    });
 }
 
 function workerTotals(): Totals {

@@ -2,6 +2,7 @@
 
 import { loadDotEnv } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { oneLine, onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { usage } from './arguments.ts';
 import { pipe } from './pipe.ts';
 import { simulate } from './simulate.ts';
@@ -18,6 +19,9 @@ Both publish to REDIS_URL (NAMESPACE), or to GATEWAY_URL where REDIS_URL is not 
 Also read: LOG_LEVEL (info), ENTRY_BYTES (65536). A .env file of the working folder is read if there is one.
 `;
 
+/** For what it has to be published after an error that nothing caught; longer than after a signal. */
+const LAST_MS = 5_000;
+
 const commands = new Map(Object.entries({ simulate, pipe }));
 
 async function main([name, ...args]: readonly string[]): Promise<number> {
@@ -29,14 +33,21 @@ async function main([name, ...args]: readonly string[]): Promise<number> {
   if (!command) throw usage(`unknown command ${JSON.stringify(name)}: use simulate or pipe; see --help`);
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+  onUncaught(complain, () => stop.abort(), LAST_MS);
   loadDotEnv();
   return command(args, stop.signal);
 }
 
-try {
-  process.exit(await main(process.argv.slice(2)));
-} catch (error) {
-  if (!(error instanceof CodedError)) throw error;
-  for (const line of error.message.split('\n')) process.stderr.write(`producer: ${line}\n`);
-  process.exit(2);
+function complain(line: string): void {
+  process.stderr.write(`producer: ${line}\n`);
 }
+
+try {
+  const code = await main(process.argv.slice(2));
+  process.exitCode ||= code;
+} catch (error) {
+  const isUsage = error instanceof CodedError;
+  for (const line of isUsage ? error.message.split('\n') : [oneLine(error)]) complain(line);
+  process.exitCode = isUsage ? 2 : 1;
+}
+process.exit();

@@ -30,9 +30,9 @@ function shell(script: string, env: Record<string, string> = {}): RunningProcess
 }
 
 /** `pipe` with a stdin that stays open. */
-function listening(url: string): { program: RunningProcess; stdin: Writable } {
+function listening(url: string, ...flags: string[]): { program: RunningProcess; stdin: Writable } {
   const env = { PATH: process.env.PATH ?? '', GATEWAY_URL: url };
-  const child = spawn(process.execPath, ['producer/src/main.ts', 'pipe'], { cwd: ROOT, env });
+  const child = spawn(process.execPath, [...flags, 'producer/src/main.ts', 'pipe'], { cwd: ROOT, env });
   return { program: new RunningProcess(child), stdin: child.stdin };
 }
 
@@ -63,6 +63,19 @@ describe('pipe', () => {
     expect(receiver.entries[1]?.msg).toMatch(
       /boom\.js:3\n[\s\S]*TypeError: boom\n[\s\S]*\[cause\]: Error: why[\s\S]*Node\.js v/,
     );
+  });
+
+  it('that fails in a way that nothing catches says so in one line, and publishes what it gets at the end', async () => {
+    const bug = 'data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("first\\nsecond")})';
+    const { program, stdin } = listening(receiver.url, '--import', bug);
+    stdin.write('before\n');
+    await eventually('the first entry', () => receiver.entries.length === 1);
+    program.kill('SIGUSR2');
+    await program.saw('uncaught');
+    stdin.write('last words\n');
+    expect(await program.exited).toEqual({ code: 1, signal: null });
+    expect(program.output).toMatch(/^producer: uncaught: Error: first \| second \| at [^\n]*\n$/);
+    expect(receiver.entries.map(({ msg }) => msg)).toEqual(['before', 'last words']);
   });
 
   it("makes one entry of a real Python program's chained traceback", async ({ skip }) => {

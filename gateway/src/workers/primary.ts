@@ -3,12 +3,15 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { AggregatorRegistry, Gauge, Registry } from 'prom-client';
 import { type AdmissionLimits, Places } from '../stream/admission.ts';
 import { Member } from './member.ts';
 
 /** Before another takes a dead one's place: one that dies at once would keep the machine busy with its starts. */
 const PAUSE_MS = 500;
+/** After the grace period. */
+const KILL_AFTER_MS = 1_000;
 
 export interface PrimaryOptions {
   workers: number;
@@ -35,7 +38,7 @@ export class Primary {
 
   /** Resolves with the exit code when every worker has ended. A worker that cannot start has said why. */
   async run(): Promise<number> {
-    const { workers, graceMs } = this.#options;
+    const { workers, graceMs, logger } = this.#options;
     const stop = (signal: NodeJS.Signals) => {
       if (this.#stopping) return;
       this.#stopping = true;
@@ -43,8 +46,14 @@ export class Primary {
       // A worker ends itself within the grace period; a frozen one cannot.
       setTimeout(() => {
         for (const member of this.#members.values()) member?.kill('SIGKILL');
-      }, graceMs + 1_000).unref();
+      }, graceMs + KILL_AFTER_MS).unref();
     };
+    // Its workers would end with it, without a word to their viewers.
+    onUncaught(
+      (line) => logger.fatal(line),
+      () => stop('SIGTERM'),
+      graceMs + 2 * KILL_AFTER_MS,
+    );
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
     const codes = await Promise.all(Array.from({ length: workers }, (_, i) => this.#keep(i + 1, stop)));
