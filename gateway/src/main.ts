@@ -44,7 +44,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
   onUncaught(
     (line) => logger.fatal(line),
     () => void stop(),
-    config.SHUTDOWN_GRACE,
+    config.SHUTDOWN_GRACE_MS,
   );
   const broker = await openBroker(config, logger);
   const link = cluster.isWorker ? workerTotals() : undefined;

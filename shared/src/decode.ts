@@ -12,6 +12,7 @@ import {
   utf8Bytes,
 } from './entry.ts';
 import { CodedError } from './errors.ts';
+import { holdsMoreThan, MAX_ENTRY_VALUES } from './json-values.ts';
 import { guessLevel, parseLevel } from './level.ts';
 import { asWritten } from './written.ts';
 
@@ -145,6 +146,7 @@ function beginning(payload: Uint8Array | string): string {
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
+  if (holdsMoreThan(MAX_ENTRY_VALUES, text)) return undefined; // shown as text, which is cut
   try {
     return asObject(JSON.parse(text));
   } catch {

@@ -80,8 +80,8 @@ function cut(fields: EntryFields, maxBytes: number): string {
   let most = fields;
   if (!fits(shortened(most, 0))) most = { ...most, attrs: { cut: 'attributes over the size limit' } };
   if (!fits(shortened(most, 0))) most = { ...most, ...shortLabels(most) };
-  const whole = serialize(most);
-  if (fits(whole)) return whole;
+  const whole = most === fields ? undefined : serialize(most);
+  if (whole !== undefined && fits(whole)) return whole;
   // The longest prefix that fits, by bisection: escapes make a character 1 to 12 bytes of JSON.
   let low = 0;
   let high = Math.min(most.msg.length, maxBytes);

@@ -2,6 +2,7 @@
 
 import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, timeOf } from '@llm-streamer/shared/broker/position.ts';
+import { Pace } from '@llm-streamer/shared/pace.ts';
 import type { FastifyInstance } from 'fastify';
 import { noParameters } from './no-parameters.ts';
 
@@ -13,24 +14,86 @@ interface Sample {
   totals: Map<string, number>;
 }
 
+/** Of fifty thousand channels with names of middling length. */
+const ANSWER_BYTES = 16_777_216;
+
 export function channelsRoute(app: FastifyInstance, broker: Broker): void {
   const rates = new Rates();
-  app.get('/api/channels', { preHandler: noParameters }, async () => {
-    const infos = await broker.channels('*');
-    const rateOf = rates.take(infos, Date.now());
-    const channels = infos.map(({ channel, entries, total, last }) => ({
-      channel,
-      entries,
-      total,
-      /** Entries per second; null when nobody has asked lately. */
-      rate: rateOf(channel, total),
-      last: formatPosition(last),
-      lastTime: timeOf(last),
-    }));
-    channels.sort((a, b) => a.channel.localeCompare(b.channel));
-    return { channels };
+  const pace = new Pace();
+  /** The list that is made next: for all who ask until then. One that is being made may already lack what they know. */
+  let next: Promise<Buffer> | undefined;
+  let current: Promise<unknown> = Promise.resolve();
+
+  const options = { preHandler: noParameters, config: { answerBytes: ANSWER_BYTES } };
+  app.get('/api/channels', options, async (_request, reply) => {
+    next ??= current.then(() => {
+      next = undefined;
+      const made = list();
+      current = made.catch(() => undefined);
+      return made;
+    });
+    const answer = await next;
+    await pace.turn(); // megabytes each: not to all who asked in one go
+    return reply.type('application/json; charset=utf-8').send(answer);
   });
+
+  async function list(): Promise<Buffer> {
+    const infos = await inOrder(await broker.channels('*'), pace);
+    const rateOf = rates.take(infos, Date.now());
+    const parts: string[] = [];
+    for (const { channel, entries, total, last } of infos) {
+      const turn = pace.turn();
+      if (turn) await turn;
+      /** Entries per second; null when nobody has asked lately. */
+      const rate = rateOf(channel, total);
+      const fields = { channel, entries, total, rate, last: formatPosition(last), lastTime: timeOf(last) };
+      parts.push(JSON.stringify(fields));
+    }
+    return Buffer.from(`{"channels":[${parts.join(',')}]}`);
+  }
 }
+
+const RUN = 1_000;
+
+/** By name. Tens of thousands are sorted in runs that are merged two by two: one sort of all would hold the loop. */
+async function inOrder(infos: readonly ChannelInfo[], pace: Pace): Promise<ChannelInfo[]> {
+  let runs: ChannelInfo[][] = [];
+  for (let from = 0; from < infos.length; from += RUN) {
+    await pace.turn();
+    runs.push(infos.slice(from, from + RUN).sort((a, b) => compare(a.channel, b.channel)));
+  }
+  while (runs.length > 1) {
+    const merged: ChannelInfo[][] = [];
+    for (let i = 0; i < runs.length; i += 2)
+      merged.push(await merge(runs[i] as ChannelInfo[], runs[i + 1] ?? [], pace));
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+async function merge(
+  left: readonly ChannelInfo[],
+  right: readonly ChannelInfo[],
+  pace: Pace,
+): Promise<ChannelInfo[]> {
+  const all: ChannelInfo[] = [];
+  let [l, r] = [0, 0];
+  while (l < left.length || r < right.length) {
+    const turn = pace.turn();
+    if (turn) await turn;
+    const [a, b] = [left[l], right[r]];
+    if (a && (!b || compare(a.channel, b.channel) <= 0)) {
+      all.push(a);
+      l++;
+    } else if (b) {
+      all.push(b);
+      r++;
+    }
+  }
+  return all;
+}
+
+const { compare } = new Intl.Collator();
 
 class Rates {
   #older: Sample | undefined;

@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { HttpError } from './errors.ts';
 
 export function metricsRoute(app: FastifyInstance, metrics: () => Promise<string | undefined>): void {
-  app.get('/metrics', async (_request, reply) => {
+  app.get('/metrics', { config: { answerBytes: 1_048_576 } }, async (_request, reply) => {
     const text = await metrics();
     if (text === undefined)
       throw new HttpError('primary_unavailable', 'the gateway’s first process gave no totals; ask again');

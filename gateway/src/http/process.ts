@@ -11,6 +11,8 @@ import { HttpError } from './errors.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 
+/** Of a body: the longest message takes six bytes a character, as escapes. */
+const BODY_BYTES = 131_072;
 /** UTF-16 units: as a turn of a conversation it must fit into one entry, in any script. */
 const MAX_MESSAGE = 16_000;
 const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;
@@ -40,7 +42,7 @@ export function processRoute(
 ): void {
   app.register(async (scope) => {
     scope.removeContentTypeParser('text/plain'); // JSON or 415
-    scope.post('/api/process', async (request, reply) => {
+    scope.post('/api/process', { bodyLimit: BODY_BYTES }, async (request, reply) => {
       const body = parseBody(request.body);
       const after = parseCursor(request);
       const order = {

@@ -6,15 +6,22 @@ import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channe
 import { decodeObject, decodePayload } from '@llm-streamer/shared/decode.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { holdsMoreThan, isWiderThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
+import { Pace } from '@llm-streamer/shared/pace.ts';
 import { asWritten } from '@llm-streamer/shared/written.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid, text } from '../stream/query.ts';
 import { HttpError } from './errors.ts';
 
 const BODY_BYTES = 1_048_576;
+/** Of one JSON body: all of it is parsed in one go. Lines of NDJSON are parsed one by one, and have each its own bound. */
+const MAX_BODY_VALUES = 50_000;
+/** Blank ones included: a body may be a megabyte of line ends. */
+const MAX_LINES = 10_000;
 const ACCEPTED = 'application/json, application/x-ndjson, text/plain';
 
 export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: number): void {
+  const pace = new Pace();
   app.register(async (scope) => {
     // Any content type: curl -d says it sends a form.
     scope.removeAllContentTypeParsers();
@@ -31,7 +38,7 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
           if (key !== 'channel') throw invalid(key, 'unknown parameter; known is channel');
         const channel = text(request.query, 'channel');
         if (channel !== undefined) checkChannel(channel, 'channel');
-        const drafts = toDrafts(request.body ?? Buffer.alloc(0), request, channel, entryBytes);
+        const drafts = await toDrafts(request.body ?? Buffer.alloc(0), request, channel, entryBytes, pace);
         return { ids: await broker.publish(drafts, stampOf(request)) };
       },
     );
@@ -53,12 +60,13 @@ function checkForm({ headers }: FastifyRequest): void {
     });
 }
 
-function toDrafts(
+async function toDrafts(
   body: Buffer,
   request: FastifyRequest,
   channel: string | undefined,
   entryBytes: number,
-): Draft[] {
+  pace: Pace,
+): Promise<Draft[]> {
   const type = request.headers['content-type']?.toLowerCase() ?? '';
   const content = body.toString('utf8').replace(/^\uFEFF/, '');
   if (content.trim() === '')
@@ -67,30 +75,39 @@ function toDrafts(
   // A browser's fetch calls JSON text/plain too; where the query names a channel, nobody has to guess.
   if (type.startsWith('text/plain') && (channel !== undefined || !/^\s*[{[]/.test(content))) {
     if (channel === undefined) throw invalid('channel', 'say where plain text goes: ?channel=logs');
-    const lines = content.split('\n').filter((line) => line.trim() !== '');
+    const lines = linesOf(content).filter((line) => line.trim() !== '');
     checkCount(lines.length);
-    return lines.map((line) => draft(decodePayload(line, { channel, now, source: 'http' }), entryBytes));
+    return inTurns(lines, pace, (line) => {
+      return draft(decodePayload(line, { channel, now, source: 'http' }), entryBytes);
+    });
   }
-  const { values, label } = parseValues(content, type.includes('ndjson'), entryBytes);
-  checkCount(values.length);
-  return values.map((value, i) => {
-    try {
-      return toDraft(value, channel, now, entryBytes);
-    } catch (error) {
-      if (!(error instanceof CodedError)) throw error;
-      const where = label(i);
-      if (where === '') throw error;
-      const field = error.field === undefined ? where : `${where}.${error.field}`;
-      throw new CodedError(error.code, `${where}: ${error.message}`, { field });
-    }
-  });
+  const { values, valueAt, label } = parseValues(content, type.includes('ndjson'), entryBytes);
+  checkCount(values);
+  return inTurns(
+    Array.from({ length: values }, (_, i) => i),
+    pace,
+    (i) => {
+      const value = valueAt(i);
+      try {
+        return toDraft(value, channel, now, entryBytes);
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error;
+        const where = label(i);
+        if (where === '') throw error;
+        const field = error.field === undefined ? where : `${where}.${error.field}`;
+        throw new CodedError(error.code, `${where}: ${error.message}`, { field });
+      }
+    },
+  );
 }
 
 /** A line that is an entry just as the log writes it is not parsed. */
 type Value = { written: Draft } | { written: null; parsed: unknown };
 
 interface Values {
-  values: Value[];
+  values: number;
+  /** Parses it, where that was not done yet. */
+  valueAt: (index: number) => Value;
   /** How an entry is named in an error: the line of NDJSON, the index in an array, nothing for a single one. */
   label: (index: number) => string;
 }
@@ -98,27 +115,58 @@ interface Values {
 function parseValues(content: string, ndjson: boolean, entryBytes: number): Values {
   if (!ndjson) {
     try {
+      checkWidth(MAX_BODY_VALUES, content, 'the body');
       const value: unknown = JSON.parse(content);
       const [all, label] = Array.isArray(value) ? [value, (i: number) => `[${i}]`] : [[value], () => ''];
-      return { values: all.map((parsed: unknown) => ({ written: null, parsed })), label };
-    } catch {
+      return { values: all.length, valueAt: (i) => ({ written: null, parsed: all[i] }), label };
+    } catch (error) {
+      if (error instanceof CodedError) throw error;
       // Several lines may still be NDJSON under another content type. (\s, which holds \n, would take minutes here.)
       if (!/\n[ \t]*\{/.test(content)) throw new CodedError('invalid_json', 'the body is not JSON');
     }
   }
-  const lines = content.split('\n').map((line, i) => ({ line, number: i + 1 }));
+  const lines = linesOf(content).map((line, i) => ({ line, number: i + 1 }));
   const filled = lines.filter(({ line }) => line.trim() !== '');
   const label = (i: number) => `line ${filled[i]?.number}`;
-  const values = filled.map(({ line }, i): Value => {
+  const valueAt = (i: number): Value => {
+    const line = filled[i]?.line ?? '';
     const written = asWritten(line, entryBytes);
     if (written) return { written };
+    checkWidth(MAX_ENTRY_VALUES, line, label(i));
     try {
       return { written, parsed: JSON.parse(line) };
     } catch {
       throw new CodedError('invalid_json', `${label(i)} is not JSON`, { field: label(i) });
     }
-  });
-  return { values, label };
+  };
+  return { values: filled.length, valueAt, label };
+}
+
+/** Five hundred entries may take long to write anew: what is live goes on between them. */
+async function inTurns<T>(all: readonly T[], pace: Pace, toDraft: (one: T) => Draft): Promise<Draft[]> {
+  const drafts: Draft[] = [];
+  for (const one of all) {
+    const turn = pace.turn();
+    if (turn) await turn;
+    drafts.push(toDraft(one));
+  }
+  return drafts;
+}
+
+function linesOf(content: string): string[] {
+  const lines = content.split('\n', MAX_LINES + 1);
+  if (lines.length > MAX_LINES)
+    throw tooLarge(`at most ${MAX_LINES} lines in one request, blank ones included`);
+  return lines;
+}
+
+function checkWidth(most: number, json: string, what: string): void {
+  if (holdsMoreThan(most, json))
+    throw new CodedError('invalid_entry', `${what} holds more than ${most} values`);
+}
+
+function tooLarge(message: string): HttpError {
+  return new HttpError('batch_too_large', message);
 }
 
 function toDraft(value: Value, fallback: string | undefined, now: number, entryBytes: number): Draft {
@@ -129,6 +177,8 @@ function toDraft(value: Value, fallback: string | undefined, now: number, entryB
   const { parsed } = value;
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new CodedError('invalid_entry', 'an entry is a JSON object');
+  if (isWiderThan(MAX_ENTRY_VALUES, parsed))
+    throw new CodedError('invalid_entry', `an entry holds at most ${MAX_ENTRY_VALUES} values`);
   const object = parsed as Record<string, unknown>;
   const channel = object.channel ?? fallback;
   checkChannel(channel, 'channel');
@@ -153,8 +203,7 @@ function checkChannel(channel: unknown, field: string): asserts channel is strin
 
 function checkCount(count: number): void {
   if (count === 0) throw new CodedError('invalid_body', 'the body holds no entry');
-  if (count > MAX_BATCH_ENTRIES)
-    throw new HttpError('batch_too_large', `at most ${MAX_BATCH_ENTRIES} entries in one request`);
+  if (count > MAX_BATCH_ENTRIES) throw tooLarge(`at most ${MAX_BATCH_ENTRIES} entries in one request`);
 }
 
 function stampOf({ headers }: FastifyRequest): WriterStamp | undefined {

@@ -14,6 +14,9 @@ import { summaryOf } from './run-summary.ts';
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
 const IGNORED_BYTES = 65_536;
+/** What a list of runs, the texts of one, the turns of a conversation may take while they are made. */
+const LIST = { config: { answerBytes: 1_048_576 } };
+const TEXTS = { config: { answerBytes: 16_777_216 } };
 
 type ById = { Params: { id: string } };
 
@@ -26,6 +29,7 @@ export interface RunServices {
 export function runRoutes(app: FastifyInstance, { service, history, streams }: RunServices): void {
   app.get<{ Querystring: { limit?: string } }>(
     '/api/runs',
+    LIST,
     async ({ query: { limit = `${DEFAULT_LIMIT}` } }) => {
       const count = Number(limit);
       if (!/^\d+$/.test(limit) || count < 1 || count > MAX_LIMIT)
@@ -34,10 +38,10 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     },
   );
 
-  app.get<ById>('/api/runs/:id', async ({ params }) => {
+  app.get<ById>('/api/runs/:id', TEXTS, async ({ params }) => {
     const run = await known(params.id);
-    const { lanes, trimmed } = await history.run(run.id, run.lanes);
-    return { ...summaryOf(run), ...(trimmed && { trimmed }), lanes };
+    const { lanes, trimmed, cut } = await history.run(run.id, run.lanes);
+    return { ...summaryOf(run), ...(trimmed && { trimmed }), ...(cut && { cut }), lanes };
   });
 
   const streaming = { onRequest: noBody, exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
@@ -66,13 +70,14 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     });
   });
 
-  app.get<ById>('/api/conversations/:id', async ({ params }) => {
+  app.get<ById>('/api/conversations/:id', TEXTS, async ({ params }) => {
     const id = parseId(params.id, 'id');
-    const turns = await history.conversation(id);
+    const { turns, trimmed } = await history.conversation(id);
     if (turns.length === 0)
       throw new HttpError('conversation_not_found', 'nothing was said in it, or it expired');
     return {
       conversation_id: id,
+      ...(trimmed && { trimmed }),
       turns: turns.map(({ role, text, run, time }) => ({ role, message: text, message_id: run, time })),
     };
   });

@@ -1,7 +1,8 @@
 // What the log still tells of runs and conversations: a run with its lanes and texts, the turns of a conversation.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
+import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
 import { conversationChannel, type Turn, turnOf } from './conversation.ts';
 import { runChannel, sumOf, type Usage } from './run-entries.ts';
@@ -9,6 +10,10 @@ import { history } from './run-reader.ts';
 import type { RunRecord } from './run-store.ts';
 
 const TURNS_READ = 200;
+/** Of a conversation's turns, about. */
+const CONVERSATION_BYTES = 2_097_152;
+/** UTF-16 units of all texts of a run: beyond it nothing is added. */
+const RUN_TEXT = 2_097_152;
 
 export class RunHistory {
   readonly #broker: Broker;
@@ -18,10 +23,13 @@ export class RunHistory {
   }
 
   /**
-   * Every lane with its text so far. `trimmed` where entries are no longer kept: what is there is then a part.
+   * Every lane with its text so far. `trimmed` where entries are no longer kept, `cut` where the texts are over the bound:
+   * what is there is then a part.
    * @param plan of the run's record, for the lanes whose beginning is among them.
    */
-  async run(id: string, plan: RunRecord['lanes'] = []): Promise<RunView & { trimmed?: true }> {
+  async run(id: string, plan: RunRecord['lanes'] = []): Promise<RunView & { trimmed?: true; cut?: true }> {
+    let room = RUN_TEXT;
+    let cut = false;
     let view = newRun(id, plan);
     let trimmed = false;
     for await (const { record, gap } of history(
@@ -30,9 +38,13 @@ export class RunHistory {
       BEGINNING,
       await this.#broker.position(),
     ))
-      if (record) view = reduceRun(view, record.entry);
-      else if (gap) trimmed = true;
-    return { ...view, ...(trimmed && { trimmed }) };
+      if (record) {
+        const { entry } = record;
+        room -= entry.event === EVENTS.generationDelta ? entry.msg.length : 0;
+        cut ||= room < 0;
+        view = reduceRun(view, cut ? { ...entry, msg: '' } : entry);
+      } else if (gap) trimmed = true;
+    return { ...view, ...(trimmed && { trimmed }), ...(cut && { cut }) };
   }
 
   /** What a run has used that ended before its time: as its models counted where they did, else estimated. */
@@ -46,14 +58,25 @@ export class RunHistory {
     );
   }
 
-  /** The newest turns, oldest first. */
-  async conversation(id: string): Promise<Turn[]> {
-    const page = await this.#broker.read({
-      channels: [conversationChannel(id)],
-      after: BEGINNING,
-      limit: TURNS_READ,
-      reverse: true,
-    });
-    return page.items.flatMap(({ record }) => (record && turnOf(record.entry)) ?? []).reverse();
+  /** The newest turns, oldest first. `trimmed` where there are earlier ones. */
+  async conversation(id: string): Promise<{ turns: Turn[]; trimmed?: true }> {
+    const channels = [conversationChannel(id)];
+    const newest: Turn[] = [];
+    let upTo: Position | undefined;
+    let [read, bytes, done] = [0, 0, false];
+    while (!done && read < TURNS_READ && bytes < CONVERSATION_BYTES) {
+      const bound = upTo !== undefined && { upTo };
+      const limit = TURNS_READ - read;
+      const page = await this.#broker.read({ channels, after: BEGINNING, ...bound, limit, reverse: true });
+      for (const { record } of page.items) {
+        const turn = record && turnOf(record.entry);
+        if (turn) newest.push(turn);
+        bytes += record?.data.length ?? 0;
+        read++;
+      }
+      upTo = page.next;
+      done = page.done;
+    }
+    return { turns: newest.reverse(), ...(!done && { trimmed: true }) };
   }
 }

@@ -6,6 +6,8 @@ import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { Told } from '@llm-streamer/shared/broker/told.ts';
 
 const PAGE = 200;
+/** A reader that does not take what it has asked for holds about so many, and no more. */
+const PAGE_BYTES = 131_072;
 const MAX_QUEUED_BYTES = 1_048_576;
 
 /** Ends when `signal` aborts. @throws BrokerUnavailable when the log cannot be reached. */
@@ -45,7 +47,7 @@ export async function* history(
 ): AsyncGenerator<PageItem, void, undefined> {
   const told = new Told();
   for (let at = after, done = at >= upTo; !done; ) {
-    const page = await broker.read({ channels: [channel], after: at, upTo, limit: PAGE });
+    const page = await broker.read({ channels: [channel], after: at, upTo, limit: PAGE, bytes: PAGE_BYTES });
     for (const item of page.items) {
       const gap = item.gap && told.news(item.gap);
       if (gap) yield { gap };

@@ -149,7 +149,8 @@ export class RunService {
 
   async #context(conversationId: string): Promise<LlmMessage[]> {
     const { history, contextTokens } = this.#options;
-    return contextOf(await history.conversation(conversationId), contextTokens);
+    const { turns } = await history.conversation(conversationId);
+    return contextOf(turns, contextTokens);
   }
 
   #drive(order: RunOrder, token: string): void {

@@ -216,14 +216,15 @@ describe('whole or not at all', () => {
     ['a string', '"hello"', 422, 'invalid_entry'],
     ['null', 'null', 422, 'invalid_entry'],
     ['junk', '\0\u0001\u0002', 400, 'invalid_json'],
-    ['brackets nested 400,000 deep', '['.repeat(400_000), 400, 'invalid_json'],
+    ['brackets nested 60,000 deep', '['.repeat(60_000), 400, 'invalid_json'],
+    ['brackets nested 400,000 deep', '['.repeat(400_000), 422, 'invalid_entry'],
     ['an array nested 200,000 deep', '['.repeat(200_000) + ']'.repeat(200_000), 422, 'invalid_entry'],
   ])('%s is refused', async (_, body, status, code) => {
     expect(await post(body, JSON_TYPE)).toMatchObject({ status, answer: { code } });
   });
 
   it('attributes nested too deep are refused by name', async () => {
-    const attrs = `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`;
+    const attrs = `${'{"a":'.repeat(8_000)}1${'}'.repeat(8_000)}`;
     const refused = await post(`{"channel":"${fresh()}","msg":"x","attrs":${attrs}}`);
     expect(refused).toMatchObject({ status: 422, answer: { code: 'invalid_entry', field: 'attrs' } });
   });

@@ -209,7 +209,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     await b.service.start({ id: second, message: 'What is copper?', conversationId });
     await readRun(b.broker, second);
     expect((await b.history.run(second)).lanes[0]?.text).toContain('Coming from rust');
-    const turns = await a.history.conversation(conversationId);
+    const { turns } = await a.history.conversation(conversationId);
     expect(turns.map(({ role, run }) => [role, run])).toEqual([
       ['user', first],
       ['assistant', first],

@@ -2,6 +2,7 @@
 
 import { decodePayload, isAttributes } from '../decode.ts';
 import { type Entry, type EntryFields, LEVELS } from '../entry.ts';
+import { holdsMoreThan, MAX_ENTRY_VALUES } from '../json-values.ts';
 import { formatPosition, type Position, timeOf } from './position.ts';
 
 /**
@@ -51,7 +52,9 @@ let parsed: { record: LogRecord; entry: Entry } | undefined;
 /** null unless the body is what `draft` writes: somebody who has seen the token may have put a head before anything. */
 function parseFields(data: Buffer): Omit<EntryFields, 'channel'> | null {
   try {
-    const body: Partial<EntryFields> = JSON.parse(data.toString('utf8'));
+    const text = data.toString('utf8');
+    if (holdsMoreThan(MAX_ENTRY_VALUES, text)) return null;
+    const body: Partial<EntryFields> = JSON.parse(text);
     const { time, source, level, msg, event, run, attrs } = body;
     if (typeof time !== 'number' || !Number.isFinite(time) || level === undefined || !LEVELS.includes(level))
       return null;

@@ -31,8 +31,8 @@ interface Place {
 }
 
 /** `stallMs`: how long a socket may take nothing of an answer before it is closed; 0 for ever. */
-export function answerRoom(app: FastifyInstance, stallMs: number): void {
-  const room = new AnswerRoom(ROOM_BYTES);
+export function answerRoom(app: FastifyInstance, stallMs: number, roomBytes = ROOM_BYTES): void {
+  const room = new AnswerRoom(roomBytes);
   app.addHook('onRequest', (request, _reply, done) => {
     const { answerBytes } = request.routeOptions.config;
     if (answerBytes === undefined) done();
@@ -48,7 +48,7 @@ export function answerRoom(app: FastifyInstance, stallMs: number): void {
   app.addHook('onClose', async () => room.close());
 }
 
-export class AnswerRoom {
+class AnswerRoom {
   #free: number;
   readonly #places = new Map<FastifyRequest, Place>();
   readonly #watched = new WeakSet<Socket>();

@@ -108,7 +108,7 @@ function translate(error: FastifyError | CodedError): HttpError | undefined {
   }
   switch (error.code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new HttpError('body_too_large', 'the body is over the limit of 1 MiB');
+      return new HttpError('body_too_large', 'the body is larger than this path takes');
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new HttpError('unsupported_media_type', 'send application/json');
     case 'FST_ERR_CTP_INVALID_JSON_BODY':
