@@ -1,6 +1,6 @@
 // Puts foreign messages (a plain PUBLISH from any language) into the log: one gateway at a time, held by a lease. A
 // message counts only if it came while the lease held or, before that, while nobody held one, by the order of this
-// process's own subscription.
+// process's own subscription. That begins with the news of who holds it, so that its first message counts, too.
 
 import { matches } from '../channels.ts';
 import { draftPayload } from '../decode.ts';
@@ -26,13 +26,15 @@ export class RedisAdopter implements ForeignHandler {
   readonly #logger: Logger | undefined;
   /** Who adopts, as this process's own subscription last told; null for nobody, undefined where it has missed the news. */
   #holder: string | null | undefined;
+  /** This process has not heard all that came since the lease fell free: those who have may take it first. */
+  #newcomer = true;
   #publisher: Publisher | undefined;
-  /** What came while nobody adopted: all who may adopt hold it, and whoever takes the lease next puts it into the log. */
+  /** What came while nobody was known to adopt: whoever takes the lease next puts it into the log, the others drop it. */
   readonly #vacant = new HeldMessages<{ channel: string; data: Buffer }>();
   #adoptedBefore = 0;
-  /** When this process's own subscription last told who adopts, epoch ms; and whether it broke off since. */
+  /** When this process's own subscription last told who adopts, epoch ms; and why something of it is missing since. */
   #heardAt = 0;
-  #interrupted = false;
+  #interrupted: string | undefined;
   /** The log has taken nothing of late: the lease was not this process's any more. */
   #refused = false;
   /** Says what may be missing; unlike what is adopted, not bound to a lease. */
@@ -70,19 +72,29 @@ export class RedisAdopter implements ForeignHandler {
     return this.#holder?.startsWith(`${this.#instance}:`) ? this.#holder : '';
   }
 
+  get isNewcomer(): boolean {
+    return this.#newcomer;
+  }
+
+  joined(holder: string | null): void {
+    this.leaseHolder(holder);
+    this.#newcomer = holder === null;
+  }
+
   leaseHolder(holder: string | null): void {
-    if (this.#interrupted && this.lease !== '')
-      this.#tell(this.#heardAt, "the adopter's subscription was cut");
+    if (this.#interrupted !== undefined && this.lease !== '') this.#tell(this.#heardAt, this.#interrupted);
     // Whoever else holds the lease has had what the log refused here.
     else if (this.#refused && (holder === null || holder.startsWith(`${this.#instance}:`)))
       this.#tell(this.#heardAt, "the adopter's lease was lost");
     this.#refused = false;
-    this.#interrupted = false;
+    this.#interrupted = undefined;
     this.#heardAt = Date.now();
     if (holder === this.#holder) return;
-    if (this.#resigned && this.lease !== '') {
+    // A tick that tells a process which has missed the news that nobody adopts does not tell it since when.
+    this.#newcomer &&= this.#holder === undefined && holder === null;
+    if (this.#resigned) {
       this.#resigned.resolve();
-      this.#leaving = this.#publisher;
+      this.#leaving ??= this.#publisher;
       this.#publisher = undefined;
     }
     this.#retire();
@@ -97,18 +109,22 @@ export class RedisAdopter implements ForeignHandler {
     for (const { channel, data } of waited) this.#publisher.add(this.#decode(channel, data));
   }
 
-  interrupted(): void {
+  interrupted(why: string): void {
+    if (this.#patterns.length === 0) return;
+    const held = this.#vacant.take().length > 0;
     // Another that heard them may adopt them, or nobody.
-    if (this.#vacant.take().length > 0)
-      this.#tell(this.#heardAt, 'the subscription was cut while nobody adopted');
-    this.#interrupted = true;
+    if (held || this.#holder === null) this.#tell(this.#heardAt, `${why} while nobody adopted`);
+    this.#interrupted = why;
     // The log refuses what comes under a lease that was lost meanwhile; another's may have gone to a third.
-    if (this.lease === '') this.#holder = undefined;
+    if (this.lease !== '') return;
+    this.#holder = undefined;
+    this.#newcomer = true;
   }
 
   /**
-   * Gives the lease back by `release`: what comes before the announcement of that is still adopted here, what comes
-   * after it is the next holder's. Resolves when the announcement has come, after `deadlineMs` at the latest.
+   * Gives the lease back by `release`, which tells how many others hear the announcement of that. What comes before it is
+   * still adopted here, what comes after it is the next holder's; where nobody else has heard it, what comes before there is
+   * a next holder is adopted here, too. Resolves when the announcement has come, after `deadlineMs` at the latest.
    */
   async resign(release: () => Promise<unknown>, deadlineMs: number): Promise<void> {
     this.#closed = true;
@@ -117,7 +133,11 @@ export class RedisAdopter implements ForeignHandler {
     this.#resigned = announced;
     const deadline = setTimeout(announced.resolve, deadlineMs);
     try {
-      await Promise.all([announced.promise, release()]);
+      const [others] = await Promise.all([release(), announced.promise]);
+      const waited = this.#vacant.take();
+      if (others !== 0 || this.#holder !== null) return;
+      for (const { channel, data } of waited) this.#leaving?.add(this.#decode(channel, data));
+      this.#publisher = this.#leaving;
     } finally {
       clearTimeout(deadline);
     }
@@ -135,7 +155,7 @@ export class RedisAdopter implements ForeignHandler {
       return new LogRecord(channel, Buffer.from(this.#decode(channel, data).body), null);
     if (pattern !== adopting) return null; // another copy of it
     if (this.#publisher) this.#publisher.add(this.#decode(channel, data));
-    else if (this.#holder === null && !this.#closed && !this.#vacant.add({ channel, data }))
+    else if (!this.#holder && (!this.#closed || this.#resigned) && !this.#vacant.add({ channel, data }))
       this.#tell(this.#heardAt, 'nobody adopted, and they were too many to hold');
     return null;
   }

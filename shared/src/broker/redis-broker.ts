@@ -89,6 +89,7 @@ export class RedisBroker implements Broker {
       prefix,
       wirePrefix,
       instance,
+      firstTick: (client) => this.#pulse.firstTick(client),
       requestTick: () => this.#pulse.tick(),
     });
     this.#pulse = new RedisPulse({
@@ -154,9 +155,10 @@ export class RedisBroker implements Broker {
     this.#pulse.stop();
     const { lease } = this.#adopter;
     // Handed over, so that the next adopter need not wait for it to expire.
-    if (lease !== '' && this.#commands.connected && this.#feed.live)
+    if (lease !== '' && this.#commands.connected && this.#feed.attached)
       await this.#adopter
         .resign(() => this.#commands.script(RELEASE, this.#prefix, [lease, 2 * CLOSE_MS]), CLOSE_MS)
+        .then(() => this.#feed.leave(CLOSE_MS))
         .catch((error) => this.#logger?.debug(messageOf(error)));
     await this.#adopter.close(CLOSE_MS);
     this.#feed.close();

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { Redis } from 'ioredis';
+import { type ChainableCommander, Redis } from 'ioredis';
 import { BrokerUnavailable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 
@@ -84,13 +84,26 @@ export class RedisClient {
 
   /** Runs one of the log's scripts with the header that every script expects. */
   async script(script: Script, prefix: string, args: readonly (string | number)[]): Promise<unknown> {
-    const header = [prefix, await this.runId(), `${freshToken()}${this.seen.highest}`];
+    const header = await this.#header(prefix);
     try {
       return await this.redis.evalsha(script.sha, 0, ...header, ...args);
     } catch (error) {
       if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
       return await this.redis.eval(script.text, 0, ...header, ...args);
     }
+  }
+
+  /**
+   * A pipeline that begins with one of the log's scripts. It is sent in one write, which Redis reads as a whole and runs to
+   * its end before it turns to another client.
+   */
+  async pipeline(
+    script: Script,
+    prefix: string,
+    args: readonly (string | number)[],
+  ): Promise<ChainableCommander> {
+    const header = await this.#header(prefix);
+    return this.redis.pipeline().eval(script.text, 0, ...header, ...args);
   }
 
   unavailable(cause: unknown): BrokerUnavailable {
@@ -103,6 +116,10 @@ export class RedisClient {
     this.#arrival?.promise.catch(() => undefined);
     this.#arrival?.reject(this.unavailable('closed'));
     this.redis.disconnect();
+  }
+
+  async #header(prefix: string): Promise<string[]> {
+    return [prefix, await this.runId(), `${freshToken()}${this.seen.highest}`];
   }
 
   async #learnRunId(): Promise<void> {

@@ -1,6 +1,7 @@
 // The live half of the Redis broker: one subscriber connection for all listeners of a process. After any interruption it
 // fills from history what the subscription missed, or names the gap, before it goes on.
 
+import type { ChainableCommander } from 'ioredis';
 import { isChannel, isReserved } from '../channels.ts';
 import type { Logger } from '../logger.ts';
 import type { Listener, ReadQuery, Subscription } from './broker.ts';
@@ -20,10 +21,12 @@ import { Unnumbered } from './unnumbered.ts';
 export interface ForeignHandler {
   /** `pattern` is the Redis subscription by which it came. Null: not to be shown, or to come from the log. */
   foreign(channel: string, data: Buffer, pattern: string): LogRecord | null;
+  /** A subscription begins; who adopts the first message that it will bring, null for nobody. */
+  joined(holder: string | null): void;
   /** Who adopts from here on, as the log said by a tick or when the lease changed hands; null for nobody. */
   leaseHolder(holder: string | null): void;
   /** The subscription broke off, or what it brought was dropped: messages since the last tick may be missing. */
-  interrupted(): void;
+  interrupted(why: string): void;
 }
 
 /** `wire` is the Redis channel, `pattern` the Redis subscription by which it came. */
@@ -33,6 +36,21 @@ interface Message {
   pattern: string;
   /** How often history had been read when it came. */
   reads: number;
+}
+
+interface RedisFeedOptions {
+  client: RedisClient;
+  history: RedisHistory;
+  foreign: ForeignHandler;
+  logger: Logger | undefined;
+  prefix: string;
+  wirePrefix: string;
+  instance: string;
+  subscriptions: RedisSubscriptions;
+  /** Begins a pipeline with a tick, whose reply names the adopter. */
+  firstTick: (client: RedisClient) => Promise<ChainableCommander>;
+  /** Asks for a tick as soon as possible. */
+  requestTick: () => void;
 }
 
 const LEASE = /^\w+:\d+$/;
@@ -50,6 +68,7 @@ export class RedisFeed {
   readonly #tickChannel: string;
   readonly #adoptedChannel: string;
   readonly #subscriptions: RedisSubscriptions;
+  readonly #firstTick: RedisFeedOptions['firstTick'];
   readonly #requestTick: () => void;
   readonly #opening = Promise.withResolvers<void>();
   readonly #sequencer: Sequencer;
@@ -68,18 +87,7 @@ export class RedisFeed {
   #lost = false;
   reconnects = 0;
 
-  constructor(options: {
-    client: RedisClient;
-    history: RedisHistory;
-    foreign: ForeignHandler;
-    logger: Logger | undefined;
-    prefix: string;
-    wirePrefix: string;
-    instance: string;
-    subscriptions: RedisSubscriptions;
-    /** Asks for a tick as soon as possible. */
-    requestTick: () => void;
-  }) {
+  constructor(options: RedisFeedOptions) {
     this.#client = options.client;
     this.#history = options.history;
     this.#foreign = options.foreign;
@@ -90,6 +98,7 @@ export class RedisFeed {
     this.#adoptedChannel = `${options.prefix}#adopted`;
     this.#subscriptions = options.subscriptions;
     this.#sequencer = new Sequencer(this.routes, (channel) => this.#subscriptions.heardOnce(channel));
+    this.#firstTick = options.firstTick;
     this.#requestTick = options.requestTick;
     const { redis } = this.#client;
     redis.on('identified', () => void this.#resubscribe());
@@ -102,6 +111,11 @@ export class RedisFeed {
 
   get live(): boolean {
     return this.#live;
+  }
+
+  /** Whether the subscriptions are acknowledged: what is published now will be handled, if only after the history is read. */
+  get attached(): boolean {
+    return this.#attached;
   }
 
   /** Milliseconds since the server was last heard of; ticks make it about a second at most. */
@@ -150,6 +164,13 @@ export class RedisFeed {
     }
   }
 
+  /** Hears no more; resolves when all that was published before has come, after `deadlineMs` at the latest. */
+  async leave(deadlineMs: number): Promise<void> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, deadlineMs);
+    await Promise.race([this.#subscriptions.end(), late.promise]).finally(() => clearTimeout(timer));
+  }
+
   close(): void {
     this.#closed = true;
     clearTimeout(this.#sweep);
@@ -172,7 +193,7 @@ export class RedisFeed {
   #interrupted(): void {
     this.#attached = false;
     this.#connection++;
-    this.#foreign.interrupted();
+    this.#foreign.interrupted('the subscription was cut');
     this.#unnumbered.interrupted();
     this.#subscriptions.reset();
     this.#ticks.fail(this.#client.unavailable('connection lost'));
@@ -186,7 +207,11 @@ export class RedisFeed {
   async #resubscribe(): Promise<void> {
     const connection = this.#connection;
     try {
-      await this.#client.redis.subscribe(this.#tickChannel, this.#adoptedChannel);
+      // In one write, so that no message comes of which this process does not know who adopts it.
+      const pipeline = await this.#firstTick(this.#client);
+      pipeline.subscribe(this.#tickChannel, this.#adoptedChannel);
+      const [first] = (await this.#subscriptions.begin(pipeline)) as [[string]];
+      if (connection === this.#connection) this.#foreign.joined(first[0] === '' ? null : first[0]);
       await this.#subscriptions.add(this.routes.patterns());
       if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
       this.#attached = true;
@@ -257,7 +282,7 @@ export class RedisFeed {
 
   #hold(message: Message): void {
     if (this.#held.add(message)) return;
-    this.#foreign.interrupted();
+    this.#foreign.interrupted('too many came while history was read');
     this.#unnumbered.interrupted();
   }
 

@@ -1,6 +1,7 @@
 // Sends a tick once a second, and at once when asked: it tells this process the log's position through its own
 // subscription, keeps or takes the adopter's lease, and paces the duties that go with it.
 
+import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../logger.ts';
 import type { RedisAdopter } from './redis-adopter.ts';
 import { loadScript, messageOf, type RedisClient } from './redis-client.ts';
@@ -63,6 +64,11 @@ export class RedisPulse {
     clearInterval(this.#timer);
   }
 
+  /** A pipeline that begins with a tick, for a connection that is about to subscribe. It may take the lease. */
+  firstTick(client: RedisClient): Promise<ChainableCommander> {
+    return client.pipeline(TICK, this.#prefix, this.#arguments(this.#feed.nextTick(), true));
+  }
+
   /** One tick under way at a time; one that is asked for meanwhile follows at once. */
   tick(): void {
     this.#wanted = true;
@@ -76,21 +82,30 @@ export class RedisPulse {
   async #send(): Promise<void> {
     while (this.#wanted && !this.#stopped) {
       this.#wanted = false;
-      if (!this.#feed.live) return;
+      // Also while history is read: the lease must outlast that.
+      if (!this.#feed.attached) return;
       const count = this.#feed.nextTick();
-      const args = [this.#feed.tickChannel, this.#adopter.lease, this.#candidate, LEASE_MS, count];
       try {
-        const reply = await this.#commands.script(TICK, this.#prefix, args);
+        const reply = await this.#commands.script(
+          TICK,
+          this.#prefix,
+          this.#arguments(count, this.#adopter.isNewcomer),
+        );
         const [holder, lastHeld, leaseMs] = reply as [string, string, number];
         this.#feed.expectTick(count, TICK_LOST_MS);
         if (this.#candidate === '') continue;
         if (holder.startsWith(`${this.#candidate}:`)) this.#onDuty(holder, Number(lastHeld));
-        // A holder that has not renewed it in time may be dead: be there when it ends.
+        // A holder that has not renewed it in time may be dead, and a free one is left to others for a while: be there when
+        // that ends.
         else if (leaseMs < TICK_MS) setTimeout(() => this.tick(), leaseMs + 1).unref();
       } catch (error) {
         this.#logger?.debug(`tick: ${messageOf(error)}`);
       }
     }
+  }
+
+  #arguments(count: number, isNewcomer: boolean): (string | number)[] {
+    return [this.#feed.tickChannel, this.#candidate, LEASE_MS, count, isNewcomer ? '1' : ''];
   }
 
   #onDuty(lease: string, lastHeldMs: number): void {

@@ -1,5 +1,6 @@
 // Which Redis channels and patterns one connection listens to: each at most once, and none that a wildcard already hears.
 
+import type { ChainableCommander } from 'ioredis';
 import { isExact, matches } from '../channels.ts';
 import type { Logger } from '../logger.ts';
 import { messageOf, type RedisClient } from './redis-client.ts';
@@ -33,11 +34,24 @@ export class RedisSubscriptions {
     this.#leaving.clear();
   }
 
-  /** Resolves when Redis has acknowledged the permanent ones and `patterns`, whoever asked for them first. */
+  /** Begins a connection's subscriptions: the permanent ones, at the end of `first`. Returns the replies to `first`. */
+  async begin(first: ChainableCommander): Promise<unknown[]> {
+    const own = first.length;
+    const exact = this.#permanent.filter((pattern) => isExact(pattern) && !this.#covered(pattern));
+    const wildcards = this.#permanent.filter((pattern) => !isExact(pattern));
+    const wire = (pattern: string) => this.#wirePrefix + pattern;
+    if (exact.length > 0) first.subscribe(...exact.map(wire));
+    if (wildcards.length > 0) first.psubscribe(...wildcards.map(wire));
+    const sent = first.exec();
+    this.#await([...exact, ...wildcards], sent);
+    const replies = (await sent) ?? [];
+    for (const [error] of replies) if (error) throw error;
+    return replies.slice(0, own).map(([, reply]) => reply);
+  }
+
+  /** Resolves when Redis has acknowledged `patterns`, whoever asked for them first. */
   async add(patterns: readonly string[]): Promise<void> {
-    const wanted = [...new Set([...this.#permanent, ...patterns])].filter(
-      (pattern) => !this.#covered(pattern),
-    );
+    const wanted = [...new Set(patterns)].filter((pattern) => !this.#covered(pattern));
     const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
     const exact = fresh.filter(isExact);
     const wildcards = fresh.filter((pattern) => !isExact(pattern));
@@ -54,6 +68,21 @@ export class RedisSubscriptions {
         if (this.#active.get(pattern) === acknowledged) this.#active.delete(pattern);
     });
     for (const pattern of patterns) this.#active.set(pattern, acknowledged);
+  }
+
+  /** Leaves all. Resolves when Redis has acknowledged that: no entry comes any more. */
+  async end(): Promise<void> {
+    const { redis } = this.#client;
+    const active = [...this.#active.keys()];
+    const exact = active.filter(isExact).map((pattern) => this.#wirePrefix + pattern);
+    const wildcards = active
+      .filter((pattern) => !isExact(pattern))
+      .map((pattern) => this.#wirePrefix + pattern);
+    this.#active.clear();
+    await Promise.all([
+      exact.length > 0 && redis.unsubscribe(...exact),
+      wildcards.length > 0 && redis.punsubscribe(...wildcards),
+    ]);
   }
 
   /** Leaves all that `wanted` does not want. */

@@ -93,7 +93,7 @@ describe('RedisAdopter', () => {
     const namespace = randomNamespace();
     const client = await stage.client();
     const tick = (instance: string) =>
-      client.script(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', '', instance, 3_000, 1]);
+      client.script(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', instance, 3_000, 1, '']);
     await tick('one');
     const held = await stage.redis.hget(`{${namespace}}:log`, 'leased');
     await stage.redis.del(`{${namespace}}:adopter`);

@@ -3,8 +3,8 @@
 -- highest number that the caller has seen.
 -- Keys, all under the prefix: log (hash: token start n run leased vacated), last (zset channel -> n of its newest entry),
 -- ch:<channel> (stream, field d), forgotten (highest n of forgotten channels), reborn (hash channel -> forgotten when the
--- channel was made), rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), leaving (the
--- lease given back last), fence (counter).
+-- channel was made), rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), held (as long
+-- as somebody has it, and NEWCOMERS_WAIT longer), leaving (the lease given back last), fence (counter).
 -- A call of redis.call costs more than what it does: an entry is worth two, a batch seven.
 
 local P = ARGV[1]
@@ -12,6 +12,9 @@ local LOG, LAST = P .. 'log', P .. 'last'
 
 -- A failover's clock may be this much behind the old server's without two entries sharing a number.
 local LIFT = 60000000
+
+-- Ms for which a lease that fell free is left to the candidates that were listening by then.
+local NEWCOMERS_WAIT = 1000
 
 local function int(n) return string.format('%.0f', n) end
 
