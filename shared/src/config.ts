@@ -58,11 +58,15 @@ export const list = (otherwise: string, rule: string, fits: (items: readonly str
     )
     .refine(fits, { error: rule });
 
+const REDIS_URL_FORM = 'must look like redis://[user:password@]host:port[/db], with rediss:// for TLS';
+
 /** What every process of the product reads. */
 export const brokerVariables = {
   REDIS_URL: about(
     z
-      .url({ protocol: /^rediss?$/, error: 'must look like redis://[user:password@]host:port[/db]' })
+      .url({ protocol: /^rediss?$/, error: REDIS_URL_FORM, abort: true })
+      // A path that is no number would be taken for database 0 or end the process, a query for options of the client.
+      .refine((url) => /^\/?$|^\/\d{1,9}$/.test(new URL(url).pathname) && !/[?#]/.test(url), REDIS_URL_FORM)
       .optional(),
     'Redis 7 or newer, where the log lives; `rediss://` for TLS. Without it the log lives in the memory of the gateway, and ends with it.',
   ),

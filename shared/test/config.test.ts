@@ -96,6 +96,10 @@ describe('readConfig', () => {
     ['NAMESPACE', 'a b', /NAMESPACE is "a b": must be 1 to 40 of a-z 0-9 _ -/],
     ['REDIS_URL', 'localhost:6379', /REDIS_URL: must look like redis:\/\//],
     ['REDIS_URL', 'http://localhost', /REDIS_URL: must look like redis:\/\//],
+    ['REDIS_URL', 'redis://localhost/abc', /REDIS_URL: must look like redis:\/\//],
+    ['REDIS_URL', 'redis://localhost/-1', /REDIS_URL: must look like redis:\/\//],
+    ['REDIS_URL', 'redis://localhost/1/2', /REDIS_URL: must look like redis:\/\//],
+    ['REDIS_URL', 'redis://localhost?db=3', /REDIS_URL: must look like redis:\/\//],
     ['ENTRY_BYTES', '12', /ENTRY_BYTES is "12": .*1024/],
   ])('says what is wrong with %s=%s and what is allowed, on one line', (name, value, message) => {
     expect(complaint({ [name]: value })).toMatch(message);
