@@ -21,10 +21,18 @@ export class BrokerUnavailable extends CodedError {
   }
 }
 
-/** The log takes no more (`log_full`), has too many channels (`too_many_channels`), or the batch is too large. */
+/** Redis does not let this process listen to a channel or pattern. */
+export class ChannelsForbidden extends CodedError {
+  constructor(pattern: string, cause: unknown) {
+    super('channels_forbidden', `the gateway's Redis user may not listen to ${pattern}`, { cause });
+    this.name = 'ChannelsForbidden';
+  }
+}
+
+/** The log takes no more (`log_full`), cannot keep one of the channels (`channel_unusable`), has too many channels (`too_many_channels`), or the batch is too large. */
 export class PublishRefused extends CodedError {
   constructor(
-    code: 'log_full' | 'too_many_channels' | 'batch_too_large' | 'lease_lost' | 'fenced',
+    code: 'log_full' | 'channel_unusable' | 'too_many_channels' | 'batch_too_large' | 'lease_lost' | 'fenced',
     message: string,
   ) {
     super(code, message);

@@ -115,6 +115,8 @@ export interface BrokerStatus {
   ready: boolean;
   /** Why not, in words that may be shown. */
   reason?: string;
+  /** What endangers entries although it is ready. */
+  warning?: string;
   /** Times the link was lost and taken up again. */
   reconnects: number;
   /** Foreign messages that this process put into the log. */

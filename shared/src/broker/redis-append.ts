@@ -5,7 +5,8 @@ import { PublishRefused } from '../errors.ts';
 import { checkBatch } from './batch.ts';
 import type { WriterStamp } from './broker.ts';
 import { formatPosition } from './position.ts';
-import { loadScript, messageOf, type RedisClient } from './redis-client.ts';
+import { loadScript, type RedisClient } from './redis-client.ts';
+import { codeOf } from './redis-errors.ts';
 import { type RetentionPolicy, retentionOf } from './retention.ts';
 
 const APPEND = loadScript('append', '');
@@ -68,11 +69,19 @@ export function batchArguments(drafts: readonly Draft[], retention: RetentionPol
 /** What a failed script call means to a writer. */
 export function toPublishError(error: unknown, client: RedisClient): Error {
   if (error instanceof PublishRefused) return error;
-  const message = messageOf(error);
-  if (message.startsWith('OOM'))
-    return new PublishRefused('log_full', 'the log is full: its memory limit is reached');
-  if (message.startsWith('TOOMANYCHANNELS'))
-    return new PublishRefused('too_many_channels', 'the log holds its limit of channels');
-  if (message.startsWith('LEASELOST')) return new PublishRefused('lease_lost', 'another gateway adopts');
-  return client.unavailable(error);
+  switch (codeOf(error)) {
+    case 'OOM':
+      return new PublishRefused('log_full', 'the log is full: its memory limit is reached');
+    case 'TOOMANYCHANNELS':
+      return new PublishRefused('too_many_channels', 'the log holds its limit of channels');
+    case 'LEASELOST':
+      return new PublishRefused('lease_lost', 'another gateway adopts');
+    case 'UNUSABLE':
+      return new PublishRefused(
+        'channel_unusable',
+        'Redis does not let the log write one of these channels; the log of the gateway says why',
+      );
+    default:
+      return client.unavailable(error);
+  }
 }

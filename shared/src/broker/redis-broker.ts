@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_ENTRY_BYTES, type Draft } from '../entry.ts';
+import { BrokerUnavailable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import type {
   Broker,
@@ -17,8 +18,10 @@ import type {
 import { type Position, positionAt } from './position.ts';
 import { RedisAdopter } from './redis-adopter.ts';
 import { RedisAppend } from './redis-append.ts';
+import { RedisCheckup } from './redis-checkup.ts';
 import { loadScript, messageOf, RedisClient, type Seen } from './redis-client.ts';
-import { RedisFeed } from './redis-feed.ts';
+import { inFull } from './redis-errors.ts';
+import { RedisFeed, SILENT, SILENT_MS } from './redis-feed.ts';
 import { RedisHistory } from './redis-history.ts';
 import { RedisJanitor } from './redis-janitor.ts';
 import { RedisPulse } from './redis-pulse.ts';
@@ -26,8 +29,6 @@ import { RedisSubscriptions } from './redis-subscriptions.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
-/** A server that brings no tick for so long is not there, though its connections are. */
-const SILENT_MS = 4_000;
 const CLOSE_MS = 1_000;
 
 export interface RedisBrokerOptions {
@@ -52,11 +53,13 @@ export class RedisBroker implements Broker {
   readonly #prefix: string;
   readonly #commands: RedisClient;
   readonly #reads: RedisClient;
+  readonly #subscriber: RedisClient;
   readonly #append: RedisAppend;
   readonly #history: RedisHistory;
   readonly #feed: RedisFeed;
   readonly #adopter: RedisAdopter;
   readonly #pulse: RedisPulse;
+  readonly #checkup: RedisCheckup;
   readonly #logger: Logger | undefined;
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
@@ -79,6 +82,8 @@ export class RedisBroker implements Broker {
       logger,
     });
     const subscriber = new RedisClient(url, 'subscriber', logger, seen);
+    this.#subscriber = subscriber;
+    this.#checkup = new RedisCheckup(this.#commands, prefix, logger);
     this.#feed = new RedisFeed({
       client: subscriber,
       subscriptions: new RedisSubscriptions(subscriber, wirePrefix, options.adopt ?? [], logger),
@@ -103,10 +108,35 @@ export class RedisBroker implements Broker {
     });
   }
 
-  /** Connects and begins to listen. @throws BrokerUnavailable where no server answers within `patienceMs`. */
+  /**
+   * Connects and begins to listen. @throws BrokerUnavailable where the log does not serve within `patienceMs`; its message
+   * says in full why, for whoever starts the process.
+   */
   async open(patienceMs: number): Promise<void> {
-    await Promise.all([this.#commands.runId(patienceMs), this.#reads.runId(patienceMs)]);
+    const late = Promise.withResolvers<never>();
+    const clients = [this.#commands, this.#reads, this.#subscriber];
+    for (const client of clients) client.quiet = true;
+    const timer = setTimeout(() => late.reject(this.#obstacle().complaint), patienceMs);
+    try {
+      await Promise.race([this.#begin(), late.promise]);
+    } catch (error) {
+      const why = typeof error === 'string' ? error : inFull(error);
+      throw new BrokerUnavailable(`the log cannot be reached: ${why}`, error);
+    } finally {
+      clearTimeout(timer);
+      for (const client of clients) client.quiet = false;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await Promise.all([this.#commands.arrival(), this.#reads.arrival()]);
+    await this.#checkup.start();
     await this.#listen();
+  }
+
+  /** The first of the connections that does not serve. */
+  #obstacle(): RedisClient {
+    return [this.#commands, this.#reads].find(({ connected }) => !connected) ?? this.#subscriber;
   }
 
   publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {
@@ -141,11 +171,13 @@ export class RedisBroker implements Broker {
   status(): BrokerStatus {
     const silent = this.#pulse.isBeating && this.#feed.live && this.#feed.silentMs > SILENT_MS;
     const heard = !this.#pulse.isBeating || (this.#feed.live && !silent);
-    const ready = this.#commands.connected && this.#reads.connected && heard;
-    const why = silent ? 'connected, but it does not answer' : this.#commands.lastError;
+    const { fault, warning } = this.#checkup;
+    const ready = this.#commands.connected && this.#reads.connected && heard && fault === undefined;
+    const why = fault ?? (silent ? SILENT : this.#obstacle().lastError);
     return {
       ready,
       ...(!ready && { reason: `Redis: ${why}` }),
+      ...(warning !== undefined && { warning }),
       reconnects: this.#feed.reconnects,
       adopted: this.#adopter.adopted,
     };
@@ -153,6 +185,7 @@ export class RedisBroker implements Broker {
 
   async close(): Promise<void> {
     this.#pulse.stop();
+    this.#checkup.stop();
     const { lease } = this.#adopter;
     // Handed over, so that the next adopter need not wait for it to expire.
     if (lease !== '' && this.#commands.connected && this.#feed.attached)

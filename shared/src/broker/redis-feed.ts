@@ -8,7 +8,8 @@ import type { Listener, ReadQuery, Subscription } from './broker.ts';
 import { HeldMessages } from './held-messages.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
-import { messageOf, type RedisClient } from './redis-client.ts';
+import type { RedisClient } from './redis-client.ts';
+import { codeOf } from './redis-errors.ts';
 import type { RedisHistory } from './redis-history.ts';
 import type { RedisSubscriptions } from './redis-subscriptions.ts';
 import { replay } from './replay.ts';
@@ -56,6 +57,10 @@ interface RedisFeedOptions {
 const LEASE = /^\w+:\d+$/;
 /** The last listener's leave takes effect after this, so that a page reload costs no unsubscribe and subscribe. */
 const LINGER_MS = 1_000;
+
+/** A server that brings no tick for so long is not there, though its connections are. */
+export const SILENT_MS = 4_000;
+export const SILENT = 'connected, but it does not answer';
 
 export class RedisFeed {
   readonly routes = new Routes();
@@ -150,13 +155,16 @@ export class RedisFeed {
 
   async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
     if (!this.#live) throw this.#client.unavailable(this.#client.lastError);
+    if (this.silentMs > SILENT_MS) throw this.#client.unavailable(SILENT);
     const interest: Interest = { patterns, listener, from: undefined };
     this.routes.add(interest);
     try {
       await this.#subscriptions.add(patterns);
       const settled = this.#ticks.afterNext(interest);
       this.#requestTick();
-      const from = await settled;
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(() => late.reject(new Error(SILENT)), SILENT_MS);
+      const from = await Promise.race([settled, late.promise]).finally(() => clearTimeout(timer));
       return { from, close: () => this.#leave(interest) };
     } catch (error) {
       this.#leave(interest);
@@ -208,19 +216,18 @@ export class RedisFeed {
     const connection = this.#connection;
     try {
       // In one write, so that no message comes of which this process does not know who adopts it.
-      const pipeline = await this.#firstTick(this.#client);
-      pipeline.subscribe(this.#tickChannel, this.#adoptedChannel);
-      const [first] = (await this.#subscriptions.begin(pipeline)) as [[string]];
-      if (connection === this.#connection) this.#foreign.joined(first[0] === '' ? null : first[0]);
+      const first = await this.#firstTick(this.#client);
+      const tick = await this.#subscriptions.begin(first, [this.#tickChannel, this.#adoptedChannel]);
+      const [holder] = tick as [string];
+      if (connection === this.#connection) this.#foreign.joined(holder === '' ? null : holder);
       await this.#subscriptions.add(this.routes.patterns());
       if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
       this.#attached = true;
       await this.#catchUp(this.#sequencer.position);
     } catch (error) {
-      if (!this.#closed && this.#client.connected) {
-        this.#logger?.warn(`redis: resubscribing failed, trying again: ${messageOf(error)}`);
-        this.#client.redis.disconnect(true);
-      }
+      // A script that is run alone mends what another program has made of the log's numbers; one in a pipeline cannot.
+      if (codeOf(error) === 'LOGSTATE') await this.#history.state().catch(() => undefined);
+      if (!this.#closed && this.#client.connected) this.#client.retire(error);
     }
   }
 
@@ -329,8 +336,7 @@ export class RedisFeed {
       'redis: announcements are missing, reading them from history',
     );
     this.#catchUp(from).catch((error) => {
-      this.#logger?.warn(`redis: reading history failed, reconnecting: ${messageOf(error)}`);
-      this.#client.redis.disconnect(true);
+      this.#client.retire(error);
     });
     if (message) this.#hold(message);
   }

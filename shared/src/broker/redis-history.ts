@@ -36,9 +36,9 @@ export class RedisHistory {
       start: Number(start),
       head: Number(head),
       now: Number(now),
-      rollbacks: rollbacks.map((range) => {
-        const [restored, lifted] = range.split(':').map(Number);
-        return { restored: restored as number, lifted: lifted as number };
+      rollbacks: rollbacks.flatMap((range) => {
+        const [restored = Number.NaN, lifted = Number.NaN] = range.split(':').map(Number);
+        return restored < lifted && lifted <= Number(head) ? { restored, lifted } : [];
       }),
     };
   }

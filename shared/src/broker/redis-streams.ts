@@ -7,6 +7,7 @@ import type { Reading } from './page.ts';
 import { formatPosition, type Position } from './position.ts';
 import { LogRecord, parseHead } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
+import { codeOf } from './redis-errors.ts';
 import type { Lasts, Streams } from './streams.ts';
 import { TurnQueue } from './turn-queue.ts';
 
@@ -122,6 +123,8 @@ type StreamReply = [Error | null, unknown] | undefined;
 function toRecords(channel: string, reply: StreamReply): LogRecord[] {
   if (!reply) return [];
   const [error, rows] = reply;
+  // Another program's value is under the channel's key: its entries are missing, which the page then says.
+  if (codeOf(error) === 'WRONGTYPE') return [];
   if (error) throw error;
   const records: LogRecord[] = [];
   for (const [, fields] of rows as [Buffer, [Buffer, Buffer]][]) {

@@ -2,8 +2,10 @@
 
 import type { ChainableCommander } from 'ioredis';
 import { isExact, matches } from '../channels.ts';
+import { ChannelsForbidden } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { messageOf, type RedisClient } from './redis-client.ts';
+import { isForbidden } from './redis-errors.ts';
 
 export class RedisSubscriptions {
   readonly #client: RedisClient;
@@ -34,19 +36,29 @@ export class RedisSubscriptions {
     this.#leaving.clear();
   }
 
-  /** Begins a connection's subscriptions: the permanent ones, at the end of `first`. Returns the replies to `first`. */
-  async begin(first: ChainableCommander): Promise<unknown[]> {
-    const own = first.length;
-    const exact = this.#permanent.filter((pattern) => isExact(pattern) && !this.#covered(pattern));
-    const wildcards = this.#permanent.filter((pattern) => !isExact(pattern));
-    const wire = (pattern: string) => this.#wirePrefix + pattern;
-    if (exact.length > 0) first.subscribe(...exact.map(wire));
-    if (wildcards.length > 0) first.psubscribe(...wildcards.map(wire));
+  /**
+   * Begins a connection's subscriptions at the end of `first`, a pipeline of one command: `channels` of Redis, and the
+   * permanent ones. Returns the reply to that command.
+   */
+  async begin(first: ChainableCommander, channels: readonly string[]): Promise<unknown> {
+    const permanent = this.#permanent.filter((pattern) => !this.#covered(pattern));
+    first.subscribe(...channels);
+    // One by one: Redis refuses all names of a command for one that is forbidden, and does not say which.
+    for (const pattern of permanent) {
+      const wire = this.#wirePrefix + pattern;
+      if (isExact(pattern)) first.subscribe(wire);
+      else first.psubscribe(wire);
+    }
     const sent = first.exec();
-    this.#await([...exact, ...wildcards], sent);
-    const replies = (await sent) ?? [];
-    for (const [error] of replies) if (error) throw error;
-    return replies.slice(0, own).map(([, reply]) => reply);
+    for (const pattern of permanent) this.#await(pattern, sent);
+    const [[error, reply] = [null, undefined], ...acknowledged] = (await sent) ?? [];
+    if (error) throw error;
+    acknowledged.forEach(([refusal], i) => {
+      if (!refusal) return;
+      const name = i === 0 ? channels.join(' and ') : (permanent[i - 1] as string);
+      throw isForbidden(refusal) ? new ChannelsForbidden(name, refusal) : refusal;
+    });
+    return reply;
   }
 
   /** Resolves when Redis has acknowledged `patterns`, whoever asked for them first. */
@@ -55,19 +67,34 @@ export class RedisSubscriptions {
     const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
     const exact = fresh.filter(isExact);
     const wildcards = fresh.filter((pattern) => !isExact(pattern));
-    const wire = (pattern: string) => this.#wirePrefix + pattern;
     const { redis } = this.#client;
-    if (exact.length > 0) this.#await(exact, redis.subscribe(...exact.map(wire)));
-    if (wildcards.length > 0) this.#await(wildcards, redis.psubscribe(...wildcards.map(wire)));
+    this.#ask(exact, (names) => redis.subscribe(...names));
+    this.#ask(wildcards, (names) => redis.psubscribe(...names));
     await Promise.all(wanted.map((pattern) => this.#active.get(pattern)));
   }
 
-  #await(patterns: readonly string[], acknowledged: Promise<unknown>): void {
-    acknowledged.catch(() => {
-      for (const pattern of patterns)
-        if (this.#active.get(pattern) === acknowledged) this.#active.delete(pattern);
+  /** Redis refuses all of them for one that is forbidden, and does not say which: then each is asked for alone. */
+  #ask(patterns: readonly string[], subscribe: (names: string[]) => Promise<unknown>): void {
+    if (patterns.length === 0) return;
+    const names = patterns.map((pattern) => this.#wirePrefix + pattern);
+    const together = subscribe(names);
+    patterns.forEach((pattern, i) => {
+      const alone = async (error: unknown): Promise<unknown> => {
+        if (!isForbidden(error)) throw error;
+        if (patterns.length === 1) throw new ChannelsForbidden(pattern, error);
+        return subscribe([names[i] as string]).catch((refusal) => {
+          throw isForbidden(refusal) ? new ChannelsForbidden(pattern, refusal) : refusal;
+        });
+      };
+      this.#await(pattern, together.catch(alone));
     });
-    for (const pattern of patterns) this.#active.set(pattern, acknowledged);
+  }
+
+  #await(pattern: string, acknowledged: Promise<unknown>): void {
+    this.#active.set(pattern, acknowledged);
+    acknowledged.catch(() => {
+      if (this.#active.get(pattern) === acknowledged) this.#active.delete(pattern);
+    });
   }
 
   /** Leaves all. Resolves when Redis has acknowledged that: no entry comes any more. */

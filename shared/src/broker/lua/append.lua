@@ -13,11 +13,11 @@ local announce
 if lease == '' then
   announce = function(channel, record)
     channel.wire = channel.wire or announce_prefix .. channel.name
-    redis.call('PUBLISH', channel.wire, record)
+    return redis.pcall('PUBLISH', channel.wire, record)
   end
 else
   announce = function(channel, record)
-    redis.call('PUBLISH', P .. '#adopted', channel.name .. '\n' .. record)
+    return redis.pcall('PUBLISH', P .. '#adopted', channel.name .. '\n' .. record)
   end
 end
 

@@ -1,10 +1,10 @@
 -- Forgets channels that hold no entries any more. ARGV from 4: channels. Returns how many went.
 open()
-local gone, highest = 0, tonumber(redis.call('GET', P .. 'forgotten') or '0')
+local gone, highest = 0, whole(redis.call('GET', P .. 'forgotten')) or 0
 for i = 4, #ARGV do
   local channel = ARGV[i]
   if redis.call('EXISTS', P .. 'ch:' .. channel) == 0 then
-    highest = math.max(highest, tonumber(redis.call('ZSCORE', LAST, channel) or '0'))
+    highest = math.max(highest, whole(redis.call('ZSCORE', LAST, channel)) or 0)
     gone = gone + redis.call('ZREM', LAST, channel)
     redis.call('HDEL', P .. 'reborn', channel)
   end

@@ -1,5 +1,5 @@
 -- The log's state: { token, start, n, clock in us, rollbacks… }.
-local log = open()
+local log = checked()
 local state = { log.token, int(log.start), int(log.n), int(now()) }
 for _, range in ipairs(redis.call('LRANGE', P .. 'rollbacks', 0, -1)) do state[#state + 1] = range end
 return state

@@ -6,7 +6,7 @@
 -- unless nobody takes it for a second. A lease taken is announced to all on #adopted.
 -- Publishes "<n> <token> <lease holder or -> <number>"; returns { holder or '', when the holder before held it last (ms) or '0',
 -- ms until the lease ends unless it is renewed, or until anybody may take it }.
-local log = open()
+local log = checked()
 local instance, lease_ms, newcomer = ARGV[5], tonumber(ARGV[6]), ARGV[8] == '1'
 local holder = redis.call('GET', P .. 'adopter')
 if instance ~= '' then
@@ -16,7 +16,7 @@ if instance ~= '' then
     is_ours = true
     redis.call('SET', P .. 'adopter', holder, 'PX', lease_ms)
     -- Kept, so that the new holder learns it from a later tick where this reply is lost.
-    redis.call('HSET', LOG, 'vacated', redis.call('HGET', LOG, 'leased') or '0')
+    redis.call('HSET', LOG, 'vacated', int(whole(redis.call('HGET', LOG, 'leased')) or 0))
     -- From the same message on, one adopts, and the others drop what they held.
     redis.call('PUBLISH', P .. '#adopted', holder)
   elseif is_ours then
@@ -29,4 +29,4 @@ if instance ~= '' then
 end
 redis.call('PUBLISH', ARGV[4], int(log.n) .. ' ' .. log.token .. ' ' .. (holder or '-') .. ' ' .. ARGV[7])
 local ends = redis.call('PTTL', P .. (holder and 'adopter' or 'held'))
-return { holder or '', redis.call('HGET', LOG, 'vacated') or '0', ends }
+return { holder or '', int(whole(redis.call('HGET', LOG, 'vacated')) or 0), ends }

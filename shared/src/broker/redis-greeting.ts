@@ -1,0 +1,20 @@
+// What a server says of itself when a connection is made. One on which the log cannot live is refused in one clear line.
+
+/** Of Redis: the first whose scripts may say whether they run when the memory is full. */
+const OLDEST_MAJOR = 7;
+
+/** The run_id from what INFO answers. @throws Error with what is wrong with the server. */
+export function readGreeting(info: string): string {
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
+  const mode = field('redis_mode');
+  if (mode === 'sentinel')
+    throw new Error('it is a Sentinel, which holds no data: name the Redis that it watches');
+  const version = field('redis_version');
+  if (Number.parseInt(version, 10) < OLDEST_MAJOR)
+    throw new Error(`it is Redis ${version}, and the log needs ${OLDEST_MAJOR} or newer`);
+  if (mode === 'cluster') throw new Error('it is a node of a Redis Cluster, which is not supported');
+  if (field('loading') === '1') throw new Error('it is still loading its data');
+  const runId = field('run_id');
+  if (runId === '') throw new Error('it does not say which server process it is (run_id in INFO)');
+  return runId;
+}
