@@ -100,6 +100,6 @@ function explain(error: unknown): string {
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return 'HOST is no address of this machine';
   if (code === 'EACCES') return `may not listen on port ${port}; set PORT above 1023`;
-  if (code === 'broker_unavailable') return `REDIS_URL: ${message}`;
+  if (code === 'broker_unavailable' || code === 'channels_forbidden') return `REDIS_URL: ${message}`;
   return error instanceof CodedError ? message : ((error as Error).stack ?? String(error));
 }

@@ -10,18 +10,24 @@ import type { Viewers } from './stream/viewers.ts';
 const SUMMARY_MS = 1_000;
 
 export class StateLog {
+  readonly #broker: Broker;
   readonly #publisher: Publisher;
   readonly #gateway: string;
   readonly #viewers: Viewers;
   readonly #timer: NodeJS.Timeout;
   #said = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
   #size = 0;
+  #warned: string | undefined;
 
   constructor(broker: Broker, viewers: Viewers, gateway: string) {
+    this.#broker = broker;
     this.#publisher = new Publisher(broker, { source: gateway, noticeChannel: CHANNELS.gateway });
     this.#gateway = gateway;
     this.#viewers = viewers;
-    this.#timer = setInterval(() => this.#summarize(), SUMMARY_MS);
+    this.#timer = setInterval(() => {
+      this.#warn();
+      this.#summarize();
+    }, SUMMARY_MS);
   }
 
   say(level: Level, msg: string, attrs?: Record<string, unknown>): void {
@@ -32,6 +38,12 @@ export class StateLog {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#publisher.close(1_000);
+  }
+
+  #warn(): void {
+    const { warning } = this.#broker.status();
+    if (warning !== undefined && warning !== this.#warned) this.say('warn', warning);
+    this.#warned = warning;
   }
 
   #summarize(): void {

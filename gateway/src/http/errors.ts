@@ -22,6 +22,10 @@ export const ERRORS = {
     status: 403,
     sentence: "A page of another site may not do this; add the site's origin to `CORS_ORIGINS`.",
   },
+  channels_forbidden: {
+    status: 403,
+    sentence: 'The Redis user of the gateway may not subscribe to one of these channels.',
+  },
   not_found: { status: 404, sentence: 'There is nothing at this path.' },
   run_not_found: { status: 404, sentence: 'There is no run with this id, or it is no longer kept.' },
   conversation_not_found: {
@@ -60,6 +64,10 @@ export const ERRORS = {
   internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },
   broker_unavailable: { status: 503, sentence: 'The log cannot be reached; try again.' },
   log_full: { status: 503, sentence: 'Redis has reached its memory limit and takes no more entries.' },
+  channel_unusable: {
+    status: 503,
+    sentence: 'Redis cannot keep this channel: its key holds the value of another program, or a right is missing.',
+  },
   over_limit: { status: 503, sentence: 'The gateway has as many streams as `MAX_CONNECTIONS` allows.' },
   over_address_limit: {
     status: 503,

@@ -1,6 +1,6 @@
 // GET /stream: live entries over SSE. Writes the response head itself and keeps nothing of the request but its socket.
 
-import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { Chunk, LAST_CHUNK } from '../stream/chunk.ts';
 import { Connection } from '../stream/connection.ts';
@@ -70,6 +70,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     } catch (error) {
       viewers.dismiss(request.ip);
       if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
+      if (error instanceof ChannelsForbidden) return refuse(request, reply, 'channels_forbidden', error);
       throw error;
     }
     await history.turns.next(BEGINNING_BYTES);
@@ -131,11 +132,13 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     cause?: Error,
   ): FastifyReply {
     viewers.totals.refused++;
-    if (!request.headers.accept?.includes('text/event-stream'))
+    if (!request.headers.accept?.includes('text/event-stream')) {
+      if (cause instanceof ChannelsForbidden) throw cause;
       throw new HttpError(
         code === 'not_ready' ? 'broker_unavailable' : code,
         cause?.message ?? GOODBYES[code],
       );
+    }
     const chunked = request.raw.httpVersion !== '1.0';
     const { socket } = request.raw;
     reply.hijack();
@@ -144,7 +147,9 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       return reply;
     }
     writeHead(request, reply, chunked);
-    const { framed, body } = Chunk.of([viewers.goodbye(code)]);
+    const { framed, body } = Chunk.of([
+      viewers.goodbye(code, cause instanceof ChannelsForbidden ? cause.message : undefined),
+    ]);
     socket.write(chunked ? framed : body);
     if (chunked) socket.write(LAST_CHUNK);
     socket.destroySoon();

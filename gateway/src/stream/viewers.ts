@@ -26,6 +26,7 @@ export const GOODBYES = {
   too_many_views: 'too many different queries at a time; wait and reconnect',
   primary_unavailable: 'the gateway’s first process does not answer; wait and reconnect',
   not_ready: 'the log cannot be reached; wait and reconnect',
+  channels_forbidden: 'Redis does not let the gateway listen to these channels; ask for others',
 } as const;
 export type Goodbye = keyof typeof GOODBYES;
 
@@ -96,10 +97,10 @@ export class Viewers {
   }
 
   /** The last frame of a stream: why, and when to come back; jittered, so that many do not come at once. */
-  goodbye(code: Goodbye): Buffer {
+  goodbye(code: Goodbye, message: string = GOODBYES[code]): Buffer {
     const { retryMs } = this.#limits;
     const retry = Math.round(retryMs * (0.5 + Math.random()));
-    return controlFrame('bye', null, { code, message: GOODBYES[code], retry }, retry);
+    return controlFrame('bye', null, { code, message, retry }, retry);
   }
 
   /** Ends a stream; a peer that does not take the last bytes is closed after a farewell. */
