@@ -7,7 +7,7 @@ import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis-broker.ts';
 import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis-client.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
-import type { RunState } from '@llm-streamer/shared/run.ts';
+import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';
 import { runChannel } from './run-entries.ts';
 import {
   type EndGuard,
@@ -98,7 +98,7 @@ export class RedisRunStore implements RunStore {
       const pipeline = redis.pipeline();
       for (const id of ids) pipeline.hgetall(this.#key(id));
       const replies = (await pipeline.exec()) ?? [];
-      return ids.flatMap((id, i) => recordOf(id, replies[i]?.[1] as Record<string, string>) ?? []);
+      return ids.flatMap((id, i) => recordOf(id, (replies[i]?.[1] ?? {}) as Record<string, string>) ?? []);
     });
   }
 
@@ -165,15 +165,17 @@ export class RedisRunStore implements RunStore {
 
 function recordOf(id: string, hash: Record<string, string>): RunRecord | undefined {
   const { state, fingerprint = '', gateway = '', version = '', lanes = '[]', conversation, code } = hash;
-  if (state === undefined) return undefined;
-  const number = (name: string) => Number(hash[name] ?? 0);
+  const parsed = lanesOf(lanes);
+  // Another program's hash under a run's key is no run.
+  if (!RUN_STATES.includes(state as RunState) || parsed === undefined) return undefined;
+  const number = (name: string) => Number(hash[name]) || 0;
   return {
     id,
     state: state as RunState,
     fingerprint,
     gateway,
     promptVersion: version,
-    lanes: JSON.parse(lanes) as RunRecord['lanes'],
+    lanes: parsed,
     started: number('started'),
     ended: number('ended'),
     renewed: number('renewed'),
@@ -186,4 +188,13 @@ function recordOf(id: string, hash: Record<string, string>): RunRecord | undefin
     ...(conversation !== undefined && { conversationId: conversation }),
     ...(code !== undefined && { code }),
   };
+}
+
+function lanesOf(text: string): RunRecord['lanes'] | undefined {
+  try {
+    const lanes: unknown = JSON.parse(text);
+    return Array.isArray(lanes) ? lanes : undefined;
+  } catch {
+    return undefined;
+  }
 }

@@ -74,3 +74,25 @@ async function configure(name: string, value: string): Promise<void> {
   });
   socket.destroy();
 }
+
+it('what other programs have written under the keys of runs is no run, and is refused by name', async () => {
+  const namespace = randomNamespace();
+  const { store } = make(namespace);
+  const client = new RedisClient(redis.url, 'test', undefined);
+  await client.runId(10_000);
+  const key = (name: string) => `{${namespace}}:${name}`;
+  await store.begin('good', 't', facts, []);
+  for (const id of ['hash', 'lanes', 'text']) await client.redis.zadd(key('runs'), Date.now() + 1_000, id);
+  await client.redis.hset(key('run:hash'), 'a', 'b');
+  await client.redis.hset(key('run:lanes'), 'state', 'running', 'lanes', '{', 'started', 'nan');
+  await client.redis.set(key('run:text'), 'mine');
+  expect((await store.list(10)).map(({ id }) => id)).toEqual(['good']);
+  expect(await store.get('hash')).toBeUndefined();
+  await expect(store.begin('text', 't', facts, says('begin'))).rejects.toMatchObject({
+    code: 'channel_unusable',
+  });
+  await client.redis.hset(key('run:good'), 'renewed', 'often');
+  await expect(store.append('good', 't', says('more'))).rejects.toMatchObject({ code: 'channel_unusable' });
+  expect(await client.redis.keys(key('ch:*'))).toEqual([]);
+  client.close();
+});

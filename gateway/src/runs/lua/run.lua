@@ -6,8 +6,12 @@
 local step, id, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
 local KEY, RUNS, RUNNING = P .. 'run:' .. id, P .. 'runs', P .. 'running'
 local log = open()
+expect(KEY, 'hash')
+expect(RUNS, 'zset')
+expect(RUNNING, 'set')
 local known = redis.call('HMGET', KEY, 'state', 'token', 'renewed')
 
+if known[3] and not whole(known[3]) then return redis.error_reply('UNUSABLE ' .. KEY .. ': renewed is no number') end
 if step == 'begin' then
   if known[1] then return known[2] == token and 'ok' or 'exists' end
 elseif known[1] ~= 'running' or (token ~= '' and token ~= known[2]) or (guard ~= '' and guard ~= known[3]) then
@@ -23,7 +27,7 @@ local channels
 channels, at = batch(at)
 
 if at <= #ARGV and not repeated(writer, seq) then
-  local announce = function(channel, record) redis.call('PUBLISH', ARGV[10] .. channel.name, record) end
+  local announce = function(channel, record) return redis.pcall('PUBLISH', ARGV[10] .. channel.name, record) end
   local _, refused = append(log, channels, at, tonumber(ARGV[11]), announce)
   if refused then return refused end
   remember(writer, seq)
