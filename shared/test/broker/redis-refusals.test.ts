@@ -87,6 +87,15 @@ describe('a key of the log that holds a value of another program', () => {
     await ear.heard(({ msgs }) => msgs.includes('8'));
   });
 
+  it('a channel: history of all others goes on, and names what is missing of it', async () => {
+    const { log, key } = await broker();
+    await log.publish([line('a', '1'), line('b', '2')]);
+    await stage.redis.set(key('ch:b'), 'mine');
+    const { items } = await log.read({ channels: ['*'], after: 0, limit: 100 });
+    expect(items.flatMap(({ record }) => record?.entry.msg ?? [])).toEqual(['1']);
+    expect(items.flatMap(({ gap }) => gap?.channel ?? [])).toEqual(['b']);
+  });
+
   it('a channel whose stream another program has led beyond the log’s numbers is refused, others are not', async () => {
     const { log, key } = await broker();
     await log.publish([line('a', '1')]);
