@@ -18,8 +18,12 @@ import { MemoryRunStore } from './runs/memory-run-store.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { Pipeline } from './runs/pipeline.ts';
 import { Prompts, type PromptsOptions } from './runs/prompts.ts';
-import { MemoryRateLimiter, type RateLimiter, type RateLimitOptions } from './runs/rate-limit.ts';
-import { RedisRateLimiter } from './runs/redis-rate-limit.ts';
+import {
+  MemoryRateLimiter,
+  type RateLimiter,
+  type RateLimitOptions,
+  RedisRateLimiter,
+} from './runs/rate-limit.ts';
 import { RedisRunStore } from './runs/redis-run-store.ts';
 import { RunHistory } from './runs/run-history.ts';
 import { RunService } from './runs/run-service.ts';

@@ -62,18 +62,19 @@ export function processRoute(
 
   async function throttle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (limit.perSecond === 0) return;
-    const { allowed, remaining, retryAfterMs, resetMs } = await limiter.take(request.ip);
+    const { allowed, remaining, resetMs } = await limiter.consume(request.ip);
+    const { runs, seconds: window } = limiter.window;
+    const seconds = Math.max(1, Math.ceil(resetMs / 1000));
     const headers = {
-      'ratelimit-limit': `${limit.burst}`,
+      'ratelimit-limit': `${runs}`,
       'ratelimit-remaining': `${remaining}`,
-      'ratelimit-reset': `${Math.ceil(resetMs / 1000)}`,
-      'ratelimit-policy': `${limit.burst};w=${Math.ceil(limit.burst / limit.perSecond)}`,
+      'ratelimit-reset': `${seconds}`,
+      'ratelimit-policy': `${runs};w=${window}`,
     };
     if (allowed) {
       reply.headers(headers);
       return;
     }
-    const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
     throw new HttpError('rate_limited', `too many runs from this address; try again in ${seconds} s`, {
       headers: { ...headers, 'retry-after': `${seconds}` },
     });

@@ -47,14 +47,17 @@ export const runVariables = {
     '`true` puts the texts of the messages into the entries about model calls.',
   ),
   MAX_RUNS: about(whole(500, 1, 100_000), 'Runs at a time, in one process.'),
-  RATE_LIMIT_BURST: about(whole(3, 1, 10_000), 'Runs that one address may start at once.'),
+  RATE_LIMIT_BURST: about(
+    whole(3, 1, 10_000),
+    'Runs that one address may start in a window of `RATE_LIMIT_BURST` / `RATE_LIMIT_PER_SECOND` seconds, at least one: 3 and 1 allow 3 runs in 3 seconds. An IPv6 network of 64 bits counts as one address.',
+  ),
   RATE_LIMIT_PER_SECOND: about(
     z
       .string()
       .transform((text) => (text.trim() === '' ? Number.NaN : Number(text)))
       .pipe(number('a number', 0, 10_000))
       .default(1),
-    'Runs that one address may start per second after that. 0 turns the limit off.',
+    'Runs per second that this amounts to. 0 turns the limit off.',
   ),
 };
 

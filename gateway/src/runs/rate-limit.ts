@@ -1,31 +1,122 @@
-// How often an address may start runs: a token bucket each, in this process, or shared by all gateways through Redis.
+// How often one client may start runs: a number of runs in a window of time, counted in this process, or in Redis for all
+// gateways together. The counting is that of rate-limiter-flexible; what is ours is who counts as one client.
 
 import { isIPv6 } from 'node:net';
+import { toPublishError } from '@llm-streamer/shared/broker/redis-append.ts';
+import type { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterRedis,
+  RateLimiterRes,
+} from 'rate-limiter-flexible';
 
 export interface RateLimitOptions {
-  /** Tokens a full bucket holds. */
+  /** Runs that a client may start at once. */
   burst: number;
-  /** Tokens it gains; 0 turns the limit off. */
+  /** Runs per second after that; 0 turns the limit off. */
   perSecond: number;
+}
+
+/** So many runs in so many seconds. */
+export interface RateWindow {
+  runs: number;
+  seconds: number;
 }
 
 export interface RateVerdict {
   allowed: boolean;
-  /** Whole tokens left. */
+  /** Runs left in this window. */
   remaining: number;
-  /** Milliseconds until the next token; 0 where there is one. */
-  retryAfterMs: number;
-  /** Milliseconds until the bucket is full. */
+  /** Milliseconds until the next window. */
   resetMs: number;
 }
 
+/** A timer of Node waits no longer than 2^31 ms, and one that is given more fires at once: the limit would be none. */
+const MAX_WINDOW_S = 24 * 86_400;
+
+/**
+ * The window with the same mean rate: 3 at once and 1 per second are 3 in 3 seconds. Redis expires keys after whole
+ * seconds, so that a window lasts at least one: 1 at once and 20 per second are 20 in 1 second.
+ */
+export function windowOf({ burst, perSecond }: RateLimitOptions): RateWindow {
+  const seconds = Math.min(MAX_WINDOW_S, Math.max(1, Math.ceil(burst / perSecond)));
+  return { runs: Math.max(burst, Math.floor(perSecond * seconds)), seconds };
+}
+
 export interface RateLimiter {
-  /** Takes a token of `address`'s bucket. */
-  take(address: string): Promise<RateVerdict>;
+  readonly window: RateWindow;
+  /** Counts one run of the client at `address`. @throws BrokerUnavailable, or PublishRefused where Redis is full */
+  consume(address: string): Promise<RateVerdict>;
+}
+
+/** Clients that a process counts at a time. Beyond it the one that came first is forgotten, and may begin anew. */
+const MAX_CLIENTS = 50_000;
+
+export class MemoryRateLimiter implements RateLimiter {
+  readonly window: RateWindow;
+  readonly #limiter: RateLimiterMemory;
+  /** The library bounds neither clients nor windows: an attacker with many addresses could fill the memory. */
+  readonly #clients = new Set<string>();
+
+  constructor(options: RateLimitOptions) {
+    this.window = windowOf(options);
+    this.#limiter = new RateLimiterMemory({ points: this.window.runs, duration: this.window.seconds });
+  }
+
+  async consume(address: string): Promise<RateVerdict> {
+    const client = clientOf(address);
+    this.#clients.add(client);
+    if (this.#clients.size > MAX_CLIENTS) {
+      const [first] = this.#clients as Iterable<string> as [string];
+      this.#clients.delete(first);
+      await this.#limiter.delete(first);
+    }
+    return consume(this.#limiter, client);
+  }
+}
+
+/** Without Redis nobody is counted, and nobody is let in: the run itself could not begin either. */
+export class RedisRateLimiter implements RateLimiter {
+  readonly window: RateWindow;
+  readonly #client: RedisClient;
+  readonly #limiter: RateLimiterRedis;
+
+  constructor(client: RedisClient, namespace: string, options: RateLimitOptions) {
+    this.#client = client;
+    this.window = windowOf(options);
+    this.#limiter = new RateLimiterRedis({
+      storeClient: client.redis,
+      keyPrefix: `{${namespace}}:limit:runs`,
+      points: this.window.runs,
+      duration: this.window.seconds,
+    });
+  }
+
+  async consume(address: string): Promise<RateVerdict> {
+    try {
+      await this.#client.runId(); // connects, where nobody has yet
+      return await consume(this.#limiter, clientOf(address));
+    } catch (error) {
+      throw toPublishError(error, this.#client);
+    }
+  }
+}
+
+/** The library rejects with its verdict where the limit is reached, and with an error where it could not count. */
+async function consume(limiter: RateLimiterAbstract, client: string): Promise<RateVerdict> {
+  const [allowed, result] = await limiter.consume(client).then(
+    (result) => [true, result] as const,
+    (refusal: unknown) => {
+      if (refusal instanceof RateLimiterRes) return [false, refusal] as const;
+      throw refusal;
+    },
+  );
+  return { allowed, remaining: result.remainingPoints, resetMs: result.msBeforeNext };
 }
 
 /** The whole of a customer's IPv6 network is one client: each has 2^64 addresses to choose from. */
-export function bucketOf(address: string): string {
+export function clientOf(address: string): string {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (v4 !== undefined || !isIPv6(address)) return v4 ?? address;
   const [head = '', tail] = (address.split('%')[0] as string).split('::');
@@ -39,55 +130,4 @@ export function bucketOf(address: string): string {
     .slice(0, 4)
     .map((group) => Number.parseInt(group, 16).toString(16))
     .join(':')}::/64`;
-}
-
-export function verdictOf(
-  { burst, perSecond }: RateLimitOptions,
-  allowed: boolean,
-  tokens: number,
-): RateVerdict {
-  return {
-    allowed,
-    remaining: Math.floor(tokens),
-    retryAfterMs: allowed ? 0 : Math.ceil(((1 - tokens) / perSecond) * 1000),
-    resetMs: Math.ceil(((burst - tokens) / perSecond) * 1000),
-  };
-}
-
-const MAX_BUCKETS = 50_000;
-
-export class MemoryRateLimiter implements RateLimiter {
-  readonly #options: RateLimitOptions;
-  readonly #now: () => number;
-  /** In the order of their last use. */
-  readonly #buckets = new Map<string, { tokens: number; at: number }>();
-
-  /** `now` gives monotonic milliseconds. */
-  constructor(options: RateLimitOptions, now: () => number = () => performance.now()) {
-    this.#options = options;
-    this.#now = now;
-  }
-
-  async take(address: string): Promise<RateVerdict> {
-    const { burst, perSecond } = this.#options;
-    const key = bucketOf(address);
-    const now = this.#now();
-    const bucket = this.#buckets.get(key) ?? { tokens: burst, at: now };
-    const tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * perSecond);
-    const allowed = tokens >= 1;
-    const left = allowed ? tokens - 1 : tokens;
-    this.#buckets.delete(key);
-    this.#buckets.set(key, { tokens: left, at: now });
-    this.#forgetFull(now);
-    return verdictOf(this.#options, allowed, left);
-  }
-
-  /** A bucket that has had time to fill up is as good as none; over the bound the least recent go. */
-  #forgetFull(now: number): void {
-    const fullAfterMs = (this.#options.burst / this.#options.perSecond) * 1000;
-    for (const [key, { at }] of this.#buckets) {
-      if (now - at < fullAfterMs && this.#buckets.size <= MAX_BUCKETS) return;
-      this.#buckets.delete(key);
-    }
-  }
 }
