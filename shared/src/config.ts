@@ -11,8 +11,8 @@ const word = <const Words extends readonly string[]>(...words: Words) =>
 /** What docs/configuration.md says about a variable, and a second name that it answers to. */
 export interface About {
   description: string;
-  /** The default in words, where the value says too little. */
-  otherwise?: string;
+  /** The default in words, where its number says too little. */
+  means?: string;
   /** The name that the variable had before; it is read where the variable itself is not set. */
   alias?: string;
 }
@@ -102,22 +102,22 @@ export const retentionVariables = {
   RETENTION_SECONDS: about(
     whole(24 * HOUR_S, 1, 365 * 24 * HOUR_S),
     'A channel loses all its entries when it has had no new one for this long, or up to two seconds later.',
-    { otherwise: '86400, a day' },
+    { means: 'a day' },
   ),
   RETENTION_SECONDS_RUNS: about(
     whole(6 * HOUR_S, 1, 365 * 24 * HOUR_S),
     'The same for the channels of runs (`runs:…`).',
-    { otherwise: '21600, six hours' },
+    { means: 'six hours' },
   ),
   RETENTION_SECONDS_CONVERSATIONS: about(
     whole(30 * 24 * HOUR_S, 1, 365 * 24 * HOUR_S),
     'The same for the channels of conversations (`conversations:…`).',
-    { otherwise: '2592000, thirty days' },
+    { means: 'thirty days' },
   ),
   RETENTION_BYTES: about(
     whole(DEFAULT_RETENTION.maxBytes, 0, Number.MAX_SAFE_INTEGER),
     'Memory that the whole log may take, about. It is measured from time to time, and the oldest entries are removed until the log is below it. 0 sets no limit.',
-    { otherwise: '1073741824, 1 GiB' },
+    { means: '1 GiB' },
   ),
   MAX_CHANNELS: about(
     whole(DEFAULT_RETENTION.maxChannels, 1, 10_000_000),

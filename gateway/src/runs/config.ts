@@ -22,7 +22,6 @@ export const runVariables = {
   PROMPTS_FILE: about(
     z.string().default(fileURLToPath(new URL('../../prompts.json', import.meta.url))),
     'The file with tasks, prompts and models; see [Prompts](runs.md#prompts). A change of the file takes effect at once.',
-    { otherwise: 'gateway/prompts.json' },
   ),
   RUN_TIMEOUT_MS: about(
     whole(120_000, 1_000, 3_600_000),
