@@ -38,7 +38,16 @@ async function stopAll(): Promise<void> {
 function onSignal(): void {
   if (stopping)
     for (const service of services) service.kill(); // asked twice
-  else void stopAll().then(() => process.exit(0));
+  else
+    stopAll()
+      .then(() => process.exit(0))
+      .catch(fail);
+}
+
+function fail(error: unknown): void {
+  process.stderr.write(`start: ${error instanceof Error ? error.message : error}\n`);
+  for (const service of services) service.kill();
+  process.exit(1);
 }
 
 function launch(name: string, args: readonly string[], env: NodeJS.ProcessEnv): Service {
@@ -50,12 +59,14 @@ function launch(name: string, args: readonly string[], env: NodeJS.ProcessEnv): 
 /** Starts the gateway and resolves with its URL when it can serve. */
 async function startGateway(config: Config): Promise<string> {
   const gateway = launch('gateway', [...NODE_FLAGS, 'gateway/src/main.ts'], process.env);
-  void gateway.ended.then(async (how) => {
-    if (stopping) return;
-    if (!gateway.complained) process.stderr.write(gateway.report(how));
-    await stopAll();
-    process.exit(1);
-  });
+  gateway.ended
+    .then(async (how) => {
+      if (stopping) return;
+      if (!gateway.complained) process.stderr.write(gateway.report(how));
+      await stopAll();
+      process.exit(1);
+    })
+    .catch(fail);
   const { port } = (await gateway.message()) as { port: number };
   const url = `http://${localAddress(config.HOST)}:${port}${config.BASE_PATH}`;
   const deadline = Date.now() + READY_MS;
@@ -73,9 +84,11 @@ function startProducer(name: string, gatewayUrl: string): void {
     ...process.env,
     ...target,
   });
-  void producer.ended.then((how) => {
-    if (!stopping) process.stderr.write(producer.report(how));
-  });
+  producer.ended
+    .then((how) => {
+      if (!stopping) process.stderr.write(producer.report(how));
+    })
+    .catch(fail);
 }
 
 /** An address at which this machine reaches a server bound to `host`. */

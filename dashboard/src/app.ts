@@ -66,7 +66,7 @@ export class App {
             if (!view.value.follow) this.viewport.hold();
             this.#isSettled = true;
           });
-          void this.past.arrive((row) => this.cursor.show(row));
+          this.past.arrive((row) => this.cursor.show(row));
         },
       },
       new URLSearchParams(location.search).get('shared') !== '0',
@@ -85,7 +85,10 @@ export class App {
         if (this.#isSettled && follow !== view.value.follow) update({ follow }, 'replace');
       },
       opened: (item) => this.cursor.open(item),
-      load: (hole) => void loading().then((part) => part?.loadHole(this.session, hole)),
+      load: (hole) =>
+        loading()
+          .then((part) => part?.loadHole(this.session, hole))
+          .catch(reportError),
     });
     this.cursor = new Cursor(this.viewport, unfolded);
     this.past = new Past(this.session, this.viewport);
@@ -115,14 +118,13 @@ export class App {
     update({ level });
   }
 
-  async copy(text: string, what: string, note = ''): Promise<void> {
-    try {
+  copy(text: string, what: string, note = ''): void {
+    const copied = async () => {
       await navigator.clipboard.writeText(text);
       say(`${what} copied${note}`);
-    } catch {
-      // Without a secure context there is no clipboard: the text is shown for copying by hand.
-      prompt(`Copy ${what}${note}:`, text);
-    }
+    };
+    // Without a secure context there is no clipboard: the text is shown for copying by hand.
+    copied().catch(() => prompt(`Copy ${what}${note}:`, text));
   }
 
   // Brings the page to a view: reconnects where the stream's query differs, rebuilds where the rows do.

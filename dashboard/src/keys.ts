@@ -44,8 +44,8 @@ export const KEYS: readonly Key[] = [
   },
   { keys: '1 2 3 4 5', what: 'lowest level: all, debug, info, warn, error', run: level },
   { keys: 'c', what: 'copy the row as JSON', run: copyRow },
-  { keys: 'y', what: 'copy link', run: (app) => void app.copy(location.href, 'link') },
-  { keys: 'd', what: 'export what is shown as NDJSON', run: (app) => void app.past.export() },
+  { keys: 'y', what: 'copy link', run: (app) => app.copy(location.href, 'link') },
+  { keys: 'd', what: 'export what is shown as NDJSON', run: (app) => app.past.export() },
   {
     keys: 'r',
     what: 'run panel',
@@ -164,8 +164,8 @@ function level(app: App, key: string): void {
 
 function copyRow(app: App): void {
   const item = app.viewport.view.get(app.viewport.current());
-  if (item?.kind === 'entry') void app.copy(item.raw, 'entry');
-  else if (item?.kind === 'fold') void app.copy(item.text, 'text');
+  if (item?.kind === 'entry') app.copy(item.raw, 'entry');
+  else if (item?.kind === 'fold') app.copy(item.text, 'text');
 }
 
 /** All that is shown, with what is not on screen: the latest, as many as may be copied at once. */

@@ -31,12 +31,14 @@ export function whenWanted<T>(isWanted: () => boolean, load: Part<T>, mount: (pa
     // Read for its changes alone.
     void link.value;
     if (!isWanted()) return;
-    void load().then((loaded) => {
-      if (loaded === undefined || isMounted) return;
-      isMounted = true;
-      stop();
-      mount(loaded);
-    });
+    load()
+      .then((loaded) => {
+        if (loaded === undefined || isMounted) return;
+        isMounted = true;
+        stop();
+        mount(loaded);
+      })
+      .catch(reportError);
   });
 }
 

@@ -83,10 +83,9 @@ export class Worker<M extends Methods> {
 export function serve(methods: Methods): void {
   process.on('message', ({ id, method, parameters }: Request) => {
     const answer = async () => methods[method]?.(parameters);
-    answer().then(
-      (result) => process.send?.({ id, result } satisfies Reply),
-      (error) => process.send?.({ id, error: error instanceof Error ? error.message : `${error}` }),
-    );
+    answer()
+      .then((result) => process.send?.({ id, result } satisfies Reply))
+      .catch((error) => process.send?.({ id, error: error instanceof Error ? error.message : `${error}` }));
   });
   process.on('disconnect', () => process.exit());
 }

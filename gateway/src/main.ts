@@ -66,10 +66,14 @@ async function run(config: Config, logger: Logger): Promise<void> {
     await broker.close();
     process.exit();
   };
+  const fail = (error: unknown) => {
+    logger.error({ err: error }, 'stopping failed');
+    process.exit(1);
+  };
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {
       logger.info(`${signal}: stopping`);
-      void stop();
+      stop().catch(fail);
     });
 }
 

@@ -1,7 +1,6 @@
 // `pipe`: a program's output on stdin becomes entries. The program never waits, unless it is asked to.
 
 import { fstatSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channels.ts';
 import { draft, LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
@@ -68,9 +67,8 @@ export async function pipe(args: readonly string[], stop: AbortSignal): Promise<
   const tee = options.tee ? new Tee(process.stdout) : undefined;
 
   const input = process.stdin;
-  stop.addEventListener('abort', async () => {
-    await sleep(LAST_WORDS_MS);
-    input.destroy();
+  stop.addEventListener('abort', () => {
+    setTimeout(() => input.destroy(), LAST_WORDS_MS);
   });
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {

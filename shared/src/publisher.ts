@@ -95,7 +95,12 @@ export class Publisher {
       this.#unannounced += dropped;
       this.#droppedInOutage ||= this.#link.isLost;
     }
-    if (!this.#running) void this.#run();
+    if (!this.#running)
+      this.#run().catch((error) => {
+        // The next entry begins anew.
+        this.#running = false;
+        this.#link.unreachable(error);
+      });
   }
 
   /** Resolves when what was added before is acknowledged or dropped, and drops are announced. */

@@ -208,7 +208,7 @@ export class Charts {
     const from = Math.floor(plot.posToVal(left, 'x') * 1000);
     const to = Math.ceil(plot.posToVal(left + width, 'x') * 1000);
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    void this.#app.past.showRange(from, to);
+    this.#app.past.showRange(from, to);
   }
 
   /** To the first entry at or after the second clicked; with `errorsOnly`, the first error. */

@@ -21,16 +21,23 @@ export class Past {
   }
 
   /** Shows nothing but a stretch of time, and fetches what of it is not here; around `reveal`, all there is. */
-  async showRange(from: number, to: number, reveal?: Row): Promise<void> {
+  showRange(from: number, to: number, reveal?: Row): void {
     update({ range: { from, to }, ...(reveal && { q: '', level: '' }) });
     if (reveal) this.#viewport.cursor = reveal;
     this.#viewport.hold();
-    await this.#fetchRange(from, to);
-    this.#viewport.whenBuilt(() => (reveal ? this.#viewport.reveal(reveal) : this.#viewport.top()));
+    this.#fetchRange(from, to)
+      .then(() => {
+        this.#viewport.whenBuilt(() => (reveal ? this.#viewport.reveal(reveal) : this.#viewport.top()));
+      })
+      .catch(reportError);
   }
 
   /** Goes to the entry that the link names, fetching it and what is around it where it is not here. */
-  async arrive(show: (row: EntryRow) => void): Promise<void> {
+  arrive(show: (row: EntryRow) => void): void {
+    this.#goToLink(show).catch(reportError);
+  }
+
+  async #goToLink(show: (row: EntryRow) => void): Promise<void> {
     const { at, range } = view.value;
     if (range) await this.#fetchRange(range.from, range.to);
     if (at === '') return;
@@ -43,11 +50,11 @@ export class Past {
   }
 
   /** What is shown, or with a range chosen the whole of it from the server, as NDJSON with UTC times. */
-  async export(): Promise<void> {
-    await this.#attempt(async () => {
+  export(): void {
+    this.#attempt(async () => {
       const files = await exporting();
       await files?.exportLines(this.#session, this.#viewport.view, view.value.range);
-    });
+    }).catch(reportError);
   }
 
   #find(id: string): EntryRow | undefined {

@@ -34,8 +34,11 @@ export function ChannelList() {
       }
       now.value = Date.now();
     };
-    void ask();
-    const timer = setInterval(() => void ask(), EVERY_MS);
+    const askAgain = () => {
+      ask().catch(reportError);
+    };
+    askAgain();
+    const timer = setInterval(askAgain, EVERY_MS);
     return () => clearInterval(timer);
   });
   const chosen = view.value.channels;

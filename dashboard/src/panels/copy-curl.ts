@@ -2,11 +2,11 @@
 import type { App } from '../app.ts';
 import { view } from '../state/store.ts';
 
-export async function copyCurl(app: App): Promise<void> {
+export function copyCurl(app: App): void {
   const query = app.streamQuery(view.value, true);
   const url = `${new URL('stream', document.baseURI)}?${query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':')}`;
   const line = `curl -N '${url.replace(/\*/g, '%2A').replace(/'/g, '%27')}'`;
   const missing = [...app.filter.rest, ...(view.value.range ? ['the time range'] : [])];
   const note = missing.length > 0 ? `, without what the gateway cannot filter: ${missing.join(' ')}` : '';
-  await app.copy(line, 'curl line', note);
+  app.copy(line, 'curl line', note);
 }

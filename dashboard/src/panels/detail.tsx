@@ -38,18 +38,18 @@ export function Detail({ app }: { app: App }) {
         <span class="spacer-x" />
         <Action
           onClick={() =>
-            void app.copy(item.kind === 'fold' ? text : row.raw, item.kind === 'fold' ? 'text' : 'entry')
+            app.copy(item.kind === 'fold' ? text : row.raw, item.kind === 'fold' ? 'text' : 'entry')
           }
         >
           {item.kind === 'fold' ? 'copy text' : 'copy JSON'}
         </Action>
-        {row.id !== undefined && <Action onClick={() => void app.copy(link.href, 'link')}>copy link</Action>}
+        {row.id !== undefined && <Action onClick={() => app.copy(link.href, 'link')}>copy link</Action>}
         <Action onClick={() => toggleTerm(`source:${quoted(row.source)}`)}>only this source</Action>
         {row.run !== undefined && (
           <Action onClick={() => toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
         )}
         <Action onClick={() => update({ channels: [row.channel] })}>only this channel</Action>
-        <Action onClick={() => void app.past.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
+        <Action onClick={() => app.past.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
           around this ±5 s
         </Action>
         {row.tokens > 0 && <Action onClick={() => app.cursor.toggleFold()}>expand</Action>}

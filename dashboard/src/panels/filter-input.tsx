@@ -20,7 +20,7 @@ export function FilterInput({ app }: { app: App }) {
     if (input.current) input.current.value = q || hl;
   }, [q, hl]);
 
-  const offer = async () => {
+  const look = async () => {
     const ask = ++asked.current;
     const loaded = await completing();
     const field = input.current;
@@ -28,6 +28,9 @@ export function FilterInput({ app }: { app: App }) {
     const caret = field.selectionStart ?? field.value.length;
     offered.value = loaded?.complete(field.value, caret, app.session.buffer);
     chosen.value = -1;
+  };
+  const offer = () => {
+    look().catch(reportError);
   };
   const closeList = () => {
     asked.current++;
@@ -41,7 +44,7 @@ export function FilterInput({ app }: { app: App }) {
     field.value = `${field.value.slice(0, start)}${value}${field.value.slice(end)}`;
     field.setSelectionRange(start + value.length, start + value.length);
     closeList();
-    if (value.endsWith(':')) void offer();
+    if (value.endsWith(':')) offer();
   };
   const keydown = (event: KeyboardEvent) => {
     const options = offered.value?.values ?? [];
@@ -92,7 +95,7 @@ export function FilterInput({ app }: { app: App }) {
         spellcheck={false}
         autocomplete="off"
         placeholder="filter: error -heartbeat source:gpu-* ttft>800"
-        onInput={() => void offer()}
+        onInput={offer}
         onKeyDown={keydown}
         onBlur={closeList}
       />

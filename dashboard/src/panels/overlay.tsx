@@ -22,9 +22,11 @@ export function Overlay({ app }: { app: App }) {
   useSignalEffect(() => {
     void view.value;
     if (!isEmpty.value) return;
-    void loadEmpty().then((part) => {
-      empty.value = part;
-    });
+    loadEmpty()
+      .then((part) => {
+        empty.value = part;
+      })
+      .catch(reportError);
   });
   return (
     <>

@@ -98,20 +98,24 @@ function Choices({ app }: { app: App }) {
       >
         charts
       </button>
-      <button type="button" title="export what is shown as NDJSON (d)" onClick={() => void app.past.export()}>
+      <button type="button" title="export what is shown as NDJSON (d)" onClick={() => app.past.export()}>
         ↓NDJSON
       </button>
       <button
         type="button"
         title="copy as curl: the same stream in a terminal"
-        onClick={() => void curl().then((loaded) => loaded?.copyCurl(app))}
+        onClick={() =>
+          curl()
+            .then((loaded) => loaded?.copyCurl(app))
+            .catch(reportError)
+        }
       >
         curl
       </button>
       <button
         type="button"
         title="copy link to this view (y)"
-        onClick={() => void app.copy(location.href, 'link')}
+        onClick={() => app.copy(location.href, 'link')}
       >
         link
       </button>

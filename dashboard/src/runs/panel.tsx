@@ -70,7 +70,7 @@ function Panel({ app }: { app: App }) {
         <section class="summary" aria-label="Summary">
           <Lane lane={combiner} now={now} />
           {combiner.text !== '' && (
-            <button type="button" class="copy" onClick={() => void app.copy(combiner.text, 'summary')}>
+            <button type="button" class="copy" onClick={() => app.copy(combiner.text, 'summary')}>
               copy summary
             </button>
           )}

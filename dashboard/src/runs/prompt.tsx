@@ -25,7 +25,7 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
     box.current?.focus();
   }, []);
 
-  const send = async () => {
+  const attempt = async () => {
     if (message.value.trim() === '' || isSending.value) return;
     isSending.value = true;
     problem.value = '';
@@ -44,6 +44,9 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
       isSending.value = false;
     }
   };
+  const send = () => {
+    attempt().catch(reportError);
+  };
 
   const going = () => {
     const id = runInUrl();
@@ -54,7 +57,7 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
 
   const startOrStop = () => {
     const id = going();
-    if (id === undefined) void send();
+    if (id === undefined) send();
     else if (!isSending.value)
       cancelRun(id).catch((failure: Error) => {
         problem.value = failure.message;
@@ -73,7 +76,7 @@ export function Prompt({ problem }: { problem: Signal<string> }) {
       class="prompt"
       onSubmit={(event) => {
         event.preventDefault();
-        void send();
+        send();
       }}
     >
       <textarea

@@ -45,7 +45,7 @@ export class StreamClient {
     this.#running = true;
     this.#lastTick = Date.now();
     this.#watchdog = setInterval(() => this.#tick(), TICK_MS);
-    void this.#connect('connecting');
+    this.#connect('connecting').catch(reportError);
   }
 
   stop(): void {
@@ -57,7 +57,7 @@ export class StreamClient {
 
   /** Network back, tab visible, or the reader's wish: a pending retry happens now, a silent stream is judged now. */
   nudge(): void {
-    if (this.#pauseTimer !== undefined) void this.#connect('trying again now');
+    if (this.#pauseTimer !== undefined) this.#connect('trying again now').catch(reportError);
     else if (Date.now() - this.#lastReceipt > this.#silenceLimit) this.#graceUntil = Date.now() + TICK_MS;
   }
 
@@ -144,7 +144,7 @@ export class StreamClient {
     const wait = Math.max(pause ?? backoff, least) * (0.5 + Math.random() / 2);
     this.#attempt++;
     const at = Date.now() + wait;
-    this.#pauseTimer = setTimeout(() => void this.#connect('trying again'), wait);
+    this.#pauseTimer = setTimeout(() => this.#connect('trying again').catch(reportError), wait);
     this.#listener.link({ state: 'retrying', code, reason: message, at, attempt: this.#attempt });
   }
 }

@@ -130,7 +130,7 @@ function serve(port: MessagePort): void {
     joined.join(port);
     announceSharing();
     // A tab holds its lock for life: being granted it means that the tab is gone, however it went.
-    if (data.lock !== '') void navigator.locks?.request(data.lock, leave);
+    if (data.lock !== '') navigator.locks?.request(data.lock, leave).catch(reportError);
   };
 }
 

@@ -64,29 +64,31 @@ class OwnSource implements Source {
   constructor(listener: LinkListener) {
     this.#listener = listener;
     this.#reopening = new Reopening(listener, () => this.open(this.#url));
-    void loadCount().then((loaded) => {
-      if (loaded) new loaded.StreamCount((streams) => listener.sharing?.(streams, 1));
-    });
+    loadCount()
+      .then((loaded) => loaded && new loaded.StreamCount((streams) => listener.sharing?.(streams, 1)))
+      .catch(reportError);
   }
 
   open(url: string): void {
     this.close();
     this.#url = url;
-    void loadClient().then((loaded) => {
-      if (this.#url !== url || this.#client) return;
-      if (!loaded) {
-        this.#reopening.later();
-        return;
-      }
-      // Frames of a stream left behind may still be on their way; they belong to nobody.
-      const isCurrent = () => this.#client === client;
-      const client: StreamClient = new loaded.StreamClient(url, {
-        frames: (frames) => isCurrent() && this.#listener.frames(frames),
-        link: (state) => isCurrent() && this.#listener.link(state),
-      });
-      this.#client = client;
-      client.start();
-    });
+    loadClient()
+      .then((loaded) => {
+        if (this.#url !== url || this.#client) return;
+        if (!loaded) {
+          this.#reopening.later();
+          return;
+        }
+        // Frames of a stream left behind may still be on their way; they belong to nobody.
+        const isCurrent = () => this.#client === client;
+        const client: StreamClient = new loaded.StreamClient(url, {
+          frames: (frames) => isCurrent() && this.#listener.frames(frames),
+          link: (state) => isCurrent() && this.#listener.link(state),
+        });
+        this.#client = client;
+        client.start();
+      })
+      .catch(reportError);
   }
 
   nudge(): void {
@@ -116,10 +118,12 @@ class SharedSource implements Source {
     this.#reopening = new Reopening(listener, () => this.open(this.#url));
     this.#held = new Promise((resolve) => {
       if (!navigator.locks) resolve();
-      void navigator.locks?.request(this.#lock, () => {
-        resolve();
-        return new Promise(() => undefined);
-      });
+      navigator.locks
+        ?.request(this.#lock, () => {
+          resolve();
+          return new Promise(() => undefined);
+        })
+        .catch(reportError);
     });
   }
 
@@ -139,7 +143,7 @@ class SharedSource implements Source {
     worker.onerror = () => this.#port === port && this.#reopening.later();
     this.#port = port;
     const join: ToWorker = { type: 'join', url, lock: navigator.locks ? this.#lock : '' };
-    void this.#held.then(() => this.#port === port && this.#post(join));
+    this.#held.then(() => this.#port === port && this.#post(join)).catch(reportError);
   }
 
   nudge(): void {

@@ -48,20 +48,18 @@ export class LogSink implements Sink {
     for (let at = 0; at < drafts.length; at += perBatch) {
       const batch = drafts.slice(at, at + perBatch);
       this.#unacknowledged++;
-      void this.#broker
+      this.#broker
         .publish(batch, { writer: this.#writer, seq: ++this.#seq })
-        .then(
-          (ids) => {
-            this.#acknowledged += ids.length;
-            this.last = Math.max(this.last, parsePosition(ids.at(-1) ?? '') ?? 0);
-          },
-          (error) => {
-            this.#failed ??= error;
-          },
-        )
-        .then(() => {
+        .then((ids) => {
+          this.#acknowledged += ids.length;
+          this.last = Math.max(this.last, parsePosition(ids.at(-1) ?? '') ?? 0);
+        })
+        .finally(() => {
           this.#unacknowledged--;
           for (const wake of this.#waiting.splice(0)) wake();
+        })
+        .catch((error) => {
+          this.#failed ??= error;
         });
     }
   }

@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 
 const [port, redisUrl] = process.argv.slice(2);
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => {
   const { searchParams } = new URL(request.url ?? '/', 'http://127.0.0.1');
   const subscriber = new Redis(`${redisUrl}`);
   response.on('close', () => subscriber.disconnect());
@@ -14,9 +14,13 @@ const server = createServer(async (request, response) => {
   subscriber.on('message', (_channel, message) => {
     response.write(`data: ${message}\n\n`);
   });
-  await subscriber.subscribe(searchParams.get('channel') ?? 'logs');
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-  response.flushHeaders();
+  subscriber
+    .subscribe(searchParams.get('channel') ?? 'logs')
+    .then(() => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+      response.flushHeaders();
+    })
+    .catch(() => response.destroy());
 });
 server.keepAliveTimeout = 0;
 server.listen(Number(port), '127.0.0.1', 4_096, () => console.log('ready'));

@@ -66,7 +66,8 @@ export const ERRORS = {
   log_full: { status: 503, sentence: 'Redis has reached its memory limit and takes no more entries.' },
   channel_unusable: {
     status: 503,
-    sentence: 'Redis cannot keep this channel: its key holds the value of another program, or a right is missing.',
+    sentence:
+      'Redis cannot keep this channel: its key holds the value of another program, or a right is missing.',
   },
   over_limit: { status: 503, sentence: 'The gateway has as many streams as `MAX_CONNECTIONS` allows.' },
   over_address_limit: {

@@ -91,14 +91,13 @@ export class RunStreams {
       await items.return();
       return reply;
     }
-    const written = this.#write(reply, run.id, items, first?.value, gone);
-    this.#open.set(
-      gone,
-      written.finally(() => {
+    const written = this.#write(reply, run.id, items, first?.value, gone)
+      .catch((error) => reply.log.error({ err: error }, 'a run stream failed'))
+      .finally(() => {
         this.#open.delete(gone);
         admission.leave(ip);
-      }),
-    );
+      });
+    this.#open.set(gone, written);
     return reply;
   }
 
@@ -151,7 +150,7 @@ export class RunStreams {
     // Nothing is added while the socket does not drain: what waits there is a sign of life enough.
     const alive = setInterval(() => {
       if (raw.writableLength === 0 && !raw.destroyed) raw.write(': ping\n\n');
-      if (quiet) void look();
+      if (quiet) look().catch((error) => reply.log.error({ err: error }, 'a run stream failed'));
       quiet = true;
     }, keepAliveMs);
     try {

@@ -49,7 +49,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   const onRequest: onRequestHookHandler = (request, reply, done) => {
     const turn = reply.raw.socket === null ? undefined : history.turns.next(BEGINNING_BYTES);
     if (turn === undefined) done();
-    else void turn.then(() => request.raw.socket.destroyed || done());
+    else turn.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
   const options = { onRequest: [noBody, onRequest], config: { saysGoodbye: true as const } };
@@ -91,7 +91,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     reply.raw.detachSocket(socket);
     const connection = new Connection(socket, view, compressed, history, chunked);
     viewers.add(connection, request.ip);
-    void serve(connection, start);
+    serve(connection, start).catch((error) => app.log.error({ err: error }, 'a stream failed'));
     return reply;
   });
 

@@ -37,7 +37,7 @@ export class ProviderModel implements LlmModel {
     const interruptible = <T>(promise: PromiseLike<T>) =>
       new Promise<T>((resolve, reject) => {
         interrupt = reject;
-        promise.then(resolve, reject);
+        Promise.resolve(promise).then(resolve).catch(reject);
       });
     const cancel = () => stop(signal.reason instanceof LlmError ? signal.reason : new LlmError('cancelled'));
     if (signal.aborted) cancel();

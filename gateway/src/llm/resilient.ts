@@ -150,6 +150,9 @@ function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     const abort = () => reject(cancellation(signal));
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    promise
+      .finally(() => signal.removeEventListener('abort', abort))
+      .then(resolve)
+      .catch(reject);
   });
 }

@@ -55,10 +55,10 @@ async function run(): Promise<void> {
 
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
-      server.close().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
+      server
+        .close()
+        .then(() => process.exit(0))
+        .catch(() => process.exit(1));
     });
   }
 }

@@ -28,7 +28,10 @@ export class LeaseWatch {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.look(), this.#options.everyMs).unref();
+    this.#timer ??= setInterval(
+      () => this.look().catch(() => this.#seen.clear()),
+      this.#options.everyMs,
+    ).unref();
   }
 
   stop(): void {

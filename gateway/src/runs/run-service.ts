@@ -72,7 +72,10 @@ export class RunService {
   async open(): Promise<void> {
     this.#watch.start();
     this.#subscription = await this.#options.broker.subscribe([CHANNELS.runs], {
-      entry: (record) => void this.#heard(record),
+      entry: ({ entry }) =>
+        this.#heard(entry).catch((error) =>
+          this.#options.logger.debug({ run: entry.run, code: codeOf(error) }, 'could not look after a run'),
+        ),
       gap: () => undefined, // a missed end is found by the next sign of life
       position: () => undefined,
     });
@@ -211,17 +214,12 @@ export class RunService {
   }
 
   /** Somebody says that a run of ours has ended. Its record decides: anybody can write to that channel. */
-  async #heard({ entry }: LogRecord): Promise<void> {
-    const { event, run: id } = entry;
+  async #heard({ event, run: id }: LogRecord['entry']): Promise<void> {
     if (event === undefined || id === undefined || !Object.hasOwn(RUN_END, event)) return;
     const owned = this.#owned.get(id);
     if (!owned) return;
-    try {
-      const record = await this.#options.store.get(id);
-      if (record?.state !== 'running') owned.run.stop();
-    } catch (error) {
-      this.#options.logger.debug({ run: id, code: codeOf(error) }, 'could not look after a run');
-    }
+    const record = await this.#options.store.get(id);
+    if (record?.state !== 'running') owned.run.stop();
   }
 }
 

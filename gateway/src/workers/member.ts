@@ -65,10 +65,10 @@ export class Member {
       this.#places.leave(message.address);
     } else if (message.ask === 'metrics') {
       const { id } = message;
-      this.#events.metrics().then(
-        (text) => this.#say({ answer: 'metrics', id, text }),
-        () => this.#say({ answer: 'metrics', id, text: undefined }),
-      );
+      this.#events
+        .metrics()
+        .then((text) => this.#say({ answer: 'metrics', id, text }))
+        .catch(() => this.#say({ answer: 'metrics', id, text: undefined }));
     } else if (message.ask === 'listening') {
       this.listens = true;
       this.#events.listening(message.url);

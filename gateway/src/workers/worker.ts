@@ -47,10 +47,10 @@ export class WorkerLink implements Admission {
 
   /** Where there is no answer the primary counts this worker as silent. */
   #measure(id: number): void {
-    this.#registry.getMetricsAsJSON().then(
-      (metrics) => this.#say({ answer: 'measure', id, metrics }),
-      () => {},
-    );
+    this.#registry
+      .getMetricsAsJSON()
+      .then((metrics) => this.#say({ answer: 'measure', id, metrics }))
+      .catch(() => {});
   }
 
   #say(message: FromWorker): void {

@@ -77,7 +77,7 @@ export class RedisClient {
       const hungUp = this.#runId === undefined && error.code === 'ECONNRESET';
       this.#failure(hungUp ? new Error(HUNG_UP) : error);
     });
-    this.redis.on('ready', () => void this.#greet());
+    this.redis.on('ready', () => this.#greet().catch((error) => this.retire(error)));
     this.redis.on('close', () => {
       if (this.#runId === undefined && !this.#closed) this.#failure(new Error(HUNG_UP));
       else if (performance.now() - this.#identifiedAt > GOOD_MS) this.#attempts = 0;
@@ -209,19 +209,15 @@ export class RedisClient {
   }
 
   async #greet(): Promise<void> {
-    try {
-      const { db } = this.redis.options;
-      // Sent with the connection already, but a refusal of it would go by unseen, and the log into database 0.
-      if (db) await this.redis.select(db);
-      const runId = readGreeting(await this.redis.info());
-      this.#runId = runId;
-      this.#identifiedAt = performance.now();
-      this.#arrival?.resolve(runId);
-      this.#arrival = undefined;
-      this.redis.emit('identified');
-    } catch (error) {
-      this.retire(error);
-    }
+    const { db } = this.redis.options;
+    // Sent with the connection already, but a refusal of it would go by unseen, and the log into database 0.
+    if (db) await this.redis.select(db);
+    const runId = readGreeting(await this.redis.info());
+    this.#runId = runId;
+    this.#identifiedAt = performance.now();
+    this.#arrival?.resolve(runId);
+    this.#arrival = undefined;
+    this.redis.emit('identified');
   }
 }
 

@@ -106,7 +106,13 @@ export class RedisFeed {
     this.#firstTick = options.firstTick;
     this.#requestTick = options.requestTick;
     const { redis } = this.#client;
-    redis.on('identified', () => void this.#resubscribe());
+    redis.on('identified', () =>
+      this.#resubscribe().catch(async (error) => {
+        // A script that is run alone mends what another program has made of the log's numbers; one in a pipeline cannot.
+        if (codeOf(error) === 'LOGSTATE') await this.#history.state().catch(() => undefined);
+        if (!this.#closed && this.#client.connected) this.#client.retire(error);
+      }),
+    );
     redis.on('close', () => this.#interrupted());
     redis.on('messageBuffer', (wire: Buffer, data: Buffer) => this.#receive(wire, data, null));
     redis.on('pmessageBuffer', (pattern: string | Buffer, wire: Buffer, data: Buffer) =>
@@ -134,7 +140,7 @@ export class RedisFeed {
 
   /** Resolves once the subscription connection is up and delivery has begun; keeps trying until then. */
   async open(): Promise<void> {
-    void this.#client.arrival().catch(() => undefined);
+    this.#client.arrival().catch(() => undefined);
     await this.#opening.promise;
   }
 
@@ -214,21 +220,15 @@ export class RedisFeed {
 
   async #resubscribe(): Promise<void> {
     const connection = this.#connection;
-    try {
-      // In one write, so that no message comes of which this process does not know who adopts it.
-      const first = await this.#firstTick(this.#client);
-      const tick = await this.#subscriptions.begin(first, [this.#tickChannel, this.#adoptedChannel]);
-      const [holder] = tick as [string];
-      if (connection === this.#connection) this.#foreign.joined(holder === '' ? null : holder);
-      await this.#subscriptions.add(this.routes.patterns());
-      if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
-      this.#attached = true;
-      await this.#catchUp(this.#sequencer.position);
-    } catch (error) {
-      // A script that is run alone mends what another program has made of the log's numbers; one in a pipeline cannot.
-      if (codeOf(error) === 'LOGSTATE') await this.#history.state().catch(() => undefined);
-      if (!this.#closed && this.#client.connected) this.#client.retire(error);
-    }
+    // In one write, so that no message comes of which this process does not know who adopts it.
+    const first = await this.#firstTick(this.#client);
+    const tick = await this.#subscriptions.begin(first, [this.#tickChannel, this.#adoptedChannel]);
+    const [holder] = tick as [string];
+    if (connection === this.#connection) this.#foreign.joined(holder === '' ? null : holder);
+    await this.#subscriptions.add(this.routes.patterns());
+    if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
+    this.#attached = true;
+    await this.#catchUp(this.#sequencer.position);
   }
 
   /** Delivers what history holds after `from`, then what came live meanwhile, then goes live. */

@@ -74,9 +74,11 @@ export class RedisPulse {
     this.#wanted = true;
     if (this.#sending || this.#stopped) return;
     this.#sending = true;
-    void this.#send().finally(() => {
-      this.#sending = false;
-    });
+    this.#send()
+      .finally(() => {
+        this.#sending = false;
+      })
+      .catch((error) => this.#logger?.warn(`tick: ${messageOf(error)}`));
   }
 
   async #send(): Promise<void> {
@@ -116,6 +118,6 @@ export class RedisPulse {
     }
     if (++this.#ticksSinceSweep < JANITOR_EVERY_TICKS) return;
     this.#ticksSinceSweep = 0;
-    void this.#janitor.sweep();
+    this.#janitor.sweep().catch((error) => this.#logger?.warn(`janitor: ${messageOf(error)}`));
   }
 }

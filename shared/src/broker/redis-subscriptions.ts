@@ -122,8 +122,8 @@ export class RedisSubscriptions {
       const left = isExact(pattern) ? redis.unsubscribe(wire) : redis.punsubscribe(wire);
       this.#leaving.add(pattern);
       left
-        .catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`))
-        .finally(() => this.#leaving.delete(pattern));
+        .finally(() => this.#leaving.delete(pattern))
+        .catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`));
     }
   }
 
