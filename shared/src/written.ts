@@ -7,6 +7,8 @@ import { type Draft, LEVELS, utf8Bytes } from './entry.ts';
 // a character. Every alternative begins with another character, so that no text makes the matcher try twice.
 const CHARACTER = '[^"\\\\\\x00-\\x1f\\ufffd]';
 const STRING = `"${CHARACTER}*(?:\\\\["\\\\/bfnrt]${CHARACTER}*)*"`;
+/** A message like this is shown by what stands beside it. */
+const BLANK = '"(?:\\s|\\\\[fnrt])*"';
 const LABEL = `"${CHARACTER}{1,200}"`;
 /** None beyond a double's range. */
 const NUMBER = '-?(?:0|[1-9]\\d{0,99})(?:\\.\\d+)?(?:[eE][+-]?\\d{1,2})?';
@@ -26,7 +28,7 @@ const ENTRY = new RegExp(
     ',"channel":"[A-Za-z0-9_.:/-]{1,200}"',
     `,"source":${LABEL}`,
     `,"level":"(?:${LEVELS.join('|')})"`,
-    `,"msg":(?!"")${STRING}`,
+    `,"msg":(?!${BLANK})${STRING}`,
     `(?:,"event":${LABEL})?`,
     `(?:,"run":${LABEL})?`,
     `(?:,"attrs":${ATTRS})?`,

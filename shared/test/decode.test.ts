@@ -2,9 +2,11 @@
 import fc from 'fast-check';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
-import { type DecodeContext, decodeObject, decodePayload } from '../src/decode.ts';
+import type { DecodeContext } from '../src/decode/context.ts';
+import { decodeObject, decodePayload, draftPayload } from '../src/decode.ts';
 import { draft, LEVELS } from '../src/entry.ts';
 import { CodedError } from '../src/errors.ts';
+import { LOG_LINES } from './log-lines.ts';
 
 const NOW = 1_795_224_320_113;
 const context: DecodeContext = { channel: 'logs', now: NOW, source: 'unknown' };
@@ -16,6 +18,21 @@ const decode = (payload: Uint8Array | string | object) =>
 
 /** What a reader of the stored entry would see. */
 const stored = (payload: Uint8Array | string) => JSON.parse(draft(decode(payload)).body);
+
+/** Every name that a program of the corpus uses, at whatever depth, so that a format added there is attacked here. */
+const NAMES = [
+  ...new Set(
+    LOG_LINES.flatMap(({ line }) => {
+      const names: string[] = [];
+      if (line.startsWith('{'))
+        JSON.parse(line, (name, value) => {
+          names.push(name);
+          return value;
+        });
+      return names;
+    }),
+  ),
+];
 
 describe('a payload of any kind', () => {
   const jsonish = fc
@@ -44,9 +61,20 @@ describe('a payload of any kind', () => {
       'toString',
       'toJSON',
       'then',
+      'attrs',
+      ...NAMES,
     ),
-    fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }), fc.double()),
+    fc.oneof(
+      fc.jsonValue(),
+      fc.string({ unit: 'binary' }),
+      fc.double(),
+      fc.constantFrom('', ' ', '\n', '\u2028', 'generation.delta', 'run.started', '{"log":"\\n"}'),
+      fc.dictionary(fc.constantFrom(...NAMES), fc.oneof(fc.jsonValue({ maxDepth: 1 }), fc.constant(' '))),
+    ),
   );
+  const corpus = fc
+    .tuple(fc.constantFrom(...LOG_LINES), fc.nat(200), fc.nat(5), fc.string({ unit: 'binary', maxLength: 3 }))
+    .map(([{ line }, at, cut, junk]) => line.slice(0, at) + junk + line.slice(at + cut));
   const payload = fc.oneof(
     fc.uint8Array({ maxLength: 2000 }),
     fc.string({ unit: 'binary', maxLength: 2000 }),
@@ -54,6 +82,7 @@ describe('a payload of any kind', () => {
     jsonish,
     known.map((object) => JSON.stringify(object)),
     known.map((object) => Buffer.from(JSON.stringify(object))),
+    corpus,
   );
 
   it('becomes an entry of well-formed fields and never throws', () => {
@@ -68,6 +97,22 @@ describe('a payload of any kind', () => {
         for (const key of ['id', 'log', 'prev']) expect(Object.keys(entry)).not.toContain(key);
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('is never shown blank, unless it was; only the text of a delta may be', () => {
+    const written = known.map((object) => {
+      const { time: _time, channel: _channel, level: _level, ...rest } = object;
+      return JSON.stringify({ time: NOW, channel: 'logs', source: 's', level: 'info', msg: ' ', ...rest });
+    });
+    fc.assert(
+      fc.property(fc.oneof(payload, written), (anything) => {
+        const bytes = Buffer.from(anything);
+        fc.pre(new TextDecoder().decode(bytes).trim() !== '');
+        const entry = JSON.parse(draftPayload(bytes, context, 65_536).body);
+        if (entry.event !== 'generation.delta') expect(entry.msg.trim()).not.toBe('');
+      }),
+      { numRuns: 3_000 },
     );
   });
 
@@ -114,6 +159,22 @@ describe('a payload of any kind', () => {
       `{"attrs":${'{"a":'.repeat(n / 6)}1${'}'.repeat(n / 6)}}`,
       `${'['.repeat(n)}error`,
       `${'a.'.repeat(n / 2)}Error:`,
+      'level=info '.repeat(n / 11),
+      `level=info ${'a="b\\" '.repeat(n / 7)}`,
+      `${'{a'.repeat(n / 2)}`,
+      JSON.stringify({ '@mt': '{a'.repeat(n / 2) }),
+      JSON.stringify({ '@mt': `{${'a'.repeat(n)}}` }),
+      `${'"GET / HTTP/'.repeat(n / 12)}`,
+      `GET ${'/'.repeat(n)} 500 1 ms`,
+      `${': request: GET '.repeat(n / 15)}500`,
+      `[GIN] ${'2026/11/29 - '.repeat(n / 13)}`,
+      `<11>${'Nov 29 '.repeat(n / 7)}`,
+      `(${'('.repeat(n)} INFO 11-29`,
+      '\u001b['.repeat(n / 2),
+      JSON.stringify({ MESSAGE: Array(n / 10).fill(27) }),
+      `{"channel":${'['.repeat(n)}${']'.repeat(n)}}`,
+      `{"record":${'{"level":'.repeat(n / 20)}1${'}'.repeat(n / 20)}}`,
+      ...LOG_LINES.map(({ line }) => line.repeat(Math.ceil(65_536 / line.length))),
     ]) {
       expect(stored(hostile)).toHaveProperty('msg');
     }
@@ -171,7 +232,7 @@ describe('a JSON object', () => {
       channel: 'logs',
       source: 'planner',
       level: 'info',
-      msg: '',
+      msg: '{"entity_type":"run","entity_id":"r7","data":{"steps":3}}',
       event: 'run.started',
       attrs: { entity_type: 'run', entity_id: 'r7', data: { steps: 3 } },
     });
@@ -191,6 +252,13 @@ describe('a JSON object', () => {
     expect(decode({ id: '1-1', log: 'x', prev: 3, ...fields })).toEqual(fields);
   });
 
+  it('keeps an id of its own, which is no place in a log', () => {
+    expect(decode({ id: 'order-7', prev: 'order-6', msg: 'paid' }).attrs).toEqual({
+      id: 'order-7',
+      prev: 'order-6',
+    });
+  });
+
   it('arrives on the channel it came by, whatever it says', () => {
     expect(decode({ channel: 'runs:secret', msg: 'x' })).toEqual({
       ...decode({ msg: 'x' }),
@@ -204,8 +272,8 @@ describe('a JSON object', () => {
       channel: 'logs',
       source: 'n',
       level: 'info',
-      msg: '',
-      attrs: { level: 'loud', msg: 5, time: 'tomorrow', source: '', run: ['r'] },
+      msg: '5',
+      attrs: { level: 'loud', time: 'tomorrow', source: '', run: ['r'] },
     });
   });
 
@@ -237,6 +305,11 @@ describe('a JSON object', () => {
     ['a word with a number, which is no time', 'build 42', NOW],
     ['a negative number, which is no time', -5, NOW],
     ['a number past the end of time', 1e300, NOW],
+    ['an access log', '29/Nov/2026:05:00:04 +0100', Date.UTC(2026, 10, 29, 4, 0, 4)],
+    ['a duration in seconds, which is no time', 0.25, NOW],
+    ['a clock that was never set', 86_400, NOW],
+    ["Go's zero time", '0001-01-01T00:00:00Z', NOW],
+    [".NET's last time", '9999-12-31T23:59:59Z', NOW],
   ])('gives its time in %s', (_form, time, ms) => {
     expect(decode({ time }).time).toBe(ms);
   });
@@ -272,6 +345,27 @@ describe('a posted object', () => {
     const attrs = JSON.parse(`{"a":${'['.repeat(40)}${']'.repeat(40)}}`);
     expect(refusal({ attrs })).toMatchObject({ code: 'invalid_entry', field: 'attrs' });
   });
+
+  it('keeps an object under a name of its own as an attribute, since other loggers write such', () => {
+    const place = { file: 'main.go', line: 12 };
+    expect(post({ msg: 'x', source: place, event: { dataset: 'app' } })).toMatchObject({
+      msg: 'x',
+      source: 'unknown',
+      attrs: { source: place, event: { dataset: 'app' } },
+    });
+    expect(post({ msg: { nested: true } })).toMatchObject({
+      msg: '{"msg":{"nested":true}}',
+      attrs: { msg: { nested: true } },
+    });
+    expect(post({ msg: 'x', time: 0.25 })).toMatchObject({ time: NOW, attrs: { time: 0.25 } });
+  });
+
+  it.each([{}, { msg: '' }, { level: 'warn' }, { msg: '', attrs: {} }])(
+    'is refused without any content: %j',
+    (object) => {
+      expect(refusal(object)).toMatchObject({ code: 'invalid_entry', field: 'msg' });
+    },
+  );
 
   it('may use the names of other loggers, and keeps one of another type as an attribute', () => {
     expect(post({ message: 'hi', severity: 'ERROR', logger: 'app' })).toMatchObject({

@@ -40,6 +40,7 @@ describe('a text that the log would write just so', () => {
     ['a time as text', JSON.stringify({ ...ENTRY, time: '2026-11-21T10:00:00Z' })],
     ['a level by number', JSON.stringify({ ...ENTRY, level: 30 })],
     ['no message', JSON.stringify({ ...ENTRY, msg: '' })],
+    ['a blank message', JSON.stringify({ ...ENTRY, msg: ' \n\u00a0\t' })],
     ['an empty source', JSON.stringify({ ...ENTRY, source: '' })],
     ['a source that is too long', JSON.stringify({ ...ENTRY, source: 'x'.repeat(201) })],
     ['attributes that are a list', JSON.stringify({ ...ENTRY, attrs: [1] })],

@@ -182,10 +182,7 @@ function toDraft(value: Value, fallback: string | undefined, now: number, entryB
   const object = parsed as Record<string, unknown>;
   const channel = object.channel ?? fallback;
   checkChannel(channel, 'channel');
-  const fields = decodeObject(object, { channel, now, source: 'http' }, 'strict');
-  if (fields.msg === '' && fields.event === undefined && fields.attrs === undefined)
-    throw new CodedError('invalid_entry', 'an entry needs a msg, an event or attrs', { field: 'msg' });
-  return draft(fields, entryBytes);
+  return draft(decodeObject(object, { channel, now, source: 'http' }, 'strict'), entryBytes);
 }
 
 function checkChannel(channel: unknown, field: string): asserts channel is string {

@@ -75,7 +75,6 @@ export class Intake {
     const fields = decodePayload(text, { ...this.#options, now: Date.now() });
     if (isStack && !levelAtLeast(fields.level, 'warn'))
       fields.level = /warning/i.test(text.slice(0, 200)) ? 'warn' : 'error';
-    if (fields.msg === '' && fields.event === undefined && fields.attrs === undefined) fields.msg = text; // {}
     this.#tell(fields);
   }
 }

@@ -1,0 +1,172 @@
+// The names under which loggers write time, level, message and the rest in a JSON object. A name with dots is a key
+// as it stands, or the way into nested objects.
+
+import { isLabel, LEVELS, type Level } from '../entry.ts';
+import { parseLevel, parseOtelLevel, parseSyslogLevel } from '../level.ts';
+import { parseTime } from './time.ts';
+
+export interface Field<T> {
+  /** The entry's own name for it. A value of a wrong type there is an error where a client is told of errors. */
+  own: string;
+  parse: (value: unknown) => T | undefined;
+  allowed: string;
+  /** What another logger may mean by the own name: no error, but an attribute. */
+  isForeign?: (value: unknown) => boolean;
+  /** In order; the first that can be parsed counts. An alias of another type is simply somebody's attribute. */
+  aliases: readonly string[];
+  /** Aliases whose values have a form of their own. */
+  special?: Readonly<Record<string, (value: unknown) => T | undefined>>;
+}
+
+export const TIME: Field<number> = {
+  own: 'time',
+  parse: parseTime,
+  allowed: 'epoch milliseconds or ISO 8601',
+  // A duration, a time of day, Go's "no time".
+  isForeign: (value) => typeof value === 'number' || (typeof value === 'string' && /^\d/.test(value)),
+  aliases: [
+    'timestamp',
+    'ts',
+    '@timestamp',
+    '@t', // Serilog
+    'Timestamp', // .NET
+    'timeUnixNano', // OpenTelemetry
+    'observedTimeUnixNano',
+    '_SOURCE_REALTIME_TIMESTAMP', // journald
+    '__REALTIME_TIMESTAMP',
+    'record.time.timestamp', // loguru
+    'instant', // log4j2
+    'timeMillis',
+    'date', // Fluent Bit
+    'datetime',
+    'asctime',
+    't',
+  ],
+  special: { instant: parseInstant },
+};
+
+export const LEVEL: Field<Level> = {
+  own: 'level',
+  parse: parseLevel,
+  allowed: `one of ${LEVELS.join(', ')}`,
+  aliases: [
+    'severity',
+    'levelname', // Python
+    'lvl',
+    'log.level', // Elastic
+    '@l', // Serilog
+    'Level',
+    'LogLevel', // .NET
+    'severityText', // OpenTelemetry
+    'severity_text',
+    'SeverityText',
+    'severityNumber',
+    'PRIORITY', // journald
+    'record.level.name', // loguru
+  ],
+  special: { severityNumber: parseOtelLevel, PRIORITY: parseSyslogLevel },
+};
+
+/** PHP's Monolog counts to 600 and names the level beside; GELF counts as syslog does. */
+export function levelOfOtherScale(object: Record<string, unknown>): Level | undefined {
+  if (typeof object.level_name === 'string') return parseLevel(object.level_name);
+  return typeof object.short_message === 'string' ? parseSyslogLevel(object.level) : undefined;
+}
+
+export const MESSAGE: Field<string> = {
+  own: 'msg',
+  parse: (value) => (typeof value === 'string' ? value : undefined),
+  allowed: 'a string',
+  isForeign: isFilled,
+  aliases: [
+    'message',
+    'Message', // .NET
+    '@m', // Serilog
+    'RenderedMessage',
+    'record.message', // loguru
+    'fields.message', // Rust's tracing
+    'short_message', // GELF
+    'body', // OpenTelemetry
+    'body.stringValue',
+    'Body',
+    '_msg', // VictoriaLogs
+  ],
+};
+
+/** The same for the other names of a message: a blank one is passed over for the next. */
+export const OTHER_MESSAGE: Field<string> = {
+  ...MESSAGE,
+  parse: (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined),
+};
+
+const LABEL = {
+  parse: (value: unknown) => (isLabel(value) ? value.toWellFormed() : undefined),
+  allowed: 'a string of 1 to 200 characters',
+};
+
+export const SOURCE: Field<string> = {
+  ...LABEL,
+  own: 'source',
+  isForeign: isFilled, // Go's slog: the place in the code
+  aliases: [
+    'name',
+    'logger',
+    'logger_name', // Logback
+    'loggerName', // log4j2
+    'log.logger', // Elastic
+    'service.name',
+    'Category', // .NET
+    'record.name', // loguru
+    'SYSLOG_IDENTIFIER', // journald
+    '_SYSTEMD_UNIT',
+  ],
+};
+
+export const EVENT: Field<string> = {
+  ...LABEL,
+  own: 'event',
+  isForeign: isFilled, // Elastic
+  aliases: ['event_type'],
+};
+
+export const RUN: Field<string> = { ...LABEL, own: 'run', aliases: ['run_id'] };
+
+function isFilled(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
+}
+
+/** Where a collector puts the line that a program wrote, which is decoded in turn: Docker and Fluent Bit, journald. */
+export function carriedLine(object: Record<string, unknown>): { key: string; line: string } | undefined {
+  for (const key of ['log', 'MESSAGE']) {
+    const value = key === 'MESSAGE' ? textOfBytes(object[key]) : object[key];
+    if (typeof value === 'string' && value.trim() !== '') return { key, line: value };
+  }
+  return undefined;
+}
+
+/** journald writes a message that is not plain text, for example one with colours, as an array of its bytes. */
+function textOfBytes(value: unknown): unknown {
+  const isBytes =
+    Array.isArray(value) && value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256);
+  return isBytes ? new TextDecoder().decode(Uint8Array.from(value)) : value;
+}
+
+/** log4j2 writes seconds and nanoseconds apart. */
+function parseInstant(value: unknown): number | undefined {
+  const { epochSecond, nanoOfSecond } = (value ?? {}) as Record<string, unknown>;
+  if (typeof epochSecond !== 'number') return undefined;
+  return parseTime(epochSecond + (typeof nanoOfSecond === 'number' ? nanoOfSecond / 1e9 : 0));
+}
+
+/** The value of a name with dots; own properties only. */
+export function valueAt(object: Record<string, unknown>, name: string): unknown {
+  if (Object.hasOwn(object, name)) return object[name];
+  const dot = name.indexOf('.');
+  if (dot < 0 || !Object.hasOwn(object, name.slice(0, dot))) return undefined;
+  let value: unknown = object;
+  for (const key of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  return value;
+}

@@ -1,0 +1,24 @@
+// Fills Serilog's message templates (`Order {Id} failed`), which its compact JSON writes instead of a message.
+
+/** A longer template is shown as it is. */
+const MAX_CHARS = 8_192;
+/** `{Name}`, `{@Name}`, `{Name,8:0.00}`; the character after the name decides, so that no text makes it try twice. */
+const HOLE = /\{[@$]?(\w{1,100})(?:[,:][^{}]{0,100})?\}/g;
+
+/** Takes the template out of the object; the properties stay attributes. */
+export function fillTemplate(object: Record<string, unknown>): string | undefined {
+  for (const key of ['@mt', 'MessageTemplate']) {
+    const template = object[key];
+    if (typeof template !== 'string' || template.trim() === '') continue;
+    if (template.length > MAX_CHARS) return template;
+    const { Properties } = object;
+    const values =
+      typeof Properties === 'object' && Properties !== null ? { ...object, ...Properties } : object;
+    return template.replace(HOLE, (hole, name: string) => {
+      const value = Object.hasOwn(values, name) ? (values as Record<string, unknown>)[name] : undefined;
+      if (value === undefined) return hole;
+      return typeof value === 'string' ? value : JSON.stringify(value).slice(0, MAX_CHARS);
+    });
+  }
+  return undefined;
+}

@@ -1,0 +1,29 @@
+// What real programs write becomes what a person would read in it, whatever the format.
+import { describe, expect, it } from 'vitest';
+import { decodePayload } from '../src/decode.ts';
+import { expectEntry } from './expect-entry.ts';
+import { LOG_LINES } from './log-lines.ts';
+
+const NOW = Date.UTC(2026, 10, 29, 6);
+
+describe('a line of', () => {
+  it.each(LOG_LINES)('$writer: $line', (wanted) => {
+    const entry = decodePayload(wanted.line, { channel: 'logs', now: NOW, source: 'none' });
+    expectEntry(entry, wanted);
+    if (wanted.time === undefined) expect(entry.time).toBe(NOW);
+    if (wanted.source === undefined) expect(entry.source).toBe('none');
+    expect(decodePayload(Buffer.from(wanted.line), { channel: 'logs', now: NOW, source: 'none' })).toEqual(
+      entry,
+    );
+  });
+
+  it('another year takes the year nearest to its arrival where it names none', () => {
+    const arrived = (now: string, line: string) =>
+      new Date(
+        decodePayload(line, { channel: 'logs', now: Date.parse(now), source: 'none' }).time,
+      ).getFullYear();
+    expect(arrived('2027-01-01T12:00:00', 'E1231 23:59:59.000000 1 x.go:1] late')).toBe(2026);
+    expect(arrived('2026-12-31T12:00:00', 'E0101 00:00:01.000000 1 x.go:1] a clock ahead')).toBe(2027);
+    expect(arrived('2026-11-29T12:00:00', 'E1129 05:00:11.000000 1 x.go:1] now')).toBe(2026);
+  });
+});
