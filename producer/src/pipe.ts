@@ -31,8 +31,8 @@ export const PIPE_HELP = `pipe: publishes any program's output as entries
                    dropped, counted, and the log says how many)
   --help           this text
 
-A JSON line keeps its fields. A stack trace (Python, Node, Java, Go) is one entry, as is a line with its indented
-details; a block is complete after 150 ms of silence. A progress bar becomes its last state. Blank lines are skipped.
+A JSON line keeps its fields. A stack trace (Python, Node, Java, Go, Rust, .NET) is one entry, as is a line with its
+indented details; a block is complete after 150 ms of silence. A progress bar becomes its last state. Blank lines are skipped.
 
 Publishes to REDIS_URL (NAMESPACE) or else to GATEWAY_URL. Exit code: 0 when every entry was taken, 1 when some were
 dropped or could not be delivered within ${FLUSH_MS / 1000} s after the end (stderr says how many), 2 for a wrong command line or

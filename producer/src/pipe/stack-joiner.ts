@@ -1,4 +1,4 @@
-// Lines → texts of entries: a stack trace of Python, Node, Java or Go is one text, and so is a line with its indented
+// Lines → texts of entries: a stack trace of Python, Node, Java, Go, Rust or .NET is one text, and so is a line with its indented
 // details. One block is held back until a line that does not belong to it comes, or until `flush`. Blank lines between
 // blocks are dropped.
 
@@ -24,8 +24,19 @@ const NODE_SOURCE = /^(?:file:\/\/|node:|\/|[A-Za-z]:\\|\.).*:\d+$/;
 const CARETS = /^\s*[\^~]+\s*$/;
 const NODE_VERSION = /^Node\.js v\d/;
 const GO_PANIC = /^(?:panic|fatal error): /;
+/** Go says this between a panic and its goroutines. */
+const GO_SIGNAL = /^\[signal /;
 const GOROUTINE = /^goroutine \d+ \[/;
 const GO_FRAME = /^(?:[^\s()]+(?:\(\*[^\s()]+\)[^\s()]*)?\(.*\)$|created by |exit status \d)/;
+const RUST_PANIC = /^thread '[^']*' (?:\(\d+\) )?panicked at /;
+const RUST_NOTE = /^(?:stack backtrace:$|note: )/;
+/** .NET indents an inner exception by a single blank. */
+const DOTNET_INNER = /^ ---> /;
+/** .NET says this within a stack trace that went from thread to thread. */
+const DOTNET_REST = /^--- End of stack trace from /;
+/** java.util.logging puts the time and the place on a line of their own, before the level. */
+const JUL_HEAD = /^[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M \S+ \S+$/;
+const JUL_LEVEL = /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /;
 const DETAIL = /^(?:\t| {2})/;
 const OPENER = /[{[(]$/;
 const CLOSER = /^[}\])]+[,;]?$/;
@@ -37,7 +48,15 @@ export interface Block {
 }
 
 /** What a block is in the middle of, and so what its next unindented line may be. */
-type Awaits = 'nothing' | 'python exception' | 'python chain' | 'node source' | 'node error' | 'goroutine';
+type Awaits =
+  | 'nothing'
+  | 'python exception'
+  | 'python chain'
+  | 'node source'
+  | 'node error'
+  | 'goroutine'
+  | 'rust message'
+  | 'rust note';
 
 export class StackJoiner {
   readonly #emit: (block: Block) => void;
@@ -99,6 +118,11 @@ export class StackJoiner {
       this.#awaits = 'python exception';
     } else if (NODE_SOURCE.test(line)) this.#awaits = 'node source';
     else if (GO_PANIC.test(line)) this.#awaits = 'goroutine';
+    else if (RUST_PANIC.test(line)) {
+      this.#isStack = true;
+      // Before Rust 1.73 the message stood on the first line.
+      this.#awaits = line.endsWith(':') ? 'rust message' : 'rust note';
+    }
   }
 
   /** Appends the line if it belongs to the block. */
@@ -126,7 +150,12 @@ export class StackJoiner {
       return true;
     }
     if (isApart) return false;
-    if (/^\s/.test(bare) || JAVA_CAUSE.test(bare) || CLOSER.test(bare)) return true;
+    if (this.#awaits === 'rust message') {
+      this.#awaits = 'rust note';
+      return true;
+    }
+    if (this.#awaits === 'rust note' && RUST_NOTE.test(bare)) return true;
+    if (/^\s/.test(bare) || JAVA_CAUSE.test(bare) || CLOSER.test(bare) || DOTNET_REST.test(bare)) return true;
     if (this.#awaits === 'goroutine') return GO_FRAME.test(bare);
     const closes = this.#awaits === 'python exception';
     this.#awaits = 'nothing';
@@ -142,24 +171,26 @@ export class StackJoiner {
       this.#awaits = 'node error';
       return true;
     }
-    if (this.#awaits === 'goroutine' && GOROUTINE.test(bare)) {
+    if (this.#awaits === 'goroutine' && (GOROUTINE.test(bare) || GO_SIGNAL.test(bare))) {
       this.#isStack = true;
       return true;
     }
     if (this.#blanks > 0 || (PYTHON_FRAME.test(bare) && !head.endsWith(':'))) return false;
-    if (DETAIL.test(bare)) {
-      const isFrame = FRAME.test(bare);
+    if (JUL_LEVEL.test(bare) && this.#lines.length === 1 && JUL_HEAD.test(head)) return true;
+    if (DETAIL.test(bare) || DOTNET_INNER.test(bare)) {
+      const isFrame = FRAME.test(bare) || DOTNET_INNER.test(bare);
       this.#isStack ||= isFrame;
       return isFrame || !/^\s/.test(head);
     }
     return (CLOSER.test(bare) && OPENER.test(head)) || (EXCEPTION.test(bare) && this.#announces(bare));
   }
 
-  /** Whether the block is one line that tells of a failure, so that a stack after it is its own. */
+  /** Whether the block is one message that tells of a failure, so that a stack after it is its own. */
   #announces(next: string): boolean {
     const head = this.#lines[0] as string;
+    if (this.#lines.length > (JUL_HEAD.test(head) ? 2 : 1)) return false;
     const prefix = PYTHON_HEADER.exec(next)?.[1] ?? '';
-    return this.#lines.length === 1 && head.startsWith(prefix) && levelAtLeast(guessLevel(head), 'warn');
+    return head.startsWith(prefix) && levelAtLeast(guessLevel(this.#lines.join('\n')), 'warn');
   }
 
   #openTraceback(line: string): void {

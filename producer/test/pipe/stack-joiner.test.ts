@@ -62,6 +62,38 @@ main.main()
 \t/app/main.go:8 +0x1d
 exit status 2`;
 
+const GO_NIL = `panic: runtime error: invalid memory address or nil pointer dereference
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x45a1b2]
+
+goroutine 1 [running]:
+main.(*Server).handle(0x0)
+\t/app/main.go:8 +0x1d
+created by main.main in goroutine 1
+\t/app/main.go:4 +0x2a
+exit status 2`;
+
+const RUST = `thread 'main' panicked at src/main.rs:4:5:
+index out of bounds: the len is 3 but the index is 99
+note: run with \`RUST_BACKTRACE=1\` environment variable to display a backtrace`;
+
+const RUST_BACKTRACE = `thread 'tokio-runtime-worker' (4711) panicked at src/main.rs:4:5:
+assertion \`left == right\` failed
+  left: 1
+ right: 2
+stack backtrace:
+   0: rust_begin_unwind
+             at /rustc/90b35a6239c3/library/std/src/panicking.rs:645:5
+   1: app::main
+note: Some details are omitted, run with \`RUST_BACKTRACE=full\` for a verbose backtrace.`;
+
+const DOTNET = `Unhandled exception. System.InvalidOperationException: outer
+ ---> System.Exception: inner
+   at App.Program.Inner() in /app/Program.cs:line 9
+   --- End of inner exception stack trace ---
+   at App.Program.Main(String[] args) in /app/Program.cs:line 5
+--- End of stack trace from previous location ---
+   at System.Threading.Thread.Start()`;
+
 const PYTHON_SYNTAX = `  File "/app/main.py", line 1
     x = (
         ^
@@ -86,6 +118,10 @@ describe('StackJoiner', () => {
     ['Node, a module', NODE_AT_COLUMN_0],
     ['Java', JAVA],
     ['Go', GO],
+    ['Go, a signal', GO_NIL],
+    ['Rust', RUST],
+    ['Rust, with its backtrace', RUST_BACKTRACE],
+    ['.NET', DOTNET],
   ])('keeps a stack trace one text: %s', (_, stack) => {
     expect(joined(`INFO before\n${stack}\nINFO after`)).toEqual([
       { text: 'INFO before', isStack: false },
@@ -101,7 +137,9 @@ describe('StackJoiner', () => {
   it('joins a stack to the line that announces it', () => {
     const logged = `ERROR:root:request failed\n${PYTHON}`;
     const log4j = 'ERROR [main] Main - failed\njava.lang.IllegalStateException: no\n\tat a.B.c(B.java:1)';
-    expect(texts(`${logged}\n${log4j}\ndone`)).toEqual([logged, log4j, 'done']);
+    const jul =
+      'Nov 29, 2026 5:00:04 AM a.B main\nSEVERE: failed\njava.lang.IllegalStateException: no\n\tat a.B.c(B.java:1)';
+    expect(texts(`${logged}\n${log4j}\n${jul}\ndone`)).toEqual([logged, log4j, jul, 'done']);
   });
 
   it('leaves a line alone that has nothing to do with the stack after it', () => {
@@ -133,6 +171,12 @@ describe('StackJoiner', () => {
     expect(texts('  one\n  two\n one space\n')).toEqual(['  one', '  two', ' one space']);
   });
 
+  it("joins java.util.logging's line to the one before it, which has its time, and no more", () => {
+    const warning = 'Nov 29, 2026 5:00:04 AM a.B main\nWARNING: slow';
+    const info = 'Nov 29, 2026 5:00:05 AM a.B main\nINFO: done';
+    expect(texts(`${warning}\n${info}\nINFO: alone`)).toEqual([warning, info, 'INFO: alone']);
+  });
+
   it('drops blank lines between entries', () => {
     expect(texts('one\n\n   \ntwo\n')).toEqual(['one', 'two']);
   });
@@ -145,7 +189,9 @@ describe('StackJoiner', () => {
 
   it('loses no line and changes no order, whatever comes', () => {
     const line = fc.constantFrom(
-      ...`${PYTHON}\n${NODE}\n${JAVA}\n${GO}\n${PYTHON_GROUP}`.split('\n'),
+      ...`${PYTHON}\n${NODE}\n${JAVA}\n${GO}\n${GO_NIL}\n${RUST_BACKTRACE}\n${DOTNET}\n${PYTHON_GROUP}`.split(
+        '\n',
+      ),
       'plain',
       '  x',
       '}',
