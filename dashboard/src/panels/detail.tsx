@@ -128,12 +128,15 @@ function Tree({ value, depth }: { value: unknown; depth: number }) {
 }
 
 function Leaf({ value }: { value: unknown }) {
+  // A stack trace, whatever its logger calls it.
+  if (typeof value === 'string' && value.includes('\n'))
+    return <pre class="leaf lines">{visible(value.trimEnd(), SHOWN_CHARS, true)}</pre>;
   const text = typeof value === 'string' ? visible(value) : String(value);
   return <span class={`leaf ${typeof value}`}>{text}</span>;
 }
 
-function visible(text: string): string {
-  return spansOf(text, 2_000, false)
+function visible(text: string, limit = 2_000, lines = false): string {
+  return spansOf(text, limit, lines)
     .map((span) => span.text)
     .join('');
 }

@@ -193,6 +193,25 @@ describe('detail', () => {
     await eventually('another row is one click', async () => (await detail.innerText()).includes('r5'));
   });
 
+  it("shows a stack trace among an entry's attributes as lines, whatever its logger calls it", async () => {
+    const stack = 'Error: boom\n    at inner (/app/x.js:3:1)\n    at outer (/app/x.js:9:1)';
+    const { page } = await shown([
+      {
+        msg: 'request failed',
+        level: 'error',
+        attrs: { err: { message: 'boom', stack }, 'exception.stacktrace': `${stack}\u202e\n` },
+      },
+    ]);
+    await page.getByText('request failed').click();
+    const detail = page.getByRole('region', { name: 'Entry detail' });
+    const traces = detail.locator('pre');
+    await eventually('both are there', async () => (await traces.count()) === 2);
+    expect(await traces.allInnerTexts()).toEqual([stack, `${stack}⍰`]);
+    const [name, trace] = [detail.getByText('stack', { exact: true }), traces.first()];
+    const [nameBox, traceBox] = [await name.boundingBox(), await trace.boundingBox()];
+    expect(traceBox?.height).toBeGreaterThan((nameBox?.height ?? 0) * 2.5);
+  });
+
   it('narrows to the source, the run and the channel of an entry', async () => {
     const { page, channel } = await shown([
       { msg: 'mine', source: 'gpu-1', run: 'r5' },
