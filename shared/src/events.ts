@@ -5,6 +5,8 @@ export const EVENTS = {
   generationStarted: 'generation.started',
   /** `msg` is the text, `attrs.tokens` its size; coalesced to at most one per 50 ms. */
   generationDelta: 'generation.delta',
+  /** The lane's text so far was reasoning; its answer begins behind this. */
+  generationRetracted: 'generation.retracted',
   /** Carries usage, time to first chunk and duration. */
   generationFinished: 'generation.finished',
   /** Carries `error.type`. */

@@ -27,6 +27,8 @@ export interface LaneView {
   /** Estimated while it streams and where it failed, as the model counted them at the end; 0 where nothing came. */
   outputTokens: number;
   inputTokens: number;
+  /** The model reached its limit of tokens: what it said is complete only as far as it goes. */
+  cut?: true;
   /** A stable code and a sentence, on a failed lane. */
   error?: { code: string; message: string };
 }
@@ -112,10 +114,13 @@ function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): La
         outputTokens: lane.outputTokens + count(attrs[ATTRS.tokens]),
         ...(attrs.kind === 'reasoning' ? { reasoning: lane.reasoning + msg } : { text: lane.text + msg }),
       };
+    case EVENTS.generationRetracted:
+      return { ...lane, reasoning: lane.reasoning + lane.text, text: '' };
     case EVENTS.generationFinished:
       return {
         ...lane,
         state: 'finished',
+        ...(isCut(attrs) && { cut: true }),
         ended: time,
         inputTokens: count(attrs[GEN_AI.inputTokens]) || lane.inputTokens,
         outputTokens: count(attrs[GEN_AI.outputTokens]) || lane.outputTokens,
@@ -125,6 +130,12 @@ function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): La
     default:
       return lane;
   }
+}
+
+/** Whether `attrs` of a finished generation say that it ended at its limit of tokens. */
+export function isCut(attrs: Readonly<Record<string, unknown>>): boolean {
+  const reasons = attrs[GEN_AI.finishReasons];
+  return Array.isArray(reasons) && reasons.includes('length');
 }
 
 function errorOf({ msg, attrs = {} }: Pick<Entry, 'msg' | 'attrs'>): { code: string; message: string } {

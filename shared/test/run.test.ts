@@ -57,6 +57,25 @@ describe('a run from its entries', () => {
     });
   });
 
+  it('makes reasoning of what is retracted, and marks what was cut off', () => {
+    const run = of(
+      started,
+      entry(EVENTS.generationDelta, 130, 'hm', { lane: 'llm-1', tokens: 1 }),
+      entry(EVENTS.generationRetracted, 140, 'said in words', { lane: 'llm-1' }),
+      entry(EVENTS.generationDelta, 150, 'yes', { lane: 'llm-1', tokens: 2 }),
+      entry(EVENTS.generationFinished, 160, '', {
+        lane: 'llm-1',
+        'gen_ai.response.finish_reasons': ['length'],
+      }),
+    );
+    expect(run.lanes[0]).toMatchObject({ reasoning: 'hm', text: 'yes', state: 'finished', cut: true });
+    const whole = entry(EVENTS.generationFinished, 160, '', {
+      lane: 'llm-1',
+      'gen_ai.response.finish_reasons': 'x',
+    });
+    expect(of(started, whole).lanes[0]).not.toHaveProperty('cut');
+  });
+
   it('takes the counts of the service over its own estimate, where it sent some', () => {
     const delta = entry(EVENTS.generationDelta, 150, 'yes', { lane: 'llm-1', tokens: 2 });
     const usage = { lane: 'llm-1', 'gen_ai.usage.output_tokens': 7, 'gen_ai.usage.input_tokens': 5 };

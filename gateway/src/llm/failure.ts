@@ -22,6 +22,8 @@ export const SENTENCES = {
   llm_invalid_response: 'The model service sent something that is no answer.',
   llm_too_long: 'The model gave a longer answer than is taken.',
   llm_empty: 'The model gave an empty answer.',
+  llm_filtered: 'A content filter of the model service cut the answer off.',
+  llm_tool_call: 'The model called a tool instead of answering; no tools are offered to it.',
   llm_circuit_open: 'The model service failed repeatedly and is being given a pause.',
 } as const;
 
@@ -49,7 +51,8 @@ export class LlmError extends Error {
 
 /** What became of a call whose client library threw or reported `error`. */
 export function toLlmError(error: unknown): LlmError {
-  if (error instanceof LlmError) return error;
+  const ours = causes(error).find((cause) => cause instanceof LlmError); // as the client library may wrap it
+  if (ours) return ours;
   // Reported in the stream, as the service put it: an object, never an Error.
   if (!(error instanceof Error)) return new LlmError('llm_stream_error');
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return ofStatus(error);

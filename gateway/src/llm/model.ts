@@ -36,7 +36,7 @@ export interface LlmUsage {
 
 export interface LlmFinish {
   type: 'finish';
-  /** `stop`, `length`, `content-filter`, `tool-calls` or `other`; never `error`, which is thrown. */
+  /** `stop`, `length`, `content-filter` (a refusal in words) or `other`; what is no answer is thrown. */
   reason: string;
   usage: LlmUsage;
   /** From the call to the first text or reasoning; equals the duration where there was none. */
@@ -46,7 +46,12 @@ export interface LlmFinish {
   responseModel: string | undefined;
 }
 
-export type LlmEvent = { type: 'reasoning'; text: string } | { type: 'text'; text: string } | LlmFinish;
+export type LlmEvent =
+  | { type: 'reasoning'; text: string }
+  | { type: 'text'; text: string }
+  /** All text so far was reasoning; what follows is the answer. */
+  | { type: 'retract' }
+  | LlmFinish;
 
 /**
  * Calls one model. Whoever stops reading, for whatever reason, closes the upstream connection.

@@ -1,4 +1,4 @@
-// The simulator's faults, chosen by the model's name: before an answer begins, or in the middle of it.
+// The simulator's faults, chosen by the model's name: before an answer begins, in the middle of it, or in how it is sent.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -12,9 +12,34 @@ export const FAULTS = {
   'sim-die': 'drops the connection after a third of the answer',
   'sim-truncate': 'ends the stream after a third, without a finish reason',
   'sim-error-chunk': 'sends an error chunk after a third of the answer',
+  'sim-length': 'reaches its limit of tokens after a third of the answer',
+  'sim-filter': 'is cut off by a content filter after a third of the answer',
+  'sim-tool-call': 'calls a tool instead of answering',
+  'sim-think': 'leaves its thoughts in the content, between <think> and </think>',
+  'sim-think-end': 'leaves them there with </think> alone',
+  'sim-whole': 'does not stream: sends one JSON object',
+  'sim-choices': 'streams a second choice in between',
+  'sim-after-done': 'goes on after [DONE]',
+  'sim-endless-line': 'never ends a line after a third of the answer',
+  'sim-endless-error': 'refuses with a body that never ends',
 } as const;
 
-export type BodyFault = 'hang' | 'stall' | 'die' | 'truncate' | 'error-chunk';
+const BREAKS = [
+  'stall',
+  'die',
+  'truncate',
+  'error-chunk',
+  'length',
+  'filter',
+  'tool-call',
+  'endless-line',
+] as const;
+const MANNERS = ['think', 'think-end', 'whole', 'choices', 'after-done'] as const;
+
+/** What ends an answer after a third of it. */
+export type Break = (typeof BREAKS)[number];
+/** How a complete answer is sent. */
+export type Manner = (typeof MANNERS)[number];
 
 const STATUS: Record<string, readonly [number, string]> = {
   'sim-401': [401, 'Incorrect API key provided: simulated-secret'],
@@ -25,6 +50,7 @@ const STATUS: Record<string, readonly [number, string]> = {
 /** The refusal that `model` stands for; `undefined` where it answers. Hangs until the abort for `sim-hang-headers`. */
 export async function answerFault(model: string, signal: AbortSignal): Promise<Response | undefined> {
   if (model === 'sim-hang-headers') await pause(2 ** 31 - 1, undefined, { signal, ref: false });
+  if (model === 'sim-endless-error') return new Response(endless(), { status: 400 });
   const refusal = Object.hasOwn(STATUS, model) ? STATUS[model] : undefined;
   if (!refusal) return undefined;
   const [status, message] = refusal;
@@ -32,15 +58,19 @@ export async function answerFault(model: string, signal: AbortSignal): Promise<R
   return Response.json({ error: { message, type: 'simulated' } }, { status, headers });
 }
 
-const BODY: Record<string, BodyFault> = {
-  'sim-hang-body': 'hang',
-  'sim-stall': 'stall',
-  'sim-die': 'die',
-  'sim-truncate': 'truncate',
-  'sim-error-chunk': 'error-chunk',
-};
+function endless(): ReadableStream<Uint8Array> {
+  const some = new TextEncoder().encode(ENDLESS);
+  return new ReadableStream({ pull: (controller) => controller.enqueue(some) }, { highWaterMark: 0 });
+}
+
+/** A piece of what never ends. */
+export const ENDLESS = 'a'.repeat(65_536);
 
 /** How an answer of `model` breaks; `undefined` where it does not. */
-export function bodyFault(model: string): BodyFault | undefined {
-  return Object.hasOwn(BODY, model) ? BODY[model] : undefined;
+export function breakOf(model: string): Break | undefined {
+  return BREAKS.find((name) => model === `sim-${name}`);
+}
+
+export function mannerOf(model: string): Manner | undefined {
+  return MANNERS.find((name) => model === `sim-${name}`);
 }

@@ -18,7 +18,7 @@ const HELP = `npm run sim-llm: simulated models as a service with the OpenAI pro
   --delay N   ms per token (20)
   --help      this text
 
-Models: any name answers, these fail:
+Models: any name answers, these fail or answer in a strange way:
 ${Object.entries(FAULTS)
   .map(([model, what]) => `  ${model.padEnd(17)} ${what}`)
   .join('\n')}

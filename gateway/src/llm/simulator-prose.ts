@@ -113,20 +113,28 @@ function sentence(text: string, skip: number): string {
   return (sentences[Math.min(skip, sentences.length - 1)] as string).trim().slice(0, 300);
 }
 
-const ANSWER = /^(?:Answer from (\S+):\n|No answer from (\S+): .*$)/gm;
+/** The first line of what a combiner is asked (runs/combiner-question.ts), and the mark of its headings. */
+const FRAME = /^Headings are the lines that begin with \[(\w+)\]/;
 
 function answersIn(message: string): Answers {
-  const marks = [...message.matchAll(ANSWER)];
   const answers: Answers = { given: [], missing: [] };
-  marks.forEach((mark, i) => {
-    if (mark[2]) answers.missing.push(mark[2]);
-    else if (mark[1])
-      answers.given.push({
-        lane: mark[1],
-        text: message.slice(mark.index + mark[0].length, marks[i + 1]?.index).trim(),
-      });
-  });
+  const mark = FRAME.exec(message)?.[1];
+  if (mark === undefined) return answers;
+  for (const section of message.split(`\n[${mark}] `)) {
+    const [heading = '', ...lines] = section.split('\n');
+    const [, no, lane] = /^(No a|A)nswer from ([^\s,]+)/.exec(heading) ?? [];
+    if (lane === undefined) continue;
+    if (no === 'A') answers.given.push({ lane, text: lines.join('\n').trim() });
+    else answers.missing.push(lane);
+  }
   return answers;
+}
+
+/** A number for what is asked, the same for the same; the mark is another in each run and does not count. */
+export function seedOf(model: string, messages: readonly LlmMessage[]): number {
+  const mark = FRAME.exec(messages.at(-1)?.content ?? '')?.[1];
+  const text = JSON.stringify([model, messages]);
+  return hash(mark === undefined ? text : text.replaceAll(mark, ''));
 }
 
 const LEAD =

@@ -3,8 +3,8 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { answerFault, type BodyFault, bodyFault } from './simulator-faults.ts';
-import { compose, hash } from './simulator-prose.ts';
+import { answerFault, type Break, breakOf, ENDLESS, mannerOf } from './simulator-faults.ts';
+import { compose, hash, seedOf } from './simulator-prose.ts';
 
 export interface SimulatorOptions {
   /** Tokens in one chunk. */
@@ -71,7 +71,7 @@ export class Simulator {
   }
 
   async #chat(request: ChatRequest, signal: AbortSignal): Promise<Response> {
-    const seed = hash(JSON.stringify([request.model, request.messages]));
+    const seed = seedOf(request.model, request.messages);
     const call: SimulatedCall = {
       id: `sim-${seed.toString(16)}`,
       model: request.model,
@@ -89,6 +89,7 @@ export class Simulator {
       call.state = 'faulted';
       return refused;
     }
+    if (mannerOf(request.model) === 'whole') return wholeAnswer(call, request, seed);
     return new Response(this.#body(call, request, seed, signal), {
       headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
     });
@@ -129,11 +130,17 @@ export class Simulator {
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
     const { chunkTokens, tokenMs } = this.#options;
-    const fault = bodyFault(request.model);
+    const fault = breakOf(request.model);
+    const manner = mannerOf(request.model);
     const { reasoning, text } = compose(request.messages, seed);
-    const limit = request.max_completion_tokens ?? request.max_tokens ?? Number.POSITIVE_INFINITY;
-    const thoughts = tokenize(reasoning);
-    const words = tokenize(text).slice(0, limit);
+    const start = manner === 'think' ? '<think>\n' : '';
+    const isThinkingInside = manner === 'think' || manner === 'think-end';
+    const thoughts = isThinkingInside ? [] : tokenize(reasoning);
+    const answer = tokenize(isThinkingInside ? `${start}${reasoning}\n</think>\n\n${text}` : text);
+    const third = Math.floor(answer.length / 3);
+    const isShort = fault === 'length' || fault === 'filter';
+    const limit = request.max_completion_tokens ?? request.max_tokens ?? answer.length;
+    const words = answer.slice(0, isShort ? Math.min(third, limit) : limit);
     const frame = (rest: object) =>
       `data: ${JSON.stringify({ id: call.id, object: 'chat.completion.chunk', created: 0, model: call.model, ...rest })}\n\n`;
     const delta = (content: object, finish: string | null = null) =>
@@ -141,7 +148,7 @@ export class Simulator {
     const wait = (tokens: number, salt: number) =>
       due(tokens * tokenMs * (0.5 + (hash(`${seed}:${salt}`) % 1000) / 1000), signal);
 
-    if (fault === 'hang') await forever(signal);
+    if (request.model === 'sim-hang-body') await forever(signal);
     await wait(8, -1);
     call.state = 'streaming';
     yield delta({ role: 'assistant', content: '' });
@@ -150,14 +157,17 @@ export class Simulator {
       await wait(piece.length, i);
       yield delta({ reasoning_content: piece.join('') });
     }
-    const breaking = fault === undefined ? Number.POSITIVE_INFINITY : Math.floor(words.length / 3);
+    if (fault === 'tool-call') return yield* this.#break(fault, call, delta, signal);
+    const breaking = fault === undefined || isShort ? Number.POSITIVE_INFINITY : third;
     for (let i = 0; i < words.length; i += chunkTokens) {
       const piece = words.slice(i, i + chunkTokens);
       await wait(piece.length, thoughts.length + i);
       yield delta({ content: piece.join('') });
-      if (i >= breaking) return yield* this.#break(fault as BodyFault, call, signal);
+      if (manner === 'choices')
+        yield frame({ choices: [{ index: 1, delta: { content: ' another choice' } }] });
+      if (i >= breaking) return yield* this.#break(fault as Break, call, delta, signal);
     }
-    yield delta({}, words.length < tokenize(text).length ? 'length' : 'stop');
+    yield delta({}, fault === 'filter' ? 'content_filter' : words.length < answer.length ? 'length' : 'stop');
     const prompt = request.messages.reduce((sum, { content }) => sum + tokenize(content).length, 0);
     yield frame({
       choices: [],
@@ -169,12 +179,14 @@ export class Simulator {
       },
     });
     yield 'data: [DONE]\n\n';
+    if (manner === 'after-done') yield delta({ content: ' and more' });
     call.state = 'done';
   }
 
   async *#break(
-    fault: BodyFault,
+    fault: Break,
     call: SimulatedCall,
+    delta: (content: object, finish?: string) => string,
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
     if (fault === 'stall') await forever(signal);
@@ -183,9 +195,31 @@ export class Simulator {
       throw new TypeError('terminated'); // as fetch says
     }
     call.state = 'faulted';
+    if (fault === 'tool-call') {
+      const called = { name: 'search', arguments: '{"query":"tides"}' };
+      yield delta({ tool_calls: [{ index: 0, id: 'call-1', type: 'function', function: called }] });
+      yield delta({}, 'tool_calls');
+    }
+    if (fault === 'endless-line') {
+      yield 'data: ';
+      while (true) yield ENDLESS;
+    }
     if (fault === 'error-chunk')
       yield `data: ${JSON.stringify({ error: { message: 'internal: simulated-secret', type: 'server_error', code: 500 } })}\n\n`;
   }
+}
+
+function wholeAnswer(call: SimulatedCall, { messages }: ChatRequest, seed: number): Response {
+  const { reasoning, text } = compose(messages, seed);
+  const message = { role: 'assistant', reasoning_content: reasoning, content: text };
+  call.state = 'done';
+  return Response.json({
+    id: call.id,
+    object: 'chat.completion',
+    created: 0,
+    model: call.model,
+    choices: [{ index: 0, message, finish_reason: 'stop' }],
+  });
 }
 
 const encoder = new TextEncoder();

@@ -7,7 +7,10 @@ import { estimateTokens } from './conversation.ts';
 import type { Journal } from './journal.ts';
 import { generationCopy, type LanePlan, type RunEntries, type Usage } from './run-entries.ts';
 
-export type LaneResult = { text: string; usage: Usage } & ({ ok: true } | { ok: false; error: LlmError });
+export type LaneResult = { text: string; usage: Usage } & (
+  | { ok: true; cut: boolean }
+  | { ok: false; error: LlmError }
+);
 
 /** What one call came to, for metrics. */
 export interface GenerationRecord {
@@ -71,6 +74,10 @@ export async function runLane(
     for await (const event of model.stream(request, signal)) {
       if (event.type === 'finish') {
         finish = event;
+      } else if (event.type === 'retract') {
+        said.reasoning += said.text;
+        said.text = '';
+        journal.entry(entries.laneRetracted(plan), plan);
       } else {
         const left = MAX_ANSWER - said.text.length - said.reasoning.length;
         const text = event.text.slice(0, left);
@@ -85,7 +92,8 @@ export async function runLane(
     observer.entry(generationCopy(finished, content(said.text)));
     observer.ended({ lane: plan, durationMs: finish.durationMs, finish });
     const { inputTokens, outputTokens, reported } = finish.usage;
-    return { ok: true, text: said.text, usage: reported ? { inputTokens, outputTokens } : estimate() };
+    const usage = reported ? { inputTokens, outputTokens } : estimate();
+    return { ok: true, text: said.text, usage, cut: finish.reason === 'length' };
   } catch (caught) {
     const error = caught instanceof LlmError ? caught : new LlmError('llm_invalid_response');
     const durationMs = performance.now() - began;

@@ -3,6 +3,7 @@
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmMessage, LlmModel } from '../llm/model.ts';
+import { combinerQuestion, type TaskAnswer } from './combiner-question.ts';
 import { turnEntry } from './conversation.ts';
 import { Journal, type RunAppender } from './journal.ts';
 import { type GenerationObserver, type LaneContext, type LaneResult, runLane } from './lane.ts';
@@ -98,7 +99,11 @@ export class Pipeline {
     );
     let summary: LaneResult | undefined;
     if (results.some(({ result }) => result.ok) && !stopped.aborted) {
-      const messages = conversation(combiner, order.history, combinerQuestion(order.message, results));
+      const messages = conversation(
+        combiner,
+        order.history,
+        combinerQuestion(order.message, results.map(answerOf)),
+      );
       summary = await call(combiner, messages, timeoutMs - (performance.now() - began));
     }
     if (ended.aborted) return undefined;
@@ -119,12 +124,12 @@ export class Pipeline {
     const used = [...results.map(({ result }) => result.usage), ...(summary ? [summary.usage] : [])];
     const totals = { ...sumOf(used), durationMs };
     const missing = results.filter(({ result }) => !result.ok).map(({ lane }) => lane.prompt.name);
-    const attrs = {
-      combiner: order.lanes.at(-1)?.prompt.name,
-      ...(missing.length > 0 && { missing }),
-    };
+    const combiner = order.lanes.at(-1)?.prompt.name;
+    const cut = results.filter(({ result }) => result.ok && result.cut).map(({ lane }) => lane.prompt.name);
+    if (summary?.ok && summary.cut && combiner !== undefined) cut.push(combiner);
+    const attrs = { combiner, ...(missing.length > 0 && { missing }), ...(cut.length > 0 && { cut }) };
     if (summary?.ok) {
-      const end = entries.runEnded('finished', finishedSentence(totals, missing), totals, attrs);
+      const end = entries.runEnded('finished', finishedSentence(totals, missing, cut), totals, attrs);
       const ending: RunEnding = { state: 'finished', totals };
       return { ending, last: [...this.#turns(order, summary.text), end, lifecycleCopy(end)] };
     }
@@ -157,19 +162,20 @@ function conversation({ prompt }: LanePlan, history: readonly LlmMessage[], ques
   return [{ role: 'system', content: prompt.system }, ...history, { role: 'user', content: question }];
 }
 
-/** What the combiner is asked: the question, the answers there are, and whose is missing and why. */
-function combinerQuestion(message: string, results: readonly TaskResult[]): string {
-  const answers = results.map(({ lane, result }) =>
-    result.ok
-      ? `Answer from ${lane.prompt.name}:\n${result.text}`
-      : `No answer from ${lane.prompt.name}: ${result.error.message}`,
-  );
-  return [`Question:\n${message}`, ...answers].join('\n\n');
+/** What the combiner is told of a task. */
+function answerOf({ lane: { prompt }, result }: TaskResult): TaskAnswer {
+  const { name } = prompt;
+  return result.ok ? { name, text: result.text, cut: result.cut } : { name, missing: result.error.message };
 }
 
-function finishedSentence({ outputTokens, durationMs }: RunTotals, missing: readonly string[]): string {
+function finishedSentence(
+  { outputTokens, durationMs }: RunTotals,
+  missing: readonly string[],
+  cut: readonly string[],
+): string {
   const without = missing.length > 0 ? `, without ${missing.join(', ')}` : '';
-  return `run finished: ${outputTokens} tokens in ${(durationMs / 1000).toFixed(1)} s${without}`;
+  const short = cut.length > 0 ? `; cut off: ${cut.join(', ')}` : '';
+  return `run finished: ${outputTokens} tokens in ${(durationMs / 1000).toFixed(1)} s${without}${short}`;
 }
 
 /** Aborts with `signal`, or after `ms` with `llm_timeout`. */

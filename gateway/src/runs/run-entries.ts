@@ -120,21 +120,35 @@ export class RunEntries {
     return { ...this.#base(), level: 'debug', msg: text, event: EVENTS.generationDelta, attrs };
   }
 
+  /** Says that the lane's text so far was reasoning. */
+  laneRetracted({ prompt, role }: LanePlan): EntryFields {
+    const attrs = { [ATTRS.lane]: prompt.name, role };
+    const msg = `what ${prompt.name} said so far was reasoning`;
+    return { ...this.#base(), level: 'debug', msg, event: EVENTS.generationRetracted, attrs };
+  }
+
   laneFinished(lane: LanePlan, finish: LlmFinish): EntryFields {
     const seconds = finish.durationMs / 1000;
     const { inputTokens, outputTokens, reported } = finish.usage;
     const size = reported
       ? `${outputTokens} tokens in ${seconds.toFixed(1)} s (${Math.round(outputTokens / Math.max(seconds, 0.001))} tok/s)`
       : `in ${seconds.toFixed(1)} s`;
-    return this.#entry(EVENTS.generationFinished, `${lane.prompt.name} finished: ${size}`, {
-      ...this.#laneAttrs(lane),
-      [GEN_AI.finishReasons]: [finish.reason],
-      [GEN_AI.timeToFirstChunk]: round(finish.firstContentMs / 1000),
-      ...(reported && { [GEN_AI.inputTokens]: inputTokens, [GEN_AI.outputTokens]: outputTokens }),
-      ...(finish.responseId !== undefined && { [GEN_AI.responseId]: finish.responseId }),
-      ...(finish.responseModel !== undefined && { [GEN_AI.responseModel]: finish.responseModel }),
-      [ATTRS.duration]: round(seconds),
-    });
+    const isCut = finish.reason === 'length';
+    const ending = isCut ? 'was cut off at its limit of tokens' : 'finished';
+    return this.#entry(
+      EVENTS.generationFinished,
+      `${lane.prompt.name} ${ending}: ${size}`,
+      {
+        ...this.#laneAttrs(lane),
+        [GEN_AI.finishReasons]: [finish.reason],
+        [GEN_AI.timeToFirstChunk]: round(finish.firstContentMs / 1000),
+        ...(reported && { [GEN_AI.inputTokens]: inputTokens, [GEN_AI.outputTokens]: outputTokens }),
+        ...(finish.responseId !== undefined && { [GEN_AI.responseId]: finish.responseId }),
+        ...(finish.responseModel !== undefined && { [GEN_AI.responseModel]: finish.responseModel }),
+        [ATTRS.duration]: round(seconds),
+      },
+      isCut ? 'warn' : 'info',
+    );
   }
 
   /** @param partial whether some of its text had come. */

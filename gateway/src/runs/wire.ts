@@ -3,7 +3,7 @@
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
-import { RUN_END } from '@llm-streamer/shared/run.ts';
+import { isCut, RUN_END } from '@llm-streamer/shared/run.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 
 export interface WireData {
@@ -17,6 +17,10 @@ export interface WireData {
   code?: string;
   /** On `error`: some text had come, and stays valid as far as it goes. */
   partial?: boolean;
+  /** On `thinking`: all that its source has said as `Streaming` so far was reasoning; its answer follows. */
+  retracts?: true;
+  /** Of an answer that was cut off at its limit of tokens: a task's, or on `done` the combiner's. */
+  finish_reason?: 'length';
   /** True on the last event of the run. */
   final?: boolean;
   /** Of all lanes, on the last event. */
@@ -47,6 +51,11 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
       const kind = attrs.role === 'combiner' ? 'content' : 'thinking';
       return { event: kind, data: { ...about, status: 'Streaming', ...source, message: msg } };
     }
+    case EVENTS.generationRetracted:
+      return { event: 'thinking', data: { ...about, status: 'Reasoning', ...source, retracts: true } };
+    case EVENTS.generationFinished:
+      if (!isCut(attrs) || attrs.role === 'combiner') return undefined; // the combiner's is told with `done`
+      return { event: 'thinking', data: { ...about, status: 'Cut', ...source, finish_reason: 'length' } };
     case EVENTS.generationFailed:
       return {
         event: 'error',
@@ -61,6 +70,7 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
           source: String(attrs.combiner),
           final: true,
           usage: usageOf(entry),
+          ...(listOf(attrs.cut).includes(attrs.combiner) && { finish_reason: 'length' }),
         },
       };
     case EVENTS.runFailed:
@@ -98,6 +108,10 @@ const END_STATUS = {
 /** Whether no event can follow. */
 export function isEnd({ event }: Entry): boolean {
   return event !== undefined && Object.hasOwn(RUN_END, event);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function usageOf({ attrs = {} }: Entry): NonNullable<WireData['usage']> {

@@ -29,7 +29,10 @@ export async function collect(
   const collected: Collected = { text: '', reasoning: '', finish: undefined, error: undefined };
   const take = (event: LlmEvent) => {
     if (event.type === 'finish') collected.finish = event;
-    else collected[event.type] += event.text;
+    else if (event.type === 'retract') {
+      collected.reasoning += collected.text;
+      collected.text = '';
+    } else collected[event.type] += event.text;
   };
   try {
     for await (const event of model.stream(request, signal ?? new AbortController().signal)) take(event);

@@ -43,12 +43,24 @@ describe.each(faces)('a model $face', ({ fetch, target }) => {
     expect(finish?.reason).toBe('length');
   });
 
+  it.each(['sim-think', 'sim-think-end', 'sim-whole', 'sim-choices', 'sim-after-done'])(
+    '%s comes out as any other answer',
+    async (manner) => {
+      const { text, reasoning, finish } = await collect(model, ask({ ...target(), model: manner }));
+      expect(text).toMatch(/^In short, gravity .* against a primary source\.$/s);
+      expect(reasoning).toMatch(/^The question is about gravity.* careful with\.\s*$/s);
+      expect(finish?.reason).toBe('stop');
+    },
+  );
+
   it.each([
     ['sim-401', 'llm_unauthorized', { httpStatus: 401 }],
     ['sim-429', 'llm_rate_limited', { httpStatus: 429, retryAfterMs: 1000 }],
     ['sim-503', 'llm_unavailable', { httpStatus: 503 }],
     ['sim-hang-headers', 'llm_no_first_content', {}],
     ['sim-hang-body', 'llm_no_first_content', {}],
+    ['sim-tool-call', 'llm_tool_call', {}],
+    ['sim-endless-error', 'llm_rejected', { httpStatus: 400 }],
   ])('%s fails as %s before any content', async (fault, code, details) => {
     const { text, error } = await collect(
       new ProviderModel(timeoutsFor(fault), fetch),
@@ -63,6 +75,8 @@ describe.each(faces)('a model $face', ({ fetch, target }) => {
     ['sim-die', 'llm_interrupted'],
     ['sim-truncate', 'llm_truncated'],
     ['sim-error-chunk', 'llm_stream_error'],
+    ['sim-filter', 'llm_filtered'],
+    ['sim-endless-line', 'llm_too_long'],
   ])('%s fails as %s and keeps what was said before', async (fault, code) => {
     const { text, finish, error } = await collect(
       new ProviderModel(timeoutsFor(fault), fetch),
@@ -114,10 +128,7 @@ describe('a failed call', () => {
     expect(html.error).toMatchObject({ code: 'llm_invalid_response' });
   });
 
-  it('is `llm_invalid_response` for an answer that is not streamed, and `llm_truncated` for a stream of nothing', async () => {
-    const whole = { id: 'x', object: 'chat.completion', choices: [{ message: { content: 'Hello' } }] };
-    const plain = new ProviderModel(timeoutsFor(), async () => Response.json(whole));
-    expect((await collect(plain, ask({}))).error?.code).toBe('llm_invalid_response');
+  it('is `llm_truncated` for a stream of nothing', async () => {
     const headers = { 'content-type': 'text/event-stream; charset=utf-8' };
     const empty = new ProviderModel(timeoutsFor(), async () => new Response('', { headers }));
     expect((await collect(empty, ask({}))).error?.code).toBe('llm_truncated');

@@ -1,9 +1,11 @@
 // `npm run sim-llm`: whatever is wrong with its command line is one clear line on stderr and exit code 2.
 
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { startProcess } from '../../../test-support/process.ts';
+import { FAULTS } from '../../src/llm/simulator-faults.ts';
 
 async function run(...args: string[]) {
   const program = startProcess(['gateway/src/llm/simulator-main.ts', ...args]);
@@ -41,6 +43,10 @@ describe('npm run sim-llm', () => {
     const { code, stdout } = await run('--help');
     expect(code).toBe(0);
     expect(stdout).toContain('--delay N');
-    expect(stdout).toContain('sim-hang-headers');
+    const readme = await readFile(new URL('../../../README.md', import.meta.url), 'utf8');
+    for (const model of Object.keys(FAULTS)) {
+      expect(stdout).toMatch(new RegExp(`^  ${model} `, 'm'));
+      expect(readme).toContain(`\`${model}\``);
+    }
   });
 });

@@ -6,6 +6,7 @@ import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator, tokenize } from '../../src/llm/simulator.ts';
 import { compose } from '../../src/llm/simulator-prose.ts';
 import { needsKey, providerOf } from '../../src/llm/target.ts';
+import { combinerQuestion } from '../../src/runs/combiner-question.ts';
 import { ask, collect, PATIENCE_MS, timeoutsFor } from './collect.ts';
 
 const simulator = new Simulator({ chunkTokens: 3, tokenMs: 0 });
@@ -81,10 +82,12 @@ describe('its prose', () => {
   });
 
   it('merges the answers it is given and says whose is missing', () => {
-    const merged = say(
-      'Combine.',
-      'Question:\nWhy?\n\nAnswer from llm-1:\nBecause of rain.\n\nAnswer from llm-2:\nFirst. Because of sun.\n\nNo answer from llm-3: too late',
-    );
+    const question = combinerQuestion('Why?', [
+      { name: 'llm-1', text: 'Because of rain.', cut: false },
+      { name: 'llm-2', text: 'First. Because of sun.', cut: true },
+      { name: 'llm-3', missing: 'too late' },
+    ]);
+    const merged = say('Combine.', question);
     expect(merged).toContain('Because of rain.');
     expect(merged).toContain('Because of sun.');
     expect(merged).toContain('llm-3 gave no answer');

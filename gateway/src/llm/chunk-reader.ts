@@ -1,0 +1,51 @@
+// Brings the chunks of an answer into the form that the client library expects: choice 0 alone, its text in `delta`, no
+// tool calls, since no tools are ever offered; that the model called one is kept. A chunk that is as it should be, which
+// most are, is not even parsed.
+
+export const SENTINEL = '[DONE]';
+
+const UNUSUAL = /"(?:message|tool_calls|function_call)"\s*:|"index"\s*:\s*[1-9]/;
+
+type Json = Record<string, unknown>;
+
+export class ChunkReader {
+  #hasToolCall = false;
+
+  /** Whether the model has called a tool. */
+  get hasToolCall(): boolean {
+    return this.#hasToolCall;
+  }
+
+  /** A chunk of a stream. */
+  chunk(data: string): string {
+    return UNUSUAL.test(data) ? this.#mended(data, {}) : data;
+  }
+
+  /** An answer that is not streamed: complete, even where it gives no reason for its end. */
+  whole(data: string): string {
+    return this.#mended(data, { finish_reason: 'stop' });
+  }
+
+  #mended(data: string, defaults: Json): string {
+    try {
+      const parsed: unknown = JSON.parse(data);
+      if (!isObject(parsed) || !Array.isArray(parsed.choices)) return data;
+      const choice = parsed.choices.find((each) => isObject(each) && (each.index ?? 0) === 0);
+      return JSON.stringify({ ...parsed, choices: choice ? [this.#choice(choice, defaults)] : [] });
+    } catch {
+      return data; // the client library says what is wrong with it
+    }
+  }
+
+  #choice({ message, delta = message, ...choice }: Json, defaults: Json): Json {
+    const given = Object.fromEntries(Object.entries(choice).filter(([, value]) => value !== null));
+    if (!isObject(delta)) return { ...defaults, ...given };
+    const { tool_calls, function_call, ...said } = delta;
+    this.#hasToolCall ||= (Array.isArray(tool_calls) && tool_calls.length > 0) || isObject(function_call);
+    return { ...defaults, ...given, delta: said };
+  }
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

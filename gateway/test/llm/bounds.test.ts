@@ -1,0 +1,85 @@
+// A service that sends without end fills no memory: what it may send is bounded where it comes in, and it is cut off there.
+
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../../test-support/process.ts';
+import { ProviderModel } from '../../src/llm/provider.ts';
+import { ask, collect, timeoutsFor } from './collect.ts';
+
+const MIB = 2 ** 20;
+/** Far beyond every bound; only a service that is never cut off gets so far. */
+const ENDLESS = 512 * MIB;
+const HELLO = 'data: {"choices":[{"index":0,"delta":{"content":"hello"}}]}\n\n';
+
+interface Endless {
+  status?: number;
+  type?: string;
+  start?: string;
+  /** Sent again and again. */
+  again: string;
+}
+
+/** Resolves when `response` takes more, or was closed. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      response.off('drain', go).off('close', go);
+      resolve();
+    };
+    response.on('drain', go).on('close', go);
+  });
+}
+
+/** Serves `endless` and counts what it could send until it was cut off. */
+async function serve({ status = 200, type = 'text/event-stream', start = '', again }: Endless) {
+  const piece = Buffer.from(again.repeat(Math.ceil(65_536 / again.length)));
+  const sent = { bytes: 0, isCutOff: false };
+  const pump = async (response: ServerResponse) => {
+    response.writeHead(status, { 'content-type': type });
+    response.write(start);
+    while (!response.destroyed && sent.bytes < ENDLESS) {
+      sent.bytes += piece.length;
+      if (!response.write(piece)) await drained(response);
+    }
+    sent.isCutOff = response.destroyed;
+    response.end();
+  };
+  const server: Server = createServer((_, response) => void pump(response)).listen(0, '127.0.0.1');
+  await new Promise((listening) => server.once('listening', listening));
+  onTestFinished(() => void server.close());
+  return { sent, baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` };
+}
+
+describe('a service that never ends', () => {
+  it.each<[string, Endless, string, string]>([
+    ['a line', { start: `${HELLO}data: `, again: 'a' }, 'llm_too_long', 'hello'],
+    ['an event', { start: HELLO, again: 'data: a\n' }, 'llm_too_long', 'hello'],
+    ['a JSON object', { type: 'application/json', start: '{"a":"', again: 'a' }, 'llm_too_long', ''],
+    ['blanks', { again: ' ' }, 'llm_too_long', ''],
+    ['an error', { status: 400, type: 'application/json', again: '{"error":' }, 'llm_rejected', ''],
+    ['an error of its own', { status: 503, type: 'text/html', again: '<p>' }, 'llm_unavailable', ''],
+    ['a redirect', { status: 302, again: 'a' }, 'llm_invalid_response', ''],
+  ])('%s is cut off', async (_, endless, code, text) => {
+    const { sent, baseUrl } = await serve(endless);
+    const collected = await collect(new ProviderModel(timeoutsFor()), ask({ baseUrl }));
+    expect(collected.error?.code).toBe(code);
+    expect(collected.text).toBe(text);
+    await eventually('the connection is closed', () => sent.isCutOff);
+    expect(sent.bytes).toBeLessThan(32 * MIB); // the system's own buffers hold some
+  });
+
+  it.each<[string, Endless]>([
+    ['comments', { start: HELLO, again: ': still there\n\n' }],
+    ['a comment', { start: `${HELLO}: `, again: 'a' }],
+    ['a field that nobody knows', { start: `${HELLO}x`, again: 'a' }],
+    ['chunks without text', { start: HELLO, again: 'data: {"choices":[]}\n\n' }],
+  ])('%s is cut off in time', async (_, endless) => {
+    const { sent, baseUrl } = await serve(endless);
+    const model = new ProviderModel({ firstContentMs: 15_000, chunkMs: 500 });
+    const collected = await collect(model, ask({ baseUrl }));
+    expect(['llm_stalled', 'llm_too_long']).toContain(collected.error?.code);
+    expect(collected.text).toBe('hello');
+    await eventually('the connection is closed', () => sent.isCutOff);
+  });
+});
