@@ -26,7 +26,10 @@ export function Lane({ lane, now }: { lane: LaneView; now: number }) {
           {lane.provider === 'simulated' ? 'simulated' : lane.model}
         </span>
         <span class="spacer-x" />
-        <span class="state">{isThinking ? <Thinking /> : lane.state}</span>
+        <span class="state">
+          {isThinking ? <Thinking /> : lane.state}
+          {lane.cut && <span class="warn"> · cut off</span>}
+        </span>
       </header>
       <Figures lane={lane} now={now} />
       <div
@@ -46,6 +49,7 @@ export function Lane({ lane, now }: { lane: LaneView; now: number }) {
             </details>
           ))}
         {lane.text}
+        {lane.cut && <p class="warn why">The model reached its limit of tokens: the end is missing.</p>}
         {lane.error && (
           <p class="bad why">
             {lane.error.message} <span class="dim">{lane.error.code}</span>

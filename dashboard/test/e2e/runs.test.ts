@@ -146,6 +146,23 @@ describe('a run from the page', () => {
     expect(sent).toEqual(['run']);
   });
 
+  it('shows what was cut off, and thoughts that came in the answer as reasoning', async () => {
+    const env = { PROMPTS_FILE: promptsFile('sim-length', 'sim-think', 'sim-think-end'), LLM_SIM_DELAY: '1' };
+    const { page } = await open(env);
+    await send(page, 'Explain tides');
+    await ended(page);
+    expect(await state(page, 'llm-1')).toBe('finished · cut off');
+    expect(await said(page, 'llm-1')).toContain('The model reached its limit of tokens');
+    for (const name of ['llm-2', 'llm-3']) {
+      expect(await state(page, name)).toBe('finished');
+      expect(await said(page, name)).toMatch(/^reasoning\s+In short, tides/);
+      await lane(page, name).getByText('reasoning', { exact: true }).click();
+      expect(await lane(page, name).locator('.reasoning').innerText()).toContain(
+        'The question is about tides',
+      );
+    }
+  });
+
   it('shows why a lane failed, beside what it had said, and goes on', async () => {
     const { page } = await open({ PROMPTS_FILE: promptsFile('sim-1', 'sim-die', 'sim-401') });
     await send(page, 'Explain tides');
