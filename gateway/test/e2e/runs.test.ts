@@ -149,11 +149,26 @@ describe('a model service over the network', () => {
     return { a, b, service, calls };
   };
 
+  /** The code that a client is told, and whether some text had come. */
+  const CODES: Record<string, string> = {
+    'sim-401': 'llm_unauthorized false',
+    'sim-429': 'llm_rate_limited false',
+    'sim-503': 'llm_unavailable false',
+    'sim-hang-headers': 'llm_no_first_content false',
+    'sim-hang-body': 'llm_no_first_content false',
+    'sim-stall': 'llm_stalled true',
+    'sim-die': 'llm_interrupted true',
+    'sim-truncate': 'llm_truncated true',
+    'sim-error-chunk': 'llm_stream_error true',
+    'sim-filter': 'llm_filtered true',
+    'sim-tool-call': 'llm_tool_call true',
+    'sim-endless-line': 'llm_too_long true',
+    'sim-endless-error': 'llm_rejected false',
+  };
+  const named = (models: readonly string[]) => Object.fromEntries(models.map((model) => [model, model]));
+
   it('may fail in every way: each is told by its code, and the run goes on with what there is', async () => {
-    const lanes = {
-      'llm-ok': 'sim-1',
-      ...Object.fromEntries(Object.keys(FAULTS).map((fault) => [fault, fault])),
-    };
+    const lanes = { 'llm-ok': 'sim-1', ...named(Object.keys(CODES)) };
     const env = { LLM_FIRST_CONTENT_TIMEOUT_MS: '10000', LLM_CHUNK_TIMEOUT_MS: '10000', LLM_RETRIES: '1' };
     const { a, service } = await withService(lanes, ['--delay', '2'], env);
     await startRun(a.url, 'faults', 'my private question');
@@ -161,22 +176,33 @@ describe('a model service over the network', () => {
     const errors = events.filter(({ event }) => event === 'error').map(({ data }) => data);
     expect(
       Object.fromEntries(errors.map(({ source, code, partial }) => [source, `${code} ${partial}`])),
-    ).toEqual({
-      'sim-401': 'llm_unauthorized false',
-      'sim-429': 'llm_rate_limited false',
-      'sim-503': 'llm_unavailable false',
-      'sim-hang-headers': 'llm_no_first_content false',
-      'sim-hang-body': 'llm_no_first_content false',
-      'sim-stall': 'llm_stalled true',
-      'sim-die': 'llm_interrupted true',
-      'sim-truncate': 'llm_truncated true',
-      'sim-error-chunk': 'llm_stream_error true',
-    });
+    ).toEqual(CODES);
     expect(events.at(-1)?.event).toBe('done');
     expect(textOf(events, 'llm-combine')).toContain('llm-ok');
     expect(textOf(events, 'llm-combine')).toContain('gave no answer');
     expect(JSON.stringify(events) + a.process.output).not.toMatch(/simulated-secret|the-key/);
     expect(JSON.stringify(errors) + a.process.output).not.toContain('private');
+    await service.process.stop();
+  });
+
+  it('may answer in every way: each answer comes out as it is meant', async () => {
+    const models = Object.keys(FAULTS).filter((model) => !(model in CODES));
+    const { a, service } = await withService(named(models), ['--delay', '2']);
+    await startRun(a.url, 'manners');
+    const events = await readRunThrough([a.url], 'manners');
+    expect(events.filter(({ event }) => event === 'error')).toEqual([]);
+    expect(events.filter(({ data }) => data.status === 'Cut').map(({ data }) => data.source)).toEqual([
+      'sim-length',
+    ]);
+    const response = await fetch(`${a.url}/api/runs/manners`);
+    const { lanes } = (await response.json()) as {
+      lanes: { role: string; text: string; reasoning: string }[];
+    };
+    for (const { text, reasoning } of lanes.filter(({ role }) => role === 'task')) {
+      expect(text).toMatch(/^In short, /);
+      expect(reasoning).toMatch(/^The question is about /);
+    }
+    expect(lanes.at(-1)?.text).not.toContain('The question is about');
     await service.process.stop();
   });
 
