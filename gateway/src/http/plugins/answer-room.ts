@@ -91,11 +91,7 @@ class AnswerRoom {
   }
 
   leave(request: FastifyRequest): void {
-    const place = this.#places.get(request);
-    if (!place) return;
-    this.#places.delete(request);
-    if (place.begin) this.#waiting = this.#waiting.filter((other) => other !== place);
-    else this.#free += place.bytes;
+    this.#forget(request);
     this.#admit();
   }
 
@@ -103,8 +99,18 @@ class AnswerRoom {
     clearInterval(this.#sweeper);
   }
 
+  /** Forgets all that came by it before anybody is let in: that might be one of these. */
   #gone(socket: Socket): void {
-    for (const [request, place] of this.#places) if (place.socket === socket) this.leave(request);
+    for (const [request, place] of this.#places) if (place.socket === socket) this.#forget(request);
+    this.#admit();
+  }
+
+  #forget(request: FastifyRequest): void {
+    const place = this.#places.get(request);
+    if (!place) return;
+    this.#places.delete(request);
+    if (place.begin) this.#waiting = this.#waiting.filter((other) => other !== place);
+    else this.#free += place.bytes;
   }
 
   #admit(): void {
