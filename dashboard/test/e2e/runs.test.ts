@@ -147,8 +147,8 @@ describe('a run from the page', () => {
   });
 
   it('shows what was cut off, and thoughts that came in the answer as reasoning', async () => {
-    const env = { PROMPTS_FILE: promptsFile('sim-length', 'sim-think', 'sim-think-end'), LLM_SIM_DELAY: '1' };
-    const { page } = await open(env);
+    const env = { PROMPTS_FILE: promptsFile('sim-length', 'sim-think', 'sim-think-end') };
+    const { page } = await open(env, { tokenMs: 1 });
     await send(page, 'Explain tides');
     await ended(page);
     expect(await state(page, 'llm-1')).toBe('finished · cut off');

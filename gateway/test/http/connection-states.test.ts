@@ -6,13 +6,19 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually, isAlive, type RunningProcess, startProcess } from '../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { type SimulatorProcess, servedBy, startSimulator } from '../../../test-support/simulator.ts';
 import { SseClient } from '../../../test-support/sse-client.ts';
 
 let redis: RedisServer;
+let models: SimulatorProcess;
 beforeAll(async () => {
   redis = await startRedis();
+  models = await startSimulator('--delay', '10000'); // a run that lasts
 });
-afterAll(() => redis.stop());
+afterAll(async () => {
+  await redis.stop();
+  await models.process.stop();
+});
 
 const HOST = 'Host: localhost\r\n';
 /** More than Node's parser hands over at once, so that handlers run while it still reads the packet. */
@@ -87,7 +93,9 @@ describe.each(['the embedded log', 'Redis'])('on %s', (kind) => {
       PORT: '0',
       LOG_LEVEL: 'info',
       RATE_LIMIT_PER_SECOND: '0',
-      LLM_SIM_DELAY: '10000', // a run that lasts
+      ...servedBy(models),
+      LLM_CHUNK_TIMEOUT_MS: '600000',
+      LLM_FIRST_CONTENT_TIMEOUT_MS: '600000',
       SSE_KEEPALIVE_MS: '60000',
       ...(kind === 'Redis' && { REDIS_URL: redis.url, NAMESPACE: randomNamespace() }),
     };
