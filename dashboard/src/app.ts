@@ -7,8 +7,9 @@ import { Past } from './history/past.ts';
 import { part } from './lazy.ts';
 import { Cursor } from './log/cursor.ts';
 import { compileFilter, type Filter } from './log/filter.ts';
-import { FilterError } from './log/filter-terms.ts';
+import { FilterError, PatternsMissing } from './log/filter-terms.ts';
 import { Viewport } from './log/viewport.ts';
+import type { Pattern, PatternOf } from './regex/pattern.ts';
 import { FigurePublisher } from './state/figure-publisher.ts';
 import { filterProblem, link, opened, say, sharing, update, view } from './state/store.ts';
 import type { ViewState } from './state/view-state.ts';
@@ -16,6 +17,8 @@ import type { EntryRow } from './stream/row.ts';
 import { Session } from './stream/session.ts';
 
 const loading = part(() => import('./history/load.ts'), 'what loads holes');
+
+const matching = part(() => import('./regex/bounded.ts'), 'what matches regular expressions');
 
 const NARROW = '(max-width: 700px)';
 
@@ -30,6 +33,8 @@ export class App {
   /** The last that compiled. */
   filter: Filter = compileFilter('', '');
   #applied: ViewState | undefined;
+  /** For regular expressions; loaded with the first one. */
+  #patternOf: PatternOf | undefined;
   #stream = '';
   #narrow = matchMedia(NARROW);
   /** The view is new: what its link points at is still to be shown. */
@@ -153,7 +158,7 @@ export class App {
 
   #compile(next: ViewState): void {
     try {
-      const filter = compileFilter(next.q, next.level);
+      const filter = compileFilter(next.q, next.level, this.#patternOf);
       const { range } = next;
       const { test } = filter;
       this.filter = range
@@ -161,17 +166,32 @@ export class App {
         : filter;
       filterProblem.value = '';
     } catch (error) {
-      if (!(error instanceof FilterError)) throw error;
-      filterProblem.value = error.message;
+      if (error instanceof PatternsMissing) this.#loadPatterns();
+      else if (error instanceof FilterError) filterProblem.value = error.message;
+      else throw error;
     }
   }
 
-  #hits(highlight: string): RegExp[] {
+  #hits(highlight: string): Pattern[] {
     try {
-      return [...this.filter.hits, ...compileFilter(highlight, '').hits];
-    } catch {
+      return [...this.filter.hits, ...compileFilter(highlight, '', this.#patternOf).hits];
+    } catch (error) {
+      if (error instanceof PatternsMissing) this.#loadPatterns();
       return this.filter.hits;
     }
+  }
+
+  /** Until it is loaded, the view stays as it was. */
+  #loadPatterns(): void {
+    matching()
+      .then((loaded) => {
+        if (loaded) {
+          this.#patternOf = loaded.boundedPattern;
+          this.#applied = undefined; // all of the view is brought about anew
+          this.#apply(view.value);
+        } else filterProblem.value = 'regular expressions could not be loaded';
+      })
+      .catch(reportError);
   }
 
   #everySecond(): void {

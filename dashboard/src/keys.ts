@@ -9,6 +9,8 @@ import { helpOpen, opened, say, update, view } from './state/store.ts';
 
 /** What Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;
+/** What a search takes at a time; the page answers in between. */
+const SEEK_MS = 10;
 
 export interface Key {
   keys: string;
@@ -118,18 +120,31 @@ function detail(app: App): void {
   if (item) app.cursor.open(item);
 }
 
-/** To the next item in a direction for which `wanted` holds. */
+/** The latest search; the key that begins the next one ends it. */
+let sought = 0;
+
+/** To the next item in a direction for which `wanted` holds. In slices: a highlighted expression may take long for each. */
 function seek(app: App, direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
+  const search = ++sought;
   const { view: shown, cursor } = app.viewport;
-  const from = cursor ? app.viewport.current() + direction : app.viewport.edge(direction);
-  for (let place = from; place >= shown.first && place < shown.end; place += direction) {
-    const item = shown.get(place);
-    if (item && wanted(item)) {
-      app.cursor.select(item);
+  let place = cursor ? app.viewport.current() + direction : app.viewport.edge(direction);
+  const look = () => {
+    if (search !== sought || app.viewport.view !== shown) return;
+    const deadline = performance.now() + SEEK_MS;
+    for (; place >= shown.first && place < shown.end; place += direction) {
+      const item = shown.get(place);
+      if (item && wanted(item)) {
+        app.cursor.select(item);
+        return;
+      }
+      if (performance.now() < deadline) continue;
+      place += direction;
+      setTimeout(look);
       return;
     }
-  }
-  say(direction > 0 ? 'no more below' : 'no more above');
+    say(direction > 0 ? 'no more below' : 'no more above');
+  };
+  look();
 }
 
 function isError(item: { kind: string; level?: number }): boolean {

@@ -1,6 +1,6 @@
 // The filter language's grammar: `word "phrase" -word /re/i key:value level:warn+ attr>800 -key:value`.
 
-import { hasNestedRepeats } from './regex-cost.ts';
+import { type Pattern, PatternError, type PatternOf } from '../regex/pattern.ts';
 
 export type Operator = ':' | '>' | '<' | '>=' | '<=';
 
@@ -12,7 +12,7 @@ export interface Term {
   /** The value, or the text, without quotes. */
   text: string;
   /** Set for `/…/flags`. */
-  pattern?: RegExp;
+  pattern?: Pattern;
   quoted: boolean;
   /** Where the term stands in the input, for completion. */
   start: number;
@@ -21,10 +21,18 @@ export interface Term {
 
 export class FilterError extends Error {}
 
+/** There is a regular expression, and what matches it has not been loaded yet. */
+export class PatternsMissing extends Error {}
+
+/** A link may bring any number of terms, each of which costs every entry its time. */
+const MAX_LENGTH = 1_000;
+const MAX_PATTERNS = 5;
+
 const KEY = /^([A-Za-z_@][\w.@-]*)(>=|<=|:|>|<)/;
 
 /** Splits the input into terms, all of which an entry must satisfy. Throws FilterError with what is wrong. */
-export function parseTerms(input: string): Term[] {
+export function parseTerms(input: string, patternOf?: PatternOf): Term[] {
+  if (input.length > MAX_LENGTH) throw new FilterError(`longer than ${MAX_LENGTH} characters`);
   const terms: Term[] = [];
   let i = 0;
   while (i < input.length) {
@@ -45,10 +53,12 @@ export function parseTerms(input: string): Term[] {
       term.operator = keyed[2] as Operator;
       i += keyed[0].length;
     }
-    i = readValue(input, i, term);
+    i = readValue(input, i, term, patternOf);
     term.end = i;
     terms.push(term);
   }
+  if (terms.filter(({ pattern }) => pattern).length > MAX_PATTERNS)
+    throw new FilterError(`more than ${MAX_PATTERNS} regular expressions`);
   return terms;
 }
 
@@ -56,7 +66,7 @@ function isRegexAt(input: string, at: number): boolean {
   return /^\/[^/\s][^\s]*\/[a-z]*(\s|$)/.test(input.slice(at));
 }
 
-function readValue(input: string, from: number, term: Term): number {
+function readValue(input: string, from: number, term: Term, patternOf: PatternOf | undefined): number {
   if (input[from] === '"') {
     const end = input.indexOf('"', from + 1);
     term.text = input.slice(from + 1, end < 0 ? input.length : end);
@@ -69,7 +79,7 @@ function readValue(input: string, from: number, term: Term): number {
     if (end < input.length) {
       const flags = /^[a-z]*/.exec(input.slice(end + 1))?.[0] ?? '';
       term.text = input.slice(from + 1, end);
-      term.pattern = regex(term.text, flags);
+      term.pattern = regex(term.text, flags, patternOf);
       return end + 1 + flags.length;
     }
   }
@@ -78,20 +88,12 @@ function readValue(input: string, from: number, term: Term): number {
   return from + Math.max(rest.length, 1);
 }
 
-function regex(source: string, flags: string): RegExp {
+function regex(source: string, flags: string, patternOf: PatternOf | undefined): Pattern {
   if (/[^imsuv]/.test(flags)) throw new FilterError(`/${source}/${flags}: only the flags i, m, s, u and v`);
-  let pattern: RegExp;
+  if (!patternOf) throw new PatternsMissing();
   try {
-    pattern = new RegExp(source, flags);
+    return patternOf(source, flags);
   } catch (error) {
-    throw new FilterError(
-      error instanceof Error ? error.message.replace('Invalid regular expression: ', '') : 'bad regex',
-    );
+    throw new FilterError(error instanceof PatternError ? error.message : `/${source}/: too large`);
   }
-  if (hasNestedRepeats(source)) {
-    throw new FilterError(
-      `/${source}/: a repeated group that repeats inside, as in (a+)+, could freeze the page`,
-    );
-  }
-  return pattern;
 }

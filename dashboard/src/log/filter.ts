@@ -1,25 +1,24 @@
 // Terms → a test of entries, the hits to highlight, and the part of it that the server can do.
+import { globMatches } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
+import { literalPattern, type Pattern, type PatternOf } from '../regex/pattern.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { FilterError, parseTerms, type Term } from './filter-terms.ts';
 
 export interface Filter {
   test(row: EntryRow): boolean;
   /** What to highlight in messages. */
-  hits: RegExp[];
+  hits: Pattern[];
   /** Conditions that `/stream` can apply, and the terms, as typed, that it cannot. */
   server: { level?: Level; source?: string; run?: string; q?: string };
   rest: string[];
 }
 
-/** A regex over a megabyte can take seconds: it sees this much of a message. */
-const REGEX_REACH = 20_000;
-
 type Test = (row: EntryRow) => boolean;
 
-/** Throws FilterError, with words for the reader, on a bad regex or level. */
-export function compileFilter(input: string, floor: Level | ''): Filter {
-  const terms = parseTerms(input);
+/** Throws FilterError, with words for the reader, on a bad regex or level; PatternsMissing where it needs `patternOf`. */
+export function compileFilter(input: string, floor: Level | '', patternOf?: PatternOf): Filter {
+  const terms = parseTerms(input, patternOf);
   const tests = terms
     .map((term) => ({ test: testOf(term), cost: term.key === undefined || isField(term.key) ? 0 : 1 }))
     .sort((a, b) => a.cost - b.cost)
@@ -53,20 +52,20 @@ function positive(term: Term): Test {
   if (key === undefined) {
     const pattern = textPattern(term);
     return (row) =>
-      pattern.test(reach(row.msg)) ||
+      pattern.test(row.msg) ||
       (row.event !== undefined && pattern.test(row.event)) ||
-      (row.attrsText !== '' && pattern.test(reach(row.attrsText)));
+      (row.attrsText !== '' && pattern.test(row.attrsText));
   }
   if (key === 'level') return levelTest(term);
   if (operator !== ':') return compare(key, operator, term.text);
   const matches = valueTest(term);
-  if (key === 'msg') return (row) => matches(reach(row.msg));
+  if (key === 'msg') return (row) => matches(row.msg);
   if (key === 'source' || key === 'channel') return (row) => matches(row[key]);
   if (key === 'run' || key === 'event' || key === 'id') return (row) => matches(row[key] ?? '');
   // A key that is no field: an attribute, or simply text with a colon in it.
   const literal = term.pattern ? undefined : literalPattern(`${key}:${term.text}`);
   return (row) =>
-    attributes(row, key).some((value) => matches(asText(value))) || (literal?.test(reach(row.msg)) ?? false);
+    attributes(row, key).some((value) => matches(asText(value))) || (literal?.test(row.msg) ?? false);
 }
 
 function levelTest(term: Term): Test {
@@ -114,26 +113,14 @@ function valueTest(term: Term): (value: string) => boolean {
     return (value) => pattern.test(value);
   }
   if (term.text.includes('*') && !term.quoted) {
-    const pattern = new RegExp(`^${term.text.split('*').map(escaped).join('.*')}$`, 's');
-    return (value) => pattern.test(value);
+    const glob = term.text;
+    return (value) => globMatches(glob, value);
   }
   return (value) => value === term.text;
 }
 
-function textPattern(term: Term): RegExp {
+function textPattern(term: Term): Pattern {
   return term.pattern ?? literalPattern(term.text);
-}
-
-function literalPattern(text: string): RegExp {
-  return new RegExp(escaped(text), 'i');
-}
-
-function escaped(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
-}
-
-function reach(text: string): string {
-  return text.length > REGEX_REACH ? text.slice(0, REGEX_REACH) : text;
 }
 
 function asText(value: unknown): string {

@@ -1,5 +1,6 @@
 // One recycled row of the log in the DOM. Text goes in as text only; a node that already shows its item is left alone.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
+import type { Found, Pattern } from '../regex/pattern.ts';
 import type { EntryRow, HoleRow, MarkRow } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
 import { describeHole } from './holes.ts';
@@ -14,7 +15,9 @@ export interface RowContext {
   generation: number;
   columns: number;
   wrap: boolean;
-  hits: readonly RegExp[];
+  hits: readonly Pattern[];
+  /** By performance.now: rows that are filled later in this frame have their hits not marked. */
+  markUntil: number;
   time(item: Item, place: number): string;
   cursor: Item | undefined;
   /** Where the reader stopped following: a line is drawn after this place in the buffer. */
@@ -170,7 +173,8 @@ export class RowNode {
     }
     this.#message.replaceChildren();
     for (const { text: piece, style } of spansOf(text, limit, context.wrap)) {
-      appendMarked(this.#message, piece, style, context.hits);
+      const hits = performance.now() < context.markUntil ? context.hits : [];
+      appendMarked(this.#message, piece, style, hits);
     }
   }
 }
@@ -180,12 +184,12 @@ export function appendMarked(
   parent: HTMLElement,
   text: string,
   style: string,
-  hits: readonly RegExp[],
+  hits: readonly Pattern[],
 ): void {
   const host = style === '' ? parent : parent.appendChild(document.createElement('span'));
   if (style !== '') host.className = style;
   let from = 0;
-  for (const [start, end] of ranges(text, hits)) {
+  for (const { start, end } of ranges(text, hits)) {
     if (start > from) host.append(text.slice(from, start));
     const mark = host.appendChild(document.createElement('mark'));
     mark.textContent = text.slice(start, end);
@@ -194,17 +198,10 @@ export function appendMarked(
   host.append(text.slice(from));
 }
 
-function ranges(text: string, hits: readonly RegExp[]): [number, number][] {
-  const found: [number, number][] = [];
-  for (const hit of hits) {
-    for (const match of text.matchAll(new RegExp(hit.source, `${hit.flags}g`))) {
-      if (match[0].length > 0) found.push([match.index, match.index + match[0].length]);
-      if (found.length > 200) break;
-    }
-  }
-  found.sort((a, b) => a[0] - b[0]);
+function ranges(text: string, hits: readonly Pattern[]): Found[] {
+  const found = hits.flatMap((hit) => hit.find(text)).sort((a, b) => a.start - b.start);
   let reached = 0;
-  return found.filter(([start, end]) => {
+  return found.filter(({ start, end }) => {
     if (start < reached) return false;
     reached = end;
     return true;

@@ -72,8 +72,9 @@ export class View {
     this.#evict();
     this.#forgetHidden();
     if (this.next < this.#buffer.first) this.next = this.#buffer.first;
-    for (let i = 0; this.next < this.#buffer.end; i++) {
-      if ((i & 63) === 63 && performance.now() > deadline) return false;
+    while (this.next < this.#buffer.end) {
+      // Before each: a filter may take milliseconds for one row.
+      if (performance.now() > deadline) return false;
       const row = this.#buffer.get(this.next++);
       if (row) this.#append(row);
     }

@@ -1,6 +1,7 @@
 // The log on screen: at most ~150 recycled row nodes over 100,000 rows, one pass per animation frame. Rows stand in a
 // layer pinned to the scroller and are placed by arithmetic; the scrollbar is only read, and written to keep its place.
 
+import type { Pattern } from '../regex/pattern.ts';
 import type { HoleRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { columnsOf } from './columns.ts';
@@ -13,6 +14,10 @@ import { formatTime, type TimeMode } from './time.ts';
 import { firstOf, type Item, View, type ViewOptions } from './view.ts';
 
 const MAX_NODES = 150;
+/** What taking over new rows may take of one frame. */
+const CATCH_UP_MS = 30;
+/** What marking hits may take of one frame. */
+const MARK_MS = 50;
 
 export interface ViewportListener {
   /** Once per frame in which something was shown; cheap things only. */
@@ -25,7 +30,7 @@ export class Viewport {
   readonly scroller: HTMLElement;
   readonly follow: Follow;
   cursor: Row | undefined;
-  hits: readonly RegExp[] = [];
+  hits: readonly Pattern[] = [];
   view: View;
 
   readonly #session: Session;
@@ -78,7 +83,7 @@ export class Viewport {
   }
 
   /** Everything looks different now: times, highlights. */
-  restyle(change: { time?: TimeMode; hits?: readonly RegExp[] }): void {
+  restyle(change: { time?: TimeMode; hits?: readonly Pattern[] }): void {
     this.#timeMode = change.time ?? this.#timeMode;
     this.hits = change.hits ?? this.hits;
     this.#generation++;
@@ -273,7 +278,8 @@ export class Viewport {
 
     let held = isFollowing || this.#held?.top !== this.#scroll.top ? undefined : this.#held;
 
-    if (!this.#isFrozen) this.view.catchUp();
+    // All that has come, unless the filter takes long: the next frame goes on, and the page answers between the two.
+    if (!this.#isFrozen && !this.view.catchUp(performance.now() + CATCH_UP_MS)) this.invalidate();
     const { whole, more } = this.#rebuild.step();
     if (more) this.invalidate();
     if (whole) {
@@ -321,6 +327,7 @@ export class Viewport {
       columns: this.#columns,
       wrap: this.#wrap,
       hits: this.hits,
+      markUntil: performance.now() + MARK_MS,
       cursor: this.view.get(cursorPlace),
       stoppedAt: lastSeen?.at ?? -1,
       linkedRun: this.#linkedRun,

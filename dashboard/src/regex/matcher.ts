@@ -1,0 +1,195 @@
+// Runs a machine of states over a text, all its threads at once: at most states × characters steps, whatever the
+// expression. Finds what JavaScript's own engine would find: the leftmost match, by the preferred way.
+
+import type { Found } from './pattern.ts';
+import type { Machine, Program, State } from './program.ts';
+
+export class Matcher {
+  readonly #machine: Machine;
+  readonly #unicode: boolean;
+  readonly #threads: readonly [Threads, Threads];
+  readonly #pending: number[] = [];
+  /** For each look, whether it matches at a position. */
+  #looks: Uint8Array[] = [];
+  #text = '';
+  /** Characters that may still be read; the match under way is given up when there are none. */
+  #left = 0;
+
+  constructor(machine: Machine, unicode: boolean) {
+    this.#machine = machine;
+    this.#unicode = unicode;
+    this.#threads = [new Threads(machine.size), new Threads(machine.size)];
+  }
+
+  get size(): number {
+    return this.#machine.size;
+  }
+
+  test(text: string): boolean {
+    this.#prepare(text);
+    let found = false;
+    this.#scan(this.#machine, false, () => {
+      found = true;
+      return false;
+    });
+    return found;
+  }
+
+  /** The matches from left to right, none inside another, until so many characters have been read. */
+  *matches(text: string, characters: number): Generator<Found, void, undefined> {
+    this.#prepare(text);
+    this.#left = characters;
+    for (let at = 0; at <= text.length; ) {
+      const found = this.#leftmost(at);
+      if (!found) return;
+      yield found;
+      at = found.end > found.start ? found.end : found.end + Math.max(1, this.#lengthAt(found.end));
+    }
+  }
+
+  /** Looks are found first, each at all positions in one pass. */
+  #prepare(text: string): void {
+    this.#text = text;
+    this.#looks = [];
+    for (const { behind, program } of this.#machine.looks) {
+      const holds = new Uint8Array(text.length + 1);
+      // What follows a position is read from the end, so that one pass tells it for all positions.
+      this.#scan(program, !behind, (at) => {
+        holds[at] = 1;
+        return true;
+      });
+      this.#looks.push(holds);
+    }
+  }
+
+  /** Says where a match ends that began anywhere; `backwards`, where it begins. Goes on while `matched` gives true. */
+  #scan(program: Program, backwards: boolean, matched: (at: number) => boolean): void {
+    const { length } = this.#text;
+    let [now, next] = this.#threads;
+    now.clear();
+    for (let at = backwards ? length : 0; ; ) {
+      this.#enter(program, now, program.start, at, at);
+      if (now.matched >= 0 && !matched(at)) return;
+      const size = backwards ? this.#lengthBefore(at) : this.#lengthAt(at);
+      if (size === 0) return;
+      const code = this.#codeAt(backwards ? at - size : at);
+      at += backwards ? -size : size;
+      next.clear();
+      for (let i = 0; i < now.count; i++) this.#read(program, now.states[i] as number, code, next, at, 0);
+      [now, next] = [next, now];
+    }
+  }
+
+  #leftmost(from: number): Found | undefined {
+    const program = this.#machine;
+    let [now, next] = this.#threads;
+    let found: Found | undefined;
+    now.clear();
+    for (let at = from; ; ) {
+      // A thread that began earlier goes first; once one has matched, none begins any more.
+      if (!found) this.#enter(program, now, program.start, at, at);
+      if (now.matched >= 0) {
+        found = { start: now.starts[now.matched] as number, end: at };
+        now.count = now.matched; // those behind it are of less preferred ways
+      }
+      const size = this.#lengthAt(at);
+      if (size === 0 || (found && now.count === 0)) return found;
+      if (--this.#left < 0) return undefined;
+      const code = this.#codeAt(at);
+      at += size;
+      next.clear();
+      for (let i = 0; i < now.count && next.matched < 0; i++)
+        this.#read(program, now.states[i] as number, code, next, at, now.starts[i] as number);
+      [now, next] = [next, now];
+    }
+  }
+
+  #read(program: Program, id: number, code: number, into: Threads, at: number, start: number): void {
+    const state = program.states[id] as State;
+    if (state.kind === 'read' && state.characters.has(code))
+      this.#enter(program, into, state.next, at, start);
+  }
+
+  /** Adds a state and all that it leads to without reading, the preferred first; each at most once. */
+  #enter(program: Program, into: Threads, id: number, at: number, start: number): void {
+    const pending = this.#pending;
+    pending.push(id);
+    while (pending.length > 0) {
+      const each = pending.pop() as number;
+      if (!into.isNew(each)) continue;
+      const state = program.states[each] as State;
+      if (state.kind === 'fork') {
+        for (let i = state.nexts.length - 1; i >= 0; i--) pending.push(state.nexts[i] as number);
+      } else if (state.kind === 'assertion') {
+        if (this.#holds(state, at)) pending.push(state.next);
+      } else if (state.kind === 'look') {
+        if ((this.#looks[state.index]?.[at] === 1) !== state.negated) pending.push(state.next);
+      } else if (state.kind !== 'fail') {
+        into.add(each, start);
+        if (state.kind === 'match') into.matched = into.count - 1;
+      }
+    }
+  }
+
+  #holds({ is, multiline, words }: Extract<State, { kind: 'assertion' }>, at: number): boolean {
+    const text = this.#text;
+    if (is === '^') return at === 0 || (multiline && isLineEnd(text.charCodeAt(at - 1)));
+    if (is === '$') return at === text.length || (multiline && isLineEnd(text.charCodeAt(at)));
+    const before = at > 0 && words.has(this.#codeAt(at - this.#lengthBefore(at)));
+    const after = at < text.length && words.has(this.#codeAt(at));
+    return (before !== after) === (is === 'b');
+  }
+
+  /** Of the character at a position: 2 for a pair of surrogates where the flag u or v is set, 0 at the end. */
+  #lengthAt(at: number): number {
+    if (at >= this.#text.length) return 0;
+    return this.#unicode && (this.#text.codePointAt(at) as number) > 0xffff ? 2 : 1;
+  }
+
+  #lengthBefore(at: number): number {
+    if (at <= 0) return 0;
+    return this.#unicode && at > 1 && (this.#text.codePointAt(at - 2) as number) > 0xffff ? 2 : 1;
+  }
+
+  #codeAt(at: number): number {
+    return (this.#unicode ? this.#text.codePointAt(at) : this.#text.charCodeAt(at)) as number;
+  }
+}
+
+/** States that wait for the character at one position, in the order of preference, and where the match of each began. */
+class Threads {
+  readonly states: Uint16Array;
+  readonly starts: Uint32Array;
+  count = 0;
+  /** Which of them is a match; -1 for none. */
+  matched = -1;
+  readonly #seen: Uint32Array;
+  #round = 0;
+
+  constructor(size: number) {
+    this.states = new Uint16Array(size);
+    this.starts = new Uint32Array(size);
+    this.#seen = new Uint32Array(size);
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.matched = -1;
+    this.#round++;
+  }
+
+  isNew(state: number): boolean {
+    if (this.#seen[state] === this.#round) return false;
+    this.#seen[state] = this.#round;
+    return true;
+  }
+
+  add(state: number, start: number): void {
+    this.states[this.count] = state;
+    this.starts[this.count++] = start;
+  }
+}
+
+function isLineEnd(code: number): boolean {
+  return code === 0x0a || code === 0x0d || code === 0x2028 || code === 0x2029;
+}

@@ -1,0 +1,30 @@
+// Expressions that JavaScript's own engine does not finish on a line of many `a`: one line each, for the unit tests and
+// for the page in a real browser.
+
+export const CATASTROPHES = [
+  '(a|a)*$',
+  '(a|a)*b',
+  '(a+)+$',
+  '(a+)+b',
+  '(a|aa)+$',
+  '(a|aa)+b',
+  '(.*a){20}',
+  '(.*a){20}b',
+  '(a*)*b',
+  '((a+)+)+b',
+  '(((a|a)+)+)+b',
+  '(a?){40}a{40}b',
+  '(?:a|b|ab)*c',
+  '(\\w|a)+!!',
+  '(?=(a+)+b)a',
+  '(?<=b(a+)+)c',
+  '(?!(a|aa)+$)a',
+  '^(([a-z])+.)+[A-Z]([a-z])+$',
+  'a*a*a*a*a*a*a*b',
+  '.*.*.*.*.*=.*',
+  '(.+)+=(.+)+;',
+  '\\s*(a|\\s)*\\s*b',
+  '(a+)\\1+b',
+  '(?<x>a*)*\\k<x>b',
+  '(a{1,100}){1,100}b',
+];
