@@ -1,6 +1,7 @@
 // GET /api/entries: pages of history in both directions, complete, or with what is missing named.
 import { afterEach, describe, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
+import { type RedisServer, startRedis } from '../../../test-support/redis.ts';
 
 let gateway: TestGateway;
 afterEach(() => gateway.close());
@@ -121,6 +122,57 @@ describe('pages', () => {
     const back = await get('channels=a,b&level=info&q=source-that-is-not-there');
     expect(back).toMatchObject({ entries: [], done: false, gaps: [{ reason: 'scan_limit' }] });
   });
+});
+
+describe.each(['embedded', 'Redis'])('pages of large entries, with the log %s', (log) => {
+  let redis: RedisServer | undefined;
+  afterEach(() => redis?.stop());
+
+  it.each([
+    ['forwards', 'JSON', ''],
+    ['forwards', 'NDJSON', ''],
+    ['backwards', 'JSON', ''],
+    ['backwards', 'NDJSON', ''],
+    ['forwards', 'JSON', '&level=info'],
+    ['backwards', 'JSON', '&level=info'],
+  ])(
+    'end by bytes, and next leads to all entries, each once: %s as %s %s',
+    async (direction, form, filter) => {
+      redis = log === 'Redis' ? await startRedis() : undefined;
+      gateway = await openGateway(redis && { REDIS_URL: redis.url });
+      // Small ones among large ones, so that no mean says where a page ends.
+      const sizes = range(0, 300).map((i) => (Number(i) % 7 < 3 ? 20 : 500 * ((Number(i) * 37) % 130)));
+      for (let i = 0; i < sizes.length; i += 15)
+        await gateway.broker.publish(
+          sizes.slice(i, i + 15).map((size, j) => line(`big:${(i + j) % 3}`, `${i + j}:${'x'.repeat(size)}`)),
+        );
+      const found: string[] = [];
+      let place = direction === 'forwards' ? '&since=1h' : '';
+      let pages = 0;
+      for (let done = false; !done; pages++) {
+        const headers = form === 'NDJSON' ? { accept: 'application/x-ndjson' } : {};
+        const url = `${gateway.url}/api/entries?channels=big:*&limit=10000${filter}${place}`;
+        const response = await fetch(url, { headers });
+        const text = await response.text();
+        expect(text.length).toBeLessThan(5_000_000);
+        const page: Answer =
+          form === 'JSON'
+            ? JSON.parse(text)
+            : {
+                entries: text.split('\n').flatMap((each) => (each === '' ? [] : JSON.parse(each))),
+                next: `${response.headers.get('next')}`,
+                done: response.headers.get('done') === 'true',
+              };
+        const numbers = page.entries.map(({ msg }) => msg.split(':', 1)[0] as string);
+        if (direction === 'forwards') found.push(...numbers);
+        else found.unshift(...numbers);
+        place = `&${direction === 'forwards' ? 'after' : 'before'}=${page.next}`;
+        ({ done } = page);
+      }
+      expect(found).toEqual(range(0, 300));
+      expect(pages).toBeGreaterThan(1);
+    },
+  );
 });
 
 describe('forms', () => {
