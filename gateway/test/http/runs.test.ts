@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { describe, expect, it, vi } from 'vitest';
+import { turnEntry } from '../../src/runs/conversation.ts';
 import { PATIENCE_MS } from '../llm/collect.ts';
 import { connections, frames, id, post, problem, SILENT_MODELS_MS, serve } from './run-gateway.ts';
 
@@ -47,6 +48,24 @@ describe('/api/runs', () => {
     ]);
     expect(run.lanes[2]?.text).not.toBe('');
     expect(run.trimmed).toBe(true);
+  });
+
+  it('shows as much of very long texts as an answer may hold, and says that they are cut', async () => {
+    const { url, broker } = await serve({ LLM_SIM_DELAY: '10000' });
+    const message_id = id();
+    await post(url, { message: 'Explain tides', message_id }, { prefer: 'respond-async' });
+    const delta = { time: 1, channel: `runs:${message_id}`, source: 'x', level: 'debug' } as const;
+    const fields = { ...delta, event: 'generation.delta', msg: 'x'.repeat(60_000), attrs: { lane: 'llm-2' } };
+    for (let i = 0; i < 50; i++) await broker.publish([draft(fields)]);
+    const run = (await (await fetch(`${url}/api/runs/${message_id}`)).json()) as {
+      cut?: boolean;
+      lanes: { lane: string; text: string }[];
+    };
+    expect(run.cut).toBe(true);
+    const length = run.lanes.find(({ lane }) => lane === 'llm-2')?.text.length ?? 0;
+    expect(length).toBeGreaterThan(1_900_000);
+    expect(length).toBeLessThanOrEqual(2_097_152);
+    await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
   });
 
   it('cancels a run, and says so to whoever watches', async () => {
@@ -184,6 +203,23 @@ describe('/api/conversations', () => {
         { role: 'assistant', message_id },
       ],
     });
+  });
+
+  it('gives the newest turns of a long one, oldest first, and says that there are earlier ones', async () => {
+    const { url, broker } = await serve();
+    const turn = (text: string) => draft(turnEntry('c1', { role: 'user', text, run: 'r', time: 1 }, 'test'));
+    for (let i = 0; i < 60; i++) await broker.publish([turn(`${i} ${'x'.repeat(60_000)}`)]);
+    const read = async () =>
+      (await (await fetch(`${url}/api/conversations/c1`)).json()) as {
+        trimmed?: boolean;
+        turns: { message: string }[];
+      };
+    const { trimmed, turns } = await read();
+    const numbers = turns.map(({ message }) => Number(message.split(' ')[0]));
+    expect(trimmed).toBe(true);
+    expect(numbers.length).toBeGreaterThan(30);
+    expect(numbers.length).toBeLessThan(60);
+    expect(numbers).toEqual(Array.from(numbers, (_, i) => 60 - numbers.length + i));
   });
 
   it('keeps the longest message whole, in any script', async () => {

@@ -194,6 +194,32 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     expect(msgs).toEqual(['s0', 's10', 's20', 's30']);
   });
 
+  it.each([
+    ['one channel', 1, false],
+    ['one channel, backwards', 1, true],
+    ['five channels', 5, false],
+    ['five channels, backwards', 5, true],
+  ])('ends a page by bytes, each entry once: %s', async (_, channels, reverse) => {
+    const broker = await make();
+    const body = 'x'.repeat(10_000);
+    const expected = Array.from({ length: 90 }, (_, i) => `${i}`);
+    for (const i of expected) await broker.publish([line(`c${Number(i) % channels}`, `${i} ${body}`)]);
+    const found: string[] = [];
+    let [after, upTo] = [BEGINNING, await broker.position()];
+    for (let done = false; !done; ) {
+      const query = { channels: ['c*'], after, upTo, limit: 500, bytes: 65_536, reverse };
+      const page = await broker.read(query);
+      const msgs = page.items.map(({ record }) => record?.entry.msg.split(' ')[0] as string);
+      // A page over several channels may hold more, but only as many entries as there are channels.
+      expect(msgs.length).toBeLessThanOrEqual(Math.max(channels, 65_536 / body.length));
+      found.push(...msgs);
+      if (reverse) upTo = page.next;
+      else after = page.next;
+      ({ done } = page);
+    }
+    expect(reverse ? found.reverse() : found).toEqual(expected);
+  });
+
   it('reads the newest entries backwards', async () => {
     const broker = await make();
     for (let i = 0; i < 30; i++) await broker.publish([line(`c${i % 3}`, `${i}`)]);
