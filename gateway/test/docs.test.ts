@@ -63,6 +63,19 @@ describe('routes', () => {
   });
 });
 
+it.each([
+  ['/stream', ['GET /stream']],
+  ['/api/entries', ['GET /stream', 'GET /api/entries']],
+])('parameters of %s are all in docs/http-api.md', async (path, headings) => {
+  const gateway = await openGateway();
+  const answer = (await (await fetch(`${gateway.url}${path}?no_such=1`)).json()) as { detail: string };
+  await gateway.close();
+  const known = (/known are (.+)$/.exec(answer.detail)?.[1] ?? '').split(', ');
+  expect(known.length).toBeGreaterThan(8);
+  const described = headings.map((heading) => section('docs/http-api.md', heading)).join('\n');
+  expect(known.filter((name) => !described.includes(`\`${name}\``))).toEqual([]);
+});
+
 describe('variables', () => {
   const aliases = Object.values(VARIABLES).flatMap((schema) => (schema.meta()?.alias as string) ?? []);
 
