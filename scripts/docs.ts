@@ -103,7 +103,7 @@ exception: it is not final, it stands in place of entries that the log no longer
 \`too_many_channels\` where the log does not take its entries. See [runs](runs.md#what-goes-wrong).
 
 ${table(
-  ['code', 'what the client is told'],
+  ['code', 'what the client reads'],
   Object.entries(RUN_ERRORS).map(([code, sentence]) => [`\`${code}\``, sentence]),
 )}
 ## Model calls
@@ -112,7 +112,7 @@ A task whose model fails sends an event \`error\` with \`final: false\`, \`sourc
 says that some text had come before; that text stays valid as far as it goes.
 
 ${table(
-  ['code', 'what the client is told'],
+  ['code', 'what the client reads'],
   Object.entries(SENTENCES).map(([code, sentence]) => [`\`${code}\``, sentence]),
 )}
 ## Models that fail on purpose

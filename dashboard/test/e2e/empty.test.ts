@@ -16,6 +16,16 @@ afterAll(async () => {
   await gateway.stop();
 });
 
+it('a channel that nobody has written shows lines that write to it, by HTTP and by Redis', async () => {
+  const page = await openPage(browser, `${gateway.url}/?channels=logs:unwritten`);
+  await sees(page, /No entries on logs:unwritten/);
+  const lines = await page.locator('.empty pre').allInnerTexts();
+  expect(lines[0]).toContain(
+    `curl -d '{"channel":"logs:unwritten","msg":"hello"}' ${gateway.url}/api/publish`,
+  );
+  expect(lines[1]).toBe("redis-cli PUBLISH logs:unwritten 'hello'");
+});
+
 describe('a filter that nothing passes', () => {
   it.each([1280, 360])('says how many it hides, at %i px, and can be cleared', async (width) => {
     const page = await openPage(browser, `${gateway.url}/?channels=logs:f&q=zzzzz`, { width });
