@@ -40,6 +40,8 @@ export class RedisAdopter implements ForeignHandler {
   /** Says what may be missing; unlike what is adopted, not bound to a lease. */
   readonly #notices: Publisher;
   #resigned: PromiseWithResolvers<void> | undefined;
+  /** What came between the end of this process's own lease and the next one. */
+  #unclaimed: { channel: string; data: Buffer }[] | undefined;
   /** Still sends what came before the lease was given back. */
   #leaving: Publisher | undefined;
   #closed = false;
@@ -100,6 +102,8 @@ export class RedisAdopter implements ForeignHandler {
     this.#retire();
     this.#holder = holder;
     const waited = this.#vacant.take();
+    // The announcement of the next lease may come before the reply to the release of this process's own.
+    if (this.#resigned && holder !== null) this.#unclaimed ??= waited;
     const lease = this.lease;
     if (lease === '' || this.#closed) return;
     this.#publisher = new Publisher(
@@ -134,10 +138,10 @@ export class RedisAdopter implements ForeignHandler {
     const deadline = setTimeout(announced.resolve, deadlineMs);
     try {
       const [others] = await Promise.all([release(), announced.promise]);
-      const waited = this.#vacant.take();
-      if (others !== 0 || this.#holder !== null) return;
-      for (const { channel, data } of waited) this.#leaving?.add(this.#decode(channel, data));
-      this.#publisher = this.#leaving;
+      const unclaimed = this.#unclaimed ?? this.#vacant.take();
+      if (others !== 0) return;
+      for (const { channel, data } of unclaimed) this.#leaving?.add(this.#decode(channel, data));
+      if (this.#holder === null) this.#publisher = this.#leaving;
     } finally {
       clearTimeout(deadline);
     }
