@@ -1,4 +1,5 @@
-// Channel names and patterns: what is valid, what matches what. A reserved channel answers only to its own prefix.
+// Channel names and patterns: what is valid, what matches what. A reserved channel answers only to its own prefix. What it
+// costs to compare a pattern with a name is bounded, since both may come from strangers.
 
 const NAME = /^[A-Za-z0-9_.:/-]{1,200}$/;
 const PATTERN = /^[A-Za-z0-9_.:/*-]{1,200}$/;
@@ -6,15 +7,33 @@ const PATTERN = /^[A-Za-z0-9_.:/*-]{1,200}$/;
 /** Hold people's texts; only the pipeline writes them, and only a pattern that begins with the prefix reads them. */
 const RESERVED_PREFIXES = ['runs:', 'conversations:'] as const;
 
+/** Redis compares each pattern with each message, and the part between two stars is searched for anew. */
+export const MAX_STARS = 4;
+
 export const CHANNEL_RULE = '1 to 200 of A-Z a-z 0-9 _ . - : /';
-export const PATTERN_RULE = `${CHANNEL_RULE} and *`;
+export const PATTERN_RULE = `${CHANNEL_RULE} and at most ${MAX_STARS} *`;
 
 export function isChannel(name: string): boolean {
   return NAME.test(name);
 }
 
 export function isPattern(pattern: string): boolean {
-  return PATTERN.test(pattern);
+  return PATTERN.test(pattern) && hasFewStars(pattern);
+}
+
+export function hasFewStars(text: string): boolean {
+  return text.split('*').length - 1 <= MAX_STARS;
+}
+
+/** True where a `*` stands elsewhere than at the end: what follows it must be searched for in a name. */
+export function isSearch(pattern: string): boolean {
+  return pattern.slice(0, -1).includes('*');
+}
+
+/** What it costs to compare a pattern with a name, to Redis and to this process; nothing for one that names one channel. */
+export function matchingCost(pattern: string): number {
+  if (isExact(pattern)) return 0;
+  return (isSearch(pattern) ? 10 : 1) * (1 + Math.floor(pattern.length / 20));
 }
 
 export function isReserved(channel: string): boolean {
@@ -26,11 +45,16 @@ export function isExact(pattern: string): boolean {
   return !pattern.includes('*');
 }
 
-/** Whether `channel` belongs to what `pattern` asks for. At most |pattern| × |channel| steps: patterns come from strangers. */
+/** Whether `channel` belongs to what `pattern` asks for; where many channels are compared, `channelMatcher` is cheaper. */
 export function matches(pattern: string, channel: string): boolean {
-  const reserved = RESERVED_PREFIXES.find((prefix) => channel.startsWith(prefix));
-  if (reserved !== undefined && !pattern.startsWith(reserved)) return false;
-  return globMatches(pattern, channel);
+  return channelMatcher(pattern)(channel);
+}
+
+/** Tells of each channel whether it belongs to what `pattern` asks for. */
+export function channelMatcher(pattern: string): (channel: string) => boolean {
+  const fits = globMatcher(pattern);
+  const hidden = RESERVED_PREFIXES.filter((prefix) => !pattern.startsWith(prefix));
+  return (channel) => fits(channel) && !hidden.some((prefix) => channel.startsWith(prefix));
 }
 
 /** Whether every channel that `narrow` matches is also matched by `wide`; false where that is not certain. */
@@ -38,26 +62,24 @@ export function covers(wide: string, narrow: string): boolean {
   return isExact(narrow) ? matches(wide, narrow) : wide === narrow;
 }
 
-/** Whether `text` fits a pattern in which only `*` is special. One backtrack point is enough: each part is taken at its first place. */
-export function globMatches(pattern: string, text: string): boolean {
-  let p = 0;
-  let t = 0;
-  let star = -1;
-  let retry = 0;
-  while (t < text.length) {
-    if (pattern[p] === '*') {
-      star = p++;
-      retry = t;
-    } else if (p < pattern.length && pattern[p] === text[t]) {
-      p++;
-      t++;
-    } else if (star >= 0) {
-      p = star + 1;
-      t = ++retry;
-    } else {
-      return false;
+/**
+ * Tells of each text whether it fits a pattern in which only `*` is special. No part between two stars is searched for twice:
+ * where it is found first, it leaves the most room for those that follow.
+ */
+export function globMatcher(pattern: string): (text: string) => boolean {
+  const [first = '', ...others] = pattern.split('*');
+  const last = others.pop();
+  if (last === undefined) return (text) => text === pattern;
+  const between = others.filter((part) => part !== '');
+  return (text) => {
+    const end = text.length - last.length;
+    if (end < first.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+    let at = first.length;
+    for (const part of between) {
+      const found = text.indexOf(part, at);
+      if (found < 0 || found + part.length > end) return false;
+      at = found + part.length;
     }
-  }
-  while (pattern[p] === '*') p++;
-  return p === pattern.length;
+    return true;
+  };
 }

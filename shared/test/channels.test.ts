@@ -42,6 +42,9 @@ describe('matches', () => {
     ['logs*', 'logs:errors', true],
     ['*:errors', 'logs:errors', true],
     ['l*g*s', 'logs', true],
+    ['logs*gs', 'logs', false],
+    ['*logs*logs*', 'logs:log', false],
+    ['**', 'logs', true],
     ['*', 'runs:r7', false],
     ['*:r7', 'runs:r7', false],
     ['run*', 'runs:r7', false],
@@ -114,6 +117,11 @@ describe('names', () => {
   ])('neither a channel nor a pattern may be, or hold, %s', (_form, text) => {
     expect(isChannel(text)).toBe(false);
     expect(isPattern(text)).toBe(false);
+  });
+
+  it('a pattern holds four stars and no more', () => {
+    expect(isPattern('*a*b*c*')).toBe(true);
+    expect(isPattern('*a*b*c*d*')).toBe(false);
   });
 
   it('a star makes a pattern, not a channel', () => {

@@ -1,5 +1,5 @@
 // Terms → a test of entries, the hits to highlight, and the part of it that the server can do.
-import { globMatches } from '@llm-streamer/shared/channels.ts';
+import { globMatcher } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { literalPattern, type Pattern, type PatternOf } from '../regex/pattern.ts';
 import type { EntryRow } from '../stream/row.ts';
@@ -112,10 +112,7 @@ function valueTest(term: Term): (value: string) => boolean {
     const { pattern } = term;
     return (value) => pattern.test(value);
   }
-  if (term.text.includes('*') && !term.quoted) {
-    const glob = term.text;
-    return (value) => globMatches(glob, value);
-  }
+  if (term.text.includes('*') && !term.quoted) return globMatcher(term.text);
   return (value) => value === term.text;
 }
 

@@ -87,6 +87,10 @@ export const ERRORS = {
     status: 503,
     sentence: 'The gateway has as many distinct queries as `MAX_VIEWS` allows.',
   },
+  too_many_patterns: {
+    status: 503,
+    sentence: 'The distinct patterns of all viewers together would cost too much; ask for fewer.',
+  },
   shutdown: { status: 503, sentence: 'The gateway is stopping; try again.' },
 } as const satisfies Record<string, { status: number; sentence: string }>;
 

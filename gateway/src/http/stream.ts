@@ -60,9 +60,10 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
 
     const refused = await viewers.admit(request.ip);
     if (refused) return refuse(request, reply, refused);
-    if (!hub.accepts(selection)) {
+    const full = hub.refusal(selection);
+    if (full) {
       viewers.dismiss(request.ip);
-      return refuse(request, reply, 'too_many_views');
+      return refuse(request, reply, full);
     }
     let view: View;
     try {

@@ -1,7 +1,7 @@
 // Which entries of its channels a view shows: a predicate made once per view, which parses an entry only if it must.
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
-import { globMatches, isExact } from '@llm-streamer/shared/channels.ts';
+import { globMatcher } from '@llm-streamer/shared/channels.ts';
 import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
 import type { Selection } from './query.ts';
 import { searchedTexts } from './searched-texts.ts';
@@ -15,8 +15,8 @@ export function compileFilter({ level, source, run, q }: Selection): Filter | nu
   if (run !== undefined) tests.push(({ entry }) => entry.run === run);
   if (source !== undefined) {
     // No regular expression: one of many stars would take for ever.
-    const matching: Filter = ({ entry }) => globMatches(source, entry.source);
-    tests.push(isExact(source) ? ({ entry }) => entry.source === source : matching);
+    const fits = globMatcher(source);
+    tests.push(({ entry }) => fits(entry.source));
   }
   if (q !== undefined) {
     const needle = q.toLowerCase();

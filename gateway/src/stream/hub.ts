@@ -4,6 +4,7 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { CompressedView } from './compressed-view.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
+import { PatternBudget } from './pattern-budget.ts';
 import { type Selection, selectionKey } from './query.ts';
 import { Tap } from './tap.ts';
 import { View } from './view.ts';
@@ -57,6 +58,7 @@ export class Hub {
   readonly #gaps: GapCounts;
   readonly #taps = new Map<string, Tap>();
   readonly #slots = new Map<string, Slot>();
+  readonly #patterns = new PatternBudget();
   /** To flush, each once. Not a Set: a table it clears keeps the next one alive, and the collector promotes them all. */
   #dirty: View[] = [];
   readonly #pinger: NodeJS.Timeout;
@@ -76,9 +78,11 @@ export class Hub {
     return this.#slots.size;
   }
 
-  /** Whether one more distinct query fits. */
-  accepts(selection: Selection): boolean {
-    return this.#slots.size < this.#options.maxViews || this.#slots.has(selectionKey(selection));
+  /** Why one more viewer of a query does not fit; undefined where it does. */
+  refusal(selection: Selection): 'too_many_views' | 'too_many_patterns' | undefined {
+    if (this.#slots.has(selectionKey(selection))) return undefined;
+    if (this.#slots.size >= this.#options.maxViews) return 'too_many_views';
+    return this.#patterns.fits(selection.channels) ? undefined : 'too_many_patterns';
   }
 
   /** The live view of a selection; give it back with `release`. @throws BrokerUnavailable */
@@ -117,6 +121,7 @@ export class Hub {
     slot.tap.remove(view);
     if (!slot.tap.isIdle) return;
     this.#taps.delete(slot.tap.channels.join(','));
+    this.#patterns.remove(slot.tap.channels);
     slot.tap.close();
   }
 
@@ -155,8 +160,11 @@ export class Hub {
 
   #tap(channels: readonly string[]): Tap {
     const key = channels.join(',');
-    const tap = this.#taps.get(key) ?? new Tap(channels, this.#broker);
+    const known = this.#taps.get(key);
+    if (known) return known;
+    const tap = new Tap(channels, this.#broker);
     this.#taps.set(key, tap);
+    this.#patterns.add(channels);
     return tap;
   }
 

@@ -1,7 +1,7 @@
 // What a viewer asks for, from the query string: checked, in one canonical form, so that equal wishes share a view.
 
 import { type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
-import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
+import { hasFewStars, isPattern, isSearch, MAX_STARS, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 
@@ -25,6 +25,8 @@ export type Start =
   | { from: 'tail'; count: number };
 
 export const MAX_CHANNELS_PER_QUERY = 100;
+/** Of these, patterns with a star elsewhere than at their end: what one viewer may take of what all may ask for. */
+const MAX_SEARCHES_PER_QUERY = 10;
 export const MAX_TAIL = 10_000;
 const MAX_TEXT = 500;
 
@@ -43,16 +45,20 @@ export function parseSelection(params: Params, otherKeys: readonly string[] = ST
     ...texts(params, 'channels').flatMap((text) => text.split(',')),
     ...texts(params, 'channel'),
   ];
-  const channels = [...new Set(listed.map((name) => name.trim()).filter((name) => name !== ''))].sort();
+  const names = listed.map((name) => name.trim().replaceAll(/\*+/g, '*')).filter((name) => name !== '');
+  const channels = [...new Set(names)].sort();
   if (channels.length === 0) channels.push('*');
   if (channels.length > MAX_CHANNELS_PER_QUERY)
     throw invalid('channels', `at most ${MAX_CHANNELS_PER_QUERY} channels and patterns`);
   if (!channels.every(isPattern)) throw invalid('channels', `each is ${PATTERN_RULE}`);
+  if (channels.filter(isSearch).length > MAX_SEARCHES_PER_QUERY)
+    throw invalid('channels', `at most ${MAX_SEARCHES_PER_QUERY} with a * elsewhere than at the end`);
 
   const level = text(params, 'level');
   if (level !== undefined && !LEVELS.includes(level as Level))
     throw invalid('level', `one of ${LEVELS.join(', ')}`);
   const source = text(params, 'source');
+  if (source !== undefined && !hasFewStars(source)) throw invalid('source', `at most ${MAX_STARS} *`);
   const run = text(params, 'run');
   const q = text(params, 'q');
   return {

@@ -25,6 +25,7 @@ export const GOODBYES = {
   over_address_limit: 'too many connections from your address; close some',
   too_many_views: 'too many different queries at a time; wait and reconnect',
   primary_unavailable: 'the gateway’s first process does not answer; wait and reconnect',
+  too_many_patterns: 'too many different patterns at a time; ask for fewer, or wait and reconnect',
   not_ready: 'the log cannot be reached; wait and reconnect',
   channels_forbidden: 'Redis does not let the gateway listen to these channels; ask for others',
 } as const;

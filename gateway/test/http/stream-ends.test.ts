@@ -55,6 +55,22 @@ describe('limits', () => {
     expect((await gateway.view('channels=a')).status).toBe(200);
   });
 
+  it('too many different patterns are refused so that an EventSource comes again; what is there already is not', async () => {
+    const gateway = await start();
+    const query = (viewer: string) => `channels=${range(0, 10).map((i) => `*:${viewer}:${i}`)}`;
+    const viewers = await Promise.all(range(0, 50).map((i) => gateway.view(query(i))));
+    await Promise.all(viewers.map((viewer) => viewer.saw('live')));
+    const browser = await gateway.view('channels=a*', { headers: { accept: 'text/event-stream' } });
+    expect(await browser.saw('bye')).toMatchObject({ data: { code: 'too_many_patterns' } });
+    expect(browser.status).toBe(200);
+    expect(browser.retries).toHaveLength(1);
+    expect((await gateway.view('channels=a*')).status).toBe(503);
+    expect((await gateway.view('channels=a')).status).toBe(200);
+    expect((await gateway.view(`${query('7')}&level=warn`)).status).toBe(200);
+    viewers[0]?.vanish();
+    await eventually('room again', async () => (await gateway.view('channels=a*')).status === 200);
+  });
+
   it('a connection ends at its lifetime with a bye and a time to come back', async () => {
     const gateway = await start({ SSE_LIFETIME_MS: '100' });
     const viewer = await gateway.view();

@@ -13,6 +13,7 @@ describe('a selection', () => {
         fc.array(name, { minLength: 1, maxLength: 20 }),
         fc.integer({ min: 0, max: 20 }),
         (names, cut) => {
+          fc.pre(names.filter((pattern) => pattern.slice(0, -1).includes('*')).length <= 10);
           const key = selectionKey(parseSelection({ channels: names.join(), level: 'warn' }));
           const turned = [...names].reverse();
           const other = {
@@ -41,6 +42,16 @@ describe('a selection', () => {
     expect(parseSelection({ channels: names(100) }).channels).toHaveLength(100);
     expect(() => parseSelection({ channels: names(101) })).toThrow(/^channels: at most 100/);
     expect(parseSelection({ channels: Array(500).fill('same') }).channels).toEqual(['same']);
+  });
+
+  it('takes ten patterns with a star elsewhere than at the end and no more, of at most four stars each', () => {
+    const starry = (count: number) => Array.from({ length: count }, (_, i) => `*:${i}`);
+    const simple = Array.from({ length: 90 }, (_, i) => `logs:${i}*`);
+    expect(parseSelection({ channels: [...starry(10), ...simple].join() }).channels).toHaveLength(100);
+    expect(() => parseSelection({ channels: starry(11).join() })).toThrow(/^channels: at most 10 with a \*/);
+    expect(() => parseSelection({ channels: '*a*b*c*d*' })).toThrow(/^channels: .* at most 4 \*$/);
+    expect(() => parseSelection({ source: '*a*b*c*d*' })).toThrow(/^source: at most 4 \*$/);
+    expect(parseSelection({ channels: 'a**,*******' }).channels).toEqual(['*', 'a*']);
   });
 
   it('throws nothing but errors that name a parameter, whatever it is given', () => {

@@ -1,7 +1,7 @@
 // The embedded log's channels as pages of history are made from them. Answers at once, but that matching many patterns with
 // many channels takes turns with all else.
 
-import { isExact, matches } from '../channels.ts';
+import { channelMatcher, isExact } from '../channels.ts';
 import type { Pace } from '../pace.ts';
 import type { Channel } from './memory-store.ts';
 import type { Reading } from './page.ts';
@@ -28,7 +28,7 @@ export class MemoryStreams implements Streams {
   async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
     const { channels } = this.#store;
     const lasts = new Map<string, Position>();
-    const wildcards = patterns.filter((pattern) => !isExact(pattern));
+    const wildcards = patterns.filter((pattern) => !isExact(pattern)).map(channelMatcher);
     const exact = patterns.filter(isExact);
     for (const name of exact) {
       const last = channels.get(name)?.last ?? 0;
@@ -39,7 +39,7 @@ export class MemoryStreams implements Streams {
         if (last <= after) continue;
         const turn = this.#pace.turn();
         if (turn) await turn;
-        if (wildcards.some((pattern) => matches(pattern, name))) lasts.set(name, last);
+        if (wildcards.some((matches) => matches(name))) lasts.set(name, last);
       }
     return { lasts, known: wildcards.length === 0 && exact.every((name) => channels.has(name)) };
   }

@@ -2,7 +2,7 @@
 // message counts only if it came while the lease held or, before that, while nobody held one, by the order of this
 // process's own subscription. That begins with the news of who holds it, so that its first message counts, too.
 
-import { matches } from '../channels.ts';
+import { channelMatcher } from '../channels.ts';
 import { draftPayload } from '../decode.ts';
 import { type Draft, draft } from '../entry.ts';
 import { PublishRefused } from '../errors.ts';
@@ -21,7 +21,7 @@ const VACANCY_MS = 2_000;
 export class RedisAdopter implements ForeignHandler {
   readonly #append: RedisAppend;
   readonly #instance: string;
-  readonly #patterns: readonly string[];
+  readonly #patterns: readonly { pattern: string; matches: (channel: string) => boolean }[];
   readonly #entryBytes: number;
   readonly #logger: Logger | undefined;
   /** Who adopts, as this process's own subscription last told; null for nobody, undefined where it has missed the news. */
@@ -55,7 +55,7 @@ export class RedisAdopter implements ForeignHandler {
   }) {
     this.#append = options.append;
     this.#instance = options.instance;
-    this.#patterns = options.patterns;
+    this.#patterns = options.patterns.map((pattern) => ({ pattern, matches: channelMatcher(pattern) }));
     this.#entryBytes = options.entryBytes;
     this.#logger = options.logger;
     this.#notices = new Publisher(
@@ -154,7 +154,7 @@ export class RedisAdopter implements ForeignHandler {
   }
 
   foreign(channel: string, data: Buffer, pattern: string): LogRecord | null {
-    const adopting = this.#patterns.find((wide) => matches(wide, channel));
+    const adopting = this.#patterns.find(({ matches }) => matches(channel))?.pattern;
     if (adopting === undefined)
       return new LogRecord(channel, Buffer.from(this.#decode(channel, data).body), null);
     if (pattern !== adopting) return null; // another copy of it

@@ -57,6 +57,8 @@ interface RedisFeedOptions {
 const LEASE = /^\w+:\d+$/;
 /** The last listener's leave takes effect after this, so that a page reload costs no unsubscribe and subscribe. */
 const LINGER_MS = 1_000;
+/** Beyond so many patterns at once: Redis compares each message with each of them as long as they stay. */
+const MAX_LINGERING = 1_000;
 
 /** A server that brings no tick for so long is not there, though its connections are. */
 export const SILENT_MS = 4_000;
@@ -87,6 +89,7 @@ export class RedisFeed {
   readonly #held = new HeldMessages<Message>();
   readonly #unnumbered = new Unnumbered();
   #sweep: NodeJS.Timeout | undefined;
+  #lingering = 0;
   #closed = false;
   /** A link that had served has broken, and none has served since: attempts that fail on the way are not counted. */
   #lost = false;
@@ -196,12 +199,17 @@ export class RedisFeed {
 
   #leave(interest: Interest): void {
     this.routes.remove(interest);
-    if (this.#sweep || this.#closed) return;
-    this.#sweep = setTimeout(() => {
-      this.#sweep = undefined;
-      this.#subscriptions.keep((pattern) => this.routes.wanted(pattern));
-    }, LINGER_MS);
-    this.#sweep.unref();
+    if (this.#closed) return;
+    this.#lingering += interest.patterns.length;
+    if (this.#lingering > MAX_LINGERING) this.#leaveUnwanted();
+    this.#sweep ??= setTimeout(() => this.#leaveUnwanted(), LINGER_MS).unref();
+  }
+
+  #leaveUnwanted(): void {
+    clearTimeout(this.#sweep);
+    this.#sweep = undefined;
+    this.#lingering = 0;
+    this.#subscriptions.keep((pattern) => this.routes.wanted(pattern));
   }
 
   #interrupted(): void {

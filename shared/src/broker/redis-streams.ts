@@ -1,7 +1,7 @@
 // The log's streams and the index of its channels. Each method is one round trip, but that a large index is read in
 // portions, one reader at a time.
 
-import { isExact, matches } from '../channels.ts';
+import { channelMatcher, isExact } from '../channels.ts';
 import type { Pace } from '../pace.ts';
 import type { Reading } from './page.ts';
 import { formatPosition, type Position } from './position.ts';
@@ -10,6 +10,8 @@ import type { RedisClient } from './redis-client.ts';
 import { codeOf } from './redis-errors.ts';
 import type { Lasts, Streams } from './streams.ts';
 import { TurnQueue } from './turn-queue.ts';
+
+type Matcher = (channel: string) => boolean;
 
 /** Of the index, read in one round trip: a long reply would keep the process from all else. */
 const PORTION = 1_000;
@@ -28,7 +30,7 @@ export class RedisStreams implements Streams {
 
   async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
     const exact = patterns.filter(isExact);
-    const wildcards = patterns.filter((pattern) => !isExact(pattern));
+    const wildcards = patterns.filter((pattern) => !isExact(pattern)).map(channelMatcher);
     const lasts = new Map<string, Position>();
     let known = wildcards.length === 0;
     if (exact.length > 0) {
@@ -43,12 +45,12 @@ export class RedisStreams implements Streams {
     return { lasts, known };
   }
 
-  async #addChanged(lasts: Map<string, Position>, wildcards: readonly string[], after: Position) {
+  async #addChanged(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position) {
     const next = await this.#addPortion(lasts, wildcards, after);
     if (next !== undefined) await this.#scans.run(() => this.#addAll(lasts, wildcards, next));
   }
 
-  async #addAll(lasts: Map<string, Position>, wildcards: readonly string[], after: Position): Promise<void> {
+  async #addAll(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position): Promise<void> {
     for (let from: Position | undefined = after; from !== undefined; )
       from = await this.#addPortion(lasts, wildcards, from);
   }
@@ -56,7 +58,7 @@ export class RedisStreams implements Streams {
   /** Returns where the next one begins. A channel that changes meanwhile comes again, with its newer number. */
   async #addPortion(
     lasts: Map<string, Position>,
-    wildcards: readonly string[],
+    wildcards: readonly Matcher[],
     after: Position,
   ): Promise<Position | undefined> {
     const portion = ['WITHSCORES', 'LIMIT', 0, PORTION] as const;
@@ -66,7 +68,7 @@ export class RedisStreams implements Streams {
       // Hostile patterns take as long for a channel as thousands of others do for all.
       const turn = this.#pace.turn();
       if (turn) await turn;
-      if (wildcards.some((pattern) => matches(pattern, channel))) lasts.set(channel, Number(reply[i + 1]));
+      if (wildcards.some((matches) => matches(channel))) lasts.set(channel, Number(reply[i + 1]));
     }
     return reply.length < 2 * PORTION ? undefined : Number(reply.at(-1));
   }

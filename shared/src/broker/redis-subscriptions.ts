@@ -4,6 +4,7 @@ import type { ChainableCommander } from 'ioredis';
 import { isExact, matches } from '../channels.ts';
 import { ChannelsForbidden } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { PatternSet } from './pattern-set.ts';
 import { messageOf, type RedisClient } from './redis-client.ts';
 import { isForbidden } from './redis-errors.ts';
 
@@ -15,8 +16,8 @@ export class RedisSubscriptions {
   readonly #logger: Logger | undefined;
   /** What is asked for on this connection, each with its acknowledgement. */
   readonly #active = new Map<string, Promise<unknown>>();
-  /** Left, but Redis has not acknowledged it: what it sent before still comes. */
-  readonly #leaving = new Set<string>();
+  /** These, and those that were left, but Redis has not acknowledged it: what it sent before still comes. */
+  readonly #heard = new PatternSet();
 
   constructor(
     client: RedisClient,
@@ -33,7 +34,7 @@ export class RedisSubscriptions {
   /** A new connection hears nothing yet. */
   reset(): void {
     this.#active.clear();
-    this.#leaving.clear();
+    this.#heard.clear();
   }
 
   /**
@@ -92,8 +93,11 @@ export class RedisSubscriptions {
 
   #await(pattern: string, acknowledged: Promise<unknown>): void {
     this.#active.set(pattern, acknowledged);
+    this.#heard.add(pattern);
     acknowledged.catch(() => {
-      if (this.#active.get(pattern) === acknowledged) this.#active.delete(pattern);
+      if (this.#active.get(pattern) !== acknowledged) return;
+      this.#active.delete(pattern);
+      this.#heard.delete(pattern);
     });
   }
 
@@ -120,26 +124,21 @@ export class RedisSubscriptions {
       const { redis } = this.#client;
       const wire = this.#wirePrefix + pattern;
       const left = isExact(pattern) ? redis.unsubscribe(wire) : redis.punsubscribe(wire);
-      this.#leaving.add(pattern);
       left
-        .finally(() => this.#leaving.delete(pattern))
+        .finally(() => this.#active.has(pattern) || this.#heard.delete(pattern))
         .catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`));
     }
   }
 
   /** Whether exactly one subscription hears the channel, so that no message of it comes twice. */
   heardOnce(channel: string): boolean {
-    let count = 0;
-    for (const pattern of this.#active.keys()) if (matches(pattern, channel)) count++;
-    for (const pattern of this.#leaving) if (matches(pattern, channel)) count++;
-    return count === 1;
+    return this.#heard.matching(channel).length === 1;
   }
 
   /** Of the subscriptions that hear the channel, the one whose copy counts. */
   firstToHear(channel: string): string | undefined {
     if (this.#active.has(channel)) return channel;
-    for (const pattern of this.#active.keys()) if (matches(pattern, channel)) return pattern;
-    return undefined;
+    return this.#heard.matching(channel).find((pattern) => this.#active.has(pattern));
   }
 
   /** A channel that a permanent wildcard hears is not subscribed again: each message would come twice. */

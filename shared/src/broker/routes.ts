@@ -1,6 +1,7 @@
-// Channel → subscriptions, shared by all brokers: delivers each numbered entry once, in order. Owns no connection.
+// Channel → subscriptions, shared by all brokers: delivers each numbered entry once, in order. Owns no connection. A channel
+// is compared with all patterns once, when its first entry comes, also where nobody wants it.
 
-import { isExact, matches } from '../channels.ts';
+import { channelMatcher, isExact, matchingCost } from '../channels.ts';
 import type { Gap, Listener } from './broker.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
@@ -16,20 +17,38 @@ export interface Interest {
 export interface Route {
   /** The newest entry of the channel that was delivered, or where delivery began. */
   last: Position;
+  /** Empty where nobody wants the channel. */
   interests: readonly Interest[];
+  /** False where the interests must be looked for again. */
+  isMatched: boolean;
+}
+
+interface Wildcard {
+  matches: (channel: string) => boolean;
+  interests: Set<Interest>;
 }
 
 /** Routes beyond this are made anew, so that a flood of channel names cannot fill the memory. */
 const MAX_ROUTES = 200_000;
+/** Where a listener's patterns would cost more to compare with all routes, each is compared again when its next entry comes. */
+const MAX_JOIN_COST = 100_000;
+const NOBODY: readonly Interest[] = [];
 
 export class Routes {
   readonly #exact = new Map<string, Set<Interest>>();
-  readonly #wildcard = new Map<string, Set<Interest>>();
+  readonly #wildcard = new Map<string, Wildcard>();
   readonly #interests = new Set<Interest>();
-  /** Of channels that somebody listens to; an entry costs a look here, whoever else listens to what. */
+  /** An entry costs a look here, whoever listens to what. */
   readonly #routes = new Map<string, Route>();
   /** What routes that were given up had delivered. */
   #floor: Position = 0;
+  readonly #matcher: typeof channelMatcher;
+  readonly #maxJoinCost: number;
+
+  constructor(matcher = channelMatcher, maxJoinCost = MAX_JOIN_COST) {
+    this.#matcher = matcher;
+    this.#maxJoinCost = maxJoinCost;
+  }
 
   /** All patterns that somebody is interested in. */
   patterns(): string[] {
@@ -37,15 +56,16 @@ export class Routes {
   }
 
   wanted(pattern: string): boolean {
-    return this.#index(pattern).has(pattern);
+    return this.#interestsIn(pattern) !== undefined;
   }
 
   add(interest: Interest): void {
     this.#interests.add(interest);
     for (const pattern of interest.patterns) {
-      const interests = this.#index(pattern).get(pattern);
+      const interests = this.#interestsIn(pattern);
       if (interests) interests.add(interest);
-      else this.#index(pattern).set(pattern, new Set([interest]));
+      else if (isExact(pattern)) this.#exact.set(pattern, new Set([interest]));
+      else this.#wildcard.set(pattern, { matches: this.#matcher(pattern), interests: new Set([interest]) });
     }
     if (interest.from !== undefined) this.#join(interest);
   }
@@ -58,30 +78,28 @@ export class Routes {
 
   remove(interest: Interest): void {
     this.#interests.delete(interest);
+    const routes = this.#routesOf(interest);
     for (const pattern of interest.patterns) {
-      const interests = this.#index(pattern).get(pattern);
+      const interests = this.#interestsIn(pattern);
       interests?.delete(interest);
-      if (interests?.size === 0) this.#index(pattern).delete(pattern);
+      if (interests?.size === 0) (isExact(pattern) ? this.#exact : this.#wildcard).delete(pattern);
     }
-    for (const [channel, route] of this.#routesOf(interest)) {
-      route.interests = route.interests.filter((other) => other !== interest);
-      // Nothing is delivered any more, so the chain begins anew when somebody comes.
-      if (route.interests.length === 0) this.#routes.delete(channel);
-    }
+    for (const route of routes ?? []) route.interests = route.interests.filter((other) => other !== interest);
+    if (!routes) this.#matchAgain();
   }
 
   route(channel: string): Route {
-    const known = this.#routes.get(channel);
-    if (known) return known;
+    let route = this.#routes.get(channel);
+    if (route?.isMatched) return route;
     const interests = this.#matching(channel);
-    const route: Route = { last: 0, interests };
-    if (interests.length === 0) return route;
-    route.last = Math.max(this.#floor, Math.min(...interests.map(({ from }) => from as Position)));
-    if (this.#routes.size >= MAX_ROUTES) {
-      for (const { last } of this.#routes.values()) this.#floor = Math.max(this.#floor, last);
-      this.#routes.clear();
+    if (!route) {
+      if (this.#routes.size >= MAX_ROUTES) this.#forget();
+      route = { last: this.#floor, interests: NOBODY, isMatched: true };
+      this.#routes.set(channel, route);
     }
-    this.#routes.set(channel, route);
+    route.isMatched = true;
+    if (route.interests.length === 0 && interests.length > 0) begin(route, interests);
+    route.interests = interests;
     return route;
   }
 
@@ -107,37 +125,59 @@ export class Routes {
   }
 
   #join(interest: Interest): void {
-    for (const [, route] of this.#routesOf(interest))
-      if (!route.interests.includes(interest)) route.interests = [...route.interests, interest];
+    const routes = this.#routesOf(interest);
+    if (!routes) this.#matchAgain();
+    for (const route of routes ?? []) {
+      if (route.interests.includes(interest)) continue;
+      if (route.interests.length === 0) begin(route, [interest]);
+      route.interests = [...route.interests, interest];
+    }
   }
 
-  /** The routes that there are of channels that an interest is in. */
-  #routesOf({ patterns }: Interest): [string, Route][] {
-    const wildcards = patterns.filter((pattern) => !isExact(pattern));
+  /** The routes that there are of channels that an interest is in; undefined where finding them would take too long. */
+  #routesOf({ patterns }: Interest): Route[] | undefined {
+    const cost = patterns.reduce((sum, pattern) => sum + matchingCost(pattern), 0);
+    if (cost * this.#routes.size > this.#maxJoinCost) return undefined;
+    const wildcards = patterns.flatMap((pattern) => this.#wildcard.get(pattern)?.matches ?? []);
+    const found = new Set(patterns.flatMap((pattern) => this.#routes.get(pattern) ?? []));
     if (wildcards.length > 0)
-      return [...this.#routes].filter(
-        ([channel]) => patterns.includes(channel) || wildcards.some((pattern) => matches(pattern, channel)),
-      );
-    return patterns.flatMap((pattern) => {
-      const route = this.#routes.get(pattern);
-      return route ? [[pattern, route] as [string, Route]] : [];
-    });
+      for (const [channel, route] of this.#routes)
+        if (wildcards.some((matches) => matches(channel))) found.add(route);
+    return [...found].filter(({ isMatched }) => isMatched);
+  }
+
+  /** Keeps what was delivered, and holds on to no listener meanwhile. */
+  #matchAgain(): void {
+    for (const route of this.#routes.values()) {
+      route.interests = NOBODY;
+      route.isMatched = false;
+    }
+  }
+
+  #forget(): void {
+    for (const { last } of this.#routes.values()) this.#floor = Math.max(this.#floor, last);
+    this.#routes.clear();
   }
 
   #settled(): Interest[] {
     return [...this.#interests].filter(({ from }) => from !== undefined);
   }
 
-  #index(pattern: string): Map<string, Set<Interest>> {
-    return isExact(pattern) ? this.#exact : this.#wildcard;
+  #interestsIn(pattern: string): Set<Interest> | undefined {
+    return isExact(pattern) ? this.#exact.get(pattern) : this.#wildcard.get(pattern)?.interests;
   }
 
   #matching(channel: string): Interest[] {
     const found = new Set<Interest>(this.#exact.get(channel));
-    for (const [pattern, interests] of this.#wildcard)
-      if (matches(pattern, channel)) for (const interest of interests) found.add(interest);
+    for (const { matches, interests } of this.#wildcard.values())
+      if (matches(channel)) for (const interest of interests) found.add(interest);
     return [...found].filter(({ from }) => from !== undefined);
   }
+}
+
+/** Delivery begins on a route that had no listener. */
+function begin(route: Route, interests: readonly Interest[]): void {
+  route.last = Math.max(route.last, Math.min(...interests.map(({ from }) => from as Position)));
 }
 
 /** Delivers one numbered entry unless the route has had it. */

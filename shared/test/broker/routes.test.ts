@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LogRecord } from '../../src/broker/record.ts';
 import { deliver, type Interest, Routes } from '../../src/broker/routes.ts';
-import { matches } from '../../src/channels.ts';
+import { channelMatcher, matches } from '../../src/channels.ts';
 
 const record = (channel: string, n: number) => new LogRecord(channel, Buffer.alloc(0), { n, prev: 0 });
 
@@ -23,8 +23,8 @@ it('an entry reaches those who listen to its channel when it comes, once each, a
     fc.record({ do: fc.constant('entry' as const), channel: fc.constantFrom('a', 'b', 'c', 'a:1', 'b:1') }),
   );
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-      const routes = new Routes();
+    fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(0, 5, undefined), (steps, maxJoinCost) => {
+      const routes = new Routes(channelMatcher, maxJoinCost);
       const all: ReturnType<typeof interest>[] = [];
       const here = new Set<ReturnType<typeof interest>>();
       let n = 100;
@@ -67,4 +67,46 @@ it('a flood of channel names makes nobody see an entry twice', () => {
   const before = got.length;
   deliver(routes.route('first'), first);
   expect(got).toHaveLength(before);
+});
+
+/** Routes that count how often a pattern is compared with a channel. */
+function counting() {
+  const made = { compared: 0, routes: new Routes() };
+  made.routes = new Routes((pattern) => {
+    const fits = channelMatcher(pattern);
+    return (channel) => {
+      made.compared++;
+      return fits(channel);
+    };
+  });
+  return made;
+}
+
+const STARRY = Array.from({ length: 100 }, (_, i) => `*a*b${i}*c*d`);
+
+it('a channel is compared with each pattern once, however many entries come on it, wanted or not', () => {
+  const made = counting();
+  made.routes.add(interest([...STARRY, 'wanted*'], 0).made);
+  made.routes.add(interest(['wanted*', '*'], 0).made);
+  const patterns = STARRY.length + 2;
+  for (let n = 1; n <= 100; n++) deliver(made.routes.route('runs:unwanted'), record('runs:unwanted', n));
+  expect(made.compared).toBe(patterns);
+  for (let n = 101; n <= 200; n++) deliver(made.routes.route('wanted'), record('wanted', n));
+  expect(made.compared).toBe(2 * patterns);
+});
+
+it('nobody who comes or goes has many patterns compared with very many channels at once', () => {
+  const made = counting();
+  const { made: all, got } = interest(['*'], 0);
+  made.routes.add(all);
+  for (let n = 1; n <= 20_000; n++) deliver(made.routes.route(`c:${n}`), record(`c:${n}`, n));
+  made.compared = 0;
+  const guest = interest(STARRY, 20_000).made;
+  made.routes.add(guest);
+  made.routes.remove(guest);
+  expect(made.compared).toBeLessThanOrEqual(100_000);
+  deliver(made.routes.route('c:1'), record('c:1', 1)); // had before
+  deliver(made.routes.route('c:1'), record('c:1', 20_001));
+  expect(made.compared).toBeLessThanOrEqual(100_000 + STARRY.length + 1);
+  expect(got).toHaveLength(20_001);
 });
