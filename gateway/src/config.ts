@@ -97,7 +97,10 @@ export const streamVariables = {
     whole(0, 0, 1_000_000),
     'SSE connections at a time from one client address. 0 sets no limit.',
   ),
-  MAX_VIEWS: about(whole(5_000, 1, 1_000_000), 'Distinct queries at a time, in one process.'),
+  MAX_VIEWS: about(
+    whole(5_000, 1, 1_000_000),
+    'Distinct queries at a time, in one process. Their distinct patterns together may cost 5000: a pattern costs 1 for every 20 characters begun, and ten times as much with a `*` elsewhere than at its end.',
+  ),
 };
 
 const variables = {
