@@ -50,7 +50,12 @@ function Unwritten({ channels }: { channels: string[] }) {
         No entries on <b>{channels.join(', ')}</b> to show yet.{line !== undefined && ' Send one:'}
       </p>
       {line !== undefined && <pre>{line}</pre>}
-      {channel !== undefined && <pre>redis-cli PUBLISH {channel} 'hello'</pre>}
+      {channel !== undefined && (
+        <>
+          <p>Or, where the log is in Redis:</p>
+          <pre>redis-cli PUBLISH {channel} 'hello'</pre>
+        </>
+      )}
     </div>
   );
 }

@@ -3,9 +3,8 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
-import { startRedis } from '../../../test-support/redis.ts';
 import { type Gateway, lines, startGateway } from './support/gateway.ts';
 import { eventually, lastRow, messages, openPage, sees } from './support/page.ts';
 
@@ -467,20 +466,6 @@ describe('channels', () => {
     await promisify(execFile)('sh', ['-c', line]);
     await lastRow(page, 'hello');
   });
-
-  it.each(['llm', 'team'])(
-    'and, where there is a Redis, a redis-cli line: in the namespace %s',
-    async (namespace) => {
-      const redis = await startRedis();
-      onTestFinished(() => redis.stop());
-      const own = await startGateway({ REDIS_URL: redis.url, NAMESPACE: namespace });
-      onTestFinished(() => own.stop());
-      const page = await openPage(browser, `${own.url}/?channels=events:*`);
-      const line = await page.locator('.empty pre').nth(1).innerText();
-      await promisify(execFile)('sh', ['-c', line]);
-      await lastRow(page, 'hello');
-    },
-  );
 
   it.each(['runs:mine', 'conversations:*'])(
     'that only runs may write, as %s, give a line that starts one',
