@@ -11,7 +11,7 @@ import { SENTENCES } from '../gateway/src/llm/failure.ts';
 import { FAULTS } from '../gateway/src/llm/simulator-faults.ts';
 import { runVariables } from '../gateway/src/runs/config.ts';
 import { RUN_ERRORS } from '../gateway/src/runs/run-errors.ts';
-import { GOODBYES } from '../gateway/src/stream/viewers.ts';
+import { CLOSE_REASONS } from '../gateway/src/stream/viewers.ts';
 import { producerVariables } from '../producer/src/config.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -94,7 +94,7 @@ an \`EventSource\` does that by itself. See [the stream](stream.md#events).
 
 ${table(
   ['code', 'what it means'],
-  Object.entries(GOODBYES).map(([code, sentence]) => [`\`${code}\``, sentence]),
+  Object.entries(CLOSE_REASONS).map(([code, sentence]) => [`\`${code}\``, sentence]),
 )}
 ## Runs
 

@@ -3,22 +3,22 @@
 import type { Level } from '@llm-streamer/shared/entry.ts';
 import { effect } from '@preact/signals';
 import { Series } from './charts/series.ts';
-import { Past } from './history/past.ts';
-import { part } from './lazy.ts';
+import { HistoryNavigator } from './history/past.ts';
+import { lazyModule } from './lazy.ts';
 import { Cursor } from './log/cursor.ts';
 import { compileFilter, type Filter } from './log/filter.ts';
 import { FilterError, PatternsMissing } from './log/filter-terms.ts';
 import { Viewport } from './log/viewport.ts';
 import type { Pattern, PatternOf } from './regex/pattern.ts';
 import { FigurePublisher } from './state/figure-publisher.ts';
-import { filterProblem, link, opened, say, sharing, update, view } from './state/store.ts';
+import { filterProblem, link, opened, say, sharing, update, viewState } from './state/store.ts';
 import type { ViewState } from './state/view-state.ts';
 import type { EntryRow } from './stream/row.ts';
 import { Session } from './stream/session.ts';
 
-const loading = part(() => import('./history/load.ts'), 'what loads holes');
+const loading = lazyModule(() => import('./history/load.ts'), 'what loads gaps');
 
-const matching = part(() => import('./regex/bounded.ts'), 'what matches regular expressions');
+const matching = lazyModule(() => import('./regex/bounded.ts'), 'what matches regular expressions');
 
 const NARROW = '(max-width: 700px)';
 
@@ -27,7 +27,7 @@ export class App {
   readonly viewport: Viewport;
   readonly series = new Series();
   readonly cursor: Cursor;
-  readonly past: Past;
+  readonly past: HistoryNavigator;
   /** Told of each entry; the run panel and the completion listen. */
   readonly listeners = new Set<(row: EntryRow) => void>();
   /** The last that compiled. */
@@ -46,29 +46,29 @@ export class App {
   constructor(log: HTMLElement) {
     this.session = new Session(
       {
-        entry: (row) => {
+        onEntry: (row) => {
           this.series.add(row);
           for (const listener of this.listeners) listener(row);
         },
-        took: () => this.viewport.invalidate(),
-        rearranged: () => this.viewport.rearrange(),
-        cleared: () => {
+        onFrames: () => this.viewport.invalidate(),
+        onRearranged: () => this.viewport.rearrange(),
+        onCleared: () => {
           this.#isArriving = true;
           this.#isSettled = false;
           this.viewport.clear();
         },
-        link: (state) => {
+        onStreamState: (state) => {
           link.value = state;
           this.viewport.invalidate();
         },
-        sharing: (streams, tabs) => {
+        onSharing: (streams, tabs) => {
           sharing.value = { streams, tabs };
         },
-        live: () => {
+        onLive: () => {
           if (!this.#isArriving) return;
           this.#isArriving = false;
           this.viewport.whenBuilt(() => {
-            if (!view.value.follow) this.viewport.hold();
+            if (!viewState.value.follow) this.viewport.hold();
             this.#isSettled = true;
           });
           this.past.arrive((row) => this.cursor.show(row));
@@ -87,19 +87,19 @@ export class App {
       painted: () => {
         this.#figures.changed();
         const follow = this.viewport.follow.mode === 'follow';
-        if (this.#isSettled && follow !== view.value.follow) update({ follow }, 'replace');
+        if (this.#isSettled && follow !== viewState.value.follow) update({ follow }, 'replace');
       },
       opened: (item) => this.cursor.open(item),
-      load: (hole) =>
+      load: (gap) =>
         loading()
-          .then((part) => part?.loadHole(this.session, hole))
+          .then((part) => part?.loadGap(this.session, gap))
           .catch(reportError),
     });
     this.cursor = new Cursor(this.viewport, unfolded);
-    this.past = new Past(this.session, this.viewport);
+    this.past = new HistoryNavigator(this.session, this.viewport);
     this.#figures = new FigurePublisher(this.session, this.viewport, this.series);
-    this.#narrow.addEventListener('change', () => this.#apply(view.value, true));
-    effect(() => this.#apply(view.value));
+    this.#narrow.addEventListener('change', () => this.#apply(viewState.value, true));
+    effect(() => this.#apply(viewState.value));
     addEventListener('online', () => this.session.nudge());
     document.addEventListener(
       'visibilitychange',
@@ -111,7 +111,7 @@ export class App {
   }
 
   /** The query of `/stream` for a view. */
-  streamQuery(state: ViewState = view.value, filtered = state.narrow): URLSearchParams {
+  streamQuery(state: ViewState = viewState.value, filtered = state.narrow): URLSearchParams {
     const query = new URLSearchParams({ channels: state.channels.join(',') });
     if (filtered) for (const [key, value] of Object.entries(this.filter.server)) query.set(key, value);
     if (state.since !== '') query.set('since', state.since);
@@ -188,7 +188,7 @@ export class App {
         if (loaded) {
           this.#patternOf = loaded.boundedPattern;
           this.#applied = undefined; // all of the view is brought about anew
-          this.#apply(view.value);
+          this.#apply(viewState.value);
         } else filterProblem.value = 'regular expressions could not be loaded';
       })
       .catch(reportError);

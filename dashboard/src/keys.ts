@@ -1,11 +1,11 @@
 // Single-key shortcuts, none with Ctrl but the run panel's own; off while typing, and altogether with `keys=0`.
 import type { App } from './app.ts';
-import { describeHole } from './log/holes.ts';
+import { describeGap } from './log/holes.ts';
 import { LEVEL_TEXT, runOf } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
-import type { Item, View } from './log/view.ts';
+import type { Item, RowList } from './log/view.ts';
 import { nextTime } from './panels/status-bar.tsx';
-import { helpOpen, opened, say, update, view } from './state/store.ts';
+import { helpOpen, opened, say, update, viewState } from './state/store.ts';
 
 /** What Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;
@@ -51,7 +51,7 @@ export const KEYS: readonly Key[] = [
   {
     keys: 'r',
     what: 'run panel',
-    run: () => update({ panel: view.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
+    run: () => update({ panel: viewState.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
   },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {
@@ -69,14 +69,14 @@ const byKey = new Map(KEYS.flatMap((key) => key.keys.split(' ').map((name) => [n
 export function listenToKeys(app: App, early: readonly KeyboardEvent[]): void {
   document.addEventListener('copy', (event) => {
     // Rows are cut to the screen and laid out in cells: several of them are copied as whole lines instead.
-    const { view, scroller } = app.viewport;
+    const { rows, scroller } = app.viewport;
     const isAll = getSelection()?.containsNode(scroller);
-    const lines = isAll ? allLines(view) : app.viewport.selectedItems().map(lineOf);
+    const lines = isAll ? allLines(rows) : app.viewport.selectedItems().map(lineOf);
     if (lines.length < 2 || !event.clipboardData) return;
     event.clipboardData.setData('text/plain', lines.join('\n'));
     event.preventDefault();
     if (!isAll) return;
-    const left = view.size - lines.length;
+    const left = rows.size - lines.length;
     say(`${lines.length} rows copied${left > 0 ? `, ${left} older ones left out: export has all (d)` : ''}`);
   });
   for (const event of early) press(app, event);
@@ -92,7 +92,7 @@ function press(app: App, event: KeyboardEvent): void {
   // A focused button keeps its own keys.
   if (target.closest('button, summary, a') && (name === 'Space' || name === 'Enter')) return;
   const isNavigation = name.length > 1 && name !== 'Space';
-  if (!view.value.keys && !isNavigation) return;
+  if (!viewState.value.keys && !isNavigation) return;
   const key = byKey.get(name);
   if (!key?.run) return;
   event.preventDefault();
@@ -101,7 +101,7 @@ function press(app: App, event: KeyboardEvent): void {
 
 function dismiss(app: App): void {
   if (opened.value) app.cursor.close();
-  else if (view.value.q !== '' || view.value.hl !== '' || view.value.range)
+  else if (viewState.value.q !== '' || viewState.value.hl !== '' || viewState.value.range)
     update({ q: '', hl: '', range: undefined });
   else {
     app.viewport.cursor = undefined;
@@ -116,7 +116,7 @@ function space(app: App): void {
 }
 
 function detail(app: App): void {
-  const item = app.viewport.view.get(app.viewport.current());
+  const item = app.viewport.rows.get(app.viewport.current());
   if (item) app.cursor.open(item);
 }
 
@@ -126,10 +126,10 @@ let sought = 0;
 /** To the next item in a direction for which `wanted` holds. In slices: a highlighted expression may take long for each. */
 function seek(app: App, direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
   const search = ++sought;
-  const { view: shown, cursor } = app.viewport;
+  const { rows: shown, cursor } = app.viewport;
   let place = cursor ? app.viewport.current() + direction : app.viewport.edge(direction);
   const look = () => {
-    if (search !== sought || app.viewport.view !== shown) return;
+    if (search !== sought || app.viewport.rows !== shown) return;
     const deadline = performance.now() + SEEK_MS;
     for (; place >= shown.first && place < shown.end; place += direction) {
       const item = shown.get(place);
@@ -159,7 +159,7 @@ function hit(app: App): (item: Item) => boolean {
 }
 
 function sameRun(app: App): (item: Item) => boolean {
-  const item = app.viewport.view.get(app.viewport.current());
+  const item = app.viewport.rows.get(app.viewport.current());
   const run = item && runOf(item);
   return (other) => run !== undefined && runOf(other) === run;
 }
@@ -170,7 +170,7 @@ function mark(app: App): void {
 }
 
 function isWrapped(): boolean {
-  return view.value.wrap ?? matchMedia('(max-width: 700px)').matches;
+  return viewState.value.wrap ?? matchMedia('(max-width: 700px)').matches;
 }
 
 function level(app: App, key: string): void {
@@ -178,13 +178,13 @@ function level(app: App, key: string): void {
 }
 
 function copyRow(app: App): void {
-  const item = app.viewport.view.get(app.viewport.current());
+  const item = app.viewport.rows.get(app.viewport.current());
   if (item?.kind === 'entry') app.copy(item.raw, 'entry');
   else if (item?.kind === 'fold') app.copy(item.text, 'text');
 }
 
 /** All that is shown, with what is not on screen: the latest, as many as may be copied at once. */
-function allLines(shown: View): string[] {
+function allLines(shown: RowList): string[] {
   const lines: string[] = [];
   let room = COPIED_CHARS;
   for (let place = shown.end - 1; place >= shown.first; place--) {
@@ -199,7 +199,7 @@ function allLines(shown: View): string[] {
 
 function lineOf(item: Item): string {
   if (item.kind === 'mark') return `-- ${item.text}`;
-  if (item.kind === 'hole') return `-- ${describeHole(item)}`;
+  if (item.kind === 'gap') return `-- ${describeGap(item)}`;
   const row = item.kind === 'fold' ? item.first : item;
   const text = item.kind === 'fold' ? item.text : item.msg;
   return `${iso(row.time)} ${LEVEL_TEXT[row.level]} ${row.source} ${row.channel} ${text}`;

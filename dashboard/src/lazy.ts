@@ -4,10 +4,10 @@ import { effect } from '@preact/signals';
 import { link, say } from './state/store.ts';
 
 /** Gives the part, loading it at most once; undefined where it could not be loaded. Never rejects. */
-export type Part<T> = () => Promise<T | undefined>;
+export type LazyModule<T> = () => Promise<T | undefined>;
 
 /** `name`: what the reader is told is missing; without one, nothing is said. */
-export function part<T>(load: () => Promise<T>, name?: string): Part<T> {
+export function lazyModule<T>(load: () => Promise<T>, name?: string): LazyModule<T> {
   let loading: Promise<T | undefined> | undefined;
   return () => {
     loading ??= load().catch(() => {
@@ -25,7 +25,7 @@ export function part<T>(load: () => Promise<T>, name?: string): Part<T> {
 }
 
 /** Calls `mount` once, when the part is first wanted; while it does not come, each change of the link tries again. */
-export function whenWanted<T>(isWanted: () => boolean, load: Part<T>, mount: (part: T) => void): void {
+export function whenWanted<T>(isWanted: () => boolean, load: LazyModule<T>, mount: (part: T) => void): void {
   let isMounted = false;
   const stop = effect(() => {
     // Read for its changes alone.

@@ -3,12 +3,12 @@ import { effect, signal } from '@preact/signals';
 import { h, render } from 'preact';
 import { App } from './app.ts';
 import { mountCharts } from './charts/mount.ts';
-import { part, whenWanted } from './lazy.ts';
+import { lazyModule, whenWanted } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunPanel } from './runs/slot.ts';
-import { helpOpen, opened, view } from './state/store.ts';
+import { helpOpen, opened, viewState } from './state/store.ts';
 
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -24,15 +24,15 @@ render(h(Overlay, { app }), element('over'));
 // What is not on screen at first is not loaded at first.
 whenWanted(
   () => opened.value !== undefined,
-  part(() => import('./panels/detail.tsx'), 'the detail'),
+  lazyModule(() => import('./panels/detail.tsx'), 'the detail'),
   ({ Detail }) => render(h(Detail, { app }), element('detail')),
 );
 whenWanted(
-  () => view.value.list,
-  part(() => import('./panels/channel-list.tsx'), 'the channel list'),
+  () => viewState.value.list,
+  lazyModule(() => import('./panels/channel-list.tsx'), 'the channel list'),
   ({ ChannelList }) => render(h(ChannelList, {}), element('list')),
 );
-const help = part(() => import('./panels/help.tsx'), 'the help');
+const help = lazyModule(() => import('./panels/help.tsx'), 'the help');
 whenWanted(
   () => helpOpen.value,
   async () => {
@@ -45,7 +45,7 @@ whenWanted(
 );
 
 effect(() => {
-  const { theme, embed, list } = view.value;
+  const { theme, embed, list } = viewState.value;
   document.documentElement.dataset.theme = theme;
   element('bar').hidden = embed;
   element('status').hidden = embed;
@@ -62,7 +62,7 @@ const keep = (event: KeyboardEvent) => {
 document.addEventListener('keydown', keep);
 whenWanted(
   () => early.value.length >= 0,
-  part(() => import('./keys.ts'), 'the keys'),
+  lazyModule(() => import('./keys.ts'), 'the keys'),
   ({ listenToKeys }) => {
     document.removeEventListener('keydown', keep);
     listenToKeys(app, early.value);
@@ -70,7 +70,7 @@ whenWanted(
 );
 whenWanted(
   () => true,
-  part(() => import('./after-load.ts')),
+  lazyModule(() => import('./after-load.ts')),
   ({ begin }) => begin(app, element('summary')),
 );
 mountCharts(app, element('charts'));

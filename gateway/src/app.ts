@@ -7,13 +7,13 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
 import { composeRuns } from './compose-runs.ts';
-import { admissionLimits, type Config, LOCAL_HOSTS, trustedProxies } from './config.ts';
+import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
 import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
-import { answerRoom } from './http/plugins/answer-room.ts';
+import { answerBudget } from './http/plugins/answer-room.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
@@ -25,11 +25,11 @@ import { runRoutes } from './http/runs.ts';
 import { streamRoute } from './http/stream.ts';
 import type { SimulatorOptions } from './llm/simulator.ts';
 import { StateLog } from './state-log.ts';
-import { type Admission, Places } from './stream/admission.ts';
+import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/admission.ts';
 import { History, type HistoryTuning } from './stream/history.ts';
 import { Hub, type HubTuning } from './stream/hub.ts';
 import { gapCounts, StreamMetrics } from './stream/metrics.ts';
-import { Viewers } from './stream/viewers.ts';
+import { Connections } from './stream/viewers.ts';
 
 /** A request must have arrived by then, its body included. */
 const REQUEST_MS = 30_000;
@@ -37,9 +37,9 @@ const REQUEST_MS = 30_000;
 const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
 
 /** What several processes on one port have together. */
-export interface Totals {
+export interface SharedTotals {
   registry: Registry;
-  admission: Admission;
+  limiter: ConnectionLimiter;
   /** In Prometheus' text form; undefined where they cannot be had now. */
   metrics(): Promise<string | undefined>;
 }
@@ -52,11 +52,11 @@ export interface Tuning {
 }
 
 /** Those of one process. */
-function ownTotals(config: Config): Totals {
+function ownTotals(config: Config): SharedTotals {
   const registry = new Registry();
   return {
     registry,
-    admission: new Places(admissionLimits(config)),
+    limiter: new LocalConnectionLimiter(connectionLimits(config)),
     metrics: () => registry.metrics(),
   };
 }
@@ -66,10 +66,10 @@ export function createApp(
   config: Config,
   broker: Broker,
   logger: Logger,
-  totals: Totals = ownTotals(config),
+  totals: SharedTotals = ownTotals(config),
   tuning: Tuning = {},
 ): FastifyInstance {
-  const { registry, admission } = totals;
+  const { registry, limiter } = totals;
   const gateway = `gw-${hostname().slice(0, 12)}-${process.pid}`;
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -105,7 +105,7 @@ export function createApp(
     },
     gaps,
   );
-  const viewers = new Viewers(hub, admission, {
+  const viewers = new Connections(hub, limiter, {
     stallMs: config.SSE_STALL_MS,
     lifetimeMs: config.SSE_LIFETIME_MS,
     retryMs: config.SSE_RETRY_MS,
@@ -120,7 +120,7 @@ export function createApp(
     keepAliveMs: config.SSE_KEEPALIVE_MS,
     retryMs: config.SSE_RETRY_MS,
     stallMs: config.SSE_STALL_MS,
-    admission,
+    admission: limiter,
   });
 
   problems(app);
@@ -130,7 +130,7 @@ export function createApp(
     origins: config.CORS_ORIGINS,
   });
   shutdown(app);
-  answerRoom(app, config.SSE_STALL_MS);
+  answerBudget(app, config.SSE_STALL_MS);
   const health = { broker, hub, viewers, gateway, redis: config.REDIS_URL !== undefined };
   const routes = async (scope: FastifyInstance) => {
     streamRoute(scope, {
@@ -157,13 +157,13 @@ export function createApp(
   app.addHook('onReady', async () => {
     await runs.open();
     await metrics.open(logger);
-    stateLog.say('info', 'gateway started');
+    stateLog.report('info', 'gateway started');
   });
   app.addHook('preClose', async () => {
     await runs.close(); // first: whoever watches a run of this gateway is told how it ended
     await runStreams.close();
     await viewers.close();
-    stateLog.say('info', 'gateway stopping');
+    stateLog.report('info', 'gateway stopping');
     await stateLog.close();
     metrics.close();
     hub.close();

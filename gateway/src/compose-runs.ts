@@ -62,8 +62,8 @@ export function composeRuns(
   const pipeline = new Pipeline({
     model: createModel(config, new Simulator(simulator), logger),
     observer: {
-      entry: (fields) => calls.add(draft(fields, config.ENTRY_BYTES)),
-      ended: (record) => metrics.generation(record),
+      onEntry: (fields) => calls.enqueue(draft(fields, config.ENTRY_BYTES)),
+      onGenerationEnded: (record) => metrics.observeGeneration(record),
     },
     source: gateway,
     entryBytes: config.ENTRY_BYTES,
@@ -83,7 +83,7 @@ export function composeRuns(
     maxRuns: config.MAX_RUNS,
     leaseMs: LEASE_MS,
     logger,
-    ended: (state, durationMs) => metrics.run(state, durationMs),
+    ended: (state, durationMs) => metrics.observeRun(state, durationMs),
   });
   return {
     service,

@@ -12,7 +12,7 @@ import {
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { runVariables } from './runs/config.ts';
-import type { AdmissionLimits } from './stream/admission.ts';
+import type { ConnectionLimits } from './stream/admission.ts';
 
 /** Where the gateway listens, and whom it answers. */
 export const serverVariables = {
@@ -162,7 +162,7 @@ export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
   return TRUST_PROXY === 'true' ? true : TRUST_PROXY.split(',').map((proxy) => proxy.trim());
 }
 
-export function admissionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): AdmissionLimits {
+export function connectionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): ConnectionLimits {
   return { maxConnections: MAX_CONNECTIONS, maxPerAddress: MAX_CONNECTIONS_PER_ADDRESS };
 }
 

@@ -9,8 +9,8 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { Registry } from 'prom-client';
-import { createApp, type Totals } from './app.ts';
-import { admissionLimits, adoptedChannels, type Config, readGatewayConfig } from './config.ts';
+import { createApp, type SharedTotals } from './app.ts';
+import { adoptedChannels, type Config, connectionLimits, readGatewayConfig } from './config.ts';
 import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 
@@ -36,7 +36,7 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
   if (config.REDIS_URL === undefined)
     throw new CodedError('invalid_config', 'WORKERS: more than one needs REDIS_URL, the log that they share');
   const { WORKERS: workers, SHUTDOWN_GRACE_MS: graceMs } = config;
-  return new Primary({ workers, limits: admissionLimits(config), graceMs, logger }).run();
+  return new Primary({ workers, limits: connectionLimits(config), graceMs, logger }).run();
 }
 
 async function run(config: Config, logger: Logger): Promise<void> {
@@ -77,10 +77,10 @@ async function run(config: Config, logger: Logger): Promise<void> {
     });
 }
 
-function workerTotals(): Totals {
+function workerTotals(): SharedTotals {
   const registry = new Registry();
   const link = new WorkerLink(registry);
-  return { registry, admission: link, metrics: () => link.metrics() };
+  return { registry, limiter: link, metrics: () => link.metrics() };
 }
 
 async function openBroker(config: Config, logger: Logger): Promise<Broker> {

@@ -5,7 +5,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { draft, type Level } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { Publisher } from '@llm-streamer/shared/publisher.ts';
-import type { Viewers } from './stream/viewers.ts';
+import type { Connections } from './stream/viewers.ts';
 
 const SUMMARY_MS = 1_000;
 
@@ -13,13 +13,13 @@ export class StateLog {
   readonly #broker: Broker;
   readonly #publisher: Publisher;
   readonly #gateway: string;
-  readonly #viewers: Viewers;
+  readonly #viewers: Connections;
   readonly #timer: NodeJS.Timeout;
   #said = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
   #size = 0;
   #warned: string | undefined;
 
-  constructor(broker: Broker, viewers: Viewers, gateway: string) {
+  constructor(broker: Broker, viewers: Connections, gateway: string) {
     this.#broker = broker;
     this.#publisher = new Publisher(broker, { source: gateway, noticeChannel: CHANNELS.gateway });
     this.#gateway = gateway;
@@ -30,9 +30,9 @@ export class StateLog {
     }, SUMMARY_MS);
   }
 
-  say(level: Level, msg: string, attrs?: Record<string, unknown>): void {
+  report(level: Level, msg: string, attrs?: Record<string, unknown>): void {
     const fields = { time: Date.now(), channel: CHANNELS.gateway, source: this.#gateway, level, msg };
-    this.#publisher.add(draft({ ...fields, ...(attrs && { attrs }) }));
+    this.#publisher.enqueue(draft({ ...fields, ...(attrs && { attrs }) }));
   }
 
   async close(): Promise<void> {
@@ -42,7 +42,7 @@ export class StateLog {
 
   #warn(): void {
     const { warning } = this.#broker.status();
-    if (warning !== undefined && warning !== this.#warned) this.say('warn', warning);
+    if (warning !== undefined && warning !== this.#warned) this.report('warn', warning);
     this.#warned = warning;
   }
 
@@ -59,7 +59,7 @@ export class StateLog {
     this.#said = { ...totals };
     this.#size = size;
     if (parts.length === 0) return;
-    this.say('info', parts.join(', '), { viewers: size, lagging });
+    this.report('info', parts.join(', '), { viewers: size, lagging });
   }
 }
 

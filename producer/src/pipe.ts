@@ -61,7 +61,7 @@ export async function pipe(args: readonly string[], stop: AbortSignal): Promise<
   const transport = await openTransport(config);
   const publisher = new Publisher(transport, { source, logger, maxBufferedBytes: BUFFER_BYTES });
   const intake = new Intake({ channel, source, level }, (fields) =>
-    publisher.add(draft(fields, config.ENTRY_BYTES)),
+    publisher.enqueue(draft(fields, config.ENTRY_BYTES)),
   );
   const waits = options.wait || fstatSync(process.stdin.fd).isFile(); // no program waits for a file to be read
   const tee = options.tee ? new Tee(process.stdout) : undefined;

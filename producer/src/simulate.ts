@@ -63,7 +63,7 @@ export async function simulate(args: readonly string[], stop: AbortSignal): Prom
   const logger = createLogger(source, config.LOG_LEVEL, config.PRODUCTION);
   const transport = await openTransport(config);
   const publisher = new Publisher(transport, { source, logger });
-  const tell = (fields: Parameters<typeof draft>[0]) => publisher.add(draft(fields, config.ENTRY_BYTES));
+  const tell = (fields: Parameters<typeof draft>[0]) => publisher.enqueue(draft(fields, config.ENTRY_BYTES));
 
   if (perSecond === undefined) {
     const story = new Story({ seed: options.seed, source, rate, durationMs, messages });

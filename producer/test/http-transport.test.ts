@@ -92,10 +92,10 @@ describe('HttpTransport', () => {
     const first = await Receiver.start();
     const { port } = first;
     const publisher = new Publisher(new HttpTransport(first.url), { source: 'test' });
-    publisher.add(entry('before'));
+    publisher.enqueue(entry('before'));
     await publisher.flush();
     await first[Symbol.asyncDispose]();
-    for (let i = 0; i < 1_000; i++) publisher.add(entry(`during ${i}`));
+    for (let i = 0; i < 1_000; i++) publisher.enqueue(entry(`during ${i}`));
     await expect.poll(() => publisher.counters.retries).toBeGreaterThan(1);
     await using second = await Receiver.start(port);
     await publisher.flush();

@@ -76,7 +76,7 @@ describe('simulate', () => {
     const program = simulate(['--flood', '500', '--source', 'f'], { REDIS_URL: redis.url, NAMESPACE: 'sim' });
     const broker = new RedisBroker({ url: redis.url, namespace: 'sim' });
     const messages = async () => {
-      const page = await broker.read({ channels: ['logs'], after: BEGINNING, limit: 10_000 });
+      const page = await broker.readPage({ channels: ['logs'], after: BEGINNING, limit: 10_000 });
       return page.items.flatMap(({ record }) => (record ? [record.entry.msg] : []));
     };
     await eventually('entries arrive', async () => (await messages()).length > 100);

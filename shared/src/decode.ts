@@ -10,7 +10,7 @@ import { timeOfLine } from './decode/time.ts';
 import { cutMark, type Draft, draft, type EntryFields, utf8Bytes } from './entry.ts';
 import { holdsMoreThan, MAX_ENTRY_VALUES } from './json-values.ts';
 import { guessLevel } from './level.ts';
-import { asWritten } from './written.ts';
+import { parseCanonical } from './written.ts';
 
 /** A longer payload is a text of which only this much is looked at. */
 const MAX_BYTES = 1_048_576;
@@ -23,7 +23,7 @@ export function decodePayload(payload: Uint8Array | string, context: DecodeConte
 /** The same, ready for the log; `maxBytes`: beyond it an entry is cut. */
 export function draftPayload(payload: Uint8Array, context: DecodeContext, maxBytes: number): Draft {
   const text = textOf(payload);
-  const written = asWritten(text, maxBytes);
+  const written = parseCanonical(text, maxBytes);
   return written?.channel === context.channel ? written : draft(decodeText(text, context), maxBytes);
 }
 

@@ -34,7 +34,7 @@ export class DraftQueue {
   }
 
   /** Appends; returns how many of the oldest had to go for it. */
-  push(draft: Draft, bytes: number): number {
+  enqueue(draft: Draft, bytes: number): number {
     this.#drafts.push(draft);
     this.#sizes.push(bytes);
     this.#bytes += bytes;
@@ -48,7 +48,7 @@ export class DraftQueue {
   }
 
   /** Removes the oldest entries that fit both limits as lines: a separator between two counts as a byte. */
-  take(maxEntries: number, maxBytes: number): Draft[] {
+  takeBatch(maxEntries: number, maxBytes: number): Draft[] {
     const taken: Draft[] = [];
     let bytes = 0;
     while (this.length > 0 && taken.length < maxEntries) {

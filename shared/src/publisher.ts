@@ -83,13 +83,13 @@ export class Publisher {
   }
 
   /** Never throws, never blocks. */
-  add(draft: Draft): void {
+  enqueue(draft: Draft): void {
     const bytes = Buffer.byteLength(draft.body);
     if (this.#closing || bytes > this.#options.maxBatchBytes) {
       this.#dropped++;
       return;
     }
-    const dropped = this.#queue.push(draft, bytes);
+    const dropped = this.#queue.enqueue(draft, bytes);
     if (dropped > 0) {
       this.#dropped += dropped;
       this.#unannounced += dropped;
@@ -153,7 +153,7 @@ export class Publisher {
       this.#inFlight = { entries: 0, first };
       await this.#delivery.send([notice], () => this.#unannounced);
     } else {
-      const drafts = this.#queue.take(this.#options.maxBatchEntries, this.#options.maxBatchBytes);
+      const drafts = this.#queue.takeBatch(this.#options.maxBatchEntries, this.#options.maxBatchBytes);
       this.#inFlight = { entries: drafts.length, first };
       const outcome = await this.#delivery.send(drafts, () => this.#unannounced);
       if (outcome === 'abandoned') return;

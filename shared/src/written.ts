@@ -38,7 +38,7 @@ const ENTRY = new RegExp(
 const TIME_START = '{"time":'.length;
 
 /** The draft that `text` is; null where it must be decoded first. `maxBytes`: beyond it an entry is cut. */
-export function asWritten(text: string, maxBytes: number): Draft | null {
+export function parseCanonical(text: string, maxBytes: number): Draft | null {
   if (text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes) return null;
   if (!ENTRY.test(text)) return null;
   const start = text.indexOf('"', TIME_START) + '"channel":"'.length;

@@ -102,7 +102,7 @@ describe('Publisher', () => {
           const writer = publisher(log, { lingerMs, maxBufferedBytes, maxBatchEntries: 5 });
           let added = 0;
           for (const { entries, wait } of steps) {
-            for (let i = 0; i < entries; i++) writer.add(numbered(++added));
+            for (let i = 0; i < entries; i++) writer.enqueue(numbered(++added));
             if (wait > 0) await vi.advanceTimersByTimeAsync(wait);
           }
           await played(writer.flush());
@@ -128,10 +128,10 @@ describe('Publisher', () => {
     const log = new FickleLog(['lost request', 'lost request', 'lost request']);
     const size = Buffer.byteLength(numbered(1).body) + 100;
     const writer = publisher(log, { maxBufferedBytes: 3 * size, maxBatchEntries: 2 });
-    writer.add(numbered(1));
+    writer.enqueue(numbered(1));
     await vi.advanceTimersByTimeAsync(1);
     for (let n = 2; n <= 9; n++) {
-      writer.add(numbered(n));
+      writer.enqueue(numbered(n));
       await vi.advanceTimersByTimeAsync(10);
     }
     await played(writer.flush());
@@ -149,7 +149,7 @@ describe('Publisher', () => {
   it('sends what is added in one turn as one batch, within the limits of a batch', async () => {
     const log = new FickleLog();
     const writer = publisher(log);
-    for (let n = 0; n < 1_200; n++) writer.add(numbered(n));
+    for (let n = 0; n < 1_200; n++) writer.enqueue(numbered(n));
     await played(writer.flush());
     expect(log.calls.map(({ bodies }) => bodies.split('\n').length)).toEqual([500, 500, 200]);
 
@@ -162,7 +162,7 @@ describe('Publisher', () => {
       level: 'info',
       msg: 'x'.repeat(65_536 - frame),
     });
-    for (let n = 0; n < 40; n++) writer.add(wide);
+    for (let n = 0; n < 40; n++) writer.enqueue(wide);
     await played(writer.flush());
     expect(log.lines).toHaveLength(1_240);
     const lengths = log.calls.map(({ bodies }) => Buffer.byteLength(bodies));
@@ -172,7 +172,7 @@ describe('Publisher', () => {
   it('backs off from 100 ms to 5 s with jitter', async () => {
     const log = new FickleLog(Array<Fate>(9).fill('lost request'));
     const writer = publisher(log);
-    writer.add(numbered(1));
+    writer.enqueue(numbered(1));
     await played(writer.flush());
     const waits = log.calls.slice(1).map(({ at }, i) => at - (log.calls[i]?.at ?? 0) - 5);
     expect(waits).toEqual([75, 150, 300, 600, 1_200, 2_400, 3_750, 3_750, 3_750]);
@@ -188,7 +188,7 @@ describe('Publisher', () => {
         if (retryAfterMs !== undefined) throw Object.assign(new BrokerUnavailable('busy'), { retryAfterMs });
       },
     });
-    writer.add(numbered(1));
+    writer.enqueue(numbered(1));
     await played(writer.flush());
     expect(times.slice(1).map((time, i) => time - (times[i] ?? 0))).toEqual([3_000, 60_000]);
   });
@@ -196,7 +196,7 @@ describe('Publisher', () => {
   it('drops and counts a batch that is refused for good, and only that batch', async () => {
     const log = new FickleLog(['ok', 'refused']);
     const writer = publisher(log, { maxBatchEntries: 2 });
-    for (let n = 1; n <= 6; n++) writer.add(numbered(n));
+    for (let n = 1; n <= 6; n++) writer.enqueue(numbered(n));
     await played(writer.flush());
     expect(log.entries).toEqual([1, 2, 5, 6]);
     expect(writer.counters).toEqual({ published: 4, dropped: 2, retries: 0, buffered: 0 });
@@ -207,7 +207,7 @@ describe('Publisher', () => {
     const logger = { info: (msg: string) => void told.push(msg), warn: (msg: string) => void told.push(msg) };
     const log = new FickleLog([...Array<Fate>(6).fill('lost request'), 'ok', 'refused', 'refused', 'ok']);
     const writer = publisher(log, { logger, maxBatchEntries: 1 });
-    for (let n = 1; n <= 5; n++) writer.add(numbered(n));
+    for (let n = 1; n <= 5; n++) writer.enqueue(numbered(n));
     await played(writer.flush());
     expect(told).toEqual([
       'broker unavailable: connection refused, buffering',
@@ -219,7 +219,7 @@ describe('Publisher', () => {
   it('flushes on close, cutting a pause short', async () => {
     const log = new FickleLog(Array<Fate>(7).fill('lost request'));
     const writer = publisher(log);
-    writer.add(numbered(1));
+    writer.enqueue(numbered(1));
     await vi.advanceTimersByTimeAsync(5_000); // deep in the backoff
     const start = Date.now();
     expect(await played(writer.close(3_000))).toBe(0);
@@ -230,10 +230,10 @@ describe('Publisher', () => {
   it('gives up at the deadline of close and says how many are left', async () => {
     const log = new FickleLog(Array<Fate>(1_000).fill('lost request'));
     const writer = publisher(log, { maxBatchEntries: 2 });
-    for (let n = 1; n <= 5; n++) writer.add(numbered(n));
+    for (let n = 1; n <= 5; n++) writer.enqueue(numbered(n));
     expect(await played(writer.close(3_000))).toBe(5);
     const calls = log.calls.length;
-    writer.add(numbered(6));
+    writer.enqueue(numbered(6));
     await vi.advanceTimersByTimeAsync(60_000);
     expect(log.calls).toHaveLength(calls);
     expect(writer.counters).toMatchObject({ published: 0, dropped: 1, buffered: 5 });
@@ -247,7 +247,7 @@ describe('Publisher', () => {
         if (error) throw error;
       },
     });
-    writer.add(numbered(1));
+    writer.enqueue(numbered(1));
     await played(writer.flush());
     expect(writer.counters).toEqual({ published: 0, dropped: 1, retries: 1, buffered: 0 });
   });
@@ -255,9 +255,9 @@ describe('Publisher', () => {
   it('resolves flush for what came before it, though more is added all the time', async () => {
     const log = new FickleLog();
     const writer = publisher(log, { maxBatchEntries: 1 });
-    writer.add(numbered(1));
+    writer.enqueue(numbered(1));
     const flushed = writer.flush();
-    const more = setInterval(() => writer.add(numbered(2)), 1);
+    const more = setInterval(() => writer.enqueue(numbered(2)), 1);
     await played(flushed);
     clearInterval(more);
     expect(log.entries[0]).toBe(1);

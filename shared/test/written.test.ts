@@ -1,10 +1,10 @@
 // What is taken as it is: only texts that the log would have written just so, and that no reader could take otherwise.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isSound, writeHead } from '../src/broker/record.ts';
+import { isWellFormed, writeHead } from '../src/broker/record.ts';
 import { decodeObject, draftPayload } from '../src/decode.ts';
 import { draft, LEVELS } from '../src/entry.ts';
-import { asWritten } from '../src/written.ts';
+import { parseCanonical } from '../src/written.ts';
 
 const LIMIT = 4_096;
 const context = { channel: 'logs', now: 1_795_224_320_113, source: 'redis' };
@@ -12,7 +12,7 @@ const ENTRY = { time: 1_795_224_320_000, channel: 'logs', source: 'gpu-7', level
 
 const deep = (levels: number): object => (levels === 0 ? {} : { in: deep(levels - 1) });
 
-const taken = (text: string) => asWritten(text, LIMIT);
+const taken = (text: string) => parseCanonical(text, LIMIT);
 
 describe('a text that the log would write just so', () => {
   it.each([
@@ -133,7 +133,7 @@ describe('a payload', () => {
         expect(channel).toBe('logs');
         expect(JSON.parse(body)).toEqual(JSON.parse(anew.body));
         const stored = Buffer.from(writeHead(1_795_224_320_113_456, 'k3f9a2b1', 0) + body.slice(1));
-        expect(isSound(stored, 'logs')).toBe(true);
+        expect(isWellFormed(stored, 'logs')).toBe(true);
       }),
       { numRuns: 2_000 },
     );

@@ -5,7 +5,7 @@ import 'uplot/dist/uPlot.min.css';
 import '../../styles/charts.css';
 import type { App } from '../app.ts';
 import { hueOf } from '../log/hue.ts';
-import { say, view } from '../state/store.ts';
+import { say, viewState } from '../state/store.ts';
 import { known } from './known.ts';
 import { SPAN_SECONDS } from './series.ts';
 
@@ -85,7 +85,7 @@ export class Charts {
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(host);
     effect(() => {
-      this.#theme = view.value.theme;
+      this.#theme = viewState.value.theme;
       if (this.#timer !== undefined) this.#rebuild();
     });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#rebuild());
@@ -135,7 +135,7 @@ export class Charts {
             size: 20,
             font: '11px monospace',
             space: 70,
-            values: (_plot, times) => times.map((second) => clock(second, view.value.time === 'utc')),
+            values: (_plot, times) => times.map((second) => clock(second, viewState.value.time === 'utc')),
           },
           { ...axis, size: 44, font: '11px monospace', space: 30 },
         ],
@@ -215,7 +215,7 @@ export class Charts {
   #jump(plot: uPlot, chart: Chart): void {
     const second = plot.cursor.idx == null ? undefined : plot.data[0][plot.cursor.idx];
     if (second === undefined) return;
-    const { view: shown } = this.#app.viewport;
+    const { rows: shown } = this.#app.viewport;
     for (let place = shown.first; place < shown.end; place++) {
       const item = shown.get(place);
       if (item?.kind !== 'entry' || item.time < second * 1000 || (chart.errorsOnly && item.level < 4))

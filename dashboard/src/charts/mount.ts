@@ -1,17 +1,17 @@
 // Opens the charts strip; the charts themselves, and uPlot, are loaded when it first opens.
 import { computed, effect, untracked } from '@preact/signals';
 import type { App } from '../app.ts';
-import { part, whenWanted } from '../lazy.ts';
-import { view } from '../state/store.ts';
+import { lazyModule, whenWanted } from '../lazy.ts';
+import { viewState } from '../state/store.ts';
 
 export function mountCharts(app: App, host: HTMLElement): void {
-  const isOpen = computed(() => view.value.charts);
+  const isOpen = computed(() => viewState.value.charts);
   effect(() => {
     host.hidden = !isOpen.value;
   });
   whenWanted(
     () => isOpen.value,
-    part(() => import('./charts.ts'), 'the charts'),
+    lazyModule(() => import('./charts.ts'), 'the charts'),
     ({ Charts }) => {
       const charts = new Charts(app, host);
       effect(() => {

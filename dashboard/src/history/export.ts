@@ -1,25 +1,25 @@
-// Files of what is shown, or of a time range from the server: NDJSON, holes included, times in UTC.
+// Files of what is shown, or of a time range from the server: NDJSON, gaps included, times in UTC.
 import { iso } from '../log/time.ts';
-import type { View } from '../log/view.ts';
+import type { RowList } from '../log/view.ts';
 import { say } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
-import type { EntryRow, HoleRow } from '../stream/row.ts';
+import type { EntryRow, GapRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { readRange } from './range.ts';
 
 /** The rows of the view or, with a range, the whole of it from the server. */
-export async function exportLines(session: Session, view: View, range: ViewState['range']): Promise<void> {
+export async function exportLines(session: Session, view: RowList, range: ViewState['range']): Promise<void> {
   const lines = range ? await exportRange(session, range.from, range.to) : exportShown(view);
   say(`${lines.toLocaleString('en')} lines exported`);
 }
 
 /** Both give the number of lines. */
-function exportShown(view: View): number {
+function exportShown(view: RowList): number {
   const lines: string[] = [];
   for (let place = view.first; place < view.end; place++) {
     const item = view.get(place);
     if (item?.kind === 'fold') lines.push(...item.rows.map(exported));
-    else if (item?.kind === 'entry' || item?.kind === 'hole') lines.push(exported(item));
+    else if (item?.kind === 'entry' || item?.kind === 'gap') lines.push(exported(item));
   }
   return download(lines);
 }
@@ -30,7 +30,7 @@ async function exportRange(session: Session, from: number, to: number): Promise<
   return download(lines);
 }
 
-function exported(row: EntryRow | HoleRow): string {
+function exported(row: EntryRow | GapRow): string {
   if (row.kind === 'entry') return JSON.stringify({ ...row.json(), time: iso(row.time) });
   const { reason, after, before, missed, channel } = row;
   return JSON.stringify({ gap: { reason, channel, after, before, missed } });

@@ -1,18 +1,18 @@
-// Reads the past from the gateway: what fills a hole, what stands before the view, what a time range holds.
-import { Told } from '@llm-streamer/shared/broker/told.ts';
-import { EntryRow, HoleRow } from '../stream/row.ts';
-import { isNews } from '../stream/told.ts';
+// Reads the past from the gateway: what fills a gap, what stands before the view, what a time range holds.
+import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
+import { EntryRow, type GapRow, gapRow } from '../stream/row.ts';
+import { isUnreported } from '../stream/told.ts';
 import type { WireGap } from '../stream/wire.ts';
 
 export interface HistoryPage {
-  rows: (EntryRow | HoleRow)[];
+  rows: (EntryRow | GapRow)[];
   entries: number;
   next: string | undefined;
   done: boolean;
 }
 
 /** Asks `api/entries`; rejects with the server's own words. `told`: of the pages before, if any. */
-export async function readHistory(query: URLSearchParams, told = new Told()): Promise<HistoryPage> {
+export async function readHistory(query: URLSearchParams, told = new ReportedGaps()): Promise<HistoryPage> {
   const response = await fetch(new URL(`api/entries?${query}`, document.baseURI), {
     headers: { Accept: 'application/json' },
   });
@@ -20,8 +20,8 @@ export async function readHistory(query: URLSearchParams, told = new Told()): Pr
   if (!response.ok) throw new Error(String(body.detail ?? body.title ?? `HTTP ${response.status}`));
   const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
   const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<WireGap>[]) : [];
-  const rows: (EntryRow | HoleRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));
-  for (const gap of gaps) if (isNews(gap, told)) place(rows, gap);
+  const rows: (EntryRow | GapRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));
+  for (const gap of gaps) if (isUnreported(gap, told)) place(rows, gapRow(gap));
   return {
     rows,
     entries: entries.length,
@@ -30,16 +30,9 @@ export async function readHistory(query: URLSearchParams, told = new Told()): Pr
   };
 }
 
-// A gap stands before the first entry that follows the hole.
-function place(rows: (EntryRow | HoleRow)[], gap: Partial<WireGap>): void {
-  const hole = new HoleRow({
-    reason: String(gap.reason ?? 'unknown'),
-    channel: typeof gap.channel === 'string' ? gap.channel : null,
-    after: gap.after,
-    before: gap.before,
-    missed: typeof gap.missed === 'number' ? gap.missed : null,
-  });
+// A gap stands before the first entry that follows it.
+function place(rows: (EntryRow | GapRow)[], gap: GapRow): void {
   const before = Number(gap.before?.split('-')[1] ?? 0);
   const index = rows.findIndex((row) => row.kind === 'entry' && row.n >= before);
-  rows.splice(index < 0 ? rows.length : index, 0, hole);
+  rows.splice(index < 0 ? rows.length : index, 0, gap);
 }

@@ -1,17 +1,17 @@
 // The way back in time: the entry that a link names, a stretch of time, files. What it takes is loaded when asked for.
-import { part } from '../lazy.ts';
+import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { say, update, view } from '../state/store.ts';
+import { say, update, viewState } from '../state/store.ts';
 import type { EntryRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 
-const exporting = part(() => import('./export.ts'), 'the export');
-const ranging = part(() => import('./range.ts'), 'the history');
+const exporting = lazyModule(() => import('./export.ts'), 'the export');
+const ranging = lazyModule(() => import('./range.ts'), 'the history');
 
 /** Fetched on either side of an entry that a link names. */
 const AROUND_MS = 5_000;
 
-export class Past {
+export class HistoryNavigator {
   readonly #session: Session;
   readonly #viewport: Viewport;
 
@@ -38,7 +38,7 @@ export class Past {
   }
 
   async #goToLink(show: (row: EntryRow) => void): Promise<void> {
-    const { at, range } = view.value;
+    const { at, range } = viewState.value;
     if (range) await this.#fetchRange(range.from, range.to);
     if (at === '') return;
     const ms = Number.parseInt(at, 10);
@@ -53,7 +53,7 @@ export class Past {
   export(): void {
     this.#attempt(async () => {
       const files = await exporting();
-      await files?.exportLines(this.#session, this.#viewport.view, view.value.range);
+      await files?.exportLines(this.#session, this.#viewport.rows, viewState.value.range);
     }).catch(reportError);
   }
 

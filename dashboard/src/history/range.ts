@@ -1,7 +1,7 @@
 // A stretch of time from the server: what a chart's selection, "around this" or a link to an old entry asks for.
-import { Told } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
 import { iso } from '../log/time.ts';
-import { type EntryRow, HoleRow, type Row } from '../stream/row.ts';
+import { type EntryRow, GapRow, type Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { readHistory } from './page.ts';
 
@@ -14,12 +14,12 @@ export async function* readRange(
   session: Session,
   from: number,
   to: number,
-): AsyncGenerator<EntryRow | HoleRow> {
+): AsyncGenerator<EntryRow | GapRow> {
   const query = session.historyQuery();
   query.set('since', iso(from));
   query.set('until', iso(to));
   query.set('limit', String(PAGE));
-  const told = new Told();
+  const told = new ReportedGaps();
   for (;;) {
     const page = await readHistory(query, told);
     yield* page.rows;
@@ -29,7 +29,7 @@ export async function* readRange(
   }
 }
 
-/** Puts what lies before the view's own entries in front of them, with a hole between; nothing is repeated. */
+/** Puts what lies before the view's own entries in front of them, with a gap between; nothing is repeated. */
 export async function fetchRange(session: Session, from: number, to: number): Promise<void> {
   const { buffer } = session;
   const have = new Set<string>();
@@ -54,7 +54,7 @@ export async function fetchRange(session: Session, from: number, to: number): Pr
   if (last?.kind !== 'entry') return;
   if (oldest) {
     rows.push(
-      new HoleRow({ reason: 'earlier', channel: null, after: last.id, before: oldest.id, missed: null }),
+      new GapRow({ reason: 'earlier', channel: null, after: last.id, before: oldest.id, missed: null }),
     );
   }
   buffer.insert(buffer.first, rows);

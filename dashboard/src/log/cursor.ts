@@ -16,7 +16,7 @@ export class Cursor {
 
   /** Opens the detail of an item, or closes it where it is open. */
   open(item: Item): void {
-    if (item.kind === 'hole' || item.kind === 'mark') return;
+    if (item.kind === 'gap' || item.kind === 'mark') return;
     const row = item.kind === 'fold' ? item.first : item;
     const wasOpen = opened.value === item;
     this.select(item);
@@ -29,8 +29,8 @@ export class Cursor {
     const row = firstOf(item);
     this.#viewport.cursor = row;
     this.#viewport.reveal(row, true);
-    const place = this.#viewport.view.placeOfRow(row);
-    const before = this.#viewport.view.get(place - 1);
+    const place = this.#viewport.rows.placeOfRow(row);
+    const before = this.#viewport.rows.get(place - 1);
     sincePrevious.value = before && item.time - before.time;
     if (opened.value && (item.kind === 'entry' || item.kind === 'fold')) {
       opened.value = item;
@@ -53,7 +53,7 @@ export class Cursor {
   toggleFold(): void {
     const { cursor } = this.#viewport;
     const place = this.#viewport.current();
-    const item = this.#viewport.view.get(place);
+    const item = this.#viewport.rows.get(place);
     const cursorKey = cursor?.kind === 'entry' && cursor.tokens > 0 ? cursor.generation : undefined;
     const key = cursorKey ?? (item?.kind === 'fold' ? item.key : undefined);
     if (key === undefined) {

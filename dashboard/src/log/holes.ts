@@ -1,5 +1,5 @@
-// Holes in the reader's words.
-import type { HoleRow } from '../stream/row.ts';
+// Gaps in the reader's words.
+import type { GapRow } from '../stream/row.ts';
 
 const REASONS: Record<string, string> = {
   reconnect: 'missed while reconnecting',
@@ -9,19 +9,19 @@ const REASONS: Record<string, string> = {
   reset: 'the log was wiped or replaced',
   rollback: 'the log went back: a failover or restore lost its end',
   scan_limit: 'the search of history stopped at its bound',
-  unnumbered: 'shown live only and never stored',
+  not_stored: 'shown live only and never stored',
   evicted: 'evicted from this page',
   earlier: 'older than what this page loaded',
 };
 
-export function describeHole(hole: HoleRow): string {
-  const ends = new Set([clock(hole.after), clock(hole.before)].filter((text) => text !== ''));
+export function describeGap(gap: GapRow): string {
+  const ends = new Set([clock(gap.after), clock(gap.before)].filter((text) => text !== ''));
   const range = [...ends].join(' – ');
-  const parts = [countOf(hole), REASONS[hole.reason] ?? hole.reason, range, hole.note];
+  const parts = [countOf(gap), REASONS[gap.reason] ?? gap.reason, range, gap.note];
   return parts.filter((part) => part !== '').join(' · ');
 }
 
-function countOf({ missed, reason }: HoleRow): string {
+function countOf({ missed, reason }: GapRow): string {
   if (missed !== null) return `${missed.toLocaleString('en')} ${missed === 1 ? 'entry' : 'entries'}`;
   return reason === 'earlier' ? 'entries' : 'an unknown number of entries';
 }

@@ -1,22 +1,22 @@
 // The next view, built in slices beside the one on screen: filtering 100,000 rows drops no frame.
 
-import type { View, ViewOptions } from './view.ts';
+import type { RowList, RowListOptions } from './view.ts';
 
 /** What a slice may take of one frame. */
 const SLICE_MS = 4;
 
 export class Rebuild {
-  #view: View | undefined;
+  #view: RowList | undefined;
   #started = 0;
   #whenDone: (() => void)[] = [];
 
   /** What the view that is being built shows. */
-  get options(): ViewOptions | undefined {
+  get options(): RowListOptions | undefined {
     return this.#view?.options;
   }
 
   /** One that is under way is given up. */
-  begin(view: View): void {
+  begin(view: RowList): void {
     this.#view = view;
     this.#started = performance.now();
   }
@@ -26,7 +26,7 @@ export class Rebuild {
   }
 
   /** Goes on for a slice; gives the view where it is whole by then. */
-  step(): { whole?: View; more: boolean } {
+  step(): { whole?: RowList; more: boolean } {
     const view = this.#view;
     if (!view) return { more: false };
     if (!view.catchUp(performance.now() + SLICE_MS)) return { more: true };

@@ -1,9 +1,9 @@
 // One recycled row of the log in the DOM. Text goes in as text only; a node that already shows its item is left alone.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { Found, Pattern } from '../regex/pattern.ts';
-import type { EntryRow, HoleRow, MarkRow } from '../stream/row.ts';
+import type { EntryRow, GapRow, MarkRow } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
-import { describeHole } from './holes.ts';
+import { describeGap } from './holes.ts';
 import { hueOf } from './hue.ts';
 import { isCutAt, MAX_LINES, prefixOf, saysEvent, spansOf, wrappedLimit } from './text.ts';
 import type { Item } from './view.ts';
@@ -12,7 +12,7 @@ export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
 
 export interface RowContext {
   /** Changes with everything that alters how rows look: columns, time mode, highlights. */
-  generation: number;
+  paintVersion: number;
   columns: number;
   wrap: boolean;
   hits: readonly Pattern[];
@@ -39,7 +39,7 @@ export class RowNode {
   readonly #run = cell('run');
   readonly #message = document.createElement('span');
   #version = -1;
-  #generation = -1;
+  #paintVersion = -1;
   #tick = -1;
   #lines = 0;
   #flags = '';
@@ -59,14 +59,14 @@ export class RowNode {
     const version =
       item.kind === 'fold'
         ? item.version
-        : item.kind === 'hole'
+        : item.kind === 'gap'
           ? (item.missed ?? -1) * 2 + Number(item.loading)
           : 0;
     const flags =
       (item === context.cursor ? ' cursor' : '') +
       (item.at === context.stoppedAt ? ' stopped' : '') +
       (context.linkedRun !== undefined && runOf(item) === context.linkedRun ? ' linked' : '');
-    const isNew = this.item !== item || this.#generation !== context.generation;
+    const isNew = this.item !== item || this.#paintVersion !== context.paintVersion;
     this.place = place;
     if (isNew || this.#tick !== context.tick) {
       this.#tick = context.tick;
@@ -74,7 +74,7 @@ export class RowNode {
     }
     if (isNew || Number(version) !== this.#version || flags !== this.#flags) {
       this.item = item;
-      this.#generation = context.generation;
+      this.#paintVersion = context.paintVersion;
       this.#version = Number(version);
       this.#flags = flags;
       this.#fill(item, context);
@@ -89,7 +89,7 @@ export class RowNode {
   }
 
   #fill(item: Item, context: RowContext): void {
-    if (item.kind === 'hole') this.#hole(item);
+    if (item.kind === 'gap') this.#gap(item);
     else if (item.kind === 'mark') this.#mark(item);
     else if (item.kind === 'fold') this.#fold(item, context);
     else this.#entry(item, context);
@@ -127,18 +127,18 @@ export class RowNode {
     return wrap ? wrappedLimit(columns) : columns + 4;
   }
 
-  #hole(hole: HoleRow): void {
-    this.element.className = `row hole${this.#flags}`;
-    this.#blank(hole.channel ?? '');
+  #gap(gap: GapRow): void {
+    this.element.className = `row gap${this.#flags}`;
+    this.#blank(gap.channel ?? '');
     this.#load ??= Object.assign(document.createElement('button'), {
       type: 'button',
       className: 'load',
       tabIndex: -1,
     });
-    this.#load.textContent = hole.loading ? 'loading…' : 'load';
-    this.#load.disabled = hole.loading;
+    this.#load.textContent = gap.loading ? 'loading…' : 'load';
+    this.#load.disabled = gap.loading;
     // In front: what it says may be longer than the line.
-    this.#message.replaceChildren(this.#load, ` ${describeHole(hole)}`);
+    this.#message.replaceChildren(this.#load, ` ${describeGap(gap)}`);
   }
 
   #mark(mark: MarkRow): void {

@@ -1,13 +1,13 @@
 // The recycled row nodes, always in the order of their items: what scrolled out is moved to the other end and filled anew.
 import { type RowContext, RowNode } from './row-node.ts';
-import type { Item, View } from './view.ts';
+import type { Item, RowList } from './view.ts';
 
 export class RowPool {
   readonly element = document.createElement('div');
   readonly #nodes: RowNode[] = [];
 
   /** Shows `count` items of the view from the place `first` on. */
-  show(view: View, first: number, count: number, context: RowContext): void {
+  show(view: RowList, first: number, count: number, context: RowContext): void {
     this.#arrange(view, first, count);
     for (const [i, node] of this.#nodes.entries()) {
       const item = view.get(first + i);
@@ -32,7 +32,7 @@ export class RowPool {
     );
   }
 
-  #arrange(view: View, first: number, count: number): void {
+  #arrange(view: RowList, first: number, count: number): void {
     const nodes = this.#nodes;
     while (nodes.length < count) {
       const node = new RowNode();

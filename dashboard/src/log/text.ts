@@ -3,7 +3,7 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: controls are what is looked for
 
 import type { EntryRow } from '../stream/row.ts';
-import { describeHole } from './holes.ts';
+import { describeGap } from './holes.ts';
 import type { Item } from './view.ts';
 
 /** A wrapped row shows so much; the detail shows all. */
@@ -150,7 +150,7 @@ export function wrappedLimit(columns: number): number {
 
 // Beyond MAX_LINES it stops counting.
 function linesNeeded(item: Item, columns: number): number {
-  if (item.kind === 'hole') return Math.ceil((describeHole(item).length + LOAD_COLUMNS) / columns);
+  if (item.kind === 'gap') return Math.ceil((describeGap(item).length + LOAD_COLUMNS) / columns);
   if (item.kind === 'mark') return Math.ceil((item.text.length + 3) / columns);
   const text = item.kind === 'fold' ? item.text : item.msg;
   const extra = prefixOf(item).length;

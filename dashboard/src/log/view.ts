@@ -1,6 +1,6 @@
 // What is shown: the rows that pass the filter, deltas of one generation folded into one item, heights by arithmetic.
 import type { LogBuffer } from '../stream/buffer.ts';
-import type { EntryRow, HoleRow, Row } from '../stream/row.ts';
+import type { EntryRow, GapRow, Row } from '../stream/row.ts';
 import { Fold } from './fold.ts';
 import { Heights } from './heights.ts';
 import { linesOf } from './text.ts';
@@ -10,7 +10,7 @@ export type Item = Row | Fold;
 const SLOTS = 2 ** 17;
 const MASK = SLOTS - 1;
 
-export interface ViewOptions {
+export interface RowListOptions {
   test(row: EntryRow): boolean;
   folding: boolean;
   /** Generations that are shown entry by entry. */
@@ -19,13 +19,13 @@ export interface ViewOptions {
   columns: number;
 }
 
-export class View {
-  readonly options: ViewOptions;
+export class RowList {
+  readonly options: RowListOptions;
   readonly #buffer: LogBuffer;
   readonly #heights = new Heights(SLOTS);
   readonly #folds = new Map<string, Fold>();
   /** The buffer's head as this view shows it. */
-  #head: HoleRow | undefined;
+  #head: GapRow | undefined;
   #items: (Item | undefined)[] = new Array(SLOTS);
   /** By place in the buffer: 1 where the filter hides what stands there. */
   readonly #hiddenAt = new Uint8Array(SLOTS);
@@ -44,7 +44,7 @@ export class View {
   appended = 0;
   errors = 0;
 
-  constructor(buffer: LogBuffer, options: ViewOptions) {
+  constructor(buffer: LogBuffer, options: RowListOptions) {
     this.#buffer = buffer;
     this.options = options;
     this.next = buffer.first;
@@ -187,7 +187,7 @@ export class View {
     const limit = this.#buffer.first;
     const { head } = this.#buffer;
     const shown = this.get(this.first);
-    const second = shown?.kind === 'hole' && shown === this.#head ? this.get(this.first + 1) : shown;
+    const second = shown?.kind === 'gap' && shown === this.#head ? this.get(this.first + 1) : shown;
     if (head === this.#head && (second === undefined || second.at >= limit)) return;
     const kept: Fold[] = [];
     while (this.first < this.end) {

@@ -2,7 +2,7 @@
 // layer pinned to the scroller and are placed by arithmetic; the scrollbar is only read, and written to keep its place.
 
 import type { Pattern } from '../regex/pattern.ts';
-import type { HoleRow, Row } from '../stream/row.ts';
+import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { columnsOf } from './columns.ts';
 import { Follow, type Here } from './follow.ts';
@@ -11,7 +11,7 @@ import type { RowContext } from './row-node.ts';
 import { RowPool } from './row-pool.ts';
 import { LINE, Scroll } from './scroll.ts';
 import { formatTime, type TimeMode } from './time.ts';
-import { firstOf, type Item, View, type ViewOptions } from './view.ts';
+import { firstOf, type Item, RowList, type RowListOptions } from './view.ts';
 
 const MAX_NODES = 150;
 /** What taking over new rows may take of one frame. */
@@ -23,7 +23,7 @@ export interface ViewportListener {
   /** Once per frame in which something was shown; cheap things only. */
   painted(): void;
   opened(item: Item): void;
-  load(hole: HoleRow): void;
+  load(gap: GapRow): void;
 }
 
 export class Viewport {
@@ -31,7 +31,7 @@ export class Viewport {
   readonly follow: Follow;
   cursor: Row | undefined;
   hits: readonly Pattern[] = [];
-  view: View;
+  rows: RowList;
 
   readonly #session: Session;
   readonly #listener: ViewportListener;
@@ -43,7 +43,7 @@ export class Viewport {
   #linkedRun: string | undefined;
   #frame = 0;
   #width = 0;
-  #generation = 0;
+  #paintVersion = 0;
   #tick = 0;
   #evictedSeen = 0;
   /** What stays where it is on screen through new views, until the reader scrolls: they may be too short to hold it. */
@@ -52,13 +52,13 @@ export class Viewport {
   #wrap = false;
   #columns = 80;
 
-  constructor(scroller: HTMLElement, session: Session, options: ViewOptions, listener: ViewportListener) {
+  constructor(scroller: HTMLElement, session: Session, options: RowListOptions, listener: ViewportListener) {
     this.scroller = scroller;
     // What scrolls must be reachable by keyboard.
     scroller.tabIndex = 0;
     this.#session = session;
     this.#listener = listener;
-    this.view = new View(session.buffer, options);
+    this.rows = new RowList(session.buffer, options);
     this.#layer.className = 'layer';
     this.#layer.append(this.#pool.element);
     scroller.append(this.#layer);
@@ -86,7 +86,7 @@ export class Viewport {
   restyle(change: { time?: TimeMode; hits?: readonly Pattern[] }): void {
     this.#timeMode = change.time ?? this.#timeMode;
     this.hits = change.hits ?? this.hits;
-    this.#generation++;
+    this.#paintVersion++;
     this.invalidate();
   }
 
@@ -104,11 +104,11 @@ export class Viewport {
   }
 
   /** Other rows pass, or fold, or break differently: a new view is built in slices and swapped in when it is whole. */
-  rebuild(options: Partial<ViewOptions> = {}, wrap = this.#wrap): void {
+  rebuild(options: Partial<RowListOptions> = {}, wrap = this.#wrap): void {
     this.#wrap = wrap;
     const columns = wrap ? this.#columns : 0;
-    const base = this.#rebuild.options ?? this.view.options;
-    this.#rebuild.begin(new View(this.#session.buffer, { ...base, ...options, columns }));
+    const base = this.#rebuild.options ?? this.rows.options;
+    this.#rebuild.begin(new RowList(this.#session.buffer, { ...base, ...options, columns }));
     this.invalidate();
   }
 
@@ -121,7 +121,7 @@ export class Viewport {
   /** The buffer was emptied. */
   clear(): void {
     this.cursor = undefined;
-    this.view = new View(this.#session.buffer, this.#rebuild.options ?? this.view.options);
+    this.rows = new RowList(this.#session.buffer, this.#rebuild.options ?? this.rows.options);
     this.#rebuild.cancel();
     this.#isFrozen = false;
     this.#scroll.restart();
@@ -135,21 +135,21 @@ export class Viewport {
   unseen(): { entries: number; errors: number } {
     const stopped = this.follow.stopped;
     if (!stopped) return { entries: 0, errors: 0 };
-    return { entries: this.view.appended - stopped.appended, errors: this.view.errors - stopped.errors };
+    return { entries: this.rows.appended - stopped.appended, errors: this.rows.errors - stopped.errors };
   }
 
   /** Shows a row, a third from the top unless it is already on screen. */
   reveal(row: Row, focus = false): void {
     this.follow.hold();
-    const place = this.view.placeOfRow(row);
-    const line = this.view.linesBefore(place);
+    const place = this.rows.placeOfRow(row);
+    const line = this.rows.linesBefore(place);
     const top = this.#topLine();
     const visible =
-      line >= top + 1 && line + this.view.linesAt(place) <= top + this.#scroll.linesOnScreen - 1;
+      line >= top + 1 && line + this.rows.linesAt(place) <= top + this.#scroll.linesOnScreen - 1;
     if (!visible) this.#scrollToLine(line - Math.floor(this.#scroll.linesOnScreen / 3));
     this.#held = { row, above: this.#topLine() - line, top: this.#scroll.top };
     this.#paint();
-    if (focus) this.#pool.focus(this.view.get(place));
+    if (focus) this.#pool.focus(this.rows.get(place));
   }
 
   hold(): void {
@@ -176,12 +176,12 @@ export class Viewport {
   /** Back to the first entry not seen yet; to the latest when there is none. */
   whereIWas(): void {
     const row = this.follow.stopped?.row;
-    const place = row ? this.view.placeOf(row.at + 1) : this.view.first;
-    if (place >= this.view.end || this.unseen().entries === 0) {
+    const place = row ? this.rows.placeOf(row.at + 1) : this.rows.first;
+    if (place >= this.rows.end || this.unseen().entries === 0) {
       this.latest();
       return;
     }
-    this.#scrollToLine(this.view.linesBefore(place) - Math.floor(this.#scroll.linesOnScreen / 2));
+    this.#scrollToLine(this.rows.linesBefore(place) - Math.floor(this.#scroll.linesOnScreen / 2));
     this.follow.release();
     this.invalidate();
   }
@@ -194,12 +194,12 @@ export class Viewport {
 
   /** The place of the cursor, or of the last item on screen. */
   current(): number {
-    return this.cursor ? this.view.placeOfRow(this.cursor) : this.edge(-1);
+    return this.cursor ? this.rows.placeOfRow(this.cursor) : this.edge(-1);
   }
 
   /** Where a search over what is on screen begins: its first item going down, its last going up. */
   edge(direction: 1 | -1): number {
-    return this.view.placeOfLine(this.#topLine() + (direction > 0 ? 0 : this.#scroll.linesOnScreen - 1));
+    return this.rows.placeOfLine(this.#topLine() + (direction > 0 ? 0 : this.#scroll.linesOnScreen - 1));
   }
 
   /** The items that a text selection touches, top to bottom. */
@@ -222,7 +222,7 @@ export class Viewport {
     const columns = columnsOf(this.scroller);
     if (width !== this.#width || columns !== this.#columns) {
       this.#width = width;
-      this.#generation++;
+      this.#paintVersion++;
       this.#columns = columns;
       if (this.#wrap) this.rebuild();
     }
@@ -233,28 +233,28 @@ export class Viewport {
 
   /** The first line on screen, counted from the first item of the view. */
   #topLine(): number {
-    if (this.follow.mode === 'follow') return Math.max(0, this.view.lines - this.#scroll.linesOnScreen);
+    if (this.follow.mode === 'follow') return Math.max(0, this.rows.lines - this.#scroll.linesOnScreen);
     return this.#scroll.topLine;
   }
 
   #here(): Here {
     const { buffer } = this.#session;
     // Also where the filter hides it: what came before it is not new when another filter shows it.
-    return { row: buffer.get(buffer.end - 1), appended: this.view.appended, errors: this.view.errors };
+    return { row: buffer.get(buffer.end - 1), appended: this.rows.appended, errors: this.rows.errors };
   }
 
   #scrollToLine(line: number): void {
     this.#held = undefined;
-    this.#scroll.toLine(Math.max(0, line), this.view.lines);
+    this.#scroll.toLine(Math.max(0, line), this.rows.lines);
   }
 
   /** `held` (without a row: the view's first) stays where it is: its first line is `above` lines above the top. */
-  #swap(view: View, held: { row: Row | undefined; above: number } | undefined): void {
-    this.view = view;
+  #swap(view: RowList, held: { row: Row | undefined; above: number } | undefined): void {
+    this.rows = view;
     this.#isFrozen = false;
     this.#scroll.restart();
     this.#evictedSeen = view.evictedLines;
-    this.#generation++;
+    this.#paintVersion++;
     const { stopped } = this.follow;
     if (stopped) Object.assign(stopped, view.countUpTo(stopped.row?.at ?? -1));
     if (!held) return;
@@ -272,28 +272,28 @@ export class Viewport {
     // Where the reader is, by entry, before anything above it changes.
     if (!isFollowing) this.#scroll.read();
     const top = this.#topLine();
-    const anchorPlace = this.view.placeOfLine(top);
-    const anchorLine = this.view.linesBefore(anchorPlace);
-    const anchor = this.view.get(anchorPlace);
+    const anchorPlace = this.rows.placeOfLine(top);
+    const anchorLine = this.rows.linesBefore(anchorPlace);
+    const anchor = this.rows.get(anchorPlace);
 
     let held = isFollowing || this.#held?.top !== this.#scroll.top ? undefined : this.#held;
 
     // All that has come, unless the filter takes long: the next frame goes on, and the page answers between the two.
-    if (!this.#isFrozen && !this.view.catchUp(performance.now() + CATCH_UP_MS)) this.invalidate();
+    if (!this.#isFrozen && !this.rows.catchUp(performance.now() + CATCH_UP_MS)) this.invalidate();
     const { whole, more } = this.#rebuild.step();
     if (more) this.invalidate();
     if (whole) {
       if (anchor && !isFollowing) held ??= { row: firstOf(anchor), above: top - anchorLine, top: 0 };
       this.#swap(whole, held);
     }
-    const evicted = this.view.evictedLines - this.#evictedSeen;
-    this.#evictedSeen = this.view.evictedLines;
+    const evicted = this.rows.evictedLines - this.#evictedSeen;
+    this.#evictedSeen = this.rows.evictedLines;
     if (isFollowing) {
-      this.#scroll.toEnd(this.view.lines);
+      this.#scroll.toEnd(this.rows.lines);
     } else {
-      const isThere = !whole && anchor && this.view.get(anchorPlace) === anchor;
-      const moved = isThere ? this.view.linesBefore(anchorPlace) - anchorLine + evicted : 0;
-      this.#scroll.keep(this.view.lines, evicted, moved);
+      const isThere = !whole && anchor && this.rows.get(anchorPlace) === anchor;
+      const moved = isThere ? this.rows.linesBefore(anchorPlace) - anchorLine + evicted : 0;
+      this.#scroll.keep(this.rows.lines, evicted, moved);
       this.follow.scrolled(this.#scroll.top, this.#scroll.isAtEnd);
     }
     this.#held = held && { ...held, top: this.#scroll.top };
@@ -304,15 +304,15 @@ export class Viewport {
 
   #render(): void {
     const top = this.#topLine();
-    const first = this.view.placeOfLine(top);
-    const offset = (this.view.linesBefore(first) - Math.max(0, top)) * LINE;
+    const first = this.rows.placeOfLine(top);
+    const offset = (this.rows.linesBefore(first) - Math.max(0, top)) * LINE;
     let filled = offset;
     let count = 0;
-    while (filled < this.#scroll.height && first + count < this.view.end && count < MAX_NODES) {
-      filled += this.view.linesAt(first + count) * LINE;
+    while (filled < this.#scroll.height && first + count < this.rows.end && count < MAX_NODES) {
+      filled += this.rows.linesAt(first + count) * LINE;
       count++;
     }
-    this.#pool.show(this.view, first, count, this.#context());
+    this.#pool.show(this.rows, first, count, this.#context());
     this.#pool.element.style.transform = `translateY(${offset}px)`;
   }
 
@@ -320,26 +320,26 @@ export class Viewport {
     const now = Date.now();
     const { row } = this.follow.stopped ?? {};
     const lastSeen =
-      row && this.unseen().entries > 0 ? this.view.get(this.view.placeOf(row.at + 1) - 1) : undefined;
-    const cursorPlace = this.cursor ? this.view.placeOfRow(this.cursor) : Number.NaN;
+      row && this.unseen().entries > 0 ? this.rows.get(this.rows.placeOf(row.at + 1) - 1) : undefined;
+    const cursorPlace = this.cursor ? this.rows.placeOfRow(this.cursor) : Number.NaN;
     return {
-      generation: this.#generation,
+      paintVersion: this.#paintVersion,
       columns: this.#columns,
       wrap: this.#wrap,
       hits: this.hits,
       markUntil: performance.now() + MARK_MS,
-      cursor: this.view.get(cursorPlace),
+      cursor: this.rows.get(cursorPlace),
       stoppedAt: lastSeen?.at ?? -1,
       linkedRun: this.#linkedRun,
       tick: this.#tick,
-      time: (item, place) => formatTime(this.#timeMode, item.time, this.view.get(place - 1)?.time, now),
+      time: (item, place) => formatTime(this.#timeMode, item.time, this.rows.get(place - 1)?.time, now),
     };
   }
 
   #click(event: MouseEvent): void {
     const item = this.#pool.itemOf(event.target);
     if (!item) return;
-    if (item.kind === 'hole') {
+    if (item.kind === 'gap') {
       if (event.target instanceof HTMLButtonElement) this.#listener.load(item);
       return;
     }

@@ -3,7 +3,7 @@
 import { isPattern, matches, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { duration } from '../log/time.ts';
-import { say, update, view } from '../state/store.ts';
+import { say, update, viewState } from '../state/store.ts';
 import '../../styles/list.css';
 
 interface Channel {
@@ -21,7 +21,7 @@ export function ChannelList() {
   const problem = useSignal('');
   const now = useSignal(Date.now());
   useSignalEffect(() => {
-    if (!view.value.list) return undefined;
+    if (!viewState.value.list) return undefined;
     const ask = async () => {
       if (document.visibilityState === 'hidden') return;
       try {
@@ -41,7 +41,7 @@ export function ChannelList() {
     const timer = setInterval(askAgain, EVERY_MS);
     return () => clearInterval(timer);
   });
-  const chosen = view.value.channels;
+  const chosen = viewState.value.channels;
   const extra = chosen.filter((pattern) => !channels.value.some(({ channel }) => channel === pattern));
   return (
     <>
@@ -101,7 +101,7 @@ export function ChannelList() {
 
   // A pattern that covers the channel gives way to the single channels that it covered.
   function toggle(channel: string, isWanted: boolean): void {
-    const current = view.value.channels;
+    const current = viewState.value.channels;
     const names = channels.value.map((each) => each.channel);
     if (isWanted) {
       const next = current.length === 1 && current[0] === '*' ? [channel] : [...current, channel];

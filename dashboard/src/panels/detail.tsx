@@ -4,7 +4,7 @@ import type { App } from '../app.ts';
 import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
-import { opened, sincePrevious, update, view } from '../state/store.ts';
+import { opened, sincePrevious, update, viewState } from '../state/store.ts';
 import '../../styles/detail.css';
 
 const AROUND_MS = 5_000;
@@ -147,7 +147,7 @@ function withoutMessage({ msg: _msg, ...rest }: Record<string, unknown>): Record
 
 /** Adds a condition to the filter, or removes it when it is there. */
 function toggleTerm(term: string): void {
-  const terms = view.value.q;
+  const terms = viewState.value.q;
   const has = ` ${terms} `.includes(` ${term} `);
   update({ q: (has ? ` ${terms} `.replace(` ${term} `, ' ') : `${terms} ${term}`).trim() });
 }

@@ -4,22 +4,22 @@
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
 import type { App } from '../app.ts';
 import { LINE } from '../log/scroll.ts';
-import { figures, update, view } from '../state/store.ts';
+import { figures, update, viewState } from '../state/store.ts';
 
 export function Empty({ app }: { app: App }) {
-  const { channels, narrow } = view.value;
+  const { channels, narrow } = viewState.value;
   const { hidden } = figures.value;
   const isNarrowed = narrow && Object.keys(app.filter.server).length > 0;
   return hidden > 0 || isNarrowed ? <Filtered hidden={hidden} /> : <Unwritten channels={channels} />;
 }
 
-/** Under the holes and marks that there are. */
+/** Under the gaps and marks that there are. */
 function below(): { top: string } {
   return { top: `max(20%, ${figures.value.lines * LINE + 8}px)` };
 }
 
 function Filtered({ hidden }: { hidden: number }) {
-  const { channels } = view.value;
+  const { channels } = viewState.value;
   return (
     <div class="empty" style={below()}>
       <p>

@@ -2,15 +2,15 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../app.ts';
-import { part } from '../lazy.ts';
+import { lazyModule } from '../lazy.ts';
 import type { Completion } from '../log/completion.ts';
-import { filterProblem, update, view } from '../state/store.ts';
+import { filterProblem, update, viewState } from '../state/store.ts';
 
-const completing = part(() => import('../log/completion.ts'));
+const completing = lazyModule(() => import('../log/completion.ts'));
 
 export function FilterInput({ app }: { app: App }) {
   const input = useRef<HTMLInputElement>(null);
-  const { q, hl, narrow, range } = view.value;
+  const { q, hl, narrow, range } = viewState.value;
   const offered = useSignal<Completion | undefined>(undefined);
   const chosen = useSignal(-1);
   /** What was asked for last; an answer to anything before comes too late to be shown. */

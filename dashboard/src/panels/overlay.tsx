@@ -1,15 +1,15 @@
 // What lies over the log: the pill with what is new, or the empty state.
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { App } from '../app.ts';
-import { part } from '../lazy.ts';
-import { figures, link, view } from '../state/store.ts';
+import { lazyModule } from '../lazy.ts';
+import { figures, link, viewState } from '../state/store.ts';
 
 const number = (n: number) => n.toLocaleString('en');
 
-/** Of holes and marks that stand above the empty state. */
+/** Of gaps and marks that stand above the empty state. */
 const LINES_ABOVE = 12;
 
-const loadEmpty = part(() => import('./empty.tsx'));
+const loadEmpty = lazyModule(() => import('./empty.tsx'));
 
 export function Overlay({ app }: { app: App }) {
   const { mode, unseen, unseenErrors } = figures.value;
@@ -20,7 +20,7 @@ export function Overlay({ app }: { app: App }) {
   const empty = useSignal<Awaited<ReturnType<typeof loadEmpty>>>(undefined);
   // Not on each change of a figure: one that did not come is tried again with another view, or when the link is back.
   useSignalEffect(() => {
-    void view.value;
+    void viewState.value;
     if (!isEmpty.value) return;
     loadEmpty()
       .then((part) => {

@@ -1,10 +1,10 @@
 // The bottom line: mode, the ledger, what is kept and hidden, and how things are shown.
 import type { App } from '../app.ts';
-import { part } from '../lazy.ts';
+import { lazyModule } from '../lazy.ts';
 import { clockOf, TIME_MODES } from '../log/time.ts';
-import { figures, notice, update, view } from '../state/store.ts';
+import { figures, notice, update, viewState } from '../state/store.ts';
 
-const curl = part(() => import('./copy-curl.ts'), 'what writes curl lines');
+const curl = lazyModule(() => import('./copy-curl.ts'), 'what writes curl lines');
 
 const number = (n: number) => n.toLocaleString('en');
 
@@ -41,10 +41,10 @@ export function StatusBar({ app }: { app: App }) {
   );
 }
 
-/** "lost 0 / 2,104,331": the sum of the holes, and how many have no known size. */
+/** "lost 0 / 2,104,331": the sum of the gaps, and how many have no known size. */
 function Ledger() {
-  const { lost, unknownHoles, received, checks, checkedAt, duplicates, live } = figures.value;
-  const isWhole = lost === 0 && unknownHoles === 0;
+  const { lost, unknownGaps, received, checks, checkedAt, duplicates, live } = figures.value;
+  const isWhole = lost === 0 && unknownGaps === 0;
   const checked =
     checks === 0
       ? 'not checked yet: the first comparison comes with the next ping'
@@ -55,14 +55,14 @@ function Ledger() {
       title={`received = replayed + (ping.count − hello.count), compared at each ping; ${checked}; ${number(duplicates)} repeats left out`}
     >
       lost {number(lost)}
-      {unknownHoles > 0 && ` + ${unknownHoles} of unknown size`} / {number(received)}
+      {unknownGaps > 0 && ` + ${unknownGaps} of unknown size`} / {number(received)}
       {checks > 0 && isWhole && live && ' ✓'}
     </span>
   );
 }
 
 function Choices({ app }: { app: App }) {
-  const { time, wrap, fold, charts, theme } = view.value;
+  const { time, wrap, fold, charts, theme } = viewState.value;
   const isWrapped = wrap ?? matchMedia('(max-width: 700px)').matches;
   const nextTheme = theme === 'auto' ? 'dark' : theme === 'dark' ? 'light' : 'auto';
   return (
@@ -132,5 +132,5 @@ function Choices({ app }: { app: App }) {
 }
 
 export function nextTime(): (typeof TIME_MODES)[number] {
-  return TIME_MODES[(TIME_MODES.indexOf(view.value.time) + 1) % TIME_MODES.length] ?? 'local';
+  return TIME_MODES[(TIME_MODES.indexOf(viewState.value.time) + 1) % TIME_MODES.length] ?? 'local';
 }

@@ -1,12 +1,12 @@
 // The top line: connection, channels, filter, level, and the way to everything else.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { App } from '../app.ts';
-import { helpOpen, update, view } from '../state/store.ts';
+import { helpOpen, update, viewState } from '../state/store.ts';
 import { Connection } from './connection.tsx';
 import { FilterInput } from './filter-input.tsx';
 
 export function Toolbar({ app }: { app: App }) {
-  const { channels, invalidChannels, list, level, panel } = view.value;
+  const { channels, invalidChannels, list, level, panel } = viewState.value;
   return (
     <>
       <Connection app={app} />

@@ -2,7 +2,7 @@
 
 import type { RunView } from '@llm-streamer/shared/run.ts';
 import { signal } from '@preact/signals';
-import { update, view } from '../state/store.ts';
+import { update, viewState } from '../state/store.ts';
 import { RunFeed } from './run-feed.ts';
 
 /** The query parameter that names the run. */
@@ -66,13 +66,13 @@ let channelsBefore: string[] = ['*'];
 
 /** Narrows the log to a run: its own channel holds all of it, texts included, which no other pattern shows. */
 export function filterLog(id: string): void {
-  const { channels } = view.value;
+  const { channels } = viewState.value;
   if (!channels.some((channel) => channel.startsWith('runs:'))) channelsBefore = channels;
   update({ channels: [`runs:${id}`], q: '', level: '', range: undefined });
 }
 
 export function isFiltered(id: string): boolean {
-  return view.value.channels.join() === `runs:${id}`;
+  return viewState.value.channels.join() === `runs:${id}`;
 }
 
 /** Shows again what was shown before. */

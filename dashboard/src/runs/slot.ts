@@ -1,17 +1,17 @@
 // Where the run panel goes: loaded when `panel=run` opens it.
 import { effect } from '@preact/signals';
 import type { App } from '../app.ts';
-import { part, whenWanted } from '../lazy.ts';
-import { view } from '../state/store.ts';
+import { lazyModule, whenWanted } from '../lazy.ts';
+import { viewState } from '../state/store.ts';
 
 export function mountRunPanel(app: App, host: HTMLElement): void {
-  const isOpen = () => view.value.panel === 'run';
+  const isOpen = () => viewState.value.panel === 'run';
   effect(() => {
     host.hidden = !isOpen();
   });
   whenWanted(
     isOpen,
-    part(() => import('./panel.tsx'), 'the run panel'),
+    lazyModule(() => import('./panel.tsx'), 'the run panel'),
     ({ mountPanel }) => mountPanel(app, host),
   );
 }

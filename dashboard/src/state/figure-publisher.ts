@@ -37,19 +37,19 @@ export class FigurePublisher {
     this.#trailing = undefined;
     this.#publishedAt = performance.now();
     const { ledger, buffer, lag, isLive, gateway } = this.#session;
-    const { view, follow } = this.#viewport;
+    const { rows, follow } = this.#viewport;
     const unseen = this.#viewport.unseen();
     figures.value = {
       mode: follow.mode,
       unseen: unseen.entries,
       unseenErrors: unseen.errors,
       kept: buffer.entries,
-      lines: view.lines,
-      hidden: view.hidden,
+      lines: rows.lines,
+      hidden: rows.hidden,
       evicted: buffer.evicted,
       received: ledger.received,
       lost: ledger.lost,
-      unknownHoles: ledger.unknown,
+      unknownGaps: ledger.unknown,
       checks: ledger.checks,
       checkedAt: ledger.checkedAt,
       duplicates: ledger.duplicates,

@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 import type { Fold } from '../log/fold.ts';
 import type { FollowMode } from '../log/follow.ts';
 import type { EntryRow } from '../stream/row.ts';
-import type { LinkState } from '../stream/wire.ts';
+import type { StreamState } from '../stream/wire.ts';
 import { formatView, parseView, type ViewState } from './view-state.ts';
 
 export interface Figures {
@@ -11,13 +11,13 @@ export interface Figures {
   unseen: number;
   unseenErrors: number;
   kept: number;
-  /** Lines of the view, holes and marks among them. */
+  /** Lines of the view, gaps and marks among them. */
   lines: number;
   hidden: number;
   evicted: number;
   received: number;
   lost: number;
-  unknownHoles: number;
+  unknownGaps: number;
   checks: number;
   checkedAt: number;
   duplicates: number;
@@ -29,8 +29,8 @@ export interface Figures {
   spark: string;
 }
 
-export const view = signal<ViewState>(parseView(location.search));
-export const link = signal<LinkState>({ state: 'connecting', reason: 'connecting' });
+export const viewState = signal<ViewState>(parseView(location.search));
+export const link = signal<StreamState>({ state: 'connecting', reason: 'connecting' });
 export const sharing = signal({ streams: 1, tabs: 1 });
 /** Why the filter in the input is not the one that is applied. */
 export const filterProblem = signal('');
@@ -52,7 +52,7 @@ export const figures = signal<Figures>({
   evicted: 0,
   received: 0,
   lost: 0,
-  unknownHoles: 0,
+  unknownGaps: 0,
   checks: 0,
   checkedAt: 0,
   duplicates: 0,
@@ -68,7 +68,7 @@ export const figures = signal<Figures>({
 export function update(patch: Partial<ViewState>, history: 'push' | 'replace' = 'push'): void {
   // Other channels have no place for the entry that was under the cursor, nor for where the reader held still.
   const next = {
-    ...view.value,
+    ...viewState.value,
     ...(patch.channels && { at: '', follow: true, invalidChannels: [] }),
     ...patch,
   };
@@ -78,11 +78,11 @@ export function update(patch: Partial<ViewState>, history: 'push' | 'replace' = 
     if (history === 'push') globalThis.history.pushState(null, '', url);
     else globalThis.history.replaceState(null, '', url);
   }
-  view.value = next;
+  viewState.value = next;
 }
 
 addEventListener('popstate', () => {
-  view.value = parseView(location.search);
+  viewState.value = parseView(location.search);
 });
 
 let noticeTimer: ReturnType<typeof setTimeout> | undefined;

@@ -1,5 +1,5 @@
 // The last rows of the view: a ring bounded by count and bytes. Rows have absolute places; the oldest are evicted.
-import { HoleRow, type Row } from './row.ts';
+import { GapRow, type Row } from './row.ts';
 
 const SLOTS = 2 ** 17;
 const MASK = SLOTS - 1;
@@ -20,7 +20,7 @@ export class LogBuffer {
   /** Entries that were here and had to go. */
   evicted = 0;
   /** Stands before the oldest row where there was or may be more: evicted here, or never loaded. */
-  head: HoleRow | undefined;
+  head: GapRow | undefined;
   readonly #maxRows: number;
   readonly #maxBytes: number;
   #loaded = 0;
@@ -132,6 +132,6 @@ export class LogBuffer {
   }
 }
 
-function headRow(reason: 'evicted' | 'earlier'): HoleRow {
-  return new HoleRow({ reason, channel: null, after: undefined, before: undefined, missed: null });
+function headRow(reason: 'evicted' | 'earlier'): GapRow {
+  return new GapRow({ reason, channel: null, after: undefined, before: undefined, missed: null });
 }

@@ -1,15 +1,15 @@
 // Proves that nothing is missing, or says what is: received = replayed + (ping.count − hello.count), at each ping.
-// A difference is a hole of known size; what the gateway reports as a gap is a hole as it says.
+// A difference is a gap of known size; what the gateway reports as a gap is a gap as it says.
 
-import { HoleRow } from './row.ts';
-import type { Hello, WireGap } from './wire.ts';
+import { GapRow } from './row.ts';
+import type { Hello } from './wire.ts';
 
 export class Ledger {
   /** Entries received in this view, each once. */
   received = 0;
-  /** Sum of the holes of known size. */
+  /** Sum of the gaps of known size. */
   lost = 0;
-  /** Holes of unknown size. */
+  /** Gaps of unknown size. */
   unknown = 0;
   /** Pings at which the books were compared, and when by the page's clock. */
   checks = 0;
@@ -24,7 +24,7 @@ export class Ledger {
   /** Missing since `live` and already in the books: announced gaps and differences found. */
   #accounted = 0;
   /** Live gaps without a size: the next ping sizes them. */
-  #unsized: HoleRow[] = [];
+  #unsized: GapRow[] = [];
   #lastChecked: string | undefined;
 
   /** A connection begins; what went before is settled. */
@@ -46,31 +46,22 @@ export class Ledger {
   }
 
   /** The replay is complete: as many entries as the gateway says that it sent. */
-  live(replayed: number, position: string | undefined): HoleRow | undefined {
+  live(replayed: number, position: string | undefined): GapRow | undefined {
     this.#isLive = true;
     const missing = replayed - this.#replayed;
-    const hole = missing > 0 ? this.#transit(missing, this.#lastChecked, position) : undefined;
+    const gap = missing > 0 ? this.#transit(missing, this.#lastChecked, position) : undefined;
     this.#lastChecked = position ?? this.#lastChecked;
-    return hole;
+    return gap;
   }
 
-  gap(gap: Partial<WireGap>): HoleRow {
-    const missed = typeof gap.missed === 'number' ? gap.missed : null;
-    const hole = new HoleRow({
-      reason: String(gap.reason ?? 'unknown'),
-      channel: typeof gap.channel === 'string' ? gap.channel : null,
-      after: gap.after,
-      before: gap.before,
-      missed,
-    });
-    this.add(hole);
-    if (this.#isLive && missed !== null) this.#accounted += missed;
-    if (this.#isLive && missed === null) this.#unsized.push(hole);
-    return hole;
+  addGap(gap: GapRow): void {
+    this.add(gap);
+    if (this.#isLive && gap.missed !== null) this.#accounted += gap.missed;
+    if (this.#isLive && gap.missed === null) this.#unsized.push(gap);
   }
 
-  /** Compares the books; gives the hole that only the comparison shows. */
-  ping(count: number, position: string | undefined): HoleRow | undefined {
+  /** Compares the books; gives the gap that only the comparison shows. */
+  ping(count: number, position: string | undefined): GapRow | undefined {
     if (!this.#isLive || !Number.isFinite(count)) return undefined;
     const missing = count - this.#helloCount - this.#live - this.#accounted;
     this.checks++;
@@ -88,22 +79,22 @@ export class Ledger {
     return this.#transit(missing, from, position);
   }
 
-  add(hole: HoleRow): void {
-    if (hole.missed === null) this.unknown++;
-    else this.lost += hole.missed;
+  add(gap: GapRow): void {
+    if (gap.missed === null) this.unknown++;
+    else this.lost += gap.missed;
   }
 
-  /** A hole's size is known now, or has changed because some of it was loaded. */
-  settle(hole: HoleRow, missed: number | null): void {
-    if (hole.missed === null) this.unknown--;
-    else this.lost -= hole.missed;
-    hole.missed = missed;
-    this.add(hole);
+  /** A gap's size is known now, or has changed because some of it was loaded. */
+  settle(gap: GapRow, missed: number | null): void {
+    if (gap.missed === null) this.unknown--;
+    else this.lost -= gap.missed;
+    gap.missed = missed;
+    this.add(gap);
   }
 
-  #transit(missed: number, after: string | undefined, before: string | undefined): HoleRow {
-    const hole = new HoleRow({ reason: 'transit', channel: null, after, before, missed });
-    this.add(hole);
-    return hole;
+  #transit(missed: number, after: string | undefined, before: string | undefined): GapRow {
+    const gap = new GapRow({ reason: 'transit', channel: null, after, before, missed });
+    this.add(gap);
+    return gap;
   }
 }

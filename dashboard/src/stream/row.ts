@@ -1,9 +1,10 @@
-// What the log view is made of: entries, holes and marks. An entry keeps its JSON as text and only what the view
+// What the log view is made of: entries, gaps and marks. An entry keeps its JSON as text and only what the view
 // needs parsed, since a hundred thousand object trees would be the garbage collector's main work.
 
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
+import type { WireGap } from './wire.ts';
 
 const PLAIN = /^[\x20-\x7e]*$/;
 const DEFAULT_LEVEL = LEVELS.indexOf('info');
@@ -73,8 +74,8 @@ export class EntryRow {
 }
 
 /** Entries that the reader does not have. */
-export class HoleRow {
-  readonly kind = 'hole';
+export class GapRow {
+  readonly kind = 'gap';
   at = 0;
   readonly bytes = 200;
   /** NaN where neither end is known. */
@@ -91,7 +92,7 @@ export class HoleRow {
   note = '';
   loading = false;
 
-  constructor(fields: Pick<HoleRow, 'reason' | 'channel' | 'after' | 'before' | 'missed'>) {
+  constructor(fields: Pick<GapRow, 'reason' | 'channel' | 'after' | 'before' | 'missed'>) {
     this.reason = fields.reason;
     this.channel = fields.channel;
     this.after = fields.after;
@@ -100,6 +101,17 @@ export class HoleRow {
     const isBounded = fields.after !== undefined || fields.before !== undefined;
     this.time = Number(fields.before?.split('-')[0]) || (isBounded ? Date.now() : Number.NaN);
   }
+}
+
+/** A gap as the gateway reported it. */
+export function gapRow({ reason, channel, after, before, missed }: Partial<WireGap>): GapRow {
+  return new GapRow({
+    reason: String(reason ?? 'unknown'),
+    channel: typeof channel === 'string' ? channel : null,
+    after,
+    before,
+    missed: typeof missed === 'number' ? missed : null,
+  });
 }
 
 /** A line that the reader drew, or that the page draws: a reconnect that lost nothing. */
@@ -120,7 +132,7 @@ export class MarkRow {
   }
 }
 
-export type Row = EntryRow | HoleRow | MarkRow;
+export type Row = EntryRow | GapRow | MarkRow;
 
 /** Parses one entry; undefined for what is no JSON object. */
 export function parseEntry(raw: string): EntryRow | undefined {

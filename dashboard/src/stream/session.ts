@@ -1,34 +1,34 @@
 // One view's data: frames in, rows out. Ties source, ledger and buffer together; knows nothing of the screen.
 
-import { Told } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
 import { LogBuffer } from './buffer.ts';
 import { Ledger } from './ledger.ts';
-import { type EntryRow, HoleRow, MarkRow, parseEntry } from './row.ts';
+import { type EntryRow, GapRow, gapRow, MarkRow, parseEntry } from './row.ts';
 import { createSource, type Source } from './source.ts';
-import { isNews } from './told.ts';
+import { isUnreported } from './told.ts';
 import {
   type Bye,
   controlData,
   type Frame,
   type Hello,
-  type LinkState,
   type Live,
   type Ping,
+  type StreamState,
   type WireGap,
 } from './wire.ts';
 
 export interface SessionListener {
   /** Called for each entry as it is put into the buffer. */
-  entry(row: EntryRow): void;
+  onEntry(row: EntryRow): void;
   /** Frames were taken in; there may be new rows. */
-  took(): void;
+  onFrames(): void;
   /** Rows were put in between or removed: every place may have changed. */
-  rearranged(): void;
-  cleared(): void;
-  link(state: LinkState): void;
-  sharing(streams: number, tabs: number): void;
+  onRearranged(): void;
+  onCleared(): void;
+  onStreamState(state: StreamState): void;
+  onSharing(streams: number, tabs: number): void;
   /** All that the gateway had at hand is here; what follows is live. */
-  live(): void;
+  onLive(): void;
 }
 
 export class Session {
@@ -48,9 +48,9 @@ export class Session {
   /** Newest n of each channel: what comes again after a reconnect is not shown again. */
   #newest = new Map<string, number>();
   /** Of each channel, up to where its trimmed or expired entries are in the books: a resume may be told of them again. */
-  #told = new Told();
-  /** A connection was not resumed: a hole, unless the replay overlaps or a gap says more. */
-  #pending: HoleRow | undefined;
+  #reportedGaps = new ReportedGaps();
+  /** A connection was not resumed: a gap, unless the replay overlaps or a gap says more. */
+  #pending: GapRow | undefined;
   #isResumed = false;
   #droppedAt = 0;
 
@@ -58,9 +58,9 @@ export class Session {
     this.#listener = listener;
     this.#source = createSource(
       {
-        frames: (frames) => this.#take(frames),
-        link: (state) => this.#link(state),
-        sharing: (streams, tabs) => listener.sharing(streams, tabs),
+        frames: (frames) => this.#onFrames(frames),
+        link: (state) => this.#onStreamState(state),
+        sharing: (streams, tabs) => listener.onSharing(streams, tabs),
       },
       shared,
     );
@@ -72,14 +72,14 @@ export class Session {
     this.buffer.clear();
     this.ledger = new Ledger();
     this.#newest.clear();
-    this.#told = new Told();
+    this.#reportedGaps = new ReportedGaps();
     this.#log = undefined;
     this.#pending = undefined;
     this.#droppedAt = 0;
     this.position = undefined;
     this.isLive = false;
     this.lag = 0;
-    this.#listener.cleared();
+    this.#listener.onCleared();
     this.#source.open(new URL(`stream?${query}`, document.baseURI).href);
   }
 
@@ -97,7 +97,7 @@ export class Session {
 
   /** Rows of the buffer were put in, removed or changed by others. */
   rearranged(): void {
-    this.#listener.rearranged();
+    this.#listener.onRearranged();
   }
 
   /** The stream's own narrowing, for a history read that must match it. */
@@ -108,31 +108,31 @@ export class Session {
     return query;
   }
 
-  #link(state: LinkState): void {
+  #onStreamState(state: StreamState): void {
     if (state.state === 'live') this.#clockOffset = state.clockOffset;
     if (state.state === 'retrying' && this.#droppedAt === 0 && this.isLive) this.#droppedAt = Date.now();
     if (state.state !== 'live') this.isLive = false;
-    this.#listener.link(state);
+    this.#listener.onStreamState(state);
   }
 
-  #take(frames: Frame[]): void {
+  #onFrames(frames: Frame[]): void {
     let sentAt = 0;
     for (const frame of frames) {
       if (frame.event === '') {
-        this.#entry(frame);
+        this.#onEntry(frame);
         // What was replayed came late by design, though it may share a batch with what is live.
         if (this.isLive && frame.id !== undefined) sentAt = Number.parseInt(frame.id, 10);
       } else {
-        this.#control(frame);
+        this.#onControlFrame(frame);
         if (this.isLive && frame.event === 'ping') sentAt = Number(controlData<Ping>(frame)?.now);
       }
       if (frame.id !== undefined) this.position = frame.id;
     }
-    this.#listener.took();
+    this.#listener.onFrames();
     if (this.isLive && sentAt > 0) this.lag = Math.max(0, Date.now() + this.#clockOffset - sentAt);
   }
 
-  #entry(frame: Frame): void {
+  #onEntry(frame: Frame): void {
     const row = parseEntry(frame.data);
     if (!row) return;
     if (row.log !== this.#log && row.log !== undefined) {
@@ -145,25 +145,25 @@ export class Session {
     if (isDuplicate) return;
     if (row.n > 0) this.#newest.set(row.channel, row.n);
     this.buffer.push(row);
-    this.#listener.entry(row);
+    this.#listener.onEntry(row);
   }
 
-  #control(frame: Frame): void {
-    if (frame.event === 'hello') this.#hello(controlData<Hello>(frame) ?? {}, frame.id);
-    else if (frame.event === 'live') this.#live(controlData<Live>(frame) ?? {}, frame.id);
-    else if (frame.event === 'gap') this.#gap(controlData<WireGap>(frame) ?? {});
+  #onControlFrame(frame: Frame): void {
+    if (frame.event === 'hello') this.#onHello(controlData<Hello>(frame) ?? {}, frame.id);
+    else if (frame.event === 'live') this.#onLive(controlData<Live>(frame) ?? {}, frame.id);
+    else if (frame.event === 'gap') this.#onGap(controlData<WireGap>(frame) ?? {});
     else if (frame.event === 'ping')
-      this.#hole(this.ledger.ping(Number(controlData<Ping>(frame)?.count), frame.id));
-    else if (frame.event === 'bye') this.#bye(controlData<Bye>(frame) ?? {});
+      this.#pushGap(this.ledger.ping(Number(controlData<Ping>(frame)?.count), frame.id));
+    else if (frame.event === 'bye') this.#onBye(controlData<Bye>(frame) ?? {});
   }
 
-  #hello(hello: Partial<Hello>, position: string | undefined): void {
+  #onHello(hello: Partial<Hello>, position: string | undefined): void {
     this.gateway = String(hello.gateway ?? '');
     this.ledger.hello(hello, position);
     this.isLive = false;
     this.#isResumed = hello.resumed === true;
     if (this.position !== undefined && hello.resumed !== true) {
-      this.#pending = new HoleRow({
+      this.#pending = new GapRow({
         reason: 'reconnect',
         channel: null,
         after: this.position,
@@ -173,31 +173,33 @@ export class Session {
     }
   }
 
-  #live({ replayed }: Partial<Live>, position: string | undefined): void {
+  #onLive({ replayed }: Partial<Live>, position: string | undefined): void {
     this.isLive = true;
     const tail = Number(this.#query.get('tail') ?? Number.POSITIVE_INFINITY);
     if (!this.#isResumed && Number(replayed) > 0 && Number(replayed) >= tail) this.buffer.expectEarlier();
-    this.#hole(this.ledger.live(Number(replayed ?? 0), position));
+    this.#pushGap(this.ledger.live(Number(replayed ?? 0), position));
     if (this.#pending) this.#resolvePending(position === this.#pending.after, position);
     if (this.#droppedAt > 0) {
       const away = ((Date.now() - this.#droppedAt) / 1000).toFixed(1);
       this.buffer.push(new MarkRow(`reconnected after ${away} s, ${replayed ?? 0} replayed`));
       this.#droppedAt = 0;
     }
-    this.#listener.live();
+    this.#listener.onLive();
   }
 
-  #gap(gap: Partial<WireGap>): void {
+  #onGap(gap: Partial<WireGap>): void {
     if (gap.reason === 'reset' || gap.reason === 'rollback') {
       this.#newest.clear();
-      this.#told = new Told();
+      this.#reportedGaps = new ReportedGaps();
     }
-    if (!isNews(gap, this.#told)) return;
+    if (!isUnreported(gap, this.#reportedGaps)) return;
     this.#pending = undefined;
-    this.#hole(this.ledger.gap(gap));
+    const row = gapRow(gap);
+    this.ledger.addGap(row);
+    this.#pushGap(row);
   }
 
-  #bye(bye: Partial<Bye>): void {
+  #onBye(bye: Partial<Bye>): void {
     if (bye.code === 'lifetime') return;
     const { buffer } = this;
     const name = `the gateway ${this.gateway}`.trimEnd();
@@ -219,10 +221,10 @@ export class Session {
     if (!pending || isWhole) return;
     pending.before = before;
     this.ledger.add(pending);
-    this.#hole(pending);
+    this.#pushGap(pending);
   }
 
-  #hole(hole: HoleRow | undefined): void {
-    if (hole) this.buffer.push(hole);
+  #pushGap(gap: GapRow | undefined): void {
+    if (gap) this.buffer.push(gap);
   }
 }

@@ -1,12 +1,12 @@
 // The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets a
 // `hello` with the count as of now and the latest entries, so that its own ledger adds up from the first frame.
 import { StreamClient } from './client.ts';
-import { controlData, type Frame, type Hello, type LinkState } from './wire.ts';
+import { controlData, type Frame, type Hello, type StreamState } from './wire.ts';
 
 export type ToWorker = { type: 'join'; url: string; lock: string } | { type: 'leave' } | { type: 'nudge' };
 export type FromWorker =
   | { type: 'frames'; frames: Frame[] }
-  | { type: 'link'; link: LinkState }
+  | { type: 'link'; link: StreamState }
   | { type: 'sharing'; streams: number; tabs: number };
 
 /** What a later tab gets of the past; beyond it, history is one click away. */
@@ -26,7 +26,7 @@ class SharedStream {
   #hello: Frame | undefined;
   #count = 0;
   #isLive = false;
-  #link: LinkState = { state: 'connecting', reason: 'connecting' };
+  #link: StreamState = { state: 'connecting', reason: 'connecting' };
   #linger: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string) {

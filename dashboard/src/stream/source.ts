@@ -1,5 +1,5 @@
 // Opens the stream of a query: through the SharedWorker where there is one, else with a connection of this tab's own.
-import { part } from '../lazy.ts';
+import { lazyModule } from '../lazy.ts';
 import type { StreamClient } from './client.ts';
 import type { FromWorker, ToWorker } from './shared-stream.worker.ts';
 import type { LinkListener } from './wire.ts';
@@ -51,8 +51,8 @@ class Reopening {
   }
 }
 
-const loadClient = part(() => import('./client.ts'));
-const loadCount = part(() => import('./stream-count.ts'));
+const loadClient = lazyModule(() => import('./client.ts'));
+const loadCount = lazyModule(() => import('./stream-count.ts'));
 
 /** Loads the client only where it is needed: mostly the worker holds it. */
 class OwnSource implements Source {

@@ -43,7 +43,7 @@ export interface Bye {
 }
 
 /** Where the link stands; every state but `live` says why. */
-export type LinkState =
+export type StreamState =
   | { state: 'connecting'; reason: string }
   | { state: 'live'; clockOffset: number; since: number }
   | { state: 'retrying'; reason: string; code: string; at: number; attempt: number };
@@ -51,7 +51,7 @@ export type LinkState =
 /** What a source of frames tells its reader. Frames come in order and whole. */
 export interface LinkListener {
   frames(frames: Frame[]): void;
-  link(state: LinkState): void;
+  link(state: StreamState): void;
   /** How many distinct streams this browser holds open to this host, and how many tabs share this one. */
   sharing?(streams: number, tabs: number): void;
 }

@@ -122,7 +122,7 @@ describe('follow, held and paused', () => {
     const filter = page.getByRole('combobox', { name: 'Filter' });
     await filter.fill(`/^line ${next - 1}$/`);
     await filter.press('Enter');
-    // A hole at the front stays beside it.
+    // A gap at the front stays beside it.
     await eventually('one row', async () => (await messages(page)).length <= 2);
     // The browser tells of the place that this left it at.
     await twoFrames(page);

@@ -1,4 +1,4 @@
-// Issue point 4: the ledger compares the books at each ping; every hole is a row of its kind and can be loaded in place.
+// Issue point 4: the ledger compares the books at each ping; every gap is a row of its kind and can be loaded in place.
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -37,7 +37,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, 'lost 0 / 3 ✓');
   });
 
-  it('shows entries that were sent and never came as a hole of that size, and loads them in place', async () => {
+  it('shows entries that were sent and never came as a gap of that size, and loads them in place', async () => {
     const page = await open();
     gateway.send(['a', 'b', 'c', 'd'], ['b', 'c']);
     gateway.entries = { entries: [gateway.entry('b').data, gateway.entry('c').data], gaps: [], done: true };
@@ -55,7 +55,7 @@ describe('the ledger, against a gateway that loses things', () => {
     ['expired', 'idle too long'],
     ['reset', 'wiped or replaced'],
     ['rollback', 'failover or restore'],
-    ['unnumbered', 'never stored'],
+    ['not_stored', 'never stored'],
   ])('a gap of reason %s is a row that says so', async (reason, words) => {
     const page = await open();
     gateway.write(
@@ -65,7 +65,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, 'lost 412 / 0');
   });
 
-  it('never shows a hole of unknown size as 0', async () => {
+  it('never shows a gap of unknown size as 0', async () => {
     const page = await open();
     gateway.write(
       frame('gap', { channel: null, after: '1-1', before: '2-9', reason: 'reset', missed: null }),
@@ -74,7 +74,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, 'an unknown number of entries');
   });
 
-  it('a connection that the gateway does not resume leaves a hole of unknown size', async () => {
+  it('a connection that the gateway does not resume leaves a gap of unknown size', async () => {
     const page = await open();
     gateway.send(['a']);
     await lastRow(page, 'a');
@@ -84,11 +84,11 @@ describe('the ledger, against a gateway that loses things', () => {
     gateway.send(['b']);
     await sees(page, 'missed while reconnecting');
     await sees(page, 'lost 0 + 1 of unknown size / 2');
-    // Neither the hole nor the mark of the reconnect is an entry.
+    // Neither the gap nor the mark of the reconnect is an entry.
     await sees(page, '2 kept');
   });
 
-  it('counts a hole once that a resumed stream is told of again', async () => {
+  it('counts a gap once that a resumed stream is told of again', async () => {
     const page = await open();
     const gap = { channel: 'logs', after: '1-1', before: '9-900000', reason: 'trimmed', missed: null };
     gateway.write(frame('gap', gap));
@@ -103,7 +103,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, 'lost 0 + 2 of unknown size / 2');
   });
 
-  it('keeps in a hole, to the last entry, what the page has no room for', async () => {
+  it('keeps in a gap, to the last entry, what the page has no room for', async () => {
     const page = await open();
     const entries = Array.from({ length: 31_000 }, (_, i) => gateway.entry(`old ${i}`).data);
     gateway.entries = { entries, gaps: [], done: true };
@@ -117,7 +117,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await eventually('from its first entry on', async () => (await messages(page))[0] === 'old 0');
   });
 
-  it('says when the log has no more of a hole', async () => {
+  it('says when the log has no more of a gap', async () => {
     const page = await open();
     gateway.entries = {
       entries: [],
@@ -181,7 +181,7 @@ describe('the ledger, against the real gateway behind a network that breaks', ()
     await lastRow(page, 'line 899');
     await page.keyboard.press('g');
     await sees(page, 'older than what this page loaded');
-    expect(await page.locator('.row.hole .time').innerText(), 'a time of its own').toBe('');
+    expect(await page.locator('.row.gap .time').innerText(), 'a time of its own').toBe('');
     for (let modes = 0; modes < 3; modes++) await page.keyboard.press('t');
     await eventually('distances', () => page.url().includes('time=delta'));
     const distances = async () => (await page.locator('#log .time').allInnerTexts()).slice(0, 3);
@@ -192,7 +192,7 @@ describe('the ledger, against the real gateway behind a network that breaks', ()
     await page.keyboard.press('g');
     await eventually('the first line is there', async () => (await messages(page)).includes('line 0'));
     await sees(page, '900 kept');
-    await eventually('no hole is left', async () => (await page.locator('.row.hole').count()) === 0);
+    await eventually('no gap is left', async () => (await page.locator('.row.gap').count()) === 0);
   });
 });
 

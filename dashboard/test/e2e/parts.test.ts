@@ -35,7 +35,7 @@ describe('a part that cannot be loaded', () => {
     ['help', 'the help', click('Help and keys'), 1, 'dialog[open]'],
     ['charts', 'the charts', click('charts'), 2, '#charts canvas'],
     ['panel', 'the run panel', click('run'), 2, '#panel textarea'],
-    ['load', 'what loads holes', click('load'), 1, '.row.hole:has-text("gone from the log")'],
+    ['load', 'what loads gaps', click('load'), 1, '.row.gap:has-text("gone from the log")'],
   ])('%s: the page says so, and has it with the next wish', async (part, name, wish, wishes, selector) => {
     const page = await openWithout(part);
     gateway.send(['a', 'b']);

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { View, type ViewOptions } from '../../src/log/view.ts';
+import { RowList, type RowListOptions } from '../../src/log/view.ts';
 import { LogBuffer } from '../../src/stream/buffer.ts';
 import type { Row } from '../../src/stream/row.ts';
 import { delta, entry } from '../rows.ts';
 
-const ALL: ViewOptions = { test: () => true, folding: true, unfolded: new Set(), columns: 0 };
+const ALL: RowListOptions = { test: () => true, folding: true, unfolded: new Set(), columns: 0 };
 
-function shown(view: View): string[] {
+function shown(view: RowList): string[] {
   const texts: string[] = [];
   for (let place = view.first; place < view.end; place++) {
     const item = view.get(place);
@@ -21,7 +21,7 @@ function shown(view: View): string[] {
 describe('the view', () => {
   it('folds the deltas of one generation into one line, though others come between', () => {
     const buffer = new LogBuffer();
-    const view = new View(buffer, ALL);
+    const view = new RowList(buffer, ALL);
     for (const row of [
       delta('a', 'Hel'),
       delta('b', 'Bon'),
@@ -39,7 +39,7 @@ describe('the view', () => {
 
   it('marks the tokens of a fold as an estimate until its end gives the number of the service', () => {
     const buffer = new LogBuffer();
-    const view = new View(buffer, ALL);
+    const view = new RowList(buffer, ALL);
     const end = (event: string, attrs: object) =>
       entry({ event, run: 'a', attrs: { lane: 'llm-1', ...attrs } });
     const label = (...rows: Row[]) => {
@@ -57,7 +57,7 @@ describe('the view', () => {
 
   it('gives a fold whose beginning is not here the speed that its end says, or that of the deltas here', () => {
     const buffer = new LogBuffer();
-    const view = new View(buffer, ALL);
+    const view = new RowList(buffer, ALL);
     const at = (time: number) =>
       entry({ event: 'generation.delta', run: 'a', msg: 'x', time, attrs: { lane: 'llm-1', tokens: 20 } });
     const end = (attrs: object) =>
@@ -82,14 +82,14 @@ describe('the view', () => {
   it('shows the raw entries of a generation that was unfolded', () => {
     const buffer = new LogBuffer();
     for (const row of [delta('a', 'Hel'), delta('a', 'lo')]) buffer.push(row);
-    const view = new View(buffer, { ...ALL, unfolded: new Set(['a llm-1']) });
+    const view = new RowList(buffer, { ...ALL, unfolded: new Set(['a llm-1']) });
     view.catchUp();
     expect(shown(view)).toEqual(['Hel', 'lo']);
   });
 
   it('keeps a fold of which entries are left when its first ones are evicted', () => {
     const buffer = new LogBuffer(4);
-    const view = new View(buffer, ALL);
+    const view = new RowList(buffer, ALL);
     const rows = [
       delta('a', '1'),
       delta('a', '2'),
@@ -102,7 +102,7 @@ describe('the view', () => {
       buffer.push(row);
       view.catchUp();
     }
-    expect(shown(view)).toEqual(['hole', 'fold:3', 'x', 'y', 'z']);
+    expect(shown(view)).toEqual(['gap', 'fold:3', 'x', 'y', 'z']);
     expect(view.placeOfRow(rows[3] as (typeof rows)[0])).toBe(view.first + 1);
   });
 
@@ -113,7 +113,7 @@ describe('the view', () => {
         fc.integer({ min: 5, max: 60 }),
         (lengths, limit) => {
           const buffer = new LogBuffer(limit);
-          const view = new View(buffer, { ...ALL, columns: 20 });
+          const view = new RowList(buffer, { ...ALL, columns: 20 });
           for (const length of lengths) {
             buffer.push(entry({ msg: 'x'.repeat(length) }));
             view.catchUp();
@@ -134,7 +134,7 @@ describe('the view', () => {
 
   it('does not lose its place over the end of the ring', () => {
     const buffer = new LogBuffer(100);
-    const view = new View(buffer, ALL);
+    const view = new RowList(buffer, ALL);
     for (let i = 0; i < 140_000; i++) {
       buffer.push(entry({ msg: 'm' }));
       if (i % 50 === 0) view.catchUp();
@@ -148,14 +148,14 @@ describe('the view', () => {
   it('counts what the filter hides', () => {
     const buffer = new LogBuffer();
     for (let i = 0; i < 10; i++) buffer.push(entry({ level: i < 3 ? 'error' : 'info' }));
-    const view = new View(buffer, { ...ALL, test: (row) => row.level >= 4 });
+    const view = new RowList(buffer, { ...ALL, test: (row) => row.level >= 4 });
     view.catchUp();
     expect([view.size, view.hidden, view.errors]).toEqual([3, 7, 3]);
   });
 
   it('forgets what it hid when that is evicted', () => {
     const buffer = new LogBuffer(10);
-    const view = new View(buffer, { ...ALL, test: (row) => row.level >= 4 });
+    const view = new RowList(buffer, { ...ALL, test: (row) => row.level >= 4 });
     for (let i = 0; i < 95; i++) {
       buffer.push(entry({ level: i % 2 === 0 ? 'error' : 'info' }));
       if (i % 7 === 0) view.catchUp();

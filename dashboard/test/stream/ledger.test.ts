@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Ledger } from '../../src/stream/ledger.ts';
+import { gapRow } from '../../src/stream/row.ts';
 
 function connected(count = 100, replayed = 3): Ledger {
   const ledger = new Ledger();
@@ -17,12 +18,12 @@ describe('the ledger', () => {
     expect(ledger).toMatchObject({ received: 8, lost: 0, unknown: 0, checks: 1 });
   });
 
-  it('turns a difference into one hole of that size, between the two pings', () => {
+  it('turns a difference into one gap of that size, between the two pings', () => {
     const ledger = connected(100);
     expect(ledger.ping(100, '1-30')).toBeUndefined();
     ledger.entry(false);
-    const hole = ledger.ping(104, '1-40');
-    expect(hole).toMatchObject({ reason: 'transit', missed: 3, after: '1-30', before: '1-40' });
+    const gap = ledger.ping(104, '1-40');
+    expect(gap).toMatchObject({ reason: 'transit', missed: 3, after: '1-30', before: '1-40' });
     expect(ledger.lost).toBe(3);
     expect(ledger.ping(104, '1-50')).toBeUndefined();
     expect(ledger.lost).toBe(3);
@@ -37,25 +38,26 @@ describe('the ledger', () => {
 
   it('books an announced gap once, not again at the next ping', () => {
     const ledger = connected(100);
-    ledger.gap({ reason: 'trimmed', missed: 7, after: '1-20', before: '1-28' });
+    ledger.addGap(gapRow({ reason: 'trimmed', missed: 7, after: '1-20', before: '1-28' }));
     ledger.entry(false);
     expect(ledger.ping(108, '1-30')).toBeUndefined();
     expect(ledger.lost).toBe(7);
   });
 
-  it('never shows a hole of unknown size as nothing; the next ping sizes it', () => {
+  it('never shows a gap of unknown size as nothing; the next ping sizes it', () => {
     const ledger = connected(100);
-    const hole = ledger.gap({ reason: 'expired', missed: null });
+    const gap = gapRow({ reason: 'expired', missed: null });
+    ledger.addGap(gap);
     expect(ledger).toMatchObject({ lost: 0, unknown: 1 });
     ledger.ping(106, '1-30');
-    expect(hole.missed).toBe(6);
+    expect(gap.missed).toBe(6);
     expect(ledger).toMatchObject({ lost: 6, unknown: 0 });
   });
 
-  it('keeps an unknown hole of the replay unknown, since no count covers it', () => {
+  it('keeps an unknown gap of the replay unknown, since no count covers it', () => {
     const ledger = new Ledger();
     ledger.hello({ count: 50 }, '1-1');
-    ledger.gap({ reason: 'reset', missed: null });
+    ledger.addGap(gapRow({ reason: 'reset', missed: null }));
     ledger.live(0, '1-2');
     ledger.ping(50, '1-3');
     expect(ledger.unknown).toBe(1);
@@ -72,8 +74,9 @@ describe('the ledger', () => {
 
   it('gives back what was loaded', () => {
     const ledger = connected(0);
-    const hole = ledger.gap({ reason: 'reconnect', missed: null });
-    ledger.settle(hole, 0);
+    const gap = gapRow({ reason: 'reconnect', missed: null });
+    ledger.addGap(gap);
+    ledger.settle(gap, 0);
     expect(ledger).toMatchObject({ lost: 0, unknown: 0 });
   });
 });

@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
-import { Turns } from '../../src/stream/turns.ts';
+import { WriteBudget } from '../../src/stream/turns.ts';
 import { EntryText, nowMicroseconds } from '../entry-text.ts';
 import { serve } from '../worker.ts';
 import { LIVE_PATH } from './target.ts';
@@ -14,7 +14,7 @@ const LARGEST_WRITE = 65_536;
 
 const sockets = new Set<Socket>();
 const live = new Set<Socket>();
-const turns = new Turns();
+const turns = new WriteBudget();
 let burst: Buffer | undefined;
 let running = false;
 
@@ -104,7 +104,7 @@ function frames(entries: number, frame: number): string {
 /** In turns with the others, so that whoever is live does not wait for all of them. */
 async function pour(socket: Socket, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length && !socket.destroyed; at += LARGEST_WRITE) {
-    await turns.next(LARGEST_WRITE);
+    await turns.acquire(LARGEST_WRITE);
     if (!socket.write(bytes.subarray(at, at + LARGEST_WRITE))) await once(socket, 'drain');
   }
 }

@@ -2,9 +2,9 @@
 
 import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, timeOf } from '@llm-streamer/shared/broker/position.ts';
-import { Pace } from '@llm-streamer/shared/pace.ts';
+import { TimeSlicer } from '@llm-streamer/shared/pace.ts';
 import type { FastifyInstance } from 'fastify';
-import { noParameters } from './no-parameters.ts';
+import { refuseParameters } from './no-parameters.ts';
 
 /** Rates are taken over at least this long, and at most about twice as long. */
 const RATE_MS = 2_000;
@@ -19,12 +19,12 @@ const ANSWER_BYTES = 16_777_216;
 
 export function channelsRoute(app: FastifyInstance, broker: Broker): void {
   const rates = new Rates();
-  const pace = new Pace();
+  const pace = new TimeSlicer();
   /** The list that is made next: for all who ask until then. One that is being made may already lack what they know. */
   let next: Promise<Buffer> | undefined;
   let current: Promise<unknown> = Promise.resolve();
 
-  const options = { preHandler: noParameters, config: { answerBytes: ANSWER_BYTES } };
+  const options = { preHandler: refuseParameters, config: { answerBytes: ANSWER_BYTES } };
   app.get('/api/channels', options, async (_request, reply) => {
     next ??= current.then(() => {
       next = undefined;
@@ -33,7 +33,7 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
       return made;
     });
     const answer = await next;
-    await pace.turn(); // megabytes each: not to all who asked in one go
+    await pace.pauseIfDue(); // megabytes each: not to all who asked in one go
     return reply.type('application/json; charset=utf-8').send(answer);
   });
 
@@ -42,7 +42,7 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
     const rateOf = rates.take(infos, Date.now());
     const parts: string[] = [];
     for (const { channel, entries, total, last } of infos) {
-      const turn = pace.turn();
+      const turn = pace.pauseIfDue();
       if (turn) await turn;
       /** Entries per second; null when nobody has asked lately. */
       const rate = rateOf(channel, total);
@@ -56,10 +56,10 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
 const RUN = 1_000;
 
 /** By name. Tens of thousands are sorted in runs that are merged two by two: one sort of all would hold the loop. */
-async function inOrder(infos: readonly ChannelInfo[], pace: Pace): Promise<ChannelInfo[]> {
+async function inOrder(infos: readonly ChannelInfo[], pace: TimeSlicer): Promise<ChannelInfo[]> {
   let runs: ChannelInfo[][] = [];
   for (let from = 0; from < infos.length; from += RUN) {
-    await pace.turn();
+    await pace.pauseIfDue();
     runs.push(infos.slice(from, from + RUN).sort((a, b) => compare(a.channel, b.channel)));
   }
   while (runs.length > 1) {
@@ -74,12 +74,12 @@ async function inOrder(infos: readonly ChannelInfo[], pace: Pace): Promise<Chann
 async function merge(
   left: readonly ChannelInfo[],
   right: readonly ChannelInfo[],
-  pace: Pace,
+  pace: TimeSlicer,
 ): Promise<ChannelInfo[]> {
   const all: ChannelInfo[] = [];
   let [l, r] = [0, 0];
   while (l < left.length || r < right.length) {
-    const turn = pace.turn();
+    const turn = pace.pauseIfDue();
     if (turn) await turn;
     const [a, b] = [left[l], right[r]];
     if (a && (!b || compare(a.channel, b.channel) <= 0)) {

@@ -4,7 +4,13 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { FastifyInstance } from 'fastify';
 import { compileFilter } from '../stream/filter.ts';
-import { type Found, type History, nothingFrom, type Query, type Range } from '../stream/history.ts';
+import {
+  type FilteredSelection,
+  type History,
+  nothingFrom,
+  type SearchRange,
+  type SearchResult,
+} from '../stream/history.ts';
 import { invalid, parseSelection, parseTime, text } from '../stream/query.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -24,17 +30,17 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
     const now = Date.now();
     const after = await place(query, 'after', 'since', now);
     const before = await place(query, 'before', 'until', now);
-    const head = await broker.position();
+    const head = await broker.head();
     const upTo = before === undefined ? head : Math.min(head, Math.max(0, before - 1));
     const wanted = { selection, filter: compileFilter(selection) };
     const isGone = () => request.raw.socket.destroyed;
     const most = { limit, bytes: PAGE_BYTES };
     const found =
       after === undefined
-        ? await newest(wanted, { after: 0, upTo, ...most, reverse: true, isGone })
+        ? await newest(wanted, { after: 0, upTo, ...most, reverse: true, isAbandoned: isGone })
         : after >= upTo && before !== undefined
           ? { ...nothingFrom(after), done: true }
-          : await history.find(wanted, { after, upTo, ...most, isGone });
+          : await history.search(wanted, { after, upTo, ...most, isAbandoned: isGone });
 
     if (request.headers.accept?.includes('application/x-ndjson')) {
       reply
@@ -49,8 +55,8 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
   });
 
   /** Without a beginning: the newest ones, oldest first; `next` then leads back in time, as `before`. */
-  async function newest(wanted: Query, range: Range): Promise<Found> {
-    const found = await history.find(wanted, range);
+  async function newest(wanted: FilteredSelection, range: SearchRange): Promise<SearchResult> {
+    const found = await history.search(wanted, range);
     return { ...found, records: found.records.reverse(), next: found.next + 1 };
   }
 
@@ -68,7 +74,7 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
     }
     const time = text(query, timeKey);
     if (time === undefined) return undefined;
-    const position = parsePosition(time) ?? (await broker.locate(parseTime(timeKey, time, now)));
+    const position = parsePosition(time) ?? (await broker.positionAtTime(parseTime(timeKey, time, now)));
     return timeKey === 'until' ? position + 1 : position;
   }
 }
@@ -76,7 +82,7 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
 const NEW_LINE = Buffer.from('\n');
 
 /** Stored entries are JSON already: they are joined, not parsed. */
-function page({ records, gaps, next, done }: Found): Buffer {
+function page({ records, gaps, next, done }: SearchResult): Buffer {
   const named = gaps.map((gap) => ({
     ...gap,
     after: formatPosition(gap.after),

@@ -3,14 +3,14 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Hub } from '../stream/hub.ts';
-import type { Viewers } from '../stream/viewers.ts';
+import type { Connections } from '../stream/viewers.ts';
 import { HttpError } from './errors.ts';
-import { noParameters } from './no-parameters.ts';
+import { refuseParameters } from './no-parameters.ts';
 
 export interface HealthServices {
   broker: Broker;
   hub: Hub;
-  viewers: Viewers;
+  viewers: Connections;
   gateway: string;
   /** Whether the log is in Redis. */
   redis: boolean;
@@ -20,19 +20,19 @@ export function healthRoutes(
   app: FastifyInstance,
   { broker, hub, viewers, gateway, redis }: HealthServices,
 ): void {
-  app.get('/healthz', { preHandler: noParameters }, async () => ({
+  app.get('/healthz', { preHandler: refuseParameters }, async () => ({
     status: 'ok',
     node: process.version,
     uptime: Math.round(process.uptime()),
   }));
 
-  app.get('/readyz', { preHandler: noParameters }, async () => {
+  app.get('/readyz', { preHandler: refuseParameters }, async () => {
     const { ready, reason } = broker.status();
     if (!ready) throw new HttpError('broker_unavailable', reason ?? 'the log cannot be reached');
     return { status: 'ready' };
   });
 
-  app.get('/sse/health', { preHandler: noParameters }, async () => {
+  app.get('/sse/health', { preHandler: refuseParameters }, async () => {
     const { ready, reason, reconnects, adopted } = broker.status();
     return {
       status: ready ? 'ok' : 'degraded',

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { HttpError } from './errors.ts';
 
 /** @throws HttpError `invalid_body` */
-export async function noBody({ headers }: FastifyRequest): Promise<void> {
+export async function refuseBody({ headers }: FastifyRequest): Promise<void> {
   if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return;
   throw new HttpError('invalid_body', 'send no body with this request');
 }

@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify';
 import { invalid } from '../stream/query.ts';
 
-export async function noParameters({ query }: FastifyRequest): Promise<void> {
+export async function refuseParameters({ query }: FastifyRequest): Promise<void> {
   const [key] = Object.keys(query as Record<string, unknown>);
   if (key !== undefined) throw invalid(key, 'unknown parameter; this route takes none');
 }

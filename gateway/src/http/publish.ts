@@ -7,8 +7,8 @@ import { decodeObject, decodePayload } from '@llm-streamer/shared/decode.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { holdsMoreThan, isWiderThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
-import { Pace } from '@llm-streamer/shared/pace.ts';
-import { asWritten } from '@llm-streamer/shared/written.ts';
+import { TimeSlicer } from '@llm-streamer/shared/pace.ts';
+import { parseCanonical } from '@llm-streamer/shared/written.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid, text } from '../stream/query.ts';
 import { HttpError } from './errors.ts';
@@ -21,7 +21,7 @@ const MAX_LINES = 10_000;
 const ACCEPTED = 'application/json, application/x-ndjson, text/plain';
 
 export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: number): void {
-  const pace = new Pace();
+  const pace = new TimeSlicer();
   app.register(async (scope) => {
     // Any content type: curl -d says it sends a form.
     scope.removeAllContentTypeParsers();
@@ -65,7 +65,7 @@ async function toDrafts(
   request: FastifyRequest,
   channel: string | undefined,
   entryBytes: number,
-  pace: Pace,
+  pace: TimeSlicer,
 ): Promise<Draft[]> {
   const type = request.headers['content-type']?.toLowerCase() ?? '';
   const content = body.toString('utf8').replace(/^\uFEFF/, '');
@@ -130,7 +130,7 @@ function parseValues(content: string, ndjson: boolean, entryBytes: number): Valu
   const label = (i: number) => `line ${filled[i]?.number}`;
   const valueAt = (i: number): Value => {
     const line = filled[i]?.line ?? '';
-    const written = asWritten(line, entryBytes);
+    const written = parseCanonical(line, entryBytes);
     if (written) return { written };
     checkWidth(MAX_ENTRY_VALUES, line, label(i));
     try {
@@ -143,10 +143,10 @@ function parseValues(content: string, ndjson: boolean, entryBytes: number): Valu
 }
 
 /** Five hundred entries may take long to write anew: what is live goes on between them. */
-async function inTurns<T>(all: readonly T[], pace: Pace, toDraft: (one: T) => Draft): Promise<Draft[]> {
+async function inTurns<T>(all: readonly T[], pace: TimeSlicer, toDraft: (one: T) => Draft): Promise<Draft[]> {
   const drafts: Draft[] = [];
   for (const one of all) {
-    const turn = pace.turn();
+    const turn = pace.pauseIfDue();
     if (turn) await turn;
     drafts.push(toDraft(one));
   }

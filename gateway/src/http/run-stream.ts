@@ -10,10 +10,10 @@ import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
 import { runChannel } from '../runs/run-entries.ts';
-import { follow, history } from '../runs/run-reader.ts';
+import { followChannel, readHistory } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
-import type { Admission, NoPlace } from '../stream/admission.ts';
+import type { ConnectionLimiter, NoPlace } from '../stream/admission.ts';
 import { claimSocket } from './claim-socket.ts';
 import { HttpError } from './errors.ts';
 
@@ -46,7 +46,7 @@ export interface RunStreamOptions {
   retryMs: number;
   /** Milliseconds a socket may take nothing before it is closed; 0 for ever. */
   stallMs: number;
-  admission: Admission;
+  admission: ConnectionLimiter;
 }
 
 export class RunStreams {
@@ -73,13 +73,13 @@ export class RunStreams {
     const channel = runChannel(run.id);
     const items =
       run.state === 'running'
-        ? follow(broker, channel, after, gone.signal)
-        : history(broker, channel, after, await broker.position());
+        ? followChannel(broker, channel, after, gone.signal)
+        : readHistory(broker, channel, after, await broker.head());
     // A run that goes on may be silent for long: its head is not kept waiting for the first entry.
     const first = run.state === 'running' ? undefined : await items.next();
     if (first?.done) return reply.code(204).send();
     const { ip } = reply.request;
-    const refusal = await admission.enter(ip);
+    const refusal = await admission.acquire(ip);
     if (refusal !== undefined) {
       await items.return();
       return this.#refuse(reply, refusal);
@@ -87,7 +87,7 @@ export class RunStreams {
     const claimed = await claimSocket(reply.request.raw, reply.raw);
     reply.hijack();
     if (claimed === undefined) {
-      admission.leave(ip);
+      admission.release(ip);
       await items.return();
       return reply;
     }
@@ -95,7 +95,7 @@ export class RunStreams {
       .catch((error) => reply.log.error({ err: error }, 'a run stream failed'))
       .finally(() => {
         this.#open.delete(gone);
-        admission.leave(ip);
+        admission.release(ip);
       });
     this.#open.set(gone, written);
     return reply;

@@ -6,7 +6,7 @@ import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/run-store.ts';
 import { invalid } from '../stream/query.ts';
 import { HttpError } from './errors.ts';
-import { noBody } from './no-body.ts';
+import { refuseBody } from './no-body.ts';
 import { parseCursor, parseId } from './process.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -44,7 +44,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     return { ...summaryOf(run), ...(trimmed && { trimmed }), ...(cut && { cut }), lanes };
   });
 
-  const streaming = { onRequest: noBody, exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
+  const streaming = { onRequest: refuseBody, exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request);
     return streams.farewell(reply) ?? streams.send(reply, await known(request.params.id), after);

@@ -9,15 +9,15 @@ import type { History } from '../stream/history.ts';
 import type { Hub } from '../stream/hub.ts';
 import { parseSelection, parseStart, type Start } from '../stream/query.ts';
 import type { View } from '../stream/view.ts';
-import { GOODBYES, type Goodbye, type Viewers } from '../stream/viewers.ts';
+import { CLOSE_REASONS, type CloseReason, type Connections } from '../stream/viewers.ts';
 import { claimSocket } from './claim-socket.ts';
 import { HttpError } from './errors.ts';
-import { noBody } from './no-body.ts';
+import { refuseBody } from './no-body.ts';
 
 export interface StreamServices {
   hub: Hub;
   history: History;
-  viewers: Viewers;
+  viewers: Connections;
   /** Names this process in `hello`. */
   gateway: string;
   keepAliveMs: number;
@@ -47,12 +47,12 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   // However many come at once, what is live waits for a few of them only. Not one that is pipelined behind others: it has no
   // answer yet that would hold its client back while it waits.
   const onRequest: onRequestHookHandler = (request, reply, done) => {
-    const turn = reply.raw.socket === null ? undefined : history.turns.next(BEGINNING_BYTES);
+    const turn = reply.raw.socket === null ? undefined : history.writeBudget.acquire(BEGINNING_BYTES);
     if (turn === undefined) done();
     else turn.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
-  const options = { onRequest: [noBody, onRequest], config: { saysGoodbye: true as const } };
+  const options = { onRequest: [refuseBody, onRequest], config: { saysGoodbye: true as const } };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
     const selection = parseSelection(request.query);
     const header = request.headers['last-event-id'];
@@ -62,24 +62,24 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     if (refused) return refuse(request, reply, refused);
     const full = hub.refusal(selection);
     if (full) {
-      viewers.dismiss(request.ip);
+      viewers.giveBack(request.ip);
       return refuse(request, reply, full);
     }
     let view: View;
     try {
       view = await hub.acquire(selection);
     } catch (error) {
-      viewers.dismiss(request.ip);
+      viewers.giveBack(request.ip);
       if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
       if (error instanceof ChannelsForbidden) return refuse(request, reply, 'channels_forbidden', error);
       throw error;
     }
-    await history.turns.next(BEGINNING_BYTES);
+    await history.writeBudget.acquire(BEGINNING_BYTES);
     const socket = await claimSocket(request.raw, reply.raw);
     // The gateway may have begun to stop meanwhile.
     if (socket === undefined || viewers.closing) {
       hub.release(view);
-      viewers.dismiss(request.ip);
+      viewers.giveBack(request.ip);
       return socket === undefined ? reply.hijack() : refuse(request, reply, 'shutdown');
     }
 
@@ -91,7 +91,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     // The socket would keep the response, and with it all that was made for the request, as long as the stream lasts.
     reply.raw.detachSocket(socket);
     const connection = new Connection(socket, view, compressed, history, chunked);
-    viewers.add(connection, request.ip);
+    viewers.addConnection(connection, request.ip);
     serve(connection, start).catch((error) => app.log.error({ err: error }, 'a stream failed'));
     return reply;
   });
@@ -100,8 +100,8 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     const { view } = connection;
     try {
       const isGone = () => connection.closed;
-      const beginning = await history.begin(start, view.selection, view.flushedTo, isGone);
-      await connection.comeLevel(beginning.position);
+      const beginning = await history.locateStart(start, view.selection, view.flushedTo, isGone);
+      await connection.waitUntilCaughtUp(beginning.position);
       if (connection.closed) return;
       const replaying = connection.start(beginning, (count, position) => {
         const now = Date.now();
@@ -121,7 +121,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) app.log.error({ err: error }, 'a stream failed');
       connection.socket.uncork();
-      viewers.sendAway(connection, 'not_ready');
+      viewers.disconnect(connection, 'not_ready');
     }
   }
 
@@ -129,7 +129,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   function refuse(
     request: FastifyRequest,
     reply: FastifyReply,
-    code: Exclude<Goodbye, 'lifetime'>,
+    code: Exclude<CloseReason, 'lifetime'>,
     cause?: Error,
   ): FastifyReply {
     viewers.totals.refused++;
@@ -137,7 +137,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       if (cause instanceof ChannelsForbidden) throw cause;
       throw new HttpError(
         code === 'not_ready' ? 'broker_unavailable' : code,
-        cause?.message ?? GOODBYES[code],
+        cause?.message ?? CLOSE_REASONS[code],
       );
     }
     const chunked = request.raw.httpVersion !== '1.0';
@@ -149,7 +149,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     }
     writeHead(request, reply, chunked);
     const { framed, body } = Chunk.of([
-      viewers.goodbye(code, cause instanceof ChannelsForbidden ? cause.message : undefined),
+      viewers.closeFrame(code, cause instanceof ChannelsForbidden ? cause.message : undefined),
     ]);
     socket.write(chunked ? framed : body);
     if (chunked) socket.write(LAST_CHUNK);

@@ -45,7 +45,7 @@ export class Journal {
     this.#options = options;
   }
 
-  delta(lane: LanePlan, kind: DeltaKind, text: string): void {
+  appendDelta(lane: LanePlan, kind: DeltaKind, text: string): void {
     const open = this.#open.get(lane);
     if (open?.kind === kind) {
       open.text += text;
@@ -58,7 +58,7 @@ export class Journal {
   }
 
   /** An entry of `lane`, or of the whole run; written without waiting for more. */
-  entry(fields: EntryFields, lane?: LanePlan): void {
+  appendEntry(fields: EntryFields, lane?: LanePlan): void {
     if (lane !== undefined) this.#open.delete(lane);
     this.#queue.push(fields);
     if (!this.#writing) this.#flush();

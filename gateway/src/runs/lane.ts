@@ -23,8 +23,8 @@ export interface GenerationRecord {
 /** Hears of every model call of every run. Must not throw. */
 export interface GenerationObserver {
   /** An entry for the log of model calls. */
-  entry(fields: EntryFields): void;
-  ended(record: GenerationRecord): void;
+  onEntry(fields: EntryFields): void;
+  onGenerationEnded(record: GenerationRecord): void;
 }
 
 export interface LaneContext {
@@ -62,8 +62,8 @@ export async function runLane(
   };
 
   const started = entries.laneStarted(plan, context.tasks, given);
-  journal.entry(started, plan);
-  observer.entry(generationCopy(started, content()));
+  journal.appendEntry(started, plan);
+  observer.onEntry(generationCopy(started, content()));
   try {
     const request = {
       target: plan.target,
@@ -77,20 +77,20 @@ export async function runLane(
       } else if (event.type === 'retract') {
         said.reasoning += said.text;
         said.text = '';
-        journal.entry(entries.laneRetracted(plan), plan);
+        journal.appendEntry(entries.laneRetracted(plan), plan);
       } else {
         const left = MAX_ANSWER - said.text.length - said.reasoning.length;
         const text = event.text.slice(0, left);
         said[event.type] += text;
-        if (text !== '') journal.delta(plan, event.type, text);
+        if (text !== '') journal.appendDelta(plan, event.type, text);
         if (event.text.length > left) throw new LlmError('llm_too_long');
       }
     }
     if (!finish || said.text.trim() === '') throw new LlmError(finish ? 'llm_empty' : 'llm_truncated');
     const finished = entries.laneFinished(plan, finish);
-    journal.entry(finished, plan);
-    observer.entry(generationCopy(finished, content(said.text)));
-    observer.ended({ lane: plan, durationMs: finish.durationMs, finish });
+    journal.appendEntry(finished, plan);
+    observer.onEntry(generationCopy(finished, content(said.text)));
+    observer.onGenerationEnded({ lane: plan, durationMs: finish.durationMs, finish });
     const { inputTokens, outputTokens, reported } = finish.usage;
     const usage = reported ? { inputTokens, outputTokens } : estimate();
     return { ok: true, text: said.text, usage, cut: finish.reason === 'length' };
@@ -99,9 +99,9 @@ export async function runLane(
     const durationMs = performance.now() - began;
     const partial = said.text !== '' || said.reasoning !== '';
     const failed = entries.laneFailed(plan, error, partial, durationMs);
-    journal.entry(failed, plan);
-    observer.entry(generationCopy(failed, content(said.text)));
-    observer.ended({ lane: plan, durationMs, error });
+    journal.appendEntry(failed, plan);
+    observer.onEntry(generationCopy(failed, content(said.text)));
+    observer.onGenerationEnded({ lane: plan, durationMs, error });
     const usage = partial ? estimate() : { inputTokens: 0, outputTokens: 0 };
     return { ok: false, text: said.text, usage, error };
   }

@@ -11,7 +11,7 @@ export interface LeaseWatchOptions {
   /** Monotonic milliseconds. */
   now?: () => number;
   /** Called with the sign of life that did not change. */
-  lost(id: string, renewed: number): Promise<unknown>;
+  onLost(id: string, renewed: number): Promise<unknown>;
 }
 
 export class LeaseWatch {
@@ -29,7 +29,7 @@ export class LeaseWatch {
 
   start(): void {
     this.#timer ??= setInterval(
-      () => this.look().catch(() => this.#seen.clear()),
+      () => this.checkNow().catch(() => this.#seen.clear()),
       this.#options.everyMs,
     ).unref();
   }
@@ -38,7 +38,7 @@ export class LeaseWatch {
     clearInterval(this.#timer);
   }
 
-  async look(): Promise<void> {
+  async checkNow(): Promise<void> {
     if (this.#looking) return;
     this.#looking = true;
     try {
@@ -51,7 +51,7 @@ export class LeaseWatch {
   }
 
   #judge(running: readonly { id: string; renewed: number }[]): void {
-    const { leaseMs, everyMs, lost } = this.#options;
+    const { leaseMs, everyMs, onLost } = this.#options;
     const now = this.#now();
     if (now - this.#lastLook > 2 * everyMs + 500) this.#seen.clear();
     this.#lastLook = now;
@@ -60,7 +60,7 @@ export class LeaseWatch {
     for (const { id, renewed } of running) {
       const known = this.#seen.get(id);
       if (known?.renewed !== renewed) this.#seen.set(id, { renewed, since: now });
-      else if (now - known.since >= leaseMs) lost(id, renewed).catch(() => this.#seen.delete(id));
+      else if (now - known.since >= leaseMs) onLost(id, renewed).catch(() => this.#seen.delete(id));
     }
   }
 }

@@ -66,7 +66,7 @@ export class RunMetrics {
     });
   }
 
-  generation({ lane: { target }, durationMs, finish, error }: GenerationRecord): void {
+  observeGeneration({ lane: { target }, durationMs, finish, error }: GenerationRecord): void {
     const call = {
       [CALL[0]]: 'chat',
       [CALL[1]]: target.provider,
@@ -79,7 +79,7 @@ export class RunMetrics {
     this.#output.inc(call, finish.usage.outputTokens);
   }
 
-  run(state: EndState, durationMs: number): void {
+  observeRun(state: EndState, durationMs: number): void {
     this.#runs.observe({ [label(GEN_AI.workflow)]: WORKFLOW, state }, durationMs / 1000);
   }
 }

@@ -19,7 +19,7 @@ import { RUN_ERRORS } from './run-errors.ts';
 import type { RunEnding } from './run-store.ts';
 
 /** What is asked of a run. `lanes` are the tasks and, last, the combiner. */
-export interface RunOrder extends RunIdentity {
+export interface RunPlan extends RunIdentity {
   message: string;
   /** Earlier turns of the conversation. */
   history: readonly LlmMessage[];
@@ -58,7 +58,7 @@ export class Pipeline {
   }
 
   /** The first entries of a run, to be written in one step with its record. */
-  opening(order: RunOrder): Draft[] {
+  opening(order: RunPlan): Draft[] {
     const started = new RunEntries(order, this.#options.source).runStarted(order.lanes);
     return this.#drafts([started, lifecycleCopy(started)]);
   }
@@ -67,7 +67,7 @@ export class Pipeline {
    * Runs to the end, and says how it ended. When `ended` aborts, because somebody else has ended the run, the calls stop
    * at once and nothing more is written. @throws what the writer threw, `fenced` included.
    */
-  async run(order: RunOrder, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
+  async run(order: RunPlan, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
     const began = performance.now();
     const { model, observer, source, entryBytes, logContent, timeoutMs } = this.#options;
     const entries = new RunEntries(order, source);
@@ -115,7 +115,7 @@ export class Pipeline {
 
   /** How a run has ended, and its last entries. */
   #conclude(
-    order: RunOrder,
+    order: RunPlan,
     results: readonly TaskResult[],
     summary: LaneResult | undefined,
     durationMs: number,
@@ -142,7 +142,7 @@ export class Pipeline {
     return { ending, last: [end, lifecycleCopy(end)] };
   }
 
-  #turns({ id, conversationId, message }: RunOrder, answer: string): EntryFields[] {
+  #turns({ id, conversationId, message }: RunPlan, answer: string): EntryFields[] {
     if (conversationId === undefined) return [];
     const { source } = this.#options;
     const time = Date.now();

@@ -147,7 +147,7 @@ export class RedisRunStore implements RunStore {
       ...batchArguments(drafts, this.#retention),
     ];
     try {
-      return (await this.#client.script(script, this.#prefix, args)) as string;
+      return (await this.#client.runScript(script, this.#prefix, args)) as string;
     } catch (error) {
       throw toPublishError(error, this.#client);
     }

@@ -6,7 +6,7 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
 import { conversationChannel, type Turn, turnOf } from './conversation.ts';
 import { runChannel, sumOf, type Usage } from './run-entries.ts';
-import { history } from './run-reader.ts';
+import { readHistory } from './run-reader.ts';
 import type { RunRecord } from './run-store.ts';
 
 const TURNS_READ = 200;
@@ -32,11 +32,11 @@ export class RunHistory {
     let cut = false;
     let view = newRun(id, plan);
     let trimmed = false;
-    for await (const { record, gap } of history(
+    for await (const { record, gap } of readHistory(
       this.#broker,
       runChannel(id),
       BEGINNING,
-      await this.#broker.position(),
+      await this.#broker.head(),
     ))
       if (record) {
         const { entry } = record;
@@ -67,7 +67,13 @@ export class RunHistory {
     while (!done && read < TURNS_READ && bytes < CONVERSATION_BYTES) {
       const bound = upTo !== undefined && { upTo };
       const limit = TURNS_READ - read;
-      const page = await this.#broker.read({ channels, after: BEGINNING, ...bound, limit, reverse: true });
+      const page = await this.#broker.readPage({
+        channels,
+        after: BEGINNING,
+        ...bound,
+        limit,
+        reverse: true,
+      });
       for (const { record } of page.items) {
         const turn = record && turnOf(record.entry);
         if (turn) newest.push(turn);

@@ -3,7 +3,7 @@
 
 import type { Broker, Listener, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
-import { Told } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
 
 const PAGE = 200;
 /** A reader that does not take what it has asked for holds about so many, and no more. */
@@ -11,7 +11,7 @@ const PAGE_BYTES = 131_072;
 const MAX_QUEUED_BYTES = 1_048_576;
 
 /** Ends when `signal` aborts. @throws BrokerUnavailable when the log cannot be reached. */
-export async function* follow(
+export async function* followChannel(
   broker: Broker,
   channel: string,
   after: Position,
@@ -23,10 +23,10 @@ export async function* follow(
     let cursor = after;
     let upTo = subscription.from;
     while (!signal.aborted) {
-      for await (const item of history(broker, channel, cursor, upTo)) yield item;
+      for await (const item of readHistory(broker, channel, cursor, upTo)) yield item;
       cursor = Math.max(cursor, upTo);
-      while (await inbox.filled()) {
-        const item = inbox.take();
+      while (await inbox.waitForItems()) {
+        const item = inbox.takeItem();
         if (!item) break;
         if (item.record) cursor = item.record.n;
         yield item;
@@ -39,17 +39,23 @@ export async function* follow(
 }
 
 /** The channel's entries in (after, upTo], in pages. */
-export async function* history(
+export async function* readHistory(
   broker: Broker,
   channel: string,
   after: Position,
   upTo: Position,
 ): AsyncGenerator<PageItem, void, undefined> {
-  const told = new Told();
+  const told = new ReportedGaps();
   for (let at = after, done = at >= upTo; !done; ) {
-    const page = await broker.read({ channels: [channel], after: at, upTo, limit: PAGE, bytes: PAGE_BYTES });
+    const page = await broker.readPage({
+      channels: [channel],
+      after: at,
+      upTo,
+      limit: PAGE,
+      bytes: PAGE_BYTES,
+    });
     for (const item of page.items) {
-      const gap = item.gap && told.news(item.gap);
+      const gap = item.gap && told.unreported(item.gap);
       if (gap) yield { gap };
       else if (item.record) yield item;
     }
@@ -72,21 +78,21 @@ class Inbox implements Listener {
     signal.addEventListener('abort', () => this.#wake?.(), { once: true });
   }
 
-  entry(record: Exclude<PageItem['record'], undefined>): void {
+  onRecord(record: Exclude<PageItem['record'], undefined>): void {
     if (record.id === null) return; // shown live elsewhere, but no part of a run
     this.newest = record.n;
     this.#bytes += record.data.length;
     this.#push({ record });
   }
 
-  gap(gap: Exclude<PageItem['gap'], undefined>): void {
+  onGap(gap: Exclude<PageItem['gap'], undefined>): void {
     this.#push({ gap });
   }
 
-  position(): void {}
+  onAdvance(): void {}
 
   /** False once the signal aborted. */
-  async filled(): Promise<boolean> {
+  async waitForItems(): Promise<boolean> {
     while (!this.#signal.aborted && this.#items.length === 0 && !this.#overflowed)
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
@@ -94,7 +100,7 @@ class Inbox implements Listener {
     return !this.#signal.aborted;
   }
 
-  take(): PageItem | undefined {
+  takeItem(): PageItem | undefined {
     if (this.#overflowed) {
       this.#overflowed = false;
       return undefined;

@@ -13,7 +13,7 @@ import type { Targets } from './config.ts';
 import { contextOf } from './conversation.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, OwnedRun } from './owned-run.ts';
-import type { Pipeline, RunOrder } from './pipeline.ts';
+import type { Pipeline, RunPlan } from './pipeline.ts';
 import type { Prompts } from './prompts.ts';
 import { lifecycleCopy, RunEntries } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
@@ -65,19 +65,19 @@ export class RunService {
       store: options.store,
       leaseMs: options.leaseMs,
       everyMs: options.leaseMs / RENEWALS,
-      lost: (id, renewed) => this.#end(id, 'lost', { renewed }),
+      onLost: (id, renewed) => this.#end(id, 'lost', { renewed }),
     });
   }
 
   async open(): Promise<void> {
     this.#watch.start();
     this.#subscription = await this.#options.broker.subscribe([CHANNELS.runs], {
-      entry: ({ entry }) =>
-        this.#heard(entry).catch((error) =>
+      onRecord: ({ entry }) =>
+        this.#onRunEvent(entry).catch((error) =>
           this.#options.logger.debug({ run: entry.run, code: codeOf(error) }, 'could not look after a run'),
         ),
-      gap: () => undefined, // a missed end is found by the next sign of life
-      position: () => undefined,
+      onGap: () => undefined, // a missed end is found by the next sign of life
+      onAdvance: () => undefined,
     });
   }
 
@@ -102,7 +102,7 @@ export class RunService {
     await admit();
 
     const { tasks, combiner, version } = prompts.current;
-    const order: RunOrder = {
+    const order: RunPlan = {
       id,
       message,
       promptVersion: version,
@@ -156,7 +156,7 @@ export class RunService {
     return contextOf(turns, contextTokens);
   }
 
-  #drive(order: RunOrder, token: string): void {
+  #drive(order: RunPlan, token: string): void {
     const { store, leaseMs } = this.#options;
     const run = new OwnedRun({ id: order.id, token, store, renewMs: leaseMs / RENEWALS });
     const done = this.#run(order, run).finally(() => {
@@ -166,7 +166,7 @@ export class RunService {
     this.#owned.set(order.id, { run, done });
   }
 
-  async #run(order: RunOrder, run: OwnedRun): Promise<void> {
+  async #run(order: RunPlan, run: OwnedRun): Promise<void> {
     const { pipeline, history, logger, source } = this.#options;
     const began = performance.now();
     try {
@@ -214,7 +214,7 @@ export class RunService {
   }
 
   /** Somebody says that a run of ours has ended. Its record decides: anybody can write to that channel. */
-  async #heard({ event, run: id }: LogRecord['entry']): Promise<void> {
+  async #onRunEvent({ event, run: id }: LogRecord['entry']): Promise<void> {
     if (event === undefined || id === undefined || !Object.hasOwn(RUN_END, event)) return;
     const owned = this.#owned.get(id);
     if (!owned) return;
@@ -223,7 +223,7 @@ export class RunService {
   }
 }
 
-function planOf({ lanes }: RunOrder): RunFacts['lanes'] {
+function planOf({ lanes }: RunPlan): RunFacts['lanes'] {
   return lanes.map(({ prompt, target, role }) => {
     return { lane: prompt.name, role, provider: target.provider, model: target.model };
   });

@@ -1,6 +1,6 @@
 // How many viewers there may be at a time, in all and of one client address.
 
-export interface AdmissionLimits {
+export interface ConnectionLimits {
   /** Connections at a time; 0 for no limit. */
   maxConnections: number;
   /** Connections of one client address at a time; 0 for no limit. */
@@ -12,21 +12,21 @@ export type OverLimit = 'over_limit' | 'over_address_limit';
 export type NoPlace = OverLimit | 'primary_unavailable';
 
 /** Takes a place for a viewer, or says why there is none; a place taken is given back with `leave`. */
-export interface Admission {
-  enter(address: string): Promise<NoPlace | undefined> | NoPlace | undefined;
-  leave(address: string): void;
+export interface ConnectionLimiter {
+  acquire(address: string): Promise<NoPlace | undefined> | NoPlace | undefined;
+  release(address: string): void;
 }
 
-export class Places implements Admission {
-  readonly #limits: AdmissionLimits;
+export class LocalConnectionLimiter implements ConnectionLimiter {
+  readonly #limits: ConnectionLimits;
   readonly #perAddress = new Map<string, number>();
   #taken = 0;
 
-  constructor(limits: AdmissionLimits) {
+  constructor(limits: ConnectionLimits) {
     this.#limits = limits;
   }
 
-  enter(address: string): OverLimit | undefined {
+  acquire(address: string): OverLimit | undefined {
     const { maxConnections, maxPerAddress } = this.#limits;
     const here = this.#perAddress.get(address) ?? 0;
     if (maxConnections > 0 && this.#taken >= maxConnections) return 'over_limit';
@@ -36,7 +36,7 @@ export class Places implements Admission {
     return undefined;
   }
 
-  leave(address: string): void {
+  release(address: string): void {
     this.#taken--;
     const here = (this.#perAddress.get(address) ?? 0) - 1;
     if (here > 0) this.#perAddress.set(address, here);

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Chunk } from './chunk.ts';
 import { Deflater } from './gzip.ts';
 import type { Segment } from './segment.ts';
-import type { Feed, View, Viewer } from './view.ts';
+import type { SegmentSource, View, Viewer } from './view.ts';
 
 /** A timer would cost more than it saves. */
 const AT_ONCE_MS = 1;
@@ -16,7 +16,7 @@ interface Batch {
   joiners: Set<Viewer>;
 }
 
-export class CompressedView implements Viewer, Feed {
+export class CompressedView implements Viewer, SegmentSource {
   readonly view: View;
   readonly #windowMs: number;
   readonly #deflater = new Deflater();
@@ -30,35 +30,35 @@ export class CompressedView implements Viewer, Feed {
   constructor(view: View, windowMs: number) {
     this.view = view;
     this.#windowMs = windowMs;
-    view.join(this);
+    view.attachViewer(this);
   }
 
   /** From the next segment on. The viewer has had everything that the view has flushed. */
-  join(viewer: Viewer): void {
+  attachViewer(viewer: Viewer): void {
     const open = this.#queue.at(-1);
     if (open?.segments.length === 0) open.joiners.add(viewer);
     else this.#queue.push({ segments: [], joiners: new Set([viewer]) });
   }
 
-  leave(viewer: Viewer): void {
+  detachViewer(viewer: Viewer): void {
     this.#viewers.delete(viewer);
     this.#current?.joiners.delete(viewer);
     for (const { joiners } of this.#queue) joiners.delete(viewer);
   }
 
-  push(segment: Segment): void {
+  deliverSegment(segment: Segment): void {
     const open = this.#queue.at(-1);
     if (open) open.segments.push(segment);
     else this.#queue.push({ segments: [segment], joiners: new Set() });
     if (this.#current) return;
-    this.view.hold(this); // for a viewer that falls behind while this is compressed
+    this.view.pinSegments(this); // for a viewer that falls behind while this is compressed
     this.#work().catch((error) => this.#fail(error));
   }
 
   close(): void {
     this.#closed = true;
-    this.view.leave(this);
-    this.view.letGo(this);
+    this.view.detachViewer(this);
+    this.view.unpinSegments(this);
     this.#queue = [];
     this.#deflater.close();
   }
@@ -75,7 +75,7 @@ export class CompressedView implements Viewer, Feed {
       const last = batch?.segments.at(-1);
       if (!batch || !first || !last) {
         this.#current = undefined;
-        this.view.letGo(this);
+        this.view.unpinSegments(this);
         return;
       }
       this.#queue.shift();
@@ -86,9 +86,9 @@ export class CompressedView implements Viewer, Feed {
         await this.#deflater.deflate(bodies.length === 1 ? first.chunk.body : Buffer.concat(bodies)),
       );
       for (const viewer of batch.joiners) this.#viewers.add(viewer);
-      const segment = { ...first, to: last.to, unnumberedAfter: last.unnumberedAfter, chunk };
+      const segment = { ...first, to: last.to, unnumberedAfter: last.unstoredAfter, chunk };
       const began = performance.now();
-      for (const viewer of this.#viewers) viewer.push(segment);
+      for (const viewer of this.#viewers) viewer.deliverSegment(segment);
       // Under load writing takes about half of the time: each write carries more the busier it is, and compresses better.
       const took = performance.now() - began;
       if (took > AT_ONCE_MS) await pause(Math.min(this.#windowMs, took));

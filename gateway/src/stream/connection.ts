@@ -4,15 +4,15 @@
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
-import { Told } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
 import { Chunk, LAST_CHUNK } from './chunk.ts';
 import type { CompressedView } from './compressed-view.ts';
 import { controlFrame, gapFrame } from './frame.ts';
 import { GZIP_HEADER, storedBlock } from './gzip.ts';
-import type { Beginning, History } from './history.ts';
+import type { History, StartPoint } from './history.ts';
 import type { Segment } from './segment.ts';
-import type { Span } from './shared-stretches.ts';
-import type { Feed, View, Viewer } from './view.ts';
+import type { ReadInterval } from './shared-stretches.ts';
+import type { SegmentSource, View, Viewer } from './view.ts';
 
 export type ConnectionState = 'replaying' | 'live' | 'lagging' | 'closed';
 
@@ -23,9 +23,9 @@ export interface Replay {
 }
 
 const EMPTY = Buffer.alloc(0);
-const AHEAD_MS = 50;
+const AHEAD_POLL_MS = 50;
 /** A gateway that has not come level by then is not about to. */
-const LEVEL_PATIENCE_MS = 5_000;
+const CATCH_UP_PATIENCE_MS = 5_000;
 
 export class Connection implements Viewer {
   readonly socket: Socket;
@@ -38,9 +38,9 @@ export class Connection implements Viewer {
   state: ConnectionState = 'replaying';
   /** Everything up to here has been written. */
   #cursor: Position = 0;
-  #unnumbered = 0;
-  /** The reading that told of a hole last. */
-  #told: Span | undefined;
+  #unstored = 0;
+  /** The reading that told of a gap last. */
+  #gapsReportedBy: ReadInterval | undefined;
   /** Since when the socket has not drained, epoch ms; 0 while it does. */
   stalledSince = 0;
   #wake: (() => void) | undefined;
@@ -59,7 +59,7 @@ export class Connection implements Viewer {
     this.#chunked = chunked;
   }
 
-  get #feed(): Feed {
+  get #source(): SegmentSource {
     return this.compressed ?? this.view;
   }
 
@@ -71,14 +71,14 @@ export class Connection implements Viewer {
    * Waits until this gateway has had what another has shown this viewer already: the view would count entries that the
    * viewer is not sent again, and its ledger would not add up. @throws BrokerUnavailable
    */
-  async comeLevel(position: Position): Promise<void> {
+  async waitUntilCaughtUp(position: Position): Promise<void> {
     if (this.view.flushedTo >= position) return;
     this.socket.uncork();
     // Of another log, or of one that went back: there is nothing to wait for, and history says so.
     if (position > (await this.#history.head())) return;
-    const end = performance.now() + LEVEL_PATIENCE_MS;
+    const end = performance.now() + CATCH_UP_PATIENCE_MS;
     while (!this.closed && this.view.flushedTo < position && performance.now() < end)
-      await setTimeout(AHEAD_MS);
+      await setTimeout(AHEAD_POLL_MS);
   }
 
   /**
@@ -86,14 +86,14 @@ export class Connection implements Viewer {
    * returns how the replay went. @throws BrokerUnavailable
    */
   async start(
-    beginning: Beginning,
+    beginning: StartPoint,
     greeting: (count: number, position: Position) => Buffer,
   ): Promise<Replay> {
     // The seam: history goes exactly up to here, and what the view counts from here on is live.
-    const { flushedTo: seam, flushedCount, flushedUnnumbered } = this.view;
-    this.view.hold(this);
+    const { flushedTo: seam, flushedCount, flushedUnstored } = this.view;
+    this.view.pinSegments(this);
     this.#cursor = beginning.position;
-    this.#unnumbered = flushedUnnumbered;
+    this.#unstored = flushedUnstored;
     if (this.compressed) this.#write(Chunk.of([GZIP_HEADER]));
     this.#send(greeting(flushedCount, beginning.position));
     if (beginning.gap) this.#send(gapFrame(beginning.gap));
@@ -104,13 +104,13 @@ export class Connection implements Viewer {
     return replay;
   }
 
-  push(segment: Segment): void {
+  deliverSegment(segment: Segment): void {
     if (this.socket.writableLength === 0) {
-      this.#take(segment);
+      this.#deliver(segment);
       return;
     }
-    this.#feed.leave(this);
-    this.view.hold(this);
+    this.#source.detachViewer(this);
+    this.view.pinSegments(this);
     this.state = 'lagging';
     this.#catchUp().catch((error) => this.socket.destroy(error));
   }
@@ -127,8 +127,8 @@ export class Connection implements Viewer {
   /** Nothing of this viewer stays behind. */
   leave(): void {
     this.state = 'closed';
-    this.#feed.leave(this);
-    this.view.letGo(this);
+    this.#source.detachViewer(this);
+    this.view.unpinSegments(this);
     this.#wake?.();
   }
 
@@ -140,21 +140,21 @@ export class Connection implements Viewer {
       if (this.closed) return;
       if (view.flushedTo < this.#cursor) {
         // Another gateway has shown this viewer more than has come here yet: joining now would show it twice.
-        await setTimeout(AHEAD_MS);
+        await setTimeout(AHEAD_POLL_MS);
         continue;
       }
-      if (view.reachedBy(this.#cursor)) {
-        this.#tellUnnumbered(view.flushedUnnumbered);
+      if (view.isCaughtUp(this.#cursor)) {
+        this.#reportUnstored(view.flushedUnstored);
         this.state = 'live';
-        this.#feed.join(this);
-        view.letGo(this);
+        this.#source.attachViewer(this);
+        view.unpinSegments(this);
         return;
       }
-      const segment = view.segmentFor(this.#cursor);
+      const segment = view.segmentAfter(this.#cursor);
       if (segment && segment.from <= this.#cursor) {
-        this.#tellUnnumbered(segment.unnumberedBefore);
-        await this.#catchUpWith(segment.chunk);
-        this.#passed(segment);
+        this.#reportUnstored(segment.unstoredBefore);
+        await this.#writeWithinBudget(segment.chunk);
+        this.#advance(segment);
       } else {
         await this.#readHistory(segment ? segment.from : view.flushedTo);
       }
@@ -164,55 +164,55 @@ export class Connection implements Viewer {
   async #readHistory(upTo: Position): Promise<Replay> {
     const { view } = this;
     const replay: Replay = { entries: 0, gaps: 0 };
-    const told = new Told();
+    const told = new ReportedGaps();
     let scanned = 0;
     for (let done = this.#cursor === upTo; !done && !this.closed; ) {
-      const progress = { after: this.#cursor, upTo, scanned, told: this.#told };
-      const { stretch, span } = await this.#history.read(view, progress);
+      const progress = { after: this.#cursor, upTo, scanned, told: this.#gapsReportedBy };
+      const { block, interval } = await this.#history.readBlock(view, progress);
       if (this.closed) break;
-      const news = stretch.gaps.flatMap((gap) => told.news(gap) ?? []);
+      const news = block.gaps.flatMap((gap) => told.unreported(gap) ?? []);
       for (const { reason } of news) this.#history.gaps[reason]++;
-      if (news.length > 0) this.#told = span;
-      if (news.length > 0) await this.#catchUpWith(Chunk.of(news.map(gapFrame)));
+      if (news.length > 0) this.#gapsReportedBy = interval;
+      if (news.length > 0) await this.#writeWithinBudget(Chunk.of(news.map(gapFrame)));
       replay.gaps += news.length;
-      if (stretch.chunk) await this.#catchUpWith(stretch.chunk);
+      if (block.chunk) await this.#writeWithinBudget(block.chunk);
       if (this.closed) break;
-      replay.entries += stretch.entries;
-      scanned += stretch.scanned;
-      if (this.#cursor > upTo && stretch.gaps.length === 0) break; // of this log, and ahead of it
+      replay.entries += block.entries;
+      scanned += block.scanned;
+      if (this.#cursor > upTo && block.gaps.length === 0) break; // of this log, and ahead of it
       // Beyond `upTo` where that was of a log that is no more.
-      this.#cursor = stretch.next;
-      ({ done } = stretch);
+      this.#cursor = block.next;
+      ({ done } = block);
       await this.#drain();
     }
     return replay;
   }
 
-  #take(segment: Segment): void {
+  #deliver(segment: Segment): void {
     this.#write(segment.chunk);
-    this.#passed(segment);
+    this.#advance(segment);
   }
 
-  #passed({ to, unnumberedAfter }: Segment): void {
+  #advance({ to, unstoredAfter }: Segment): void {
     this.#cursor = to;
-    this.#unnumbered = unnumberedAfter;
+    this.#unstored = unstoredAfter;
   }
 
   /** What is out of the live sequence waits for its turn, and needs a compressed form of its own. */
-  async #catchUpWith(chunk: Chunk): Promise<void> {
+  async #writeWithinBudget(chunk: Chunk): Promise<void> {
     const form = this.compressed ? await chunk.deflated() : chunk;
-    await this.#history.turns.next(form.framed.length);
+    await this.#history.writeBudget.acquire(form.framed.length);
     this.#write(form);
   }
 
   /** Entries that are not in the log went by while this viewer was behind: history cannot give them. */
-  #tellUnnumbered(passed: number): void {
-    const missed = passed - this.#unnumbered;
+  #reportUnstored(passed: number): void {
+    const missed = passed - this.#unstored;
     if (missed <= 0) return;
-    this.#unnumbered = passed;
-    this.#history.gaps.unnumbered++;
+    this.#unstored = passed;
+    this.#history.gaps.not_stored++;
     const after = this.#cursor;
-    this.#send(gapFrame({ channel: null, after, before: after + 1, reason: 'unnumbered', missed }));
+    this.#send(gapFrame({ channel: null, after, before: after + 1, reason: 'not_stored', missed }));
   }
 
   #send(frame: Buffer): void {

@@ -3,14 +3,14 @@
 import { type Broker, type Gap, PAGE_BYTES, type Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
-import { Told } from '@llm-streamer/shared/broker/told.ts';
-import { Pace } from '@llm-streamer/shared/pace.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
+import { TimeSlicer } from '@llm-streamer/shared/pace.ts';
 import { compileFilter, type Filter } from './filter.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import type { Selection, Start } from './query.ts';
-import { type Shared, SharedStretches, type Span } from './shared-stretches.ts';
-import { STRETCH_BYTES, type Stretch, toStretches } from './stretch.ts';
-import { Turns } from './turns.ts';
+import { type CachedBlock, HistoryCache, type ReadInterval } from './shared-stretches.ts';
+import { BLOCK_BYTES, type HistoryBlock, toHistoryBlocks } from './stretch.ts';
+import { WriteBudget } from './turns.ts';
 
 const PAGE = 500;
 
@@ -30,7 +30,7 @@ const TUNING: HistoryTuning = {
 };
 
 /** What is read: a view, or anything with its selection. */
-export interface Query {
+export interface FilteredSelection {
   selection: Selection;
   filter: Filter | null;
   /** Whether nobody wants it any more. */
@@ -38,17 +38,17 @@ export interface Query {
 }
 
 /** How far a viewer has read, and up to where it goes. */
-export interface Progress {
+export interface ReplayProgress {
   after: Position;
   upTo: Position;
   /** Entries read so far. */
   scanned: number;
   /** By which the viewer was told what is missing ahead. */
-  told?: Span | undefined;
+  reportedBy?: ReadInterval | undefined;
 }
 
 /** Where to search: after `after`, up to and with `upTo`. */
-export interface Range {
+export interface SearchRange {
   after: Position;
   upTo: Position;
   limit: number;
@@ -59,10 +59,10 @@ export interface Range {
   /** Only how many there are and where the last one is: the entries themselves would take megabytes. */
   placesOnly?: boolean;
   /** Whether nobody waits for it any more: then the search ends with the page it is at. */
-  isGone?: () => boolean;
+  isAbandoned?: () => boolean;
 }
 
-export interface Found {
+export interface SearchResult {
   records: LogRecord[];
   /** How many were found, their bytes, and the place of the last one; 0 where there is none. */
   count: number;
@@ -74,7 +74,7 @@ export interface Found {
   done: boolean;
 }
 
-export interface Beginning {
+export interface StartPoint {
   /** Entries after it are sent. */
   position: Position;
   /** Told first: what a bounded search may have left out. */
@@ -84,40 +84,46 @@ export interface Beginning {
 export class History {
   readonly #broker: Broker;
   readonly #scanLimit: number;
-  readonly #shared: SharedStretches;
+  readonly #cache: HistoryCache;
   /** Of a query's frames, as read last: no more should be asked of the log than a stretch can hold. */
-  readonly #meanBytes = new WeakMap<Query, number>();
-  /** Holes that viewers of history were told of. */
+  readonly #meanBytes = new WeakMap<FilteredSelection, number>();
+  /** Gaps that viewers of history were told of. */
   readonly gaps: GapCounts;
   /** For all viewers who begin, or send what they have read. */
-  readonly turns = new Turns();
-  readonly #pace = new Pace();
+  readonly writeBudget = new WriteBudget();
+  readonly #pace = new TimeSlicer();
 
   constructor(broker: Broker, gaps = gapCounts(), tuning: Partial<HistoryTuning> = {}) {
     const { scanLimit, shareBytes } = { ...TUNING, ...tuning };
     this.#broker = broker;
     this.#scanLimit = scanLimit;
-    this.#shared = new SharedStretches(shareBytes);
+    this.#cache = new HistoryCache(shareBytes);
     this.gaps = gaps;
   }
 
   /** The newest entry's position. @throws BrokerUnavailable */
   head(): Promise<Position> {
-    return this.#broker.position();
+    return this.#broker.head();
   }
 
   /** Where a stream begins; `now` for one that asks for nothing older. @throws BrokerUnavailable */
-  async begin(start: Start, selection: Selection, now: Position, isGone = () => false): Promise<Beginning> {
+  async locateStart(
+    start: Start,
+    selection: Selection,
+    now: Position,
+    isGone = () => false,
+  ): Promise<StartPoint> {
     if (start.from === 'now') return { position: now };
     if (start.from === 'position') return { position: start.position };
-    if (start.from === 'time') return { position: Math.min(now, await this.#broker.locate(start.time)) };
+    if (start.from === 'time')
+      return { position: Math.min(now, await this.#broker.positionAtTime(start.time)) };
     return this.#tail(selection, {
       after: 0,
       upTo: now,
       limit: start.count,
       reverse: true,
       placesOnly: true,
-      isGone,
+      isAbandoned: isGone,
     });
   }
 
@@ -125,7 +131,10 @@ export class History {
    * The entries of a view after `after`, a page of the log at a time; a filtered reading gives up at its bound, with a gap
    * of reason `scan_limit`.
    */
-  async read(view: Query, { after, upTo, scanned, told }: Progress): Promise<Shared> {
+  async readBlock(
+    view: FilteredSelection,
+    { after, upTo, scanned, reportedBy }: ReplayProgress,
+  ): Promise<CachedBlock> {
     if (view.filter !== null && scanned >= this.#scanLimit) {
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
       const gaveUp = {
@@ -137,19 +146,23 @@ export class History {
         next: upTo,
         done: true,
       };
-      return { stretch: gaveUp, span: { began: 0, ended: 0 } };
+      return { block: gaveUp, interval: { began: 0, ended: 0 } };
     }
-    return this.#shared.read(view, after, upTo, () => this.#stretches(view, after, upTo), told);
+    return this.#cache.readBlock(view, after, upTo, () => this.#readBlocks(view, after, upTo), reportedBy);
   }
 
-  async #stretches(query: Query, after: Position, upTo: Position): Promise<[Stretch, ...Stretch[]]> {
+  async #readBlocks(
+    query: FilteredSelection,
+    after: Position,
+    upTo: Position,
+  ): Promise<[HistoryBlock, ...HistoryBlock[]]> {
     const { selection, filter } = query;
     const { channels } = selection;
-    const fitting = Math.ceil(STRETCH_BYTES / (this.#meanBytes.get(query) ?? 1));
+    const fitting = Math.ceil(BLOCK_BYTES / (this.#meanBytes.get(query) ?? 1));
     const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
     const isGone = () => query.closed === true;
-    const page = await this.#broker.read({ channels, after, upTo, limit, isGone });
-    const stretches = await toStretches(page, after, filter, this.#pace);
+    const page = await this.#broker.readPage({ channels, after, upTo, limit, isAbandoned: isGone });
+    const stretches = await toHistoryBlocks(page, after, filter, this.#pace);
     const [{ chunk, entries }] = stretches;
     if (chunk) this.#meanBytes.set(query, chunk.body.length / entries);
     return stretches;
@@ -159,56 +172,66 @@ export class History {
    * Up to `limit` entries and about `bytes` of them that pass, oldest first after `after`, or newest first from `upTo`; and
    * what is missing, also behind them.
    */
-  async find({ selection: { channels }, filter }: Query, range: Range): Promise<Found> {
-    const { after, upTo, limit, bytes = Number.POSITIVE_INFINITY, reverse, isGone = () => false } = range;
+  async search(
+    { selection: { channels }, filter }: FilteredSelection,
+    range: SearchRange,
+  ): Promise<SearchResult> {
+    const {
+      after,
+      upTo,
+      limit,
+      bytes = Number.POSITIVE_INFINITY,
+      reverse,
+      isAbandoned = () => false,
+    } = range;
     const found = nothingFrom(reverse ? upTo : after);
-    const bounds = { ...range, bytes, told: new Told(), filter, pace: this.#pace };
-    for (let scanned = 0; !found.done && !isFull(found, bounds) && !isGone(); ) {
+    const bounds = { ...range, bytes, told: new ReportedGaps(), filter, pace: this.#pace };
+    for (let scanned = 0; !found.done && !isFull(found, bounds) && !isAbandoned(); ) {
       const { next } = found;
       if (filter !== null && scanned >= this.#scanLimit) {
         const unread = reverse ? { after, before: next + 1 } : { after: next, before: upTo + 1 };
         found.gaps.push({ channel: null, ...unread, reason: 'scan_limit', missed: null });
         return found;
       }
-      const page = await this.#broker.read({
+      const page = await this.#broker.readPage({
         channels,
         ...(reverse ? { after, upTo: next, reverse } : { after: next, upTo }),
         limit: filter === null ? Math.min(PAGE, limit - found.count) : PAGE,
         bytes: filter === null ? Math.min(PAGE_BYTES, bytes - found.bytes) : PAGE_BYTES,
-        isGone,
+        isAbandoned,
       });
       const scannable = filter === null ? Number.POSITIVE_INFINITY : this.#scanLimit - scanned;
-      scanned += await take(found, page, { ...bounds, scannable });
+      scanned += await collectPassing(found, page, { ...bounds, scannable });
     }
     return found;
   }
 
-  async #tail(selection: Selection, range: Range): Promise<Beginning> {
+  async #tail(selection: Selection, range: SearchRange): Promise<StartPoint> {
     const query = { selection, filter: compileFilter(selection) };
-    const { count, last, gaps } = await this.find(query, range);
+    const { count, last, gaps } = await this.search(query, range);
     return { position: count > 0 ? last - 1 : range.upTo, ...(gaps[0] && { gap: gaps[0] }) };
   }
 }
 
 /** Where a search begins. */
-export function nothingFrom(next: Position): Found {
+export function nothingFrom(next: Position): SearchResult {
   return { records: [], count: 0, bytes: 0, last: 0, gaps: [], next, done: false };
 }
 
-interface Taking extends Range {
+interface Taking extends SearchRange {
   bytes: number;
-  told: Told;
+  told: ReportedGaps;
   filter: Filter | null;
-  pace: Pace;
+  pace: TimeSlicer;
 }
 
-function isFull({ count, bytes }: Found, most: Taking): boolean {
+function isFull({ count, bytes }: SearchResult, most: Taking): boolean {
   return count >= most.limit || bytes >= most.bytes;
 }
 
 /** Adds what passes, and returns how many entries it read. What is beyond a bound stays for whoever asks from `next` on. */
-async function take(
-  found: Found,
+async function collectPassing(
+  found: SearchResult,
   { items, next, done }: Page,
   taking: Taking & { scannable: number },
 ): Promise<number> {
@@ -216,10 +239,10 @@ async function take(
   let scanned = 0;
   let last: LogRecord | undefined;
   for (const { record, gap } of items) {
-    const turn = pace.turn();
+    const turn = pace.pauseIfDue();
     if (turn) await turn;
     if (gap) {
-      const news = told.news(gap);
+      const news = told.unreported(gap);
       if (news) found.gaps.push(news);
       continue;
     }
@@ -230,7 +253,7 @@ async function take(
     scanned++;
     last = record;
     if (filter !== null && !filter(record)) continue;
-    if (!placesOnly) found.records.push(record.detached());
+    if (!placesOnly) found.records.push(record.withOwnBytes());
     found.count++;
     found.bytes += record.data.length;
     found.last = record.n;

@@ -6,7 +6,7 @@ import { CompressedView } from './compressed-view.ts';
 import { type GapCounts, gapCounts } from './metrics.ts';
 import { PatternBudget } from './pattern-budget.ts';
 import { type Selection, selectionKey } from './query.ts';
-import { Tap } from './tap.ts';
+import { SharedSubscription } from './tap.ts';
 import { View } from './view.ts';
 
 /** A write of so many bytes costs its copying; one that carries more is no cheaper per byte. */
@@ -45,7 +45,7 @@ const TUNING: HubTuning = {
 
 interface Slot {
   view: View;
-  tap: Tap;
+  subscription: SharedSubscription;
   opening: Promise<void>;
   viewers: number;
   compressed: CompressedView | undefined;
@@ -56,7 +56,7 @@ export class Hub {
   readonly #broker: Broker;
   readonly #options: HubOptions & HubTuning;
   readonly #gaps: GapCounts;
-  readonly #taps = new Map<string, Tap>();
+  readonly #subscriptions = new Map<string, SharedSubscription>();
   readonly #slots = new Map<string, Slot>();
   readonly #patterns = new PatternBudget();
   /** To flush, each once. Not a Set: a table it clears keeps the next one alive, and the collector promotes them all. */
@@ -66,7 +66,7 @@ export class Hub {
   #scheduled = false;
   #notBefore = 0;
 
-  /** `gaps` counts the holes that views meet. */
+  /** `gaps` counts the gaps that views meet. */
   constructor(broker: Broker, options: HubOptions, gaps = gapCounts()) {
     this.#broker = broker;
     this.#gaps = gaps;
@@ -90,12 +90,12 @@ export class Hub {
     const key = selectionKey(selection);
     let slot = this.#slots.get(key);
     if (!slot) {
-      const tap = this.#tap(selection.channels);
+      const tap = this.#subscriptionFor(selection.channels);
       const view = new View(selection, tap, (dirty) => this.#schedule(dirty), this.#gaps);
       slot = {
         view,
-        tap,
-        opening: tap.add(view),
+        subscription: tap,
+        opening: tap.addView(view),
         viewers: 0,
         compressed: undefined,
         compressedViewers: 0,
@@ -118,11 +118,11 @@ export class Hub {
     if (slot?.view !== view || --slot.viewers > 0) return;
     this.#slots.delete(key);
     view.close();
-    slot.tap.remove(view);
-    if (!slot.tap.isIdle) return;
-    this.#taps.delete(slot.tap.channels.join(','));
-    this.#patterns.remove(slot.tap.channels);
-    slot.tap.close();
+    slot.subscription.removeView(view);
+    if (!slot.subscription.isIdle) return;
+    this.#subscriptions.delete(slot.subscription.channels.join(','));
+    this.#patterns.remove(slot.subscription.channels);
+    slot.subscription.close();
   }
 
   /** What compresses a view for all its gzip viewers; give it back with `releaseCompressed`. Null: send it as it is. */
@@ -153,24 +153,24 @@ export class Hub {
       compressed?.close();
       view.close();
     }
-    for (const tap of this.#taps.values()) tap.close();
+    for (const tap of this.#subscriptions.values()) tap.close();
     this.#slots.clear();
-    this.#taps.clear();
+    this.#subscriptions.clear();
   }
 
-  #tap(channels: readonly string[]): Tap {
+  #subscriptionFor(channels: readonly string[]): SharedSubscription {
     const key = channels.join(',');
-    const known = this.#taps.get(key);
+    const known = this.#subscriptions.get(key);
     if (known) return known;
-    const tap = new Tap(channels, this.#broker);
-    this.#taps.set(key, tap);
+    const tap = new SharedSubscription(channels, this.#broker);
+    this.#subscriptions.set(key, tap);
     this.#patterns.add(channels);
     return tap;
   }
 
   #ping(): void {
     const now = Date.now();
-    for (const tap of this.#taps.values()) tap.ping(now);
+    for (const tap of this.#subscriptions.values()) tap.pingViews(now);
   }
 
   /**

@@ -7,19 +7,19 @@ import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type Aggregator, Counter, Gauge, type Registry } from 'prom-client';
 import type { Hub } from './hub.ts';
-import type { Viewers } from './viewers.ts';
+import type { Connections } from './viewers.ts';
 
-/** Holes that viewers were told of: one per view or replay that met it. */
+/** Gaps that viewers were told of: one per view or replay that met it. */
 export type GapCounts = Record<GapReason, number>;
 
 export function gapCounts(): GapCounts {
-  return { trimmed: 0, expired: 0, reset: 0, rollback: 0, scan_limit: 0, unnumbered: 0 };
+  return { trimmed: 0, expired: 0, reset: 0, rollback: 0, scan_limit: 0, not_stored: 0 };
 }
 
 export interface StreamParts {
   broker: Broker;
   hub: Hub;
-  viewers: Viewers;
+  viewers: Connections;
   gaps: GapCounts;
 }
 
@@ -75,7 +75,7 @@ export class StreamMetrics implements Listener {
       [{ outcome: 'exact' }, totals.resumed],
       [{ outcome: 'gap' }, totals.resumedWithGap],
     ]);
-    counter('gaps_total', 'Holes that viewers were told of.', ['reason'], () =>
+    counter('gaps_total', 'Gaps that viewers were told of.', ['reason'], () =>
       Object.entries(gaps).map(([reason, count]) => [{ reason }, count]),
     );
     counter('log_reconnects_total', 'Times the link to the log was lost and taken up again.', [], () => [
@@ -105,7 +105,7 @@ export class StreamMetrics implements Listener {
     this.#subscription?.close();
   }
 
-  entry(record: LogRecord): void {
+  onRecord(record: LogRecord): void {
     if (!record.data.includes('"dropped":')) return;
     const { dropped } = record.entry.attrs ?? {};
     // Anybody may write here, and a counter throws at what it cannot add.
@@ -113,7 +113,7 @@ export class StreamMetrics implements Listener {
       this.#dropped.inc(dropped);
   }
 
-  gap(): void {}
+  onGap(): void {}
 
-  position(): void {}
+  onAdvance(): void {}
 }

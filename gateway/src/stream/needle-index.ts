@@ -4,15 +4,15 @@
 import { Bucket } from './bucket.ts';
 
 /** A needle is filed under so many of its characters; a shorter one under all it has. */
-const PIECE = 4;
+const NGRAM = 4;
 const BITS = 7;
 const SIEVE_BITS = 12;
 /** Trying up to so many needles one after another costs less than looking at each piece of a text. */
-const FEW = 32;
+const FEW_NEEDLES = 32;
 
-export class NeedleIndex<T> {
+export class SubstringIndex<T> {
   /** By the length of a piece. */
-  readonly #tables = new Map<number, PieceTable<T>>();
+  readonly #tables = new Map<number, NgramTable<T>>();
 
   get isEmpty(): boolean {
     for (const { size } of this.#tables.values()) if (size > 0) return false;
@@ -21,14 +21,14 @@ export class NeedleIndex<T> {
 
   /** Wherever an item with this needle, which is not empty, may be filed. */
   buckets(needle: string): Bucket<number, T>[] {
-    const length = Math.min(needle.length, PIECE);
-    const table = this.#tables.get(length) ?? new PieceTable<T>(length);
+    const length = Math.min(needle.length, NGRAM);
+    const table = this.#tables.get(length) ?? new NgramTable<T>(length);
     this.#tables.set(length, table);
     return table.buckets(needle);
   }
 
   /** Adds to `found`, each once, what may be in one of the texts. */
-  collect(texts: readonly string[], found: T[]): void {
+  collectCandidates(texts: readonly string[], found: T[]): void {
     for (const item of this.#few() ?? this.#met(texts)) found.push(item);
   }
 
@@ -36,9 +36,9 @@ export class NeedleIndex<T> {
   #few(): T[] | undefined {
     const all: T[] = [];
     for (const table of this.#tables.values()) {
-      if (table.size > FEW) return undefined;
+      if (table.size > FEW_NEEDLES) return undefined;
       for (const items of table.values()) {
-        if (all.length + items.length > FEW) return undefined;
+        if (all.length + items.length > FEW_NEEDLES) return undefined;
         all.push(...items);
       }
     }
@@ -54,7 +54,7 @@ export class NeedleIndex<T> {
 }
 
 /** Items by the hash of one piece of their needle, all pieces of one length. */
-class PieceTable<T> extends Map<number, T[]> {
+class NgramTable<T> extends Map<number, T[]> {
   readonly #length: number;
   readonly #mask: number;
   /** How many keys fall into a slot: most pieces of a text are in no needle, and 0 is quicker to find than a key's absence. */

@@ -9,16 +9,16 @@ import type { Segment } from './segment.ts';
 const HANDED_BYTES = 16_384;
 
 /** A small segment's content lies in a piece's memory, from `start` to `end`. */
-interface Kept extends Omit<Segment, 'chunk'> {
+interface KeptSegment extends Omit<Segment, 'chunk'> {
   start: number;
   end: number;
   /** A large segment's own: handed out as it is, to all. */
   chunk: Chunk | undefined;
 }
 
-class Piece {
+class Arena {
   bytes: Buffer;
-  readonly kept: Kept[] = [];
+  readonly kept: KeptSegment[] = [];
   /** Bytes kept, and those of them that lie in `bytes`. */
   size = 0;
   used = 0;
@@ -27,7 +27,7 @@ class Piece {
     this.bytes = bytes;
   }
 
-  add({ chunk, ...segment }: Segment, most: number): void {
+  keep({ chunk, ...segment }: Segment, most: number): void {
     const { body } = chunk;
     this.size += body.length;
     const start = this.used;
@@ -50,40 +50,40 @@ class Piece {
 const NOTHING = Buffer.alloc(0);
 
 export class SegmentRing {
-  #older: Piece | undefined;
-  #newer = new Piece(NOTHING);
+  #older: Arena | undefined;
+  #newer = new Arena(NOTHING);
   /** What was joined since the last segment came, by its first: for all who stand at the same place. */
-  readonly #joined = new Map<Kept, Segment>();
+  readonly #joined = new Map<KeptSegment, Segment>();
 
   /** Keeps about `limit` bytes at most, once it is full half of that at least, and the newest segment always. */
-  add(segment: Segment, limit: number): void {
+  keep(segment: Segment, limit: number): void {
     this.#joined.clear();
     const half = Math.floor(limit / 2);
     if (this.#newer.size > 0 && this.#newer.size + segment.chunk.framed.length > half) {
       // What was handed out of the older piece is a copy, so that its memory can be written anew.
       const free = this.#older?.bytes ?? NOTHING;
       this.#older = this.#newer;
-      this.#newer = new Piece(free.length <= half ? free : NOTHING);
+      this.#newer = new Arena(free.length <= half ? free : NOTHING);
     }
-    this.#newer.add(segment, half);
+    this.#newer.keep(segment, half);
   }
 
   /** Forgets all; some memory stays for what comes next. */
   clear(): void {
     this.#joined.clear();
     this.#older = undefined;
-    if (this.#newer.size > 0) this.#newer = new Piece(this.#newer.bytes);
+    if (this.#newer.size > 0) this.#newer = new Arena(this.#newer.bytes);
   }
 
   /**
    * The oldest segment, joined with some that follow it, that a viewer at `cursor` can take now or after reading history
    * up to its start, and that brings it on: a ping's segment may end where it begins, and would be taken for ever.
    */
-  find(cursor: Position): Segment | undefined {
+  segmentAfter(cursor: Position): Segment | undefined {
     return (this.#older && this.#handOut(this.#older, cursor)) ?? this.#handOut(this.#newer, cursor);
   }
 
-  #handOut({ bytes, kept }: Piece, cursor: Position): Segment | undefined {
+  #handOut({ bytes, kept }: Arena, cursor: Position): Segment | undefined {
     const at = indexFor(kept, cursor);
     const first = kept[at];
     if (!first) return undefined;
@@ -93,15 +93,15 @@ export class SegmentRing {
     // Up to a boundary that is the same for all, so that those who began at different places soon stand at the same.
     const boundary = (Math.floor(first.start / HANDED_BYTES) + 1) * HANDED_BYTES;
     for (let i = at + 1; i < kept.length && !last.chunk && last.end < boundary; i++) {
-      const next = kept[i] as Kept;
+      const next = kept[i] as KeptSegment;
       if (next.chunk) break;
       last = next;
     }
     const segment: Segment = {
       from: first.from,
       to: last.to,
-      unnumberedBefore: first.unnumberedBefore,
-      unnumberedAfter: last.unnumberedAfter,
+      unstoredBefore: first.unstoredBefore,
+      unstoredAfter: last.unstoredAfter,
       chunk: first.chunk ?? Chunk.of([bytes.subarray(first.start, last.end)]),
     };
     this.#joined.set(first, segment);
@@ -109,12 +109,12 @@ export class SegmentRing {
   }
 }
 
-function indexFor(kept: readonly Kept[], cursor: Position): number {
+function indexFor(kept: readonly KeptSegment[], cursor: Position): number {
   let low = 0;
   let high = kept.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const { from, to } = kept[middle] as Kept;
+    const { from, to } = kept[middle] as KeptSegment;
     if (from < cursor || to <= cursor) low = middle + 1;
     else high = middle;
   }

@@ -8,7 +8,7 @@ export interface Segment {
   from: Position;
   to: Position;
   /** The view's count of entries that are not in the log, before and after this segment. */
-  unnumberedBefore: number;
-  unnumberedAfter: number;
+  unstoredBefore: number;
+  unstoredAfter: number;
   chunk: Chunk;
 }

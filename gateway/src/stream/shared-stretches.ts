@@ -2,8 +2,8 @@
 
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { Chunk } from './chunk.ts';
-import type { Query } from './history.ts';
-import type { Stretch } from './stretch.ts';
+import type { FilteredSelection } from './history.ts';
+import type { HistoryBlock } from './stretch.ts';
 
 /** Long enough for everybody who was cut off at the same moment; what the log loses meanwhile is still shown. */
 const KEEP_MS = 3_000;
@@ -11,35 +11,35 @@ const KEEP_MS = 3_000;
 const GAP_BYTES = 200;
 
 /** When the log was read, by a clock that counts beginnings and ends. */
-export interface Span {
+export interface ReadInterval {
   began: number;
   ended: number;
 }
 
 /** A stretch, and the reading that it is from. */
-export interface Shared {
-  stretch: Stretch;
-  span: Span;
+export interface CachedBlock {
+  block: HistoryBlock;
+  interval: ReadInterval;
 }
 
-interface Kept {
-  query: Query;
+interface CacheEntry {
+  query: FilteredSelection;
   after: Position;
   upTo: Position;
   /** Epoch ms; for ever while it is read. */
   until: number;
   bytes: number;
-  span: Span;
-  reading: Promise<Stretch>;
+  interval: ReadInterval;
+  reading: Promise<HistoryBlock>;
   /** Once it has been read. */
-  stretch: Stretch | undefined;
+  block: HistoryBlock | undefined;
 }
 
-export class SharedStretches {
+export class HistoryCache {
   readonly #limit: number;
-  readonly #byQuery = new WeakMap<Query, Kept[]>();
+  readonly #byQuery = new WeakMap<FilteredSelection, CacheEntry[]>();
   /** What has been read, oldest first. */
-  #filled: Kept[] = [];
+  #filled: CacheEntry[] = [];
   #bytes = 0;
   #clock = 0;
   #sweeper: NodeJS.Timeout | undefined;
@@ -54,67 +54,70 @@ export class SharedStretches {
    * one of its entries on, else what `reading` reads: that and what follows it. `told`: the reading by which the reader
    * knows what is missing; an older one may hold what had gone by then. @throws BrokerUnavailable as the reading did
    */
-  async read(
-    query: Query,
+  async readBlock(
+    query: FilteredSelection,
     after: Position,
     upTo: Position,
-    reading: () => Promise<[Stretch, ...Stretch[]]>,
-    told?: Span,
-  ): Promise<Shared> {
+    reading: () => Promise<[HistoryBlock, ...HistoryBlock[]]>,
+    told?: ReadInterval,
+  ): Promise<CachedBlock> {
     // What was asked for with another bound is waited for once: a crowd with a bound each would read one after another.
     let other = false;
     for (;;) {
       // From here to `#keep` nobody else has a turn: of a crowd at the same place one reads.
-      const fresh = this.#of(query, told);
-      const known = find(fresh, after, upTo);
+      const fresh = this.#usable(query, told);
+      const known = findCached(fresh, after, upTo);
       if (known) return known;
-      const pending = fresh.filter((kept) => kept.after === after && !kept.stretch);
+      const pending = fresh.filter((kept) => kept.after === after && !kept.block);
       const underWay = pending.find((kept) => kept.upTo === upTo) ?? (other ? undefined : pending[0]);
-      if (!underWay) return this.#keep(query, after, upTo, reading());
-      const { span } = underWay;
+      if (!underWay) return this.#readAndCache(query, after, upTo, reading());
+      const { interval } = underWay;
       const stretch = await underWay.reading;
       // Judged here, too: it may have been too large to keep.
-      if (underWay.upTo === upTo) return { stretch, span };
-      if (leadsTo(upTo, underWay, stretch)) return { stretch: endingAt(upTo, stretch), span };
+      if (underWay.upTo === upTo) return { block: stretch, interval };
+      if (leadsTo(upTo, underWay, stretch)) return { block: endingAt(upTo, stretch), interval };
       other = true;
     }
   }
 
-  #of(query: Query, told: Span | undefined): Kept[] {
+  #usable(query: FilteredSelection, told: ReadInterval | undefined): CacheEntry[] {
     const now = Date.now();
-    return (this.#byQuery.get(query) ?? []).filter(({ until, span }) => {
-      return until >= now && (told === undefined || span === told || span.began > told.ended);
+    return (this.#byQuery.get(query) ?? []).filter(({ until, interval }) => {
+      return until >= now && (told === undefined || interval === told || interval.began > told.ended);
     });
   }
 
-  async #keep(
-    query: Query,
+  async #readAndCache(
+    query: FilteredSelection,
     after: Position,
     upTo: Position,
-    stretches: Promise<[Stretch, ...Stretch[]]>,
-  ): Promise<Shared> {
-    const span = { began: ++this.#clock, ended: Infinity };
+    stretches: Promise<[HistoryBlock, ...HistoryBlock[]]>,
+  ): Promise<CachedBlock> {
+    const interval = { began: ++this.#clock, ended: Infinity };
     const reading = stretches.then(([stretch]) => stretch);
     reading.catch(() => undefined); // told to whoever asked, and to those who wait for it
-    const kept = this.#add({ query, after, upTo, span, reading });
+    const kept = this.#insert({ query, after, upTo, interval: interval, reading });
     try {
       const [stretch, ...others] = await stretches;
-      span.ended = ++this.#clock;
+      interval.ended = ++this.#clock;
       this.#fill(kept, stretch);
       let at = stretch.next;
       for (const other of others) {
-        this.#fill(this.#add({ query, after: at, upTo, span, reading: Promise.resolve(other) }), other);
+        this.#fill(
+          this.#insert({ query, after: at, upTo, interval: interval, reading: Promise.resolve(other) }),
+          other,
+        );
         at = other.next;
       }
-      return { stretch, span };
+      return { block: stretch, interval: interval };
     } catch (error) {
       this.#forget(kept);
       throw error;
     }
   }
 
-  #add(reading: Pick<Kept, 'query' | 'after' | 'upTo' | 'span' | 'reading'>): Kept {
-    const kept: Kept = { ...reading, until: Infinity, bytes: 0, stretch: undefined };
+  #insert(reading: Pick<CacheEntry, 'query' | 'after' | 'upTo' | 'interval' | 'reading'>): CacheEntry {
+    const kept: CacheEntry = { ...reading, until: Infinity, bytes: 0, block: undefined };
     if (this.#limit === 0) return kept;
     const own = this.#byQuery.get(kept.query);
     if (own) own.push(kept);
@@ -122,10 +125,10 @@ export class SharedStretches {
     return kept;
   }
 
-  #fill(kept: Kept, stretch: Stretch): void {
+  #fill(kept: CacheEntry, stretch: HistoryBlock): void {
     if (this.#limit === 0) return;
     kept.until = Date.now() + KEEP_MS;
-    kept.stretch = stretch;
+    kept.block = stretch;
     kept.bytes = (stretch.chunk?.framed.length ?? 0) + stretch.gaps.length * GAP_BYTES;
     this.#filled.push(kept);
     this.#bytes += kept.bytes;
@@ -148,40 +151,40 @@ export class SharedStretches {
     this.#forget(kept);
   }
 
-  #forget(kept: Kept): void {
+  #forget(kept: CacheEntry): void {
     const rest = this.#byQuery.get(kept.query)?.filter((other) => other !== kept) ?? [];
     this.#byQuery.set(kept.query, rest);
   }
 }
 
 /** Of what has been read. */
-function find(all: readonly Kept[], after: Position, upTo: Position): Shared | undefined {
+function findCached(all: readonly CacheEntry[], after: Position, upTo: Position): CachedBlock | undefined {
   for (const kept of all) {
-    const { stretch, span } = kept;
-    if (!stretch || kept.after !== after) continue;
-    if (kept.upTo === upTo) return { stretch, span };
-    if (leadsTo(upTo, kept, stretch)) return { stretch: endingAt(upTo, stretch), span };
+    const { block, interval } = kept;
+    if (!block || kept.after !== after) continue;
+    if (kept.upTo === upTo) return { block, interval };
+    if (leadsTo(upTo, kept, block)) return { block: endingAt(upTo, block), interval };
   }
   for (const kept of all) {
-    const { stretch, span } = kept;
+    const { block: stretch, interval } = kept;
     if (!stretch || kept.after >= after || stretch.next <= after || !leadsTo(upTo, kept, stretch)) continue;
-    const rest = stretchFrom(stretch, after);
-    if (rest) return { stretch: endingAt(upTo, rest), span };
+    const rest = remainderAfter(stretch, after);
+    if (rest) return { block: endingAt(upTo, rest), interval: interval };
   }
   return undefined;
 }
 
-function endingAt(upTo: Position, stretch: Stretch): Stretch {
+function endingAt(upTo: Position, stretch: HistoryBlock): HistoryBlock {
   return { ...stretch, done: stretch.next >= upTo };
 }
 
 /** One that broke off at its own reader's bound would lead through many small ones to another's. */
-function leadsTo(upTo: Position, kept: Kept, stretch: Stretch): boolean {
+function leadsTo(upTo: Position, kept: CacheEntry, stretch: HistoryBlock): boolean {
   return stretch.next > kept.after && stretch.next <= upTo && (!stretch.done || kept.upTo === upTo);
 }
 
 /** The part of a complete stretch behind one of its entries. */
-function stretchFrom(stretch: Stretch, after: Position): Stretch | undefined {
+function remainderAfter(stretch: HistoryBlock, after: Position): HistoryBlock | undefined {
   const { ends, gaps, chunk } = stretch;
   const end = ends.get(after);
   if (end === undefined || gaps.length > 0 || chunk === null) return undefined;

@@ -3,18 +3,18 @@
 import type { Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
-import type { Pace } from '@llm-streamer/shared/pace.ts';
+import type { TimeSlicer } from '@llm-streamer/shared/pace.ts';
 import { Chunk } from './chunk.ts';
 import type { Filter } from './filter.ts';
 import { entryBytes } from './frame.ts';
 
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
-export const STRETCH_BYTES = 131_072;
+export const BLOCK_BYTES = 131_072;
 /** Looked at for one stretch, however few a filter passes: a search may give up after each. */
-const STRETCH_ENTRIES = 500;
+const BLOCK_ENTRIES = 500;
 
 /** For whoever reads the same. */
-export interface Stretch {
+export interface HistoryBlock {
   /** What is missing, also behind this stretch: to be told before its entries, unless that was done. */
   gaps: readonly Gap[];
   chunk: Chunk | null;
@@ -29,19 +29,19 @@ export interface Stretch {
 }
 
 /** At least one; each begins where the one before it ends. `after`: where the page was asked for. */
-export async function toStretches(
+export async function toHistoryBlocks(
   { items, next, done }: Page,
   after: Position,
   filter: Filter | null,
-  pace: Pace,
-): Promise<[Stretch, ...Stretch[]]> {
+  pace: TimeSlicer,
+): Promise<[HistoryBlock, ...HistoryBlock[]]> {
   const gaps = items.flatMap(({ gap }) => gap ?? []);
-  const complete: Stretch[] = [];
+  const complete: HistoryBlock[] = [];
   let passing: LogRecord[] = [];
   let ends = new Map<Position, number>();
   let [bytes, scanned, last] = [0, 0, after];
-  const end = (upTo: Position, isLast: boolean): Stretch => ({
-    gaps: complete.length === 0 ? gaps : gapsBehind(complete.at(-1)?.next ?? after, gaps),
+  const end = (upTo: Position, isLast: boolean): HistoryBlock => ({
+    gaps: complete.length === 0 ? gaps : gapsAfter(complete.at(-1)?.next ?? after, gaps),
     chunk: passing.length > 0 ? Chunk.of(passing) : null,
     entries: passing.length,
     ends,
@@ -50,7 +50,7 @@ export async function toStretches(
     done: isLast && done,
   });
   const look = (record: LogRecord) => {
-    if (bytes >= STRETCH_BYTES || scanned >= STRETCH_ENTRIES) {
+    if (bytes >= BLOCK_BYTES || scanned >= BLOCK_ENTRIES) {
       complete.push(end(last, false));
       [passing, ends] = [[], new Map()];
       [bytes, scanned] = [0, 0];
@@ -64,16 +64,16 @@ export async function toStretches(
   };
   for (const { record } of items) {
     if (!record) continue;
-    const turn = pace.turn();
+    const turn = pace.pauseIfDue();
     if (turn) await turn;
     look(record);
   }
   const [first, ...others] = [...complete, end(next, true)];
-  return [first as Stretch, ...others];
+  return [first as HistoryBlock, ...others];
 }
 
 /** As the log would tell whoever asked it from `position` on. */
-function gapsBehind(position: Position, gaps: readonly Gap[]): Gap[] {
+function gapsAfter(position: Position, gaps: readonly Gap[]): Gap[] {
   return gaps.flatMap((gap) => {
     return gap.before > position + 1 ? { ...gap, after: Math.max(gap.after, position) } : [];
   });

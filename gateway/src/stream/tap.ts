@@ -13,10 +13,10 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import type { View } from './view.ts';
 import { ViewIndex } from './view-index.ts';
 
-export class Tap implements Listener {
+export class SharedSubscription implements Listener {
   readonly channels: readonly string[];
   /** Every entry up to here has come. */
-  reached: Position = 0;
+  receivedUpTo: Position = 0;
   readonly #index = new ViewIndex<View>();
   /** Also those that are still being added. */
   #views = 0;
@@ -38,17 +38,17 @@ export class Tap implements Listener {
    * Resolves when the view is live: it stands at `reached`, on quiet channels up to a second behind the log, and is told of
    * all that it may want and that comes from now on. @throws BrokerUnavailable
    */
-  async add(view: View): Promise<void> {
+  async addView(view: View): Promise<void> {
     this.#views++;
     await this.#opening;
-    view.begin();
-    this.#index.add(view);
+    view.startLive();
+    this.#index.addView(view);
   }
 
   /** Also a view whose `add` failed. */
-  remove(view: View): void {
+  removeView(view: View): void {
     this.#views--;
-    this.#index.remove(view);
+    this.#index.removeView(view);
   }
 
   close(): void {
@@ -56,29 +56,29 @@ export class Tap implements Listener {
     this.#subscription?.close();
   }
 
-  entry(record: LogRecord): void {
-    const before = this.reached;
-    if (record.n > before) this.reached = record.n;
-    for (const view of this.#index.candidates(record)) view.entry(record, before);
+  onRecord(record: LogRecord): void {
+    const before = this.receivedUpTo;
+    if (record.n > before) this.receivedUpTo = record.n;
+    for (const view of this.#index.candidates(record)) view.offerRecord(record, before);
   }
 
-  gap(gap: Gap): void {
-    for (const view of this.#index.all) view.gap(gap);
-    if (!mayOverlap(gap.reason)) this.position(gap.before - 1);
+  onGap(gap: Gap): void {
+    for (const view of this.#index.all) view.reportGap(gap);
+    if (!mayOverlap(gap.reason)) this.onAdvance(gap.before - 1);
   }
 
-  position(position: Position): void {
-    this.reached = Math.max(this.reached, position);
+  onAdvance(position: Position): void {
+    this.receivedUpTo = Math.max(this.receivedUpTo, position);
   }
 
-  ping(now: number): void {
+  pingViews(now: number): void {
     for (const view of this.#index.all) view.ping(now);
   }
 
   /** What comes before it is open is for no view. */
   async #open(broker: Broker): Promise<void> {
     this.#subscription = await broker.subscribe(this.channels, this);
-    this.position(this.#subscription.from);
+    this.onAdvance(this.#subscription.from);
     if (this.#closed) this.#subscription.close();
   }
 }

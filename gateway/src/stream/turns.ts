@@ -4,13 +4,13 @@
 /** About a millisecond of copying to sockets. */
 const ROUND_BYTES = 1_048_576;
 
-export class Turns {
+export class WriteBudget {
   #left = ROUND_BYTES;
   #waiting: { bytes: number; go: () => void }[] = [];
   #scheduled = false;
 
   /** Waits for a turn to write so many bytes; undefined where it has come. */
-  next(bytes: number): Promise<void> | undefined {
+  acquire(bytes: number): Promise<void> | undefined {
     if (!this.#scheduled) {
       this.#scheduled = true;
       setImmediate(() => this.#round());

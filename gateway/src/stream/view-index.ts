@@ -5,12 +5,12 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { isExact } from '@llm-streamer/shared/channels.ts';
 import type { Level } from '@llm-streamer/shared/entry.ts';
 import { Bucket } from './bucket.ts';
-import { NeedleIndex } from './needle-index.ts';
+import { SubstringIndex } from './needle-index.ts';
 import type { Selection } from './query.ts';
 import { searchedTexts } from './searched-texts.ts';
 
 /** Asking so many views costs less than finding out whom to ask. */
-const FEW = 8;
+const FEW_VIEWS = 8;
 
 type Filing<V> = Pick<Bucket<unknown, V>, 'size' | 'add' | 'remove'>;
 
@@ -21,22 +21,22 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
   readonly #byRun = new Map<string, V[]>();
   readonly #bySource = new Map<string, V[]>();
   /** By what stands between the stars. */
-  readonly #bySourcePart = new NeedleIndex<V>();
-  readonly #byText = new NeedleIndex<V>();
+  readonly #bySourcePart = new SubstringIndex<V>();
+  readonly #byText = new SubstringIndex<V>();
   readonly #filed = new Map<V, Filing<V>>();
 
   get all(): readonly V[] {
     return this.#views;
   }
 
-  add(view: V): void {
+  addView(view: V): void {
     const smallest = this.#bucketsFor(view.selection).reduce((a, b) => (b.size < a.size ? b : a));
     smallest.add(view);
     this.#filed.set(view, smallest);
     this.#views.push(view);
   }
 
-  remove(view: V): void {
+  removeView(view: V): void {
     const bucket = this.#filed.get(view);
     if (!bucket) return;
     bucket.remove(view);
@@ -46,15 +46,15 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
 
   /** Every view that wants the entry, each once, and a few that do not. */
   candidates(record: LogRecord): readonly V[] {
-    if (this.#views.length <= FEW) return this.#views;
+    if (this.#views.length <= FEW_VIEWS) return this.#views;
     const { run, source } = record.entry;
     const found = [
       ...[...this.#byLevel.values()].flat(),
       ...((run !== undefined && this.#byRun.get(run)) || []),
       ...(this.#bySource.get(source) ?? []),
     ];
-    if (!this.#bySourcePart.isEmpty) this.#bySourcePart.collect([source], found);
-    if (!this.#byText.isEmpty) this.#byText.collect(searchedTexts(record), found);
+    if (!this.#bySourcePart.isEmpty) this.#bySourcePart.collectCandidates([source], found);
+    if (!this.#byText.isEmpty) this.#byText.collectCandidates(searchedTexts(record), found);
     return found;
   }
 

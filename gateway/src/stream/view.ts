@@ -14,36 +14,36 @@ import { SegmentRing } from './segment-ring.ts';
 
 /** A viewer as its view sees it. */
 export interface Viewer {
-  push(segment: Segment): void;
+  deliverSegment(segment: Segment): void;
 }
 
 /** Where live segments come from: the view itself, or what compresses them for all of its gzip viewers. */
-export interface Feed {
+export interface SegmentSource {
   /** From the next segment on. The viewer has had everything up to the view's `flushedTo`. */
-  join(viewer: Viewer): void;
-  leave(viewer: Viewer): void;
+  attachViewer(viewer: Viewer): void;
+  detachViewer(viewer: Viewer): void;
 }
 
 /** What feeds a view. */
-export interface Tapped {
+export interface Upstream {
   /** Every entry up to here has come. */
-  readonly reached: Position;
+  readonly receivedUpTo: Position;
 }
 
-export class View implements Feed {
+export class View implements SegmentSource {
   readonly selection: Selection;
   readonly filter: Filter | null;
   /** Entries emitted so far, as of the last flush: the viewers' ledger counts with it. */
   flushedCount = 0;
   /** Of those, entries that are not in the log. */
-  flushedUnnumbered = 0;
+  flushedUnstored = 0;
   /** Its last viewer has gone. */
   closed = false;
-  readonly #tap: Tapped;
+  readonly #upstream: Upstream;
   readonly #wantFlush: (view: View) => void;
   readonly #gaps: GapCounts;
   readonly #viewers = new Set<Viewer>();
-  readonly #behind = new Set<object>();
+  readonly #pinnedBy = new Set<object>();
   readonly #ring = new SegmentRing();
   /** What waits for the next flush, and where the view stood before it. */
   #waiting: Part[] = [];
@@ -51,31 +51,31 @@ export class View implements Feed {
   /** End of the last segment: between here and `flushedTo` the view has emitted nothing. */
   #lastEnd: Position = 0;
   #count = 0;
-  #unnumbered = 0;
+  #unstored = 0;
 
   /** `wantFlush` is called when frames wait and none waited before. */
-  constructor(selection: Selection, tap: Tapped, wantFlush: (view: View) => void, gaps = gapCounts()) {
+  constructor(selection: Selection, tap: Upstream, wantFlush: (view: View) => void, gaps = gapCounts()) {
     this.selection = selection;
     this.filter = compileFilter(selection);
-    this.#tap = tap;
+    this.#upstream = tap;
     this.#wantFlush = wantFlush;
     this.#gaps = gaps;
   }
 
   /** It is live: every entry after where its tap is now will come. */
-  begin(): void {
-    this.#lastEnd = this.#tap.reached;
+  startLive(): void {
+    this.#lastEnd = this.#upstream.receivedUpTo;
   }
 
   close(): void {
     this.closed = true;
   }
 
-  join(viewer: Viewer): void {
+  attachViewer(viewer: Viewer): void {
     this.#viewers.add(viewer);
   }
 
-  leave(viewer: Viewer): void {
+  detachViewer(viewer: Viewer): void {
     this.#viewers.delete(viewer);
   }
 
@@ -83,43 +83,43 @@ export class View implements Feed {
    * From now on segments are kept, until every reader that was behind is let go. None are kept where all are live: what
    * outlives its write costs the garbage collector more than the write.
    */
-  hold(reader: object): void {
-    this.#behind.add(reader);
+  pinSegments(reader: object): void {
+    this.#pinnedBy.add(reader);
   }
 
-  letGo(reader: object): void {
-    this.#behind.delete(reader);
-    if (this.#behind.size === 0) this.#ring.clear();
+  unpinSegments(reader: object): void {
+    this.#pinnedBy.delete(reader);
+    if (this.#pinnedBy.size === 0) this.#ring.clear();
   }
 
-  /** Everything up to here has been handed to the live viewers; the next segment follows without a hole. */
+  /** Everything up to here has been handed to the live viewers; the next segment follows without a gap. */
   get flushedTo(): Position {
     // Who joins while nothing waits need not ask history for what is known to be empty.
-    return this.#waiting.length > 0 ? this.#from : this.#tap.reached;
+    return this.#waiting.length > 0 ? this.#from : this.#upstream.receivedUpTo;
   }
 
   /** Whether a viewer at `cursor` has had everything that was flushed. */
-  reachedBy(cursor: Position): boolean {
+  isCaughtUp(cursor: Position): boolean {
     return cursor >= this.#lastEnd;
   }
 
   /** `before`: where the tap was before this entry. */
-  entry(record: LogRecord, before: Position): void {
+  offerRecord(record: LogRecord, before: Position): void {
     if (this.filter !== null && !this.filter(record)) return;
     this.#count++;
-    if (record.n === 0) this.#unnumbered++;
-    this.#add(record, before);
+    if (record.n === 0) this.#unstored++;
+    this.#append(record, before);
   }
 
-  gap(gap: Gap): void {
+  reportGap(gap: Gap): void {
     this.#gaps[gap.reason]++;
-    this.#add(gapFrame(gap), this.#tap.reached);
+    this.#append(gapFrame(gap), this.#upstream.receivedUpTo);
   }
 
   /** Tells all viewers that the stream is alive, where it stands, and how many entries it has had. */
   ping(now: number): void {
-    const { reached } = this.#tap;
-    this.#add(controlFrame('ping', reached, { now, count: this.#count }), reached);
+    const { receivedUpTo } = this.#upstream;
+    this.#append(controlFrame('ping', receivedUpTo, { now, count: this.#count }), receivedUpTo);
   }
 
   /** Hands what waits to every live viewer; returns how many bytes that is for each. */
@@ -127,26 +127,26 @@ export class View implements Feed {
     if (this.#waiting.length === 0) return 0;
     const segment: Segment = {
       from: this.#from,
-      to: this.#tap.reached,
-      unnumberedBefore: this.flushedUnnumbered,
-      unnumberedAfter: this.#unnumbered,
+      to: this.#upstream.receivedUpTo,
+      unstoredBefore: this.flushedUnstored,
+      unstoredAfter: this.#unstored,
       chunk: Chunk.of(this.#waiting),
     };
     this.#waiting = [];
     this.#lastEnd = segment.to;
     this.flushedCount = this.#count;
-    this.flushedUnnumbered = this.#unnumbered;
-    for (const viewer of this.#viewers) viewer.push(segment);
-    if (this.#behind.size > 0) this.#ring.add(segment, ringLimit);
+    this.flushedUnstored = this.#unstored;
+    for (const viewer of this.#viewers) viewer.deliverSegment(segment);
+    if (this.#pinnedBy.size > 0) this.#ring.keep(segment, ringLimit);
     return segment.chunk.framed.length;
   }
 
   /** What a viewer behind takes next, of what is kept; see `SegmentRing.find`. */
-  segmentFor(cursor: Position): Segment | undefined {
-    return this.#ring.find(cursor);
+  segmentAfter(cursor: Position): Segment | undefined {
+    return this.#ring.segmentAfter(cursor);
   }
 
-  #add(part: Part, before: Position): void {
+  #append(part: Part, before: Position): void {
     if (this.#waiting.length > 0) {
       this.#waiting.push(part);
       return;

@@ -1,12 +1,12 @@
 // All SSE responses of this process: who may come, who is there, who hangs, and how all are sent away.
 
 import type { Socket } from 'node:net';
-import type { Admission, NoPlace } from './admission.ts';
+import type { ConnectionLimiter, NoPlace } from './admission.ts';
 import type { Connection } from './connection.ts';
 import { controlFrame } from './frame.ts';
 import type { Hub } from './hub.ts';
 
-export interface ViewerLimits {
+export interface ConnectionTimes {
   /** Milliseconds that a socket may take nothing before it is closed; 0 for ever. */
   stallMs: number;
   /** Milliseconds a connection may last, jittered down by a fifth at most; 0 for ever. */
@@ -18,7 +18,7 @@ export interface ViewerLimits {
 export type Refusal = NoPlace | 'shutdown';
 
 /** Why a stream ends, and what its viewer should make of it. */
-export const GOODBYES = {
+export const CLOSE_REASONS = {
   shutdown: 'the gateway is stopping; reconnect to another',
   lifetime: 'the connection reached its maximum age; reconnect',
   over_limit: 'too many connections; wait and reconnect',
@@ -29,21 +29,21 @@ export const GOODBYES = {
   not_ready: 'the log cannot be reached; wait and reconnect',
   channels_forbidden: 'Redis does not let the gateway listen to these channels; ask for others',
 } as const;
-export type Goodbye = keyof typeof GOODBYES;
+export type CloseReason = keyof typeof CLOSE_REASONS;
 
 const SWEEP_MS = 1_000;
 /** A viewer that has been sent away has this long to take the last bytes. */
-const FAREWELL_MS = 2_000;
+const DRAIN_MS = 2_000;
 
 interface Place {
   address: string;
   ends: number;
 }
 
-export class Viewers {
+export class Connections {
   readonly #hub: Hub;
-  readonly #admission: Admission;
-  readonly #limits: ViewerLimits;
+  readonly #limiter: ConnectionLimiter;
+  readonly #limits: ConnectionTimes;
   readonly #connections = new Map<Connection, Place>();
   readonly #sweeper: NodeJS.Timeout;
   #closing = false;
@@ -51,9 +51,9 @@ export class Viewers {
   /** Totals since the start. */
   readonly totals = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
 
-  constructor(hub: Hub, admission: Admission, limits: ViewerLimits) {
+  constructor(hub: Hub, admission: ConnectionLimiter, limits: ConnectionTimes) {
     this.#hub = hub;
-    this.#admission = admission;
+    this.#limiter = admission;
     this.#limits = limits;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
@@ -74,18 +74,18 @@ export class Viewers {
 
   /** Takes a place for one more from `address`, or says why there is none. It goes with the viewer, or by `dismiss`. */
   async admit(address: string): Promise<Refusal | undefined> {
-    const refusal = this.#closing ? 'shutdown' : await this.#admission.enter(address);
+    const refusal = this.#closing ? 'shutdown' : await this.#limiter.acquire(address);
     if (refusal !== undefined || !this.#closing) return refusal;
-    this.#admission.leave(address);
+    this.#limiter.release(address);
     return 'shutdown';
   }
 
   /** Gives back the place of a viewer that has not come after all. */
-  dismiss(address: string): void {
-    this.#admission.leave(address);
+  giveBack(address: string): void {
+    this.#limiter.release(address);
   }
 
-  add(connection: Connection, address: string): void {
+  addConnection(connection: Connection, address: string): void {
     const { lifetimeMs } = this.#limits;
     const ends =
       lifetimeMs > 0 ? Date.now() + lifetimeMs * (1 - Math.random() / 5) : Number.POSITIVE_INFINITY;
@@ -98,39 +98,39 @@ export class Viewers {
   }
 
   /** The last frame of a stream: why, and when to come back; jittered, so that many do not come at once. */
-  goodbye(code: Goodbye, message: string = GOODBYES[code]): Buffer {
+  closeFrame(code: CloseReason, message: string = CLOSE_REASONS[code]): Buffer {
     const { retryMs } = this.#limits;
     const retry = Math.round(retryMs * (0.5 + Math.random()));
     return controlFrame('bye', null, { code, message, retry }, retry);
   }
 
   /** Ends a stream; a peer that does not take the last bytes is closed after a farewell. */
-  sendAway(connection: Connection, code: Goodbye): void {
+  disconnect(connection: Connection, code: CloseReason): void {
     const place = this.#connections.get(connection);
-    if (place) place.ends = Date.now() + FAREWELL_MS;
-    connection.end(this.goodbye(code));
+    if (place) place.ends = Date.now() + DRAIN_MS;
+    connection.end(this.closeFrame(code));
   }
 
   /** Sends everybody away; nobody new may come. Resolves when all have gone, at the latest after a farewell. */
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#sweeper);
-    for (const connection of this.#connections.keys()) this.sendAway(connection, 'shutdown');
+    for (const connection of this.#connections.keys()) this.disconnect(connection, 'shutdown');
     if (this.#connections.size === 0) return;
     const late = setTimeout(() => {
       for (const { socket } of this.#connections.keys()) socket.destroy();
-    }, FAREWELL_MS);
+    }, DRAIN_MS);
     await new Promise<void>((resolve) => {
       this.#empty = resolve;
     });
     clearTimeout(late);
   }
 
-  remove(connection: Connection): void {
+  removeConnection(connection: Connection): void {
     const place = this.#connections.get(connection);
     if (!place) return;
     this.#connections.delete(connection);
-    this.#admission.leave(place.address);
+    this.#limiter.release(place.address);
     connection.leave();
     if (connection.compressed) this.#hub.releaseCompressed(connection.compressed);
     this.#hub.release(connection.view);
@@ -147,7 +147,7 @@ export class Viewers {
         this.totals.stalled++;
         connection.socket.destroy();
       } else if (now > place.ends) {
-        this.sendAway(connection, 'lifetime');
+        this.disconnect(connection, 'lifetime');
       }
     }
   }
@@ -155,9 +155,9 @@ export class Viewers {
 
 const CONNECTION = Symbol('connection');
 const VIEWERS = Symbol('viewers');
-type ViewerSocket = Socket & { [CONNECTION]?: Connection; [VIEWERS]?: Viewers };
+type ViewerSocket = Socket & { [CONNECTION]?: Connection; [VIEWERS]?: Connections };
 
 /** One function for all sockets: a closure per viewer would cost memory that ten thousand idle ones do not need. */
 function onSocketClose(this: ViewerSocket): void {
-  if (this[CONNECTION]) this[VIEWERS]?.remove(this[CONNECTION]);
+  if (this[CONNECTION]) this[VIEWERS]?.removeConnection(this[CONNECTION]);
 }

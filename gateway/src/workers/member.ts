@@ -1,33 +1,33 @@
 // One worker as its primary sees it: its process, the places that its viewers have taken, and its metrics while it answers.
 
 import cluster from 'node:cluster';
-import type { Places } from '../stream/admission.ts';
+import type { LocalConnectionLimiter } from '../stream/admission.ts';
 import type { FromPrimary, FromWorker, Measured } from './messages.ts';
-import { Questions } from './questions.ts';
+import { PendingRequests } from './questions.ts';
 
 /** A worker that does not tell its metrics within this counts as silent. */
 const PATIENCE_MS = 2_000;
 
-export interface MemberEvents {
+export interface WorkerEvents {
   /** It listens there. */
   listening(url: string): void;
   /** It wants the metrics of all. */
   metrics(): Promise<string | undefined>;
 }
 
-export class Member {
+export class WorkerHandle {
   /** Resolves when the process has ended, or could not be started, with its exit code or the signal that ended it. */
   readonly ended: Promise<number | string>;
   readonly #worker = cluster.fork();
-  readonly #places: Places;
-  readonly #events: MemberEvents;
+  readonly #places: LocalConnectionLimiter;
+  readonly #events: WorkerEvents;
   readonly #taken = new Map<string, number>();
-  readonly #questions = new Questions<Measured>(PATIENCE_MS);
+  readonly #questions = new PendingRequests<Measured>(PATIENCE_MS);
   /** Whether it has begun to serve; false again once it has ended. */
   listens = false;
   #isOver = false;
 
-  constructor(places: Places, events: MemberEvents) {
+  constructor(places: LocalConnectionLimiter, events: WorkerEvents) {
     this.#places = places;
     this.#events = events;
     const { promise, resolve } = Promise.withResolvers<number | string>();
@@ -47,22 +47,22 @@ export class Member {
   }
 
   /** Undefined while it starts, hangs or is gone. */
-  async measure(): Promise<Measured | undefined> {
-    return this.listens ? this.#questions.ask((id) => this.#say({ ask: 'measure', id })) : undefined;
+  async collectMetrics(): Promise<Measured | undefined> {
+    return this.listens ? this.#questions.send((id) => this.#say({ ask: 'measure', id })) : undefined;
   }
 
   #hear(message: FromWorker): void {
     // What a process sent before it ended may arrive after its end: a place taken then would never be given back.
     if (this.#isOver) return;
     if ('answer' in message) {
-      this.#questions.answered(message.id, message.metrics);
+      this.#questions.settle(message.id, message.metrics);
     } else if (message.ask === 'enter') {
-      const refusal = this.#places.enter(message.address);
+      const refusal = this.#places.acquire(message.address);
       if (refusal === undefined) this.#count(message.address, 1);
       this.#say({ answer: 'enter', id: message.id, refusal });
     } else if (message.ask === 'leave') {
       this.#count(message.address, -1);
-      this.#places.leave(message.address);
+      this.#places.release(message.address);
     } else if (message.ask === 'metrics') {
       const { id } = message;
       this.#events
@@ -85,7 +85,7 @@ export class Member {
     this.#isOver = true;
     this.listens = false;
     this.#questions.close();
-    for (const [address, count] of this.#taken) for (let i = 0; i < count; i++) this.#places.leave(address);
+    for (const [address, count] of this.#taken) for (let i = 0; i < count; i++) this.#places.release(address);
   }
 
   #say(message: FromPrimary): void {

@@ -5,8 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { AggregatorRegistry, Gauge, Registry } from 'prom-client';
-import { type AdmissionLimits, Places } from '../stream/admission.ts';
-import { Member } from './member.ts';
+import { type ConnectionLimits, LocalConnectionLimiter } from '../stream/admission.ts';
+import { WorkerHandle } from './member.ts';
 
 /** Before another takes a dead one's place: one that dies at once would keep the machine busy with its starts. */
 const PAUSE_MS = 500;
@@ -15,7 +15,7 @@ const KILL_AFTER_MS = 1_000;
 
 export interface PrimaryOptions {
   workers: number;
-  limits: AdmissionLimits;
+  limits: ConnectionLimits;
   /** Milliseconds for workers to end after a signal. */
   graceMs: number;
   logger: Logger;
@@ -23,17 +23,17 @@ export interface PrimaryOptions {
 
 export class Primary {
   readonly #options: PrimaryOptions;
-  readonly #places: Places;
+  readonly #places: LocalConnectionLimiter;
   /** By their numbers, from 1; undefined while one is being replaced. */
-  readonly #members = new Map<number, Member | undefined>();
-  readonly #silent = new Set<Member>();
+  readonly #members = new Map<number, WorkerHandle | undefined>();
+  readonly #silent = new Set<WorkerHandle>();
   #totals: Promise<string> | undefined;
   #stopping = false;
   #told = false;
 
   constructor(options: PrimaryOptions) {
     this.#options = options;
-    this.#places = new Places(options.limits);
+    this.#places = new LocalConnectionLimiter(options.limits);
   }
 
   /** Resolves with the exit code when every worker has ended. A worker that cannot start has said why. */
@@ -63,7 +63,7 @@ export class Primary {
   /** One worker after another under the same number, until the gateway stops. */
   async #keep(number: number, stop: (signal: NodeJS.Signals) => void): Promise<number> {
     for (;;) {
-      const member = new Member(this.#places, {
+      const member = new WorkerHandle(this.#places, {
         listening: (url) => this.#listening(url),
         metrics: () => this.#metrics(),
       });
@@ -106,7 +106,7 @@ export class Primary {
       registers: [own],
     });
     const asked = [...this.#members].map(async ([number, member]) => {
-      const measured = await member?.measure();
+      const measured = await member?.collectMetrics();
       if (member) this.#noteSilence(number, member, measured === undefined);
       return { number, measured };
     });
@@ -117,7 +117,7 @@ export class Primary {
   }
 
   /** One line when a worker falls silent, one when it is back. */
-  #noteSilence(number: number, member: Member, isSilent: boolean): void {
+  #noteSilence(number: number, member: WorkerHandle, isSilent: boolean): void {
     if (!member.listens || isSilent === this.#silent.has(member)) return;
     if (isSilent) this.#silent.add(member);
     else this.#silent.delete(member);

@@ -9,7 +9,7 @@ interface Open<Answer> {
   timer: NodeJS.Timeout;
 }
 
-export class Questions<Answer> {
+export class PendingRequests<Answer> {
   readonly #open = new Map<number, Open<Answer>>();
   readonly #patienceMs: number;
   #asked = 0;
@@ -23,7 +23,7 @@ export class Questions<Answer> {
    * Resolves with the answer, or with undefined where none came in time; an answer that comes after that goes to `late`.
    * `send` sends the question with its number, which the answer repeats.
    */
-  ask(send: (id: number) => void, late: (answer: Answer) => void = () => {}): Promise<Answer | undefined> {
+  send(send: (id: number) => void, late: (answer: Answer) => void = () => {}): Promise<Answer | undefined> {
     if (this.#closed || this.#open.size >= MAX_OPEN) return Promise.resolve(undefined);
     const id = ++this.#asked;
     return new Promise((resolve) => {
@@ -40,7 +40,7 @@ export class Questions<Answer> {
     });
   }
 
-  answered(id: number, answer: Answer): void {
+  settle(id: number, answer: Answer): void {
     const open = this.#open.get(id);
     if (!open) return;
     this.#open.delete(id);

@@ -2,46 +2,46 @@
 // primary that does not answer is named to whoever waits for it.
 
 import type { Registry } from 'prom-client';
-import type { Admission, NoPlace } from '../stream/admission.ts';
+import type { ConnectionLimiter, NoPlace } from '../stream/admission.ts';
 import type { FromPrimary, FromWorker } from './messages.ts';
-import { Questions } from './questions.ts';
+import { PendingRequests } from './questions.ts';
 
 /** A primary that does not answer within this counts as unavailable. It gives its workers less time for their metrics. */
 const PATIENCE_MS = 5_000;
 
 type Answer = Extract<FromPrimary, { answer: string }>;
 
-export class WorkerLink implements Admission {
+export class WorkerLink implements ConnectionLimiter {
   readonly #registry: Registry;
-  readonly #questions = new Questions<Answer>(PATIENCE_MS);
+  readonly #questions = new PendingRequests<Answer>(PATIENCE_MS);
 
   /** `registry` is added to those of the other workers. */
   constructor(registry: Registry) {
     this.#registry = registry;
     process.on('message', (message: FromPrimary) => {
-      if ('answer' in message) this.#questions.answered(message.id, message);
+      if ('answer' in message) this.#questions.settle(message.id, message);
       else if (message.ask === 'measure') this.#measure(message.id);
     });
   }
 
-  async enter(address: string): Promise<NoPlace | undefined> {
-    const answer = await this.#questions.ask(
+  async acquire(address: string): Promise<NoPlace | undefined> {
+    const answer = await this.#questions.send(
       (id) => this.#say({ ask: 'enter', id, address }),
       (late) => {
         // The viewer has been refused meanwhile, so that nobody else would give this place back.
-        if (late.answer === 'enter' && late.refusal === undefined) this.leave(address);
+        if (late.answer === 'enter' && late.refusal === undefined) this.release(address);
       },
     );
     return answer?.answer === 'enter' ? answer.refusal : 'primary_unavailable';
   }
 
-  leave(address: string): void {
+  release(address: string): void {
     this.#say({ ask: 'leave', address });
   }
 
   /** Of all workers, in Prometheus' text form; undefined where the primary does not give them. */
   async metrics(): Promise<string | undefined> {
-    const answer = await this.#questions.ask((id) => this.#say({ ask: 'metrics', id }));
+    const answer = await this.#questions.send((id) => this.#say({ ask: 'metrics', id }));
     return answer?.answer === 'metrics' ? answer.text : undefined;
   }
 

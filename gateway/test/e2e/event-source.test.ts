@@ -27,7 +27,7 @@ it('a native EventSource misses and repeats nothing while its gateway is killed 
       level: 'info' as const,
       msg: `${written}`,
     };
-    publisher.add(draft(fields));
+    publisher.enqueue(draft(fields));
   }, 5);
   try {
     await gateway.start();

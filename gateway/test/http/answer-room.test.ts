@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import { afterEach, expect, it } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
-import { answerRoom } from '../../src/http/plugins/answer-room.ts';
+import { answerBudget } from '../../src/http/plugins/answer-room.ts';
 import { problems } from '../../src/http/plugins/problems.ts';
 
 const MEGABYTE = 1_048_576;
@@ -26,7 +26,7 @@ async function open(stallMs = 0) {
   problems(app);
   const asked = { count: 0 };
   app.addHook('onRequest', async () => void asked.count++);
-  answerRoom(app, stallMs, MEGABYTE);
+  answerBudget(app, stallMs, MEGABYTE);
   const options = { config: { answerBytes: MEGABYTE } };
   app.get('/large', options, async () => LARGE);
   app.get<{ Params: { name: string } }>('/:name', options, async ({ params: { name } }) => {

@@ -100,7 +100,7 @@ describe('origins', () => {
       expect(status, origin).toBe(403);
       expect(JSON.parse(body)).toMatchObject({ code: 'origin_forbidden' });
     }
-    expect(await gateway.broker.read({ channels: ['a'], after: 0, limit: 10 })).toMatchObject({
+    expect(await gateway.broker.readPage({ channels: ['a'], after: 0, limit: 10 })).toMatchObject({
       items: { length: 2 },
     });
   });

@@ -95,7 +95,7 @@ describe('POST /api/process', () => {
     const told = await problem(response);
     if (code) expect(told.code).toBe(code);
     if (field) expect(told.field).toBe(field);
-    const page = await broker.read({ channels: ['runs:*', 'events:runs'], after: BEGINNING, limit: 10 });
+    const page = await broker.readPage({ channels: ['runs:*', 'events:runs'], after: BEGINNING, limit: 10 });
     expect(page.items).toEqual([]);
   });
 
@@ -226,7 +226,7 @@ describe('what is observed', () => {
     const { url, broker } = await serve();
     await frames(await post(url, { message: 'Explain xylophones', message_id: id() }));
     await vi.waitFor(async () => {
-      const page = await broker.read({ channels: ['logs:generation'], after: BEGINNING, limit: 100 });
+      const page = await broker.readPage({ channels: ['logs:generation'], after: BEGINNING, limit: 100 });
       expect(page.items).toHaveLength(6);
       expect(JSON.stringify(page.items.map(({ record }) => record?.entry))).not.toContain('xylophone');
     }, PATIENCE_MS);

@@ -29,7 +29,7 @@ const post = async (
 };
 
 const kept = async (channel: string) => {
-  const { items } = await gateway.broker.read({ channels: [channel], after: 0, limit: 1_000 });
+  const { items } = await gateway.broker.readPage({ channels: [channel], after: 0, limit: 1_000 });
   return items.flatMap(({ record }) => (record ? [record.entry] : []));
 };
 
@@ -336,7 +336,7 @@ describe('hostile content', () => {
       `{"channel":"${channel}","msg":"x","__proto__":{"polluted":1},"constructor":2}`,
     );
     expect(status).toBe(200);
-    const [stored] = (await gateway.broker.read({ channels: [channel], after: 0, limit: 1 })).items;
+    const [stored] = (await gateway.broker.readPage({ channels: [channel], after: 0, limit: 1 })).items;
     expect(stored?.record?.data.toString()).toContain('"__proto__":{"polluted":1}');
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });

@@ -8,31 +8,31 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { readGatewayConfig } from '../../src/config.ts';
-import { Places } from '../../src/stream/admission.ts';
+import { LocalConnectionLimiter } from '../../src/stream/admission.ts';
 
 const CLIENTS = 200;
 const REQUEST = 'GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-class CountingPlaces extends Places {
+class CountingPlaces extends LocalConnectionLimiter {
   entered = 0;
 
-  override enter(address: string) {
+  override acquire(address: string) {
     this.entered++;
-    return super.enter(address);
+    return super.acquire(address);
   }
 }
 
 let broker: MemoryBroker;
 let app: FastifyInstance;
-let admission: CountingPlaces;
+let limiter: CountingPlaces;
 let clients: Socket[];
 
 beforeEach(async () => {
   const config = readGatewayConfig({});
   const registry = new Registry();
   broker = new MemoryBroker();
-  admission = new CountingPlaces({ maxConnections: 0, maxPerAddress: 0 });
-  const totals = { registry, admission, metrics: () => registry.metrics() };
+  limiter = new CountingPlaces({ maxConnections: 0, maxPerAddress: 0 });
+  const totals = { registry, limiter, metrics: () => registry.metrics() };
   app = createApp(config, broker, createLogger('gateway', 'silent', true), totals);
   await app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = app.server.address() as { port: number };
@@ -54,9 +54,9 @@ it('begins a few streams in each round of the event loop, and all of them', asyn
   const perRound: number[] = [];
   const answered = Promise.all(clients.map((client) => once(client, 'data')));
   for (const client of clients) client.write(REQUEST);
-  for (let before = 0; admission.entered < CLIENTS; before = admission.entered) {
+  for (let before = 0; limiter.entered < CLIENTS; before = limiter.entered) {
     await round();
-    perRound.push(admission.entered - before);
+    perRound.push(limiter.entered - before);
   }
   await answered;
   expect(Math.max(...perRound)).toBeLessThanOrEqual(CLIENTS / 4);
@@ -64,16 +64,16 @@ it('begins a few streams in each round of the event loop, and all of them', asyn
 
 it('begins none for those who have gone meanwhile', async () => {
   for (const client of clients) client.write(REQUEST);
-  while (admission.entered === 0) await round();
+  while (limiter.entered === 0) await round();
   for (const client of clients) client.resetAndDestroy();
   while ((await connected()) > 0) await round();
   for (let i = 0; i < CLIENTS; i++) await round();
-  expect(admission.entered).toBeLessThan(CLIENTS / 2);
+  expect(limiter.entered).toBeLessThan(CLIENTS / 2);
 });
 
 it('lets none wait that are pipelined behind others: nothing would hold their client back', async () => {
   const [client] = clients as [Socket];
   client.write(REQUEST.repeat(CLIENTS));
-  while (admission.entered === 0) await round();
-  expect(admission.entered).toBe(CLIENTS);
+  while (limiter.entered === 0) await round();
+  expect(limiter.entered).toBe(CLIENTS);
 });

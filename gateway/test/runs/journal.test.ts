@@ -30,8 +30,8 @@ describe('the journal of a run', () => {
     const batches: Entry[][] = [];
     const log = journal(async (drafts) => void batches.push(drafts.map(parse)));
     for (const word of ['a', 'b', 'c']) {
-      log.delta(one, 'text', word);
-      log.delta(two, 'text', word.toUpperCase());
+      log.appendDelta(one, 'text', word);
+      log.appendDelta(two, 'text', word.toUpperCase());
     }
     await log.drain();
     expect(batches.map((batch) => batch.map(({ msg }) => msg))).toEqual([['abc', 'ABC']]);
@@ -40,10 +40,10 @@ describe('the journal of a run', () => {
   it('keeps the order of a lane: reasoning, text, end', async () => {
     const seen: Entry[] = [];
     const log = journal(async (drafts) => void seen.push(...drafts.map(parse)));
-    log.delta(one, 'reasoning', 'hm');
-    log.delta(one, 'text', 'yes');
-    log.entry(entries.laneStarted(one, 2, 0), one);
-    log.delta(one, 'text', 'after');
+    log.appendDelta(one, 'reasoning', 'hm');
+    log.appendDelta(one, 'text', 'yes');
+    log.appendEntry(entries.laneStarted(one, 2, 0), one);
+    log.appendDelta(one, 'text', 'after');
     await log.drain();
     expect(seen.map(({ msg, attrs }) => attrs?.kind ?? msg)).toEqual([
       'reasoning',
@@ -60,8 +60,8 @@ describe('the journal of a run', () => {
       sizes.push(drafts.length);
       if (sizes.length === 1) await gate.promise;
     });
-    log.entry(entries.laneStarted(one, 1, 0), one);
-    for (let i = 0; i < 1000; i++) log.delta(one, 'text', 'x');
+    log.appendEntry(entries.laneStarted(one, 1, 0), one);
+    for (let i = 0; i < 1000; i++) log.appendDelta(one, 'text', 'x');
     expect(sizes).toEqual([1]);
     gate.resolve();
     await log.drain();
@@ -77,9 +77,9 @@ describe('the journal of a run', () => {
       writing.resolve();
       await gate.promise;
     });
-    log.delta(one, 'text', 'a');
+    log.appendDelta(one, 'text', 'a');
     await writing.promise;
-    log.delta(one, 'text', 'b');
+    log.appendDelta(one, 'text', 'b');
     gate.resolve();
     await log.drain();
     expect(said).toEqual(['a', 'b']);
@@ -99,7 +99,7 @@ describe('the journal of a run', () => {
           },
           { entryBytes: 1024 },
         );
-        for (const piece of words) log.delta(one, 'text', piece);
+        for (const piece of words) log.appendDelta(one, 'text', piece);
         await log.drain();
         expect(text).toBe(words.join(''));
       }),
@@ -115,7 +115,7 @@ describe('the journal of a run', () => {
         drafts.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0),
       );
     });
-    log.delta(one, 'text', '\u0001'.repeat(1_000_000));
+    log.appendDelta(one, 'text', '\u0001'.repeat(1_000_000));
     await log.drain();
     expect(largest).toBeLessThanOrEqual(1_048_576);
   });
@@ -131,10 +131,10 @@ describe('the journal of a run', () => {
       },
       { onBroken: (error) => told.push(error) },
     );
-    log.entry(entries.laneStarted(one, 1, 0), one);
+    log.appendEntry(entries.laneStarted(one, 1, 0), one);
     await expect(log.drain()).rejects.toBe(refused);
-    log.delta(one, 'text', 'more');
-    log.entry(entries.laneStarted(one, 1, 0), one);
+    log.appendDelta(one, 'text', 'more');
+    log.appendEntry(entries.laneStarted(one, 1, 0), one);
     await expect(log.drain()).rejects.toBe(refused);
     expect(calls).toBe(1);
     expect(told).toEqual([refused]);

@@ -15,10 +15,10 @@ function watching() {
     leaseMs: 4_000,
     everyMs: 1_000,
     now: () => state.now,
-    lost: async (id, renewed) => lost.push(`${id}@${renewed}`),
+    onLost: async (id, renewed) => lost.push(`${id}@${renewed}`),
   });
   const pass = async (ms: number) => {
-    for (const end = state.now + ms; state.now < end; state.now += 1_000) await watch.look();
+    for (const end = state.now + ms; state.now < end; state.now += 1_000) await watch.checkNow();
   };
   return { lost, state, watch, pass };
 }

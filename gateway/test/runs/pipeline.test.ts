@@ -7,7 +7,7 @@ import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator } from '../../src/llm/simulator.ts';
 import { SIMULATED } from '../../src/llm/target.ts';
 import type { GenerationRecord } from '../../src/runs/lane.ts';
-import { Pipeline, type PipelineOptions, type RunOrder, type RunWriter } from '../../src/runs/pipeline.ts';
+import { Pipeline, type PipelineOptions, type RunPlan, type RunWriter } from '../../src/runs/pipeline.ts';
 import type { LanePlan } from '../../src/runs/run-entries.ts';
 import type { RunEnding } from '../../src/runs/run-store.ts';
 import { wireEvent } from '../../src/runs/wire.ts';
@@ -48,7 +48,7 @@ interface Setup {
   combiner?: string;
   tokenMs?: number;
   options?: Partial<PipelineOptions>;
-  order?: Partial<RunOrder>;
+  order?: Partial<RunPlan>;
   ended?: AbortSignal;
 }
 
@@ -69,7 +69,10 @@ async function process({
   const records: GenerationRecord[] = [];
   const pipeline = new Pipeline({
     model,
-    observer: { entry: (fields) => observed.push(fields), ended: (record) => records.push(record) },
+    observer: {
+      onEntry: (fields) => observed.push(fields),
+      onGenerationEnded: (record) => records.push(record),
+    },
     source: 'gw-test',
     entryBytes: 65_536,
     timeoutMs: 60_000,
@@ -77,7 +80,7 @@ async function process({
     ...options,
   });
   const writer = new MemoryWriter();
-  const run: RunOrder = {
+  const run: RunPlan = {
     id: 'm1',
     promptVersion: 'v1',
     message: 'Explain gravity like I am 5',
@@ -334,7 +337,7 @@ describe('a run', () => {
     try {
       const patient = new ProviderModel({ firstContentMs: 2e6, chunkMs: 2e6 }, slow.fetch);
       const answered = Promise.withResolvers<void>();
-      const observer = { entry: () => undefined, ended: () => answered.resolve() };
+      const observer = { onEntry: () => undefined, onGenerationEnded: () => answered.resolve() };
       const options = { model: patient, observer, timeoutMs: 1e6 };
       const running = process({ models: ['a', 'sim-hang-body'], options });
       await answered.promise;

@@ -4,7 +4,7 @@ import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { follow } from '../../src/runs/run-reader.ts';
+import { followChannel } from '../../src/runs/run-reader.ts';
 
 const entry = (msg: string) =>
   draft({
@@ -31,7 +31,7 @@ describe('a reader of a run', () => {
           for (let i = 0; i < count; i++) await broker.publish([entry(`${written++}`)]);
         };
         await write(history);
-        const reader = follow(broker, 'runs:m1', BEGINNING, gone.signal);
+        const reader = followChannel(broker, 'runs:m1', BEGINNING, gone.signal);
         const read: string[] = [];
         const take = async (count: number) => {
           for (let i = 0; i < count && read.length < written; i++) {
@@ -62,7 +62,7 @@ describe('a reader of a run', () => {
     });
     for (let i = 0; i < 100; i++) await broker.publish([entry(`${i}`)]);
     const gone = new AbortController();
-    const reader = follow(broker, 'runs:m1', BEGINNING, gone.signal);
+    const reader = followChannel(broker, 'runs:m1', BEGINNING, gone.signal);
     expect((await reader.next()).value).toMatchObject({ gap: { reason: 'trimmed' } });
     expect((await reader.next()).value).toMatchObject({ record: {} });
     gone.abort();
@@ -73,7 +73,7 @@ describe('a reader of a run', () => {
   it('leaves nothing behind when it goes', async () => {
     const broker = new MemoryBroker();
     const gone = new AbortController();
-    const reader = follow(broker, 'runs:m1', BEGINNING, gone.signal);
+    const reader = followChannel(broker, 'runs:m1', BEGINNING, gone.signal);
     const waiting = reader.next();
     gone.abort();
     expect((await waiting).done).toBe(true);

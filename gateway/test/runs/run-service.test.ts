@@ -5,7 +5,7 @@ import { draft, type Entry } from '@llm-streamer/shared/entry.ts';
 import { newRun, reduceRun } from '@llm-streamer/shared/run.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import { history } from '../../src/runs/run-reader.ts';
+import { readHistory } from '../../src/runs/run-reader.ts';
 import { PATIENCE_MS } from '../llm/collect.ts';
 import {
   type Gateway,
@@ -55,8 +55,8 @@ const id = () => `m-${randomUUID()}`;
 const ends = (entries: Entry[]) => entries.filter(({ event }) => /^run\.(?!started)/.test(event ?? ''));
 const all = async (gateway: Gateway, run: string) => {
   const entries: Entry[] = [];
-  const upTo = await gateway.broker.position();
-  for await (const { record } of history(gateway.broker, `runs:${run}`, BEGINNING, upTo))
+  const upTo = await gateway.broker.head();
+  for await (const { record } of readHistory(gateway.broker, `runs:${run}`, BEGINNING, upTo))
     if (record) entries.push(record.entry);
   return entries;
 };
@@ -287,7 +287,7 @@ describe('whoever can publish to Redis', () => {
 });
 
 describe('while Redis is paused', () => {
-  it('no run ends, and afterwards they go on without a hole', async () => {
+  it('no run ends, and afterwards they go on without a gap', async () => {
     const own = await startRedis();
     const namespace = randomNamespace();
     const options = { leaseMs: 400, tokenMs: 15 };

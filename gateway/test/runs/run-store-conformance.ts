@@ -27,7 +27,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
     msgs.map((msg) => draft({ time: 1, channel: `runs:${id}`, source: 'test', level: 'info', msg }));
 
   const heard = async (broker: Broker, id: string) => {
-    const page = await broker.read({ channels: [`runs:${id}`], after: BEGINNING, limit: 100 });
+    const page = await broker.readPage({ channels: [`runs:${id}`], after: BEGINNING, limit: 100 });
     return page.items.flatMap(({ record }) => (record ? [record.entry.msg] : []));
   };
 
@@ -131,7 +131,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       const { store, broker, id, token } = await begun();
       const copy = draft({ time: 1, channel: 'events:runs', source: 'test', level: 'info', msg: id });
       await store.end(id, { state: 'finished' }, [...says(id, 'end'), copy], { token });
-      const page = await broker.read({ channels: ['events:runs'], after: BEGINNING, limit: 1000 });
+      const page = await broker.readPage({ channels: ['events:runs'], after: BEGINNING, limit: 1000 });
       expect(page.items.filter(({ record }) => record?.entry.msg === id)).toHaveLength(1);
     });
   });

@@ -18,7 +18,7 @@ import { Prompts } from '../../src/runs/prompts.ts';
 import { RedisRunStore } from '../../src/runs/redis-run-store.ts';
 import { runChannel } from '../../src/runs/run-entries.ts';
 import { RunHistory } from '../../src/runs/run-history.ts';
-import { follow } from '../../src/runs/run-reader.ts';
+import { followChannel } from '../../src/runs/run-reader.ts';
 import { RunService } from '../../src/runs/run-service.ts';
 import type { RunStore } from '../../src/runs/run-store.ts';
 import { isEnd } from '../../src/runs/wire.ts';
@@ -59,7 +59,7 @@ export async function openGateway(
   const prompts = new Prompts({ path: runVariables.PROMPTS_FILE.parse(undefined) });
   const pipeline = new Pipeline({
     model: new ProviderModel({ firstContentMs: 60_000, chunkMs: 60_000 }, simulator.fetch),
-    observer: { entry: () => undefined, ended: () => undefined },
+    observer: { onEntry: () => undefined, onGenerationEnded: () => undefined },
     source,
     entryBytes: 65_536,
     timeoutMs: 60_000,
@@ -103,7 +103,7 @@ export async function readRun(
   const entries: Entry[] = [];
   const gaps: PageItem[] = [];
   let at = after;
-  for await (const item of follow(broker, runChannel(id), after, new AbortController().signal)) {
+  for await (const item of followChannel(broker, runChannel(id), after, new AbortController().signal)) {
     if (!item.record) {
       gaps.push(item);
       continue;

@@ -6,7 +6,7 @@ import { line } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
 import { CompressedView } from '../../src/stream/compressed-view.ts';
 import type { Segment } from '../../src/stream/segment.ts';
-import { Tap } from '../../src/stream/tap.ts';
+import { SharedSubscription } from '../../src/stream/tap.ts';
 import { View } from '../../src/stream/view.ts';
 
 const START = 1_795_224_320_113_000;
@@ -14,22 +14,22 @@ const AMPLE = 1_048_576;
 
 it('a segment is kept until its compressed form has been handed over, and no longer', async () => {
   const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
-  const tap = new Tap(['a'], { subscribe } as Broker);
+  const tap = new SharedSubscription(['a'], { subscribe } as Broker);
   const view = new View({ channels: ['a'] }, tap, () => {});
-  await tap.add(view);
+  await tap.addView(view);
   const compressed = new CompressedView(view, 50);
   const emit = (n: number) => {
     const body = line('a', `${n}`).body.slice(1);
-    tap.entry(new LogRecord('a', Buffer.from(writeHead(n, 'abcdefgh', 0) + body), { n, prev: 0 }));
+    tap.onRecord(new LogRecord('a', Buffer.from(writeHead(n, 'abcdefgh', 0) + body), { n, prev: 0 }));
     view.flush(AMPLE);
   };
   const { promise: handed, resolve } = Promise.withResolvers<Segment | undefined>();
-  compressed.join({ push: ({ from }) => resolve(view.segmentFor(from)) });
+  compressed.attachViewer({ deliverSegment: ({ from }) => resolve(view.segmentAfter(from)) });
   emit(START + 1);
   emit(START + 2);
   expect((await handed)?.from).toBe(START);
-  await eventually('nothing kept', () => view.segmentFor(START) === undefined);
+  await eventually('nothing kept', () => view.segmentAfter(START) === undefined);
   emit(START + 3);
   compressed.close();
-  expect(view.segmentFor(START)).toBeUndefined();
+  expect(view.segmentAfter(START)).toBeUndefined();
 });

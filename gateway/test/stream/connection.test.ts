@@ -104,9 +104,9 @@ async function heldUp(log: Broker) {
   const later = (call: () => void) => (holding ? waiting.push(call) : call());
   const subscribe: Broker['subscribe'] = (patterns, listener) =>
     log.subscribe(patterns, {
-      entry: (record) => later(() => listener.entry(record)),
-      gap: (gap) => later(() => listener.gap(gap)),
-      position: (position) => later(() => listener.position(position)),
+      onRecord: (record) => later(() => listener.onRecord(record)),
+      onGap: (gap) => later(() => listener.onGap(gap)),
+      onAdvance: (position) => later(() => listener.onAdvance(position)),
     });
   const broker = new Proxy(log, {
     get: (of, key) => (key === 'subscribe' ? subscribe : Reflect.get(of, key).bind?.(of)),
@@ -170,21 +170,21 @@ it('a viewer that resumes in a log that was wiped before its gateway knows is to
   await early.got(2);
 
   log = new MemoryBroker();
-  const start = await log.position();
+  const start = await log.head();
   await log.publish(range(0, 3).map((msg) => line('x', msg)));
   const viewer = await SseClient.open(url, { lastEventId: `${seen}` });
   await viewer.saw('live');
   // Now the gateway learns of it, as from Redis.
   const listener = listeners[0] as Listener;
-  listener.gap({
+  listener.onGap({
     channel: null,
-    after: await old.position(),
+    after: await old.head(),
     before: start + 1,
     reason: 'reset',
     missed: null,
   });
-  const { items } = await log.read({ channels: ['x'], after: start, limit: 10 });
-  for (const { record } of items) if (record) listener.entry(record);
+  const { items } = await log.readPage({ channels: ['x'], after: start, limit: 10 });
+  for (const { record } of items) if (record) listener.onRecord(record);
   await log.subscribe(['x'], listener);
   await log.publish([line('x', '3')]);
   for (const each of [early, viewer]) await eventually('the newest', () => each.msgs.at(-1) === '3');
@@ -284,7 +284,7 @@ describe.each<[Kind, Coding]>([
     for (const viewer of [slow, healthy]) viewer.vanish();
   });
 
-  it('a slow viewer that lost entries to retention is told of each hole, and of no other', async () => {
+  it('a slow viewer that lost entries to retention is told of each gap, and of no other', async () => {
     const gateway = await start(
       kind,
       coding,
@@ -311,26 +311,26 @@ describe.each<[Kind, Coding]>([
     // The rule of prev: what an entry's channel had before it was shown, or told of as missing; nothing else was told of.
     let shown = numberOf(slow.events[0]?.id);
     let told: number[] = [];
-    let holes = 0;
+    let gaps = 0;
     for (const { event, data } of slow.events) {
       if (event === 'gap') told.push(numberOf(data.before) - 1);
       if (event !== '') continue;
       const isHole = Number(data.prev) > shown;
       expect(told.length > 0).toBe(isHole);
       if (isHole) {
-        holes++;
+        gaps++;
         expect(told.at(-1)).toBeGreaterThanOrEqual(Number(data.prev));
       }
       shown = numberOf(data.id);
       told = [];
     }
-    expect(holes).toBeGreaterThan(0);
+    expect(gaps).toBeGreaterThan(0);
     slow.vanish();
     fast.vanish();
   });
 });
 
 async function beginning({ broker }: TestGateway): Promise<string> {
-  const n = await broker.position();
+  const n = await broker.head();
   return `${Math.floor(n / 1_000)}-${n}`;
 }

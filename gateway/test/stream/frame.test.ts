@@ -52,7 +52,7 @@ describe('frames', () => {
       reason: 'trimmed',
       missed: null,
     });
-    for (const reason of ['reset', 'rollback', 'scan_limit', 'unnumbered'] as const)
+    for (const reason of ['reset', 'rollback', 'scan_limit', 'not_stored'] as const)
       expect(parse(gapFrame({ ...gap, reason }))[0]?.id).toBe('9-9000');
   });
 

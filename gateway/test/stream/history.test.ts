@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
 import { compileFilter } from '../../src/stream/filter.ts';
-import { type Found, History } from '../../src/stream/history.ts';
+import { History, type SearchResult } from '../../src/stream/history.ts';
 import { gapCounts } from '../../src/stream/metrics.ts';
 import { parseSelection } from '../../src/stream/query.ts';
 
@@ -27,7 +27,7 @@ const query = (params: Record<string, string>) => {
   return { selection, filter: compileFilter(selection) };
 };
 
-const numbers = ({ records }: Found) => records.map(({ entry }) => Number(entry.msg));
+const numbers = ({ records }: SearchResult) => records.map(({ entry }) => Number(entry.msg));
 
 it('pages of any size, in either direction, give what a model gives', async () => {
   const history = new History(broker, gapCounts(), { shareBytes: 0 });
@@ -50,7 +50,7 @@ it('pages of any size, in either direction, give what a model gives', async () =
       });
       const got: number[] = [];
       for (let done = after >= upTo; !done; ) {
-        const found = await history.find(wanted, { after, upTo, limit, reverse });
+        const found = await history.search(wanted, { after, upTo, limit, reverse });
         expect(found.records.length).toBeLessThanOrEqual(limit);
         expect(found.gaps).toEqual([]);
         got.push(...numbers(found));
@@ -68,32 +68,41 @@ it('a filtered search reads no more than its bound, names what it left, and goes
   const history = new History(broker, gapCounts(), { scanLimit: 500, shareBytes: 0 });
   const wanted = query({ q: `${COUNT - 1}` });
   const [first, last] = [positions[0] as Position, positions.at(-1) as Position];
-  const found = await history.find(wanted, { after: first, upTo: last, limit: 10 });
+  const found = await history.search(wanted, { after: first, upTo: last, limit: 10 });
   expect(found).toMatchObject({ records: [], done: false });
   expect(found.gaps).toMatchObject([{ after: found.next, before: last + 1, reason: 'scan_limit' }]);
-  const on = await history.find(wanted, { after: found.next, upTo: last, limit: 10 });
-  const end = on.done ? on : await history.find(wanted, { after: on.next, upTo: last, limit: 10 });
+  const on = await history.search(wanted, { after: found.next, upTo: last, limit: 10 });
+  const end = on.done ? on : await history.search(wanted, { after: on.next, upTo: last, limit: 10 });
   expect(numbers(end)).toEqual([COUNT - 1]);
 });
 
 it('begins a tail so that exactly its entries follow, and where there are none, now', async () => {
   const history = new History(broker, gapCounts(), { shareBytes: 0 });
-  const now = await broker.position();
+  const now = await broker.head();
   const { selection, filter } = query({ channels: 'a', level: 'error' });
-  const { position } = await history.begin({ from: 'tail', count: 5 }, selection, now);
-  const found = await history.find({ selection, filter }, { after: position, upTo: now, limit: 100 });
+  const { position } = await history.locateStart({ from: 'tail', count: 5 }, selection, now);
+  const found = await history.search({ selection, filter }, { after: position, upTo: now, limit: 100 });
   expect(found.records).toHaveLength(5);
   expect(found.done).toBe(true);
-  const none = await history.begin({ from: 'tail', count: 5 }, query({ channels: 'nobody' }).selection, now);
+  const none = await history.locateStart(
+    { from: 'tail', count: 5 },
+    query({ channels: 'nobody' }).selection,
+    now,
+  );
   expect(none).toEqual({ position: now });
 });
 
 it('a search that nobody waits for any more ends with the page it is at', async () => {
   const history = new History(broker, gapCounts(), { shareBytes: 0 });
   let asked = 0;
-  const upTo = await broker.position();
+  const upTo = await broker.head();
   const isGone = () => ++asked > 1;
-  const found = await history.find(query({ channels: '*' }), { after: 0, upTo, limit: COUNT, isGone });
+  const found = await history.search(query({ channels: '*' }), {
+    after: 0,
+    upTo,
+    limit: COUNT,
+    isAbandoned: isGone,
+  });
   expect(found.records.length).toBeGreaterThan(0);
   expect(found).toMatchObject({ done: false });
   expect(found.records.length).toBeLessThan(COUNT);

@@ -79,7 +79,7 @@ describe('two hundred viewers', () => {
 });
 
 describe('two gateways on one Redis', () => {
-  it('hand a viewer over without a hole or a repeat', async () => {
+  it('hand a viewer over without a gap or a repeat', async () => {
     const other = await openGateway({ REDIS_URL: redis.url, NAMESPACE: namespace });
     let stop = false;
     let count = 0;

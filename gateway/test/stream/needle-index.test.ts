@@ -2,19 +2,19 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Bucket } from '../../src/stream/bucket.ts';
-import { NeedleIndex } from '../../src/stream/needle-index.ts';
+import { SubstringIndex } from '../../src/stream/needle-index.ts';
 
 const smallest = (buckets: Bucket<number, string>[]) => buckets.sort((a, b) => a.size - b.size)[0];
 
 const file = (needles: Iterable<string>) => {
-  const index = new NeedleIndex<string>();
+  const index = new SubstringIndex<string>();
   for (const needle of needles) smallest(index.buckets(needle))?.add(needle);
   return index;
 };
 
-const found = (index: NeedleIndex<string>, texts: readonly string[]) => {
+const found = (index: SubstringIndex<string>, texts: readonly string[]) => {
   const found: string[] = [];
-  index.collect(texts, found);
+  index.collectCandidates(texts, found);
   return found.sort();
 };
 
@@ -49,7 +49,7 @@ it('many needles that share a bucket are not few: they are looked up, too', () =
 });
 
 it('is empty again when all are gone', () => {
-  const index = new NeedleIndex<string>();
+  const index = new SubstringIndex<string>();
   const [first, , last] = index.buckets('needle');
   first?.add('one');
   first?.add('other');

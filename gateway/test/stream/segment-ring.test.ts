@@ -16,7 +16,7 @@ function segmentsOf(list: readonly { by: number; bytes: number }[]): Segment[] {
     const from = to;
     to += by;
     const chunk = Chunk.of([Buffer.alloc(bytes, `<${i}>`)]);
-    return { from, to, unnumberedBefore: i, unnumberedAfter: i + 1, chunk };
+    return { from, to, unstoredBefore: i, unstoredAfter: i + 1, chunk };
   });
 }
 
@@ -30,20 +30,20 @@ it('hands out what was added, joined, from the first on that a cursor can take',
       const ring = new SegmentRing();
       const kept: Segment[] = [];
       for (const segment of all) {
-        ring.add(segment, LIMIT);
+        ring.keep(segment, LIMIT);
         kept.push(segment);
       }
-      const oldest = ring.find(0);
+      const oldest = ring.segmentAfter(0);
       const forgotten =
         oldest === undefined
           ? 0
-          : kept.findIndex(({ unnumberedBefore }) => unnumberedBefore === oldest.unnumberedBefore);
+          : kept.findIndex(({ unstoredBefore }) => unstoredBefore === oldest.unstoredBefore);
       const cursor = 1_000 + offset;
       const expected = kept.slice(forgotten).find(({ from, to }) => from >= cursor && to > cursor);
-      const found = ring.find(cursor);
-      expect(found?.unnumberedBefore).toBe(expected?.unnumberedBefore);
+      const found = ring.segmentAfter(cursor);
+      expect(found?.unstoredBefore).toBe(expected?.unstoredBefore);
       if (!found) return;
-      const joined = all.slice(found.unnumberedBefore, found.unnumberedAfter);
+      const joined = all.slice(found.unstoredBefore, found.unstoredAfter);
       expect(found.chunk.body.toString()).toBe(contentOf(joined));
       expect({ from: found.from, to: found.to }).toEqual({
         from: joined[0]?.from,
@@ -58,11 +58,11 @@ it('keeps the newest always, no more than its limit, and once it is full at leas
     fc.property(fc.array(fc.integer({ min: 1, max: 50_000 }), { minLength: 1, maxLength: 40 }), (sizes) => {
       const all = segmentsOf(sizes.map((bytes) => ({ by: 1, bytes })));
       const ring = new SegmentRing();
-      for (const segment of all) ring.add(segment, LIMIT);
-      const oldest = ring.find(0)?.from ?? Number.NaN;
+      for (const segment of all) ring.keep(segment, LIMIT);
+      const oldest = ring.segmentAfter(0)?.from ?? Number.NaN;
       const kept = all.filter(({ from }) => from >= oldest);
       const bytes = (list: readonly Segment[]) => list.reduce((sum, { chunk }) => sum + chunk.body.length, 0);
-      expect(ring.find(all.at(-1)?.from ?? 0)?.chunk.body).toEqual(all.at(-1)?.chunk.body);
+      expect(ring.segmentAfter(all.at(-1)?.from ?? 0)?.chunk.body).toEqual(all.at(-1)?.chunk.body);
       const largest = Math.max(...sizes);
       expect(bytes(kept)).toBeLessThanOrEqual(Math.max(LIMIT, 2 * largest));
       if (kept.length < all.length) expect(bytes(kept)).toBeGreaterThan(LIMIT / 2 - largest);
@@ -73,19 +73,19 @@ it('keeps the newest always, no more than its limit, and once it is full at leas
 it('hands out copies: what a viewer has not sent yet stays as it was while the ring goes on', () => {
   const all = segmentsOf(Array.from({ length: 100 }, () => ({ by: 1, bytes: 5_000 })));
   const ring = new SegmentRing();
-  ring.add(all[0] as Segment, LIMIT);
-  const chunk = ring.find(0)?.chunk;
-  for (const segment of all.slice(1)) ring.add(segment, LIMIT);
+  ring.keep(all[0] as Segment, LIMIT);
+  const chunk = ring.segmentAfter(0)?.chunk;
+  for (const segment of all.slice(1)) ring.keep(segment, LIMIT);
   expect(chunk?.body).toEqual(all[0]?.chunk.body);
   ring.clear();
-  expect(ring.find(0)).toBeUndefined();
+  expect(ring.segmentAfter(0)).toBeUndefined();
 });
 
 it('hands the same to all who stand at the same place, and a large segment as it came', () => {
   const all = segmentsOf([100, 100, 20_000, 100].map((bytes) => ({ by: 1, bytes })));
   const ring = new SegmentRing();
-  for (const segment of all) ring.add(segment, LIMIT);
-  expect(ring.find(0)).toBe(ring.find(0));
-  expect(ring.find(0)?.to).toBe(all[1]?.to);
-  expect(ring.find(all[2]?.from ?? 0)?.chunk).toBe(all[2]?.chunk);
+  for (const segment of all) ring.keep(segment, LIMIT);
+  expect(ring.segmentAfter(0)).toBe(ring.segmentAfter(0));
+  expect(ring.segmentAfter(0)?.to).toBe(all[1]?.to);
+  expect(ring.segmentAfter(all[2]?.from ?? 0)?.chunk).toBe(all[2]?.chunk);
 });

@@ -32,12 +32,12 @@ async function readAll(history: History, query: ReturnType<typeof view>, after: 
   let text = '';
   let entries = 0;
   for (let at = after, done = at >= upTo; !done; ) {
-    const { stretch } = await history.read(query, { after: at, upTo, scanned: 0 });
-    expect(stretch.next).toBeGreaterThan(at);
-    text += stretch.chunk?.body.toString() ?? '';
-    entries += stretch.entries;
-    at = stretch.next;
-    done = stretch.done;
+    const { block } = await history.readBlock(query, { after: at, upTo, scanned: 0 });
+    expect(block.next).toBeGreaterThan(at);
+    text += block.chunk?.body.toString() ?? '';
+    entries += block.entries;
+    at = block.next;
+    done = block.done;
   }
   const messages = [...text.matchAll(/"msg":"(\d+)"/g)].map(([, number]) => Number(number));
   expect(entries).toBe(messages.length);
@@ -65,9 +65,9 @@ it('readers from anywhere to anywhere, together, each get what they would have g
 /** Counts what is read of the log. */
 function counting(broker: Broker) {
   let reads = 0;
-  const read: Broker['read'] = (wanted) => {
+  const read: Broker['readPage'] = (wanted) => {
     reads++;
-    return broker.read(wanted);
+    return broker.readPage(wanted);
   };
   return {
     broker: new Proxy(broker, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) }),
@@ -97,7 +97,7 @@ it('shares nothing where it may keep nothing', async () => {
   const history = new History(broker, gapCounts(), { shareBytes: 0 });
   const query = view();
   for (let i = 0; i < 2; i++)
-    await history.read(query, {
+    await history.readBlock(query, {
       after: positions[0] as Position,
       upTo: positions[9] as Position,
       scanned: 0,
@@ -107,21 +107,22 @@ it('shares nothing where it may keep nothing', async () => {
 
 it('goes on after a reading that failed', async () => {
   let fails = true;
-  const read: Broker['read'] = (wanted) => (fails ? Promise.reject(new Error('away')) : log.read(wanted));
+  const read: Broker['readPage'] = (wanted) =>
+    fails ? Promise.reject(new Error('away')) : log.readPage(wanted);
   const broker = new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) });
   const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
   const query = view();
   const [from, to] = [positions[0] as Position, positions[9] as Position];
-  await expect(history.read(query, { after: from, upTo: to, scanned: 0 })).rejects.toThrow('away');
+  await expect(history.readBlock(query, { after: from, upTo: to, scanned: 0 })).rejects.toThrow('away');
   fails = false;
   expect(await readAll(history, query, from, to)).toHaveLength(9);
 });
 
 it('those who ask for a bound each wait for one reading at most, not one after another', async () => {
   const waiting: (() => void)[] = [];
-  const read: Broker['read'] = async (wanted) => {
+  const read: Broker['readPage'] = async (wanted) => {
     await new Promise<void>((go) => waiting.push(go));
-    return log.read(wanted);
+    return log.readPage(wanted);
   };
   const broker = new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) });
   const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
@@ -143,14 +144,16 @@ it('a crowd that asks the same shares it, also where it leads nowhere and nothin
     const query = view();
     const [ahead, upTo] = [positions[COUNT - 1] as Position, positions[5] as Position];
     await Promise.all(
-      Array.from({ length: 50 }, () => history.read(query, { after: ahead, upTo, scanned: 0 })),
+      Array.from({ length: 50 }, () => history.readBlock(query, { after: ahead, upTo, scanned: 0 })),
     );
     expect(count()).toBe(1);
   }
 });
 
 it('a page that holds more than a stretch is read once', async () => {
-  const wide = { read: (wanted: Parameters<Broker['read']>[0]) => log.read({ ...wanted, limit: COUNT }) };
+  const wide = {
+    read: (wanted: Parameters<Broker['readPage']>[0]) => log.readPage({ ...wanted, limit: COUNT }),
+  };
   const { broker, count } = counting(
     new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? wide.read : Reflect.get(of, key)) }),
   );
@@ -165,13 +168,15 @@ it('who was told what is missing gets nothing from an older reading, but what is
   const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
   const query = view();
   const wanted = { after: positions[0] as Position, upTo: positions[99] as Position, scanned: 0 };
-  const { span } = await history.read(query, wanted);
-  expect(await history.read(query, { ...wanted, told: span })).toMatchObject({ span });
+  const { interval } = await history.readBlock(query, wanted);
+  expect(await history.readBlock(query, { ...wanted, reportedBy: interval })).toMatchObject({
+    span: interval,
+  });
   expect(count()).toBe(1);
-  const anothers = { ...span };
-  const newer = await history.read(query, { ...wanted, told: anothers });
-  expect(newer.span).not.toBe(span);
+  const anothers = { ...interval };
+  const newer = await history.readBlock(query, { ...wanted, reportedBy: anothers });
+  expect(newer.interval).not.toBe(interval);
   expect(count()).toBe(2);
-  expect((await history.read(query, { ...wanted, told: span })).span).toBe(span);
+  expect((await history.readBlock(query, { ...wanted, reportedBy: interval })).interval).toBe(interval);
   expect(count()).toBe(2);
 });

@@ -2,18 +2,18 @@
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
-import { Pace } from '@llm-streamer/shared/pace.ts';
+import { TimeSlicer } from '@llm-streamer/shared/pace.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
 import { compileFilter } from '../../src/stream/filter.ts';
 import { parseSelection } from '../../src/stream/query.ts';
-import { toStretches } from '../../src/stream/stretch.ts';
+import { toHistoryBlocks } from '../../src/stream/stretch.ts';
 
 const broker = new MemoryBroker({ ...DEFAULT_RETENTION, default: { entries: 400, idleMs: 60_000 } });
 let start = 0;
 
 beforeAll(async () => {
-  start = await broker.position();
+  start = await broker.head();
   for (let i = 0; i < 3_000; i++) {
     // `busy` and `loud` lose their oldest; the last entry that either lost lies among those of the others.
     const channel = i % 3 === 0 ? 'busy' : i > 2_000 ? 'loud' : `quiet-${i % 7}`;
@@ -30,12 +30,12 @@ it.each([
 ])('with %s: every entry once, and the gaps that are still ahead', async (_, filters) => {
   const filter = compileFilter(parseSelection({ channels: '*', ...filters }));
   for (const after of [BEGINNING, start]) {
-    const page = await broker.read({ ...everything, after });
-    const stretches = await toStretches(page, after, filter, new Pace());
+    const page = await broker.readPage({ ...everything, after });
+    const stretches = await toHistoryBlocks(page, after, filter, new TimeSlicer());
     expect(stretches.length).toBeGreaterThan(4);
     let from = after;
     for (const { gaps, chunk, entries, scanned, next, done } of stretches) {
-      const { items } = await broker.read({ ...everything, after: from });
+      const { items } = await broker.readPage({ ...everything, after: from });
       expect(gaps).toEqual(items.flatMap(({ gap }) => gap ?? []));
       const records = items.flatMap(({ record }) => (record && record.n <= next ? record : []));
       const passing = records.filter((record) => filter === null || filter(record));

@@ -74,11 +74,11 @@ it('tells each view of what it wants from where it began, and all of them how fa
   const first = await acquire({ channels: 'a' });
   await publish('x', 'y');
   const second = await acquire({ channels: 'a', source: 'y' });
-  expect(second.flushedTo).toBe(await log.position());
+  expect(second.flushedTo).toBe(await log.head());
   await publish('x', 'y', 'z');
   expect([await emitted(first), await emitted(second)]).toEqual([5, 1]);
   await publish('x');
-  expect(second.flushedTo).toBe(await log.position());
+  expect(second.flushedTo).toBe(await log.head());
   expect(first.flushedTo).toBeLessThan(second.flushedTo);
 });
 
@@ -93,8 +93,8 @@ it('a view that has left is told nothing more', async () => {
 it('what comes while it opens is behind where its views begin', async () => {
   meanwhile = () => publish('early');
   const view = await acquire({ channels: 'a' });
-  expect(view.flushedTo).toBe(await log.position());
-  expect(view.reachedBy(view.flushedTo - 1)).toBe(false);
+  expect(view.flushedTo).toBe(await log.head());
+  expect(view.isCaughtUp(view.flushedTo - 1)).toBe(false);
   await publish('late');
   expect(await emitted(view)).toBe(1);
 });
@@ -112,11 +112,11 @@ it.each([
   const views = await Promise.all([acquire({ channels: 'a' }), acquire({ channels: 'a', q: 'none' })]);
   const taken = views.map((view) => {
     const segments: Segment[] = [];
-    view.join({ push: (segment) => segments.push(segment) });
+    view.attachViewer({ deliverSegment: (segment) => segments.push(segment) });
     return segments;
   });
-  const from = await log.position();
-  tap?.gap({ channel: null, after: from, before: from + 10, reason, missed: null });
+  const from = await log.head();
+  tap?.onGap({ channel: null, after: from, before: from + 10, reason, missed: null });
   for (const view of views) view.flush(OPTIONS.viewRingBytes);
   for (const segments of taken) expect(segments).toMatchObject([{ from, to: moves ? from + 9 : from }]);
 });
@@ -128,9 +128,9 @@ it('does not go back with an entry that is older than others', async () => {
   };
   const view = await acquire({ channels: 'a', q: 'none' });
   await publish('x', 'y');
-  const { items } = await log.read({ channels: ['a'], after: 0, limit: 1 });
-  tap?.entry(items[0]?.record as LogRecord);
-  expect(view.flushedTo).toBe(await log.position());
+  const { items } = await log.readPage({ channels: ['a'], after: 0, limit: 1 });
+  tap?.onRecord(items[0]?.record as LogRecord);
+  expect(view.flushedTo).toBe(await log.head());
 });
 
 it('is closed with the hub, also while it opens', async () => {

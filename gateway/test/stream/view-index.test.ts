@@ -22,7 +22,7 @@ const wants = ({ selection }: TestView, entry: LogRecord) => compileFilter(selec
 
 const indexOf = (views: readonly TestView[]) => {
   const index = new ViewIndex<TestView>();
-  for (const one of views) index.add(one);
+  for (const one of views) index.addView(one);
   return index;
 };
 
@@ -56,7 +56,7 @@ describe('an index of views', () => {
         (filters, left, entries) => {
           const views = [...filters.map(view), ...crowd];
           const index = indexOf(views);
-          for (const gone of views.splice(0, left)) index.remove(gone);
+          for (const gone of views.splice(0, left)) index.removeView(gone);
           for (const entry of entries) {
             const candidates = index.candidates(entry);
             expect(new Set(candidates).size).toBe(candidates.length);
@@ -107,14 +107,14 @@ describe('an index of views', () => {
       },
     });
     expect(index.candidates(unread)).toHaveLength(2);
-    for (let i = 0; i < 20; i++) index.add(view({ q: `x${i}` }));
+    for (let i = 0; i < 20; i++) index.addView(view({ q: `x${i}` }));
     expect(() => index.candidates(unread)).toThrow('entry was read');
   });
 
   it('is not disturbed by the leaving of a view that never came', () => {
     const stays = view({});
     const index = indexOf([stays]);
-    index.remove(view({}));
+    index.removeView(view({}));
     expect(index.candidates(record('x'))).toEqual([stays]);
   });
 });

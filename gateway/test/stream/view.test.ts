@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { line } from '../../../test-support/gateway.ts';
 import type { Selection } from '../../src/stream/query.ts';
 import type { Segment } from '../../src/stream/segment.ts';
-import { Tap } from '../../src/stream/tap.ts';
+import { SharedSubscription } from '../../src/stream/tap.ts';
 import { View } from '../../src/stream/view.ts';
 
 const START = 1_795_224_320_113_000;
@@ -22,15 +22,15 @@ const record = (offset: number, level: 'info' | 'error' = 'info'): LogRecord => 
 const makeView = async (selection: Partial<Selection> = {}) => {
   let wanted = 0;
   const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
-  const tap = new Tap(['a'], { subscribe } as Broker);
+  const tap = new SharedSubscription(['a'], { subscribe } as Broker);
   const view = new View({ channels: ['a'], ...selection }, tap, () => wanted++);
-  await tap.add(view);
+  await tap.addView(view);
   return { view, tap, wanted: () => wanted };
 };
 
 const join = (view: View): Segment[] => {
   const taken: Segment[] = [];
-  view.join({ push: (segment) => taken.push(segment) });
+  view.attachViewer({ deliverSegment: (segment) => taken.push(segment) });
   return taken;
 };
 
@@ -38,7 +38,7 @@ describe('a view', () => {
   it('asks for one flush for many entries, and hands the same segment to all viewers', async () => {
     const { view, tap, wanted } = await makeView();
     const [one, two] = [join(view), join(view)];
-    for (let i = 1; i <= 5; i++) tap.entry(record(i));
+    for (let i = 1; i <= 5; i++) tap.onRecord(record(i));
     expect(wanted()).toBe(1);
     view.flush(AMPLE);
     expect(one).toHaveLength(1);
@@ -50,11 +50,11 @@ describe('a view', () => {
   it('moves on over what its filter keeps back, and sends nothing of it', async () => {
     const { view, tap, wanted } = await makeView({ level: 'error' });
     const taken = join(view);
-    for (let i = 1; i <= 5; i++) tap.entry(record(i));
+    for (let i = 1; i <= 5; i++) tap.onRecord(record(i));
     expect(wanted()).toBe(0);
     expect(view.flushedTo).toBe(START + 5);
-    tap.entry(record(6, 'error'));
-    tap.entry(record(7));
+    tap.onRecord(record(6, 'error'));
+    tap.onRecord(record(7));
     expect(view.flushedTo).toBe(START + 5); // not before the sixth is out
     view.flush(AMPLE);
     expect(taken[0]).toMatchObject({ from: START + 5, to: START + 7 });
@@ -64,10 +64,10 @@ describe('a view', () => {
   it('counts in a ping what it has emitted before it', async () => {
     const { view, tap } = await makeView();
     const taken = join(view);
-    tap.entry(record(1));
-    tap.entry(record(2));
+    tap.onRecord(record(1));
+    tap.onRecord(record(2));
     view.ping(5);
-    tap.entry(record(3));
+    tap.onRecord(record(3));
     view.flush(AMPLE);
     expect(taken[0]?.chunk.body.toString()).toContain('data: {"now":5,"count":2}');
     expect(view.flushedCount).toBe(3);
@@ -82,14 +82,14 @@ describe('a view', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
         const { view, tap } = await makeView();
-        view.hold({});
+        view.pinSegments({});
         const taken = join(view);
         let at = 0;
-        tap.position(START);
+        tap.onAdvance(START);
         for (const { kind, by } of steps) {
           at += by;
-          if (kind === 'entry') tap.entry(record(at));
-          else if (kind === 'position') tap.position(START + at);
+          if (kind === 'entry') tap.onRecord(record(at));
+          else if (kind === 'position') tap.onAdvance(START + at);
           else if (kind === 'ping') view.ping(0);
           else view.flush(AMPLE);
         }
@@ -100,13 +100,13 @@ describe('a view', () => {
         }
         // Whoever stands anywhere is given the first segment that it may take, and none that repeats or skips.
         for (const { from, to } of taken) {
-          expect(view.segmentFor(from)?.to ?? Infinity).toBeGreaterThan(from);
+          expect(view.segmentAfter(from)?.to ?? Infinity).toBeGreaterThan(from);
           if (to === from) continue;
-          expect(view.segmentFor(from)?.from).toBe(from);
-          expect(view.segmentFor(from + 1)?.from ?? Infinity).toBeGreaterThan(from);
+          expect(view.segmentAfter(from)?.from).toBe(from);
+          expect(view.segmentAfter(from + 1)?.from ?? Infinity).toBeGreaterThan(from);
         }
-        expect(view.segmentFor((taken.at(-1)?.from ?? 0) + 1)).toBeUndefined();
-        expect(view.reachedBy(taken.at(-1)?.to ?? START)).toBe(true);
+        expect(view.segmentAfter((taken.at(-1)?.from ?? 0) + 1)).toBeUndefined();
+        expect(view.isCaughtUp(taken.at(-1)?.to ?? START)).toBe(true);
       }),
     );
   });
@@ -114,18 +114,18 @@ describe('a view', () => {
   it('keeps no segment while all are live, and each from the one on with which a viewer falls behind', async () => {
     const { view, tap } = await makeView();
     const taken = join(view);
-    const slow = { push: () => view.hold(slow) };
+    const slow = { deliverSegment: () => view.pinSegments(slow) };
     for (let i = 1; i <= 4; i++) {
-      if (i === 2) view.join(slow);
-      tap.entry(record(i));
+      if (i === 2) view.attachViewer(slow);
+      tap.onRecord(record(i));
       view.flush(AMPLE);
     }
-    expect(view.segmentFor(START)?.from).toBe(taken[1]?.from);
+    expect(view.segmentAfter(START)?.from).toBe(taken[1]?.from);
     const other = {};
-    view.hold(other);
-    view.letGo(slow);
-    expect(view.segmentFor(START)?.from).toBe(taken[1]?.from);
-    view.letGo(other);
-    expect(view.segmentFor(START)).toBeUndefined();
+    view.pinSegments(other);
+    view.unpinSegments(slow);
+    expect(view.segmentAfter(START)?.from).toBe(taken[1]?.from);
+    view.unpinSegments(other);
+    expect(view.segmentAfter(START)).toBeUndefined();
   });
 });

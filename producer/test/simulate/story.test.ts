@@ -9,7 +9,7 @@ import { MessageTemplate } from '../../src/simulate/messages.ts';
 import { type Scene, Story, type StoryOptions } from '../../src/simulate/story.ts';
 
 const MINUTE = 60_000;
-/** What a message with a hole in it looks like. */
+/** What a message with a gap in it looks like. */
 const UNFINISHED = /undefined|NaN|Infinity|\[object/;
 
 function told(options: Partial<StoryOptions> = {}): Scene[] {

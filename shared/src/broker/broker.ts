@@ -31,7 +31,7 @@ export type GapReason =
   /** A filtered search of history gave up at its bound. */
   | 'scan_limit'
   /** Messages that were shown live but never stored went by while the reader was behind. */
-  | 'unnumbered';
+  | 'not_stored';
 
 /** Whether entries of other channels may lie before the end of such a gap: then it moves no cursor. */
 export function mayOverlap(reason: GapReason): boolean {
@@ -55,11 +55,11 @@ export interface Gap {
 
 export interface Listener {
   /** Called in order of `n`, each entry once. Must not throw. */
-  entry(record: LogRecord): void;
-  /** Called before the entries that follow the hole. */
-  gap(gap: Gap): void;
+  onRecord(record: LogRecord): void;
+  /** Called before the entries that follow the gap. */
+  onGap(gap: Gap): void;
   /** Everything up to here on this listener's channels has been delivered. About once a second. */
-  position(position: Position): void;
+  onAdvance(position: Position): void;
 }
 
 export interface Subscription {
@@ -82,10 +82,10 @@ export interface ReadQuery {
   /** Newest first, from `upTo` backwards; makes no claim about completeness. */
   reverse?: boolean;
   /** Whether nobody waits for it any more: a page that had to wait for its turn is then empty, and leads nowhere. */
-  isGone?: () => boolean;
+  isAbandoned?: () => boolean;
 }
 
-/** A record, or a hole. */
+/** A record, or a gap. */
 export type PageItem = { record: LogRecord; gap?: never } | { gap: Gap; record?: never };
 
 export interface Page {
@@ -134,11 +134,11 @@ export interface Broker {
    * @throws BrokerUnavailable when the log cannot be reached now.
    */
   subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription>;
-  read(query: ReadQuery): Promise<Page>;
+  readPage(query: ReadQuery): Promise<Page>;
   /** The log's head. */
-  position(): Promise<Position>;
+  head(): Promise<Position>;
   /** The position from which a reader gets every entry that the log took at `time` (epoch ms) or later. */
-  locate(time: number): Promise<Position>;
+  positionAtTime(time: number): Promise<Position>;
   /** The channels that a pattern matches. */
   channels(pattern: string): Promise<ChannelInfo[]>;
   status(): BrokerStatus;

@@ -4,14 +4,14 @@ const MAX_BYTES = 32 * 1_048_576;
 /** What a message costs beside its data. */
 const OVERHEAD_BYTES = 200;
 
-export class HeldMessages<Message extends { data: Buffer }> {
+export class BoundedBuffer<Message extends { data: Buffer }> {
   /** Messages were dropped, and none are held until somebody clears this or takes what there is. */
   overflowed = false;
   #messages: Message[] = [];
   #bytes = 0;
 
   /** False for the message at which the bound is passed. */
-  add(message: Message): boolean {
+  hold(message: Message): boolean {
     if (this.overflowed) return true;
     this.#bytes += message.data.length + OVERHEAD_BYTES;
     if (this.#bytes <= MAX_BYTES) {
@@ -24,7 +24,7 @@ export class HeldMessages<Message extends { data: Buffer }> {
   }
 
   /** All of them, in order; none are left. */
-  take(): Message[] {
+  drain(): Message[] {
     const messages = this.#messages;
     this.clear();
     this.overflowed = false;

@@ -3,7 +3,7 @@
 
 import type { Draft } from '../entry.ts';
 import { PublishRefused } from '../errors.ts';
-import { Pace } from '../pace.ts';
+import { TimeSlicer } from '../pace.ts';
 import { checkBatch } from './batch.ts';
 import type {
   Broker,
@@ -20,7 +20,7 @@ import { MemoryStreams } from './memory-streams.ts';
 import { PageReader } from './page-reader.ts';
 import { type Position, positionAt } from './position.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
-import { deliver, type Interest, Routes } from './routes.ts';
+import { deliverRecord, type Interest, Routes } from './routes.ts';
 
 const TICK_MS = 1_000;
 /** Writers whose last batch is remembered; the least recent is forgotten first. */
@@ -38,7 +38,7 @@ export class MemoryBroker implements Broker {
   /** `now` gives epoch ms. */
   constructor(retention: RetentionPolicy = DEFAULT_RETENTION, now: () => number = Date.now) {
     this.#store = new MemoryStore(retention, now);
-    const pace = new Pace();
+    const pace = new TimeSlicer();
     this.#streams = new MemoryStreams(this.#store, pace);
     this.#pages = new PageReader(this.#streams, async () => this.#store.state, pace);
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -51,35 +51,35 @@ export class MemoryBroker implements Broker {
     if (stamp && !this.#fresh(stamp)) return drafts.map(() => null);
     const records = this.#store.append(drafts);
     if (stamp) this.#remember(stamp);
-    for (const record of records) deliver(this.#routes.route(record.channel), record);
+    for (const record of records) deliverRecord(this.#routes.route(record.channel), record);
     return records.map(({ id }) => id);
   }
 
   async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
     const from = this.#store.state.head;
     const interest: Interest = { patterns, listener, from };
-    this.#routes.add(interest);
-    return { from, close: () => this.#routes.remove(interest) };
+    this.#routes.register(interest);
+    return { from, close: () => this.#routes.unregister(interest) };
   }
 
-  async read(query: ReadQuery): Promise<Page> {
-    this.#store.expire();
-    return this.#pages.read(query);
+  async readPage(query: ReadQuery): Promise<Page> {
+    this.#store.dropExpired();
+    return this.#pages.readPage(query);
   }
 
-  async position(): Promise<Position> {
+  async head(): Promise<Position> {
     return this.#store.state.head;
   }
 
-  async locate(time: number): Promise<Position> {
+  async positionAtTime(time: number): Promise<Position> {
     const { start, head } = this.#store.state;
     return Math.min(head, Math.max(start, positionAt(time)));
   }
 
   async channels(pattern: string): Promise<ChannelInfo[]> {
-    this.#store.expire();
-    const { lasts } = await this.#streams.lasts([pattern], 0);
-    return [...lasts].flatMap(([channel, last]) => {
+    this.#store.dropExpired();
+    const { newestByChannel } = await this.#streams.findNewest([pattern], 0);
+    return [...newestByChannel].flatMap(([channel, last]) => {
       const { records, total } = this.#store.channels.get(channel) ?? {};
       return records && total !== undefined ? { channel, entries: records.length, total, last } : [];
     });
@@ -109,7 +109,7 @@ export class MemoryBroker implements Broker {
   }
 
   #tick(): void {
-    this.#store.expire();
-    this.#routes.position(this.#store.state.head);
+    this.#store.dropExpired();
+    this.#routes.advance(this.#store.state.head);
   }
 }

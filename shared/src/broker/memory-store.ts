@@ -10,7 +10,7 @@ import { type RetentionPolicy, retentionOf } from './retention.ts';
 export interface Channel {
   records: LogRecord[];
   bytes: number;
-  last: Position;
+  newest: Position;
   total: number;
   /** Why the newest of what is missing went. */
   reason: 'trimmed' | 'expired';
@@ -71,7 +71,7 @@ export class MemoryStore {
   }
 
   /** Drops what was idle too long; where room for channels gets scarce, forgets the channels too. */
-  expire(): void {
+  dropExpired(): void {
     const now = this.#now();
     const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
     if (now < this.#nextExpiry && !scarce) return;
@@ -85,7 +85,7 @@ export class MemoryStore {
       channel.total = 0;
       if (!scarce) continue;
       this.#channels.delete(name);
-      this.#forgotten = Math.max(this.#forgotten, channel.last);
+      this.#forgotten = Math.max(this.#forgotten, channel.newest);
     }
   }
 
@@ -93,16 +93,16 @@ export class MemoryStore {
     let channel = this.#channels.get(name);
     if (!channel) {
       const forgotten = this.#forgotten;
-      channel = { records: [], bytes: 0, last: 0, total: 0, reason: 'trimmed', expires: 0, forgotten };
+      channel = { records: [], bytes: 0, newest: 0, total: 0, reason: 'trimmed', expires: 0, forgotten };
       this.#channels.set(name, channel);
     }
     const n = Math.max(this.#head + 1, this.#clock());
-    const head = { n, prev: channel.last };
-    const data = Buffer.from(writeHead(n, this.#token, channel.last) + body.slice(1));
+    const head = { n, prev: channel.newest };
+    const data = Buffer.from(writeHead(n, this.#token, channel.newest) + body.slice(1));
     const record = new LogRecord(name, data, head);
     channel.records.push(record);
     channel.bytes += data.length;
-    channel.last = n;
+    channel.newest = n;
     channel.total++;
     this.#bytes += data.length;
     this.#head = n;

@@ -2,12 +2,12 @@
 // many channels takes turns with all else.
 
 import { channelMatcher, isExact } from '../channels.ts';
-import type { Pace } from '../pace.ts';
+import type { TimeSlicer } from '../pace.ts';
 import type { Channel } from './memory-store.ts';
-import type { Reading } from './page.ts';
+import type { ChannelRead } from './page.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
-import type { Lasts, Streams } from './streams.ts';
+import type { ChannelStreams, NewestEntries } from './streams.ts';
 
 /** What the streams need of the store. */
 export interface Channels {
@@ -16,59 +16,62 @@ export interface Channels {
   readonly forgotten: Position;
 }
 
-export class MemoryStreams implements Streams {
+export class MemoryStreams implements ChannelStreams {
   readonly #store: Channels;
-  readonly #pace: Pace;
+  readonly #pace: TimeSlicer;
 
-  constructor(store: Channels, pace: Pace) {
+  constructor(store: Channels, pace: TimeSlicer) {
     this.#store = store;
     this.#pace = pace;
   }
 
-  async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
+  async findNewest(patterns: readonly string[], after: Position): Promise<NewestEntries> {
     const { channels } = this.#store;
     const lasts = new Map<string, Position>();
     const wildcards = patterns.filter((pattern) => !isExact(pattern)).map(channelMatcher);
     const exact = patterns.filter(isExact);
     for (const name of exact) {
-      const last = channels.get(name)?.last ?? 0;
+      const last = channels.get(name)?.newest ?? 0;
       if (last > after) lasts.set(name, last);
     }
     if (wildcards.length > 0)
-      for (const [name, { last }] of channels) {
-        if (last <= after) continue;
-        const turn = this.#pace.turn();
+      for (const [name, { newest }] of channels) {
+        if (newest <= after) continue;
+        const turn = this.#pace.pauseIfDue();
         if (turn) await turn;
-        if (wildcards.some((matches) => matches(name))) lasts.set(name, last);
+        if (wildcards.some((matches) => matches(name))) lasts.set(name, newest);
       }
-    return { lasts, known: wildcards.length === 0 && exact.every((name) => channels.has(name)) };
+    return {
+      newestByChannel: lasts,
+      allKnown: wildcards.length === 0 && exact.every((name) => channels.has(name)),
+    };
   }
 
-  async after(readings: readonly Reading[], count: number): Promise<LogRecord[][]> {
-    return readings.map(({ channel, reach }) => {
+  async after(readings: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
+    return readings.map(({ channel, completeUpTo }) => {
       const records = this.#records(channel);
-      const start = firstAfter(records, reach);
+      const start = firstAfter(records, completeUpTo);
       return records.slice(start, start + count);
     });
   }
 
-  async before(readings: readonly Reading[], floor: Position, count: number): Promise<LogRecord[][]> {
-    return readings.map(({ channel, reach }) => {
+  async readBefore(readings: readonly ChannelRead[], floor: Position, count: number): Promise<LogRecord[][]> {
+    return readings.map(({ channel, completeUpTo }) => {
       const records = this.#records(channel);
-      const end = firstAfter(records, reach - 1);
+      const end = firstAfter(records, completeUpTo - 1);
       return records.slice(Math.max(firstAfter(records, floor), end - count), end).reverse();
     });
   }
 
-  async trimmed(channels: readonly string[]): Promise<boolean[]> {
+  async wereTrimmed(channels: readonly string[]): Promise<boolean[]> {
     return channels.map((name) => this.#store.channels.get(name)?.reason === 'trimmed');
   }
 
-  async forgotten(): Promise<Position> {
+  async highestForgotten(): Promise<Position> {
     return this.#store.forgotten;
   }
 
-  async reborn(channels: readonly string[]): Promise<Position[]> {
+  async forgottenBefore(channels: readonly string[]): Promise<Position[]> {
     return channels.map((name) => this.#store.channels.get(name)?.forgotten ?? 0);
   }
 

@@ -1,8 +1,8 @@
 // Reads many channels side by side, oldest or newest first, until what a page needs is known of all of them. Holds no more
 // than about two pages, however many channels there are, and lets others read between two groups.
 
-import type { Pace } from '../pace.ts';
-import { placeOf, type Reading, WHOLE } from './page.ts';
+import type { TimeSlicer } from '../pace.ts';
+import { type ChannelRead, cutoffAfter, TO_THE_END } from './page.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
 
@@ -21,22 +21,22 @@ export interface Bounds {
   limit: number;
   /** Bytes that are wanted, about. */
   bytes: number;
-  pace: Pace;
+  pace: TimeSlicer;
   /** Towards the oldest. */
   reverse?: boolean;
 }
 
 /** The next `count` entries of each channel behind its reach, fewer only where there are no more. */
-export type ReadOn<R extends Reading> = (group: readonly R[], count: number) => Promise<LogRecord[][]>;
+export type ReadMore<R extends ChannelRead> = (group: readonly R[], count: number) => Promise<LogRecord[][]>;
 
 /**
  * Fills the readings; what lies behind the page is let go of. Returns where the page ends: no reading's reach is less.
  * `isWhole`: whether nothing that matters lies behind a channel's record.
  */
-export async function readTogether<R extends Reading>(
+export async function mergeRead<R extends ChannelRead>(
   readings: readonly R[],
   { end: bound, limit, bytes, pace, reverse = false }: Bounds,
-  readOn: ReadOn<R>,
+  readOn: ReadMore<R>,
   isWhole: (reading: R, record: LogRecord) => boolean,
 ): Promise<Position> {
   const sign = reverse ? -1 : 1;
@@ -48,11 +48,11 @@ export async function readTogether<R extends Reading>(
   const take = (reading: R, records: readonly LogRecord[], asked: number) => {
     const [next] = records;
     const goesOn = !reverse && reading.first !== undefined;
-    // Given up by the log between two readings: the next page begins before the hole, and names it.
+    // Given up by the log between two readings: the next page begins before the gap, and names it.
     const breakOff = () => {
-      if (isBefore(reading.reach, end)) end = reading.reach;
+      if (isBefore(reading.completeUpTo, end)) end = reading.completeUpTo;
     };
-    if (goesOn && next && next.prev > reading.reach) return breakOff();
+    if (goesOn && next && next.prev > reading.completeUpTo) return breakOff();
     if (next) reading.first ??= { n: next.n, prev: next.prev };
     for (const record of records) {
       reading.records.push(record);
@@ -60,11 +60,11 @@ export async function readTogether<R extends Reading>(
     }
     count += records.length;
     const furthest = records.at(-1);
-    if (furthest) reading.reach = furthest.n;
+    if (furthest) reading.completeUpTo = furthest.n;
     const known = reading.records.at(-1);
-    if (known && isWhole(reading, known)) reading.reach = sign * WHOLE;
+    if (known && isWhole(reading, known)) reading.completeUpTo = sign * TO_THE_END;
     else if (records.length < asked && goesOn) breakOff();
-    else if (records.length < asked) reading.reach = sign * WHOLE;
+    else if (records.length < asked) reading.completeUpTo = sign * TO_THE_END;
   };
   const letGo = (reading: R) => {
     let kept = reading.records.length;
@@ -74,14 +74,14 @@ export async function readTogether<R extends Reading>(
       size -= data.length;
       count--;
     }
-    reading.reach = end;
+    reading.completeUpTo = end;
   };
   const fitting = (room: number) =>
     Math.max(1, Math.floor(room / (count > 0 ? size / count : GUESSED_BYTES)));
   const wanted = () =>
     Math.max(Math.min(limit, fitting(bytes)), Math.min(readings.length, fitting(WIDE_PAGE_BYTES)));
   const cut = () => {
-    const place = placeOf(wanted(), readings, reverse);
+    const place = cutoffAfter(wanted(), readings, reverse);
     if (place !== undefined && isBefore(place, end)) end = place;
     for (const reading of readings) letGo(reading);
   };
@@ -95,13 +95,13 @@ export async function readTogether<R extends Reading>(
       from += group.length;
       const chunks = await readOn(group, asked);
       group.forEach((reading, i) => void take(reading, chunks[i] ?? [], asked));
-      await pace.turn();
+      await pace.pauseIfDue();
       if (count > 2 * wanted()) cut();
     }
-    await pace.turn();
+    await pace.pauseIfDue();
     cut();
-    await pace.turn();
-    behind = readings.filter(({ reach }) => isBefore(reach, end));
+    await pace.pauseIfDue();
+    behind = readings.filter(({ completeUpTo }) => isBefore(completeUpTo, end));
   }
   return end;
 }

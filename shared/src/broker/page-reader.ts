@@ -1,32 +1,32 @@
 // Reads pages of history in either direction. Pages over very many channels take turns: together they would hold megabytes
 // each, and keep the process from all else.
 
-import type { Pace } from '../pace.ts';
+import type { TimeSlicer } from '../pace.ts';
 import { readBackwards } from './backwards.ts';
 import type { Page, ReadQuery } from './broker.ts';
 import { readForwards } from './forwards.ts';
 import type { LogState } from './page.ts';
-import type { Streams } from './streams.ts';
-import { TurnQueue } from './turn-queue.ts';
+import type { ChannelStreams } from './streams.ts';
+import { SerialQueue } from './turn-queue.ts';
 
 const MANY_CHANNELS = 1_000;
 
 export class PageReader {
-  readonly #streams: Streams;
+  readonly #streams: ChannelStreams;
   readonly #state: () => Promise<LogState>;
-  readonly #pace: Pace;
-  readonly #wide = new TurnQueue();
+  readonly #pace: TimeSlicer;
+  readonly #widePages = new SerialQueue();
 
-  constructor(streams: Streams, state: () => Promise<LogState>, pace: Pace) {
+  constructor(streams: ChannelStreams, state: () => Promise<LogState>, pace: TimeSlicer) {
     this.#streams = streams;
     this.#state = state;
     this.#pace = pace;
   }
 
-  async read(query: ReadQuery): Promise<Page> {
+  async readPage(query: ReadQuery): Promise<Page> {
     const page =
       (await this.#page(query, MANY_CHANNELS)) ??
-      (await this.#wide.run(() => this.#page(query, Number.POSITIVE_INFINITY), query.isGone));
+      (await this.#widePages.runNext(() => this.#page(query, Number.POSITIVE_INFINITY), query.isAbandoned));
     const { after, upTo, reverse } = query;
     return page ?? { items: [], next: reverse && upTo !== undefined ? upTo : after, done: false };
   }

@@ -1,33 +1,33 @@
-// Merges what was read from several channels into one page of history: in order, each entry once, every hole named.
+// Merges what was read from several channels into one page of history: in order, each entry once, every gap named.
 
-import type { Pace } from '../pace.ts';
+import type { TimeSlicer } from '../pace.ts';
 import type { Gap, GapReason, Page, PageItem } from './broker.ts';
 import type { Position } from './position.ts';
-import type { Head, LogRecord } from './record.ts';
+import type { LogRecord, RecordHead } from './record.ts';
 
 /** What was read of one channel from the page's beginning on. */
-export interface Reading {
+export interface ChannelRead {
   channel: string;
   /** What was read first, whether or not the page has room for it. */
-  first: Head | undefined;
-  /** In the order of reading, without holes. */
+  first: RecordHead | undefined;
+  /** In the order of reading, without gaps. */
   records: LogRecord[];
   /** Up to here the channel holds nothing but `records`. */
-  reach: Position;
+  completeUpTo: Position;
 }
 
-/** Of a channel that is read forwards: what tells the holes. */
-export interface Slice extends Reading {
+/** Of a channel that is read forwards: what tells the gaps. */
+export interface ForwardRead extends ChannelRead {
   /** `n` of the channel's newest entry ever. */
   last: Position;
   /** Why older entries may be missing. */
   reason: GapReason;
   /** The highest number that was forgotten, of any channel, when this one was made; 0 for none. */
-  forgotten: Position;
+  forgottenBefore: Position;
 }
 
 /** The reach of a channel that was read to its end. */
-export const WHOLE = Number.MAX_SAFE_INTEGER;
+export const TO_THE_END = Number.MAX_SAFE_INTEGER;
 
 export interface PageBounds {
   after: Position;
@@ -37,7 +37,11 @@ export interface PageBounds {
 }
 
 /** Where `limit` entries of all readings end, in the order of reading; undefined where there are no more than that. */
-export function placeOf(limit: number, readings: readonly Reading[], reverse = false): Position | undefined {
+export function cutoffAfter(
+  limit: number,
+  readings: readonly ChannelRead[],
+  reverse = false,
+): Position | undefined {
   let count = 0;
   for (const { records } of readings) count += records.length;
   if (count <= limit) return undefined;
@@ -49,14 +53,14 @@ export function placeOf(limit: number, readings: readonly Reading[], reverse = f
 
 /**
  * By the rule of `prev`: after position c, the next entry on a channel must have `prev` ≤ c, and a channel without one
- * must have `last` ≤ c. All holes come first, whatever lies before their ends: whoever is cut off among the entries of
+ * must have `last` ≤ c. All gaps come first, whatever lies before their ends: whoever is cut off among the entries of
  * other channels has been told, and is told again by the place reached. A channel's first entry says nothing of an
  * earlier channel of its name, so that there what was forgotten counts. `forgotten`: of channels that nobody remembers.
  */
 export async function assemblePage(
-  slices: readonly Slice[],
+  slices: readonly ForwardRead[],
   { after, upTo, end }: PageBounds,
-  pace: Pace,
+  pace: TimeSlicer,
   forgotten = 0,
 ): Promise<Page> {
   const records = await inOrder(slices, pace);
@@ -67,12 +71,12 @@ export async function assemblePage(
     if (newest > after) gaps.push({ channel, after, before: newest + 1, reason, missed: null });
   };
   tell(null, forgotten, 'expired');
-  for (const { channel, first, last, reason, forgotten: before } of slices) {
+  for (const { channel, first, last, reason, forgottenBefore: before } of slices) {
     if (!first) tell(channel, last, reason);
     else if (first.prev > 0) tell(channel, first.prev, reason);
     else if (forgotten === 0) tell(channel, before, 'expired');
   }
-  await pace.turn();
+  await pace.pauseIfDue();
   gaps.sort((a, b) => a.before - b.before);
 
   const items: PageItem[] = [...gaps.map((gap) => ({ gap })), ...records.map((record) => ({ record }))];
@@ -80,12 +84,12 @@ export async function assemblePage(
 }
 
 /** What all readings hold, oldest first. Tens of thousands of entries, compared one by one, would take too long in one turn. */
-export async function inOrder(readings: readonly Reading[], pace: Pace): Promise<LogRecord[]> {
+export async function inOrder(readings: readonly ChannelRead[], pace: TimeSlicer): Promise<LogRecord[]> {
   const byNumber = new Map<Position, LogRecord>();
   for (const { records } of readings) for (const record of records) byNumber.set(record.n, record);
-  await pace.turn();
+  await pace.pauseIfDue();
   const numbers = Float64Array.from(byNumber.keys()).sort();
-  await pace.turn();
+  await pace.pauseIfDue();
   return Array.from(numbers, (n) => byNumber.get(n) as LogRecord);
 }
 
@@ -126,7 +130,7 @@ export function judgeCursor(state: LogState, cursor: Position): { after: Positio
  * Where a reading ends: a bound that belongs to another log is as good as none, and one among numbers that are lost lies
  * behind them, since its reader must not come to stand there.
  */
-export function boundIn({ start, head, rollbacks }: LogState, bound: Position | undefined): Position {
+export function clampUpTo({ start, head, rollbacks }: LogState, bound: Position | undefined): Position {
   if (bound === undefined || bound < start) return head;
   const lost = rollbacks.find(({ restored, lifted }) => restored < bound && bound < lifted);
   return Math.min(lost?.lifted ?? bound, head);

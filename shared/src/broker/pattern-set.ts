@@ -30,7 +30,7 @@ export class PatternSet {
   }
 
   /** In the order in which they were added. */
-  matching(channel: string): readonly string[] {
+  patternsMatching(channel: string): readonly string[] {
     let found = this.#known.get(channel);
     if (found) return found;
     found = [...this.#matchers].filter(([, matches]) => matches(channel)).map(([pattern]) => pattern);

@@ -17,7 +17,7 @@ export class LogRecord {
   readonly n: Position;
   readonly prev: Position;
 
-  constructor(channel: string, data: Buffer, head: Head | null) {
+  constructor(channel: string, data: Buffer, head: RecordHead | null) {
     this.channel = channel;
     this.data = data;
     this.n = head === null ? 0 : head.n;
@@ -30,7 +30,7 @@ export class LogRecord {
   }
 
   /** The same without what else was read with it, for whoever keeps it: alone, it would keep all that from the collector. */
-  detached(): LogRecord {
+  withOwnBytes(): LogRecord {
     return new LogRecord(this.channel, Buffer.from(this.data), this);
   }
 
@@ -76,7 +76,7 @@ function parseFields(data: Buffer): Omit<EntryFields, 'channel'> | null {
   }
 }
 
-export interface Head {
+export interface RecordHead {
   n: Position;
   prev: Position;
 }
@@ -99,7 +99,7 @@ export function writeHead(n: Position, log: string, prev: Position): string {
 }
 
 /** Reads the head of stored bytes; null where they begin with anything but what `writeHead` writes. */
-export function parseHead(data: Buffer): Head | null {
+export function parseHead(data: Buffer): RecordHead | null {
   if (data.length <= PREV_START || !literal(data, 0, '{"id":"') || !literal(data, N_END, '","log":"'))
     return null;
   if (data[N_START - 1] !== DASH || !literal(data, TOKEN_END, '","prev":')) return null;
@@ -120,7 +120,7 @@ function tokenOf(data: Buffer): string {
 }
 
 /** Whether stored bytes are of the log with this token. */
-export function isOf(token: string, data: Buffer): boolean {
+export function hasToken(token: string, data: Buffer): boolean {
   return literal(data, TOKEN_START, token) && data[TOKEN_START + token.length] === QUOTE;
 }
 
@@ -133,7 +133,7 @@ export function copyId(data: Buffer, target: Buffer, at: number): void {
  * Whether stored bytes may be passed on as they are: one line (a line end would forge SSE fields), and of the channel
  * on which they came (somebody may have published a copy elsewhere). Trusts what follows the head as `draft` wrote it.
  */
-export function isSound(data: Buffer, channel: string): boolean {
+export function isWellFormed(data: Buffer, channel: string): boolean {
   if (data.includes(0x0a) || data.includes(0x0d)) return false;
   const timeStart = data.indexOf(COMMA, PREV_START) + 1;
   if (!literal(data, timeStart, '"time":')) return false;

@@ -10,7 +10,7 @@ import { CHANNELS } from '../events.ts';
 import type { Logger } from '../logger.ts';
 import { Publisher } from '../publisher.ts';
 import type { WriterStamp } from './broker.ts';
-import { HeldMessages } from './held-messages.ts';
+import { BoundedBuffer } from './held-messages.ts';
 import { LogRecord } from './record.ts';
 import type { RedisAppend } from './redis-append.ts';
 import type { ForeignHandler } from './redis-feed.ts';
@@ -30,10 +30,10 @@ export class RedisAdopter implements ForeignHandler {
   #newcomer = true;
   #publisher: Publisher | undefined;
   /** What came while nobody was known to adopt: whoever takes the lease next puts it into the log, the others drop it. */
-  readonly #vacant = new HeldMessages<{ channel: string; data: Buffer }>();
+  readonly #heldWhileVacant = new BoundedBuffer<{ channel: string; data: Buffer }>();
   #adoptedBefore = 0;
   /** When this process's own subscription last told who adopts, epoch ms; and why something of it is missing since. */
-  #heardAt = 0;
+  #holderHeardAt = 0;
   #interrupted: string | undefined;
   /** The log has taken nothing of late: the lease was not this process's any more. */
   #refused = false;
@@ -43,7 +43,7 @@ export class RedisAdopter implements ForeignHandler {
   /** What came between the end of this process's own lease and the next one. */
   #unclaimed: { channel: string; data: Buffer }[] | undefined;
   /** Still sends what came before the lease was given back. */
-  #leaving: Publisher | undefined;
+  #leavingPublisher: Publisher | undefined;
   #closed = false;
 
   constructor(options: {
@@ -59,7 +59,7 @@ export class RedisAdopter implements ForeignHandler {
     this.#entryBytes = options.entryBytes;
     this.#logger = options.logger;
     this.#notices = new Publisher(
-      { publish: (drafts, stamp) => this.#append.append(drafts, stamp) },
+      { publish: (drafts, stamp) => this.#append.appendBatch(drafts, stamp) },
       { source: `gateway-${this.#instance}`, noticeChannel: CHANNELS.gateway },
     );
   }
@@ -78,30 +78,31 @@ export class RedisAdopter implements ForeignHandler {
     return this.#newcomer;
   }
 
-  joined(holder: string | null): void {
-    this.leaseHolder(holder);
+  onSubscribed(holder: string | null): void {
+    this.onLeaseHolder(holder);
     this.#newcomer = holder === null;
   }
 
-  leaseHolder(holder: string | null): void {
-    if (this.#interrupted !== undefined && this.lease !== '') this.#tell(this.#heardAt, this.#interrupted);
+  onLeaseHolder(holder: string | null): void {
+    if (this.#interrupted !== undefined && this.lease !== '')
+      this.#reportPossibleLoss(this.#holderHeardAt, this.#interrupted);
     // Whoever else holds the lease has had what the log refused here.
     else if (this.#refused && (holder === null || holder.startsWith(`${this.#instance}:`)))
-      this.#tell(this.#heardAt, "the adopter's lease was lost");
+      this.#reportPossibleLoss(this.#holderHeardAt, "the adopter's lease was lost");
     this.#refused = false;
     this.#interrupted = undefined;
-    this.#heardAt = Date.now();
+    this.#holderHeardAt = Date.now();
     if (holder === this.#holder) return;
     // A tick that tells a process which has missed the news that nobody adopts does not tell it since when.
     this.#newcomer &&= this.#holder === undefined && holder === null;
     if (this.#resigned) {
       this.#resigned.resolve();
-      this.#leaving ??= this.#publisher;
+      this.#leavingPublisher ??= this.#publisher;
       this.#publisher = undefined;
     }
     this.#retire();
     this.#holder = holder;
-    const waited = this.#vacant.take();
+    const waited = this.#heldWhileVacant.drain();
     // The announcement of the next lease may come before the reply to the release of this process's own.
     if (this.#resigned && holder !== null) this.#unclaimed ??= waited;
     const lease = this.lease;
@@ -110,14 +111,15 @@ export class RedisAdopter implements ForeignHandler {
       { publish: (drafts, stamp) => this.#put(drafts, stamp, lease) },
       { source: `gateway-${this.#instance}`, ...(this.#logger && { logger: this.#logger }) },
     );
-    for (const { channel, data } of waited) this.#publisher.add(this.#decode(channel, data));
+    for (const { channel, data } of waited) this.#publisher.enqueue(this.#decode(channel, data));
   }
 
-  interrupted(why: string): void {
+  onInterrupted(why: string): void {
     if (this.#patterns.length === 0) return;
-    const held = this.#vacant.take().length > 0;
+    const held = this.#heldWhileVacant.drain().length > 0;
     // Another that heard them may adopt them, or nobody.
-    if (held || this.#holder === null) this.#tell(this.#heardAt, `${why} while nobody adopted`);
+    if (held || this.#holder === null)
+      this.#reportPossibleLoss(this.#holderHeardAt, `${why} while nobody adopted`);
     this.#interrupted = why;
     // The log refuses what comes under a lease that was lost meanwhile; another's may have gone to a third.
     if (this.lease !== '') return;
@@ -138,49 +140,55 @@ export class RedisAdopter implements ForeignHandler {
     const deadline = setTimeout(announced.resolve, deadlineMs);
     try {
       const [others] = await Promise.all([release(), announced.promise]);
-      const unclaimed = this.#unclaimed ?? this.#vacant.take();
+      const unclaimed = this.#unclaimed ?? this.#heldWhileVacant.drain();
       if (others !== 0) return;
-      for (const { channel, data } of unclaimed) this.#leaving?.add(this.#decode(channel, data));
-      if (this.#holder === null) this.#publisher = this.#leaving;
+      for (const { channel, data } of unclaimed) this.#leavingPublisher?.enqueue(this.#decode(channel, data));
+      if (this.#holder === null) this.#publisher = this.#leavingPublisher;
     } finally {
       clearTimeout(deadline);
     }
   }
 
   /** Says in the log what may be missing, when nobody adopted since `lastHeldMs`. */
-  tellVacancy(lastHeldMs: number): void {
+  reportVacancy(lastHeldMs: number): void {
     if (lastHeldMs === 0 || Date.now() - lastHeldMs < VACANCY_MS) return;
-    this.#tell(lastHeldMs, 'no gateway was adopting them');
+    this.#reportPossibleLoss(lastHeldMs, 'no gateway was adopting them');
   }
 
-  foreign(channel: string, data: Buffer, pattern: string): LogRecord | null {
+  onForeignMessage(channel: string, data: Buffer, pattern: string): LogRecord | null {
     const adopting = this.#patterns.find(({ matches }) => matches(channel))?.pattern;
     if (adopting === undefined)
       return new LogRecord(channel, Buffer.from(this.#decode(channel, data).body), null);
     if (pattern !== adopting) return null; // another copy of it
-    if (this.#publisher) this.#publisher.add(this.#decode(channel, data));
-    else if (!this.#holder && (!this.#closed || this.#resigned) && !this.#vacant.add({ channel, data }))
-      this.#tell(this.#heardAt, 'nobody adopted, and they were too many to hold');
+    if (this.#publisher) this.#publisher.enqueue(this.#decode(channel, data));
+    else if (
+      !this.#holder &&
+      (!this.#closed || this.#resigned) &&
+      !this.#heldWhileVacant.hold({ channel, data })
+    )
+      this.#reportPossibleLoss(this.#holderHeardAt, 'nobody adopted, and they were too many to hold');
     return null;
   }
 
   async close(deadlineMs: number): Promise<void> {
     this.#closed = true;
     await Promise.all(
-      [this.#publisher, this.#leaving, this.#notices].map((publisher) => publisher?.close(deadlineMs)),
+      [this.#publisher, this.#leavingPublisher, this.#notices].map((publisher) =>
+        publisher?.close(deadlineMs),
+      ),
     );
   }
 
   async #put(drafts: readonly Draft[], stamp: WriterStamp, lease: string): Promise<(string | null)[]> {
     try {
-      return await this.#append.append(drafts, stamp, lease);
+      return await this.#append.appendBatch(drafts, stamp, lease);
     } catch (error) {
       this.#refused ||= error instanceof PublishRefused && error.code === 'lease_lost';
       throw error;
     }
   }
 
-  #tell(sinceMs: number, why: string): void {
+  #reportPossibleLoss(sinceMs: number, why: string): void {
     const fields = {
       time: Date.now(),
       channel: CHANNELS.gateway,
@@ -189,7 +197,7 @@ export class RedisAdopter implements ForeignHandler {
       msg: `plain PUBLISHes since ${new Date(sinceMs).toISOString()} may be missing: ${why}`,
       attrs: { vacant_ms: Date.now() - sinceMs },
     };
-    this.#notices.add(draft(fields));
+    this.#notices.enqueue(draft(fields));
   }
 
   #decode(channel: string, data: Buffer): Draft {

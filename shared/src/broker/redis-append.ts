@@ -25,7 +25,7 @@ export class RedisAppend {
   }
 
   /** With `lease`, the entries are adopted: refused unless that lease still holds, announced to the gateways only. */
-  async append(drafts: readonly Draft[], stamp?: WriterStamp, lease = ''): Promise<(string | null)[]> {
+  async appendBatch(drafts: readonly Draft[], stamp?: WriterStamp, lease = ''): Promise<(string | null)[]> {
     if (drafts.length === 0) return [];
     checkBatch(drafts);
     const args: (string | number)[] = [
@@ -37,7 +37,7 @@ export class RedisAppend {
     ];
     args.push(...batchArguments(drafts, this.#retention));
     try {
-      const reply = (await this.#client.script(APPEND, this.#prefix, args)) as [string, string];
+      const reply = (await this.#client.runScript(APPEND, this.#prefix, args)) as [string, string];
       const first = Number(reply[0]);
       const { seen } = this.#client;
       seen.highest = Math.max(seen.highest, first + drafts.length - 1);

@@ -24,7 +24,7 @@ import { inFull } from './redis-errors.ts';
 import { RedisFeed, SILENT, SILENT_MS } from './redis-feed.ts';
 import { RedisHistory } from './redis-history.ts';
 import { RedisJanitor } from './redis-janitor.ts';
-import { RedisPulse } from './redis-pulse.ts';
+import { RedisHeartbeat } from './redis-pulse.ts';
 import { RedisSubscriptions } from './redis-subscriptions.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './retention.ts';
 
@@ -58,7 +58,7 @@ export class RedisBroker implements Broker {
   readonly #history: RedisHistory;
   readonly #feed: RedisFeed;
   readonly #adopter: RedisAdopter;
-  readonly #pulse: RedisPulse;
+  readonly #heartbeat: RedisHeartbeat;
   readonly #checkup: RedisCheckup;
   readonly #logger: Logger | undefined;
   /** Connects when first used. */
@@ -94,10 +94,10 @@ export class RedisBroker implements Broker {
       prefix,
       wirePrefix,
       instance,
-      firstTick: (client) => this.#pulse.firstTick(client),
-      requestTick: () => this.#pulse.tick(),
+      firstTick: (client) => this.#heartbeat.firstTick(client),
+      requestTick: () => this.#heartbeat.sendTick(),
     });
-    this.#pulse = new RedisPulse({
+    this.#heartbeat = new RedisHeartbeat({
       commands: this.#commands,
       prefix,
       feed: this.#feed,
@@ -140,24 +140,24 @@ export class RedisBroker implements Broker {
   }
 
   publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {
-    return this.#append.append(drafts, stamp);
+    return this.#append.appendBatch(drafts, stamp);
   }
 
   async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
-    if (!this.#pulse.isBeating) await this.#listen();
+    if (!this.#heartbeat.isBeating) await this.#listen();
     return this.#feed.subscribe(patterns, listener);
   }
 
-  async read(query: ReadQuery): Promise<Page> {
-    return this.#reading(() => this.#history.read(query));
+  async readPage(query: ReadQuery): Promise<Page> {
+    return this.#readOrUnavailable(() => this.#history.readPage(query));
   }
 
-  async position(): Promise<Position> {
-    return (await this.#reading(() => this.#history.state())).head;
+  async head(): Promise<Position> {
+    return (await this.#readOrUnavailable(() => this.#history.state())).head;
   }
 
-  async locate(time: number): Promise<Position> {
-    const { start, head, rollbacks } = await this.#reading(() => this.#history.state());
+  async positionAtTime(time: number): Promise<Position> {
+    const { start, head, rollbacks } = await this.#readOrUnavailable(() => this.#history.state());
     const position = Math.min(head, Math.max(start, positionAt(time)));
     // A cursor that the log skipped proves a loss, a time does not.
     const skipped = rollbacks.find(({ restored, lifted }) => restored < position && position < lifted);
@@ -165,12 +165,12 @@ export class RedisBroker implements Broker {
   }
 
   async channels(pattern: string): Promise<ChannelInfo[]> {
-    return this.#reading(() => this.#history.channels(pattern));
+    return this.#readOrUnavailable(() => this.#history.channels(pattern));
   }
 
   status(): BrokerStatus {
-    const silent = this.#pulse.isBeating && this.#feed.live && this.#feed.silentMs > SILENT_MS;
-    const heard = !this.#pulse.isBeating || (this.#feed.live && !silent);
+    const silent = this.#heartbeat.isBeating && this.#feed.live && this.#feed.silentMs > SILENT_MS;
+    const heard = !this.#heartbeat.isBeating || (this.#feed.live && !silent);
     const { fault, warning } = this.#checkup;
     const ready = this.#commands.connected && this.#reads.connected && heard && fault === undefined;
     const why = fault ?? (silent ? SILENT : this.#obstacle().lastError);
@@ -184,14 +184,14 @@ export class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
-    this.#pulse.stop();
+    this.#heartbeat.stop();
     this.#checkup.stop();
     const { lease } = this.#adopter;
     // Handed over, so that the next adopter need not wait for it to expire.
     if (lease !== '' && this.#commands.connected && this.#feed.attached)
       await this.#adopter
-        .resign(() => this.#commands.script(RELEASE, this.#prefix, [lease, 2 * CLOSE_MS]), CLOSE_MS)
-        .then(() => this.#feed.leave(CLOSE_MS))
+        .resign(() => this.#commands.runScript(RELEASE, this.#prefix, [lease, 2 * CLOSE_MS]), CLOSE_MS)
+        .then(() => this.#feed.unsubscribeAll(CLOSE_MS))
         .catch((error) => this.#logger?.debug(messageOf(error)));
     await this.#adopter.close(CLOSE_MS);
     this.#feed.close();
@@ -200,11 +200,11 @@ export class RedisBroker implements Broker {
   }
 
   async #listen(): Promise<void> {
-    this.#pulse.start();
+    this.#heartbeat.start();
     await this.#feed.open();
   }
 
-  async #reading<T>(read: () => Promise<T>): Promise<T> {
+  async #readOrUnavailable<T>(read: () => Promise<T>): Promise<T> {
     try {
       return await read();
     } catch (error) {

@@ -53,8 +53,8 @@ export class RedisCheckup {
   }
 
   async #look(): Promise<void> {
-    const denied = (await this.#client.script(CHECKUP, this.#prefix, [])) as string[];
-    if (denied.length > 0) throw this.#client.refused(forbidden(denied));
+    const denied = (await this.#client.runScript(CHECKUP, this.#prefix, [])) as string[];
+    if (denied.length > 0) throw this.#client.reportRefusal(forbidden(denied));
     const policy = /^maxmemory_policy:([\w-]+)/m.exec(await this.#client.redis.info('memory'))?.[1];
     const evicts = policy !== undefined && policy !== 'noeviction';
     const warning = evicts

@@ -77,7 +77,7 @@ export class RedisClient {
       const hungUp = this.#runId === undefined && error.code === 'ECONNRESET';
       this.#failure(hungUp ? new Error(HUNG_UP) : error);
     });
-    this.redis.on('ready', () => this.#greet().catch((error) => this.retire(error)));
+    this.redis.on('ready', () => this.#greet().catch((error) => this.reconnect(error)));
     this.redis.on('close', () => {
       if (this.#runId === undefined && !this.#closed) this.#failure(new Error(HUNG_UP));
       else if (performance.now() - this.#identifiedAt > GOOD_MS) this.#attempts = 0;
@@ -121,12 +121,12 @@ export class RedisClient {
   }
 
   /** Runs one of the log's scripts with the header that every script expects. */
-  async script(script: Script, prefix: string, args: readonly (string | number)[]): Promise<unknown> {
+  async runScript(script: Script, prefix: string, args: readonly (string | number)[]): Promise<unknown> {
     const header = await this.#header(prefix);
     try {
       return await this.#run(script, header, args);
     } catch (error) {
-      if (codeOf(error) !== 'LOGSTATE') throw this.refused(error);
+      if (codeOf(error) !== 'LOGSTATE') throw this.reportRefusal(error);
       this.#logger?.warn(`redis: mended ${await this.#run(MEND, header, [])}`);
       return await this.#run(script, header, args);
     }
@@ -136,7 +136,7 @@ export class RedisClient {
    * A pipeline that begins with one of the log's scripts. It is sent in one write, which Redis reads as a whole and runs to
    * its end before it turns to another client.
    */
-  async pipeline(
+  async scriptPipeline(
     script: Script,
     prefix: string,
     args: readonly (string | number)[],
@@ -146,13 +146,13 @@ export class RedisClient {
   }
 
   /** Leaves this connection, on which what is needed was refused, for a new one after a pause. */
-  retire(error: unknown): void {
+  reconnect(error: unknown): void {
     this.#failure(error);
     this.redis.disconnect(true);
   }
 
   /** Says in the process's log what Redis refuses to do, and keeps it as the reason for not serving; returns it. */
-  refused(error: unknown): unknown {
+  reportRefusal(error: unknown): unknown {
     const code = codeOf(error);
     if (code === '' || EXPECTED.includes(code)) return error;
     this.#lastError = error;

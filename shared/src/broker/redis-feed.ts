@@ -5,7 +5,7 @@ import type { ChainableCommander } from 'ioredis';
 import { isChannel, isReserved } from '../channels.ts';
 import type { Logger } from '../logger.ts';
 import type { Listener, ReadQuery, Subscription } from './broker.ts';
-import { HeldMessages } from './held-messages.ts';
+import { BoundedBuffer } from './held-messages.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
@@ -16,18 +16,18 @@ import { replay } from './replay.ts';
 import { type Interest, Routes } from './routes.ts';
 import { Sequencer } from './sequencer.ts';
 import { parseTick, Ticks } from './ticks.ts';
-import { Unnumbered } from './unnumbered.ts';
+import { UnstoredChannels } from './unnumbered.ts';
 
 /** What the feed does not handle itself: messages that the log did not announce. */
 export interface ForeignHandler {
   /** `pattern` is the Redis subscription by which it came. Null: not to be shown, or to come from the log. */
-  foreign(channel: string, data: Buffer, pattern: string): LogRecord | null;
+  onForeignMessage(channel: string, data: Buffer, pattern: string): LogRecord | null;
   /** A subscription begins; who adopts the first message that it will bring, null for nobody. */
-  joined(holder: string | null): void;
+  onSubscribed(holder: string | null): void;
   /** Who adopts from here on, as the log said by a tick or when the lease changed hands; null for nobody. */
-  leaseHolder(holder: string | null): void;
+  onLeaseHolder(holder: string | null): void;
   /** The subscription broke off, or what it brought was dropped: messages since the last tick may be missing. */
-  interrupted(why: string): void;
+  onInterrupted(why: string): void;
 }
 
 /** `wire` is the Redis channel, `pattern` the Redis subscription by which it came. */
@@ -86,8 +86,8 @@ export class RedisFeed {
   /** Whether the connection that lasts has acknowledged all subscriptions; each connection has a number. */
   #attached = false;
   #connection = 0;
-  readonly #held = new HeldMessages<Message>();
-  readonly #unnumbered = new Unnumbered();
+  readonly #held = new BoundedBuffer<Message>();
+  readonly #unstoredChannels = new UnstoredChannels();
   #sweep: NodeJS.Timeout | undefined;
   #lingering = 0;
   #closed = false;
@@ -105,7 +105,7 @@ export class RedisFeed {
     this.#tickChannel = `${options.prefix}#tick:${options.instance}`;
     this.#adoptedChannel = `${options.prefix}#adopted`;
     this.#subscriptions = options.subscriptions;
-    this.#sequencer = new Sequencer(this.routes, (channel) => this.#subscriptions.heardOnce(channel));
+    this.#sequencer = new Sequencer(this.routes, (channel) => this.#subscriptions.isHeardOnce(channel));
     this.#firstTick = options.firstTick;
     this.#requestTick = options.requestTick;
     const { redis } = this.#client;
@@ -113,10 +113,10 @@ export class RedisFeed {
       this.#resubscribe().catch(async (error) => {
         // A script that is run alone mends what another program has made of the log's numbers; one in a pipeline cannot.
         if (codeOf(error) === 'LOGSTATE') await this.#history.state().catch(() => undefined);
-        if (!this.#closed && this.#client.connected) this.#client.retire(error);
+        if (!this.#closed && this.#client.connected) this.#client.reconnect(error);
       }),
     );
-    redis.on('close', () => this.#interrupted());
+    redis.on('close', () => this.#onConnectionLost());
     redis.on('messageBuffer', (wire: Buffer, data: Buffer) => this.#receive(wire, data, null));
     redis.on('pmessageBuffer', (pattern: string | Buffer, wire: Buffer, data: Buffer) =>
       this.#receive(wire, data, pattern.toString()),
@@ -149,7 +149,7 @@ export class RedisFeed {
 
   /** The number to send with the next tick: its return tells what was subscribed when it was sent. */
   nextTick(): number {
-    return this.#ticks.next();
+    return this.#ticks.nextNumber();
   }
 
   /** The server has sent tick `count`: a subscription that has not brought it within `ms` is dead, though connected. */
@@ -166,10 +166,10 @@ export class RedisFeed {
     if (!this.#live) throw this.#client.unavailable(this.#client.lastError);
     if (this.silentMs > SILENT_MS) throw this.#client.unavailable(SILENT);
     const interest: Interest = { patterns, listener, from: undefined };
-    this.routes.add(interest);
+    this.routes.register(interest);
     try {
-      await this.#subscriptions.add(patterns);
-      const settled = this.#ticks.afterNext(interest);
+      await this.#subscriptions.subscribeAll(patterns);
+      const settled = this.#ticks.waitForNext(interest);
       this.#requestTick();
       const late = Promise.withResolvers<never>();
       const timer = setTimeout(() => late.reject(new Error(SILENT)), SILENT_MS);
@@ -182,23 +182,25 @@ export class RedisFeed {
   }
 
   /** Hears no more; resolves when all that was published before has come, after `deadlineMs` at the latest. */
-  async leave(deadlineMs: number): Promise<void> {
+  async unsubscribeAll(deadlineMs: number): Promise<void> {
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, deadlineMs);
-    await Promise.race([this.#subscriptions.end(), late.promise]).finally(() => clearTimeout(timer));
+    await Promise.race([this.#subscriptions.unsubscribeAll(), late.promise]).finally(() =>
+      clearTimeout(timer),
+    );
   }
 
   close(): void {
     this.#closed = true;
     clearTimeout(this.#sweep);
-    this.#ticks.fail(this.#client.unavailable('closed'));
+    this.#ticks.rejectWaiting(this.#client.unavailable('closed'));
     this.#opening.promise.catch(() => undefined); // nobody waits where nobody has listened
     this.#opening.reject(this.#client.unavailable('closed'));
     this.#client.close();
   }
 
   #leave(interest: Interest): void {
-    this.routes.remove(interest);
+    this.routes.unregister(interest);
     if (this.#closed) return;
     this.#lingering += interest.patterns.length;
     if (this.#lingering > MAX_LINGERING) this.#leaveUnwanted();
@@ -209,18 +211,18 @@ export class RedisFeed {
     clearTimeout(this.#sweep);
     this.#sweep = undefined;
     this.#lingering = 0;
-    this.#subscriptions.keep((pattern) => this.routes.wanted(pattern));
+    this.#subscriptions.unsubscribeUnless((pattern) => this.routes.isWanted(pattern));
   }
 
-  #interrupted(): void {
+  #onConnectionLost(): void {
     this.#attached = false;
     this.#connection++;
-    this.#foreign.interrupted('the subscription was cut');
-    this.#unnumbered.interrupted();
+    this.#foreign.onInterrupted('the subscription was cut');
+    this.#unstoredChannels.markInterrupted();
     this.#subscriptions.reset();
-    this.#ticks.fail(this.#client.unavailable('connection lost'));
+    this.#ticks.rejectWaiting(this.#client.unavailable('connection lost'));
     this.#held.clear();
-    if (this.#sequencer.position !== 0) this.#lost = true;
+    if (this.#sequencer.deliveredUpTo !== 0) this.#lost = true;
     if (!this.#live) return;
     this.#live = false;
     this.#logger?.warn('redis: subscription lost');
@@ -230,13 +232,16 @@ export class RedisFeed {
     const connection = this.#connection;
     // In one write, so that no message comes of which this process does not know who adopts it.
     const first = await this.#firstTick(this.#client);
-    const tick = await this.#subscriptions.begin(first, [this.#tickChannel, this.#adoptedChannel]);
+    const tick = await this.#subscriptions.subscribePermanent(first, [
+      this.#tickChannel,
+      this.#adoptedChannel,
+    ]);
     const [holder] = tick as [string];
-    if (connection === this.#connection) this.#foreign.joined(holder === '' ? null : holder);
-    await this.#subscriptions.add(this.routes.patterns());
+    if (connection === this.#connection) this.#foreign.onSubscribed(holder === '' ? null : holder);
+    await this.#subscriptions.subscribeAll(this.routes.patterns());
     if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
     this.#attached = true;
-    await this.#catchUp(this.#sequencer.position);
+    await this.#catchUp(this.#sequencer.deliveredUpTo);
   }
 
   /** Delivers what history holds after `from`, then what came live meanwhile, then goes live. */
@@ -251,10 +256,10 @@ export class RedisFeed {
         connection = this.#connection;
         if (!this.#attached) return; // the next connection begins anew, from the position reached
         this.#held.overflowed = false;
-        const { head } = await this.#sequencer.learn(() => this.#history.state());
-        if (after === 0) this.#sequencer.position = head;
+        const { head } = await this.#sequencer.learnState(() => this.#history.state());
+        if (after === 0) this.#sequencer.deliveredUpTo = head;
         else await this.#replay(after, head);
-        after = this.#sequencer.position;
+        after = this.#sequencer.deliveredUpTo;
       }
       this.#goLive();
     } finally {
@@ -264,22 +269,22 @@ export class RedisFeed {
 
   #replay(from: Position, upTo: Position): Promise<void> {
     const sequencer = this.#sequencer;
-    const read = (query: ReadQuery) => this.#history.read(query);
-    return replay(read, this.routes, { from, upTo, had: sequencer.position }, (reached) => {
-      sequencer.position = reached;
+    const read = (query: ReadQuery) => this.#history.readPage(query);
+    return replay(read, this.routes, { from, upTo, had: sequencer.deliveredUpTo }, (reached) => {
+      sequencer.deliveredUpTo = reached;
     });
   }
 
   #goLive(): void {
-    this.#sequencer.joined(this.#ticks.sent);
-    this.#ticks.begin();
-    const held = this.#held.take();
+    this.#sequencer.onCaughtUp(this.#ticks.sent);
+    this.#ticks.resetSilence();
+    const held = this.#held.drain();
     this.#live = true;
     if (this.#lost) this.reconnects++;
     this.#lost = false;
-    const { position } = this.#sequencer;
-    for (const gap of this.#unnumbered.gaps(position)) this.routes.gap(gap);
-    this.routes.position(position);
+    const { deliveredUpTo } = this.#sequencer;
+    for (const gap of this.#unstoredChannels.takeGaps(deliveredUpTo)) this.routes.deliverGap(gap);
+    this.routes.advance(deliveredUpTo);
     for (const message of held) {
       if (this.#live) this.#handle(message);
       else this.#hold(message);
@@ -290,15 +295,15 @@ export class RedisFeed {
 
   #receive(wire: Buffer, data: Buffer, wirePattern: string | null): void {
     const name = wire.toString('latin1');
-    const message = { wire: name, data, pattern: wirePattern ?? name, reads: this.#sequencer.reads };
+    const message = { wire: name, data, pattern: wirePattern ?? name, reads: this.#sequencer.historyReads };
     if (this.#live) this.#handle(message);
     else this.#hold(message);
   }
 
   #hold(message: Message): void {
-    if (this.#held.add(message)) return;
-    this.#foreign.interrupted('too many came while history was read');
-    this.#unnumbered.interrupted();
+    if (this.#held.hold(message)) return;
+    this.#foreign.onInterrupted('too many came while history was read');
+    this.#unstoredChannels.markInterrupted();
   }
 
   #handle(message: Message): void {
@@ -317,34 +322,34 @@ export class RedisFeed {
   /** '' where it was given back: whoever asks first takes it, and until then nobody adopts. */
   #leaseChanged(holder: string): void {
     if (holder !== '' && !LEASE.test(holder)) return; // nobody's announcement of ours
-    this.#foreign.leaseHolder(holder === '' ? null : holder);
+    this.#foreign.onLeaseHolder(holder === '' ? null : holder);
     if (holder === '') this.#requestTick();
   }
 
   #announced(channel: string, data: Buffer, message: Message): void {
-    const judgement = this.#sequencer.message(channel, data, message.reads);
+    const judgement = this.#sequencer.judgeMessage(channel, data, message.reads);
     if (judgement === 'foreign') this.#foreignMessage(channel, data, message);
-    else if (judgement !== 'taken') this.#lookAgain(judgement.readFrom, message);
+    else if (judgement !== 'taken') this.#recover(judgement.readFrom, message);
   }
 
   #foreignMessage(channel: string, data: Buffer, message: Message): void {
     if (!isChannel(channel) || isReserved(channel)) return;
     const pattern = message.pattern.slice(this.#wirePrefix.length);
-    const record = this.#foreign.foreign(channel, data, pattern);
+    const record = this.#foreign.onForeignMessage(channel, data, pattern);
     if (!record || pattern !== this.#subscriptions.firstToHear(channel)) return;
     const { interests } = this.routes.route(channel);
-    if (interests.length > 0) this.#unnumbered.shown(channel);
-    for (const { listener } of interests) listener.entry(record);
+    if (interests.length > 0) this.#unstoredChannels.markShown(channel);
+    for (const { listener } of interests) listener.onRecord(record);
   }
 
   /** The stream itself shows that something is wrong: hold what comes, read history, go on. */
-  #lookAgain(from: Position, message: Message | null): void {
+  #recover(from: Position, message: Message | null): void {
     this.#logger?.warn(
       { channel: message?.wire },
       'redis: announcements are missing, reading them from history',
     );
     this.#catchUp(from).catch((error) => {
-      this.#client.retire(error);
+      this.#client.reconnect(error);
     });
     if (message) this.#hold(message);
   }
@@ -352,20 +357,20 @@ export class RedisFeed {
   #tick(data: Buffer): void {
     const tick = parseTick(data);
     if (!tick) return;
-    const judgement = this.#sequencer.tick(tick.position, tick.token, tick.count);
+    const judgement = this.#sequencer.judgeTick(tick.position, tick.token, tick.count);
     if (judgement === 'foreign') return;
     // Not held back: it would be met again after the look, and the next one comes within a second.
     if (judgement !== 'taken') {
-      this.#lookAgain(judgement.readFrom, null);
+      this.#recover(judgement.readFrom, null);
       return;
     }
-    const { position } = this.#sequencer;
+    const { deliveredUpTo } = this.#sequencer;
     this.#client.seen.highest = Math.max(this.#client.seen.highest, tick.position);
-    this.#foreign.leaseHolder(tick.holder);
-    this.routes.position(position);
-    this.#ticks.returned(tick.count, (interest) => {
-      this.routes.settle(interest, position);
-      return position;
+    this.#foreign.onLeaseHolder(tick.holder);
+    this.routes.advance(deliveredUpTo);
+    this.#ticks.onReturned(tick.count, (interest) => {
+      this.routes.startDelivery(interest, deliveredUpTo);
+      return deliveredUpTo;
     });
   }
 }

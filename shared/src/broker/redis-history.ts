@@ -1,7 +1,7 @@
-// What the log in Redis holds: its state, its channels, and its history in pages, with every hole named. A page costs as
+// What the log in Redis holds: its state, its channels, and its history in pages, with every gap named. A page costs as
 // many reads as channels changed since the cursor, not as there are.
 
-import { Pace } from '../pace.ts';
+import { TimeSlicer } from '../pace.ts';
 import type { ChannelInfo, Page, ReadQuery } from './broker.ts';
 import type { LogState } from './page.ts';
 import { PageReader } from './page-reader.ts';
@@ -11,7 +11,7 @@ import { RedisStreams } from './redis-streams.ts';
 const STATE = loadScript('state', 'allow-oom');
 const CHANNELS = loadScript('channels', 'allow-oom');
 /** By one call of that script. */
-const LOOKED_AT = 100;
+const CHANNELS_PER_CALL = 100;
 
 export class RedisHistory {
   readonly #client: RedisClient;
@@ -22,13 +22,13 @@ export class RedisHistory {
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
-    const pace = new Pace();
+    const pace = new TimeSlicer();
     this.#streams = new RedisStreams(client, prefix, pace);
     this.#pages = new PageReader(this.#streams, () => this.state(), pace);
   }
 
   async state(): Promise<LogState> {
-    const reply = await this.#client.script(STATE, this.#prefix, []);
+    const reply = await this.#client.runScript(STATE, this.#prefix, []);
     const [token, start, head, now, ...rollbacks] = reply as [string, ...string[]];
     this.#client.seen.highest = Math.max(this.#client.seen.highest, Number(head));
     return {
@@ -43,20 +43,20 @@ export class RedisHistory {
     };
   }
 
-  read(query: ReadQuery): Promise<Page> {
-    return this.#pages.read(query);
+  readPage(query: ReadQuery): Promise<Page> {
+    return this.#pages.readPage(query);
   }
 
   /** Looked at a few at a time: Redis does nothing else meanwhile. */
   async channels(pattern: string): Promise<ChannelInfo[]> {
     await this.#client.runId();
-    const { lasts } = await this.#streams.lasts([pattern], 0);
+    const { newestByChannel } = await this.#streams.findNewest([pattern], 0);
     const channels: ChannelInfo[] = [];
-    const all = [...lasts];
-    for (let from = 0; from < all.length; from += LOOKED_AT) {
-      const some = all.slice(from, from + LOOKED_AT);
+    const all = [...newestByChannel];
+    for (let from = 0; from < all.length; from += CHANNELS_PER_CALL) {
+      const some = all.slice(from, from + CHANNELS_PER_CALL);
       const names = some.map(([channel]) => channel);
-      const sizes = (await this.#client.script(CHANNELS, this.#prefix, names)) as number[];
+      const sizes = (await this.#client.runScript(CHANNELS, this.#prefix, names)) as number[];
       some.forEach(([channel, last], i) => {
         channels.push({ channel, entries: sizes[2 * i] ?? 0, total: sizes[2 * i + 1] ?? 0, last });
       });

@@ -38,7 +38,7 @@ export class RedisJanitor {
     let excess = count - Math.floor(this.#retention.maxChannels * SCARCE);
     for (let start = 0; excess > 0 && start < count; start += SLICE) {
       const oldest = await redis.zrange(index, `${start}`, `${start + SLICE - 1}`);
-      const gone = Number(await this.#client.script(FORGET, this.#prefix, oldest));
+      const gone = Number(await this.#client.runScript(FORGET, this.#prefix, oldest));
       excess -= gone;
       start -= gone;
     }

@@ -16,7 +16,7 @@ const LEASE_MS = 3_000;
 const TICK_LOST_MS = 5_000;
 const JANITOR_EVERY_TICKS = 10;
 
-export class RedisPulse {
+export class RedisHeartbeat {
   readonly #commands: RedisClient;
   readonly #prefix: string;
   readonly #feed: RedisFeed;
@@ -56,7 +56,7 @@ export class RedisPulse {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.tick(), TICK_MS);
+    this.#timer ??= setInterval(() => this.sendTick(), TICK_MS);
   }
 
   stop(): void {
@@ -66,11 +66,11 @@ export class RedisPulse {
 
   /** A pipeline that begins with a tick, for a connection that is about to subscribe. It may take the lease. */
   firstTick(client: RedisClient): Promise<ChainableCommander> {
-    return client.pipeline(TICK, this.#prefix, this.#arguments(this.#feed.nextTick(), true));
+    return client.scriptPipeline(TICK, this.#prefix, this.#arguments(this.#feed.nextTick(), true));
   }
 
   /** One tick under way at a time; one that is asked for meanwhile follows at once. */
-  tick(): void {
+  sendTick(): void {
     this.#wanted = true;
     if (this.#sending || this.#stopped) return;
     this.#sending = true;
@@ -88,7 +88,7 @@ export class RedisPulse {
       if (!this.#feed.attached) return;
       const count = this.#feed.nextTick();
       try {
-        const reply = await this.#commands.script(
+        const reply = await this.#commands.runScript(
           TICK,
           this.#prefix,
           this.#arguments(count, this.#adopter.isNewcomer),
@@ -96,10 +96,10 @@ export class RedisPulse {
         const [holder, lastHeld, leaseMs] = reply as [string, string, number];
         this.#feed.expectTick(count, TICK_LOST_MS);
         if (this.#candidate === '') continue;
-        if (holder.startsWith(`${this.#candidate}:`)) this.#onDuty(holder, Number(lastHeld));
+        if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(lastHeld));
         // A holder that has not renewed it in time may be dead, and a free one is left to others for a while: be there when
         // that ends.
-        else if (leaseMs < TICK_MS) setTimeout(() => this.tick(), leaseMs + 1).unref();
+        else if (leaseMs < TICK_MS) setTimeout(() => this.sendTick(), leaseMs + 1).unref();
       } catch (error) {
         this.#logger?.debug(`tick: ${messageOf(error)}`);
       }
@@ -110,11 +110,11 @@ export class RedisPulse {
     return [this.#feed.tickChannel, this.#candidate, LEASE_MS, count, isNewcomer ? '1' : ''];
   }
 
-  #onDuty(lease: string, lastHeldMs: number): void {
+  #performDuties(lease: string, lastHeldMs: number): void {
     if (lease !== this.#duty) {
       this.#duty = lease;
       this.#logger?.info('adopting foreign messages');
-      this.#adopter.tellVacancy(lastHeldMs);
+      this.#adopter.reportVacancy(lastHeldMs);
     }
     if (++this.#ticksSinceSweep < JANITOR_EVERY_TICKS) return;
     this.#ticksSinceSweep = 0;

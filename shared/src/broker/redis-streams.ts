@@ -2,33 +2,33 @@
 // portions, one reader at a time.
 
 import { channelMatcher, isExact } from '../channels.ts';
-import type { Pace } from '../pace.ts';
-import type { Reading } from './page.ts';
+import type { TimeSlicer } from '../pace.ts';
+import type { ChannelRead } from './page.ts';
 import { formatPosition, type Position } from './position.ts';
 import { LogRecord, parseHead } from './record.ts';
 import type { RedisClient } from './redis-client.ts';
 import { codeOf } from './redis-errors.ts';
-import type { Lasts, Streams } from './streams.ts';
-import { TurnQueue } from './turn-queue.ts';
+import type { ChannelStreams, NewestEntries } from './streams.ts';
+import { SerialQueue } from './turn-queue.ts';
 
 type Matcher = (channel: string) => boolean;
 
 /** Of the index, read in one round trip: a long reply would keep the process from all else. */
-const PORTION = 1_000;
+const INDEX_BATCH = 1_000;
 
-export class RedisStreams implements Streams {
+export class RedisStreams implements ChannelStreams {
   readonly #client: RedisClient;
   readonly #prefix: string;
-  readonly #pace: Pace;
-  readonly #scans = new TurnQueue();
+  readonly #pace: TimeSlicer;
+  readonly #scans = new SerialQueue();
 
-  constructor(client: RedisClient, prefix: string, pace: Pace) {
+  constructor(client: RedisClient, prefix: string, pace: TimeSlicer) {
     this.#client = client;
     this.#prefix = prefix;
     this.#pace = pace;
   }
 
-  async lasts(patterns: readonly string[], after: Position): Promise<Lasts> {
+  async findNewest(patterns: readonly string[], after: Position): Promise<NewestEntries> {
     const exact = patterns.filter(isExact);
     const wildcards = patterns.filter((pattern) => !isExact(pattern)).map(channelMatcher);
     const lasts = new Map<string, Position>();
@@ -42,56 +42,56 @@ export class RedisStreams implements Streams {
       });
     }
     if (wildcards.length > 0) await this.#addChanged(lasts, wildcards, after);
-    return { lasts, known };
+    return { newestByChannel: lasts, allKnown: known };
   }
 
   async #addChanged(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position) {
-    const next = await this.#addPortion(lasts, wildcards, after);
-    if (next !== undefined) await this.#scans.run(() => this.#addAll(lasts, wildcards, next));
+    const next = await this.#addBatch(lasts, wildcards, after);
+    if (next !== undefined) await this.#scans.runNext(() => this.#addAll(lasts, wildcards, next));
   }
 
   async #addAll(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position): Promise<void> {
     for (let from: Position | undefined = after; from !== undefined; )
-      from = await this.#addPortion(lasts, wildcards, from);
+      from = await this.#addBatch(lasts, wildcards, from);
   }
 
   /** Returns where the next one begins. A channel that changes meanwhile comes again, with its newer number. */
-  async #addPortion(
+  async #addBatch(
     lasts: Map<string, Position>,
     wildcards: readonly Matcher[],
     after: Position,
   ): Promise<Position | undefined> {
-    const portion = ['WITHSCORES', 'LIMIT', 0, PORTION] as const;
+    const portion = ['WITHSCORES', 'LIMIT', 0, INDEX_BATCH] as const;
     const reply = await this.#client.redis.zrangebyscore(this.#index, `(${after}`, '+inf', ...portion);
     for (let i = 0; i < reply.length; i += 2) {
       const channel = reply[i] as string;
       // Hostile patterns take as long for a channel as thousands of others do for all.
-      const turn = this.#pace.turn();
+      const turn = this.#pace.pauseIfDue();
       if (turn) await turn;
       if (wildcards.some((matches) => matches(channel))) lasts.set(channel, Number(reply[i + 1]));
     }
-    return reply.length < 2 * PORTION ? undefined : Number(reply.at(-1));
+    return reply.length < 2 * INDEX_BATCH ? undefined : Number(reply.at(-1));
   }
 
-  async after(readings: readonly Reading[], count: number): Promise<LogRecord[][]> {
+  async after(readings: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
-    for (const { channel, reach } of readings)
-      pipeline.xrangeBuffer(this.#key(channel), `(${formatPosition(reach)}`, '+', 'COUNT', count);
+    for (const { channel, completeUpTo } of readings)
+      pipeline.xrangeBuffer(this.#key(channel), `(${formatPosition(completeUpTo)}`, '+', 'COUNT', count);
     const replies = (await pipeline.exec()) ?? [];
     return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
 
-  async before(readings: readonly Reading[], floor: Position, count: number): Promise<LogRecord[][]> {
+  async readBefore(readings: readonly ChannelRead[], floor: Position, count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
-    for (const { channel, reach } of readings) {
-      const [from, to] = [`(${formatPosition(reach)}`, `(${formatPosition(floor)}`];
+    for (const { channel, completeUpTo } of readings) {
+      const [from, to] = [`(${formatPosition(completeUpTo)}`, `(${formatPosition(floor)}`];
       pipeline.xrevrangeBuffer(this.#key(channel), from, to, 'COUNT', count);
     }
     const replies = (await pipeline.exec()) ?? [];
     return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
 
-  async trimmed(channels: readonly string[]): Promise<boolean[]> {
+  async wereTrimmed(channels: readonly string[]): Promise<boolean[]> {
     const pipeline = this.#client.redis.pipeline();
     for (const channel of channels) pipeline.xinfo('STREAM', this.#key(channel));
     const replies = (await pipeline.exec()) ?? [];
@@ -102,11 +102,11 @@ export class RedisStreams implements Streams {
     });
   }
 
-  async forgotten(): Promise<Position> {
+  async highestForgotten(): Promise<Position> {
     return Number((await this.#client.redis.get(`${this.#prefix}forgotten`)) ?? 0);
   }
 
-  async reborn(channels: readonly string[]): Promise<Position[]> {
+  async forgottenBefore(channels: readonly string[]): Promise<Position[]> {
     const forgotten = await this.#client.redis.hmget(`${this.#prefix}reborn`, ...channels);
     return forgotten.map((n) => Number(n ?? 0));
   }

@@ -41,8 +41,8 @@ export class RedisSubscriptions {
    * Begins a connection's subscriptions at the end of `first`, a pipeline of one command: `channels` of Redis, and the
    * permanent ones. Returns the reply to that command.
    */
-  async begin(first: ChainableCommander, channels: readonly string[]): Promise<unknown> {
-    const permanent = this.#permanent.filter((pattern) => !this.#covered(pattern));
+  async subscribePermanent(first: ChainableCommander, channels: readonly string[]): Promise<unknown> {
+    const permanent = this.#permanent.filter((pattern) => !this.#isCovered(pattern));
     first.subscribe(...channels);
     // One by one: Redis refuses all names of a command for one that is forbidden, and does not say which.
     for (const pattern of permanent) {
@@ -63,8 +63,8 @@ export class RedisSubscriptions {
   }
 
   /** Resolves when Redis has acknowledged `patterns`, whoever asked for them first. */
-  async add(patterns: readonly string[]): Promise<void> {
-    const wanted = [...new Set(patterns)].filter((pattern) => !this.#covered(pattern));
+  async subscribeAll(patterns: readonly string[]): Promise<void> {
+    const wanted = [...new Set(patterns)].filter((pattern) => !this.#isCovered(pattern));
     const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
     const exact = fresh.filter(isExact);
     const wildcards = fresh.filter((pattern) => !isExact(pattern));
@@ -102,7 +102,7 @@ export class RedisSubscriptions {
   }
 
   /** Leaves all. Resolves when Redis has acknowledged that: no entry comes any more. */
-  async end(): Promise<void> {
+  async unsubscribeAll(): Promise<void> {
     const { redis } = this.#client;
     const active = [...this.#active.keys()];
     const exact = active.filter(isExact).map((pattern) => this.#wirePrefix + pattern);
@@ -117,7 +117,7 @@ export class RedisSubscriptions {
   }
 
   /** Leaves all that `wanted` does not want. */
-  keep(wanted: (pattern: string) => boolean): void {
+  unsubscribeUnless(wanted: (pattern: string) => boolean): void {
     for (const pattern of [...this.#active.keys()]) {
       if (this.#permanent.includes(pattern) || wanted(pattern)) continue;
       this.#active.delete(pattern);
@@ -131,18 +131,18 @@ export class RedisSubscriptions {
   }
 
   /** Whether exactly one subscription hears the channel, so that no message of it comes twice. */
-  heardOnce(channel: string): boolean {
-    return this.#heard.matching(channel).length === 1;
+  isHeardOnce(channel: string): boolean {
+    return this.#heard.patternsMatching(channel).length === 1;
   }
 
   /** Of the subscriptions that hear the channel, the one whose copy counts. */
   firstToHear(channel: string): string | undefined {
     if (this.#active.has(channel)) return channel;
-    return this.#heard.matching(channel).find((pattern) => this.#active.has(pattern));
+    return this.#heard.patternsMatching(channel).find((pattern) => this.#active.has(pattern));
   }
 
   /** A channel that a permanent wildcard hears is not subscribed again: each message would come twice. */
-  #covered(pattern: string): boolean {
+  #isCovered(pattern: string): boolean {
     return isExact(pattern) && this.#permanent.some((wide) => !isExact(wide) && matches(wide, pattern));
   }
 }

@@ -2,8 +2,8 @@
 
 import type { Page, ReadQuery } from './broker.ts';
 import type { Position } from './position.ts';
-import { deliver, type Routes } from './routes.ts';
-import { Told } from './told.ts';
+import { deliverRecord, type Routes } from './routes.ts';
+import { ReportedGaps } from './told.ts';
 
 const PAGE = 1_000;
 
@@ -18,24 +18,24 @@ export async function replay(
   reached: (position: Position) => void,
 ): Promise<void> {
   const channels = routes.patterns();
-  const told = new Told();
+  const told = new ReportedGaps();
   reached(from);
   let after = from;
   for (let done = channels.length === 0; !done; ) {
     const page = await read({ channels, after, upTo, limit: PAGE });
     for (const { record, gap } of page.items) {
       if (record) {
-        deliver(routes.route(record.channel), record);
+        deliverRecord(routes.route(record.channel), record);
         continue;
       }
-      const news = told.news(gap);
+      const news = told.unreported(gap);
       const isOld = gap.channel === null && gap.reason === 'expired' && gap.before - 1 <= had;
-      if (news && !isOld) routes.gap(news);
+      if (news && !isOld) routes.deliverGap(news);
     }
     after = page.next;
     reached(after);
     // In the same turn: whoever had all up to where this page began must not pass for one who had its gaps.
-    routes.position(after);
+    routes.advance(after);
     ({ done } = page);
   }
   reached(upTo);

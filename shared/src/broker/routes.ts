@@ -16,7 +16,7 @@ export interface Interest {
 
 export interface Route {
   /** The newest entry of the channel that was delivered, or where delivery began. */
-  last: Position;
+  deliveredUpTo: Position;
   /** Empty where nobody wants the channel. */
   interests: readonly Interest[];
   /** False where the interests must be looked for again. */
@@ -55,11 +55,11 @@ export class Routes {
     return [...this.#exact.keys(), ...this.#wildcard.keys()];
   }
 
-  wanted(pattern: string): boolean {
+  isWanted(pattern: string): boolean {
     return this.#interestsIn(pattern) !== undefined;
   }
 
-  add(interest: Interest): void {
+  register(interest: Interest): void {
     this.#interests.add(interest);
     for (const pattern of interest.patterns) {
       const interests = this.#interestsIn(pattern);
@@ -67,16 +67,16 @@ export class Routes {
       else if (isExact(pattern)) this.#exact.set(pattern, new Set([interest]));
       else this.#wildcard.set(pattern, { matches: this.#matcher(pattern), interests: new Set([interest]) });
     }
-    if (interest.from !== undefined) this.#join(interest);
+    if (interest.from !== undefined) this.#attach(interest);
   }
 
   /** Begins delivery: what comes from now on is after `from`. */
-  settle(interest: Interest, from: Position): void {
+  startDelivery(interest: Interest, from: Position): void {
     interest.from = from;
-    if (this.#interests.has(interest)) this.#join(interest);
+    if (this.#interests.has(interest)) this.#attach(interest);
   }
 
-  remove(interest: Interest): void {
+  unregister(interest: Interest): void {
     this.#interests.delete(interest);
     const routes = this.#routesOf(interest);
     for (const pattern of interest.patterns) {
@@ -84,7 +84,8 @@ export class Routes {
       interests?.delete(interest);
       if (interests?.size === 0) (isExact(pattern) ? this.#exact : this.#wildcard).delete(pattern);
     }
-    for (const route of routes ?? []) route.interests = route.interests.filter((other) => other !== interest);
+    for (const routeOf of routes ?? [])
+      routeOf.interests = routeOf.interests.filter((other) => other !== interest);
     if (!routes) this.#matchAgain();
   }
 
@@ -94,7 +95,7 @@ export class Routes {
     const interests = this.#matching(channel);
     if (!route) {
       if (this.#routes.size >= MAX_ROUTES) this.#forget();
-      route = { last: this.#floor, interests: NOBODY, isMatched: true };
+      route = { deliveredUpTo: this.#floor, interests: NOBODY, isMatched: true };
       this.#routes.set(channel, route);
     }
     route.isMatched = true;
@@ -104,27 +105,27 @@ export class Routes {
   }
 
   /** Tells a gap to all whom it may concern, unless it is of numbers that its channel's route has passed. */
-  gap(gap: Gap): void {
+  deliverGap(gap: Gap): void {
     if (gap.channel === null) {
-      for (const { listener } of this.#settled()) listener.gap(gap);
+      for (const { listener } of this.#delivering()) listener.onGap(gap);
       return;
     }
     const route = this.route(gap.channel);
-    if (gap.reason === 'unnumbered') {
-      for (const { listener } of route.interests) listener.gap(gap);
+    if (gap.reason === 'not_stored') {
+      for (const { listener } of route.interests) listener.onGap(gap);
       return;
     }
-    if (gap.before - 1 <= route.last) return;
-    const rest = { ...gap, after: Math.max(gap.after, route.last) };
-    route.last = gap.before - 1;
-    for (const { listener } of route.interests) listener.gap(rest);
+    if (gap.before - 1 <= route.deliveredUpTo) return;
+    const rest = { ...gap, after: Math.max(gap.after, route.deliveredUpTo) };
+    route.deliveredUpTo = gap.before - 1;
+    for (const { listener } of route.interests) listener.onGap(rest);
   }
 
-  position(position: Position): void {
-    for (const { listener } of this.#settled()) listener.position(position);
+  advance(position: Position): void {
+    for (const { listener } of this.#delivering()) listener.onAdvance(position);
   }
 
-  #join(interest: Interest): void {
+  #attach(interest: Interest): void {
     const routes = this.#routesOf(interest);
     if (!routes) this.#matchAgain();
     for (const route of routes ?? []) {
@@ -155,11 +156,11 @@ export class Routes {
   }
 
   #forget(): void {
-    for (const { last } of this.#routes.values()) this.#floor = Math.max(this.#floor, last);
+    for (const { deliveredUpTo } of this.#routes.values()) this.#floor = Math.max(this.#floor, deliveredUpTo);
     this.#routes.clear();
   }
 
-  #settled(): Interest[] {
+  #delivering(): Interest[] {
     return [...this.#interests].filter(({ from }) => from !== undefined);
   }
 
@@ -177,12 +178,15 @@ export class Routes {
 
 /** Delivery begins on a route that had no listener. */
 function begin(route: Route, interests: readonly Interest[]): void {
-  route.last = Math.max(route.last, Math.min(...interests.map(({ from }) => from as Position)));
+  route.deliveredUpTo = Math.max(
+    route.deliveredUpTo,
+    Math.min(...interests.map(({ from }) => from as Position)),
+  );
 }
 
 /** Delivers one numbered entry unless the route has had it. */
-export function deliver(route: Route, record: LogRecord): void {
-  if (record.n <= route.last) return;
-  route.last = record.n;
-  for (const { listener } of route.interests) listener.entry(record);
+export function deliverRecord(route: Route, record: LogRecord): void {
+  if (record.n <= route.deliveredUpTo) return;
+  route.deliveredUpTo = record.n;
+  for (const { listener } of route.interests) listener.onRecord(record);
 }

@@ -1,11 +1,11 @@
 // Judges by the log's own numbers what a subscription brings: the next entry of its channel, one that was had before, a
 // stranger's message, or the proof that history must be read first. Delivers what is next; knows no connection.
 
-import { Horizon } from './horizon.ts';
+import { ClockBound } from './horizon.ts';
 import type { LogState } from './page.ts';
 import type { Position } from './position.ts';
-import { type Head, isOf, isSound, LogRecord, parseHead } from './record.ts';
-import { deliver, type Routes } from './routes.ts';
+import { hasToken, isWellFormed, LogRecord, parseHead, type RecordHead } from './record.ts';
+import { deliverRecord, type Routes } from './routes.ts';
 
 /** `taken`: delivered, had before, or forged. */
 export type Judgement = 'taken' | 'foreign' | { readFrom: Position };
@@ -16,85 +16,92 @@ type Doubt = 'token' | 'horizon';
 
 export class Sequencer {
   /** Everything up to here has been delivered; 0 before the log's state was first learned. */
-  position: Position = 0;
+  deliveredUpTo: Position = 0;
   readonly #routes: Routes;
-  readonly #heardOnce: (channel: string) => boolean;
-  readonly #horizon = new Horizon();
+  readonly #isHeardOnce: (channel: string) => boolean;
+  readonly #clockBound = new ClockBound();
   #token = '';
   /** Times that the log's history was begun to be read. */
-  #reads = 0;
-  readonly #doubtedAt: Record<Doubt, number> = { token: -Infinity, horizon: -Infinity };
+  #historyReads = 0;
+  readonly #relearnedAt: Record<Doubt, number> = { token: -Infinity, horizon: -Infinity };
   /** History is read on another connection: until a later tick comes back, what it held may still arrive here too. */
-  #inStep = false;
+  #isInStep = false;
   #inStepAfter = 0;
 
   /** `heardOnce` tells whether messages of a channel come by one subscription only. */
   constructor(routes: Routes, heardOnce: (channel: string) => boolean) {
     this.#routes = routes;
-    this.#heardOnce = heardOnce;
+    this.#isHeardOnce = heardOnce;
   }
 
   /** Kept with each message when it comes: tells whether history has been read since. */
-  get reads(): number {
-    return this.#reads;
+  get historyReads(): number {
+    return this.#historyReads;
   }
 
   /** Asks for the log's state; what came before now is either in the history up to its head, or nowhere. */
-  async learn(ask: () => Promise<LogState>): Promise<LogState> {
-    this.#reads++;
+  async learnState(ask: () => Promise<LogState>): Promise<LogState> {
+    this.#historyReads++;
     const askedAt = performance.now();
     const state = await ask();
     this.#token = state.token;
-    this.#horizon.learn(state, askedAt);
+    this.#clockBound.calibrate(state, askedAt);
     return state;
   }
 
   /** History has been delivered up to `position`; the ticks up to `sentTicks` say nothing of what comes after it. */
-  joined(sentTicks: number): void {
-    this.#inStep = false;
+  onCaughtUp(sentTicks: number): void {
+    this.#isInStep = false;
     this.#inStepAfter = sentTicks;
   }
 
   /** `reads` as it was when the message came. */
-  message(channel: string, data: Buffer, reads: number): Judgement {
+  judgeMessage(channel: string, data: Buffer, reads: number): Judgement {
     const head = parseHead(data);
-    if (head === null || !isSound(data, channel)) return 'foreign';
+    if (head === null || !isWellFormed(data, channel)) return 'foreign';
     // Another log has taken this one's place, or somebody has made up a token.
-    if (!isOf(this.#token, data)) return this.#mayDoubt('token') ? { readFrom: this.position } : 'foreign';
+    if (!hasToken(this.#token, data))
+      return this.#mayRelearn('token') ? { readFrom: this.deliveredUpTo } : 'foreign';
     // Forged, or the log's clock was set.
-    if (this.#horizon.isBeyond(head.n))
-      return this.#mayDoubt('horizon') ? { readFrom: this.position } : 'taken';
+    if (this.#clockBound.exceeds(head.n))
+      return this.#mayRelearn('horizon') ? { readFrom: this.deliveredUpTo } : 'taken';
     // A copy of an old entry, published again.
-    if (head.n <= this.position && this.#inStep && this.#heardOnce(channel)) return 'foreign';
-    return this.#entry(channel, data, head, reads);
+    if (head.n <= this.deliveredUpTo && this.#isInStep && this.#isHeardOnce(channel)) return 'foreign';
+    return this.#deliverInSequence(channel, data, head, reads);
   }
 
   /** A tick's claim to the log's head. Where history must be read first, the next tick will do. */
-  tick(position: Position, token: string, count: number): Judgement {
-    const doubt = token !== this.#token ? 'token' : this.#horizon.isBeyond(position) ? 'horizon' : null;
-    if (doubt) return this.#mayDoubt(doubt) ? { readFrom: this.position } : 'foreign';
-    this.position = Math.max(this.position, position);
-    if (count > this.#inStepAfter) this.#inStep = true;
+  judgeTick(position: Position, token: string, count: number): Judgement {
+    const doubt = token !== this.#token ? 'token' : this.#clockBound.exceeds(position) ? 'horizon' : null;
+    if (doubt) return this.#mayRelearn(doubt) ? { readFrom: this.deliveredUpTo } : 'foreign';
+    this.deliveredUpTo = Math.max(this.deliveredUpTo, position);
+    if (count > this.#inStepAfter) this.#isInStep = true;
     return 'taken';
   }
 
-  #entry(channel: string, data: Buffer, head: Head, reads: number): Judgement {
+  #deliverInSequence(channel: string, data: Buffer, head: RecordHead, reads: number): Judgement {
     const route = this.#routes.route(channel);
-    const { last } = route;
-    if (head.n <= last) return 'taken';
-    if (route.interests.length > 0 && head.prev > last) {
-      if (reads === this.#reads) return { readFrom: last };
+    const { deliveredUpTo } = route;
+    if (head.n <= deliveredUpTo) return 'taken';
+    if (route.interests.length > 0 && head.prev > deliveredUpTo) {
+      if (reads === this.#historyReads) return { readFrom: deliveredUpTo };
       // History was read since it came, and holds nothing that leads up to it.
-      this.#routes.gap({ channel, after: last, before: head.prev + 1, reason: 'trimmed', missed: null });
+      this.#routes.deliverGap({
+        channel,
+        after: deliveredUpTo,
+        before: head.prev + 1,
+        reason: 'trimmed',
+        missed: null,
+      });
     }
-    this.position = Math.max(this.position, head.n);
-    deliver(route, new LogRecord(channel, data, head));
+    this.deliveredUpTo = Math.max(this.deliveredUpTo, head.n);
+    deliverRecord(route, new LogRecord(channel, data, head));
     return 'taken';
   }
 
-  #mayDoubt(what: Doubt): boolean {
-    if (performance.now() - this.#doubtedAt[what] < RELEARN_MS) return false;
-    this.#doubtedAt[what] = performance.now();
+  #mayRelearn(what: Doubt): boolean {
+    if (performance.now() - this.#relearnedAt[what] < RELEARN_MS) return false;
+    this.#relearnedAt[what] = performance.now();
     return true;
   }
 }

@@ -34,7 +34,7 @@ export class Ticks {
   #sent = 0;
   #returned = 0;
   /** When one last came back, by the monotonic clock. */
-  #heardAt = 0;
+  #lastReturnedAt = 0;
   #waiting: Waiting[] = [];
 
   /** The number of the newest tick. */
@@ -43,18 +43,18 @@ export class Ticks {
   }
 
   /** The number to send with the next tick. */
-  next(): number {
+  nextNumber(): number {
     return ++this.#sent;
   }
 
   /** Nothing is owed before now: a new connection has just been joined. */
-  begin(): void {
-    this.#heardAt = performance.now();
+  resetSilence(): void {
+    this.#lastReturnedAt = performance.now();
   }
 
   /** Milliseconds since one came back. */
   get silentMs(): number {
-    return performance.now() - this.#heardAt;
+    return performance.now() - this.#lastReturnedAt;
   }
 
   hasReturned(count: number): boolean {
@@ -62,16 +62,16 @@ export class Ticks {
   }
 
   /** Resolves with the position from which `interest` is served, when a tick that is yet to be sent has returned. */
-  afterNext(interest: Interest): Promise<Position> {
+  waitForNext(interest: Interest): Promise<Position> {
     const { promise, resolve, reject } = Promise.withResolvers<Position>();
     this.#waiting.push({ tick: this.#sent + 1, interest, resolve, reject });
     return promise;
   }
 
   /** Calls `settle` at once for each interest that waited for this tick: the next message may lie in the same chunk. */
-  returned(count: number, settle: (interest: Interest) => Position): void {
+  onReturned(count: number, settle: (interest: Interest) => Position): void {
     this.#returned = Math.max(this.#returned, count);
-    this.#heardAt = performance.now();
+    this.#lastReturnedAt = performance.now();
     const settled = this.#waiting.filter(({ tick }) => tick <= count);
     if (settled.length === 0) return;
     this.#waiting = this.#waiting.filter(({ tick }) => tick > count);
@@ -79,7 +79,7 @@ export class Ticks {
   }
 
   /** Nobody waits any longer. */
-  fail(error: Error): void {
+  rejectWaiting(error: Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { reject } of waiting) reject(error);

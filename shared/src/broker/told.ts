@@ -3,16 +3,16 @@
 import type { Gap } from './broker.ts';
 import type { Position } from './position.ts';
 
-export class Told {
+export class ReportedGaps {
   /** By channel, or by reason where it may be any channel. */
-  readonly #before = new Map<string, Position>();
+  readonly #reportedUpTo = new Map<string, Position>();
 
   /** The part of a gap that was not told yet; null where all of it was. */
-  news(gap: Gap): Gap | null {
+  unreported(gap: Gap): Gap | null {
     const key = gap.channel ?? `#${gap.reason}`;
-    const told = this.#before.get(key) ?? 0;
+    const told = this.#reportedUpTo.get(key) ?? 0;
     if (gap.before <= told) return null;
-    this.#before.set(key, gap.before);
+    this.#reportedUpTo.set(key, gap.before);
     return { ...gap, after: Math.max(gap.after, told - 1) };
   }
 }

@@ -7,20 +7,20 @@ import type { Position } from './position.ts';
 /** Beyond so many channels all readers are told: names that somebody makes up must not fill the memory. */
 const MAX_CHANNELS = 10_000;
 
-export class Unnumbered {
+export class UnstoredChannels {
   readonly #channels = new Set<string>();
   #interrupted = false;
 
-  shown(channel: string): void {
+  markShown(channel: string): void {
     if (this.#channels.size <= MAX_CHANNELS) this.#channels.add(channel);
   }
 
-  interrupted(): void {
+  markInterrupted(): void {
     this.#interrupted = true;
   }
 
   /** What to tell at `position`, where delivery goes on: once after each interruption. */
-  gaps(position: Position): Gap[] {
+  takeGaps(position: Position): Gap[] {
     if (!this.#interrupted) return [];
     this.#interrupted = false;
     const channels = this.#channels.size > MAX_CHANNELS ? [null] : [...this.#channels];
@@ -28,7 +28,7 @@ export class Unnumbered {
       channel,
       after: position,
       before: position + 1,
-      reason: 'unnumbered',
+      reason: 'not_stored',
       missed: null,
     }));
   }

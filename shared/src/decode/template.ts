@@ -14,9 +14,9 @@ export function fillTemplate(object: Record<string, unknown>): string | undefine
     const { Properties } = object;
     const values =
       typeof Properties === 'object' && Properties !== null ? { ...object, ...Properties } : object;
-    return template.replace(HOLE, (hole, name: string) => {
+    return template.replace(HOLE, (gap, name: string) => {
       const value = Object.hasOwn(values, name) ? (values as Record<string, unknown>)[name] : undefined;
-      if (value === undefined) return hole;
+      if (value === undefined) return gap;
       return typeof value === 'string' ? value : JSON.stringify(value).slice(0, MAX_CHARS);
     });
   }

@@ -5,7 +5,7 @@ import type { Broker, Gap, Listener, PageItem, ReadQuery } from '../../src/broke
 import { BEGINNING, type Position, parsePosition } from '../../src/broker/position.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
 import type { RetentionPolicy } from '../../src/broker/retention.ts';
-import { Told } from '../../src/broker/told.ts';
+import { ReportedGaps } from '../../src/broker/told.ts';
 import { type Draft, draft } from '../../src/entry.ts';
 
 /** Makes a broker on the same log each time it is called with the same `log`, and closes it after the test. */
@@ -25,15 +25,15 @@ export class Ear implements Listener {
   readonly positions: Position[] = [];
   #waiting: { done: () => boolean; resolve: () => void }[] = [];
 
-  entry(record: LogRecord): void {
+  onRecord(record: LogRecord): void {
     this.records.push(record);
     this.#check();
   }
-  gap(gap: Gap): void {
+  onGap(gap: Gap): void {
     this.gaps.push(gap);
     this.#check();
   }
-  position(position: Position): void {
+  onAdvance(position: Position): void {
     this.positions.push(position);
     this.#check();
   }
@@ -63,11 +63,11 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
   const readAll = async (broker: Broker, query: Omit<ReadQuery, 'limit'> & { limit?: number }) => {
     const records: LogRecord[] = [];
     const gaps: Gap[] = [];
-    const told = new Told();
+    const told = new ReportedGaps();
     for (let after = query.after, done = false; !done; ) {
-      const page = await broker.read({ limit: 7, ...query, after });
+      const page = await broker.readPage({ limit: 7, ...query, after });
       for (const { record, gap } of page.items) {
-        const news = gap && told.news(gap);
+        const news = gap && told.unreported(gap);
         if (news) gaps.push(news);
         if (record) records.push(record);
       }
@@ -121,7 +121,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     expect(one.msgs).toEqual(['1']);
   });
 
-  it('joins history and live without hole or repeat, while entries keep arriving', async () => {
+  it('joins history and live without gap or repeat, while entries keep arriving', async () => {
     const broker = await make();
     let published = 0;
     const writing = (async () => {
@@ -205,10 +205,10 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     const expected = Array.from({ length: 90 }, (_, i) => `${i}`);
     for (const i of expected) await broker.publish([line(`c${Number(i) % channels}`, `${i} ${body}`)]);
     const found: string[] = [];
-    let [after, upTo] = [BEGINNING, await broker.position()];
+    let [after, upTo] = [BEGINNING, await broker.head()];
     for (let done = false; !done; ) {
       const query = { channels: ['c*'], after, upTo, limit: 500, bytes: 65_536, reverse };
-      const page = await broker.read(query);
+      const page = await broker.readPage(query);
       const msgs = page.items.map(({ record }) => record?.entry.msg.split(' ')[0] as string);
       // A page over several channels may hold more, but only as many entries as there are channels.
       expect(msgs.length).toBeLessThanOrEqual(Math.max(channels, 65_536 / body.length));
@@ -223,9 +223,9 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
   it('reads the newest entries backwards', async () => {
     const broker = await make();
     for (let i = 0; i < 30; i++) await broker.publish([line(`c${i % 3}`, `${i}`)]);
-    const page = await broker.read({ channels: ['c*'], after: BEGINNING, limit: 5, reverse: true });
+    const page = await broker.readPage({ channels: ['c*'], after: BEGINNING, limit: 5, reverse: true });
     expect(page.items.map(({ record }) => record?.entry.msg)).toEqual(['29', '28', '27', '26', '25']);
-    const next = await broker.read({
+    const next = await broker.readPage({
       channels: ['c*'],
       after: BEGINNING,
       upTo: page.next,
@@ -241,8 +241,8 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
   it('has read backwards at once where the channels hold nothing', async () => {
     const broker = await make();
     await broker.publish([line('other', '1')]);
-    for (const after of [BEGINNING, await broker.position()]) {
-      const page = await broker.read({ channels: ['a', 'b*'], after, limit: 10, reverse: true });
+    for (const after of [BEGINNING, await broker.head()]) {
+      const page = await broker.readPage({ channels: ['a', 'b*'], after, limit: 10, reverse: true });
       expect(page).toMatchObject({ items: [], done: true });
     }
   });
@@ -251,9 +251,15 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     const broker = await make();
     for (let i = 0; i < 7; i++) await broker.publish([line(`c${i}`, `${i}`)]);
     const msgs: (string | undefined)[] = [];
-    let upTo = await broker.position();
+    let upTo = await broker.head();
     for (let done = false; !done; ) {
-      const page = await broker.read({ channels: ['*'], after: BEGINNING, upTo, limit: 2, reverse: true });
+      const page = await broker.readPage({
+        channels: ['*'],
+        after: BEGINNING,
+        upTo,
+        limit: 2,
+        reverse: true,
+      });
       msgs.push(...page.items.map(({ record }) => record?.entry.msg));
       upTo = page.next;
       done = page.done;
@@ -287,13 +293,13 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
 
   it('names every gap before any entry, and again to whoever was cut off among the entries of others', async () => {
     const broker = await make({ retention: { default: { entries: 100, idleMs: 60_000 } } });
-    const start = await broker.position();
+    const start = await broker.head();
     for (let i = 0; i < 20; i++) {
       await broker.publish(Array.from({ length: 50 }, (_, j) => line('busy', `${i * 50 + j}`)));
       await broker.publish([line('steady', `${i}`)]);
     }
     await broker.publish([line('rare', 'last')]);
-    const { items } = await broker.read({ channels: ['*'], after: start, limit: 5_000 });
+    const { items } = await broker.readPage({ channels: ['*'], after: start, limit: 5_000 });
     expect(items.map(({ gap }) => gap?.channel).slice(0, 2)).toEqual(['busy', undefined]);
     const [{ gap }, ...rest] = items as [PageItem, ...PageItem[]];
     const lastMissing = (gap?.before ?? 0) - 1;
@@ -343,7 +349,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
       const backwards: Position[] = [];
       for (let next = upTo, done = false; !done; ) {
         const query = { channels: ['c*'], after, upTo: next, limit: 100, reverse: true };
-        const page = await broker.read(query);
+        const page = await broker.readPage(query);
         backwards.push(...page.items.flatMap(({ record }) => record?.n ?? []));
         ({ next, done } = page);
       }
@@ -363,7 +369,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
 
   it('names the gap of a channel that was forgotten and made anew, to whom it concerns', async () => {
     const broker = await make({ retention: { maxChannels: 2, prefixes: [FLEETING] } });
-    const start = await broker.position();
+    const start = await broker.head();
     const [lost] = numbers(await broker.publish([line('fleeting', 'lost')]));
     await broker.publish([line('other', 'x')]);
     await forget(broker, 'fleeting');
@@ -380,7 +386,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
 
   it('blames no channel for another that was forgotten since', async () => {
     const broker = await make({ retention: { maxChannels: 2, prefixes: [FLEETING] } });
-    const start = await broker.position();
+    const start = await broker.head();
     await broker.publish([line('fleeting', 'gone')]);
     await broker.publish([line('lasting', 'here')]);
     await forget(broker, 'fleeting');
@@ -391,14 +397,14 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
   it('finds a place by time', async () => {
     const broker = await make();
     await broker.publish([line('a', 'old')]);
-    const between = await broker.position();
+    const between = await broker.head();
     const moment = Math.floor(between / 1000) + 1;
-    while (Date.now() <= moment) await broker.position();
+    while (Date.now() <= moment) await broker.head();
     await broker.publish([line('a', 'new')]);
-    const { msgs } = await readAll(broker, { channels: ['a'], after: await broker.locate(moment) });
+    const { msgs } = await readAll(broker, { channels: ['a'], after: await broker.positionAtTime(moment) });
     expect(msgs).toEqual(['new']);
-    expect(await broker.locate(0)).toBeLessThan(between);
-    expect(await broker.locate(Date.now() + 1e9)).toBe(await broker.position());
+    expect(await broker.positionAtTime(0)).toBeLessThan(between);
+    expect(await broker.positionAtTime(Date.now() + 1e9)).toBe(await broker.head());
   });
 
   it('gives quiet listeners a position about once a second', async () => {

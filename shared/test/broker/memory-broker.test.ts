@@ -35,10 +35,10 @@ describe('MemoryBroker', () => {
       () => now,
     );
     open.push(broker);
-    const before = await broker.position();
+    const before = await broker.head();
     await broker.publish([line('a', '1')]);
     now += 1_001;
-    const page = await broker.read({ channels: ['a'], after: before, limit: 10 });
+    const page = await broker.readPage({ channels: ['a'], after: before, limit: 10 });
     expect(page.items).toMatchObject([{ gap: { channel: 'a', after: before, reason: 'expired' } }]);
   });
 
@@ -46,9 +46,9 @@ describe('MemoryBroker', () => {
     let now = 1_795_224_320_000;
     const broker = new MemoryBroker({ ...DEFAULT_RETENTION, maxBytes: 20_000 }, () => now);
     open.push(broker);
-    const after = await broker.position();
+    const after = await broker.head();
     const reasons = async () => {
-      const { items } = await broker.read({ channels: ['a'], after, limit: 1_000 });
+      const { items } = await broker.readPage({ channels: ['a'], after, limit: 1_000 });
       return items.flatMap(({ gap }) => (gap ? [gap.reason] : []));
     };
     for (let i = 0; i < 10; i++) await broker.publish([line('a', 'x'.repeat(5_000))]);

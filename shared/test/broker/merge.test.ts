@@ -2,11 +2,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { PAGE_BYTES } from '../../src/broker/broker.ts';
-import { readTogether } from '../../src/broker/merge.ts';
-import type { Reading } from '../../src/broker/page.ts';
+import { mergeRead } from '../../src/broker/merge.ts';
+import type { ChannelRead } from '../../src/broker/page.ts';
 import type { Position } from '../../src/broker/position.ts';
 import { LogRecord, parseHead, writeHead } from '../../src/broker/record.ts';
-import { Pace } from '../../src/pace.ts';
+import { TimeSlicer } from '../../src/pace.ts';
 
 const BASE = 1_795_300_000_000_000;
 
@@ -26,7 +26,7 @@ function logOf(owners: readonly number[]): Map<string, LogRecord[]> {
   return log;
 }
 
-it('reads up to the wanted entries and no hole, in either direction, with every first entry known', async () => {
+it('reads up to the wanted entries and no gap, in either direction, with every first entry known', async () => {
   const owners = fc.array(
     fc.oneof({ weight: 3, arbitrary: fc.nat(4) }, { weight: 1, arbitrary: fc.nat(600) }),
     { minLength: 1, maxLength: 1_500 },
@@ -35,19 +35,19 @@ it('reads up to the wanted entries and no hole, in either direction, with every 
     fc.asyncProperty(owners, fc.integer({ min: 1, max: 60 }), fc.boolean(), async (of, limit, reverse) => {
       const log = logOf(of);
       const [begin, bound] = reverse ? [BASE + of.length, BASE] : [BASE - 1, BASE + of.length - 1];
-      const readings = [...log.keys()].map((channel): Reading => {
-        return { channel, first: undefined, records: [], reach: begin };
+      const readings = [...log.keys()].map((channel): ChannelRead => {
+        return { channel, first: undefined, records: [], completeUpTo: begin };
       });
       let read = 0;
-      const end = await readTogether(
+      const end = await mergeRead(
         readings,
-        { end: bound, limit, bytes: PAGE_BYTES, pace: new Pace(), reverse },
+        { end: bound, limit, bytes: PAGE_BYTES, pace: new TimeSlicer(), reverse },
         async (group, count) =>
-          group.map(({ channel, reach }) => {
+          group.map(({ channel, completeUpTo }) => {
             const all = log.get(channel) as LogRecord[];
             const rest = reverse
-              ? all.filter(({ n }) => n < reach).reverse()
-              : all.filter(({ n }) => n > reach);
+              ? all.filter(({ n }) => n < completeUpTo).reverse()
+              : all.filter(({ n }) => n > completeUpTo);
             read += Math.min(count, rest.length);
             return rest.slice(0, count);
           }),
@@ -70,18 +70,18 @@ it('reads up to the wanted entries and no hole, in either direction, with every 
 it.each([
   ['some', 80],
   ['all', 100],
-])('ends a page where the log gave up %s entries between two readings, before the hole', async (_, from) => {
+])('ends a page where the log gave up %s entries between two readings, before the gap', async (_, from) => {
   const log = logOf([...Array(100).fill(0), 1, 2, 3]);
-  const readings = [...log.keys()].map((channel): Reading => {
-    return { channel, first: undefined, records: [], reach: BASE - 1 };
+  const readings = [...log.keys()].map((channel): ChannelRead => {
+    return { channel, first: undefined, records: [], completeUpTo: BASE - 1 };
   });
-  const end = await readTogether(
+  const end = await mergeRead(
     readings,
-    { end: BASE + 102, limit: 40, bytes: PAGE_BYTES, pace: new Pace() },
+    { end: BASE + 102, limit: 40, bytes: PAGE_BYTES, pace: new TimeSlicer() },
     async (group, count) =>
-      group.map(({ channel, reach }) => {
-        const kept = reach < BASE || channel !== 'c0' ? BASE : BASE + from;
-        const rest = (log.get(channel) as LogRecord[]).filter(({ n }) => n > reach && n >= kept);
+      group.map(({ channel, completeUpTo }) => {
+        const kept = completeUpTo < BASE || channel !== 'c0' ? BASE : BASE + from;
+        const rest = (log.get(channel) as LogRecord[]).filter(({ n }) => n > completeUpTo && n >= kept);
         return rest.slice(0, count);
       }),
     ({ channel }, { n }) => n === log.get(channel)?.at(-1)?.n,

@@ -25,7 +25,9 @@ it('names those that match, in the order in which they were added, whatever come
           set.delete(now.pattern);
           if (known) list.splice(list.indexOf(now.pattern), 1);
         } else
-          expect(set.matching(now.channel)).toEqual(list.filter((pattern) => matches(pattern, now.channel)));
+          expect(set.patternsMatching(now.channel)).toEqual(
+            list.filter((pattern) => matches(pattern, now.channel)),
+          );
       }
     }),
   );
@@ -41,6 +43,6 @@ it('compares a channel with each pattern once', () => {
     };
   });
   for (const pattern of PATTERNS) set.add(pattern);
-  for (let i = 0; i < 100; i++) set.matching('nobody');
+  for (let i = 0; i < 100; i++) set.patternsMatching('nobody');
   expect(compared).toBe(PATTERNS.length);
 });

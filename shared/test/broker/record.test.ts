@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   copyId,
+  hasToken,
   ID_LENGTH,
-  isOf,
-  isSound,
+  isWellFormed,
   LogRecord,
   parseHead,
   TOKEN_LENGTH,
@@ -51,11 +51,11 @@ describe('the head', () => {
     fc.assert(
       fc.property(token, token, (log, other) => {
         const stored = store(SAID, writeHead(N, log, 0));
-        expect(isOf(log, stored)).toBe(true);
-        expect(isOf(other, stored)).toBe(other === log);
+        expect(hasToken(log, stored)).toBe(true);
+        expect(hasToken(other, stored)).toBe(other === log);
       }),
     );
-    for (const part of ['', 'k3f9a2b', 'k3f9a2b1"']) expect(isOf(part, store(SAID))).toBe(false);
+    for (const part of ['', 'k3f9a2b', 'k3f9a2b1"']) expect(hasToken(part, store(SAID))).toBe(false);
   });
 
   it('and the body make one JSON object with the keys of both', () => {
@@ -125,14 +125,14 @@ describe('stored bytes', () => {
   it('may be passed on as they are when draft wrote them for that channel', () => {
     fc.assert(
       fc.property(fields, channel, (said, other) => {
-        expect(isSound(store(said), said.channel)).toBe(true);
-        expect(isSound(store(said), other)).toBe(other === said.channel);
+        expect(isWellFormed(store(said), said.channel)).toBe(true);
+        expect(isWellFormed(store(said), other)).toBe(other === said.channel);
       }),
     );
   });
 
   it.each(['\n', '\r', '\n\nevent: forged\ndata: '])('may not when they hold %j', (text) => {
-    expect(isSound(Buffer.from(`${store(SAID)}${text}`), 'logs')).toBe(false);
+    expect(isWellFormed(Buffer.from(`${store(SAID)}${text}`), 'logs')).toBe(false);
   });
 });
 
@@ -176,7 +176,7 @@ describe('a record', () => {
       ].map((forged) => `${good},${forged}}`),
     ]) {
       const data = Buffer.from(HEAD + sound + rest);
-      expect(isSound(data, 'logs')).toBe(true);
+      expect(isWellFormed(data, 'logs')).toBe(true);
       const { entry } = new LogRecord('logs', data, parseHead(data));
       expect(entry).toMatchObject({ id: '1795224320113-1795224320113456', prev: N - 55, channel: 'logs' });
       expect(Number.isFinite(entry.time)).toBe(true);

@@ -22,7 +22,7 @@ const adopting = async (namespace: string): Promise<RedisBroker> => {
 };
 
 const notices = async (broker: RedisBroker): Promise<string[]> => {
-  const { items } = await broker.read({ channels: ['logs:gateway'], after: 0, limit: 100 });
+  const { items } = await broker.readPage({ channels: ['logs:gateway'], after: 0, limit: 100 });
   return items.map(({ record }) => record?.entry.msg ?? 'a gap');
 };
 
@@ -82,7 +82,7 @@ describe('RedisAdopter', () => {
     const reader = await stage.broker({ namespace });
     const stored: number[] = [];
     for (let after = 0, done = false; !done; ) {
-      const page = await reader.read({ channels: ['logs:b'], after, limit: 1_000 });
+      const page = await reader.readPage({ channels: ['logs:b'], after, limit: 1_000 });
       stored.push(...page.items.map(({ record }) => Number(record?.entry.msg)));
       ({ next: after, done } = page);
     }
@@ -93,7 +93,7 @@ describe('RedisAdopter', () => {
     const namespace = randomNamespace();
     const client = await stage.client();
     const tick = (instance: string) =>
-      client.script(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', instance, 3_000, 1, '']);
+      client.runScript(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', instance, 3_000, 1, '']);
     await tick('one');
     const held = await stage.redis.hget(`{${namespace}}:log`, 'leased');
     await stage.redis.del(`{${namespace}}:adopter`);

@@ -107,7 +107,7 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       async ({ namespace }) => {
         const client = await stage.client();
         const tick = ['elsewhere', 'gone', 1, 1, ''];
-        await client.script(loadScript('tick', 'allow-oom'), `{${namespace}}:`, tick);
+        await client.runScript(loadScript('tick', 'allow-oom'), `{${namespace}}:`, tick);
         await eventually('expired', async () => (await stage.redis.exists(`{${namespace}}:adopter`)) === 0);
       },
     ],

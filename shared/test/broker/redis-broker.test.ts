@@ -48,8 +48,8 @@ describe('RedisBroker', () => {
     await broker.publish([line('a', 'before')]);
     await stage.redis.hset(`{${namespace}}:log`, 'run', 'another server');
     await broker.publish([line('a', 'after')]);
-    const after = await broker.locate(Date.now() + 1_000);
-    const { items } = await broker.read({ channels: ['a'], after, limit: 10 });
+    const after = await broker.positionAtTime(Date.now() + 1_000);
+    const { items } = await broker.readPage({ channels: ['a'], after, limit: 10 });
     expect(items.map(({ record, gap }) => record?.entry.msg ?? gap?.reason)).toEqual(['after']);
   });
 
@@ -69,7 +69,7 @@ describe('RedisBroker', () => {
     const ticks = ear.positions.length;
     await ear.heard(({ positions }) => positions.length >= ticks + 2);
     expect(ear.msgs).toEqual([msg]);
-    const { items } = await broker.read({ channels: ['logs'], after: 0, limit: 10 });
+    const { items } = await broker.readPage({ channels: ['logs'], after: 0, limit: 10 });
     expect(items.map(({ record }) => record?.entry.msg)).toEqual([msg]);
   });
 
@@ -77,13 +77,18 @@ describe('RedisBroker', () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });
     await broker.publish([line('a', 'kept')]);
-    const restored = await broker.position();
+    const restored = await broker.head();
     await stage.redis.hset(`{${namespace}}:log`, 'run', 'another server');
-    const lifted = await broker.position();
-    const page = await broker.read({ channels: ['a'], after: restored + 1, upTo: restored + 2, limit: 10 });
+    const lifted = await broker.head();
+    const page = await broker.readPage({
+      channels: ['a'],
+      after: restored + 1,
+      upTo: restored + 2,
+      limit: 10,
+    });
     const gap = { channel: null, after: restored, before: lifted + 1, reason: 'rollback', missed: null };
     expect(page).toEqual({ items: [{ gap }], next: lifted, done: true });
-    const on = await broker.read({ channels: ['a'], after: page.next, limit: 10 });
+    const on = await broker.readPage({ channels: ['a'], after: page.next, limit: 10 });
     expect(on.items).toEqual([]);
   });
 
@@ -91,10 +96,10 @@ describe('RedisBroker', () => {
     const namespace = randomNamespace();
     const prefix = `{${namespace}}:`;
     const broker = await stage.broker({ namespace });
-    const after = await broker.position();
+    const after = await broker.head();
     const batch = Array.from({ length: 500 }, (_, i) => line('a', `${i}`));
     const reasons = async () => {
-      const { items } = await broker.read({ channels: ['a'], after, limit: 1_000 });
+      const { items } = await broker.readPage({ channels: ['a'], after, limit: 1_000 });
       return items.flatMap(({ gap }) => (gap ? [gap.reason] : []));
     };
     await broker.publish(batch);
@@ -158,7 +163,7 @@ describe('RedisBroker', () => {
     const namespace = randomNamespace();
     await (await stage.broker({ namespace })).publish([line('a', 'x')]);
     for (const ask of [
-      async (broker: Broker) => (await broker.read({ channels: ['*'], after: 0, limit: 1 })).items,
+      async (broker: Broker) => (await broker.readPage({ channels: ['*'], after: 0, limit: 1 })).items,
       (broker: Broker) => broker.channels('*'),
     ]) {
       const broker = new RedisBroker({ url: stage.server.url, namespace });
@@ -172,9 +177,9 @@ describe('RedisBroker', () => {
     const drafts = Array.from({ length: 1_200 }, (_, i) => line(`c${i}`, 'x'));
     for (let i = 0; i < drafts.length; i += 400) await broker.publish(drafts.slice(i, i + 400));
     const query = { channels: ['c*'], after: 0, limit: 2_000 };
-    expect((await broker.read({ ...query, isGone: () => false })).items).toHaveLength(1_200);
+    expect((await broker.readPage({ ...query, isAbandoned: () => false })).items).toHaveLength(1_200);
     const none = { items: [], next: 0, done: false };
-    expect(await broker.read({ ...query, isGone: () => true })).toEqual(none);
+    expect(await broker.readPage({ ...query, isAbandoned: () => true })).toEqual(none);
   });
 
   it('shows two processes the same stream', async () => {
@@ -192,7 +197,7 @@ describe('RedisBroker', () => {
     const options = { namespace, adopt: ['logs*'] };
     const [one, two] = [await stage.broker(options), await stage.broker(options)];
     const ears = [new Ear(), new Ear()] as const;
-    const before = await one.position();
+    const before = await one.head();
     await Promise.all([one.subscribe(['logs', '*'], ears[0]), two.subscribe(['logs:x', 'l*'], ears[1])]);
     await untilAdopting([one, two], stage.redis, namespace);
     for (const text of ['hello <b>x</b>', '{"level":50,"msg":"pino","pid":7}'])
@@ -200,7 +205,7 @@ describe('RedisBroker', () => {
     await Promise.all(
       ears.map((ear) => ear.heard((e) => e.records.filter((r) => r.channel === 'logs:x').length === 2)),
     );
-    const { items } = await one.read({ channels: ['logs:x'], after: before, limit: 10 });
+    const { items } = await one.readPage({ channels: ['logs:x'], after: before, limit: 10 });
     const stored = items.map(({ record }) => record?.entry);
     expect(stored).toMatchObject([
       { channel: 'logs:x', msg: 'hello <b>x</b>', level: 'info' },

@@ -180,7 +180,7 @@ describe('RedisBroker', () => {
     await broker.publish([line('a', 'later')]);
     await other.heard(({ records }) => records.length === 1);
     expect(reader.gaps).toEqual([
-      expect.objectContaining({ channel: 'bare:1', reason: 'unnumbered', missed: null }),
+      expect.objectContaining({ channel: 'bare:1', reason: 'not_stored', missed: null }),
     ]);
     expect(other.gaps).toEqual([]);
   });
@@ -249,7 +249,7 @@ describe('RedisBroker', () => {
     await broker.subscribe(['a'], ear);
     const expected: string[] = [];
     for (let i = 0; i < 5; i++) {
-      await silent.append([line('a', `silent ${i}`)]);
+      await silent.appendBatch([line('a', `silent ${i}`)]);
       await broker.publish([line('a', `loud ${i}`)]);
       expected.push(`silent ${i}`, `loud ${i}`);
       await ear.heard(({ msgs }) => msgs.includes(`loud ${i}`));
@@ -270,7 +270,7 @@ describe('RedisBroker', () => {
     await stage.redis.del(`{${namespace}}:ch:b`);
     await new RedisJanitor(client, `{${namespace}}:`, retention, undefined).sweep();
     expect((await broker.channels('*')).map(({ channel }) => channel)).toEqual(['a']);
-    await silent.append([line('a', '3')]);
+    await silent.appendBatch([line('a', '3')]);
     await broker.publish([line('a', '4')]);
     await ear.heard(({ msgs }) => msgs.includes('4'));
     expect([ear.msgs, ear.gaps]).toEqual([['1', '2', '3', '4'], []]);

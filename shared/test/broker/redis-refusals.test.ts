@@ -77,7 +77,7 @@ describe('a key of the log that holds a value of another program', () => {
     await log.subscribe(['*'], ear);
     await log.publish([line('a', '6'), line('c', '7')]);
     await ear.heard(({ msgs }) => msgs.length === 2);
-    const page = await log.read({ channels: ['*'], after: 0, limit: 100 });
+    const page = await log.readPage({ channels: ['*'], after: 0, limit: 100 });
     const records = page.items.flatMap(({ record }) => record ?? []);
     expect(records.map(({ entry }) => entry.msg)).toEqual(['1', '6', '7']);
     expect(new Set(records.map(({ n }) => n)).size).toBe(3);
@@ -91,7 +91,7 @@ describe('a key of the log that holds a value of another program', () => {
     const { log, key } = await broker();
     await log.publish([line('a', '1'), line('b', '2')]);
     await stage.redis.set(key('ch:b'), 'mine');
-    const { items } = await log.read({ channels: ['*'], after: 0, limit: 100 });
+    const { items } = await log.readPage({ channels: ['*'], after: 0, limit: 100 });
     expect(items.flatMap(({ record }) => record?.entry.msg ?? [])).toEqual(['1']);
     expect(items.flatMap(({ gap }) => gap?.channel ?? [])).toEqual(['b']);
   });
@@ -147,7 +147,7 @@ describe('a number in the log’s state that the log cannot have written', () =>
         await set(redis, key, value);
         await put(`${value}, first`);
         await put(`${value}, second`);
-        const page = await log.read({ channels: ['*'], after: highest - 1, limit: 10 });
+        const page = await log.readPage({ channels: ['*'], after: highest - 1, limit: 10 });
         expect(page.items.some(({ record }) => record?.entry.msg === `${value}, second`)).toBe(true);
       }
       await ready(log).toBe(true);
@@ -256,7 +256,7 @@ describe('a Redis user who may listen to some channels only', () => {
     await expect(log.publish([line('other', '3')])).rejects.toMatchObject({ code: 'channel_unusable' });
     await log.publish([line('own', '4')]);
     await ear.heard(({ msgs }) => msgs.includes('4'));
-    const page = await log.read({ channels: ['*'], after: 0, limit: 10 });
+    const page = await log.readPage({ channels: ['*'], after: 0, limit: 10 });
     expect(page.items.map(({ record }) => record?.entry.msg)).toEqual(['1', '2', '4']);
     expect(log.status().ready).toBe(true);
   });

@@ -2,14 +2,14 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LogRecord } from '../../src/broker/record.ts';
-import { deliver, type Interest, Routes } from '../../src/broker/routes.ts';
+import { deliverRecord, type Interest, Routes } from '../../src/broker/routes.ts';
 import { channelMatcher, matches } from '../../src/channels.ts';
 
 const record = (channel: string, n: number) => new LogRecord(channel, Buffer.alloc(0), { n, prev: 0 });
 
 function interest(patterns: readonly string[], from?: number) {
   const got: number[] = [];
-  const listener = { entry: ({ n }: LogRecord) => void got.push(n), gap: () => {}, position: () => {} };
+  const listener = { onRecord: ({ n }: LogRecord) => void got.push(n), onGap: () => {}, onAdvance: () => {} };
   const made: Interest = { patterns, listener, from };
   return { made, got, expected: [] as number[] };
 }
@@ -34,12 +34,12 @@ it('an entry reaches those who listen to its channel when it comes, once each, a
           const one = interest(now.patterns, now.settled ? n : undefined);
           all.push(one);
           here.add(one);
-          routes.add(one.made);
+          routes.register(one.made);
         } else if (now.do === 'settle' && who && here.has(who) && who.made.from === undefined) {
-          routes.settle(who.made, n);
+          routes.startDelivery(who.made, n);
         } else if (now.do === 'go' && who) {
           here.delete(who);
-          routes.remove(who.made);
+          routes.unregister(who.made);
         } else if (now.do === 'entry') {
           n++;
           for (const one of here) {
@@ -47,8 +47,8 @@ it('an entry reaches those who listen to its channel when it comes, once each, a
             if (listens && one.made.from !== undefined) one.expected.push(n);
           }
           const entry = record(now.channel, n);
-          deliver(routes.route(now.channel), entry);
-          deliver(routes.route(now.channel), entry); // heard by two subscriptions
+          deliverRecord(routes.route(now.channel), entry);
+          deliverRecord(routes.route(now.channel), entry); // heard by two subscriptions
         }
       }
       for (const { got, expected } of all) expect(got).toEqual(expected);
@@ -60,12 +60,12 @@ it('an entry reaches those who listen to its channel when it comes, once each, a
 it('a flood of channel names makes nobody see an entry twice', () => {
   const routes = new Routes();
   const { made, got } = interest(['*'], 0);
-  routes.add(made);
+  routes.register(made);
   const first = record('first', 1);
-  deliver(routes.route('first'), first);
-  for (let n = 2; n < 200_010; n++) deliver(routes.route(`flood:${n}`), record(`flood:${n}`, n));
+  deliverRecord(routes.route('first'), first);
+  for (let n = 2; n < 200_010; n++) deliverRecord(routes.route(`flood:${n}`), record(`flood:${n}`, n));
   const before = got.length;
-  deliver(routes.route('first'), first);
+  deliverRecord(routes.route('first'), first);
   expect(got).toHaveLength(before);
 });
 
@@ -86,27 +86,28 @@ const STARRY = Array.from({ length: 100 }, (_, i) => `*a*b${i}*c*d`);
 
 it('a channel is compared with each pattern once, however many entries come on it, wanted or not', () => {
   const made = counting();
-  made.routes.add(interest([...STARRY, 'wanted*'], 0).made);
-  made.routes.add(interest(['wanted*', '*'], 0).made);
+  made.routes.register(interest([...STARRY, 'wanted*'], 0).made);
+  made.routes.register(interest(['wanted*', '*'], 0).made);
   const patterns = STARRY.length + 2;
-  for (let n = 1; n <= 100; n++) deliver(made.routes.route('runs:unwanted'), record('runs:unwanted', n));
+  for (let n = 1; n <= 100; n++)
+    deliverRecord(made.routes.route('runs:unwanted'), record('runs:unwanted', n));
   expect(made.compared).toBe(patterns);
-  for (let n = 101; n <= 200; n++) deliver(made.routes.route('wanted'), record('wanted', n));
+  for (let n = 101; n <= 200; n++) deliverRecord(made.routes.route('wanted'), record('wanted', n));
   expect(made.compared).toBe(2 * patterns);
 });
 
 it('nobody who comes or goes has many patterns compared with very many channels at once', () => {
   const made = counting();
   const { made: all, got } = interest(['*'], 0);
-  made.routes.add(all);
-  for (let n = 1; n <= 20_000; n++) deliver(made.routes.route(`c:${n}`), record(`c:${n}`, n));
+  made.routes.register(all);
+  for (let n = 1; n <= 20_000; n++) deliverRecord(made.routes.route(`c:${n}`), record(`c:${n}`, n));
   made.compared = 0;
   const guest = interest(STARRY, 20_000).made;
-  made.routes.add(guest);
-  made.routes.remove(guest);
+  made.routes.register(guest);
+  made.routes.unregister(guest);
   expect(made.compared).toBeLessThanOrEqual(100_000);
-  deliver(made.routes.route('c:1'), record('c:1', 1)); // had before
-  deliver(made.routes.route('c:1'), record('c:1', 20_001));
+  deliverRecord(made.routes.route('c:1'), record('c:1', 1)); // had before
+  deliverRecord(made.routes.route('c:1'), record('c:1', 20_001));
   expect(made.compared).toBeLessThanOrEqual(100_000 + STARRY.length + 1);
   expect(got).toHaveLength(20_001);
 });

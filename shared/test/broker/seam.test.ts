@@ -13,7 +13,7 @@ import { RedisBroker } from '../../src/broker/redis-broker.ts';
 import { RedisClient } from '../../src/broker/redis-client.ts';
 import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
 import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
-import { Told } from '../../src/broker/told.ts';
+import { ReportedGaps } from '../../src/broker/told.ts';
 import { line } from './conformance.ts';
 
 /** Channels are scarce, so that one without entries is forgotten; 'c' loses them by time, when the stage says so. */
@@ -46,7 +46,7 @@ class Reader {
   async peek(items: number): Promise<void> {
     if (this.#subscription) return;
     const query = { channels: this.#patterns, after: this.cursor, limit: this.#limit };
-    const page = await this.#broker.read(query);
+    const page = await this.#broker.readPage(query);
     for (const { record, gap } of page.items.slice(0, items)) record ? this.#take(record) : this.#note(gap);
   }
 
@@ -56,17 +56,17 @@ class Reader {
     const early: (() => void)[] = [];
     const inOrder = (act: () => void) => (live ? act() : early.push(act));
     this.#subscription = await this.#broker.subscribe(this.#patterns, {
-      entry: (record) => inOrder(() => this.#take(record)),
-      gap: (gap) => inOrder(() => this.#note(gap)),
-      position: () => {},
+      onRecord: (record) => inOrder(() => this.#take(record)),
+      onGap: (gap) => inOrder(() => this.#note(gap)),
+      onAdvance: () => {},
     });
     const { from } = this.#subscription;
-    const told = new Told();
+    const told = new ReportedGaps();
     for (let done = this.cursor === from; !done; ) {
       const query = { channels: this.#patterns, after: this.cursor, upTo: from, limit: this.#limit };
-      const page = await this.#broker.read(query);
+      const page = await this.#broker.readPage(query);
       for (const { record, gap } of page.items) {
-        const news = gap && told.news(gap);
+        const news = gap && told.unreported(gap);
         if (news) this.#note(news);
         if (record) this.#take(record);
       }
@@ -145,7 +145,7 @@ async function play(
 ): Promise<void> {
   const { broker } = stage;
   const published: { channel: string; n: Position; lost: boolean }[] = [];
-  const reader = new Reader(broker, patterns, await broker.position(), limit);
+  const reader = new Reader(broker, patterns, await broker.head(), limit);
   await reader.resume();
   let kept = 0;
   let keptHead = 0;
@@ -163,7 +163,7 @@ async function play(
     else if (op.do === 'snapshot') {
       await stage.snapshot();
       kept = published.length;
-      keptHead = await broker.position();
+      keptHead = await broker.head();
     } else if (await stage.back()) {
       // A reader no further than the log now is can't know what it never saw; one that was further must be told.
       const unknowable = reader.cursor <= keptHead;

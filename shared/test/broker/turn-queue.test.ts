@@ -1,13 +1,13 @@
 // Turns are taken one at a time and in order, whatever becomes of the work.
 import { expect, it } from 'vitest';
-import { TurnQueue } from '../../src/broker/turn-queue.ts';
+import { SerialQueue } from '../../src/broker/turn-queue.ts';
 
 it('does one piece of work at a time, in the order of asking, also after one that failed', async () => {
-  const queue = new TurnQueue();
+  const queue = new SerialQueue();
   const log: string[] = [];
   const gates = ['a', 'b', 'c'].map((name) => ({ name, ...Promise.withResolvers<void>() }));
   const works = gates.map(({ name, promise }) =>
-    queue.run(async () => {
+    queue.runNext(async () => {
       log.push(`${name} begins`);
       await promise;
       log.push(`${name} ends`);
@@ -22,15 +22,15 @@ it('does one piece of work at a time, in the order of asking, also after one tha
 });
 
 it('leaves out whoever has gone when the turn comes, not who goes later', async () => {
-  const queue = new TurnQueue();
+  const queue = new SerialQueue();
   const { promise, resolve } = Promise.withResolvers<void>();
   let gone = false;
-  const staying = queue.run(() => promise.then(() => 'stayed'));
-  const leaving = queue.run(
+  const staying = queue.runNext(() => promise.then(() => 'stayed'));
+  const leaving = queue.runNext(
     async () => 'never',
     () => gone,
   );
-  const next = queue.run(
+  const next = queue.runNext(
     async () => 'next',
     () => false,
   );

@@ -31,7 +31,7 @@ interface Place {
 }
 
 /** `stallMs`: how long a socket may take nothing of an answer before it is closed; 0 for ever. */
-export function answerRoom(app: FastifyInstance, stallMs: number, roomBytes = ROOM_BYTES): void {
+export function answerBudget(app: FastifyInstance, stallMs: number, roomBytes = ROOM_BYTES): void {
   const room = new AnswerRoom(roomBytes);
   app.addHook('onRequest', (request, _reply, done) => {
     const { answerBytes } = request.routeOptions.config;

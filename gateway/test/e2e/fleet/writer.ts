@@ -50,7 +50,7 @@ export class RecordingWriter {
       const k = (this.#next.get(channel) ?? 0) + 1;
       this.#next.set(channel, k);
       const msg = `${k} ${'x'.repeat(bytes)}`;
-      this.publisher.add(draft({ time: Date.now(), channel, source: 'writer', level: 'info', msg }));
+      this.publisher.enqueue(draft({ time: Date.now(), channel, source: 'writer', level: 'info', msg }));
     }
   }
 
