@@ -8,10 +8,10 @@ import type { z } from 'zod';
 import { serverVariables, streamVariables } from '../gateway/src/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
-import { FAULTS } from '../gateway/src/llm/simulator-faults.ts';
+import { FAULTS } from '../gateway/src/llm/simulator/simulator-faults.ts';
 import { runVariables } from '../gateway/src/runs/config.ts';
 import { RUN_ERRORS } from '../gateway/src/runs/run-errors.ts';
-import { CLOSE_REASONS } from '../gateway/src/stream/viewers.ts';
+import { CLOSE_REASONS } from '../gateway/src/stream/viewer/connections.ts';
 import { producerVariables } from '../producer/src/config.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));

@@ -1,8 +1,8 @@
 // A gateway for tests: the real application on a free port, in this process, on the broker of the test's choice.
 import type { AddressInfo } from 'node:net';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';

@@ -11,7 +11,7 @@ export interface SimulatorProcess {
 
 /** `args`: those of `npm run sim-llm`, without the port. */
 export async function startSimulator(...args: string[]): Promise<SimulatorProcess> {
-  const process = startProcess(['gateway/src/llm/simulator-main.ts', '--port', '0', ...args]);
+  const process = startProcess(['gateway/src/llm/simulator/simulator-main.ts', '--port', '0', ...args]);
   const line = await process.saw(/LLM_BASE_URL=\S+/, START_MS);
   return { baseUrl: line.replace('LLM_BASE_URL=', ''), process };
 }

@@ -3,7 +3,7 @@
 import type { Level } from '@llm-streamer/shared/entry.ts';
 import { effect } from '@preact/signals';
 import { Series } from './charts/series.ts';
-import { HistoryNavigator } from './history/past.ts';
+import { HistoryNavigator } from './history/history-navigator.ts';
 import { lazyModule } from './lazy.ts';
 import { Cursor } from './log/cursor.ts';
 import { compileFilter, type Filter } from './log/filter.ts';

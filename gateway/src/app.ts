@@ -13,7 +13,7 @@ import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
-import { answerBudget } from './http/plugins/answer-room.ts';
+import { answerBudget } from './http/plugins/answer-budget.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
@@ -23,13 +23,13 @@ import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
 import { streamRoute } from './http/stream.ts';
-import type { SimulatorOptions } from './llm/simulator.ts';
+import type { SimulatorOptions } from './llm/simulator/simulator.ts';
 import { StateLog } from './state-log.ts';
-import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/admission.ts';
-import { History, type HistoryTuning } from './stream/history.ts';
-import { Hub, type HubTuning } from './stream/hub.ts';
+import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/viewer/connection-limiter.ts';
+import { History, type HistoryTuning } from './stream/history/history.ts';
+import { Hub, type HubTuning } from './stream/live/hub.ts';
 import { gapCounts, StreamMetrics } from './stream/metrics.ts';
-import { Connections } from './stream/viewers.ts';
+import { Connections } from './stream/viewer/connections.ts';
 
 /** A request must have arrived by then, its body included. */
 const REQUEST_MS = 30_000;

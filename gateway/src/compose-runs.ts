@@ -1,20 +1,20 @@
 // The composition of processing runs: models, prompts, records and readers, from the configuration and the log.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
-import { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import type { Registry } from 'prom-client';
 import { type Config, readSecret } from './config.ts';
 import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
-import { Simulator, type SimulatorOptions } from './llm/simulator.ts';
+import { Simulator, type SimulatorOptions } from './llm/simulator/simulator.ts';
 import { Targets } from './runs/config.ts';
-import { MemoryRunStore } from './runs/memory-run-store.ts';
+import { MemoryRunStore } from './runs/store/memory-run-store.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { Pipeline } from './runs/pipeline.ts';
 import { Prompts, type PromptsOptions } from './runs/prompts.ts';
@@ -24,10 +24,10 @@ import {
   type RateLimitOptions,
   RedisRateLimiter,
 } from './runs/rate-limit.ts';
-import { RedisRunStore } from './runs/redis-run-store.ts';
+import { RedisRunStore } from './runs/store/redis-run-store.ts';
 import { RunHistory } from './runs/run-history.ts';
 import { RunService } from './runs/run-service.ts';
-import type { RunStore } from './runs/run-store.ts';
+import type { RunStore } from './runs/store/run-store.ts';
 
 /** Milliseconds without a sign of life after which a run is lost. */
 const LEASE_MS = 6_000;

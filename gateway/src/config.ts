@@ -12,7 +12,7 @@ import {
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { runVariables } from './runs/config.ts';
-import type { ConnectionLimits } from './stream/admission.ts';
+import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
 /** Where the gateway listens, and whom it answers. */
 export const serverVariables = {

@@ -2,8 +2,8 @@
 
 import cluster from 'node:cluster';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { loadDotEnv, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';

@@ -4,8 +4,8 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { draft, type Level } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
-import { Publisher } from '@llm-streamer/shared/publisher.ts';
-import type { Connections } from './stream/viewers.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
+import type { Connections } from './stream/viewer/connections.ts';
 
 const SUMMARY_MS = 1_000;
 

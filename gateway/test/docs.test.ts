@@ -2,7 +2,7 @@
 // metric of the code is in it, and it names none that the code does not have. Every link leads somewhere.
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { describe, expect, it } from 'vitest';
 import { PAGES, VARIABLES } from '../../scripts/docs.ts';

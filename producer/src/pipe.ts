@@ -5,7 +5,7 @@ import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channe
 import { draft, LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
-import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { defaultSource, parseOptions, parseSource, usage } from './arguments.ts';
 import { readProducerConfig } from './config.ts';
 import { Intake } from './pipe/intake.ts';

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
-import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { defaultSource, parseDuration, parseNumber, parseOptions, parseSource } from './arguments.ts';
 import { readProducerConfig } from './config.ts';
 import { flood } from './simulate/flood.ts';

@@ -1,7 +1,7 @@
 // Where the entries go: Redis itself, or a gateway over HTTP. Nothing connects before the first batch.
 
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
-import type { PublishTransport } from '@llm-streamer/shared/delivery.ts';
+import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 import type { ProducerConfig } from './config.ts';
 import { HttpTransport } from './http-transport.ts';
 
@@ -22,7 +22,7 @@ export async function openTransport(config: ProducerConfig): Promise<Transport> 
     };
   }
   // Loaded only here: a producer that speaks HTTP starts faster without it.
-  const { RedisBroker } = await import('@llm-streamer/shared/broker/redis-broker.ts');
+  const { RedisBroker } = await import('@llm-streamer/shared/broker/redis/redis-broker.ts');
   // Without a logger: the Publisher tells of the outage as a whole, the client would tell of each attempt.
   const broker = new RedisBroker({
     url: REDIS_URL,

@@ -1,7 +1,7 @@
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
-import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { describe, expect, it } from 'vitest';
 import { HttpTransport } from '../src/http-transport.ts';
 import { Receiver } from './receiver.ts';

@@ -1,7 +1,7 @@
 // `simulate` as compose runs it: a process that publishes until it is told to stop, over HTTP and to a real Redis.
 
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { eventually, startProcess } from '../../test-support/process.ts';

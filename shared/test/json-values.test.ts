@@ -1,7 +1,7 @@
 // The count of a JSON text's values, against what a parser makes of it: a bound that holds before anything is parsed.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { decodePayload } from '../src/decode.ts';
+import { decodePayload } from '../src/decode/decode.ts';
 import { holdsMoreThan, isWiderThan } from '../src/json-values.ts';
 
 const valuesIn = (value: unknown): number =>

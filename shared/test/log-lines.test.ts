@@ -1,6 +1,6 @@
 // What real programs write becomes what a person would read in it, whatever the format.
 import { describe, expect, it } from 'vitest';
-import { decodePayload } from '../src/decode.ts';
+import { decodePayload } from '../src/decode/decode.ts';
 import { expectEntry } from './expect-entry.ts';
 import { LOG_LINES } from './log-lines.ts';
 

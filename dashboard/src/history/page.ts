@@ -1,7 +1,7 @@
 // Reads the past from the gateway: what fills a gap, what stands before the view, what a time range holds.
-import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import { EntryRow, type GapRow, gapRow } from '../stream/row.ts';
-import { isUnreported } from '../stream/told.ts';
+import { isUnreported } from '../stream/unreported-gap.ts';
 import type { WireGap } from '../stream/wire.ts';
 
 export interface HistoryPage {

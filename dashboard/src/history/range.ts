@@ -1,5 +1,5 @@
 // A stretch of time from the server: what a chart's selection, "around this" or a link to an old entry asks for.
-import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import { iso } from '../log/time.ts';
 import { type EntryRow, GapRow, type Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';

@@ -1,7 +1,7 @@
 // What the reader does with the row under the cursor: go to another, open its detail, expand its fold.
 import { opened, sincePrevious, update } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
-import { firstOf, type Item } from './view.ts';
+import { firstOf, type Item } from './row-list.ts';
 import type { Viewport } from './viewport.ts';
 
 export class Cursor {

@@ -1,6 +1,6 @@
 // The next view, built in slices beside the one on screen: filtering 100,000 rows drops no frame.
 
-import type { RowList, RowListOptions } from './view.ts';
+import type { RowList, RowListOptions } from './row-list.ts';
 
 /** What a slice may take of one frame. */
 const SLICE_MS = 4;

@@ -3,10 +3,10 @@ import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { Found, Pattern } from '../regex/pattern.ts';
 import type { EntryRow, GapRow, MarkRow } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
-import { describeGap } from './holes.ts';
+import { describeGap } from './gaps.ts';
 import { hueOf } from './hue.ts';
 import { isCutAt, MAX_LINES, prefixOf, saysEvent, spansOf, wrappedLimit } from './text.ts';
-import type { Item } from './view.ts';
+import type { Item } from './row-list.ts';
 
 export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
 

@@ -3,8 +3,8 @@
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: controls are what is looked for
 
 import type { EntryRow } from '../stream/row.ts';
-import { describeGap } from './holes.ts';
-import type { Item } from './view.ts';
+import { describeGap } from './gaps.ts';
+import type { Item } from './row-list.ts';
 
 /** A wrapped row shows so much; the detail shows all. */
 export const MAX_LINES = 20;

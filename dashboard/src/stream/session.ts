@@ -1,11 +1,11 @@
 // One view's data: frames in, rows out. Ties source, ledger and buffer together; knows nothing of the screen.
 
-import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import { LogBuffer } from './buffer.ts';
 import { Ledger } from './ledger.ts';
 import { type EntryRow, GapRow, gapRow, MarkRow, parseEntry } from './row.ts';
 import { createSource, type Source } from './source.ts';
-import { isUnreported } from './told.ts';
+import { isUnreported } from './unreported-gap.ts';
 import {
   type Bye,
   controlData,

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { MAX_BATCH_BYTES } from '@llm-streamer/shared/broker/broker.ts';
 import { type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { nowMicroseconds } from '../entry-text.ts';
 import type { Item, Sink } from './sink.ts';
 

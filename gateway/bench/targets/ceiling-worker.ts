@@ -4,7 +4,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
-import { WriteBudget } from '../../src/stream/turns.ts';
+import { WriteBudget } from '../../src/stream/wire/write-budget.ts';
 import { EntryText, nowMicroseconds } from '../entry-text.ts';
 import { serve } from '../worker.ts';
 import { LIVE_PATH } from './target.ts';

@@ -2,9 +2,9 @@
 
 import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, timeOf } from '@llm-streamer/shared/broker/position.ts';
-import { TimeSlicer } from '@llm-streamer/shared/pace.ts';
+import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance } from 'fastify';
-import { refuseParameters } from './no-parameters.ts';
+import { refuseParameters } from './refuse-parameters.ts';
 
 /** Rates are taken over at least this long, and at most about twice as long. */
 const RATE_MS = 2_000;

@@ -3,15 +3,15 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { FastifyInstance } from 'fastify';
-import { compileFilter } from '../stream/filter.ts';
+import { compileFilter } from '../stream/query/filter.ts';
 import {
   type FilteredSelection,
   type History,
   nothingFrom,
   type SearchRange,
   type SearchResult,
-} from '../stream/history.ts';
-import { invalid, parseSelection, parseTime, text } from '../stream/query.ts';
+} from '../stream/history/history.ts';
+import { invalid, parseSelection, parseTime, text } from '../stream/query/query.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;

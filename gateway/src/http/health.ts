@@ -2,10 +2,10 @@
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { FastifyInstance } from 'fastify';
-import type { Hub } from '../stream/hub.ts';
-import type { Connections } from '../stream/viewers.ts';
+import type { Hub } from '../stream/live/hub.ts';
+import type { Connections } from '../stream/viewer/connections.ts';
 import { HttpError } from './errors.ts';
-import { refuseParameters } from './no-parameters.ts';
+import { refuseParameters } from './refuse-parameters.ts';
 
 export interface HealthServices {
   broker: Broker;

@@ -6,7 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { invalid } from '../stream/query.ts';
+import { invalid } from '../stream/query/query.ts';
 import { HttpError } from './errors.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';

@@ -11,9 +11,9 @@ import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
 import { runChannel } from '../runs/run-entries.ts';
 import { followChannel, readHistory } from '../runs/run-reader.ts';
-import type { RunRecord } from '../runs/run-store.ts';
+import type { RunRecord } from '../runs/store/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
-import type { ConnectionLimiter, NoPlace } from '../stream/admission.ts';
+import type { ConnectionLimiter, NoPlace } from '../stream/viewer/connection-limiter.ts';
 import { claimSocket } from './claim-socket.ts';
 import { HttpError } from './errors.ts';
 

@@ -1,6 +1,6 @@
 // A run as clients see it in lists and answers.
 
-import type { RunRecord } from '../runs/run-store.ts';
+import type { RunRecord } from '../runs/store/run-store.ts';
 
 export function summaryOf(run: RunRecord) {
   const { inputTokens, outputTokens, durationMs, estimated } = run.totals;

@@ -3,10 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
-import type { RunRecord } from '../runs/run-store.ts';
-import { invalid } from '../stream/query.ts';
+import type { RunRecord } from '../runs/store/run-store.ts';
+import { invalid } from '../stream/query/query.ts';
 import { HttpError } from './errors.ts';
-import { refuseBody } from './no-body.ts';
+import { refuseBody } from './refuse-body.ts';
 import { parseCursor, parseId } from './process.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';

@@ -2,17 +2,17 @@
 
 import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import { Chunk, LAST_CHUNK } from '../stream/chunk.ts';
-import { Connection } from '../stream/connection.ts';
-import { controlFrame } from '../stream/frame.ts';
-import type { History } from '../stream/history.ts';
-import type { Hub } from '../stream/hub.ts';
-import { parseSelection, parseStart, type Start } from '../stream/query.ts';
-import type { View } from '../stream/view.ts';
-import { CLOSE_REASONS, type CloseReason, type Connections } from '../stream/viewers.ts';
+import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
+import { Connection } from '../stream/viewer/connection.ts';
+import { controlFrame } from '../stream/wire/frame.ts';
+import type { History } from '../stream/history/history.ts';
+import type { Hub } from '../stream/live/hub.ts';
+import { parseSelection, parseStart, type Start } from '../stream/query/query.ts';
+import type { View } from '../stream/live/view.ts';
+import { CLOSE_REASONS, type CloseReason, type Connections } from '../stream/viewer/connections.ts';
 import { claimSocket } from './claim-socket.ts';
 import { HttpError } from './errors.ts';
-import { refuseBody } from './no-body.ts';
+import { refuseBody } from './refuse-body.ts';
 
 export interface StreamServices {
   hub: Hub;

@@ -1,7 +1,7 @@
 // Finds the runs whose gateway is gone. A run is lost only after the same sign of life was seen for a whole lease, by
 // this process's own clock, while the log answered throughout: neither a paused log nor a paused watcher ends a run.
 
-import type { RunStore } from './run-store.ts';
+import type { RunStore } from './store/run-store.ts';
 
 export interface LeaseWatchOptions {
   store: Pick<RunStore, 'running'>;

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, PublishRefused } from '@llm-streamer/shared/errors.ts';
 import type { RunWriter } from './pipeline.ts';
-import { fenced, type RunEnding, type RunStore } from './run-store.ts';
+import { fenced, type RunEnding, type RunStore } from './store/run-store.ts';
 
 export interface OwnedRunOptions {
   id: string;

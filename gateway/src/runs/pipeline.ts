@@ -16,7 +16,7 @@ import {
   sumOf,
 } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
-import type { RunEnding } from './run-store.ts';
+import type { RunEnding } from './store/run-store.ts';
 
 /** What is asked of a run. `lanes` are the tasks and, last, the combiner. */
 export interface RunPlan extends RunIdentity {

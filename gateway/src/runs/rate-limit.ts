@@ -2,8 +2,8 @@
 // gateways together. The counting is that of rate-limiter-flexible; what is ours is who counts as one client.
 
 import { isIPv6 } from 'node:net';
-import { toPublishError } from '@llm-streamer/shared/broker/redis-append.ts';
-import type { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
+import type { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,

@@ -7,7 +7,7 @@ import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
 import { conversationChannel, type Turn, turnOf } from './conversation.ts';
 import { runChannel, sumOf, type Usage } from './run-entries.ts';
 import { readHistory } from './run-reader.ts';
-import type { RunRecord } from './run-store.ts';
+import type { RunRecord } from './store/run-store.ts';
 
 const TURNS_READ = 200;
 /** Of a conversation's turns, about. */

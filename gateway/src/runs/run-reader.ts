@@ -3,7 +3,7 @@
 
 import type { Broker, Listener, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
-import { ReportedGaps } from '@llm-streamer/shared/broker/told.ts';
+import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 
 const PAGE = 200;
 /** A reader that does not take what it has asked for holds about so many, and no more. */

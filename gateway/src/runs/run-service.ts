@@ -18,7 +18,7 @@ import type { Prompts } from './prompts.ts';
 import { lifecycleCopy, RunEntries } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
-import type { EndGuard, RunFacts, RunRecord, RunStore } from './run-store.ts';
+import type { EndGuard, RunFacts, RunRecord, RunStore } from './store/run-store.ts';
 
 export interface RunRequest {
   id: string;

@@ -6,8 +6,8 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type Aggregator, Counter, Gauge, type Registry } from 'prom-client';
-import type { Hub } from './hub.ts';
-import type { Connections } from './viewers.ts';
+import type { Hub } from './live/hub.ts';
+import type { Connections } from './viewer/connections.ts';
 
 /** Gaps that viewers were told of: one per view or replay that met it. */
 export type GapCounts = Record<GapReason, number>;

@@ -1,7 +1,7 @@
 // What a worker and its primary ask each other, and the answers: plain objects, since they pass between processes.
 
 import type { MetricObjectWithValues, MetricValue } from 'prom-client';
-import type { OverLimit } from '../stream/admission.ts';
+import type { OverLimit } from '../stream/viewer/connection-limiter.ts';
 
 /** A registry's metrics, as prom-client adds those of several processes up. */
 export type Measured = MetricObjectWithValues<MetricValue<string>>[];

@@ -5,8 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { AggregatorRegistry, Gauge, Registry } from 'prom-client';
-import { type ConnectionLimits, LocalConnectionLimiter } from '../stream/admission.ts';
-import { WorkerHandle } from './member.ts';
+import { type ConnectionLimits, LocalConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
+import { WorkerHandle } from './worker-handle.ts';
 
 /** Before another takes a dead one's place: one that dies at once would keep the machine busy with its starts. */
 const PAUSE_MS = 500;

@@ -2,9 +2,9 @@
 // primary that does not answer is named to whoever waits for it.
 
 import type { Registry } from 'prom-client';
-import type { ConnectionLimiter, NoPlace } from '../stream/admission.ts';
+import type { ConnectionLimiter, NoPlace } from '../stream/viewer/connection-limiter.ts';
 import type { FromPrimary, FromWorker } from './messages.ts';
-import { PendingRequests } from './questions.ts';
+import { PendingRequests } from './pending-requests.ts';
 
 /** A primary that does not answer within this counts as unavailable. It gives its workers less time for their metrics. */
 const PATIENCE_MS = 5_000;

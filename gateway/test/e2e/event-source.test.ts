@@ -1,8 +1,8 @@
 // A browser's own EventSource, without a line of our client code, through restarts of the gateway under it.
 
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
-import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
 import { eventually } from '../../../test-support/process.ts';

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { eventually } from '../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { type SimulatorProcess, servedBy, startSimulator } from '../../../test-support/simulator.ts';
-import { FAULTS } from '../../src/llm/simulator-faults.ts';
+import { FAULTS } from '../../src/llm/simulator/simulator-faults.ts';
 import {
   type RunEvent,
   readRun,

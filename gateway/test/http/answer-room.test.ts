@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { type FastifyInstance, fastify } from 'fastify';
 import { afterEach, expect, it } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
-import { answerBudget } from '../../src/http/plugins/answer-room.ts';
+import { answerBudget } from '../../src/http/plugins/answer-budget.ts';
 import { problems } from '../../src/http/plugins/problems.ts';
 
 const MEGABYTE = 1_048_576;

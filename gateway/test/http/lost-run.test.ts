@@ -1,4 +1,4 @@
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import type { FastifyInstance } from 'fastify';

@@ -1,7 +1,7 @@
 // Whatever a client sends, the answer is a problem with a code, never a 500 and never an exception's text.
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

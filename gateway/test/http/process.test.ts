@@ -1,4 +1,4 @@
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { BEGINNING, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { describe, expect, it, vi } from 'vitest';

@@ -1,7 +1,7 @@
 // A gateway in the test's own process, and a client of its runs.
 
 import { randomUUID } from 'node:crypto';
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';

@@ -1,14 +1,14 @@
 // However many viewers come at once, whatever else the gateway does waits for a few of them only.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createApp } from '../../src/app.ts';
 import { readGatewayConfig } from '../../src/config.ts';
-import { LocalConnectionLimiter } from '../../src/stream/admission.ts';
+import { LocalConnectionLimiter } from '../../src/stream/viewer/connection-limiter.ts';
 
 const CLIENTS = 200;
 const REQUEST = 'GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n';

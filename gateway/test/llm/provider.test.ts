@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ProviderModel } from '../../src/llm/provider.ts';
-import { Simulator } from '../../src/llm/simulator.ts';
-import { SimulatorServer } from '../../src/llm/simulator-server.ts';
+import { Simulator } from '../../src/llm/simulator/simulator.ts';
+import { SimulatorServer } from '../../src/llm/simulator/simulator-server.ts';
 import { ask, collect, PATIENCE_MS, timeoutsFor } from './collect.ts';
 
 const fast = { chunkTokens: 2, tokenMs: 0 };

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { ProviderModel } from '../../src/llm/provider.ts';
 import { ResilientModel } from '../../src/llm/resilient.ts';
-import { Simulator } from '../../src/llm/simulator.ts';
+import { Simulator } from '../../src/llm/simulator/simulator.ts';
 import { ask, collect, PATIENCE_MS, timeoutsFor } from './collect.ts';
 
 const once = { retries: 1, breakAfter: 100, pauseMs: 60_000 };

@@ -4,12 +4,12 @@ import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
 import { describe, expect, it, vi } from 'vitest';
 import type { LlmModel, LlmRequest } from '../../src/llm/model.ts';
 import { ProviderModel } from '../../src/llm/provider.ts';
-import { Simulator } from '../../src/llm/simulator.ts';
+import { Simulator } from '../../src/llm/simulator/simulator.ts';
 import { SIMULATED } from '../../src/llm/target.ts';
 import type { GenerationRecord } from '../../src/runs/lane.ts';
 import { Pipeline, type PipelineOptions, type RunPlan, type RunWriter } from '../../src/runs/pipeline.ts';
 import type { LanePlan } from '../../src/runs/run-entries.ts';
-import type { RunEnding } from '../../src/runs/run-store.ts';
+import type { RunEnding } from '../../src/runs/store/run-store.ts';
 import { wireEvent } from '../../src/runs/wire.ts';
 import { PATIENCE_MS, timeoutsFor } from '../llm/collect.ts';
 

@@ -1,4 +1,4 @@
-import { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import {

@@ -1,4 +1,4 @@
-import { MemoryBroker } from '@llm-streamer/shared/broker/memory-broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';

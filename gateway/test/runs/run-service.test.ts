@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
-import { RedisClient } from '@llm-streamer/shared/broker/redis-client.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { draft, type Entry } from '@llm-streamer/shared/entry.ts';
 import { newRun, reduceRun } from '@llm-streamer/shared/run.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';

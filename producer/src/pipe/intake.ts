@@ -1,6 +1,6 @@
 // A program's output → entries: lines, joined where they belong together, decoded. A block is held for a moment only.
 
-import { decodePayload } from '@llm-streamer/shared/decode.ts';
+import { decodePayload } from '@llm-streamer/shared/decode/decode.ts';
 import { type EntryFields, type Level, levelAtLeast } from '@llm-streamer/shared/entry.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type Block, StackJoiner } from './stack-joiner.ts';

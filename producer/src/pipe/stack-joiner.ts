@@ -3,7 +3,7 @@
 // blocks are dropped.
 
 import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
-import { guessLevel } from '@llm-streamer/shared/level.ts';
+import { guessLevel } from '@llm-streamer/shared/decode/level.ts';
 
 /** A block beyond either is given out in parts. */
 const MAX_LINES = 1_000;

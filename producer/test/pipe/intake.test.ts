@@ -1,4 +1,4 @@
-import { decodeObject } from '@llm-streamer/shared/decode.ts';
+import { decodeObject } from '@llm-streamer/shared/decode/decode.ts';
 import { draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -2,7 +2,7 @@
 // as it stands, or the way into nested objects.
 
 import { isLabel, LEVELS, type Level } from '../entry.ts';
-import { parseLevel, parseOtelLevel, parseSyslogLevel } from '../level.ts';
+import { parseLevel, parseOtelLevel, parseSyslogLevel } from './level.ts';
 import { parseTime } from './time.ts';
 
 export interface Field<T> {

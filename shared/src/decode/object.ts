@@ -4,7 +4,7 @@
 import type { EntryFields, Level } from '../entry.ts';
 import { CodedError } from '../errors.ts';
 import { EVENTS } from '../events.ts';
-import { levelOfStatus } from '../level.ts';
+import { levelOfStatus } from './level.ts';
 import type { DecodeContext } from './context.ts';
 import {
   carriedLine,

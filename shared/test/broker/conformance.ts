@@ -5,7 +5,7 @@ import type { Broker, Gap, Listener, PageItem, ReadQuery } from '../../src/broke
 import { BEGINNING, type Position, parsePosition } from '../../src/broker/position.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
 import type { RetentionPolicy } from '../../src/broker/retention.ts';
-import { ReportedGaps } from '../../src/broker/told.ts';
+import { ReportedGaps } from '../../src/broker/reported-gaps.ts';
 import { type Draft, draft } from '../../src/entry.ts';
 
 /** Makes a broker on the same log each time it is called with the same `log`, and closes it after the test. */

@@ -6,14 +6,14 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { type Broker, type Gap, mayOverlap, type Subscription } from '../../src/broker/broker.ts';
-import { MemoryBroker } from '../../src/broker/memory-broker.ts';
+import { MemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { type Position, parsePosition } from '../../src/broker/position.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
-import { RedisBroker } from '../../src/broker/redis-broker.ts';
-import { RedisClient } from '../../src/broker/redis-client.ts';
-import { RedisJanitor } from '../../src/broker/redis-janitor.ts';
+import { RedisBroker } from '../../src/broker/redis/redis-broker.ts';
+import { RedisClient } from '../../src/broker/redis/client.ts';
+import { RedisJanitor } from '../../src/broker/redis/janitor.ts';
 import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
-import { ReportedGaps } from '../../src/broker/told.ts';
+import { ReportedGaps } from '../../src/broker/reported-gaps.ts';
 import { line } from './conformance.ts';
 
 /** Channels are scarce, so that one without entries is forgotten; 'c' loses them by time, when the stage says so. */

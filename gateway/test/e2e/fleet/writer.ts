@@ -1,9 +1,9 @@
 // A writer that keeps a record: numbers its entries per channel and remembers what the log acknowledged.
 
-import { RedisBroker } from '@llm-streamer/shared/broker/redis-broker.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
-import { Publisher } from '@llm-streamer/shared/publisher.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 
 export interface Acknowledged {
   channel: string;

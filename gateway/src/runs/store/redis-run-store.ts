@@ -1,0 +1,200 @@
+// Records of runs in Redis, beside the log and in its hash slot: every step is one script together with its entries.
+
+import { checkBatch } from '@llm-streamer/shared/broker/batch.ts';
+import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
+import { batchArguments, toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
+import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
+import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis/client.ts';
+import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
+import type { Draft } from '@llm-streamer/shared/entry.ts';
+import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';
+import { runChannel } from '../run-entries.ts';
+import {
+  type EndGuard,
+  fenced,
+  LISTED_RUNS,
+  type RunEnding,
+  type RunFacts,
+  type RunRecord,
+  type RunStore,
+} from './run-store.ts';
+
+const LUA = new URL('./lua/run.lua', import.meta.url);
+const STEP = loadScript(LUA, '');
+/** A run can always end, also where the memory is full. */
+const LAST_STEP = loadScript(LUA, 'allow-oom');
+
+type Step = {
+  step: 'begin' | 'append' | 'end';
+  id: string;
+  token?: string;
+  renewed?: number;
+  stamp?: WriterStamp | undefined;
+  fields?: Record<string, string | number>;
+  drafts: readonly Draft[];
+};
+
+export class RedisRunStore implements RunStore {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #announcePrefix: string;
+  readonly #retention: RetentionPolicy;
+
+  /** `client` is closed with this store. */
+  constructor(client: RedisClient, namespace: string, retention: RetentionPolicy) {
+    this.#client = client;
+    this.#prefix = `{${namespace}}:`;
+    this.#announcePrefix = namespace === DEFAULT_NAMESPACE ? '' : this.#prefix;
+    this.#retention = retention;
+  }
+
+  async begin(
+    id: string,
+    token: string,
+    facts: RunFacts,
+    drafts: readonly Draft[],
+  ): Promise<'started' | 'exists'> {
+    const fields = {
+      fingerprint: facts.fingerprint,
+      gateway: facts.gateway,
+      version: facts.promptVersion,
+      lanes: JSON.stringify(facts.lanes),
+      ...(facts.conversationId !== undefined && { conversation: facts.conversationId }),
+    };
+    const reply = await this.#step(STEP, { step: 'begin', id, token, fields, drafts });
+    return reply === 'exists' ? 'exists' : 'started';
+  }
+
+  async append(id: string, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void> {
+    const reply = await this.#step(STEP, { step: 'append', id, token, stamp, drafts });
+    if (reply === 'fenced') throw fenced();
+  }
+
+  async end(id: string, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean> {
+    const { state, code, totals } = ending;
+    const fields = {
+      state,
+      ...(code !== undefined && { code }),
+      ...(totals && { input: totals.inputTokens, output: totals.outputTokens, duration: totals.durationMs }),
+      ...(totals?.estimated && { estimated: 1 }),
+    };
+    const reply = await this.#step(LAST_STEP, {
+      step: 'end',
+      id,
+      ...(guard !== 'anybody' && guard),
+      fields,
+      drafts,
+    });
+    return reply === 'ok';
+  }
+
+  async get(id: string): Promise<RunRecord | undefined> {
+    return this.#asking(async (redis) => recordOf(id, await redis.hgetall(this.#key(id))));
+  }
+
+  async list(limit: number): Promise<RunRecord[]> {
+    return this.#asking(async (redis) => {
+      const ids = await redis.zrange(`${this.#prefix}runs`, '0', `${limit - 1}`, 'REV');
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.hgetall(this.#key(id));
+      const replies = (await pipeline.exec()) ?? [];
+      return ids.flatMap((id, i) => recordOf(id, (replies[i]?.[1] ?? {}) as Record<string, string>) ?? []);
+    });
+  }
+
+  async running(): Promise<{ id: string; renewed: number }[]> {
+    return this.#asking(async (redis) => {
+      const ids = await redis.smembers(`${this.#prefix}running`);
+      const pipeline = redis.pipeline();
+      for (const id of ids) pipeline.hget(this.#key(id), 'renewed');
+      const replies = (await pipeline.exec()) ?? [];
+      const forgotten = ids.filter((_, i) => replies[i]?.[1] === null);
+      if (forgotten.length > 0) await redis.srem(`${this.#prefix}running`, ...forgotten);
+      return ids.flatMap((id, i) => {
+        const renewed = replies[i]?.[1];
+        return typeof renewed === 'string' ? [{ id, renewed: Number(renewed) }] : [];
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#client.close();
+  }
+
+  #key(id: string): string {
+    return `${this.#prefix}run:${id}`;
+  }
+
+  async #step(
+    script: Script,
+    { step, id, token = '', renewed, stamp, fields = {}, drafts }: Step,
+  ): Promise<string> {
+    checkBatch(drafts);
+    const pairs = Object.entries(fields);
+    const args = [
+      step,
+      id,
+      token,
+      renewed ?? '',
+      stamp?.writer ?? '',
+      stamp?.seq ?? 0,
+      this.#announcePrefix,
+      this.#retention.maxChannels,
+      retentionOf(this.#retention, runChannel(id)).idleMs,
+      LISTED_RUNS,
+      pairs.length,
+      ...pairs.flat(),
+      ...batchArguments(drafts, this.#retention),
+    ];
+    try {
+      return (await this.#client.runScript(script, this.#prefix, args)) as string;
+    } catch (error) {
+      throw toPublishError(error, this.#client);
+    }
+  }
+
+  async #asking<T>(ask: (redis: RedisClient['redis']) => Promise<T>): Promise<T> {
+    try {
+      await this.#client.runId();
+      return await ask(this.#client.redis);
+    } catch (error) {
+      throw this.#client.unavailable(error);
+    }
+  }
+}
+
+function recordOf(id: string, hash: Record<string, string>): RunRecord | undefined {
+  const { state, fingerprint = '', gateway = '', version = '', lanes = '[]', conversation, code } = hash;
+  const parsed = lanesOf(lanes);
+  // Another program's hash under a run's key is no run.
+  if (!RUN_STATES.includes(state as RunState) || parsed === undefined) return undefined;
+  const number = (name: string) => Number(hash[name]) || 0;
+  return {
+    id,
+    state: state as RunState,
+    fingerprint,
+    gateway,
+    promptVersion: version,
+    lanes: parsed,
+    started: number('started'),
+    ended: number('ended'),
+    renewed: number('renewed'),
+    totals: {
+      inputTokens: number('input'),
+      outputTokens: number('output'),
+      durationMs: number('duration'),
+      ...(hash.estimated !== undefined && { estimated: true }),
+    },
+    ...(conversation !== undefined && { conversationId: conversation }),
+    ...(code !== undefined && { code }),
+  };
+}
+
+function lanesOf(text: string): RunRecord['lanes'] | undefined {
+  try {
+    const lanes: unknown = JSON.parse(text);
+    return Array.isArray(lanes) ? lanes : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,75 @@
+// Which views may want an entry. Where they are many, each is filed under one thing that its filter asks for, so that an
+// entry costs a look for each kind of thing, and nothing for views that want something else.
+
+import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { isExact } from '@llm-streamer/shared/channels.ts';
+import type { Level } from '@llm-streamer/shared/entry.ts';
+import { Bucket } from './bucket.ts';
+import { SubstringIndex } from './substring-index.ts';
+import type { Selection } from '../query/query.ts';
+import { searchedTexts } from '../query/searched-texts.ts';
+
+/** Asking so many views costs less than finding out whom to ask. */
+const FEW_VIEWS = 8;
+
+type Filing<V> = Pick<Bucket<unknown, V>, 'size' | 'add' | 'remove'>;
+
+export class ViewIndex<V extends { readonly selection: Selection }> {
+  readonly #views: V[] = [];
+  /** Those whose filter names nothing else: always asked. */
+  readonly #byLevel = new Map<Level | undefined, V[]>();
+  readonly #byRun = new Map<string, V[]>();
+  readonly #bySource = new Map<string, V[]>();
+  /** By what stands between the stars. */
+  readonly #bySourcePart = new SubstringIndex<V>();
+  readonly #byText = new SubstringIndex<V>();
+  readonly #filed = new Map<V, Filing<V>>();
+
+  get all(): readonly V[] {
+    return this.#views;
+  }
+
+  addView(view: V): void {
+    const smallest = this.#bucketsFor(view.selection).reduce((a, b) => (b.size < a.size ? b : a));
+    smallest.add(view);
+    this.#filed.set(view, smallest);
+    this.#views.push(view);
+  }
+
+  removeView(view: V): void {
+    const bucket = this.#filed.get(view);
+    if (!bucket) return;
+    bucket.remove(view);
+    this.#filed.delete(view);
+    this.#views.splice(this.#views.indexOf(view), 1);
+  }
+
+  /** Every view that wants the entry, each once, and a few that do not. */
+  candidates(record: LogRecord): readonly V[] {
+    if (this.#views.length <= FEW_VIEWS) return this.#views;
+    const { run, source } = record.entry;
+    const found = [
+      ...[...this.#byLevel.values()].flat(),
+      ...((run !== undefined && this.#byRun.get(run)) || []),
+      ...(this.#bySource.get(source) ?? []),
+    ];
+    if (!this.#bySourcePart.isEmpty) this.#bySourcePart.collectCandidates([source], found);
+    if (!this.#byText.isEmpty) this.#byText.collectCandidates(searchedTexts(record), found);
+    return found;
+  }
+
+  #bucketsFor({ level, run, source, q }: Selection): Filing<V>[] {
+    const buckets = [
+      ...(run === undefined ? [] : [new Bucket(this.#byRun, run)]),
+      ...(source === undefined ? [] : this.#bucketsForSource(source)),
+      ...(q === undefined ? [] : this.#byText.buckets(q.toLowerCase())),
+    ];
+    return buckets.length > 0 ? buckets : [new Bucket(this.#byLevel, level)];
+  }
+
+  #bucketsForSource(source: string): Filing<V>[] {
+    if (isExact(source)) return [new Bucket(this.#bySource, source)];
+    const [longest = ''] = source.split('*').sort((a, b) => b.length - a.length);
+    return longest === '' ? [] : this.#bySourcePart.buckets(longest);
+  }
+}

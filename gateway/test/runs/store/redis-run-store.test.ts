@@ -1,0 +1,98 @@
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
+import { draft } from '@llm-streamer/shared/entry.ts';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
+import { RedisRunStore } from '../../../src/runs/store/redis-run-store.ts';
+import { testRunStore } from './run-store-conformance.ts';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis({ args: ['--maxmemory-policy', 'noeviction'] });
+});
+afterAll(() => redis.stop());
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+});
+
+const make = (namespace = randomNamespace(), retention = DEFAULT_RETENTION) => {
+  const store = () => new RedisRunStore(new RedisClient(redis.url, 'runs', undefined), namespace, retention);
+  const made = {
+    store: store(),
+    other: store(),
+    broker: new RedisBroker({ url: redis.url, namespace, retention }),
+  };
+  open.push(made.store, made.other, made.broker);
+  return made;
+};
+
+testRunStore(async () => make());
+
+const facts = { fingerprint: 'f', gateway: 'gw', promptVersion: 'v', lanes: [] };
+const says = (msg: string) => [draft({ time: 1, channel: 'runs:m1', source: 'test', level: 'info', msg })];
+
+it('a run that the log refuses has never begun', async () => {
+  const { store } = make(undefined, { ...DEFAULT_RETENTION, maxChannels: 0 });
+  await expect(store.begin('m1', 't', facts, says('begin'))).rejects.toMatchObject({
+    code: 'too_many_channels',
+  });
+  expect(await store.get('m1')).toBeUndefined();
+});
+
+it('a run can end where the memory is full', async () => {
+  const { store, other } = make();
+  await store.begin('m1', 't', facts, says('begin'));
+  await configure('maxmemory', '1');
+  try {
+    await expect(store.append('m1', 't', says('more'))).rejects.toMatchObject({ code: 'log_full' });
+    expect(await other.end('m1', { state: 'failed', code: 'log_full' }, says('end'), { token: 't' })).toBe(
+      true,
+    );
+  } finally {
+    await configure('maxmemory', '0');
+  }
+});
+
+it('an id is a value and never a pattern or a script', async () => {
+  const { store, other } = make();
+  const id = 'a*:"]) redis.call("FLUSHALL") --';
+  await store.begin(id, 't', facts, []);
+  expect((await other.get(id))?.state).toBe('running');
+  expect(await other.get('a*')).toBeUndefined();
+});
+
+async function configure(name: string, value: string): Promise<void> {
+  const { connect } = await import('node:net');
+  const socket = connect(redis.port, '127.0.0.1');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('data', () => resolve());
+    socket.once('error', reject);
+    socket.write(`CONFIG SET ${name} ${value}\r\n`);
+  });
+  socket.destroy();
+}
+
+it('what other programs have written under the keys of runs is no run, and is refused by name', async () => {
+  const namespace = randomNamespace();
+  const { store } = make(namespace);
+  const client = new RedisClient(redis.url, 'test', undefined);
+  await client.runId(10_000);
+  const key = (name: string) => `{${namespace}}:${name}`;
+  await store.begin('good', 't', facts, []);
+  for (const id of ['hash', 'lanes', 'text']) await client.redis.zadd(key('runs'), Date.now() + 1_000, id);
+  await client.redis.hset(key('run:hash'), 'a', 'b');
+  await client.redis.hset(key('run:lanes'), 'state', 'running', 'lanes', '{', 'started', 'nan');
+  await client.redis.set(key('run:text'), 'mine');
+  expect((await store.list(10)).map(({ id }) => id)).toEqual(['good']);
+  expect(await store.get('hash')).toBeUndefined();
+  await expect(store.begin('text', 't', facts, says('begin'))).rejects.toMatchObject({
+    code: 'channel_unusable',
+  });
+  await client.redis.hset(key('run:good'), 'renewed', 'often');
+  await expect(store.append('good', 't', says('more'))).rejects.toMatchObject({ code: 'channel_unusable' });
+  expect(await client.redis.keys(key('ch:*'))).toEqual([]);
+  client.close();
+});

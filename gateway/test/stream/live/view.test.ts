@@ -1,0 +1,131 @@
+// A view: filters, counts and joins once for all its viewers, and keeps what those who fall behind can take up again.
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { line } from '../../../../test-support/gateway.ts';
+import type { Selection } from '../../../src/stream/query/query.ts';
+import type { Segment } from '../../../src/stream/live/segment.ts';
+import { SharedSubscription } from '../../../src/stream/live/shared-subscription.ts';
+import { View } from '../../../src/stream/live/view.ts';
+
+const START = 1_795_224_320_113_000;
+const AMPLE = 1_048_576;
+
+const record = (offset: number, level: 'info' | 'error' = 'info'): LogRecord => {
+  const n = START + offset;
+  const data = Buffer.from(writeHead(n, 'abcdefgh', 0) + line('a', `${offset}`, { level }).body.slice(1));
+  return new LogRecord('a', data, { n, prev: 0 });
+};
+
+/** A live view; what is said to its tap is said to it. */
+const makeView = async (selection: Partial<Selection> = {}) => {
+  let wanted = 0;
+  const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
+  const tap = new SharedSubscription(['a'], { subscribe } as Broker);
+  const view = new View({ channels: ['a'], ...selection }, tap, () => wanted++);
+  await tap.addView(view);
+  return { view, tap, wanted: () => wanted };
+};
+
+const join = (view: View): Segment[] => {
+  const taken: Segment[] = [];
+  view.attachViewer({ deliverSegment: (segment) => taken.push(segment) });
+  return taken;
+};
+
+describe('a view', () => {
+  it('asks for one flush for many entries, and hands the same segment to all viewers', async () => {
+    const { view, tap, wanted } = await makeView();
+    const [one, two] = [join(view), join(view)];
+    for (let i = 1; i <= 5; i++) tap.onRecord(record(i));
+    expect(wanted()).toBe(1);
+    view.flush(AMPLE);
+    expect(one).toHaveLength(1);
+    expect(one[0]).toBe(two[0]);
+    view.flush(AMPLE);
+    expect(one).toHaveLength(1);
+  });
+
+  it('moves on over what its filter keeps back, and sends nothing of it', async () => {
+    const { view, tap, wanted } = await makeView({ level: 'error' });
+    const taken = join(view);
+    for (let i = 1; i <= 5; i++) tap.onRecord(record(i));
+    expect(wanted()).toBe(0);
+    expect(view.flushedTo).toBe(START + 5);
+    tap.onRecord(record(6, 'error'));
+    tap.onRecord(record(7));
+    expect(view.flushedTo).toBe(START + 5); // not before the sixth is out
+    view.flush(AMPLE);
+    expect(taken[0]).toMatchObject({ from: START + 5, to: START + 7 });
+    expect(view.flushedCount).toBe(1);
+  });
+
+  it('counts in a ping what it has emitted before it', async () => {
+    const { view, tap } = await makeView();
+    const taken = join(view);
+    tap.onRecord(record(1));
+    tap.onRecord(record(2));
+    view.ping(5);
+    tap.onRecord(record(3));
+    view.flush(AMPLE);
+    expect(taken[0]?.chunk.body.toString()).toContain('data: {"now":5,"count":2}');
+    expect(view.flushedCount).toBe(3);
+  });
+
+  it('its segments touch, whatever comes in whatever order of flushes', async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant('entry' as const), by: fc.integer({ min: 1, max: 50 }) }),
+      fc.record({ kind: fc.constant('position' as const), by: fc.integer({ min: 0, max: 50 }) }),
+      fc.record({ kind: fc.constantFrom('flush' as const, 'ping' as const), by: fc.constant(0) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
+        const { view, tap } = await makeView();
+        view.pinSegments({});
+        const taken = join(view);
+        let at = 0;
+        tap.onAdvance(START);
+        for (const { kind, by } of steps) {
+          at += by;
+          if (kind === 'entry') tap.onRecord(record(at));
+          else if (kind === 'position') tap.onAdvance(START + at);
+          else if (kind === 'ping') view.ping(0);
+          else view.flush(AMPLE);
+        }
+        view.flush(AMPLE);
+        for (const [i, { from, to }] of taken.entries()) {
+          expect(to).toBeGreaterThanOrEqual(from);
+          expect(from).toBeGreaterThanOrEqual(taken[i - 1]?.to ?? 0);
+        }
+        // Whoever stands anywhere is given the first segment that it may take, and none that repeats or skips.
+        for (const { from, to } of taken) {
+          expect(view.segmentAfter(from)?.to ?? Infinity).toBeGreaterThan(from);
+          if (to === from) continue;
+          expect(view.segmentAfter(from)?.from).toBe(from);
+          expect(view.segmentAfter(from + 1)?.from ?? Infinity).toBeGreaterThan(from);
+        }
+        expect(view.segmentAfter((taken.at(-1)?.from ?? 0) + 1)).toBeUndefined();
+        expect(view.isCaughtUp(taken.at(-1)?.to ?? START)).toBe(true);
+      }),
+    );
+  });
+
+  it('keeps no segment while all are live, and each from the one on with which a viewer falls behind', async () => {
+    const { view, tap } = await makeView();
+    const taken = join(view);
+    const slow = { deliverSegment: () => view.pinSegments(slow) };
+    for (let i = 1; i <= 4; i++) {
+      if (i === 2) view.attachViewer(slow);
+      tap.onRecord(record(i));
+      view.flush(AMPLE);
+    }
+    expect(view.segmentAfter(START)?.from).toBe(taken[1]?.from);
+    const other = {};
+    view.pinSegments(other);
+    view.unpinSegments(slow);
+    expect(view.segmentAfter(START)?.from).toBe(taken[1]?.from);
+    view.unpinSegments(other);
+    expect(view.segmentAfter(START)).toBeUndefined();
+  });
+});

@@ -1,0 +1,34 @@
+// Who may come: limits are counted per process and per address, behind trusted proxies by the address that they name.
+import { afterEach, expect, it } from 'vitest';
+import { openGateway, type TestGateway } from '../../../../test-support/gateway.ts';
+import { eventually } from '../../../../test-support/process.ts';
+
+let gateway: TestGateway;
+afterEach(() => gateway.close());
+
+const from = (address: string) => gateway.view('', { headers: { 'x-forwarded-for': address } });
+
+it('an address is what a trusted proxy says', async () => {
+  gateway = await openGateway({ MAX_CONNECTIONS_PER_ADDRESS: '1', TRUST_PROXY: 'loopback' });
+  expect((await from('192.0.2.1')).status).toBe(200);
+  expect((await from('192.0.2.2')).status).toBe(200);
+  expect((await from('192.0.2.1')).status).toBe(503);
+});
+
+it('an address is the peer itself where no proxy is trusted', async () => {
+  gateway = await openGateway({ MAX_CONNECTIONS_PER_ADDRESS: '1' });
+  expect((await from('192.0.2.1')).status).toBe(200);
+  expect((await from('192.0.2.2')).status).toBe(503);
+});
+
+it('a crowd that comes and goes leaves every place free', async () => {
+  gateway = await openGateway({ MAX_CONNECTIONS: '10' });
+  for (let round = 0; round < 3; round++) {
+    const crowd = await Promise.all(Array.from({ length: 30 }, () => gateway.view()));
+    const served = crowd.filter(({ status }) => status === 200);
+    expect(served).toHaveLength(10);
+    for (const viewer of crowd) viewer.vanish();
+    await eventually('nobody', async () => (await gateway.health()).connections === 0);
+  }
+  expect(await gateway.health()).toMatchObject({ connected: 30, refused: 60, views: 0 });
+});

@@ -1,0 +1,54 @@
+// Parts made apart, and parts of a shared sequence from any reset on, are one gzip stream to an independent decoder.
+import { constants, gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Deflater, deflateApart, GZIP_HEADER, storedBlock } from '../../../src/stream/wire/gzip.ts';
+
+const decode = (parts: readonly Uint8Array[]) =>
+  gunzipSync(Buffer.concat([GZIP_HEADER, ...parts]), { finishFlush: constants.Z_SYNC_FLUSH });
+
+const part = fc.record({
+  kind: fc.constantFrom('stored', 'apart'),
+  text: fc.oneof(
+    fc.string(),
+    fc.integer({ min: 0, max: 60_000 }).map((length) => 'log '.repeat(length / 4)),
+  ),
+});
+
+describe('a gzip stream', () => {
+  it('of parts made apart gives their texts', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 12 }), async (parts) => {
+        const made = parts.map(({ kind, text }) =>
+          kind === 'stored' ? storedBlock(Buffer.from(text)) : deflateApart(Buffer.from(text)),
+        );
+        expect(decode(await Promise.all(made)).toString()).toBe(parts.map(({ text }) => text).join(''));
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('may take up a shared sequence at each of its resets, behind parts of its own', async () => {
+    const deflater = new Deflater();
+    const texts = Array.from({ length: 40 }, (_, i) => `{"id":"${i}","msg":"the same words ${i % 7}"}\n\n`);
+    const shared: Buffer[] = [];
+    for (const [i, text] of texts.entries()) {
+      if (i % 10 === 0) deflater.reset();
+      shared.push(Buffer.concat(await deflater.deflate(Buffer.from(text))));
+    }
+    deflater.close();
+    for (const from of [0, 10, 20, 30]) {
+      const own = storedBlock(Buffer.from('event: hello\n\n'));
+      expect(decode([own, ...shared.slice(from)]).toString()).toBe(
+        `event: hello\n\n${texts.slice(from).join('')}`,
+      );
+    }
+    // What the memory of the sequence is for.
+    expect(shared[5]?.length).toBeLessThan((await deflateApart(Buffer.from(texts[5] as string))).length / 2);
+  });
+
+  it('refuses to store what does not fit into one block', () => {
+    expect(() => storedBlock(Buffer.alloc(65_536))).toThrow(RangeError);
+    expect(decode([storedBlock(Buffer.alloc(65_535, 'x'))])).toHaveLength(65_535);
+  });
+});

@@ -1,0 +1,143 @@
+// The entries of the embedded log: numbered, kept within their bounds, found by position. Knows no listeners.
+
+import type { Draft } from '../../entry.ts';
+import { PublishRefused } from '../../errors.ts';
+import type { LogState } from '../history/page.ts';
+import type { Position } from '../position.ts';
+import { LogRecord, writeHead } from '../record.ts';
+import { type RetentionPolicy, retentionOf } from '../retention.ts';
+
+export interface Channel {
+  records: LogRecord[];
+  bytes: number;
+  newest: Position;
+  total: number;
+  /** Why the newest of what is missing went. */
+  reason: 'trimmed' | 'expired';
+  /** Epoch ms after which its entries go. */
+  expires: number;
+  /** The highest number that was forgotten, of any channel, before this one was made. */
+  forgotten: Position;
+}
+
+export class MemoryStore {
+  readonly #retention: RetentionPolicy;
+  readonly #now: () => number;
+  readonly #token = Math.random().toString(36).slice(2, 10).padEnd(8, '0');
+  readonly #channels = new Map<string, Channel>();
+  readonly #start: Position;
+  #head: Position;
+  #forgotten: Position = 0;
+  #bytes = 0;
+  /** Before this moment nothing expires: most readings need not look at each channel. */
+  #nextExpiry = Number.POSITIVE_INFINITY;
+
+  constructor(retention: RetentionPolicy, now: () => number) {
+    this.#retention = retention;
+    this.#now = now;
+    this.#start = this.#clock();
+    this.#head = this.#start;
+  }
+
+  get state(): LogState {
+    return {
+      token: this.#token,
+      start: this.#start,
+      head: this.#head,
+      now: this.#clock(),
+      rollbacks: [],
+    };
+  }
+
+  get channels(): ReadonlyMap<string, Channel> {
+    return this.#channels;
+  }
+
+  /** The highest number of a channel that was forgotten; 0 for none. */
+  get forgotten(): Position {
+    return this.#forgotten;
+  }
+
+  /** @throws PublishRefused `too_many_channels`; nothing is taken then. */
+  append(drafts: readonly Draft[]): LogRecord[] {
+    const names = new Set(drafts.map(({ channel }) => channel));
+    const unknown = [...names].filter((name) => !this.#channels.has(name)).length;
+    if (unknown > 0 && this.#channels.size + unknown > this.#retention.maxChannels)
+      throw new PublishRefused('too_many_channels', 'the log holds its limit of channels');
+    const records = drafts.map((draft) => this.#add(draft));
+    for (const name of names) this.#trim(name);
+    this.#trimTotal();
+    return records;
+  }
+
+  /** Drops what was idle too long; where room for channels gets scarce, forgets the channels too. */
+  dropExpired(): void {
+    const now = this.#now();
+    const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
+    if (now < this.#nextExpiry && !scarce) return;
+    this.#nextExpiry = Number.POSITIVE_INFINITY;
+    for (const [name, channel] of this.#channels) {
+      if (channel.expires > now) {
+        this.#nextExpiry = Math.min(this.#nextExpiry, channel.expires);
+        continue;
+      }
+      this.#drop(channel, channel.records.length, 'expired');
+      channel.total = 0;
+      if (!scarce) continue;
+      this.#channels.delete(name);
+      this.#forgotten = Math.max(this.#forgotten, channel.newest);
+    }
+  }
+
+  #add({ channel: name, body }: Draft): LogRecord {
+    let channel = this.#channels.get(name);
+    if (!channel) {
+      const forgotten = this.#forgotten;
+      channel = { records: [], bytes: 0, newest: 0, total: 0, reason: 'trimmed', expires: 0, forgotten };
+      this.#channels.set(name, channel);
+    }
+    const n = Math.max(this.#head + 1, this.#clock());
+    const head = { n, prev: channel.newest };
+    const data = Buffer.from(writeHead(n, this.#token, channel.newest) + body.slice(1));
+    const record = new LogRecord(name, data, head);
+    channel.records.push(record);
+    channel.bytes += data.length;
+    channel.newest = n;
+    channel.total++;
+    this.#bytes += data.length;
+    this.#head = n;
+    return record;
+  }
+
+  #trim(name: string): void {
+    const channel = this.#channels.get(name) as Channel;
+    const { entries, idleMs } = retentionOf(this.#retention, name);
+    channel.expires = this.#now() + idleMs;
+    this.#nextExpiry = Math.min(this.#nextExpiry, channel.expires);
+    // In blocks, so that a full channel does not move its whole array for each entry.
+    const excess = channel.records.length - entries;
+    if (excess > Math.min(100, entries / 10)) this.#drop(channel, excess, 'trimmed');
+  }
+
+  #trimTotal(): void {
+    const { maxBytes } = this.#retention;
+    if (maxBytes === 0 || this.#bytes <= maxBytes) return;
+    const bySize = [...this.#channels.values()].sort((a, b) => b.bytes - a.bytes);
+    for (const channel of bySize) {
+      if (this.#bytes <= maxBytes * 0.9) return;
+      this.#drop(channel, Math.ceil(channel.records.length / 2), 'trimmed');
+    }
+  }
+
+  #drop(channel: Channel, count: number, reason: Channel['reason']): void {
+    if (count > 0) channel.reason = reason;
+    for (const { data } of channel.records.splice(0, count)) {
+      channel.bytes -= data.length;
+      this.#bytes -= data.length;
+    }
+  }
+
+  #clock(): Position {
+    return Math.trunc(this.#now() * 1000);
+  }
+}

@@ -1,0 +1,87 @@
+// Writes to the log in Redis: one script call per batch, atomic and in order.
+
+import type { Draft } from '../../entry.ts';
+import { PublishRefused } from '../../errors.ts';
+import { checkBatch } from '../batch.ts';
+import type { WriterStamp } from '../broker.ts';
+import { formatPosition } from '../position.ts';
+import { loadScript, type RedisClient } from './client.ts';
+import { codeOf } from './errors.ts';
+import { type RetentionPolicy, retentionOf } from '../retention.ts';
+
+const APPEND = loadScript('append', '');
+
+export class RedisAppend {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #wirePrefix: string;
+  readonly #retention: RetentionPolicy;
+
+  constructor(client: RedisClient, prefix: string, wirePrefix: string, retention: RetentionPolicy) {
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#wirePrefix = wirePrefix;
+    this.#retention = retention;
+  }
+
+  /** With `lease`, the entries are adopted: refused unless that lease still holds, announced to the gateways only. */
+  async appendBatch(drafts: readonly Draft[], stamp?: WriterStamp, lease = ''): Promise<(string | null)[]> {
+    if (drafts.length === 0) return [];
+    checkBatch(drafts);
+    const args: (string | number)[] = [
+      stamp?.writer ?? '',
+      stamp?.seq ?? 0,
+      lease,
+      this.#wirePrefix,
+      this.#retention.maxChannels,
+    ];
+    args.push(...batchArguments(drafts, this.#retention));
+    try {
+      const reply = (await this.#client.runScript(APPEND, this.#prefix, args)) as [string, string];
+      const first = Number(reply[0]);
+      const { seen } = this.#client;
+      seen.highest = Math.max(seen.highest, first + drafts.length - 1);
+      return drafts.map((_, i) => (first === 0 ? null : formatPosition(first + i)));
+    } catch (error) {
+      throw toPublishError(error, this.#client);
+    }
+  }
+}
+
+/** As `log.lua` reads a batch: the number of channels, each with its bounds, then each entry with its channel's index. */
+export function batchArguments(drafts: readonly Draft[], retention: RetentionPolicy): (string | number)[] {
+  const index = new Map<string, number>();
+  const channels: (string | number)[] = [];
+  const entries: (string | number)[] = [];
+  for (const { channel, body } of drafts) {
+    let i = index.get(channel);
+    if (i === undefined) {
+      i = index.size + 1;
+      index.set(channel, i);
+      const { entries: maxlen, idleMs } = retentionOf(retention, channel);
+      channels.push(channel, maxlen, idleMs);
+    }
+    entries.push(i, body.slice(1));
+  }
+  return [index.size, ...channels, ...entries];
+}
+
+/** What a failed script call means to a writer. */
+export function toPublishError(error: unknown, client: RedisClient): Error {
+  if (error instanceof PublishRefused) return error;
+  switch (codeOf(error)) {
+    case 'OOM':
+      return new PublishRefused('log_full', 'the log is full: its memory limit is reached');
+    case 'TOOMANYCHANNELS':
+      return new PublishRefused('too_many_channels', 'the log holds its limit of channels');
+    case 'LEASELOST':
+      return new PublishRefused('lease_lost', 'another gateway adopts');
+    case 'UNUSABLE':
+      return new PublishRefused(
+        'channel_unusable',
+        'Redis does not let the log write one of these channels; the log of the gateway says why',
+      );
+    default:
+      return client.unavailable(error);
+  }
+}

@@ -1,0 +1,72 @@
+// Looks now and then whether the log could take an entry, before one that comes shows it: whether its keys are its own, what
+// the Redis user may do, and whether Redis would evict entries.
+
+import type { Logger } from '../../logger.ts';
+import { loadScript, type RedisClient } from './client.ts';
+import { inWords } from './errors.ts';
+
+const CHECKUP = loadScript('checkup', 'allow-oom');
+const EVERY_MS = 3_000;
+
+export class RedisCheckup {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #logger: Logger | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #fault: string | undefined;
+  #warning: string | undefined;
+
+  constructor(client: RedisClient, prefix: string, logger: Logger | undefined) {
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#logger = logger;
+  }
+
+  /** Why the log can take nothing, in words for clients; undefined where it can. */
+  get fault(): string | undefined {
+    return this.#fault;
+  }
+
+  /** What endangers entries although all works. */
+  get warning(): string | undefined {
+    return this.#warning;
+  }
+
+  /** @throws what the first look finds. */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#timer = setInterval(() => void this.#again(), EVERY_MS).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  async #again(): Promise<void> {
+    if (!this.#client.connected) return;
+    try {
+      await this.#look();
+      this.#fault = undefined;
+    } catch (error) {
+      this.#fault = inWords(error);
+    }
+  }
+
+  async #look(): Promise<void> {
+    const denied = (await this.#client.runScript(CHECKUP, this.#prefix, [])) as string[];
+    if (denied.length > 0) throw this.#client.reportRefusal(forbidden(denied));
+    const policy = /^maxmemory_policy:([\w-]+)/m.exec(await this.#client.redis.info('memory'))?.[1];
+    const evicts = policy !== undefined && policy !== 'noeviction';
+    const warning = evicts
+      ? `Redis may evict entries of the log: its maxmemory-policy is ${policy}, and should be noeviction`
+      : undefined;
+    if (warning !== undefined && warning !== this.#warning) this.#logger?.warn(`redis: ${warning}`);
+    this.#warning = warning;
+  }
+}
+
+function forbidden(denied: readonly string[]): Error {
+  const error = new Error(`NOPERM this user may not ${[...new Set(denied)].slice(0, 5).join(', ')}`);
+  error.name = 'ReplyError'; // as Redis itself would answer
+  return error;
+}

@@ -1,0 +1,66 @@
+// What the log in Redis holds: its state, its channels, and its history in pages, with every gap named. A page costs as
+// many reads as channels changed since the cursor, not as there are.
+
+import { TimeSlicer } from '../../time-slicer.ts';
+import type { ChannelInfo, Page, ReadQuery } from '../broker.ts';
+import type { LogState } from '../history/page.ts';
+import { PageReader } from '../history/page-reader.ts';
+import { loadScript, type RedisClient } from './client.ts';
+import { RedisStreams } from './streams.ts';
+
+const STATE = loadScript('state', 'allow-oom');
+const CHANNELS = loadScript('channels', 'allow-oom');
+/** By one call of that script. */
+const CHANNELS_PER_CALL = 100;
+
+export class RedisHistory {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #streams: RedisStreams;
+  readonly #pages: PageReader;
+
+  constructor(client: RedisClient, prefix: string) {
+    this.#client = client;
+    this.#prefix = prefix;
+    const pace = new TimeSlicer();
+    this.#streams = new RedisStreams(client, prefix, pace);
+    this.#pages = new PageReader(this.#streams, () => this.state(), pace);
+  }
+
+  async state(): Promise<LogState> {
+    const reply = await this.#client.runScript(STATE, this.#prefix, []);
+    const [token, start, head, now, ...rollbacks] = reply as [string, ...string[]];
+    this.#client.seen.highest = Math.max(this.#client.seen.highest, Number(head));
+    return {
+      token,
+      start: Number(start),
+      head: Number(head),
+      now: Number(now),
+      rollbacks: rollbacks.flatMap((range) => {
+        const [restored = Number.NaN, lifted = Number.NaN] = range.split(':').map(Number);
+        return restored < lifted && lifted <= Number(head) ? { restored, lifted } : [];
+      }),
+    };
+  }
+
+  readPage(query: ReadQuery): Promise<Page> {
+    return this.#pages.readPage(query);
+  }
+
+  /** Looked at a few at a time: Redis does nothing else meanwhile. */
+  async channels(pattern: string): Promise<ChannelInfo[]> {
+    await this.#client.runId();
+    const { newestByChannel } = await this.#streams.findNewest([pattern], 0);
+    const channels: ChannelInfo[] = [];
+    const all = [...newestByChannel];
+    for (let from = 0; from < all.length; from += CHANNELS_PER_CALL) {
+      const some = all.slice(from, from + CHANNELS_PER_CALL);
+      const names = some.map(([channel]) => channel);
+      const sizes = (await this.#client.runScript(CHANNELS, this.#prefix, names)) as number[];
+      some.forEach(([channel, last], i) => {
+        channels.push({ channel, entries: sizes[2 * i] ?? 0, total: sizes[2 * i + 1] ?? 0, last });
+      });
+    }
+    return channels;
+  }
+}

@@ -1,0 +1,71 @@
+// Keeps the log within its bounds of bytes and channels. Run by the gateway that holds the adopter's lease.
+
+import type { Logger } from '../../logger.ts';
+import { loadScript, messageOf, type RedisClient } from './client.ts';
+import type { RetentionPolicy } from '../retention.ts';
+
+const FORGET = loadScript('forget', 'allow-oom');
+const SLICE = 500;
+/** Channels without entries are forgotten only when room for new ones gets scarce: a forgotten one costs readers a gap. */
+const SCARCE = 0.9;
+
+export class RedisJanitor {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #retention: RetentionPolicy;
+  readonly #logger: Logger | undefined;
+
+  constructor(client: RedisClient, prefix: string, retention: RetentionPolicy, logger: Logger | undefined) {
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#retention = retention;
+    this.#logger = logger;
+  }
+
+  async sweep(): Promise<void> {
+    try {
+      await this.#forget();
+      if (this.#retention.maxBytes > 0) await this.#trim();
+    } catch (error) {
+      this.#logger?.warn(`janitor: ${messageOf(error)}`);
+    }
+  }
+
+  async #forget(): Promise<void> {
+    const { redis } = this.#client;
+    const index = `${this.#prefix}last`;
+    const count = await redis.zcard(index);
+    let excess = count - Math.floor(this.#retention.maxChannels * SCARCE);
+    for (let start = 0; excess > 0 && start < count; start += SLICE) {
+      const oldest = await redis.zrange(index, `${start}`, `${start + SLICE - 1}`);
+      const gone = Number(await this.#client.runScript(FORGET, this.#prefix, oldest));
+      excess -= gone;
+      start -= gone;
+    }
+  }
+
+  /** Over the bound, the channels that take most give up their oldest entries, a tenth at a time. */
+  async #trim(): Promise<void> {
+    const { redis } = this.#client;
+    const channels = await redis.zrange(`${this.#prefix}last`, '0', '-1');
+    const sizes: { key: string; bytes: number }[] = [];
+    for (let start = 0; start < channels.length; start += SLICE) {
+      const keys = channels.slice(start, start + SLICE).map((channel) => `${this.#prefix}ch:${channel}`);
+      const pipeline = redis.pipeline();
+      for (const key of keys) pipeline.memory('USAGE', key);
+      const replies = (await pipeline.exec()) ?? [];
+      keys.forEach((key, i) => {
+        sizes.push({ key, bytes: Number(replies[i]?.[1] ?? 0) });
+      });
+    }
+    let excess = sizes.reduce((sum, { bytes }) => sum + bytes, 0) - this.#retention.maxBytes;
+    sizes.sort((a, b) => b.bytes - a.bytes);
+    for (const { key, bytes } of sizes) {
+      if (excess <= 0) return;
+      const length = await redis.xlen(key);
+      const share = Math.min(1, Math.max(0.1, excess / bytes));
+      await redis.xtrim(key, 'MAXLEN', '~', Math.floor(length * (1 - share)));
+      excess -= bytes * share;
+    }
+  }
+}

@@ -1,0 +1,148 @@
+// Which Redis channels and patterns one connection listens to: each at most once, and none that a wildcard already hears.
+
+import type { ChainableCommander } from 'ioredis';
+import { isExact, matches } from '../../../channels.ts';
+import { ChannelsForbidden } from '../../../errors.ts';
+import type { Logger } from '../../../logger.ts';
+import { PatternSet } from '../../pattern-set.ts';
+import { messageOf, type RedisClient } from '../client.ts';
+import { isForbidden } from '../errors.ts';
+
+export class RedisSubscriptions {
+  readonly #client: RedisClient;
+  readonly #wirePrefix: string;
+  /** Heard always, whoever listens. */
+  readonly #permanent: readonly string[];
+  readonly #logger: Logger | undefined;
+  /** What is asked for on this connection, each with its acknowledgement. */
+  readonly #active = new Map<string, Promise<unknown>>();
+  /** These, and those that were left, but Redis has not acknowledged it: what it sent before still comes. */
+  readonly #heard = new PatternSet();
+
+  constructor(
+    client: RedisClient,
+    wirePrefix: string,
+    permanent: readonly string[],
+    logger: Logger | undefined,
+  ) {
+    this.#client = client;
+    this.#wirePrefix = wirePrefix;
+    this.#permanent = permanent;
+    this.#logger = logger;
+  }
+
+  /** A new connection hears nothing yet. */
+  reset(): void {
+    this.#active.clear();
+    this.#heard.clear();
+  }
+
+  /**
+   * Begins a connection's subscriptions at the end of `first`, a pipeline of one command: `channels` of Redis, and the
+   * permanent ones. Returns the reply to that command.
+   */
+  async subscribePermanent(first: ChainableCommander, channels: readonly string[]): Promise<unknown> {
+    const permanent = this.#permanent.filter((pattern) => !this.#isCovered(pattern));
+    first.subscribe(...channels);
+    // One by one: Redis refuses all names of a command for one that is forbidden, and does not say which.
+    for (const pattern of permanent) {
+      const wire = this.#wirePrefix + pattern;
+      if (isExact(pattern)) first.subscribe(wire);
+      else first.psubscribe(wire);
+    }
+    const sent = first.exec();
+    for (const pattern of permanent) this.#await(pattern, sent);
+    const [[error, reply] = [null, undefined], ...acknowledged] = (await sent) ?? [];
+    if (error) throw error;
+    acknowledged.forEach(([refusal], i) => {
+      if (!refusal) return;
+      const name = i === 0 ? channels.join(' and ') : (permanent[i - 1] as string);
+      throw isForbidden(refusal) ? new ChannelsForbidden(name, refusal) : refusal;
+    });
+    return reply;
+  }
+
+  /** Resolves when Redis has acknowledged `patterns`, whoever asked for them first. */
+  async subscribeAll(patterns: readonly string[]): Promise<void> {
+    const wanted = [...new Set(patterns)].filter((pattern) => !this.#isCovered(pattern));
+    const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
+    const exact = fresh.filter(isExact);
+    const wildcards = fresh.filter((pattern) => !isExact(pattern));
+    const { redis } = this.#client;
+    this.#ask(exact, (names) => redis.subscribe(...names));
+    this.#ask(wildcards, (names) => redis.psubscribe(...names));
+    await Promise.all(wanted.map((pattern) => this.#active.get(pattern)));
+  }
+
+  /** Redis refuses all of them for one that is forbidden, and does not say which: then each is asked for alone. */
+  #ask(patterns: readonly string[], subscribe: (names: string[]) => Promise<unknown>): void {
+    if (patterns.length === 0) return;
+    const names = patterns.map((pattern) => this.#wirePrefix + pattern);
+    const together = subscribe(names);
+    patterns.forEach((pattern, i) => {
+      const alone = async (error: unknown): Promise<unknown> => {
+        if (!isForbidden(error)) throw error;
+        if (patterns.length === 1) throw new ChannelsForbidden(pattern, error);
+        return subscribe([names[i] as string]).catch((refusal) => {
+          throw isForbidden(refusal) ? new ChannelsForbidden(pattern, refusal) : refusal;
+        });
+      };
+      this.#await(pattern, together.catch(alone));
+    });
+  }
+
+  #await(pattern: string, acknowledged: Promise<unknown>): void {
+    this.#active.set(pattern, acknowledged);
+    this.#heard.add(pattern);
+    acknowledged.catch(() => {
+      if (this.#active.get(pattern) !== acknowledged) return;
+      this.#active.delete(pattern);
+      this.#heard.delete(pattern);
+    });
+  }
+
+  /** Leaves all. Resolves when Redis has acknowledged that: no entry comes any more. */
+  async unsubscribeAll(): Promise<void> {
+    const { redis } = this.#client;
+    const active = [...this.#active.keys()];
+    const exact = active.filter(isExact).map((pattern) => this.#wirePrefix + pattern);
+    const wildcards = active
+      .filter((pattern) => !isExact(pattern))
+      .map((pattern) => this.#wirePrefix + pattern);
+    this.#active.clear();
+    await Promise.all([
+      exact.length > 0 && redis.unsubscribe(...exact),
+      wildcards.length > 0 && redis.punsubscribe(...wildcards),
+    ]);
+  }
+
+  /** Leaves all that `wanted` does not want. */
+  unsubscribeUnless(wanted: (pattern: string) => boolean): void {
+    for (const pattern of [...this.#active.keys()]) {
+      if (this.#permanent.includes(pattern) || wanted(pattern)) continue;
+      this.#active.delete(pattern);
+      const { redis } = this.#client;
+      const wire = this.#wirePrefix + pattern;
+      const left = isExact(pattern) ? redis.unsubscribe(wire) : redis.punsubscribe(wire);
+      left
+        .finally(() => this.#active.has(pattern) || this.#heard.delete(pattern))
+        .catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`));
+    }
+  }
+
+  /** Whether exactly one subscription hears the channel, so that no message of it comes twice. */
+  isHeardOnce(channel: string): boolean {
+    return this.#heard.patternsMatching(channel).length === 1;
+  }
+
+  /** Of the subscriptions that hear the channel, the one whose copy counts. */
+  firstToHear(channel: string): string | undefined {
+    if (this.#active.has(channel)) return channel;
+    return this.#heard.patternsMatching(channel).find((pattern) => this.#active.has(pattern));
+  }
+
+  /** A channel that a permanent wildcard hears is not subscribed again: each message would come twice. */
+  #isCovered(pattern: string): boolean {
+    return isExact(pattern) && this.#permanent.some((wide) => !isExact(wide) && matches(wide, pattern));
+  }
+}

@@ -1,0 +1,214 @@
+// The log in Redis, for any number of processes. Three connections whatever the number of readers: subscriptions,
+// commands, history. The last two guarantees of the contract (order, completeness) rest on append.lua and the feed.
+
+import { randomBytes } from 'node:crypto';
+import { DEFAULT_ENTRY_BYTES, type Draft } from '../../entry.ts';
+import { BrokerUnavailable } from '../../errors.ts';
+import type { Logger } from '../../logger.ts';
+import type {
+  Broker,
+  BrokerStatus,
+  ChannelInfo,
+  Listener,
+  Page,
+  ReadQuery,
+  Subscription,
+  WriterStamp,
+} from '../broker.ts';
+import { type Position, positionAt } from '../position.ts';
+import { RedisAdopter } from './live/adopter.ts';
+import { RedisAppend } from './append.ts';
+import { RedisCheckup } from './checkup.ts';
+import { loadScript, messageOf, RedisClient, type Seen } from './client.ts';
+import { inFull } from './errors.ts';
+import { RedisFeed, SILENT, SILENT_MS } from './live/feed.ts';
+import { RedisHistory } from './history.ts';
+import { RedisJanitor } from './janitor.ts';
+import { RedisHeartbeat } from './live/heartbeat.ts';
+import { RedisSubscriptions } from './live/subscriptions.ts';
+import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
+
+const RELEASE = loadScript('release', 'allow-oom');
+const CLOSE_MS = 1_000;
+
+export interface RedisBrokerOptions {
+  url: string;
+  namespace?: string;
+  retention?: RetentionPolicy;
+  entryBytes?: number;
+  /** Patterns of channels whose foreign messages this process offers to put into the log; none by default. */
+  adopt?: readonly string[];
+  logger?: Logger;
+}
+
+/** In the default namespace a channel's announcements are on the Redis channel of the same name. */
+export const DEFAULT_NAMESPACE = 'llm';
+
+/** What stands before a channel's name where it is published in Redis. */
+function wirePrefixOf(namespace: string): string {
+  return namespace === DEFAULT_NAMESPACE ? '' : `{${namespace}}:`;
+}
+
+export class RedisBroker implements Broker {
+  readonly #prefix: string;
+  readonly #commands: RedisClient;
+  readonly #reads: RedisClient;
+  readonly #subscriber: RedisClient;
+  readonly #append: RedisAppend;
+  readonly #history: RedisHistory;
+  readonly #feed: RedisFeed;
+  readonly #adopter: RedisAdopter;
+  readonly #heartbeat: RedisHeartbeat;
+  readonly #checkup: RedisCheckup;
+  readonly #logger: Logger | undefined;
+  /** Connects when first used. */
+  constructor(options: RedisBrokerOptions) {
+    const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
+    const wirePrefix = wirePrefixOf(namespace);
+    const prefix = `{${namespace}}:`;
+    this.#prefix = prefix;
+    this.#logger = logger;
+    const instance = randomBytes(4).toString('hex');
+    const seen: Seen = { highest: 0 };
+    this.#commands = new RedisClient(url, 'commands', logger, seen);
+    this.#reads = new RedisClient(url, 'history', logger, seen);
+    this.#append = new RedisAppend(this.#commands, prefix, wirePrefix, retention);
+    this.#history = new RedisHistory(this.#reads, prefix);
+    this.#adopter = new RedisAdopter({
+      append: this.#append,
+      instance,
+      patterns: options.adopt ?? [],
+      entryBytes: options.entryBytes ?? DEFAULT_ENTRY_BYTES,
+      logger,
+    });
+    const subscriber = new RedisClient(url, 'subscriber', logger, seen);
+    this.#subscriber = subscriber;
+    this.#checkup = new RedisCheckup(this.#commands, prefix, logger);
+    this.#feed = new RedisFeed({
+      client: subscriber,
+      subscriptions: new RedisSubscriptions(subscriber, wirePrefix, options.adopt ?? [], logger),
+      // Its own, so that what is live never waits for viewers who read over very many channels.
+      history: new RedisHistory(this.#reads, prefix),
+      foreign: this.#adopter,
+      logger,
+      prefix,
+      wirePrefix,
+      instance,
+      firstTick: (client) => this.#heartbeat.firstTick(client),
+      requestTick: () => this.#heartbeat.sendTick(),
+    });
+    this.#heartbeat = new RedisHeartbeat({
+      commands: this.#commands,
+      prefix,
+      feed: this.#feed,
+      adopter: this.#adopter,
+      janitor: new RedisJanitor(this.#commands, prefix, retention, logger),
+      candidate: (options.adopt?.length ?? 0) > 0 ? instance : '',
+      logger,
+    });
+  }
+
+  /**
+   * Connects and begins to listen. @throws BrokerUnavailable where the log does not serve within `patienceMs`; its message
+   * says in full why, for whoever starts the process.
+   */
+  async open(patienceMs: number): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const clients = [this.#commands, this.#reads, this.#subscriber];
+    for (const client of clients) client.quiet = true;
+    const timer = setTimeout(() => late.reject(this.#obstacle().complaint), patienceMs);
+    try {
+      await Promise.race([this.#begin(), late.promise]);
+    } catch (error) {
+      const why = typeof error === 'string' ? error : inFull(error);
+      throw new BrokerUnavailable(`the log cannot be reached: ${why}`, error);
+    } finally {
+      clearTimeout(timer);
+      for (const client of clients) client.quiet = false;
+    }
+  }
+
+  async #begin(): Promise<void> {
+    await Promise.all([this.#commands.arrival(), this.#reads.arrival()]);
+    await this.#checkup.start();
+    await this.#listen();
+  }
+
+  /** The first of the connections that does not serve. */
+  #obstacle(): RedisClient {
+    return [this.#commands, this.#reads].find(({ connected }) => !connected) ?? this.#subscriber;
+  }
+
+  publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {
+    return this.#append.appendBatch(drafts, stamp);
+  }
+
+  async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
+    if (!this.#heartbeat.isBeating) await this.#listen();
+    return this.#feed.subscribe(patterns, listener);
+  }
+
+  async readPage(query: ReadQuery): Promise<Page> {
+    return this.#readOrUnavailable(() => this.#history.readPage(query));
+  }
+
+  async head(): Promise<Position> {
+    return (await this.#readOrUnavailable(() => this.#history.state())).head;
+  }
+
+  async positionAtTime(time: number): Promise<Position> {
+    const { start, head, rollbacks } = await this.#readOrUnavailable(() => this.#history.state());
+    const position = Math.min(head, Math.max(start, positionAt(time)));
+    // A cursor that the log skipped proves a loss, a time does not.
+    const skipped = rollbacks.find(({ restored, lifted }) => restored < position && position < lifted);
+    return skipped ? skipped.restored : position;
+  }
+
+  async channels(pattern: string): Promise<ChannelInfo[]> {
+    return this.#readOrUnavailable(() => this.#history.channels(pattern));
+  }
+
+  status(): BrokerStatus {
+    const silent = this.#heartbeat.isBeating && this.#feed.live && this.#feed.silentMs > SILENT_MS;
+    const heard = !this.#heartbeat.isBeating || (this.#feed.live && !silent);
+    const { fault, warning } = this.#checkup;
+    const ready = this.#commands.connected && this.#reads.connected && heard && fault === undefined;
+    const why = fault ?? (silent ? SILENT : this.#obstacle().lastError);
+    return {
+      ready,
+      ...(!ready && { reason: `Redis: ${why}` }),
+      ...(warning !== undefined && { warning }),
+      reconnects: this.#feed.reconnects,
+      adopted: this.#adopter.adopted,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#heartbeat.stop();
+    this.#checkup.stop();
+    const { lease } = this.#adopter;
+    // Handed over, so that the next adopter need not wait for it to expire.
+    if (lease !== '' && this.#commands.connected && this.#feed.attached)
+      await this.#adopter
+        .resign(() => this.#commands.runScript(RELEASE, this.#prefix, [lease, 2 * CLOSE_MS]), CLOSE_MS)
+        .then(() => this.#feed.unsubscribeAll(CLOSE_MS))
+        .catch((error) => this.#logger?.debug(messageOf(error)));
+    await this.#adopter.close(CLOSE_MS);
+    this.#feed.close();
+    this.#commands.close();
+    this.#reads.close();
+  }
+
+  async #listen(): Promise<void> {
+    this.#heartbeat.start();
+    await this.#feed.open();
+  }
+
+  async #readOrUnavailable<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (error) {
+      throw this.#reads.unavailable(error);
+    }
+  }
+}

@@ -1,0 +1,137 @@
+// The log's streams and the index of its channels. Each method is one round trip, but that a large index is read in
+// portions, one reader at a time.
+
+import { channelMatcher, isExact } from '../../channels.ts';
+import type { TimeSlicer } from '../../time-slicer.ts';
+import type { ChannelRead } from '../history/page.ts';
+import { formatPosition, type Position } from '../position.ts';
+import { LogRecord, parseHead } from '../record.ts';
+import type { RedisClient } from './client.ts';
+import { codeOf } from './errors.ts';
+import type { ChannelStreams, NewestEntries } from '../history/channel-streams.ts';
+import { SerialQueue } from '../serial-queue.ts';
+
+type Matcher = (channel: string) => boolean;
+
+/** Of the index, read in one round trip: a long reply would keep the process from all else. */
+const INDEX_BATCH = 1_000;
+
+export class RedisStreams implements ChannelStreams {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+  readonly #pace: TimeSlicer;
+  readonly #scans = new SerialQueue();
+
+  constructor(client: RedisClient, prefix: string, pace: TimeSlicer) {
+    this.#client = client;
+    this.#prefix = prefix;
+    this.#pace = pace;
+  }
+
+  async findNewest(patterns: readonly string[], after: Position): Promise<NewestEntries> {
+    const exact = patterns.filter(isExact);
+    const wildcards = patterns.filter((pattern) => !isExact(pattern)).map(channelMatcher);
+    const lasts = new Map<string, Position>();
+    let known = wildcards.length === 0;
+    if (exact.length > 0) {
+      const scores = await this.#client.redis.zmscore(this.#index, ...exact);
+      exact.forEach((channel, i) => {
+        const score = scores[i];
+        if (score === null || score === undefined) known = false;
+        else if (Number(score) > after) lasts.set(channel, Number(score));
+      });
+    }
+    if (wildcards.length > 0) await this.#addChanged(lasts, wildcards, after);
+    return { newestByChannel: lasts, allKnown: known };
+  }
+
+  async #addChanged(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position) {
+    const next = await this.#addBatch(lasts, wildcards, after);
+    if (next !== undefined) await this.#scans.runNext(() => this.#addAll(lasts, wildcards, next));
+  }
+
+  async #addAll(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position): Promise<void> {
+    for (let from: Position | undefined = after; from !== undefined; )
+      from = await this.#addBatch(lasts, wildcards, from);
+  }
+
+  /** Returns where the next one begins. A channel that changes meanwhile comes again, with its newer number. */
+  async #addBatch(
+    lasts: Map<string, Position>,
+    wildcards: readonly Matcher[],
+    after: Position,
+  ): Promise<Position | undefined> {
+    const portion = ['WITHSCORES', 'LIMIT', 0, INDEX_BATCH] as const;
+    const reply = await this.#client.redis.zrangebyscore(this.#index, `(${after}`, '+inf', ...portion);
+    for (let i = 0; i < reply.length; i += 2) {
+      const channel = reply[i] as string;
+      // Hostile patterns take as long for a channel as thousands of others do for all.
+      const turn = this.#pace.pauseIfDue();
+      if (turn) await turn;
+      if (wildcards.some((matches) => matches(channel))) lasts.set(channel, Number(reply[i + 1]));
+    }
+    return reply.length < 2 * INDEX_BATCH ? undefined : Number(reply.at(-1));
+  }
+
+  async after(readings: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
+    const pipeline = this.#client.redis.pipeline();
+    for (const { channel, completeUpTo } of readings)
+      pipeline.xrangeBuffer(this.#key(channel), `(${formatPosition(completeUpTo)}`, '+', 'COUNT', count);
+    const replies = (await pipeline.exec()) ?? [];
+    return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
+  }
+
+  async readBefore(readings: readonly ChannelRead[], floor: Position, count: number): Promise<LogRecord[][]> {
+    const pipeline = this.#client.redis.pipeline();
+    for (const { channel, completeUpTo } of readings) {
+      const [from, to] = [`(${formatPosition(completeUpTo)}`, `(${formatPosition(floor)}`];
+      pipeline.xrevrangeBuffer(this.#key(channel), from, to, 'COUNT', count);
+    }
+    const replies = (await pipeline.exec()) ?? [];
+    return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
+  }
+
+  async wereTrimmed(channels: readonly string[]): Promise<boolean[]> {
+    const pipeline = this.#client.redis.pipeline();
+    for (const channel of channels) pipeline.xinfo('STREAM', this.#key(channel));
+    const replies = (await pipeline.exec()) ?? [];
+    return channels.map((_, i) => {
+      const info = (replies[i]?.[1] ?? []) as unknown[];
+      const of = (name: string) => info[info.indexOf(name) + 1];
+      return info.length > 0 && of('length') !== of('entries-added');
+    });
+  }
+
+  async highestForgotten(): Promise<Position> {
+    return Number((await this.#client.redis.get(`${this.#prefix}forgotten`)) ?? 0);
+  }
+
+  async forgottenBefore(channels: readonly string[]): Promise<Position[]> {
+    const forgotten = await this.#client.redis.hmget(`${this.#prefix}reborn`, ...channels);
+    return forgotten.map((n) => Number(n ?? 0));
+  }
+
+  get #index(): string {
+    return `${this.#prefix}last`;
+  }
+
+  #key(channel: string): string {
+    return `${this.#prefix}ch:${channel}`;
+  }
+}
+
+type StreamReply = [Error | null, unknown] | undefined;
+
+function toRecords(channel: string, reply: StreamReply): LogRecord[] {
+  if (!reply) return [];
+  const [error, rows] = reply;
+  // Another program's value is under the channel's key: its entries are missing, which the page then says.
+  if (codeOf(error) === 'WRONGTYPE') return [];
+  if (error) throw error;
+  const records: LogRecord[] = [];
+  for (const [, fields] of rows as [Buffer, [Buffer, Buffer]][]) {
+    const head = parseHead(fields[1]);
+    if (head) records.push(new LogRecord(channel, fields[1], head));
+  }
+  return records;
+}

@@ -1,0 +1,121 @@
+// Any payload → the fields of an entry, or a draft of it. Lenient for what arrives on a channel: nothing a producer sends
+// can make it throw, and no entry is blank unless the payload was. Strict for what a client posts: a wrong type is an
+// error that names the field.
+
+import { parseContainerLine } from './container.ts';
+import type { DecodeContext } from './context.ts';
+import { parseLogfmt } from './logfmt.ts';
+import { asObject, type Mode, readObject } from './object.ts';
+import { timeOfLine } from './time.ts';
+import { cutMark, type Draft, draft, type EntryFields, utf8Bytes } from '../entry.ts';
+import { holdsMoreThan, MAX_ENTRY_VALUES } from '../json-values.ts';
+import { guessLevel } from './level.ts';
+import { parseCanonical } from './canonical-entry.ts';
+
+/** A longer payload is a text of which only this much is looked at. */
+const MAX_BYTES = 1_048_576;
+
+/** Decodes one message of any kind: entry JSON, what loggers write as JSON, logfmt or text, junk. */
+export function decodePayload(payload: Uint8Array | string, context: DecodeContext): EntryFields {
+  return decodeText(textOf(payload), context);
+}
+
+/** The same, ready for the log; `maxBytes`: beyond it an entry is cut. */
+export function draftPayload(payload: Uint8Array, context: DecodeContext, maxBytes: number): Draft {
+  const text = textOf(payload);
+  const written = parseCanonical(text, maxBytes);
+  return written?.channel === context.channel ? written : draft(decodeText(text, context), maxBytes);
+}
+
+/**
+ * Decodes a JSON object. Known keys (and the names that other loggers use) become the entry's fields, the rest goes into
+ * `attrs`; where an entry stands in the log (`id`, `log`, `prev`) is the log's to say and is dropped.
+ * @throws CodedError `invalid_entry` in strict mode, for a known key of a wrong type.
+ */
+export function decodeObject(
+  object: Record<string, unknown>,
+  context: DecodeContext,
+  mode: Mode,
+): EntryFields {
+  const { fields, line } = readObject(object, context, mode);
+  return line === undefined ? fields : carrying(line, fields);
+}
+
+// Each format says whether a text is one of its lines; what none of them takes is plain.
+const FORMATS = [decodeJson, decodeContainerLine, decodeLogfmt];
+
+function decodeText(text: string, context: DecodeContext): EntryFields {
+  const line = withoutLineEnd(text);
+  for (const format of FORMATS) {
+    const fields = format(line, context);
+    if (fields) return fields;
+  }
+  return {
+    time: timeOfLine(line, context.now) ?? context.now,
+    channel: context.channel,
+    source: context.source,
+    level: guessLevel(line, context.level),
+    msg: line,
+  };
+}
+
+function decodeJson(line: string, context: DecodeContext): EntryFields | undefined {
+  const object = line.trimStart().startsWith('{') ? parseObject(line) : undefined;
+  return object && decodeObject(object, context, 'lenient');
+}
+
+function decodeContainerLine(text: string, context: DecodeContext): EntryFields | undefined {
+  const found = parseContainerLine(text);
+  if (!found) return undefined;
+  const { channel, source, level = 'info', now } = context;
+  return carrying(found.line, {
+    time: found.time ?? now,
+    channel,
+    source,
+    level,
+    msg: '',
+    attrs: found.attrs,
+  });
+}
+
+function decodeLogfmt(line: string, context: DecodeContext): EntryFields | undefined {
+  const fields = parseLogfmt(line);
+  return fields && decodeObject(fields, context, 'lenient');
+}
+
+/** An entry of the line that `outer` carries; what the line does not say itself, `outer` says. */
+function carrying(line: string, outer: EntryFields): EntryFields {
+  const { time: now, channel, source, level } = outer;
+  const inner = decodeText(line, { channel, now, source, level });
+  const attrs = { ...outer.attrs, ...inner.attrs };
+  return { ...outer, ...inner, ...(Object.keys(attrs).length > 0 && { attrs }) };
+}
+
+// No regular expression: /[\r\n]+$/ takes minutes on a text that is line ends but for its last character.
+function withoutLineEnd(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === '\n' || text[end - 1] === '\r') end--;
+  return text.slice(0, end);
+}
+
+const utf8 = new TextDecoder('utf-8');
+
+function textOf(payload: Uint8Array | string): string {
+  if (payload.length > MAX_BYTES) return beginning(payload);
+  return typeof payload === 'string' ? payload : utf8.decode(payload);
+}
+
+function beginning(payload: Uint8Array | string): string {
+  return typeof payload === 'string'
+    ? payload.slice(0, MAX_BYTES) + cutMark(utf8Bytes(payload))
+    : utf8.decode(payload.subarray(0, MAX_BYTES)) + cutMark(payload.length);
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  if (holdsMoreThan(MAX_ENTRY_VALUES, text)) return undefined; // shown as text, which is cut
+  try {
+    return asObject(JSON.parse(text));
+  } catch {
+    return undefined; // not JSON: it is a text that begins with a brace
+  }
+}

@@ -1,0 +1,105 @@
+// Brings one batch at a time to the log: repeated unchanged, ever more slowly, until its outcome is known. With the
+// writer's stamp a repeat of what the log has taken is harmless.
+
+import { randomBytes } from 'node:crypto';
+import type { WriterStamp } from '../broker/broker.ts';
+import type { Draft } from '../entry.ts';
+import { BrokerUnavailable, CodedError } from '../errors.ts';
+import type { LinkState } from './link-state.ts';
+
+/** Where batches go: a Broker, or the gateway over HTTP. A failure may carry `retryAfterMs`. */
+export interface PublishTransport {
+  /** @throws BrokerUnavailable, or any uncoded error, where the outcome is unknown; other CodedErrors refuse the batch. */
+  publish(drafts: readonly Draft[], stamp: WriterStamp): Promise<unknown>;
+}
+
+export type Outcome = 'acknowledged' | 'refused' | 'abandoned';
+
+const BACKOFF_MIN_MS = 100;
+const BACKOFF_MAX_MS = 5_000;
+/** A server may ask for patience, but not silence a writer. */
+const RETRY_AFTER_MAX_MS = 60_000;
+
+export class Delivery {
+  /** 128 random bits: with the batch's number, it makes a repeated batch harmless. */
+  readonly writer = randomBytes(16).toString('hex');
+  readonly #transport: PublishTransport;
+  readonly #link: LinkState;
+  readonly #random: () => number;
+  #seq = 0;
+  #abandoned = false;
+  #endPause: (() => void) | undefined;
+  /** Batches sent again. */
+  retries = 0;
+
+  /** `random` gives 0 to 1, for the jitter of retries. */
+  constructor(transport: PublishTransport, link: LinkState, random: () => number) {
+    this.#transport = transport;
+    this.#link = link;
+    this.#random = random;
+  }
+
+  get abandoned(): boolean {
+    return this.#abandoned;
+  }
+
+  /** `dropped` tells how many entries were lost that the log does not know of, when there is an outcome. */
+  async send(drafts: readonly Draft[], dropped: () => number): Promise<Outcome> {
+    const stamp = { writer: this.writer, seq: ++this.#seq };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.#transport.publish(drafts, stamp);
+        this.#link.acknowledged(dropped());
+        return 'acknowledged';
+      } catch (error) {
+        if (isRefusal(error)) {
+          this.#link.refused(error, drafts.length, dropped());
+          return 'refused';
+        }
+        if (this.#abandoned) return 'abandoned';
+        this.#link.unreachable(error);
+        await this.pause(this.#delay(attempt, error));
+        if (this.#abandoned) return 'abandoned';
+        this.retries++;
+      }
+    }
+  }
+
+  /** Ends early where `hurry` or `abandon` is called. */
+  pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#endPause = undefined;
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#endPause = end;
+    });
+  }
+
+  hurry(): void {
+    this.#endPause?.();
+  }
+
+  /** No more attempts; what is under way is left to its fate. */
+  abandon(): void {
+    this.#abandoned = true;
+    this.hurry();
+  }
+
+  #delay(attempt: number, error: unknown): number {
+    const backoff = Math.min(BACKOFF_MAX_MS, BACKOFF_MIN_MS * 2 ** Math.min(attempt, 10));
+    const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfter(error));
+    return Math.max(asked, backoff * (0.5 + this.#random() / 2));
+  }
+}
+
+function isRefusal(error: unknown): error is CodedError {
+  return error instanceof CodedError && !(error instanceof BrokerUnavailable) && error.code !== 'log_full';
+}
+
+function retryAfter(error: unknown): number {
+  const value = (error as { retryAfterMs?: unknown } | null)?.retryAfterMs;
+  return typeof value === 'number' && value > 0 ? value : 0;
+}

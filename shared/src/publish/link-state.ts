@@ -1,0 +1,57 @@
+// Whether a writer reaches its log, told to a logger as changes of state: one line when the link is lost, one when it is
+// back, one for each new kind of refusal.
+
+import type { CodedError } from '../errors.ts';
+
+export interface LinkLogger {
+  info(msg: string): void;
+  warn(msg: string): void;
+}
+
+export class LinkState {
+  readonly #logger: LinkLogger | undefined;
+  #lostAt: number | undefined;
+  #refusal: string | undefined;
+
+  constructor(logger: LinkLogger | undefined) {
+    this.#logger = logger;
+  }
+
+  get isLost(): boolean {
+    return this.#lostAt !== undefined;
+  }
+
+  unreachable(error: unknown): void {
+    if (this.isLost) return;
+    this.#lostAt = Date.now();
+    this.#logger?.warn(`broker unavailable: ${oneLine(error)}, buffering`);
+  }
+
+  /** The log has taken a batch; `dropped` entries were lost since the last time. */
+  acknowledged(dropped: number): void {
+    this.#refusal = undefined;
+    this.#back(dropped);
+  }
+
+  refused(error: CodedError, entries: number, dropped: number): void {
+    this.#back(dropped);
+    if (this.#refusal === error.code) return;
+    this.#refusal = error.code;
+    this.#logger?.warn(
+      `broker refused ${entries} entries, dropped: ${oneLine(error)} (${error.code}); told once until one is taken`,
+    );
+  }
+
+  #back(dropped: number): void {
+    if (this.#lostAt === undefined) return;
+    const seconds = Math.round((Date.now() - this.#lostAt) / 1000);
+    this.#lostAt = undefined;
+    this.#logger?.info(
+      `broker back after ${seconds} s${dropped > 0 ? `, ${dropped} entries dropped meanwhile` : ''}`,
+    );
+  }
+}
+
+function oneLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').slice(0, 300);
+}

@@ -1,0 +1,104 @@
+// The adopter of foreign messages says in the log what it may have missed: nobody else can.
+
+import { describe, expect, it } from 'vitest';
+import { randomNamespace } from '../../../../../test-support/redis.ts';
+import type { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
+import { loadScript } from '../../../../src/broker/redis/client.ts';
+import { Ear } from '../../conformance.ts';
+import { redisStage } from '../redis-stage.ts';
+
+const stage = redisStage();
+
+const adopting = async (namespace: string): Promise<RedisBroker> => {
+  const broker = await stage.broker({ namespace, adopt: ['logs*'] });
+  await broker.subscribe(['logs:a'], new Ear());
+  await expect
+    .poll(async () => {
+      await stage.redis.publish(`{${namespace}}:logs:a`, 'anybody there?');
+      return broker.status().adopted;
+    })
+    .toBeGreaterThan(0);
+  return broker;
+};
+
+const notices = async (broker: RedisBroker): Promise<string[]> => {
+  const { items } = await broker.readPage({ channels: ['logs:gateway'], after: 0, limit: 100 });
+  return items.map(({ record }) => record?.entry.msg ?? 'a gap');
+};
+
+describe('RedisAdopter', () => {
+  it('says what may be missing when its subscription was cut, and its lease was not', async () => {
+    const namespace = randomNamespace();
+    const broker = await adopting(namespace);
+    expect(await notices(broker)).toEqual([]);
+    const lease = await stage.redis.get(`{${namespace}}:adopter`);
+    await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await stage.redis.publish(`{${namespace}}:logs:a`, 'nobody hears this');
+    await expect.poll(() => notices(broker), { timeout: 5_000 }).toHaveLength(1);
+    expect((await notices(broker))[0]).toMatch(/^plain PUBLISHes since .* may be missing/);
+    expect(await stage.redis.get(`{${namespace}}:adopter`)).toBe(lease);
+  });
+
+  it('says what may be missing when the log was wiped, and its lease with it', async () => {
+    const namespace = randomNamespace();
+    const broker = await adopting(namespace);
+    const wiped = await stage.redis.keys(`{${namespace}}:*`);
+    await stage.redis.del(...wiped);
+    await stage.redis.publish(`{${namespace}}:logs:a`, 'refused');
+    await expect
+      .poll(() => notices(broker), { timeout: 5_000 })
+      .toContainEqual(
+        expect.stringMatching(/^plain PUBLISHes since .* may be missing: the adopter's lease was lost/),
+      );
+  });
+
+  it('hands its lease over without losing a plain PUBLISH or showing one twice', async () => {
+    const namespace = randomNamespace();
+    const leaving = await adopting(namespace);
+    const ears = [new Ear(), new Ear()];
+    for (const ear of ears) {
+      const broker = await stage.broker({ namespace, adopt: ['logs*'] });
+      await broker.subscribe(['logs:b', 'logs:b*'], ear);
+    }
+    let published = 0;
+    const publish = () => stage.redis.publish(`{${namespace}}:logs:b`, `${published++}`);
+    let left = false;
+    const closing = leaving.close().then(() => {
+      left = true;
+    });
+    while (!left) await Promise.all([publish(), publish()]);
+    await closing;
+    for (let i = 0; i < 20; i++) await publish();
+    await expect.poll(() => stage.redis.get(`{${namespace}}:adopter`), { timeout: 5_000 }).not.toBeNull();
+    await publish();
+    for (const ear of ears) {
+      await expect.poll(() => ear.msgs, { timeout: 5_000 }).toContain(`${published - 1}`);
+      const ticks = ear.positions.length;
+      await ear.heard(({ positions }) => positions.length >= ticks + 2);
+      const shown = ear.msgs.map(Number).sort((a, b) => a - b);
+      expect(shown).toEqual(Array.from({ length: published }, (_, i) => i));
+    }
+    // Also what came while nobody adopted: a viewer that comes later has it, too.
+    const reader = await stage.broker({ namespace });
+    const stored: number[] = [];
+    for (let after = 0, done = false; !done; ) {
+      const page = await reader.readPage({ channels: ['logs:b'], after, limit: 1_000 });
+      stored.push(...page.items.map(({ record }) => Number(record?.entry.msg)));
+      ({ next: after, done } = page);
+    }
+    expect(stored.sort((a, b) => a - b)).toEqual(Array.from({ length: published }, (_, i) => i));
+  });
+
+  it('learns when the last adopter was there, also when the reply to its first tick was lost', async () => {
+    const namespace = randomNamespace();
+    const client = await stage.client();
+    const tick = (instance: string) =>
+      client.runScript(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', instance, 3_000, 1, '']);
+    await tick('one');
+    const held = await stage.redis.hget(`{${namespace}}:log`, 'leased');
+    await stage.redis.del(`{${namespace}}:adopter`);
+    await tick('two'); // taken, and the reply lost
+    const [holder, vacated] = (await tick('two')) as string[];
+    expect([holder, vacated]).toEqual(['two:2', held]);
+  });
+});

@@ -1,0 +1,241 @@
+// Every plain PUBLISH that Redis reports as heard is in the log once, whatever gateways start and stop meanwhile; what is lost
+// where one dies is named by a notice.
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../../../../test-support/process.ts';
+import { randomNamespace } from '../../../../../test-support/redis.ts';
+import { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
+import { loadScript } from '../../../../src/broker/redis/client.ts';
+import { PlainWriter } from './plain-writer.ts';
+import { RedisRelay } from '../redis-relay.ts';
+import { redisStage } from '../redis-stage.ts';
+
+const stage = redisStage();
+const CHANNEL = 'logs:plain';
+
+interface Stored {
+  time: number;
+  msg: string;
+}
+
+/** All that the log holds of a channel. */
+async function stored(namespace: string, channel: string): Promise<Stored[]> {
+  const rows = await stage.redis.xrange(`{${namespace}}:ch:${channel}`, '-', '+');
+  return rows.map(([, fields]) => JSON.parse(fields[1] as string));
+}
+
+/** The spans of time of which a notice says that messages may be missing. */
+async function noticed(namespace: string): Promise<{ from: number; to: number }[]> {
+  return (await stored(namespace, 'logs:gateway')).map(({ time, msg }) => {
+    return { from: Date.parse(/since (\S+) may be missing/.exec(msg)?.[1] ?? ''), to: time };
+  });
+}
+
+/** What is wrong once the log holds all that it will: messages that it holds twice, and those it lacks without a notice. */
+async function faults(namespace: string, writer: PlainWriter): Promise<{ twice: number[]; lost: number[] }> {
+  await writer.stop();
+  await eventually('a last message is adopted', async () => {
+    await stage.redis.publish(`{${namespace}}:${CHANNEL}`, 'last');
+    return (await stored(namespace, CHANNEL)).some(({ msg }) => msg === 'last');
+  });
+  const got = (await stored(namespace, CHANNEL))
+    .map(({ msg }) => Number(msg))
+    .filter((k) => !Number.isNaN(k));
+  const spans = await noticed(namespace);
+  // A lease is renewed once a second: what its holder had not yet put into the log may be as old as that.
+  const isNamed = (at: number) => spans.some(({ from, to }) => from - 1_000 <= at && at <= to);
+  return {
+    twice: got.filter((k, i) => got.indexOf(k) !== i),
+    lost: [...writer.heard].filter(([k, at]) => !got.includes(k) && !isNamed(at)).map(([k]) => k),
+  };
+}
+
+const NONE = { twice: [], lost: [] };
+
+class Gateways {
+  readonly namespace = randomNamespace();
+  readonly writer = new PlainWriter(stage.server.url, `{${this.namespace}}:${CHANNEL}`);
+  readonly #running: { relay: RedisRelay; broker: RedisBroker; opened: Promise<void> }[] = [];
+  readonly #dead: RedisBroker[] = [];
+
+  async start(prepare: (relay: RedisRelay) => void = () => {}): Promise<void> {
+    const relay = await RedisRelay.start(stage.server.port);
+    prepare(relay);
+    const broker = new RedisBroker({ url: relay.url, namespace: this.namespace, adopt: ['logs*'] });
+    const opened = broker.open(10_000);
+    this.#running.push({ relay, broker, opened });
+  }
+
+  /** The one at `index` of those that run, once it has started. */
+  async stop(index: number): Promise<void> {
+    const [one] = this.#running.splice(index % this.#running.length, 1);
+    await one?.opened;
+    await one?.broker.close();
+    one?.relay.cut();
+  }
+
+  async kill(index: number): Promise<void> {
+    const [one] = this.#running.splice(index % this.#running.length, 1);
+    await one?.opened;
+    one?.relay.cut();
+    if (one) this.#dead.push(one.broker);
+  }
+
+  get running(): number {
+    return this.#running.length;
+  }
+
+  async opened(): Promise<void> {
+    await Promise.all(this.#running.map(({ opened }) => opened));
+  }
+
+  async close(): Promise<void> {
+    await this.writer.stop();
+    while (this.running > 0) await this.stop(0);
+    for (const broker of this.#dead) await broker.close();
+  }
+}
+
+describe('every plain PUBLISH that was heard is adopted once', () => {
+  const cases: [string, number, (gateways: Gateways) => Promise<void>][] = [
+    ['while the first gateway starts on an empty namespace', 1, async () => {}],
+    ['while four gateways start at once', 4, async () => {}],
+    [
+      'while a gateway starts after a lease has expired',
+      1,
+      async ({ namespace }) => {
+        const client = await stage.client();
+        const tick = ['elsewhere', 'gone', 1, 1, ''];
+        await client.runScript(loadScript('tick', 'allow-oom'), `{${namespace}}:`, tick);
+        await eventually('expired', async () => (await stage.redis.exists(`{${namespace}}:adopter`)) === 0);
+      },
+    ],
+    [
+      'while a gateway starts right after another has stopped',
+      1,
+      async (gateways) => {
+        await gateways.start();
+        await gateways.writer.more(20);
+        await gateways.stop(0);
+      },
+    ],
+  ];
+  it.each(cases)('%s', async (_name, count, before) => {
+    const gateways = new Gateways();
+    try {
+      await before(gateways);
+      await Promise.all(Array.from({ length: count }, () => gateways.start()));
+      await gateways.opened();
+      await gateways.writer.more(50);
+      expect(await faults(gateways.namespace, gateways.writer)).toEqual(NONE);
+    } finally {
+      await gateways.close();
+    }
+  });
+
+  it('while a gateway needs longer than a lease lasts to read what it has missed', async () => {
+    const gateways = new Gateways();
+    const { namespace, writer } = gateways;
+    try {
+      let relay: RedisRelay | undefined;
+      await gateways.start((its) => {
+        relay = its;
+      });
+      await gateways.opened();
+      relay?.hold('history');
+      await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await eventually('it listens again, and asks what it has missed', () => (relay?.waiting ?? 0) > 0);
+      await gateways.start();
+      const renewed = async () => Number(await stage.redis.hget(`{${namespace}}:log`, 'leased'));
+      const [lease, at] = [await stage.redis.get(`{${namespace}}:adopter`), await renewed()];
+      await eventually('it is renewed after it would have ended', async () => (await renewed()) > at + 3_000);
+      expect(await stage.redis.get(`{${namespace}}:adopter`)).toBe(lease);
+      relay?.release();
+      expect(await faults(namespace, writer)).toEqual(NONE);
+    } finally {
+      await gateways.close();
+    }
+  });
+
+  it('or named by a notice, where more come meanwhile than a gateway may hold', async () => {
+    const gateways = new Gateways();
+    const { namespace } = gateways;
+    try {
+      let relay: RedisRelay | undefined;
+      await gateways.start((its) => {
+        relay = its;
+      });
+      await gateways.opened();
+      relay?.hold('history');
+      await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await eventually('it listens again, and asks what it has missed', () => (relay?.waiting ?? 0) > 0);
+      const large = 'x'.repeat(1_048_576);
+      for (let i = 0; i < 40; i++) await stage.redis.publish(`{${namespace}}:logs:large`, large);
+      relay?.release();
+      await eventually('the notice', async () =>
+        (await stored(namespace, 'logs:gateway')).some(({ msg }) =>
+          /^plain PUBLISHes since 20.* may be missing: too many came while history was read$/.test(msg),
+        ),
+      );
+    } finally {
+      await gateways.close();
+    }
+  });
+
+  const step = fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc.record({ do: fc.constant('start' as const), count: fc.integer({ min: 1, max: 3 }) }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('stop' as const), who: fc.nat(3) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('write' as const), count: fc.nat(40) }) },
+  );
+
+  it('whatever gateways start and stop', { timeout: 120_000 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 10 }), async (steps) => {
+        const gateways = new Gateways();
+        const leaving: Promise<void>[] = [];
+        try {
+          await gateways.start();
+          for (const now of steps) {
+            if (now.do === 'write') await gateways.writer.more(now.count);
+            else if (now.do === 'stop' && gateways.running > 1) {
+              // One at a time, while others start.
+              await Promise.all(leaving);
+              leaving.push(gateways.stop(now.who));
+            } else if (now.do === 'start' && gateways.running < 4)
+              await Promise.all(Array.from({ length: now.count }, () => gateways.start()));
+          }
+          await Promise.all(leaving);
+          await gateways.opened();
+          await gateways.writer.more(20);
+          expect(await faults(gateways.namespace, gateways.writer)).toEqual(NONE);
+        } finally {
+          await Promise.allSettled(leaving);
+          await gateways.close();
+        }
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it('or named by a notice, where gateways are killed', { timeout: 60_000 }, async () => {
+    const gateways = new Gateways();
+    const { namespace, writer } = gateways;
+    try {
+      await Promise.all([gateways.start(), gateways.start()]);
+      await gateways.opened();
+      for (const who of [0, 1, 0]) {
+        await writer.more(50);
+        await gateways.start();
+        await gateways.kill(who);
+      }
+      await gateways.opened();
+      expect(await faults(namespace, writer)).toEqual(NONE);
+    } finally {
+      await gateways.close();
+    }
+  });
+});
