@@ -1,9 +1,9 @@
 // Single-key shortcuts, none with Ctrl but the run panel's own; off while typing, and altogether with `keys=0`.
 import type { App } from './app.ts';
 import { describeGap } from './log/gaps.ts';
+import type { Item, RowList } from './log/row-list.ts';
 import { LEVEL_TEXT, runOf } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
-import type { Item, RowList } from './log/row-list.ts';
 import { nextTime } from './panels/status-bar.tsx';
 import { helpOpen, opened, say, update, viewState } from './state/store.ts';
 

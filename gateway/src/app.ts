@@ -25,10 +25,10 @@ import { runRoutes } from './http/runs.ts';
 import { streamRoute } from './http/stream.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator.ts';
 import { StateLog } from './state-log.ts';
-import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/viewer/connection-limiter.ts';
 import { History, type HistoryTuning } from './stream/history/history.ts';
 import { Hub, type HubTuning } from './stream/live/hub.ts';
 import { gapCounts, StreamMetrics } from './stream/metrics.ts';
+import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/viewer/connection-limiter.ts';
 import { Connections } from './stream/viewer/connections.ts';
 
 /** A request must have arrived by then, its body included. */

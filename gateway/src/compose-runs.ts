@@ -14,7 +14,6 @@ import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
 import { Simulator, type SimulatorOptions } from './llm/simulator/simulator.ts';
 import { Targets } from './runs/config.ts';
-import { MemoryRunStore } from './runs/store/memory-run-store.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { Pipeline } from './runs/pipeline.ts';
 import { Prompts, type PromptsOptions } from './runs/prompts.ts';
@@ -24,9 +23,10 @@ import {
   type RateLimitOptions,
   RedisRateLimiter,
 } from './runs/rate-limit.ts';
-import { RedisRunStore } from './runs/store/redis-run-store.ts';
 import { RunHistory } from './runs/run-history.ts';
 import { RunService } from './runs/run-service.ts';
+import { MemoryRunStore } from './runs/store/memory-run-store.ts';
+import { RedisRunStore } from './runs/store/redis-run-store.ts';
 import type { RunStore } from './runs/store/run-store.ts';
 
 /** Milliseconds without a sign of life after which a run is lost. */

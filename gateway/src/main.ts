@@ -41,9 +41,13 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
 
 async function run(config: Config, logger: Logger): Promise<void> {
   let stop = async (): Promise<void> => process.exit();
+  const fail = (error: unknown) => {
+    logger.error({ err: error }, 'stopping failed');
+    process.exit(1);
+  };
   onUncaught(
     (line) => logger.fatal(line),
-    () => void stop(),
+    () => stop().catch(fail),
     config.SHUTDOWN_GRACE_MS,
   );
   const broker = await openBroker(config, logger);
@@ -65,10 +69,6 @@ async function run(config: Config, logger: Logger): Promise<void> {
     await app.close();
     await broker.close();
     process.exit();
-  };
-  const fail = (error: unknown) => {
-    logger.error({ err: error }, 'stopping failed');
-    process.exit(1);
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {

@@ -82,7 +82,7 @@ it('in a worker ends that worker, and another takes its place', async () => {
   process.kill(workerOf(client), 'SIGUSR2');
   await client.ended();
   expect(client.named('bye')[0]?.data.code).toBe('shutdown');
-  await program.saw(/worker \d+ ended with 1; starting another/);
+  await program.saw(/worker \d+ \(\d+\) ended with 1; starting another/);
   expect(program.output.match(/uncaught/g)).toHaveLength(1);
   await viewer(url);
   expect(await program.stop('SIGTERM')).toEqual({ code: 0, signal: null });

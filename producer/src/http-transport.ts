@@ -2,9 +2,9 @@
 // harmless. Every answer becomes one of two things: refused for good (CodedError), or to be repeated (BrokerUnavailable).
 
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
-import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
+import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 
 /** An answer later than this is given up; the repeat is harmless. */
 const TIMEOUT_MS = 10_000;

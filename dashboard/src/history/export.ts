@@ -1,6 +1,7 @@
 // Files of what is shown, or of a time range from the server: NDJSON, gaps included, times in UTC.
-import { iso } from '../log/time.ts';
+
 import type { RowList } from '../log/row-list.ts';
+import { iso } from '../log/time.ts';
 import { say } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow, GapRow } from '../stream/row.ts';

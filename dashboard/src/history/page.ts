@@ -1,8 +1,8 @@
 // Reads the past from the gateway: what fills a gap, what stands before the view, what a time range holds.
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
+import type { GapData } from '@llm-streamer/shared/stream-events.ts';
 import { EntryRow, type GapRow, gapRow } from '../stream/row.ts';
 import { isUnreported } from '../stream/unreported-gap.ts';
-import type { WireGap } from '../stream/wire.ts';
 
 export interface HistoryPage {
   rows: (EntryRow | GapRow)[];
@@ -19,7 +19,7 @@ export async function readHistory(query: URLSearchParams, told = new ReportedGap
   const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
   if (!response.ok) throw new Error(String(body.detail ?? body.title ?? `HTTP ${response.status}`));
   const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
-  const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<WireGap>[]) : [];
+  const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<GapData>[]) : [];
   const rows: (EntryRow | GapRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));
   for (const gap of gaps) if (isUnreported(gap, told)) place(rows, gapRow(gap));
   return {

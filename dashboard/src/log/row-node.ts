@@ -5,8 +5,8 @@ import type { EntryRow, GapRow, MarkRow } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
 import { describeGap } from './gaps.ts';
 import { hueOf } from './hue.ts';
-import { isCutAt, MAX_LINES, prefixOf, saysEvent, spansOf, wrappedLimit } from './text.ts';
 import type { Item } from './row-list.ts';
+import { isCutAt, MAX_LINES, prefixOf, saysEvent, spansOf, wrappedLimit } from './text.ts';
 
 export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
 

@@ -7,11 +7,11 @@ import type { Session } from '../stream/session.ts';
 import { columnsOf } from './columns.ts';
 import { Follow, type Here } from './follow.ts';
 import { Rebuild } from './rebuild.ts';
+import { firstOf, type Item, RowList, type RowListOptions } from './row-list.ts';
 import type { RowContext } from './row-node.ts';
 import { RowPool } from './row-pool.ts';
 import { LINE, Scroll } from './scroll.ts';
 import { formatTime, type TimeMode } from './time.ts';
-import { firstOf, type Item, RowList, type RowListOptions } from './row-list.ts';
 
 const MAX_NODES = 150;
 /** What taking over new rows may take of one frame. */

@@ -1,7 +1,9 @@
 // One SSE connection that never dies: fetch, a watchdog on receipt times, jittered backoff for ever, resume by id.
 // Runs in a page and in a worker.
+
+import type { Bye, Hello } from '@llm-streamer/shared/stream-events.ts';
 import { SseParser } from './sse-parser.ts';
-import { type Bye, controlData, type Hello, type LinkListener } from './wire.ts';
+import { controlData, type LinkListener } from './wire.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;

@@ -1,8 +1,8 @@
 // Proves that nothing is missing, or says what is: received = replayed + (ping.count − hello.count), at each ping.
 // A difference is a gap of known size; what the gateway reports as a gap is a gap as it says.
 
+import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { GapRow } from './row.ts';
-import type { Hello } from './wire.ts';
 
 export class Ledger {
   /** Entries received in this view, each once. */

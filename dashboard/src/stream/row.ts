@@ -4,7 +4,7 @@
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import type { WireGap } from './wire.ts';
+import type { GapData } from '@llm-streamer/shared/stream-events.ts';
 
 const PLAIN = /^[\x20-\x7e]*$/;
 const DEFAULT_LEVEL = LEVELS.indexOf('info');
@@ -104,7 +104,7 @@ export class GapRow {
 }
 
 /** A gap as the gateway reported it. */
-export function gapRow({ reason, channel, after, before, missed }: Partial<WireGap>): GapRow {
+export function gapRow({ reason, channel, after, before, missed }: Partial<GapData>): GapRow {
   return new GapRow({
     reason: String(reason ?? 'unknown'),
     channel: typeof channel === 'string' ? channel : null,

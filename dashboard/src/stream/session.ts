@@ -1,21 +1,13 @@
 // One view's data: frames in, rows out. Ties source, ledger and buffer together; knows nothing of the screen.
 
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
+import type { Bye, GapData, Hello, Live, Ping } from '@llm-streamer/shared/stream-events.ts';
 import { LogBuffer } from './buffer.ts';
 import { Ledger } from './ledger.ts';
 import { type EntryRow, GapRow, gapRow, MarkRow, parseEntry } from './row.ts';
 import { createSource, type Source } from './source.ts';
 import { isUnreported } from './unreported-gap.ts';
-import {
-  type Bye,
-  controlData,
-  type Frame,
-  type Hello,
-  type Live,
-  type Ping,
-  type StreamState,
-  type WireGap,
-} from './wire.ts';
+import { controlData, type Frame, type StreamState } from './wire.ts';
 
 export interface SessionListener {
   /** Called for each entry as it is put into the buffer. */
@@ -151,7 +143,7 @@ export class Session {
   #onControlFrame(frame: Frame): void {
     if (frame.event === 'hello') this.#onHello(controlData<Hello>(frame) ?? {}, frame.id);
     else if (frame.event === 'live') this.#onLive(controlData<Live>(frame) ?? {}, frame.id);
-    else if (frame.event === 'gap') this.#onGap(controlData<WireGap>(frame) ?? {});
+    else if (frame.event === 'gap') this.#onGap(controlData<GapData>(frame) ?? {});
     else if (frame.event === 'ping')
       this.#pushGap(this.ledger.ping(Number(controlData<Ping>(frame)?.count), frame.id));
     else if (frame.event === 'bye') this.#onBye(controlData<Bye>(frame) ?? {});
@@ -187,7 +179,7 @@ export class Session {
     this.#listener.onLive();
   }
 
-  #onGap(gap: Partial<WireGap>): void {
+  #onGap(gap: Partial<GapData>): void {
     if (gap.reason === 'reset' || gap.reason === 'rollback') {
       this.#newest.clear();
       this.#reportedGaps = new ReportedGaps();

@@ -1,7 +1,9 @@
 // The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets a
 // `hello` with the count as of now and the latest entries, so that its own ledger adds up from the first frame.
+
+import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { StreamClient } from './client.ts';
-import { controlData, type Frame, type Hello, type StreamState } from './wire.ts';
+import { controlData, type Frame, type StreamState } from './wire.ts';
 
 export type ToWorker = { type: 'join'; url: string; lock: string } | { type: 'leave' } | { type: 'nudge' };
 export type FromWorker =

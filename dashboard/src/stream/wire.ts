@@ -7,41 +7,6 @@ export interface Frame {
   data: string;
 }
 
-export interface Hello {
-  gateway: string;
-  resumed: boolean;
-  /** The view's running count when this connection joined it. */
-  count: number;
-  /** A `ping` comes at least this often, in ms. */
-  keepalive: number;
-  /** Epoch ms by the server's clock. */
-  now: number;
-}
-
-export interface Live {
-  replayed: number;
-}
-
-export interface Ping {
-  now: number;
-  count: number;
-}
-
-/** Entries with `after.n < n < before.n` are missing. */
-export interface WireGap {
-  channel: string | null;
-  after: string;
-  before: string;
-  reason: string;
-  missed: number | null;
-}
-
-export interface Bye {
-  code: string;
-  message: string;
-  retry?: number;
-}
-
 /** Where the link stands; every state but `live` says why. */
 export type StreamState =
   | { state: 'connecting'; reason: string }

@@ -3,7 +3,6 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { FastifyInstance } from 'fastify';
-import { compileFilter } from '../stream/query/filter.ts';
 import {
   type FilteredSelection,
   type History,
@@ -11,6 +10,7 @@ import {
   type SearchRange,
   type SearchResult,
 } from '../stream/history/history.ts';
+import { compileFilter } from '../stream/query/filter.ts';
 import { invalid, parseSelection, parseTime, text } from '../stream/query/query.ts';
 
 const DEFAULT_LIMIT = 100;

@@ -3,12 +3,12 @@
 import type { Broker, WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import { MAX_BATCH_ENTRIES } from '@llm-streamer/shared/broker/broker.ts';
 import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channels.ts';
+import { parseCanonical } from '@llm-streamer/shared/decode/canonical-entry.ts';
 import { decodeObject, decodePayload } from '@llm-streamer/shared/decode/decode.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { holdsMoreThan, isWiderThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
-import { parseCanonical } from '@llm-streamer/shared/decode/canonical-entry.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { invalid, text } from '../stream/query/query.ts';
 import { HttpError } from './errors.ts';

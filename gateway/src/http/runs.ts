@@ -6,8 +6,8 @@ import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { invalid } from '../stream/query/query.ts';
 import { HttpError } from './errors.ts';
-import { refuseBody } from './refuse-body.ts';
 import { parseCursor, parseId } from './process.ts';
+import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 

@@ -2,14 +2,14 @@
 
 import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
-import { Connection } from '../stream/viewer/connection.ts';
-import { controlFrame } from '../stream/wire/frame.ts';
 import type { History } from '../stream/history/history.ts';
 import type { Hub } from '../stream/live/hub.ts';
-import { parseSelection, parseStart, type Start } from '../stream/query/query.ts';
 import type { View } from '../stream/live/view.ts';
+import { parseSelection, parseStart, type Start } from '../stream/query/query.ts';
+import { Connection } from '../stream/viewer/connection.ts';
 import { CLOSE_REASONS, type CloseReason, type Connections } from '../stream/viewer/connections.ts';
+import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
+import { controlFrame } from '../stream/wire/frame.ts';
 import { claimSocket } from './claim-socket.ts';
 import { HttpError } from './errors.ts';
 import { refuseBody } from './refuse-body.ts';

@@ -3,8 +3,8 @@
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
-import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
@@ -12,14 +12,14 @@ import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator } from '../../src/llm/simulator/simulator.ts';
 import { SIMULATED } from '../../src/llm/target.ts';
 import { runVariables, Targets } from '../../src/runs/config.ts';
-import { MemoryRunStore } from '../../src/runs/store/memory-run-store.ts';
 import { Pipeline } from '../../src/runs/pipeline.ts';
 import { Prompts } from '../../src/runs/prompts.ts';
-import { RedisRunStore } from '../../src/runs/store/redis-run-store.ts';
 import { runChannel } from '../../src/runs/run-entries.ts';
 import { RunHistory } from '../../src/runs/run-history.ts';
 import { followChannel } from '../../src/runs/run-reader.ts';
 import { RunService } from '../../src/runs/run-service.ts';
+import { MemoryRunStore } from '../../src/runs/store/memory-run-store.ts';
+import { RedisRunStore } from '../../src/runs/store/redis-run-store.ts';
 import type { RunStore } from '../../src/runs/store/run-store.ts';
 import { isEnd } from '../../src/runs/wire.ts';
 

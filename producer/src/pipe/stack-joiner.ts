@@ -2,8 +2,8 @@
 // details. One block is held back until a line that does not belong to it comes, or until `flush`. Blank lines between
 // blocks are dropped.
 
-import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
 import { guessLevel } from '@llm-streamer/shared/decode/level.ts';
+import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
 
 /** A block beyond either is given out in parts. */
 const MAX_LINES = 1_000;

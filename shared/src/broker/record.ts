@@ -1,7 +1,7 @@
 // One entry as the log stores and announces it: a head of fixed form, then the writer's body. Read without JSON parsing.
 
-import { isAttributes } from '../decode/object.ts';
 import { decodePayload } from '../decode/decode.ts';
+import { isAttributes } from '../decode/object.ts';
 import { type Entry, type EntryFields, LEVELS } from '../entry.ts';
 import { holdsMoreThan, MAX_ENTRY_VALUES } from '../json-values.ts';
 import { formatPosition, type Position, timeOf } from './position.ts';

@@ -2,15 +2,15 @@
 // can make it throw, and no entry is blank unless the payload was. Strict for what a client posts: a wrong type is an
 // error that names the field.
 
+import { cutMark, type Draft, draft, type EntryFields, utf8Bytes } from '../entry.ts';
+import { holdsMoreThan, MAX_ENTRY_VALUES } from '../json-values.ts';
+import { parseCanonical } from './canonical-entry.ts';
 import { parseContainerLine } from './container.ts';
 import type { DecodeContext } from './context.ts';
+import { guessLevel } from './level.ts';
 import { parseLogfmt } from './logfmt.ts';
 import { asObject, type Mode, readObject } from './object.ts';
 import { timeOfLine } from './time.ts';
-import { cutMark, type Draft, draft, type EntryFields, utf8Bytes } from '../entry.ts';
-import { holdsMoreThan, MAX_ENTRY_VALUES } from '../json-values.ts';
-import { guessLevel } from './level.ts';
-import { parseCanonical } from './canonical-entry.ts';
 
 /** A longer payload is a text of which only this much is looked at. */
 const MAX_BYTES = 1_048_576;

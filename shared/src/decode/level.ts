@@ -1,8 +1,8 @@
 // Which level somebody else's word, number or log line means.
 
+import { LEVELS, type Level } from '../entry.ts';
 import { statusOf } from './access-log.ts';
 import { withoutColors } from './colors.ts';
-import { LEVELS, type Level } from '../entry.ts';
 
 // Lower case. The single signs are those of klog (I W E F) and of redis-server (. - * #), three and four letters those
 // of zerolog, Serilog, logrus and .NET.

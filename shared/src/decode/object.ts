@@ -4,7 +4,6 @@
 import type { EntryFields, Level } from '../entry.ts';
 import { CodedError } from '../errors.ts';
 import { EVENTS } from '../events.ts';
-import { levelOfStatus } from './level.ts';
 import type { DecodeContext } from './context.ts';
 import {
   carriedLine,
@@ -19,6 +18,7 @@ import {
   TIME,
   valueAt,
 } from './fields.ts';
+import { levelOfStatus } from './level.ts';
 import { fillTemplate } from './template.ts';
 
 /** Deeper attributes are cut: they would overflow the stack of whoever reads them with a recursive parser. */

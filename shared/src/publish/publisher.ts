@@ -3,10 +3,10 @@
 // buffer meanwhile is dropped, oldest first, counted, and named in the log by a notice at its place.
 
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '../broker/broker.ts';
-import { Delivery, type PublishTransport } from './delivery.ts';
-import { DraftQueue } from './draft-queue.ts';
 import { type Draft, draft } from '../entry.ts';
 import { CHANNELS } from '../events.ts';
+import { Delivery, type PublishTransport } from './delivery.ts';
+import { DraftQueue } from './draft-queue.ts';
 import { type LinkLogger, LinkState } from './link-state.ts';
 
 export interface PublisherOptions {

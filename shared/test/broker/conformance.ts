@@ -4,8 +4,8 @@ import { expect, it } from 'vitest';
 import type { Broker, Gap, Listener, PageItem, ReadQuery } from '../../src/broker/broker.ts';
 import { BEGINNING, type Position, parsePosition } from '../../src/broker/position.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
-import type { RetentionPolicy } from '../../src/broker/retention.ts';
 import { ReportedGaps } from '../../src/broker/reported-gaps.ts';
+import type { RetentionPolicy } from '../../src/broker/retention.ts';
 import { type Draft, draft } from '../../src/entry.ts';
 
 /** Makes a broker on the same log each time it is called with the same `log`, and closes it after the test. */

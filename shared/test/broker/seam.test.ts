@@ -9,11 +9,11 @@ import { type Broker, type Gap, mayOverlap, type Subscription } from '../../src/
 import { MemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { type Position, parsePosition } from '../../src/broker/position.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
-import { RedisBroker } from '../../src/broker/redis/redis-broker.ts';
 import { RedisClient } from '../../src/broker/redis/client.ts';
 import { RedisJanitor } from '../../src/broker/redis/janitor.ts';
-import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
+import { RedisBroker } from '../../src/broker/redis/redis-broker.ts';
 import { ReportedGaps } from '../../src/broker/reported-gaps.ts';
+import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
 import { line } from './conformance.ts';
 
 /** Channels are scarce, so that one without entries is forgotten; 'c' loses them by time, when the stage says so. */

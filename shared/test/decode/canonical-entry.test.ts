@@ -2,9 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isWellFormed, writeHead } from '../../src/broker/record.ts';
+import { parseCanonical } from '../../src/decode/canonical-entry.ts';
 import { decodeObject, draftPayload } from '../../src/decode/decode.ts';
 import { draft, LEVELS } from '../../src/entry.ts';
-import { parseCanonical } from '../../src/decode/canonical-entry.ts';
 
 const LIMIT = 4_096;
 const context = { channel: 'logs', now: 1_795_224_320_113, source: 'redis' };

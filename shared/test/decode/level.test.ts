@@ -1,8 +1,8 @@
 // The level of lines as real servers and tools print them.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LEVELS } from '../../src/entry.ts';
 import { guessLevel, parseLevel } from '../../src/decode/level.ts';
+import { LEVELS } from '../../src/entry.ts';
 
 describe('guessLevel', () => {
   it.each([

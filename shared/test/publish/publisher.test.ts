@@ -1,9 +1,9 @@
 // The Publisher's promises, in virtual time against a log that fails in every way it may.
 
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
-import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, CodedError, PublishRefused } from '@llm-streamer/shared/errors.ts';
+import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 import { Publisher, type PublisherOptions } from '@llm-streamer/shared/publish/publisher.ts';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -3,8 +3,8 @@
 import { checkBatch } from '@llm-streamer/shared/broker/batch.ts';
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import { batchArguments, toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
-import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis/client.ts';
+import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';

@@ -4,8 +4,8 @@ import type { Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
-import { Chunk } from '../wire/chunk.ts';
 import type { Filter } from '../query/filter.ts';
+import { Chunk } from '../wire/chunk.ts';
 import { entryBytes } from '../wire/frame.ts';
 
 /** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */

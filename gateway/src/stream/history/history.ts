@@ -5,12 +5,12 @@ import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
-import { compileFilter, type Filter } from '../query/filter.ts';
 import { type GapCounts, gapCounts } from '../metrics.ts';
+import { compileFilter, type Filter } from '../query/filter.ts';
 import type { Selection, Start } from '../query/query.ts';
-import { type CachedBlock, HistoryCache, type ReadInterval } from './history-cache.ts';
-import { BLOCK_BYTES, type HistoryBlock, toHistoryBlocks } from './history-block.ts';
 import { WriteBudget } from '../wire/write-budget.ts';
+import { BLOCK_BYTES, type HistoryBlock, toHistoryBlocks } from './history-block.ts';
+import { type CachedBlock, HistoryCache, type ReadInterval } from './history-cache.ts';
 
 const PAGE = 500;
 

@@ -2,10 +2,10 @@
 // Owns no sockets.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { CompressedView } from './compressed-view.ts';
 import { type GapCounts, gapCounts } from '../metrics.ts';
-import { PatternBudget } from './pattern-budget.ts';
 import { type Selection, selectionKey } from '../query/query.ts';
+import { CompressedView } from './compressed-view.ts';
+import { PatternBudget } from './pattern-budget.ts';
 import { SharedSubscription } from './shared-subscription.ts';
 import { View } from './view.ts';
 

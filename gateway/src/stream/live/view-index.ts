@@ -4,10 +4,10 @@
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { isExact } from '@llm-streamer/shared/channels.ts';
 import type { Level } from '@llm-streamer/shared/entry.ts';
-import { Bucket } from './bucket.ts';
-import { SubstringIndex } from './substring-index.ts';
 import type { Selection } from '../query/query.ts';
 import { searchedTexts } from '../query/searched-texts.ts';
+import { Bucket } from './bucket.ts';
+import { SubstringIndex } from './substring-index.ts';
 
 /** Asking so many views costs less than finding out whom to ask. */
 const FEW_VIEWS = 8;

@@ -4,11 +4,11 @@
 import type { Gap } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
-import { Chunk, type Part } from '../wire/chunk.ts';
-import { compileFilter, type Filter } from '../query/filter.ts';
-import { controlFrame, gapFrame } from '../wire/frame.ts';
 import { type GapCounts, gapCounts } from '../metrics.ts';
+import { compileFilter, type Filter } from '../query/filter.ts';
 import type { Selection } from '../query/query.ts';
+import { Chunk, type Part } from '../wire/chunk.ts';
+import { controlFrame, gapFrame } from '../wire/frame.ts';
 import type { Segment } from './segment.ts';
 import { SegmentRing } from './segment-ring.ts';
 

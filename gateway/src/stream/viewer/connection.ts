@@ -5,14 +5,14 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
-import { Chunk, LAST_CHUNK } from '../wire/chunk.ts';
+import type { History, StartPoint } from '../history/history.ts';
+import type { ReadInterval } from '../history/history-cache.ts';
 import type { CompressedView } from '../live/compressed-view.ts';
+import type { Segment } from '../live/segment.ts';
+import type { SegmentSource, View, Viewer } from '../live/view.ts';
+import { Chunk, LAST_CHUNK } from '../wire/chunk.ts';
 import { controlFrame, gapFrame } from '../wire/frame.ts';
 import { GZIP_HEADER, storedBlock } from '../wire/gzip.ts';
-import type { History, StartPoint } from '../history/history.ts';
-import type { Segment } from '../live/segment.ts';
-import type { ReadInterval } from '../history/history-cache.ts';
-import type { SegmentSource, View, Viewer } from '../live/view.ts';
 
 export type ConnectionState = 'replaying' | 'live' | 'lagging' | 'closed';
 

@@ -1,10 +1,10 @@
 // All SSE responses of this process: who may come, who is there, who hangs, and how all are sent away.
 
 import type { Socket } from 'node:net';
-import type { ConnectionLimiter, NoPlace } from './connection-limiter.ts';
-import type { Connection } from './connection.ts';
-import { controlFrame } from '../wire/frame.ts';
 import type { Hub } from '../live/hub.ts';
+import { controlFrame } from '../wire/frame.ts';
+import type { Connection } from './connection.ts';
+import type { ConnectionLimiter, NoPlace } from './connection-limiter.ts';
 
 export interface ConnectionTimes {
   /** Milliseconds that a socket may take nothing before it is closed; 0 for ever. */

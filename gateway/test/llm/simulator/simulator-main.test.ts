@@ -43,10 +43,10 @@ describe('npm run sim-llm', () => {
     const { code, stdout } = await run('--help');
     expect(code).toBe(0);
     expect(stdout).toContain('--delay N');
-    const readme = await readFile(new URL('../../../../README.md', import.meta.url), 'utf8');
+    const page = await readFile(new URL('../../../../docs/runs.md', import.meta.url), 'utf8');
     for (const model of Object.keys(FAULTS)) {
       expect(stdout).toMatch(new RegExp(`^  ${model} `, 'm'));
-      expect(readme).toContain(`\`${model}\``);
+      expect(page).toContain(`\`${model}\``);
     }
   });
 });

@@ -1,5 +1,5 @@
-import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';

@@ -5,9 +5,9 @@ import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
+import { toHistoryBlocks } from '../../../src/stream/history/history-block.ts';
 import { compileFilter } from '../../../src/stream/query/filter.ts';
 import { parseSelection } from '../../../src/stream/query/query.ts';
-import { toHistoryBlocks } from '../../../src/stream/history/history-block.ts';
 
 const broker = new MemoryBroker({ ...DEFAULT_RETENTION, default: { entries: 400, idleMs: 60_000 } });
 let start = 0;

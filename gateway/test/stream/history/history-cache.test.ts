@@ -6,9 +6,9 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
-import { compileFilter } from '../../../src/stream/query/filter.ts';
 import { History } from '../../../src/stream/history/history.ts';
 import { gapCounts } from '../../../src/stream/metrics.ts';
+import { compileFilter } from '../../../src/stream/query/filter.ts';
 import { parseSelection } from '../../../src/stream/query/query.ts';
 
 const COUNT = 2_000;

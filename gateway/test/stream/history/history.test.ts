@@ -4,9 +4,9 @@ import { type Position, parsePosition } from '@llm-streamer/shared/broker/positi
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
-import { compileFilter } from '../../../src/stream/query/filter.ts';
 import { History, type SearchResult } from '../../../src/stream/history/history.ts';
 import { gapCounts } from '../../../src/stream/metrics.ts';
+import { compileFilter } from '../../../src/stream/query/filter.ts';
 import { parseSelection } from '../../../src/stream/query/query.ts';
 
 const COUNT = 1_300;

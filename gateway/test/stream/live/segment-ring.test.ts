@@ -1,9 +1,9 @@
 // The ring against a plain list of all segments: what it hands out is what was added, from the right one on.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Chunk } from '../../../src/stream/wire/chunk.ts';
 import type { Segment } from '../../../src/stream/live/segment.ts';
 import { SegmentRing } from '../../../src/stream/live/segment-ring.ts';
+import { Chunk } from '../../../src/stream/wire/chunk.ts';
 
 const LIMIT = 65_536;
 

@@ -6,9 +6,9 @@ import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { Hub } from '../../../src/stream/live/hub.ts';
-import { parseSelection } from '../../../src/stream/query/query.ts';
 import type { Segment } from '../../../src/stream/live/segment.ts';
 import type { View } from '../../../src/stream/live/view.ts';
+import { parseSelection } from '../../../src/stream/query/query.ts';
 
 const OPTIONS = {
   keepAliveMs: 60_000,

@@ -4,9 +4,9 @@ import { type EntryFields, LEVELS } from '@llm-streamer/shared/entry.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
+import { ViewIndex } from '../../../src/stream/live/view-index.ts';
 import { compileFilter } from '../../../src/stream/query/filter.ts';
 import type { Selection } from '../../../src/stream/query/query.ts';
-import { ViewIndex } from '../../../src/stream/live/view-index.ts';
 
 const N = 1_795_224_320_113_456;
 

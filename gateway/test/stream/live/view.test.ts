@@ -4,10 +4,10 @@ import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
-import type { Selection } from '../../../src/stream/query/query.ts';
 import type { Segment } from '../../../src/stream/live/segment.ts';
 import { SharedSubscription } from '../../../src/stream/live/shared-subscription.ts';
 import { View } from '../../../src/stream/live/view.ts';
+import type { Selection } from '../../../src/stream/query/query.ts';
 
 const START = 1_795_224_320_113_000;
 const AMPLE = 1_048_576;

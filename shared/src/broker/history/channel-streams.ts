@@ -1,8 +1,8 @@
 // What pages of history are made from, whatever keeps the log: its channels, one stretch of each at a time.
 
-import type { ChannelRead } from './page.ts';
 import type { Position } from '../position.ts';
 import type { LogRecord } from '../record.ts';
+import type { ChannelRead } from './page.ts';
 
 export interface NewestEntries {
   /** Channel to the number of its newest entry. */

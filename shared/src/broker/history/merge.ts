@@ -2,9 +2,9 @@
 // than about two pages, however many channels there are, and lets others read between two groups.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
-import { type ChannelRead, cutoffAfter, TO_THE_END } from './page.ts';
 import type { Position } from '../position.ts';
 import type { LogRecord } from '../record.ts';
+import { type ChannelRead, cutoffAfter, TO_THE_END } from './page.ts';
 
 /** Channels read in one round trip, and in the first one, before which nobody knows how large the entries are. */
 const GROUP = 256;

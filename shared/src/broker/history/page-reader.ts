@@ -2,12 +2,12 @@
 // each, and keep the process from all else.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
-import { readBackwards } from './backwards.ts';
 import type { Page, ReadQuery } from '../broker.ts';
+import { SerialQueue } from '../serial-queue.ts';
+import { readBackwards } from './backwards.ts';
+import type { ChannelStreams } from './channel-streams.ts';
 import { readForwards } from './forwards.ts';
 import type { LogState } from './page.ts';
-import type { ChannelStreams } from './channel-streams.ts';
-import { SerialQueue } from '../serial-queue.ts';
 
 const MANY_CHANNELS = 1_000;
 

@@ -15,12 +15,12 @@ import type {
   Subscription,
   WriterStamp,
 } from '../broker.ts';
-import { MemoryStore } from './memory-store.ts';
-import { MemoryStreams } from './memory-streams.ts';
 import { PageReader } from '../history/page-reader.ts';
 import { type Position, positionAt } from '../position.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
 import { deliverRecord, type Interest, Routes } from '../routes.ts';
+import { MemoryStore } from './memory-store.ts';
+import { MemoryStreams } from './memory-streams.ts';
 
 const TICK_MS = 1_000;
 /** Writers whose last batch is remembered; the least recent is forgotten first. */

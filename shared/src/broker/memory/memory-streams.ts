@@ -3,11 +3,11 @@
 
 import { channelMatcher, isExact } from '../../channels.ts';
 import type { TimeSlicer } from '../../time-slicer.ts';
-import type { Channel } from './memory-store.ts';
+import type { ChannelStreams, NewestEntries } from '../history/channel-streams.ts';
 import type { ChannelRead } from '../history/page.ts';
 import type { Position } from '../position.ts';
 import type { LogRecord } from '../record.ts';
-import type { ChannelStreams, NewestEntries } from '../history/channel-streams.ts';
+import type { Channel } from './memory-store.ts';
 
 /** What the streams need of the store. */
 export interface Channels {

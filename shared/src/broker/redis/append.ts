@@ -5,9 +5,9 @@ import { PublishRefused } from '../../errors.ts';
 import { checkBatch } from '../batch.ts';
 import type { WriterStamp } from '../broker.ts';
 import { formatPosition } from '../position.ts';
+import { type RetentionPolicy, retentionOf } from '../retention.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import { codeOf } from './errors.ts';
-import { type RetentionPolicy, retentionOf } from '../retention.ts';
 
 const APPEND = loadScript('append', '');
 

@@ -35,7 +35,11 @@ export class RedisCheckup {
   /** @throws what the first look finds. */
   async start(): Promise<void> {
     await this.#look();
-    this.#timer = setInterval(() => void this.#again(), EVERY_MS).unref();
+    this.#timer = setInterval(() => {
+      this.#again().catch((error) => {
+        this.#fault = inWords(error);
+      });
+    }, EVERY_MS).unref();
   }
 
   stop(): void {
@@ -44,12 +48,8 @@ export class RedisCheckup {
 
   async #again(): Promise<void> {
     if (!this.#client.connected) return;
-    try {
-      await this.#look();
-      this.#fault = undefined;
-    } catch (error) {
-      this.#fault = inWords(error);
-    }
+    await this.#look();
+    this.#fault = undefined;
   }
 
   async #look(): Promise<void> {

@@ -1,8 +1,8 @@
 // Keeps the log within its bounds of bytes and channels. Run by the gateway that holds the adopter's lease.
 
 import type { Logger } from '../../logger.ts';
-import { loadScript, messageOf, type RedisClient } from './client.ts';
 import type { RetentionPolicy } from '../retention.ts';
+import { loadScript, messageOf, type RedisClient } from './client.ts';
 
 const FORGET = loadScript('forget', 'allow-oom');
 const SLICE = 500;

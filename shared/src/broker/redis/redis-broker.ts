@@ -16,17 +16,17 @@ import type {
   WriterStamp,
 } from '../broker.ts';
 import { type Position, positionAt } from '../position.ts';
-import { RedisAdopter } from './live/adopter.ts';
+import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
 import { RedisAppend } from './append.ts';
 import { RedisCheckup } from './checkup.ts';
 import { loadScript, messageOf, RedisClient, type Seen } from './client.ts';
 import { inFull } from './errors.ts';
-import { RedisFeed, SILENT, SILENT_MS } from './live/feed.ts';
 import { RedisHistory } from './history.ts';
 import { RedisJanitor } from './janitor.ts';
+import { RedisAdopter } from './live/adopter.ts';
+import { RedisFeed, SILENT, SILENT_MS } from './live/feed.ts';
 import { RedisHeartbeat } from './live/heartbeat.ts';
 import { RedisSubscriptions } from './live/subscriptions.ts';
-import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
 const CLOSE_MS = 1_000;

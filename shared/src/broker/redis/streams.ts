@@ -3,13 +3,13 @@
 
 import { channelMatcher, isExact } from '../../channels.ts';
 import type { TimeSlicer } from '../../time-slicer.ts';
+import type { ChannelStreams, NewestEntries } from '../history/channel-streams.ts';
 import type { ChannelRead } from '../history/page.ts';
 import { formatPosition, type Position } from '../position.ts';
 import { LogRecord, parseHead } from '../record.ts';
+import { SerialQueue } from '../serial-queue.ts';
 import type { RedisClient } from './client.ts';
 import { codeOf } from './errors.ts';
-import type { ChannelStreams, NewestEntries } from '../history/channel-streams.ts';
-import { SerialQueue } from '../serial-queue.ts';
 
 type Matcher = (channel: string) => boolean;
 

@@ -3,8 +3,8 @@
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
-import { RedisBroker, type RedisBrokerOptions } from '../../../src/broker/redis/redis-broker.ts';
 import { RedisClient } from '../../../src/broker/redis/client.ts';
+import { RedisBroker, type RedisBrokerOptions } from '../../../src/broker/redis/redis-broker.ts';
 
 export interface RedisStage {
   readonly server: RedisServer;

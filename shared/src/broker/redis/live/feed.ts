@@ -4,17 +4,17 @@
 import type { ChainableCommander } from 'ioredis';
 import { isChannel, isReserved } from '../../../channels.ts';
 import type { Logger } from '../../../logger.ts';
-import type { Listener, ReadQuery, Subscription } from '../../broker.ts';
 import { BoundedBuffer } from '../../bounded-buffer.ts';
+import type { Listener, ReadQuery, Subscription } from '../../broker.ts';
 import type { Position } from '../../position.ts';
 import type { LogRecord } from '../../record.ts';
+import { type Interest, Routes } from '../../routes.ts';
 import type { RedisClient } from '../client.ts';
 import { codeOf } from '../errors.ts';
 import type { RedisHistory } from '../history.ts';
-import type { RedisSubscriptions } from './subscriptions.ts';
 import { replay } from './replay.ts';
-import { type Interest, Routes } from '../../routes.ts';
 import { Sequencer } from './sequencer.ts';
+import type { RedisSubscriptions } from './subscriptions.ts';
 import { parseTick, Ticks } from './ticks.ts';
 import { UnstoredChannels } from './unstored-channels.ts';
 

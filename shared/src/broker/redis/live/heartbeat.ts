@@ -3,10 +3,10 @@
 
 import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../../../logger.ts';
-import type { RedisAdopter } from './adopter.ts';
 import { loadScript, messageOf, type RedisClient } from '../client.ts';
-import type { RedisFeed } from './feed.ts';
 import type { RedisJanitor } from '../janitor.ts';
+import type { RedisAdopter } from './adopter.ts';
+import type { RedisFeed } from './feed.ts';
 
 const TICK = loadScript('tick', 'allow-oom');
 const TICK_MS = 1_000;

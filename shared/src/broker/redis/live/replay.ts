@@ -2,8 +2,8 @@
 
 import type { Page, ReadQuery } from '../../broker.ts';
 import type { Position } from '../../position.ts';
-import { deliverRecord, type Routes } from '../../routes.ts';
 import { ReportedGaps } from '../../reported-gaps.ts';
+import { deliverRecord, type Routes } from '../../routes.ts';
 
 const PAGE = 1_000;
 

@@ -1,11 +1,11 @@
 // Judges by the log's own numbers what a subscription brings: the next entry of its channel, one that was had before, a
 // stranger's message, or the proof that history must be read first. Delivers what is next; knows no connection.
 
-import { ClockBound } from './clock-bound.ts';
 import type { LogState } from '../../history/page.ts';
 import type { Position } from '../../position.ts';
 import { hasToken, isWellFormed, LogRecord, parseHead, type RecordHead } from '../../record.ts';
 import { deliverRecord, type Routes } from '../../routes.ts';
+import { ClockBound } from './clock-bound.ts';
 
 /** `taken`: delivered, had before, or forged. */
 export type Judgement = 'taken' | 'foreign' | { readFrom: Position };

@@ -2,8 +2,8 @@
 
 import { describe, expect, it } from 'vitest';
 import { randomNamespace } from '../../../../../test-support/redis.ts';
-import type { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
 import { loadScript } from '../../../../src/broker/redis/client.ts';
+import type { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
 import { Ear } from '../../conformance.ts';
 import { redisStage } from '../redis-stage.ts';
 

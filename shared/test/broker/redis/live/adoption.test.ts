@@ -5,11 +5,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../../../test-support/process.ts';
 import { randomNamespace } from '../../../../../test-support/redis.ts';
-import { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
 import { loadScript } from '../../../../src/broker/redis/client.ts';
-import { PlainWriter } from './plain-writer.ts';
+import { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
 import { RedisRelay } from '../redis-relay.ts';
 import { redisStage } from '../redis-stage.ts';
+import { PlainWriter } from './plain-writer.ts';
 
 const stage = redisStage();
 const CHANNEL = 'logs:plain';
