@@ -25,6 +25,13 @@ Caused by: java.io.IOException: connection reset
 \t... 2 more`;
 
 export const LOG_LINES: readonly LogLine[] = [
+  // A tag in brackets after a level says nothing of the level.
+  { writer: 'level, then a tag', line: 'ERROR [http] connection refused', level: 'error' },
+  { writer: 'level in brackets, then a tag', line: '[ERROR] [http] connection refused', level: 'error' },
+  { writer: 'level with a colon, then a tag', line: 'error: [config] bad value', level: 'error' },
+  { writer: 'level, then the tag of another', line: 'WARN [log] rotated late', level: 'warn' },
+  { writer: 'level, then the tag config', line: 'INFO [config] loaded', level: 'info' },
+  { writer: 'two lines with levels', line: 'ERROR: boom\nINFO: detail', level: 'error' },
   // Python
   { writer: 'Python logging', line: 'ERROR:root:failed: bad thing', level: 'error' },
   {

@@ -11,4 +11,6 @@ export interface DecodeContext {
   source: string;
   /** Of entries that name no level; `info` by default. */
   level?: Level;
+  /** How many lines have carried this one. */
+  depth?: number;
 }

@@ -38,15 +38,18 @@ export function decodeObject(
   mode: Mode,
 ): EntryFields {
   const { fields, line } = readObject(object, context, mode);
-  return line === undefined ? fields : carrying(line, fields);
+  return line === undefined ? fields : carrying(line, fields, context);
 }
+
+/** A collector's line that carries a line that carries … this often; what lies deeper is plain text, for a stack has an end. */
+const MAX_CARRIED = 4;
 
 // Each format says whether a text is one of its lines; what none of them takes is plain.
 const FORMATS = [decodeJson, decodeContainerLine, decodeLogfmt];
 
 function decodeText(text: string, context: DecodeContext): EntryFields {
   const line = withoutLineEnd(text);
-  for (const format of FORMATS) {
+  for (const format of (context.depth ?? 0) > MAX_CARRIED ? [] : FORMATS) {
     const fields = format(line, context);
     if (fields) return fields;
   }
@@ -68,14 +71,8 @@ function decodeContainerLine(text: string, context: DecodeContext): EntryFields 
   const found = parseContainerLine(text);
   if (!found) return undefined;
   const { channel, source, level = 'info', now } = context;
-  return carrying(found.line, {
-    time: found.time ?? now,
-    channel,
-    source,
-    level,
-    msg: '',
-    attrs: found.attrs,
-  });
+  const outer = { time: found.time ?? now, channel, source, level, msg: '', attrs: found.attrs };
+  return carrying(found.line, outer, context);
 }
 
 function decodeLogfmt(line: string, context: DecodeContext): EntryFields | undefined {
@@ -84,9 +81,9 @@ function decodeLogfmt(line: string, context: DecodeContext): EntryFields | undef
 }
 
 /** An entry of the line that `outer` carries; what the line does not say itself, `outer` says. */
-function carrying(line: string, outer: EntryFields): EntryFields {
+function carrying(line: string, outer: EntryFields, { depth = 0 }: DecodeContext): EntryFields {
   const { time: now, channel, source, level } = outer;
-  const inner = decodeText(line, { channel, now, source, level });
+  const inner = decodeText(line, { channel, now, source, level, depth: depth + 1 });
   const attrs = { ...outer.attrs, ...inner.attrs };
   return { ...outer, ...inner, ...(Object.keys(attrs).length > 0 && { attrs }) };
 }

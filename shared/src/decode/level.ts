@@ -114,9 +114,7 @@ const MARKED_FORMS = [
   // fail: App.Worker[0] (.NET)
   /^(trce|dbug|fail): /,
   // SEVERE: … (java.util.logging, on the line after its time)
-  /(?:^|\n)(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /,
-  // [emerg] …, [core:error] …: nginx and Apache
-  new RegExp(String.raw`^.{0,40}\[(?:[a-z_]{1,40}:)?(${MARKED}|debug|info|notice|warn|error|crit)\]`),
+  /^(?:[A-Z][a-z]{2} \d{1,2}, \d{4} [^\n]{1,120}\n)?(SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /,
 ];
 const FORMS = [
   // ERRO[0012] …: logrus on a terminal
@@ -140,6 +138,14 @@ const FORMS = [
   // torch.cuda.OutOfMemoryError: …, app.py:12: DeprecationWarning: …, and Node's, below the place in the source
   /(?:^|\n|:\d{1,6}: )[\w$.]{0,100}(Error|Exception|Warning)(?=:|$)/,
 ];
+
+/**
+ * [emerg] …, [core:error] …: nginx and Apache. The last of all: many loggers name the part of a program in brackets behind the
+ * level, and it may be called `http` or `config`.
+ */
+const BRACKETED = new RegExp(
+  String.raw`^.{0,40}\[(?:[a-z_]{1,40}:)?(${MARKED}|debug|info|notice|warn|error|crit)\]`,
+);
 
 /** A level stands at the head of a line; a bound also keeps a hostile line cheap. */
 const HEAD_CHARS = 160;
@@ -167,7 +173,7 @@ function namedLevel(head: string): Level | undefined {
     const level = levelOf(form.exec(head)?.[1] ?? '');
     if (level) return level;
   }
-  return undefined;
+  return parseLevel(BRACKETED.exec(head)?.[1]);
 }
 
 function levelOf(word: string): Level | undefined {

@@ -5,6 +5,7 @@ import type { EntryFields, Level } from '../entry.ts';
 import { CodedError } from '../errors.ts';
 import { EVENTS } from '../events.ts';
 import type { DecodeContext } from './context.ts';
+import { deeperThan, MAX_DEPTH } from './depth.ts';
 import {
   carriedLine,
   EVENT,
@@ -21,8 +22,6 @@ import {
 import { levelOfStatus } from './level.ts';
 import { fillTemplate } from './template.ts';
 
-/** Deeper attributes are cut: they would overflow the stack of whoever reads them with a recursive parser. */
-const MAX_DEPTH = 32;
 /** Of an object that is its own message: the attributes hold all of it. */
 const MAX_SUMMARY_CHARS = 1_000;
 const VOCABULARY: ReadonlySet<unknown> = new Set(Object.values(EVENTS));
@@ -154,7 +153,8 @@ function levelOfRequest({
   request_method,
 }: Record<string, unknown>): Level | undefined {
   const isRequest = [request, method, request_method].some((value) => typeof value === 'string');
-  return isRequest ? levelOfStatus(Number(status)) : undefined;
+  const isPlain = typeof status === 'number' || typeof status === 'string';
+  return isRequest && isPlain ? levelOfStatus(Number(status)) : undefined;
 }
 
 /** What an object without a message is shown as. */
@@ -182,11 +182,6 @@ function boundedDepth(attrs: Record<string, unknown>, mode: Mode): Record<string
 /** Whether it can be an entry's `attrs`: an object that no recursive reader needs to fear. */
 export function isAttributes(value: unknown): boolean {
   return asObject(value) !== undefined && !deeperThan(MAX_DEPTH, value);
-}
-
-function deeperThan(levels: number, value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => deeperThan(levels - 1, inner));
 }
 
 export function asObject(value: unknown): Record<string, unknown> | undefined {

@@ -1,9 +1,11 @@
 // Fills Serilog's message templates (`Order {Id} failed`), which its compact JSON writes instead of a message.
 
+import { deeperThan, MAX_DEPTH } from './depth.ts';
+
 /** A longer template is shown as it is. */
 const MAX_CHARS = 8_192;
 /** `{Name}`, `{@Name}`, `{Name,8:0.00}`; the character after the name decides, so that no text makes it try twice. */
-const HOLE = /\{[@$]?(\w{1,100})(?:[,:][^{}]{0,100})?\}/g;
+const PLACEHOLDER = /\{[@$]?(\w{1,100})(?:[,:][^{}]{0,100})?\}/g;
 
 /** Takes the template out of the object; the properties stay attributes. */
 export function fillTemplate(object: Record<string, unknown>): string | undefined {
@@ -14,9 +16,9 @@ export function fillTemplate(object: Record<string, unknown>): string | undefine
     const { Properties } = object;
     const values =
       typeof Properties === 'object' && Properties !== null ? { ...object, ...Properties } : object;
-    return template.replace(HOLE, (gap, name: string) => {
+    return template.replace(PLACEHOLDER, (placeholder, name: string) => {
       const value = Object.hasOwn(values, name) ? (values as Record<string, unknown>)[name] : undefined;
-      if (value === undefined) return gap;
+      if (value === undefined || deeperThan(MAX_DEPTH, value)) return placeholder;
       return typeof value === 'string' ? value : JSON.stringify(value).slice(0, MAX_CHARS);
     });
   }

@@ -376,3 +376,43 @@ describe('a posted object', () => {
     expect(post({ msg: 'hi', name: 5 }).attrs).toEqual({ name: 5 });
   });
 });
+
+describe('a line of the corpus, distorted', () => {
+  const SIZE = 65_536;
+  const fits = (line: string) => {
+    const { msg } = decodePayload(line, context);
+    expect(msg.trim()).not.toBe('');
+  };
+  /** Every key of the object and of the objects in it, as a path. */
+  const paths = (value: unknown, path: string[] = []): string[][] =>
+    typeof value !== 'object' || value === null
+      ? []
+      : Object.entries(value).flatMap(([key, inner]) => [[...path, key], ...paths(inner, [...path, key])]);
+  const placed = (value: unknown, [key, ...rest]: readonly string[], raw: string): string => {
+    const fields = Object.entries(value as Record<string, unknown>).map(([name, inner]) => {
+      const text = name !== key ? JSON.stringify(inner) : rest.length === 0 ? raw : placed(inner, rest, raw);
+      return `${JSON.stringify(name)}:${text}`;
+    });
+    return Array.isArray(value)
+      ? `[${fields.map((field) => field.slice(field.indexOf(':') + 1))}]`
+      : `{${fields}}`;
+  };
+
+  it('may repeat any of its beginnings, as a line that carries a line that carries a line', () => {
+    for (const { line } of [{ line: '2026-11-29T05:00:05Z stderr F ' }, ...LOG_LINES])
+      for (let end = 1; end <= Math.min(line.length, 40); end++) {
+        const beginning = line.slice(0, end);
+        if (beginning.trim() !== '') fits(beginning.repeat(Math.ceil(SIZE / end)));
+      }
+  });
+
+  it('may hold a value of any depth at any of its keys', () => {
+    const objects = LOG_LINES.flatMap(({ line }) =>
+      line.startsWith('{') ? [JSON.parse(line) as unknown] : [],
+    );
+    const deep = ['['.repeat(30_000) + ']'.repeat(30_000), `${'{"a":'.repeat(10_000)}1${'}'.repeat(10_000)}`];
+    expect(objects.length).toBeGreaterThan(20);
+    for (const object of objects)
+      for (const path of paths(object)) for (const value of deep) fits(placed(object, path, value));
+  });
+});

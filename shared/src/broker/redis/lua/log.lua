@@ -94,8 +94,10 @@ local function checked()
   local forgotten, fence = redis.call('GET', P .. 'forgotten'), redis.call('GET', P .. 'fence')
   if forgotten and not (whole(forgotten) and whole(forgotten) <= log.n) then unsound(P .. 'forgotten') end
   if fence and not whole(fence) then unsound(P .. 'fence') end
-  -- A lease without an end would keep everybody from adopting.
-  if redis.call('PTTL', P .. 'adopter') == -1 then unsound(P .. 'adopter') end
+  -- Without an end, each of these would keep everybody from adopting.
+  for _, name in ipairs({ 'adopter', 'held' }) do
+    if redis.call('PTTL', P .. name) == -1 then unsound(P .. name) end
+  end
   return log
 end
 

@@ -42,8 +42,10 @@ if fence and not whole(fence) then
   redis.call('DEL', P .. 'fence')
   say('fence', 'no count')
 end
-if redis.call('PTTL', P .. 'adopter') == -1 then
-  redis.call('PEXPIRE', P .. 'adopter', 3000)
-  say('adopter', 'a lease without an end')
+for _, name in ipairs({ 'adopter', 'held' }) do
+  if redis.call('PTTL', P .. name) == -1 then
+    redis.call('PEXPIRE', P .. name, 3000)
+    say(name, 'a lease without an end')
+  end
 end
 return table.concat(said, ', ', 1, math.min(#said, 5))
