@@ -3,6 +3,7 @@
 import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { describe, expect, it } from 'vitest';
 import { PAGES, VARIABLES } from '../../scripts/docs.ts';
@@ -155,6 +156,14 @@ describe('events', () => {
     const sent = matches(read('gateway/src/runs/wire.ts'), /\bevent: '(\w+)'(?:,| \|)/g);
     sent.add('content'); // chosen in an expression
     expect(firstColumn(section('docs/runs.md', 'Events'))).toEqual(sent);
+  });
+
+  it('of the vocabulary are those of docs/http-api.md', () => {
+    const named = matches(
+      section('docs/http-api.md', 'Vocabulary').split('|---|---|')[1] ?? '',
+      /`([a-z]+\.[a-z]+)`/g,
+    );
+    expect(named).toEqual(new Set(Object.values(EVENTS)));
   });
 
   it('gaps have the reasons of docs/architecture.md', () => {

@@ -17,13 +17,15 @@ describe('a line of', () => {
     );
   });
 
-  it('another year takes the year nearest to its arrival where it names none', () => {
+  it('another year takes the last year in which it is not from the future, where it names none', () => {
     const arrived = (now: string, line: string) =>
       new Date(
         decodePayload(line, { channel: 'logs', now: Date.parse(now), source: 'none' }).time,
       ).getFullYear();
     expect(arrived('2027-01-01T12:00:00', 'E1231 23:59:59.000000 1 x.go:1] late')).toBe(2026);
     expect(arrived('2026-12-31T12:00:00', 'E0101 00:00:01.000000 1 x.go:1] a clock ahead')).toBe(2027);
+    expect(arrived('2026-11-29T12:00:00', 'May 15 10:00:00 host app[1]: an old file')).toBe(2026);
+    expect(arrived('2026-02-01T12:00:00', 'Nov 15 10:00:00 host app[1]: an old file')).toBe(2025);
     expect(arrived('2026-11-29T12:00:00', 'E1129 05:00:11.000000 1 x.go:1] now')).toBe(2026);
   });
 });

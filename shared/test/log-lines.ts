@@ -9,7 +9,7 @@ export interface LogLine {
   /** The line itself where it is not given. */
   msg?: string;
   /**
-   * ISO 8601, local without a zone; without a year (`11-29T…`) the one nearest to the time of arrival. The time of
+   * ISO 8601, local without a zone; without a year (`11-29T…`) the last one before the arrival. The time of
    * arrival where it is not given.
    */
   time?: string;

@@ -46,7 +46,7 @@ const LEAD = String.raw`^(?:<\d{1,3}>(?:1 )?)?(?:\([^()]{1,60}\) )?(?:\[[A-Za-z]
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d{1,9})?`;
 
-/** The named groups are the parts of the time; without a year it is the one nearest to the time of arrival. */
+/** The named groups are the parts of the time; without a year it is the last one that is not after the arrival. */
 const LINE_FORMS = [
   // 2026-11-29T05:00:05.123Z, 2026-11-29 05:00:05,123 +0100, 2026/11/29 - 05:00:04
   new RegExp(
@@ -74,6 +74,9 @@ const LINE_FORMS = [
   ),
 ];
 
+/** A line is not from the future, but the clock of its host, or its time zone, may be ahead by so much. */
+const CLOCK_AHEAD_MS = 2 * 86_400_000;
+
 /** The time with which a plain line begins, in the forms that servers and tools use. Without a zone it is local. */
 export function timeOfLine(line: string, now: number): number | undefined {
   const head = withoutColors(line.slice(0, HEAD_CHARS));
@@ -93,8 +96,8 @@ function timeOfParts(parts: Record<string, string | undefined>, now: number): nu
   const inYear = (candidate: number | string) => Date.parse(`${candidate}-${date}T${time}${offset}`);
   if (year !== undefined) return believed(inYear(year));
   const thisYear = new Date(now).getFullYear();
-  const candidates = [thisYear - 1, thisYear, thisYear + 1].map(inYear).filter((ms) => !Number.isNaN(ms));
-  return believed(candidates.sort((a, b) => Math.abs(a - now) - Math.abs(b - now))[0] ?? Number.NaN);
+  const candidates = [thisYear + 1, thisYear, thisYear - 1].map(inYear);
+  return believed(candidates.find((ms) => ms <= now + CLOCK_AHEAD_MS) ?? Number.NaN);
 }
 
 function twentyFourHours(clock: string, half: string): string {
