@@ -1,30 +1,30 @@
-// Reads a process's environment against a zod schema: frozen values, or one clear line per invalid variable.
+// Reads the environment of a process by a zod schema: it gives frozen values, or one clear line for each variable that is wrong.
 
 import { z } from 'zod';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
 import { CodedError } from './errors.ts';
 
-/** One of a few words. */
+/** A variable that takes one of a few words. */
 const word = <const Words extends readonly string[]>(...words: Words) =>
   z.enum(words, { error: `must be one of ${words.join(', ')}` });
 
-/** What docs/configuration.md says about a variable, and a second name that it answers to. */
+/** What docs/configuration.md says about a variable, and its second name. */
 export interface About {
   description: string;
-  /** The default in words, where its number says too little. */
+  /** The default in words, for a number that says too little: `86400` is `a day`. */
   means?: string;
-  /** The name that the variable had before; it is read where the variable itself is not set. */
+  /** A second name, which is read if the variable itself is not set. */
   alias?: string;
 }
 
-/** The schema of a variable, with what the documentation says about it. Call it last: a schema made from this one forgets it. */
+/** Adds to the schema of a variable what the documentation says about it. Call this last: schemas derived from the result lose it. */
 export const about = <Schema extends z.ZodType>(
   schema: Schema,
   text: string,
   more: Omit<About, 'description'> = {},
 ) => schema.meta({ description: text, ...more });
 
-/** An environment variable that switches: true/false, 1/0, yes/no, on/off, in any case. */
+/** A variable that switches something on or off: true/false, 1/0, yes/no or on/off, in upper or lower case. */
 export const flag = (otherwise: boolean) =>
   z
     .string()
@@ -33,7 +33,7 @@ export const flag = (otherwise: boolean) =>
     .transform((said) => ['true', '1', 'yes', 'on'].includes(said))
     .default(otherwise);
 
-/** A whole number with an inclusive range, none of it below 0. */
+/** A whole number from `min` to `max`, both included; `min` is at least 0. */
 export const whole = (otherwise: number, min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}`;
   return z
@@ -45,7 +45,7 @@ export const whole = (otherwise: number, min: number, max: number) => {
     .default(otherwise);
 };
 
-/** A comma-separated list; blank items are dropped. `rule` tells people what `fits` takes. */
+/** A list separated by commas; blank items are dropped. `rule` says in words which lists `fits` accepts. */
 export const list = (otherwise: string, rule: string, fits: (items: readonly string[]) => boolean) =>
   z
     .string()
@@ -60,12 +60,12 @@ export const list = (otherwise: string, rule: string, fits: (items: readonly str
 
 const REDIS_URL_FORM = 'must look like redis://[user:password@]host:port[/db], with rediss:// for TLS';
 
-/** What every process of the product reads. */
+/** The variables that every process of the product reads. */
 export const brokerVariables = {
   REDIS_URL: about(
     z
       .url({ protocol: /^rediss?$/, error: REDIS_URL_FORM, abort: true })
-      // A path that is no number would be taken for database 0 or end the process, a query for options of the client.
+      // The Redis client takes a path that is no number for database 0, or throws, and a query for options of its own.
       .refine((url) => /^\/?$|^\/\d{1,9}$/.test(new URL(url).pathname) && !/[?#]/.test(url), REDIS_URL_FORM)
       .optional(),
     'Redis 7 or newer, where the log lives; `rediss://` for TLS. Without it the log lives in the memory of the gateway, and ends with it.',
@@ -93,7 +93,7 @@ export const brokerVariables = {
 
 const HOUR_S = 3_600;
 
-/** What every process that writes to Redis reads: each append trims its channel, so all must agree. */
+/** The variables that every process that writes to Redis reads. Each append trims its channel, so all processes must agree on them. */
 export const retentionVariables = {
   RETENTION_ENTRIES: about(
     whole(DEFAULT_RETENTION.default.entries, 1, 10_000_000),
@@ -141,15 +141,15 @@ export function retentionPolicy(
 }
 
 /**
- * Parses `env` (an empty value counts as unset). @throws CodedError `invalid_config`, its message a line per variable:
- * the name, what it was (never for a variable that may hold a secret) and what is allowed.
+ * Reads `env`; an empty value counts as unset. @throws CodedError `invalid_config`, whose message has a line for each variable
+ * that is wrong: its name, its value (not if it may hold a secret) and what is allowed.
  */
 export function readConfig<Shape extends z.ZodRawShape>(
   shape: Shape,
   env: Readonly<Record<string, string | undefined>>,
 ): Readonly<z.output<z.ZodObject<Shape>>> {
   const present = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  /** The names under which the values were set. */
+  /** For each variable that was set under its second name: that name, so that a complaint names what the person wrote. */
   const names = new Map<string, string>();
   for (const [name, schema] of Object.entries(shape)) {
     const alias = (schema as z.ZodType).meta()?.alias as string | undefined;
@@ -169,7 +169,7 @@ export function readConfig<Shape extends z.ZodRawShape>(
 
 const MAY_HOLD_SECRET = /KEY|TOKEN|SECRET|PASSWORD|URL/;
 
-/** Loads `.env` of the working folder into the environment, where there is one; set variables win. */
+/** Loads the file `.env` of the working folder into the environment, if there is one. Variables that are set already stay. */
 export function loadDotEnv(): void {
   try {
     process.loadEnvFile('.env');

@@ -1,30 +1,33 @@
-// The wire type: what one entry is, how its body is written, and how long it may be.
+// What an entry is, and how its body is written: one line of JSON, never longer than the limit, with a mark where text was cut.
 
 /** pino's levels, lowest first; the index is the severity. */
 export const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** What a writer says. `time` is epoch ms by the writer's clock. */
+/** What a writer gives. `time` is epoch ms by the writer's clock. */
 export interface EntryFields {
   time: number;
   channel: string;
-  /** A label: who wrote it. */
+  /** Who wrote the entry, as a label. */
   source: string;
   level: Level;
   msg: string;
-  /** The event's name from the vocabulary (`events.ts`); absent on plain log lines. */
+  /** The name of an event (`EVENTS` in events.ts, or any other); absent on plain log lines. */
   event?: string;
-  /** Correlation: all entries of one run or generation share it. */
+  /** All entries of one run, request or generation have the same value here. */
   run?: string;
   attrs?: Record<string, unknown>;
 }
 
-/** What a reader gets. The log gives `id` (`<ms>-<n>`), `log` and `prev`; an entry that was never stored has none. */
+/** What a reader gets. The log adds `id` (`<ms>-<n>`), `log` and `prev`; an entry that was not stored has none of them. */
 export interface Entry extends EntryFields {
   id?: string;
-  /** The log's token: another one means another log. */
+  /** The log's token: a different token means a different log, whose positions cannot be compared with these. */
   log?: string;
-  /** `n` of the entry before it on its channel; 0 for the first. */
+  /**
+   * The position of the entry before it on its channel; 0 for the first. Example: after an entry with `n` 17, the next one of
+   * the channel has `prev` 17. A reader that gets `prev` 19 instead knows that at least one entry is missing.
+   */
   prev?: number;
 }
 
@@ -37,7 +40,7 @@ export interface Draft {
 /** Bytes of an entry's JSON body beyond which its text is cut (`ENTRY_BYTES`). */
 export const DEFAULT_ENTRY_BYTES = 65_536;
 
-/** Of a source, an event or a run. */
+/** Whether a value can be a `source`, an `event` or a `run`. */
 export function isLabel(value: unknown): value is string {
   return typeof value === 'string' && value.length >= 1 && value.length <= 200;
 }
@@ -46,7 +49,10 @@ export function levelAtLeast(level: Level, floor: Level): boolean {
   return LEVELS.indexOf(level) >= LEVELS.indexOf(floor);
 }
 
-/** Serializes a writer's fields; a body over `maxBytes` loses the end of `msg`, then its attributes, with a mark. */
+/**
+ * Writes a writer's fields as JSON. In a body over `maxBytes` the end of `msg` is replaced by a mark, and if that is not enough the
+ * attributes, too.
+ */
 export function draft(fields: EntryFields, maxBytes = DEFAULT_ENTRY_BYTES): Draft {
   const body = serialize(fields);
   // A UTF-16 unit takes at most 3 bytes of UTF-8, so most bodies need no exact count.
@@ -54,7 +60,7 @@ export function draft(fields: EntryFields, maxBytes = DEFAULT_ENTRY_BYTES): Draf
   return { channel: fields.channel, body: cut(fields, maxBytes) };
 }
 
-/** What a text that was cut ends with. */
+/** The end of a text that was cut; `bytes` is the length of the whole text. */
 export function cutMark(bytes: number): string {
   return `… [cut: ${bytes} bytes]`;
 }
@@ -67,7 +73,7 @@ function serialize(fields: EntryFields): string {
   try {
     return JSON.stringify(body);
   } catch {
-    return JSON.stringify({ ...body, attrs: { cut: 'attributes that are no JSON' } }); // a cycle, a BigInt, too deep
+    return JSON.stringify({ ...body, attrs: { cut: 'attributes that are no JSON' } }); // they hold a cycle or a BigInt, or are nested too deep
   }
 }
 
@@ -82,7 +88,7 @@ function cut(fields: EntryFields, maxBytes: number): string {
   if (!fits(shortened(most, 0))) most = { ...most, ...shortLabels(most) };
   const whole = most === fields ? undefined : serialize(most);
   if (whole !== undefined && fits(whole)) return whole;
-  // The longest prefix that fits, by bisection: escapes make a character 1 to 12 bytes of JSON.
+  // The longest beginning that fits, by bisection: with escapes a character takes 1 to 12 bytes of JSON.
   let low = 0;
   let high = Math.min(most.msg.length, maxBytes);
   while (low < high) {
@@ -90,11 +96,11 @@ function cut(fields: EntryFields, maxBytes: number): string {
     if (fits(shortened(most, middle))) low = middle;
     else high = middle - 1;
   }
-  if (isHighSurrogate(most.msg.charCodeAt(low - 1))) low--; // never half a character
+  if (isHighSurrogate(most.msg.charCodeAt(low - 1))) low--; // never cut inside a character
   return shortened(most, low);
 }
 
-/** At most 24 × 6 bytes of JSON each, so that an entry fits the smallest limit whatever its labels are. */
+/** Labels of at most 24 × 6 bytes of JSON each, so that an entry fits the smallest limit whatever its labels are. */
 function shortLabels({ source, event, run }: EntryFields): Partial<EntryFields> {
   const short = (label: string) => (label.length > 24 ? `${label.slice(0, 23)}…` : label).toWellFormed();
   return {

@@ -1,8 +1,9 @@
-// Errors with a stable code: what a client may see and act on. The message says what is allowed or what to do.
+// Errors with a stable code, on which a client may depend. The message may be shown to a client: it says what is allowed or
+// what to do, and holds no secret.
 
 export class CodedError extends Error {
   readonly code: string;
-  /** The input's field that is at fault, where there is one. */
+  /** The field of the input that is wrong, if it is one field. */
   readonly field: string | undefined;
 
   constructor(code: string, message: string, options: { field?: string; cause?: unknown } = {}) {
@@ -13,7 +14,9 @@ export class CodedError extends Error {
   }
 }
 
-/** The broker cannot be asked now; the same call may succeed later. The outcome of a publish is unknown. */
+/**
+ * The log cannot be reached now; the same call may succeed later. A publish that fails like this may have been written or not.
+ */
 export class BrokerUnavailable extends CodedError {
   constructor(message: string, cause?: unknown) {
     super('broker_unavailable', message, { cause });
@@ -29,7 +32,11 @@ export class ChannelsForbidden extends CodedError {
   }
 }
 
-/** The log takes no more (`log_full`), cannot keep one of the channels (`channel_unusable`), has too many channels (`too_many_channels`), or the batch is too large. */
+/**
+ * The log does not take a batch: Redis is full (`log_full`), a channel's key cannot be used (`channel_unusable`), the log has
+ * too many channels (`too_many_channels`), or the batch is too large (`batch_too_large`). `lease_lost`: another gateway adopts
+ * these messages now. `fenced`: another gateway has ended this run.
+ */
 export class PublishRefused extends CodedError {
   constructor(
     code: 'log_full' | 'channel_unusable' | 'too_many_channels' | 'batch_too_large' | 'lease_lost' | 'fenced',

@@ -1,15 +1,15 @@
-// The event vocabulary: the names that producers write and that the gateway and the page understand.
+// The names of events and of channels: producers and the gateway write them, the gateway and the page understand them.
 
 export const EVENTS = {
   requestQueued: 'request.queued',
   generationStarted: 'generation.started',
-  /** `msg` is the text, `attrs.tokens` its size; coalesced to at most one per 50 ms. */
+  /** `msg` is the next part of the text, `attrs.tokens` its size; a lane writes at most one per 50 ms. */
   generationDelta: 'generation.delta',
-  /** The lane's text so far was reasoning; its answer begins behind this. */
+  /** All text of the lane before this entry was reasoning; its answer begins after it. */
   generationRetracted: 'generation.retracted',
-  /** Carries usage, time to first chunk and duration. */
+  /** `attrs` hold the usage, the time to the first chunk and the duration. */
   generationFinished: 'generation.finished',
-  /** Carries `error.type`. */
+  /** `attrs` hold `error.type`. */
   generationFailed: 'generation.failed',
   runStarted: 'run.started',
   runFinished: 'run.finished',
@@ -20,15 +20,15 @@ export const EVENTS = {
   toolCalled: 'tool.called',
   toolReturned: 'tool.returned',
   agentJoined: 'agent.joined',
-  /** `attrs.role` is `user` or `assistant`, `msg` what they said. */
+  /** `attrs.role` is `user` or `assistant`; `msg` is the message. */
   conversationTurn: 'conversation.turn',
-  /** Numbers in `attrs`: tokens/s, queue length, KV-cache use. */
+  /** `attrs` hold numbers: tokens per second, queue length, use of the KV cache; see `METRICS` in gen-ai.ts. */
   serverMetrics: 'server.metrics',
 } as const;
 
 export type EventName = (typeof EVENTS)[keyof typeof EVENTS];
 
-/** Channels by convention; any other valid name works as well. */
+/** The channels that the product itself writes. Any other valid name works as well. */
 export const CHANNELS = {
   logs: 'logs',
   errors: 'logs:errors',

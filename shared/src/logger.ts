@@ -5,11 +5,11 @@ import pretty from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
-/** In production JSON lines for a collector, otherwise lines for a person. `level` is one of pino's. */
+/** Writes JSON lines for a collector in production, and otherwise lines for a person. `level` is one of pino's. */
 export function createLogger(name: string, level: string, production: boolean): Logger {
   const options = { name, level, base: { name } };
   if (production) return pino(options, pino.destination(2));
   const colorize = process.stderr.isTTY === true;
-  // Synchronous, so that the last words of a process that exits are not lost.
+  // Synchronous, so that the last lines of a process that exits are not lost.
   return pino(options, pretty({ destination: 2, sync: true, colorize, translateTime: 'SYS:HH:MM:ss.l' }));
 }

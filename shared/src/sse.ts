@@ -1,15 +1,17 @@
-// Server-Sent Events framing as one pure function: whatever the text, it yields exactly one event and forges no field.
+// Encodes one event of a Server-Sent Events stream. Whatever the text is, a client reads exactly one event, and no text can
+// pass for a field: the data `a\nevent: bye` arrives as two lines of data.
 
 export interface SseFrame {
   event?: string;
   id?: string;
-  /** Milliseconds the client waits before it reconnects. */
+  /** Milliseconds that the client waits before it reconnects. */
   retry?: number;
   data?: string;
 }
 
-// The three line ends of the SSE grammar; NUL in an id makes a browser ignore it.
+// The three line ends of the SSE grammar.
 const LINE_END = /\r\n|\r|\n/;
+// A browser ignores an id that holds a NUL.
 const UNSAFE_IN_FIELD = /[\r\n\0]/;
 
 /** Encodes one event. Throws `RangeError` on a line end or NUL in `event` or `id`; a line end in `data` starts a new data line. */

@@ -1,17 +1,18 @@
-// What the named events of a stream carry. The gateway writes them and the page reads them; docs/stream.md explains them.
+// The data of the named events of a stream. The gateway writes them and the page reads them; docs/stream.md explains them.
 
 export interface Hello {
   gateway: string;
   resumed: boolean;
-  /** The view's running count when this connection joined it. */
+  /** How many entries this query had counted when the connection's live part began; `ping` continues the count. */
   count: number;
-  /** A `ping` comes at least this often, in ms. */
+  /** A `ping` comes at least once in this time, in ms. */
   keepalive: number;
-  /** Epoch ms by the server's clock. */
+  /** Epoch ms by the gateway's clock. */
   now: number;
 }
 
 export interface Live {
+  /** Entries of history that came before this event. */
   replayed: number;
 }
 
@@ -20,17 +21,20 @@ export interface Ping {
   count: number;
 }
 
-/** Entries with `after.n < n < before.n` are missing. */
+/** Entries whose position is between those of the ids `after` and `before` are missing. */
 export interface GapData {
+  /** `null`: on any of the query's channels, and maybe on none. */
   channel: string | null;
   after: string;
   before: string;
   reason: string;
+  /** How many; `null` if that cannot be known. */
   missed: number | null;
 }
 
 export interface Bye {
   code: string;
   message: string;
+  /** Milliseconds after which the client may come back. */
   retry?: number;
 }

@@ -1,25 +1,34 @@
-// Long work of one kind takes turns on the event loop: a few milliseconds of one piece of it, then whatever else is due, then
-// the next piece. So any number of searches at a time holds up a live entry no longer than one of them does.
+// Divides long work into slices of 5 ms, between which the event loop does whatever else is due: live entries, other requests.
+// However many jobs share a slicer, a live entry waits for one slice only, because each round of the loop runs one job.
 
-/** Who asks for turns must ask again well within the time that the loop may be held. */
+/** A tenth of the 50 ms for which nothing may hold the loop: a job goes on for a while before it asks again. */
 const SLICE_MS = 5;
 
-export class TimeSlicer {
-  #ends = 0;
-  readonly #waiting: (() => void)[] = [];
+/**
+ * Jobs of one kind share one slicer and call `pauseIfDue` after every few items. Example: a search over 40,000 entries asks
+ * after each entry, and yields after each 5 ms slice; a second search at the same time runs in the slices between.
+ */
 
-  /** Undefined while the present turn has time left; otherwise resolves when the caller's next turn has come. */
+export class TimeSlicer {
+  #sliceEnds = 0;
+  /** Each function resumes one paused job; the job that has been paused longest comes first. */
+  readonly #paused: (() => void)[] = [];
+
+  /**
+   * `undefined` while the present slice has time left, so that a caller need not await anything; otherwise a promise that
+   * resolves when the caller's next slice begins.
+   */
   pauseIfDue(): Promise<void> | undefined {
-    if (performance.now() < this.#ends) return undefined;
-    return new Promise((go) => {
-      if (this.#waiting.push(go) === 1) setImmediate(this.#begin);
+    if (performance.now() < this.#sliceEnds) return undefined;
+    return new Promise((resume) => {
+      if (this.#paused.push(resume) === 1) setImmediate(this.#beginSlice);
     });
   }
 
-  /** One turn in each round of the loop, first come, first served. */
-  readonly #begin = () => {
-    this.#ends = performance.now() + SLICE_MS;
-    this.#waiting.shift()?.();
-    if (this.#waiting.length > 0) setImmediate(this.#begin);
+  /** One slice in each round of the loop, for the first of the paused jobs. */
+  readonly #beginSlice = () => {
+    this.#sliceEnds = performance.now() + SLICE_MS;
+    this.#paused.shift()?.();
+    if (this.#paused.length > 0) setImmediate(this.#beginSlice);
   };
 }
