@@ -1,4 +1,4 @@
-// Command lines: parsed strictly; whatever is wrong becomes one clear line.
+// Reads command lines strictly: anything wrong becomes one clear line, and nothing is guessed.
 
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -32,7 +32,7 @@ export function parseNumber(option: string, text: string, min: number, max: numb
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
 
-/** `90`, `30s`, `5m`, `1.5h`: to milliseconds; a bare number is seconds. */
+/** Milliseconds from `90`, `30s`, `5m` or `1.5h`; a bare number is in seconds. */
 export function parseDuration(option: string, text: string): number {
   const [, number, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
   const ms = Number(number) * UNIT_MS[unit as keyof typeof UNIT_MS];
@@ -40,13 +40,13 @@ export function parseDuration(option: string, text: string): number {
   throw usage(`--${option} ${JSON.stringify(text)}: must be a time like 90, 30s, 5m or 1.5h`);
 }
 
-/** 1 to 200 characters. */
+/** A source: 1 to 200 characters. */
 export function parseSource(text: string): string {
   if (text.length >= 1 && text.length <= 200) return text;
   throw usage('--source: must be 1 to 200 characters');
 }
 
-/** The same on one host each time, another on another host: containers of one service differ. */
+/** A source made from the name of the host: always the same on one host, and different for each container of a service. */
 export function defaultSource(role: string): string {
   return `${role}-${createHash('sha256').update(hostname()).digest('hex').slice(0, 4)}`;
 }

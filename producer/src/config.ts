@@ -1,4 +1,4 @@
-// The producer's environment: where entries go, and how large they may be. Only this file reads the environment.
+// The variables of the producer: where entries go, and how large they may be. No other file of the producer reads the environment.
 
 import { about, brokerVariables, readConfig, retentionVariables } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
@@ -11,7 +11,7 @@ function isBare(url: string): boolean {
   return username === '' && password === '' && search === '' && hash === '';
 }
 
-/** Of producers alone. */
+/** The variables that only producers read. */
 export const producerVariables = {
   GATEWAY_URL: about(
     z
@@ -26,7 +26,7 @@ const variables = { ...brokerVariables, ...retentionVariables, ...producerVariab
 
 export type ProducerConfig = ReturnType<typeof readConfig<typeof variables>>;
 
-/** @throws CodedError `invalid_config`, also where neither REDIS_URL nor GATEWAY_URL is set. */
+/** @throws CodedError `invalid_config`, also if neither REDIS_URL nor GATEWAY_URL is set. */
 export function readProducerConfig(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): ProducerConfig {

@@ -1,14 +1,14 @@
-// Publishes batches to a gateway: POST {GATEWAY_URL}/api/publish as NDJSON, stamped by headers, so that a repeat is
-// harmless. Every answer becomes one of two things: refused for good (CodedError), or to be repeated (BrokerUnavailable).
+// Publishes batches to a gateway: POST {GATEWAY_URL}/api/publish as NDJSON, with a stamp in its headers, so that repeating a
+// batch is harmless. A failure is either final (CodedError: the batch is dropped), or the batch is repeated (BrokerUnavailable).
 
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
 import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 
-/** An answer later than this is given up; the repeat is harmless. */
+/** How long to wait for an answer. */
 const TIMEOUT_MS = 10_000;
-/** Beside 5xx, answers that say nothing against the batch itself. */
+/** Like 5xx, these say nothing against the batch itself: it is repeated. */
 const PASSING_STATUS = [408, 425, 429];
 
 class GatewayBusy extends BrokerUnavailable {
@@ -59,7 +59,7 @@ export class HttpTransport implements PublishTransport {
           'publisher-seq': String(seq),
         },
         body,
-        // A followed redirect would turn the POST into a GET; its status refuses the batch and shows in the log.
+        // If it were followed, the POST would become a GET. So a redirect refuses the batch, and its status is logged.
         redirect: 'manual',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -74,11 +74,11 @@ function parse(text: string): Record<string, unknown> {
     const value: unknown = JSON.parse(text);
     return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    return {}; // a proxy's error page: its status says enough
+    return {}; // an error page of a proxy, for example: the status says enough
   }
 }
 
-/** Seconds or a date, as RFC 9110 allows. */
+/** Milliseconds from `Retry-After`, which holds seconds or a date (RFC 9110). */
 function retryAfterMs(headers: Headers): number {
   const value = headers.get('retry-after');
   if (value === null) return 0;
@@ -87,7 +87,7 @@ function retryAfterMs(headers: Headers): number {
   return Number.isNaN(ms) ? 0 : Math.max(0, ms);
 }
 
-/** fetch hides the reason in `cause`; its own codes (UND_ERR_…) say less than their messages. */
+/** Why fetch failed. The reason is in the error's `cause`; of undici's own errors (UND_ERR_…) the message says more than the code. */
 function reason(error: unknown): string {
   const { cause, name, message } = error as Error & { cause?: { code?: string; message?: string } };
   if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;

@@ -1,4 +1,4 @@
-// The producer's command line. One signal stops it cleanly: it publishes what it has, for a few seconds at most.
+// The command line of the producer. A signal stops it cleanly: it publishes its remaining entries first, for a few seconds at most.
 
 import { loadDotEnv } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
@@ -19,7 +19,7 @@ Both publish to REDIS_URL (NAMESPACE), or to GATEWAY_URL where REDIS_URL is not 
 Also read: LOG_LEVEL (info), ENTRY_BYTES (65536). A .env file of the working folder is read if there is one.
 `;
 
-/** For what it has to be published after an error that nothing caught; longer than after a signal. */
+/** How long publishing the remaining entries may take after an uncaught error; longer than after a signal. */
 const LAST_MS = 5_000;
 
 const commands = new Map(Object.entries({ simulate, pipe }));

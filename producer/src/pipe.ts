@@ -1,4 +1,4 @@
-// `pipe`: a program's output on stdin becomes entries. The program never waits, unless it is asked to.
+// `pipe` publishes the output of a program, which it reads on stdin. The program never waits for it, except with --wait.
 
 import { fstatSync } from 'node:fs';
 import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channels.ts';
@@ -13,10 +13,10 @@ import { Tee } from './pipe/tee.ts';
 import { openTransport } from './transport.ts';
 
 const BUFFER_BYTES = 32 * 1_048_576;
-/** How long the last entries may take after the end of input, and after a signal. */
+/** How long the last entries may take after the end of the input, and after a signal. */
 const FLUSH_MS = 10_000;
 const FLUSH_AFTER_SIGNAL_MS = 2_000;
-/** After a signal the program, which got it too, may still say its last words. */
+/** How long `pipe` goes on reading after a signal: the program got the signal too, and may print a last line. */
 const LAST_WORDS_MS = 1_500;
 
 export const PIPE_HELP = `pipe: publishes any program's output as entries
@@ -63,7 +63,7 @@ export async function pipe(args: readonly string[], stop: AbortSignal): Promise<
   const intake = new Intake({ channel, source, level }, (fields) =>
     publisher.enqueue(draft(fields, config.ENTRY_BYTES)),
   );
-  const waits = options.wait || fstatSync(process.stdin.fd).isFile(); // no program waits for a file to be read
+  const waits = options.wait || fstatSync(process.stdin.fd).isFile(); // reading a file slowly delays no program
   const tee = options.tee ? new Tee(process.stdout) : undefined;
 
   const input = process.stdin;
@@ -72,7 +72,7 @@ export async function pipe(args: readonly string[], stop: AbortSignal): Promise<
   });
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {
-      intake.push(chunk);
+      intake.addChunk(chunk);
       if (tee) await tee.write(chunk);
       if (waits && publisher.bufferedBytes > BUFFER_BYTES / 2) await publisher.flush();
     }

@@ -1,4 +1,4 @@
-// `simulate`: one simulated LLM backend, or a flood of plain lines, published until told to stop.
+// `simulate` publishes the life of one simulated LLM backend, or a flood of plain lines, until a signal or --duration ends it.
 
 import { randomBytes } from 'node:crypto';
 import { draft } from '@llm-streamer/shared/entry.ts';
@@ -25,7 +25,7 @@ export const SIMULATE_HELP = `simulate: publishes the life of one simulated LLM 
   --seed TEXT        same seed and source, same story (random, and logged)
   --source NAME      who the entries say wrote them (from the host's name: ${defaultSource('producer')})
   --duration TIME    stop after 90, 30s, 5m or 1.5h (never)
-  --messages FILE    tell your own messages too: a line each, \`level channel text\`, where text may hold
+  --messages FILE    also write messages of your own: a line each, \`level channel text\`, where text may hold
                      ${PLACEHOLDERS.map((name) => `{${name}}`).join(' ')}
                      (see producer/messages.example.txt)
   --flood N          instead of the story, N plain lines per second on the channel logs, for load tests
@@ -63,15 +63,15 @@ export async function simulate(args: readonly string[], stop: AbortSignal): Prom
   const logger = createLogger(source, config.LOG_LEVEL, config.PRODUCTION);
   const transport = await openTransport(config);
   const publisher = new Publisher(transport, { source, logger });
-  const tell = (fields: Parameters<typeof draft>[0]) => publisher.enqueue(draft(fields, config.ENTRY_BYTES));
+  const write = (fields: Parameters<typeof draft>[0]) => publisher.enqueue(draft(fields, config.ENTRY_BYTES));
 
   if (perSecond === undefined) {
     const story = new Story({ seed: options.seed, source, rate, durationMs, messages });
     logger.info(`simulating ${story.title} for ${transport.target}, seed ${options.seed}`);
-    await play(story, tell, stop);
+    await play(story, write, stop);
   } else {
     logger.info(`flooding ${transport.target} with ${perSecond} lines/s`);
-    await flood({ perSecond, source, durationMs }, tell, stop);
+    await flood({ perSecond, source, durationMs }, write, stop);
   }
 
   const left = await publisher.close(stop.aborted ? FLUSH_AFTER_SIGNAL_MS : FLUSH_MS);

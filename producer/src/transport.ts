@@ -1,4 +1,4 @@
-// Where the entries go: Redis itself, or a gateway over HTTP. Nothing connects before the first batch.
+// Opens the way to the log: Redis itself, or a gateway over HTTP. Nothing connects before the first batch.
 
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
@@ -6,7 +6,7 @@ import type { ProducerConfig } from './config.ts';
 import { HttpTransport } from './http-transport.ts';
 
 export interface Transport extends PublishTransport {
-  /** Where to, in words that may be logged. */
+  /** The destination, in words that may be logged: without a password. */
   readonly target: string;
   close(): Promise<void>;
 }
@@ -21,9 +21,9 @@ export async function openTransport(config: ProducerConfig): Promise<Transport> 
       close: async () => undefined,
     };
   }
-  // Loaded only here: a producer that speaks HTTP starts faster without it.
+  // Imported only here: a producer that uses HTTP starts faster without it.
   const { RedisBroker } = await import('@llm-streamer/shared/broker/redis/redis-broker.ts');
-  // Without a logger: the Publisher tells of the outage as a whole, the client would tell of each attempt.
+  // Without a logger: the Publisher logs an outage once, but the Redis client would log each attempt to connect.
   const broker = new RedisBroker({
     url: REDIS_URL,
     namespace: NAMESPACE,

@@ -1,4 +1,4 @@
-// Whatever is wrong with a command line or the environment: one clear line, exit code 2.
+// Anything wrong with a command line or the environment becomes one clear line, and exit code 2.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

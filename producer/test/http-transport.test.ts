@@ -1,3 +1,5 @@
+// Publishing over HTTP: which answers of a gateway are final, which lead to a repeat, and that a repeat loses and doubles nothing.
+
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';

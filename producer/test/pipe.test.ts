@@ -1,4 +1,4 @@
-// `pipe` as a person runs it: a shell pipeline of real programs, publishing over real HTTP.
+// `pipe` as a person runs it: in a shell pipeline with real programs, publishing over real HTTP.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -65,7 +65,7 @@ describe('pipe', () => {
     );
   });
 
-  it('that fails in a way that nothing catches says so in one line, and publishes what it gets at the end', async () => {
+  it('reports an error that nothing catches in one line, and publishes what it still reads', async () => {
     const bug = 'data:text/javascript,process.on("SIGUSR2",()=>{throw new Error("first\\nsecond")})';
     const { program, stdin } = listening(receiver.url, '--import', bug);
     stdin.write('before\n');
@@ -93,7 +93,7 @@ describe('pipe', () => {
     expect(receiver.entries[2]?.msg).toMatch(/^Traceback[\s\S]*ValueError: the end$/);
   });
 
-  it('passes everything on with --tee, byte for byte, and keeps publishing when nobody reads it any more', async () => {
+  it('passes everything on with --tee, byte for byte, and keeps publishing after the reader has gone', async () => {
     const input = await file(
       'junk.bin',
       Buffer.concat([Buffer.from([0xff, 0xfe, 0x0d, 0x0a]), Buffer.from('plain\n')]),
@@ -144,7 +144,7 @@ describe('pipe', () => {
     expect(refused.stderr).toMatch(/^pipe: 1 entries were dropped, 0 could not be delivered.*\n$/);
   });
 
-  it('takes the last words of a program that got the signal too', async () => {
+  it('publishes the last line of a program that got the signal too', async () => {
     const { program, stdin } = listening(receiver.url);
     stdin.write('working\n');
     await eventually('the first line arrives', () => receiver.messages.includes('working'));

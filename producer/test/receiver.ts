@@ -1,4 +1,4 @@
-// A real HTTP server that takes batches as the gateway's POST /api/publish does, and can be told to fail.
+// A real HTTP server that takes batches like the gateway's POST /api/publish, and that a test can make fail.
 
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
@@ -15,7 +15,7 @@ export interface Answer {
 export class Receiver implements AsyncDisposable {
   readonly entries: EntryFields[] = [];
   readonly requests: { path: string; method: string; headers: IncomingHttpHeaders; lines: number }[] = [];
-  /** Given instead of taking the batch, one per request. */
+  /** Each of these is given to one request, whose batch is then not taken. */
   readonly answers: Answer[] = [];
   readonly #server: Server;
   readonly #taken = new Map<string, number>();

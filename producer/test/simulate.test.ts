@@ -1,4 +1,4 @@
-// `simulate` as compose runs it: a process that publishes until it is told to stop, over HTTP and to a real Redis.
+// `simulate` as compose runs it: a process that publishes over HTTP or to a real Redis until a signal ends it.
 
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
@@ -14,11 +14,11 @@ function simulate(args: readonly string[], env: Record<string, string>) {
   return startProcess(['producer/src/main.ts', 'simulate', ...args], { env });
 }
 
-/** An entry without what differs between two tellings. */
+/** An entry without its time, the only field that differs when a story is played again. */
 const timeless = ({ time: _, ...rest }: EntryFields) => rest;
 
 describe('simulate', () => {
-  it('tells the same story for the same seed and source, and ends after --duration', async () => {
+  it('plays the same story for the same seed and source, and ends after --duration', async () => {
     await using first = await Receiver.start();
     await using second = await Receiver.start();
     const args = ['--seed', '7', '--source', 'gpu-1', '--rate', '3', '--duration', '5.5s'];
@@ -46,14 +46,14 @@ describe('simulate', () => {
     expect(program.stderr).toMatch(/dropped 0, left 0/);
   });
 
-  it('ends within 5 s of a signal also where no gateway answers', async () => {
+  it('ends within 5 s of a signal also if no gateway answers', async () => {
     const program = simulate([], { GATEWAY_URL: 'http://127.0.0.1:1' });
     await program.saw('broker unavailable: no gateway at 127.0.0.1:1');
     expect(await program.stop('SIGINT', 5_000)).toEqual({ code: 0, signal: null });
     expect(program.stderr).toMatch(/left [1-9]/);
   });
 
-  it('names its source after the host, and logs the seed that tells the story again', async () => {
+  it('names its source after the host, and logs the seed with which the story can be played again', async () => {
     await using receiver = await Receiver.start();
     const program = simulate([], { GATEWAY_URL: receiver.url });
     await program.saw(/simulating .* on .*, seed [0-9a-f]{8}/);
@@ -100,39 +100,39 @@ describe('play', () => {
     vi.useRealTimers();
   });
 
-  it('tells each scene at its time', async () => {
+  it('writes each scene at its time', async () => {
     vi.useFakeTimers();
     const scenes = [...new Story({ seed: '1', source: 'a', rate: 1, durationMs: 10_000 })];
     const start = Date.now();
-    const told: EntryFields[] = [];
+    const written: EntryFields[] = [];
     const playing = play(
       new Story({ seed: '1', source: 'a', rate: 1, durationMs: 10_000 }),
-      (fields) => told.push(fields),
+      (fields) => written.push(fields),
       new AbortController().signal,
     );
     await vi.advanceTimersByTimeAsync(11_000);
     await playing;
-    expect(told.map(timeless)).toEqual(scenes.map(({ entry }) => entry));
-    for (const [i, { time }] of told.entries())
+    expect(written.map(timeless)).toEqual(scenes.map(({ entry }) => entry));
+    for (const [i, { time }] of written.entries())
       expect(Math.abs(time - start - (scenes[i]?.at ?? 0))).toBeLessThan(5);
   });
 
-  it('goes on from here after the machine slept, without a burst', async () => {
+  it('goes on without a burst after the machine was suspended', async () => {
     vi.useFakeTimers();
-    const told: EntryFields[] = [];
+    const written: EntryFields[] = [];
     const stop = new AbortController();
     const playing = play(
       new Story({ seed: '1', source: 'a', rate: 1 }),
-      (fields) => told.push(fields),
+      (fields) => written.push(fields),
       stop.signal,
     );
     await vi.advanceTimersByTimeAsync(8_000);
-    const before = told.length;
-    vi.setSystemTime(Date.now() + 3_600_000); // wall clock only, as a person may set it
+    const before = written.length;
+    vi.setSystemTime(Date.now() + 3_600_000); // only the wall clock, as if a person set it
     await vi.advanceTimersByTimeAsync(1_000);
-    expect(told.length - before).toBeLessThan(60);
+    expect(written.length - before).toBeLessThan(60);
     stop.abort();
     await playing;
-    expect(told.at(-1)?.msg).toBe('Finished server process [1]');
+    expect(written.at(-1)?.msg).toBe('Finished server process [1]');
   });
 });

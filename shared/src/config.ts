@@ -30,7 +30,7 @@ export const flag = (otherwise: boolean) =>
     .string()
     .toLowerCase()
     .pipe(word('true', 'false', '1', '0', 'yes', 'no', 'on', 'off'))
-    .transform((said) => ['true', '1', 'yes', 'on'].includes(said))
+    .transform((text) => ['true', '1', 'yes', 'on'].includes(text))
     .default(otherwise);
 
 /** A whole number from `min` to `max`, both included; `min` is at least 0. */

@@ -35,7 +35,7 @@ export class ChannelsForbidden extends CodedError {
 /**
  * The log does not take a batch: Redis is full (`log_full`), a channel's key cannot be used (`channel_unusable`), the log has
  * too many channels (`too_many_channels`), or the batch is too large (`batch_too_large`). `lease_lost`: another gateway adopts
- * these messages now. `fenced`: another gateway has ended this run.
+ * these messages now. `fenced`: the run has ended already.
  */
 export class PublishRefused extends CodedError {
   constructor(

@@ -1,39 +1,40 @@
-// A program's output → entries: lines, joined where they belong together, decoded. A block is held for a moment only.
+// Turns the output of a program into entries: splits it into lines, joins those that belong together, and decodes them. A line
+// is held for about a second at most.
 
 import { decodePayload } from '@llm-streamer/shared/decode/decode.ts';
 import { type EntryFields, type Level, levelAtLeast } from '@llm-streamer/shared/entry.ts';
 import { LineSplitter } from './line-splitter.ts';
 import { type Block, StackJoiner } from './stack-joiner.ts';
 
-/** After this much silence a block is complete. */
+/** A block is complete when nothing more has come for this long. */
 const QUIET_MS = 150;
-/** A block that grows in drips is given out after this long all the same. */
+/** A block that goes on growing is split after this long. */
 const MAX_HOLD_MS = 1_000;
 
 export interface IntakeOptions {
   channel: string;
   source: string;
-  /** Of lines that name none. */
+  /** The level of lines that name none. */
   level: Level;
 }
 
 export class Intake {
   readonly #options: IntakeOptions;
-  readonly #tell: (fields: EntryFields) => void;
+  readonly #onEntry: (fields: EntryFields) => void;
   readonly #splitter = new LineSplitter();
-  readonly #joiner = new StackJoiner((block) => this.#emit(block));
+  readonly #joiner = new StackJoiner((block) => this.#decodeBlock(block));
   #quiet: NodeJS.Timeout | undefined;
   #chunks = 0;
   #heldSince = 0;
 
-  constructor(options: IntakeOptions, tell: (fields: EntryFields) => void) {
+  constructor(options: IntakeOptions, onEntry: (fields: EntryFields) => void) {
     this.#options = options;
-    this.#tell = tell;
+    this.#onEntry = onEntry;
   }
 
-  push(chunk: Uint8Array): void {
+  addChunk(chunk: Uint8Array): void {
     this.#chunks++;
-    this.#take(this.#splitter.push(chunk));
+    this.#joinLines(this.#splitter.splitChunk(chunk));
     if (!this.#joiner.isHolding) return;
     if (this.#heldSince === 0) this.#heldSince = performance.now();
     if (performance.now() - this.#heldSince > MAX_HOLD_MS) this.#flush();
@@ -41,23 +42,26 @@ export class Intake {
     else this.#quiet = setTimeout(() => this.#flushIfQuiet(), QUIET_MS);
   }
 
-  /** Everything that was held is told. */
+  /** Decodes everything that is still held. */
   end(): void {
-    this.#take(this.#splitter.end());
+    this.#joinLines(this.#splitter.splitRest());
     this.#flush();
     clearTimeout(this.#quiet);
   }
 
-  #take(lines: readonly string[]): void {
+  #joinLines(lines: readonly string[]): void {
     for (const line of lines) {
       if (line.charCodeAt(0) === 0x7b && line.endsWith('}')) {
         this.#flush();
-        this.#emit({ text: line, isStack: false });
-      } else this.#joiner.push(line);
+        this.#decodeBlock({ text: line, isStack: false });
+      } else this.#joiner.addLine(line);
     }
   }
 
-  /** A process that was stalled itself sees the time run out before it sees what has arrived meanwhile. */
+  /**
+   * If this process itself was stalled, the timer ends before the chunks that arrived meanwhile are read. So it looks once more after
+   * them: only if no chunk came is the block complete.
+   */
   #flushIfQuiet(): void {
     const chunks = this.#chunks;
     setImmediate(() => {
@@ -70,11 +74,11 @@ export class Intake {
     this.#joiner.flush();
   }
 
-  #emit({ text, isStack }: Block): void {
+  #decodeBlock({ text, isStack }: Block): void {
     this.#heldSince = 0;
     const fields = decodePayload(text, { ...this.#options, now: Date.now() });
     if (isStack && !levelAtLeast(fields.level, 'warn'))
       fields.level = /warning/i.test(text.slice(0, 200)) ? 'warn' : 'error';
-    this.#tell(fields);
+    this.#onEntry(fields);
   }
 }

@@ -1,9 +1,10 @@
-// Bytes in chunks of any size → lines of text. A character split between chunks is whole again, invalid UTF-8 becomes
-// U+FFFD, a progress bar drawn with carriage returns becomes its last state, an endless line takes bounded memory.
+// Splits chunks of bytes into lines of text, in bounded memory. A character that is cut between two chunks is put together
+// again, invalid UTF-8 becomes U+FFFD, and a progress bar drawn with carriage returns becomes its last state:
+// `10%\r50%\r100%\n` is the line `100%`.
 
 import { cutMark, utf8Bytes } from '@llm-streamer/shared/entry.ts';
 
-/** A longer line is no JSON object that would be taken, so only the beginning of its text is kept. */
+/** A longer line is no JSON object that fits into an entry, so only the beginning of its text is kept. */
 const MAX_LINE_CHARS = 1_000_000;
 const KEPT_CHARS = 262_144;
 
@@ -14,12 +15,12 @@ export class LineSplitter {
   #lostBytes = 0;
 
   /** The lines that end in this chunk. */
-  push(chunk: Uint8Array): string[] {
+  splitChunk(chunk: Uint8Array): string[] {
     return this.#split(this.#decoder.decode(chunk, { stream: true }));
   }
 
-  /** The last line, where it has no line end. */
-  end(): string[] {
+  /** The last line, if it has no line end. */
+  splitRest(): string[] {
     const lines = this.#split(this.#decoder.decode());
     if (this.#open !== '') lines.push(this.#close());
     return lines;
@@ -60,7 +61,7 @@ export class LineSplitter {
   }
 }
 
-/** Where in a line is what a terminal would show of it: carriage returns go back to the beginning. */
+/** The part of a line that a terminal would show: a carriage return goes back to the beginning, and what follows overwrites. */
 function lastState(line: string): [start: number, end: number] {
   let end = line.length;
   while (line[end - 1] === '\r') end--;

@@ -1,40 +1,40 @@
-// Lines → texts of entries: a stack trace of Python, Node, Java, Go, Rust or .NET is one text, and so is a line with its indented
-// details. One block is held back until a line that does not belong to it comes, or until `flush`. Blank lines between
-// blocks are dropped.
+// Joins the lines that make up one entry: a stack trace of Python, Node, Java, Go, Rust or .NET, or a line with its indented
+// details. One block is held until a line comes that does not belong to it, or until `flush`. No line is lost or moved, except
+// blank lines between blocks, which are dropped.
 
 import { guessLevel } from '@llm-streamer/shared/decode/level.ts';
 import { levelAtLeast } from '@llm-streamer/shared/entry.ts';
 
-/** A block beyond either is given out in parts. */
+/** A block that reaches either bound is split. */
 const MAX_LINES = 1_000;
 const MAX_CHARS = 262_144;
 
 const PYTHON_HEADER = /^(.*?)(?:Exception Group )?Traceback \(most recent call last\):$/;
-/** A traceback inside an exception group, behind the group's rule. */
+/** A traceback inside an exception group begins with the group's vertical line. */
 const GROUP_MEMBER = /^\s+\| /;
-/** Python says these between the tracebacks of chained exceptions. */
+/** Python prints these between the tracebacks of chained exceptions. */
 const PYTHON_CHAIN = /^(?:During handling of the above|The above exception was the direct cause)/;
-/** A frame as the first line: Python's syntax errors come without a header. */
+/** A frame can be the first line: Python prints its syntax errors without a header. */
 const PYTHON_FRAME = /^\s+File ".*", line \d+/;
 const FRAME = /^\s+(?:at\s|\.\.\. \d+ (?:more|common)|File ".*", line \d+)/;
 const JAVA_CAUSE = /^(?:Caused by|Suppressed): /;
 const EXCEPTION = /^(?:[\w$]+\.)*[\w$]*(?:Error|Exception|Throwable)(?::|$)/;
-/** Node shows where: `/app/x.js:3`, the source line, a line of carets, a blank one, the error. */
+/** Node prints the place first: `/app/x.js:3`, the line of source, a line of carets, a blank line, the error. */
 const NODE_SOURCE = /^(?:file:\/\/|node:|\/|[A-Za-z]:\\|\.).*:\d+$/;
 const CARETS = /^\s*[\^~]+\s*$/;
 const NODE_VERSION = /^Node\.js v\d/;
 const GO_PANIC = /^(?:panic|fatal error): /;
-/** Go says this between a panic and its goroutines. */
+/** Go prints this between a panic and its goroutines. */
 const GO_SIGNAL = /^\[signal /;
 const GOROUTINE = /^goroutine \d+ \[/;
 const GO_FRAME = /^(?:[^\s()]+(?:\(\*[^\s()]+\)[^\s()]*)?\(.*\)$|created by |exit status \d)/;
 const RUST_PANIC = /^thread '[^']*' (?:\(\d+\) )?panicked at /;
 const RUST_NOTE = /^(?:stack backtrace:$|note: )/;
-/** .NET indents an inner exception by a single blank. */
+/** .NET indents an inner exception by one blank. */
 const DOTNET_INNER = /^ ---> /;
-/** .NET says this within a stack trace that went from thread to thread. */
+/** .NET prints this within a stack trace that crosses threads. */
 const DOTNET_REST = /^--- End of stack trace from /;
-/** java.util.logging puts the time and the place on a line of their own, before the level. */
+/** java.util.logging prints the time and the place on a line of their own, before the line with the level. */
 const JUL_HEAD = /^[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M \S+ \S+$/;
 const JUL_LEVEL = /^(?:SEVERE|WARNING|INFO|CONFIG|FINE|FINER|FINEST): /;
 const DETAIL = /^(?:\t| {2})/;
@@ -43,11 +43,11 @@ const CLOSER = /^[}\])]+[,;]?$/;
 
 export interface Block {
   text: string;
-  /** True where it is a stack trace, whatever its first words are. */
+  /** Whether it is a stack trace, so that it is at least a warning even if its first words name no level. */
   isStack: boolean;
 }
 
-/** What a block is in the middle of, and so what its next unindented line may be. */
+/** Which unindented line the open block still expects. */
 type Awaits =
   | 'nothing'
   | 'python exception'
@@ -59,25 +59,25 @@ type Awaits =
   | 'rust note';
 
 export class StackJoiner {
-  readonly #emit: (block: Block) => void;
+  readonly #onBlock: (block: Block) => void;
   #lines: string[] = [];
   #chars = 0;
   #isStack = false;
   #awaits: Awaits = 'nothing';
-  /** Blank lines that belong to the block if one of its own follows. */
+  /** Blank lines that came last; they belong to the block only if another of its lines follows. */
   #blanks = 0;
-  /** What a logger put before each line of a traceback. */
+  /** The text that a logger put before each line of a traceback, as vLLM's does. */
   #prefix = '';
 
-  constructor(emit: (block: Block) => void) {
-    this.#emit = emit;
+  constructor(onBlock: (block: Block) => void) {
+    this.#onBlock = onBlock;
   }
 
   get isHolding(): boolean {
     return this.#lines.length > 0;
   }
 
-  push(line: string): void {
+  addLine(line: string): void {
     const bare =
       this.#prefix !== '' && line.startsWith(this.#prefix) ? line.slice(this.#prefix.length) : line;
     if (bare.trim() === '') {
@@ -96,7 +96,7 @@ export class StackJoiner {
     this.#begin(line);
   }
 
-  /** Gives out what is held. */
+  /** Ends the open block. */
   flush(): void {
     if (!this.isHolding) return;
     const text = this.#lines.length === 1 ? (this.#lines[0] as string) : this.#lines.join('\n');
@@ -107,7 +107,7 @@ export class StackJoiner {
     this.#awaits = 'nothing';
     this.#blanks = 0;
     this.#prefix = '';
-    this.#emit({ text, isStack });
+    this.#onBlock({ text, isStack });
   }
 
   #begin(line: string): void {
@@ -125,7 +125,7 @@ export class StackJoiner {
     }
   }
 
-  /** Appends the line if it belongs to the block. */
+  /** Appends the line if it belongs to the block, and says whether it does. */
   #continues(line: string, bare: string): boolean {
     if (line.endsWith(':') && PYTHON_HEADER.test(line) && !(this.#isStack && GROUP_MEMBER.test(bare))) {
       if (this.#awaits !== 'python chain' && !this.#announces(line)) return false;
@@ -185,7 +185,7 @@ export class StackJoiner {
     return (CLOSER.test(bare) && OPENER.test(head)) || (EXCEPTION.test(bare) && this.#announces(bare));
   }
 
-  /** Whether the block is one message that tells of a failure, so that a stack after it is its own. */
+  /** Whether the block is one message about a failure (`ERROR request failed`), to which a stack that follows belongs. */
   #announces(next: string): boolean {
     const head = this.#lines[0] as string;
     if (this.#lines.length > (JUL_HEAD.test(head) ? 2 : 1)) return false;
@@ -198,7 +198,7 @@ export class StackJoiner {
     const isIndented = prefix !== '' && prefix.trim().replaceAll(/[+|]/g, '') === '';
     this.#isStack = true;
     this.#prefix = isIndented ? '' : prefix;
-    // An exception group's lines are all indented, the exception's too.
+    // In an exception group every line is indented, also the one that names the exception.
     this.#awaits = isIndented ? 'nothing' : 'python exception';
   }
 

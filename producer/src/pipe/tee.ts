@@ -1,4 +1,4 @@
-// Passes a program's output on, byte for byte, as long as somebody reads it.
+// Passes the output of a program on, byte for byte. If the reader goes away, it stops writing, and nothing fails.
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
@@ -9,7 +9,7 @@ export class Tee {
 
   constructor(output: Writable) {
     this.#output = output;
-    output.on('error', () => this.#close()); // EPIPE: the reader has gone, the entries have not
+    output.on('error', () => this.#close()); // EPIPE: the reader has gone; publishing goes on
     output.on('close', () => this.#close());
   }
 

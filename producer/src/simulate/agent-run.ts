@@ -12,9 +12,9 @@ import type { World } from './world.ts';
 
 const TOOL_FAILS = 0.06;
 const TOOL_TIMEOUT_MS = 5_000;
-/** Some runs read whole documents; they are what fills the KV cache. */
+/** The share of runs that read whole documents; these fill the KV cache. */
 const READS_DOCUMENTS = 0.35;
-/** Of the context window. */
+/** How much of the context window the documents take. */
 const DOCUMENTS_SHARE = 0.65;
 
 export class AgentRun {
@@ -43,7 +43,7 @@ export class AgentRun {
 
   start(): void {
     const { workflow, question } = this.#task;
-    this.#say('info', EVENTS.runStarted, `run started: ${question}`, {
+    this.#writeEvent('info', EVENTS.runStarted, `run started: ${question}`, {
       [GEN_AI.workflow]: workflow,
       [GEN_AI.requestModel]: this.#world.backend.model,
     });
@@ -53,7 +53,7 @@ export class AgentRun {
     });
   }
 
-  /** Ends it where it stands. */
+  /** Ends the run at once as failed. */
   abandon(failure: string): void {
     this.#end(failure);
   }
@@ -61,7 +61,7 @@ export class AgentRun {
   #fanOut(): void {
     const { workflow, steps } = this.#task;
     const titles = steps.map(({ title }) => title);
-    this.#say('info', EVENTS.agentPlanned, `planned ${steps.length} steps: ${titles.join('; ')}`, {
+    this.#writeEvent('info', EVENTS.agentPlanned, `planned ${steps.length} steps: ${titles.join('; ')}`, {
       [GEN_AI.agent]: 'orchestrator',
       [GEN_AI.workflow]: workflow,
       steps: titles,
@@ -85,7 +85,7 @@ export class AgentRun {
     const { random, timeline } = this.#world;
     const callId = `call_${random.hex(8)}`;
     const attrs = { [ATTRS.lane]: lane, [GEN_AI.tool]: tool.name, [GEN_AI.toolCallId]: callId };
-    this.#say('info', EVENTS.toolCalled, `${tool.name}(${tool.call})`, attrs);
+    this.#writeEvent('info', EVENTS.toolCalled, `${tool.name}(${tool.call})`, attrs);
     const fails = random.chance(TOOL_FAILS);
     const ms = fails ? TOOL_TIMEOUT_MS : Math.round(random.lognormal(tool.ms, 0.5));
     timeline.after(ms, () => {
@@ -93,14 +93,19 @@ export class AgentRun {
       const duration = { ...attrs, [ATTRS.duration]: ms / 1000 };
       if (fails) {
         const failed = { ...duration, [GEN_AI.errorType]: 'timeout' };
-        this.#say(
+        this.#writeEvent(
           'warn',
           EVENTS.toolReturned,
           `${tool.name} timed out after ${ms / 1000} s, going on without it`,
           failed,
         );
       } else
-        this.#say('info', EVENTS.toolReturned, `${tool.name} returned ${tool.result} in ${ms} ms`, duration);
+        this.#writeEvent(
+          'info',
+          EVENTS.toolReturned,
+          `${tool.name} returned ${tool.result} in ${ms} ms`,
+          duration,
+        );
       then();
     });
   }
@@ -110,11 +115,16 @@ export class AgentRun {
       this.#end('all_lanes_failed');
       return;
     }
-    this.#say(done === lanes ? 'info' : 'warn', EVENTS.agentJoined, `joined ${done} of ${lanes} lanes`, {
-      [GEN_AI.agent]: 'orchestrator',
-      lanes,
-      lanes_done: done,
-    });
+    this.#writeEvent(
+      done === lanes ? 'info' : 'warn',
+      EVENTS.agentJoined,
+      `joined ${done} of ${lanes} lanes`,
+      {
+        [GEN_AI.agent]: 'orchestrator',
+        lanes,
+        lanes_done: done,
+      },
+    );
     this.#generate('llm-combine', 700 + 120 * done, (outcome) => this.#end(outcome.failure));
   }
 
@@ -138,16 +148,16 @@ export class AgentRun {
     };
     if (failure) {
       const msg = `run failed after ${seconds.toFixed(1)} s: ${failure.replaceAll('_', ' ')}`;
-      this.#say('error', EVENTS.runFailed, msg, { ...totals, [GEN_AI.errorType]: failure });
+      this.#writeEvent('error', EVENTS.runFailed, msg, { ...totals, [GEN_AI.errorType]: failure });
     } else {
       const msg = `run finished in ${seconds.toFixed(1)} s: ${this.#inputTokens} tokens in, ${this.#outputTokens} out`;
-      this.#say('info', EVENTS.runFinished, msg, totals);
+      this.#writeEvent('info', EVENTS.runFinished, msg, totals);
     }
     this.#ended();
   }
 
-  #say(level: Level, event: EventName, msg: string, attrs: Record<string, unknown>): void {
-    this.#world.say({
+  #writeEvent(level: Level, event: EventName, msg: string, attrs: Record<string, unknown>): void {
+    this.#world.writeLine({
       channel: CHANNELS.runs,
       level,
       event,

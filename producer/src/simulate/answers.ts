@@ -1,4 +1,4 @@
-// What the simulated models say: whole sentences by topic, cut into tokens of the size real tokenizers make.
+// Makes the answers of the simulated models: whole sentences on one topic, cut into tokens as large as those of real tokenizers.
 
 import type { Random } from './random.ts';
 
@@ -80,7 +80,7 @@ const TOPICS: readonly (readonly string[])[] = [
   ],
 ];
 
-/** Words up to eight letters, numbers up to three digits, one sign, one ideograph: about four characters a token. */
+/** A token: up to eight letters of a word, up to three digits, or one other character. English has about four characters a token. */
 const TOKEN = / ?[\p{Script=Latin}]{1,8}| ?\d{1,3}|[\s\S]/gu;
 
 /** A text of about `tokens` tokens on one topic; the tokens joined are the text. */

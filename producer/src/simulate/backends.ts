@@ -1,19 +1,19 @@
-// Machines and the models they serve. Decoding speeds follow from memory bandwidth and weights, KV-cache room from the
-// memory that is left.
+// The machines, and the models that they serve. The decoding speed follows from memory bandwidth and size of the weights, the
+// room for the KV cache from the memory that is left.
 
 export interface Backend {
   model: string;
   hardware: string;
   gpus: number;
-  /** Of one GPU, as torch reports it. */
+  /** The memory of one GPU, as torch reports it. */
   gpuGib: number;
   /** `--gpu-memory-utilization`. */
   memoryUse: number;
-  /** On one GPU. */
+  /** The part of the weights that lies on one GPU. */
   weightsGib: number;
-  /** What one token takes of the KV cache, on one GPU. */
+  /** The bytes of one token in the KV cache of one GPU. */
   kvBytes: number;
-  /** Decoding speed of one sequence that has the machine for itself. */
+  /** The decoding speed of a sequence that runs alone. */
   tokensPerSecond: number;
   prefillTokensPerSecond: number;
   maxModelLength: number;
@@ -22,13 +22,14 @@ export interface Backend {
 }
 
 const ACTIVATIONS_GIB = 1.4;
-const BLOCK_TOKENS = 16;
+/** vLLM's unit of the KV cache. */
+export const BLOCK_TOKENS = 16;
 
 export function kvCacheGib({ gpuGib, memoryUse, weightsGib }: Backend): number {
   return gpuGib * memoryUse - weightsGib - ACTIVATIONS_GIB;
 }
 
-/** Tokens the KV cache holds. */
+/** How many tokens the KV cache holds. */
 export function kvCacheTokens(backend: Backend): number {
   return Math.floor((kvCacheGib(backend) * 2 ** 30) / backend.kvBytes / BLOCK_TOKENS) * BLOCK_TOKENS;
 }

@@ -1,4 +1,5 @@
-// A well-behaved API client: repeats what may succeed later, with exponential backoff and jitter, and gives up in the end.
+// A well-behaved API client: it repeats a request that may succeed later, with exponential backoff and jitter, and gives up after
+// four attempts.
 
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
@@ -18,7 +19,7 @@ export class Client {
     this.#server = server;
   }
 
-  /** `settle` is told the end of the last attempt, with the tokens of all. */
+  /** `settle` gets the outcome of the last attempt, with the tokens of all attempts. */
   ask(request: GenerationRequest, settle: Settle): void {
     this.#server.submit(request, (outcome) => {
       const { failure } = outcome;
@@ -42,7 +43,7 @@ export class Client {
     const attempt = request.attempt + 1;
     const name = request.lane === undefined ? request.run : `${request.run}/${request.lane}`;
     const delay = retryAfter * 2 ** (request.attempt - 1) * random.between(1, 1.5);
-    this.#world.say({
+    this.#world.writeLine({
       channel: CHANNELS.logs,
       level: 'warn',
       run: request.run,
@@ -54,7 +55,7 @@ export class Client {
 
   #giveUp(request: GenerationRequest, failure: Failure): void {
     const attempts = request.attempt === 1 ? '' : ` after ${request.attempt} attempts`;
-    this.#world.say({
+    this.#world.writeLine({
       channel: request.channel,
       level: 'error',
       event: EVENTS.generationFailed,

@@ -1,7 +1,8 @@
-// What people and agents ask: who, how long a prompt, how long an answer, and how patiently.
+// Makes the requests of people and agents: who asks, how long prompt and answer are, and when a client gives up.
 
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { answer } from './answers.ts';
+import { BLOCK_TOKENS } from './backends.ts';
 import type { GenerationRequest } from './generation.ts';
 import type { World } from './world.ts';
 
@@ -13,17 +14,17 @@ const TENANTS = [
 ] as const;
 
 const MAX_TOKENS = [256, 512, 512, 1024] as const;
-/** One client in fifty closes the tab. */
+/** One client in fifty closes the tab before its answer is complete. */
 const DESERTING = 0.02;
-/** One prompt in sixty pastes a whole document. */
+/** One prompt in sixty holds a whole document, and is too long for the model. */
 const OVERLONG = 1 / 60;
 
-/** Requests per second by tenant, out of `rate` in all. */
+/** The requests per second of each tenant; together they are `rate`. */
 export function demandByTenant(rate: number): Map<string, number> {
   return new Map(TENANTS.map(({ name, share }) => [name, share * rate]));
 }
 
-/** A request as a person sends it. */
+/** A request like those that people send. */
 export function personalRequest(world: World): GenerationRequest {
   const { random, backend } = world;
   const maxTokens = random.pick(MAX_TOKENS);
@@ -40,7 +41,7 @@ export function personalRequest(world: World): GenerationRequest {
     peer: `172.18.0.${random.whole(3, 9)}:${random.whole(32_768, 60_999)}`,
     attempt: 1,
     promptTokens,
-    cachedTokens: Math.floor((promptTokens * random.between(0, 0.7)) / 16) * 16,
+    cachedTokens: Math.floor((promptTokens * random.between(0, 0.7)) / BLOCK_TOKENS) * BLOCK_TOKENS,
     maxTokens,
     temperature: random.pick([0, 0.2, 0.7, 0.7, 1]),
     answer: answer(random, length),
@@ -48,7 +49,7 @@ export function personalRequest(world: World): GenerationRequest {
   };
 }
 
-/** A request as one lane of an agent run sends it: the documents it read make long prompts. */
+/** A request of one lane of an agent run; its prompt is long if the run has read documents. */
 export function laneRequest(
   world: World,
   run: string,
@@ -66,7 +67,7 @@ export function laneRequest(
     peer: `172.18.0.12:${random.whole(32_768, 60_999)}`,
     attempt: 1,
     promptTokens: prompt,
-    cachedTokens: Math.floor((prompt * 0.4) / 16) * 16,
+    cachedTokens: Math.floor((prompt * 0.4) / BLOCK_TOKENS) * BLOCK_TOKENS,
     maxTokens,
     temperature: 0.2,
     answer: answer(random, Math.max(20, Math.round(random.lognormal(90, 0.5)))),

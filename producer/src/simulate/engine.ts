@@ -1,5 +1,5 @@
-// The batch scheduler of an inference server: admission by KV-cache room, chunked prefill, decoding that slows down as
-// the batch grows, preemption when the cache is full. Never more running than the machine allows.
+// The batch scheduler of an inference server: it admits requests while the KV cache has room, computes prompts in chunks, decodes
+// more slowly as the batch grows, and preempts when the cache is full. It never runs more sequences than the machine allows.
 
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { kvCacheTokens } from './backends.ts';
@@ -8,9 +8,9 @@ import { Sequence } from './sequence.ts';
 import type { World } from './world.ts';
 
 const STEP_MS = 50;
-/** Each further sequence in the batch costs the others this share of speed. */
+/** With each further sequence in the batch, all others lose this share of their speed. */
 const BATCH_COST = 0.025;
-/** Decoding speed while the machine computes prompts too. */
+/** The share of the decoding speed that remains while the machine also computes prompts. */
 const PREFILL_SHARE = 0.55;
 
 export class Engine {
@@ -19,7 +19,7 @@ export class Engine {
   #waiting: Sequence[] = [];
   #running: Sequence[] = [];
   #stepping = false;
-  /** Totals since the engine began. */
+  /** Totals since the story began. */
   readonly totals = {
     promptTokens: 0,
     generatedTokens: 0,
@@ -41,14 +41,14 @@ export class Engine {
     return this.#waiting.length;
   }
 
-  /** 0 to 1. */
+  /** The used share of the KV cache, from 0 to 1. */
   get kvUsage(): number {
     return this.#kvTokens() / this.#capacity;
   }
 
   submit(request: GenerationRequest, settle: Settle): void {
     const { run, promptTokens, maxTokens } = request;
-    this.#world.say({
+    this.#world.writeLine({
       channel: CHANNELS.generation,
       level: 'info',
       event: EVENTS.requestQueued,
@@ -69,7 +69,7 @@ export class Engine {
     this.#world.timeline.after(0, () => this.#step());
   }
 
-  /** Everything running or waiting fails at once. */
+  /** Fails everything that runs or waits. */
   abortAll(failure: Failure): void {
     const all = [...this.#running, ...this.#waiting];
     this.#running = [];
@@ -109,7 +109,7 @@ export class Engine {
     const slowdown = 1 / (1 + BATCH_COST * (decoding.length - 1));
     const speed = backend.tokensPerSecond * slowdown * (prefilling ? PREFILL_SHARE : 1);
     for (const sequence of decoding) {
-      if (!this.#running.includes(sequence)) continue; // preempted in this very step
+      if (!this.#running.includes(sequence)) continue; // it was preempted earlier in this step
       const amount = (speed * STEP_MS * random.between(0.85, 1.15)) / 1000;
       this.totals.generatedTokens += sequence.decode(amount);
       if (sequence.isDone || sequence.isDeserted) {
@@ -126,7 +126,7 @@ export class Engine {
     victim.preempt();
     this.#waiting.unshift(victim);
     const total = ++this.totals.preemptions;
-    this.#world.say({
+    this.#world.writeLine({
       channel: CHANNELS.logs,
       level: 'warn',
       run: victim.request.run,

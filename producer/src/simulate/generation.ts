@@ -1,26 +1,26 @@
-// One generation asked of a backend, and how it ended.
+// One generation that a client asks for, and how it ended.
 
 import { ATTRS } from '@llm-streamer/shared/gen-ai.ts';
 
 export interface GenerationRequest {
-  /** Correlation: its own, or that of the agent run it belongs to. */
+  /** The `run` of its entries: an id of its own, or the id of the agent run to which it belongs. */
   run: string;
-  /** Which task of an agent run; absent for a plain request. */
+  /** Which task of an agent run it is; absent for a plain request. */
   lane?: string;
-  /** Where its beginning and end are told. */
+  /** The channel on which its beginning and its end are written. */
   channel: string;
   tenant: string;
-  /** Whom the access log names. */
+  /** The client's address, as the access log names it. */
   peer: string;
   attempt: number;
   promptTokens: number;
-  /** Of these, how many the prefix cache holds already. */
+  /** How many of the prompt's tokens are in the prefix cache already. */
   cachedTokens: number;
   maxTokens: number;
   temperature: number;
-  /** The answer the model would give if nothing stopped it; the tokens joined are the text. */
+  /** The tokens of the answer that the model gives if nothing stops it. */
   answer: readonly string[];
-  /** Tokens after which the client is gone; Infinity for one that stays. */
+  /** After this many tokens the client disconnects; Infinity for a client that stays. */
   patience: number;
 }
 
@@ -33,22 +33,22 @@ export type Failure =
   | 'service_unavailable';
 
 export interface Outcome {
-  /** Absent where it finished. */
+  /** Absent if it finished. */
   failure?: Failure;
-  /** False for a request that was turned away at the door. */
+  /** False for a request that was refused, or failed while it waited. */
   started: boolean;
   inputTokens: number;
   outputTokens: number;
-  /** From queued to the end. */
+  /** From the time when it was queued to its end. */
   durationMs: number;
   tokensPerSecond: number;
-  /** Seconds a rejected client is asked to wait. */
+  /** Seconds that a rejected client is asked to wait. */
   retryAfter?: number;
 }
 
 export type Settle = (outcome: Outcome) => void;
 
-/** What every entry of a generation carries to tell it from its siblings. */
+/** The attributes that distinguish a generation from others of the same run: its lane, and its attempt if it is not the first. */
 export function laneOf({ lane, attempt }: GenerationRequest): Record<string, unknown> {
   return { ...(lane !== undefined && { [ATTRS.lane]: lane }), ...(attempt > 1 && { attempt }) };
 }

@@ -1,4 +1,4 @@
-// A person's own log messages: a text file of templates, one per line, told with the numbers of real generations.
+// A person's own log messages: templates in a text file, one on each line, which are filled with the numbers of simulated generations.
 
 import { readFileSync } from 'node:fs';
 import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channels.ts';
@@ -17,7 +17,7 @@ export class MessageTemplate {
   readonly channel: string;
   readonly text: string;
 
-  /** @throws CodedError `invalid_message`, saying what is allowed. */
+  /** @throws CodedError `invalid_message`, whose message says what is allowed. */
   constructor(line: string) {
     const [, level = '', channel = '', text = ''] = FORM.exec(line) ?? [];
     if (text === '')
@@ -41,7 +41,7 @@ export class MessageTemplate {
   }
 }
 
-/** Reads a file of templates; blank lines and lines that begin with `#` are skipped. */
+/** Reads a file of templates. Blank lines, and lines that begin with `#`, are skipped. */
 export function readMessages(path: string): MessageTemplate[] {
   let text: string;
   try {

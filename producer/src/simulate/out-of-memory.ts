@@ -1,4 +1,4 @@
-// How an engine dies of memory: PyTorch's message, under the traceback that leads to it.
+// The last entry of an engine that runs out of memory: PyTorch's message, with the traceback that leads to it.
 
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';

@@ -1,14 +1,14 @@
-// Plays a story in real time. When told to stop, it tells the story's end at once.
+// Plays a story in real time. When it is stopped, it writes the end of the story at once.
 
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import type { Story } from './story.ts';
 
-/** After a pause this long (a suspended machine) the story goes on from here instead of catching up in a burst. */
+/** After a longer delay (a machine that was suspended) the story goes on from where it is, instead of catching up in a burst. */
 const LATE_MS = 5_000;
 
 export async function play(
   story: Story,
-  tell: (fields: EntryFields) => void,
+  write: (fields: EntryFields) => void,
   stop: AbortSignal,
 ): Promise<void> {
   const end = () => story.end();
@@ -19,7 +19,7 @@ export async function play(
     const wait = start + at - performance.now();
     if (wait > 0 && !stop.aborted) await pause(wait, stop);
     else if (wait < -LATE_MS) start -= wait;
-    tell({ time: Date.now(), ...entry });
+    write({ time: Date.now(), ...entry });
   }
   stop.removeEventListener('abort', end);
 }

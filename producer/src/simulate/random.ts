@@ -1,17 +1,17 @@
-// A seeded source of chance: the same seed gives the same sequence on every machine.
+// Random numbers from a seed: the same seed gives the same sequence on every machine.
 
 export class Random {
   #state: number;
 
   constructor(seed: string) {
-    // FNV-1a over the seed's UTF-16 units.
+    // The seed's FNV-1a hash over its UTF-16 units.
     let hash = 0x811c9dc5;
     for (let i = 0; i < seed.length; i++) hash = Math.imul(hash ^ seed.charCodeAt(i), 0x01000193);
     this.#state = hash >>> 0;
     for (let i = 0; i < 8; i++) this.next();
   }
 
-  /** 0 (inclusive) to 1, by mulberry32. */
+  /** A number from 0 (included) to 1 (excluded), by the algorithm mulberry32. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let t = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -45,12 +45,12 @@ export class Random {
     return result;
   }
 
-  /** The wait until the next event of a Poisson process. */
+  /** The time until the next event of a Poisson process with this mean. */
   exponential(mean: number): number {
     return -Math.log(1 - this.next()) * mean;
   }
 
-  /** Sizes and latencies as they are in life: many small, few large. */
+  /** Sizes and latencies as in real systems: many are small, a few are very large. */
   lognormal(median: number, sigma: number): number {
     const normal = Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
     return median * Math.exp(sigma * normal);

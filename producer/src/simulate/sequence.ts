@@ -1,13 +1,12 @@
-// One generation inside the engine: prompt, then tokens, then exactly one end. It tells its own story.
+// One generation inside the engine: first its prompt, then its tokens, then exactly one end. It writes the entries about itself.
 
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
+import { BLOCK_TOKENS } from './backends.ts';
 import { type Failure, type GenerationRequest, laneOf, type Settle } from './generation.ts';
 import type { World } from './world.ts';
 
-/** vLLM's KV-cache block. */
-const BLOCK_TOKENS = 16;
-/** A delta gathers this much of the stream, so that people can read along. */
+/** A delta holds the tokens of this much time, so that people can read along. */
 const DELTA_MS = 250;
 
 export class Sequence {
@@ -19,10 +18,10 @@ export class Sequence {
   #firstTokenAt: number | undefined;
   #toPrefill: number;
   #produced = 0;
-  /** The part of a token that decoding has got to. */
+  /** The part of the next token that has been decoded. */
   #fraction = 0;
-  #told = 0;
-  #toldAt = 0;
+  #streamed = 0;
+  #streamedAt = 0;
 
   constructor(world: World, request: GenerationRequest, settle: Settle) {
     this.#world = world;
@@ -32,7 +31,7 @@ export class Sequence {
     this.#toPrefill = request.promptTokens - request.cachedTokens;
   }
 
-  /** What it takes of the KV cache. */
+  /** How many tokens it takes of the KV cache: whole blocks. */
   get kvTokens(): number {
     return Math.ceil((this.request.promptTokens + this.#produced + 1) / BLOCK_TOKENS) * BLOCK_TOKENS;
   }
@@ -49,7 +48,7 @@ export class Sequence {
     return this.#produced >= this.request.patience;
   }
 
-  /** Enters the running batch; the first time it is told as the start, later as a return from preemption. */
+  /** Enters the running batch. The first time this writes `generation.started`, later that it returns from preemption. */
   schedule(): void {
     const { run, channel, promptTokens, cachedTokens, maxTokens, temperature } = this.request;
     const { timeline } = this.#world;
@@ -59,7 +58,7 @@ export class Sequence {
     }
     this.#startedAt = timeline.now;
     const waited = (timeline.now - this.#queuedAt) / 1000;
-    this.#world.say({
+    this.#world.writeLine({
       channel,
       level: 'info',
       event: EVENTS.generationStarted,
@@ -78,14 +77,14 @@ export class Sequence {
     );
   }
 
-  /** Computes up to `budget` tokens of the prompt; returns how many. */
+  /** Computes up to `budget` tokens of the prompt, and returns how many. */
   prefill(budget: number): number {
     const used = Math.min(budget, this.#toPrefill);
     this.#toPrefill -= used;
     return used;
   }
 
-  /** Produces tokens; returns how many whole ones. */
+  /** Decodes `amount` tokens, a fraction included, and returns how many whole tokens that completes. */
   decode(amount: number): number {
     const { answer, maxTokens, patience } = this.request;
     const end = Math.min(answer.length, maxTokens, patience);
@@ -94,23 +93,23 @@ export class Sequence {
     this.#fraction -= Math.floor(this.#fraction);
     if (whole > 0 && this.#firstTokenAt === undefined) this.#firstTokenAt = this.#world.timeline.now;
     this.#produced += whole;
-    if (this.#world.timeline.now - this.#toldAt >= DELTA_MS) this.#tell();
+    if (this.#world.timeline.now - this.#streamedAt >= DELTA_MS) this.#streamDelta();
     return whole;
   }
 
-  /** Loses its place in the cache: everything must be computed again. */
+  /** Loses its part of the KV cache, so that everything must be computed again. */
   preempt(): void {
     this.#toPrefill = this.request.promptTokens + this.#produced;
     this.#fraction = 0;
   }
 
   finish(): void {
-    this.#tell();
+    this.#streamDelta();
     const { run, channel, answer, promptTokens, maxTokens } = this.request;
     const reason = answer.length > maxTokens ? 'length' : 'stop';
     const seconds = this.#seconds();
     const speed = this.#tokensPerSecond();
-    this.#world.say({
+    this.#world.writeLine({
       channel,
       level: 'info',
       event: EVENTS.generationFinished,
@@ -131,9 +130,9 @@ export class Sequence {
   }
 
   fail(failure: Failure): void {
-    this.#tell();
+    this.#streamDelta();
     if (this.#startedAt !== undefined) {
-      this.#world.say({
+      this.#world.writeLine({
         channel: this.request.channel,
         level: failure === 'client_disconnected' ? 'warn' : 'error',
         event: EVENTS.generationFailed,
@@ -163,14 +162,14 @@ export class Sequence {
     });
   }
 
-  #tell(): void {
+  #streamDelta(): void {
     const { timeline } = this.#world;
-    this.#toldAt = timeline.now;
-    const tokens = this.#produced - this.#told;
+    this.#streamedAt = timeline.now;
+    const tokens = this.#produced - this.#streamed;
     if (tokens === 0) return;
-    const msg = this.request.answer.slice(this.#told, this.#produced).join('');
-    this.#told = this.#produced;
-    this.#world.say({
+    const msg = this.request.answer.slice(this.#streamed, this.#produced).join('');
+    this.#streamed = this.#produced;
+    this.#world.writeLine({
       channel: CHANNELS.generation,
       level: 'info',
       event: EVENTS.generationDelta,
@@ -182,7 +181,7 @@ export class Sequence {
 
   #debug(msg: string): void {
     const { run } = this.request;
-    this.#world.say({ channel: CHANNELS.debug, level: 'debug', run, msg: `scheduler: ${run} ${msg}` });
+    this.#world.writeLine({ channel: CHANNELS.debug, level: 'debug', run, msg: `scheduler: ${run} ${msg}` });
   }
 
   #common(): Record<string, unknown> {

@@ -1,5 +1,5 @@
-// The inference server around the engine: starts up, lets requests in or turns them away with a status, reports its
-// metrics each second, dies of memory now and then and comes back.
+// The inference server around the engine: it starts up, takes requests or refuses them with a status, reports its metrics each
+// second, and now and then runs out of memory and starts again.
 
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI, METRICS } from '@llm-streamer/shared/gen-ai.ts';
@@ -16,12 +16,12 @@ import { outOfMemory } from './out-of-memory.ts';
 import { startUp } from './startup.ts';
 import type { World } from './world.ts';
 
-/** Waiting requests beyond this many per running one are turned away. */
+/** While this many requests wait for each one that may run, further requests are refused. */
 const QUEUE_FACTOR = 2;
 const METRICS_MS = 1_000;
 const HEALTH_CHECK_MS = 10_000;
 const MEAN_MS_TO_OUT_OF_MEMORY = 12 * 60_000;
-/** A quota refills at this much of a tenant's usual demand, so that only bursts exceed it. */
+/** A quota refills this much faster than a tenant usually asks, so that only bursts exceed it. */
 const QUOTA_SLACK = 1.6;
 const QUOTA_BURST = 6;
 
@@ -37,7 +37,7 @@ const STATUS: Record<Failure, string> = {
 export class Server {
   readonly #world: World;
   readonly #engine: Engine;
-  /** Requests per second each tenant usually sends; one that is not here has no quota. */
+  /** The requests per second that each tenant usually sends. A tenant that is not in it has no quota. */
   readonly #demand: ReadonlyMap<string, number>;
   readonly #quota = new Map<string, { left: number; at: number }>();
   #state: 'starting' | 'serving' | 'stopped' = 'starting';
@@ -76,14 +76,14 @@ export class Server {
     });
   }
 
-  /** Takes no more and breaks off what it has. */
+  /** Refuses further requests, and fails those that run or wait. */
   stop(): void {
     this.#state = 'stopped';
     this.#info('Shutting down');
     this.#engine.abortAll('server_shutdown');
   }
 
-  sayGoodbye(): void {
+  writeShutdown(): void {
     this.#info('Waiting for application shutdown.');
     this.#info('Application shutdown complete.');
     this.#info('Finished server process [1]');
@@ -123,7 +123,7 @@ export class Server {
 
   #deny(request: GenerationRequest, { failure, retryAfter }: Outcome, why: string): void {
     const status = STATUS[failure as Failure];
-    this.#world.say({
+    this.#world.writeLine({
       channel: CHANNELS.errors,
       level: failure === 'context_length_exceeded' ? 'error' : 'warn',
       run: request.run,
@@ -143,7 +143,7 @@ export class Server {
       this.#access(peer, 'POST /v1/chat/completions', STATUS[failure]);
       return;
     }
-    this.#world.say({
+    this.#world.writeLine({
       channel: CHANNELS.logs,
       level: 'warn',
       run,
@@ -154,16 +154,16 @@ export class Server {
 
   #access(peer: string, request: string, status: string, channel: string = CHANNELS.logs): void {
     const level = channel === CHANNELS.debug ? 'debug' : 'info';
-    this.#world.say({ channel, level, msg: `${peer} - "${request} HTTP/1.1" ${status}` });
+    this.#world.writeLine({ channel, level, msg: `${peer} - "${request} HTTP/1.1" ${status}` });
   }
 
   #info(msg: string): void {
-    this.#world.say({ channel: CHANNELS.logs, level: 'info', msg });
+    this.#world.writeLine({ channel: CHANNELS.logs, level: 'info', msg });
   }
 
   #every(ms: number, action: () => void): void {
     this.#world.timeline.after(ms, () => {
-      if (this.#state !== 'serving') return; // the next start begins its own
+      if (this.#state !== 'serving') return; // the next start begins it again
       action();
       this.#every(ms, action);
     });
@@ -175,7 +175,7 @@ export class Server {
     const generated = (totals.generatedTokens - this.#reported.generatedTokens) / (METRICS_MS / 1000);
     const hits = totals.queriedTokens > 0 ? totals.cachedTokens / totals.queriedTokens : 0;
     this.#reported = { promptTokens: totals.promptTokens, generatedTokens: totals.generatedTokens };
-    this.#world.say({
+    this.#world.writeLine({
       channel: CHANNELS.metrics,
       level: 'info',
       event: EVENTS.serverMetrics,
@@ -204,9 +204,9 @@ export class Server {
         return;
       }
       this.#state = 'starting';
-      this.#world.say(outOfMemory(this.#world));
+      this.#world.writeLine(outOfMemory(this.#world));
       this.#engine.abortAll('out_of_memory');
-      this.#world.say({
+      this.#world.writeLine({
         channel: CHANNELS.logs,
         level: 'error',
         msg: 'EngineCore died unexpectedly, restarting it',

@@ -1,4 +1,5 @@
-// The lines an inference server prints between its start and its first request, at their pace (weights load fast here).
+// The lines that an inference server prints between its start and its first request, with the pauses between them; only loading
+// the weights is faster than in reality.
 
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { kvCacheGib, kvCacheTokens } from './backends.ts';
@@ -6,7 +7,7 @@ import type { World } from './world.ts';
 
 const PORT = 8000;
 
-/** Says them one after the other; `ready` is called at the last. */
+/** Writes the lines one after the other, and calls `ready` after the last. */
 export function startUp(world: World, ready: () => void): void {
   const { random, timeline, backend } = world;
   const { model, hardware, gpus, memoryUse, weightsGib, maxModelLength, maxRunning } = backend;
@@ -60,7 +61,7 @@ export function startUp(world: World, ready: () => void): void {
     }
     const [seconds, channel, msg] = step;
     timeline.after(seconds * 1000, () => {
-      world.say({ channel, level: channel === CHANNELS.debug ? 'debug' : 'info', msg });
+      world.writeLine({ channel, level: channel === CHANNELS.debug ? 'debug' : 'info', msg });
       next(index + 1);
     });
   };

@@ -1,5 +1,5 @@
-// One LLM backend's life as a sequence of entries on a virtual clock. Pure: the same seed, source, rate and messages
-// give the same sequence; nothing waits and nothing is published here.
+// The life of one LLM backend, as a sequence of entries on a virtual clock. The same seed, source, rate and messages give the
+// same sequence; nothing waits, and nothing is published here.
 
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { AgentRun } from './agent-run.ts';
@@ -18,19 +18,19 @@ export interface StoryOptions {
   source: string;
   /** Requests per second, on average. */
   rate: number;
-  /** Where the story ends, in milliseconds; without it, only `end()` ends it. */
+  /** The length of the story in milliseconds; without it, only `end()` ends the story. */
   durationMs?: number;
-  /** One of these is told with the numbers of each generation that finishes. */
+  /** One of these, filled with the numbers of the generation, is written for each generation that finishes. */
   messages?: readonly MessageTemplate[];
 }
 
-/** An entry, and when it is told: milliseconds since the story began. */
+/** An entry, and when it is written: `at` is in milliseconds since the story began. */
 export interface Scene {
   at: number;
   entry: Omit<EntryFields, 'time'>;
 }
 
-/** So many of the requests begin an agent run. */
+/** The share of the requests that begin an agent run. */
 const AGENT_RUNS = 0.1;
 
 export class Story implements Iterable<Scene> {
@@ -40,14 +40,14 @@ export class Story implements Iterable<Scene> {
   readonly #server: Server;
   readonly #client: Client;
   readonly #runs = new Set<AgentRun>();
-  #told: Scene[] = [];
+  #scenes: Scene[] = [];
   #ending = false;
 
   constructor(options: StoryOptions) {
     this.#options = options;
     const random = new Random(`${options.seed}/${options.source}`);
     const backend = random.pick(BACKENDS);
-    this.#world = { timeline: this.#timeline, random, backend, say: (line) => this.#say(line) };
+    this.#world = { timeline: this.#timeline, random, backend, writeLine: (line) => this.#writeLine(line) };
     this.#server = new Server(this.#world, demandByTenant(options.rate));
     this.#client = new Client(this.#world, this.#server);
   }
@@ -58,24 +58,24 @@ export class Story implements Iterable<Scene> {
     return `${model} on ${gpus} x ${hardware}`;
   }
 
-  /** The scenes to come are the shutdown, and the last. */
+  /** Ends the story: only the scenes of the shutdown follow. */
   end(): void {
     this.#ending = true;
   }
 
   *[Symbol.iterator](): Generator<Scene> {
     const { durationMs = Number.POSITIVE_INFINITY } = this.#options;
-    // Something always happens at the end, so that the story reaches it: its shutdown is told then, not before.
+    // An action at the very end: without it the last scenes, of the shutdown, would have the time of the action before.
     if (Number.isFinite(durationMs)) this.#timeline.after(durationMs, () => {});
     this.#server.start(() => this.#awaitRequest());
     while (!this.#ending && this.#timeline.next <= durationMs) {
       this.#timeline.advance();
-      yield* this.#take();
+      yield* this.#drainScenes();
     }
     this.#server.stop();
     for (const run of this.#runs) run.abandon('server_shutdown');
-    this.#server.sayGoodbye();
-    yield* this.#take();
+    this.#server.writeShutdown();
+    yield* this.#drainScenes();
   }
 
   #awaitRequest(): void {
@@ -95,15 +95,15 @@ export class Story implements Iterable<Scene> {
   #beginRequest(): void {
     const request = personalRequest(this.#world);
     this.#client.ask(request, (outcome) => {
-      if (!outcome.failure) this.#tellMessage(request.run, outcome);
+      if (!outcome.failure) this.#writeMessage(request.run, outcome);
     });
   }
 
-  #tellMessage(run: string, { inputTokens, outputTokens, durationMs, tokensPerSecond }: Outcome): void {
+  #writeMessage(run: string, { inputTokens, outputTokens, durationMs, tokensPerSecond }: Outcome): void {
     const { messages = [], source } = this.#options;
     if (messages.length === 0) return;
     const { random, backend } = this.#world;
-    this.#say(
+    this.#writeLine(
       random.pick(messages).fill(run, {
         model: backend.model,
         source,
@@ -116,13 +116,13 @@ export class Story implements Iterable<Scene> {
     );
   }
 
-  #say(line: Line): void {
-    this.#told.push({ at: this.#timeline.now, entry: { ...line, source: this.#options.source } });
+  #writeLine(line: Line): void {
+    this.#scenes.push({ at: this.#timeline.now, entry: { ...line, source: this.#options.source } });
   }
 
-  #take(): Scene[] {
-    const scenes = this.#told;
-    this.#told = [];
+  #drainScenes(): Scene[] {
+    const scenes = this.#scenes;
+    this.#scenes = [];
     return scenes;
   }
 }

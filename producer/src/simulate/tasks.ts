@@ -1,10 +1,10 @@
-// What agent runs work on: a question, the steps an orchestrator makes of it, and the tools the steps call.
+// The tasks of agent runs: a question, the steps into which an orchestrator divides it, and the tools that the steps call.
 
 export interface Tool {
   name: string;
   call: string;
   result: string;
-  /** Median latency. */
+  /** The median latency in milliseconds. */
   ms: number;
 }
 

@@ -1,4 +1,5 @@
-// A virtual clock: actions run in order of their time, equal times in order of scheduling. Nothing here waits.
+// A virtual clock: actions run in the order of their times, those with equal times in the order in which they were scheduled.
+// Nothing here waits.
 
 interface Appointment {
   at: number;
@@ -22,12 +23,12 @@ export class Timeline {
     }
   }
 
-  /** When the next action is due; Infinity when there is none. */
+  /** When the next action is due; Infinity if there is none. */
   get next(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Moves to the next action and runs it. */
+  /** Sets the clock to the next action, and runs it. */
   advance(): void {
     const heap = this.#heap;
     const due = heap[0];

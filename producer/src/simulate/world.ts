@@ -1,4 +1,4 @@
-// What every actor of the story shares: the clock, chance, the machine, and a voice.
+// What all actors of the story share: the clock, the random numbers, the machine, and the way to write a line.
 
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import type { EventName } from '@llm-streamer/shared/events.ts';
@@ -6,7 +6,7 @@ import type { Backend } from './backends.ts';
 import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
-/** An entry before it has a writer and a time. */
+/** An entry without its time and source, which the story adds. */
 export interface Line extends Omit<EntryFields, 'time' | 'source' | 'event'> {
   event?: EventName;
 }
@@ -15,5 +15,5 @@ export interface World {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly backend: Backend;
-  say(line: Line): void;
+  writeLine(line: Line): void;
 }

@@ -1,3 +1,5 @@
+// The output of a program becomes entries: decoded, joined, and held for a moment only.
+
 import { decodeObject } from '@llm-streamer/shared/decode/decode.ts';
 import { draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import fc from 'fast-check';
@@ -18,15 +20,15 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function push(text: string): void {
-  intake.push(Buffer.from(text));
+function addText(text: string): void {
+  intake.addChunk(Buffer.from(text));
 }
 
 const messages = () => entries.map(({ msg }) => msg);
 
 describe('Intake', () => {
   it('keeps the fields of JSON lines', () => {
-    push('{"level":40,"time":1795224320113,"name":"api","msg":"slow","ms":812}\n');
+    addText('{"level":40,"time":1795224320113,"name":"api","msg":"slow","ms":812}\n');
     expect(entries).toEqual([
       {
         time: 1795224320113,
@@ -39,50 +41,50 @@ describe('Intake', () => {
     ]);
   });
 
-  it('gives lines that name no level the one asked for, others their own', () => {
-    push('loading weights\nWARNING 11-21 03:14:07 slow disk\n{"msg":"json"}\n');
+  it('gives lines that name no level the one of the command line, and others their own', () => {
+    addText('loading weights\nWARNING 11-21 03:14:07 slow disk\n{"msg":"json"}\n');
     intake.end();
     expect(entries.map(({ level }) => level)).toEqual(['debug', 'warn', 'debug']);
   });
 
   it('makes a stack trace an error, unless it is only a warning', () => {
-    push('/app/x.js:1\nthrow 1\n^\n\nUncaught:\n1\n');
-    push('(node:7) Warning: too many listeners\n    at add (/app/x.js:3:1)\n');
+    addText('/app/x.js:1\nthrow 1\n^\n\nUncaught:\n1\n');
+    addText('(node:7) Warning: too many listeners\n    at add (/app/x.js:3:1)\n');
     intake.end();
     expect(entries.map(({ level }) => level)).toEqual(['error', 'debug', 'warn']);
   });
 
-  it('tells a line after 150 ms of silence, not before', async () => {
-    push('Error: boom\n');
+  it('gives a line after 150 ms of silence, not before', async () => {
+    addText('Error: boom\n');
     await vi.advanceTimersByTimeAsync(100);
-    push('    at here\n');
+    addText('    at here\n');
     await vi.advanceTimersByTimeAsync(140);
     expect(messages()).toEqual([]);
     await vi.advanceTimersByTimeAsync(20);
     expect(messages()).toEqual(['Error: boom\n    at here']);
   });
 
-  it('tells a block that grows in drips after a second all the same', async () => {
-    push('head\n');
+  it('gives a block that goes on growing after a second', async () => {
+    addText('head\n');
     for (let i = 0; i < 15; i++) {
       await vi.advanceTimersByTimeAsync(100);
-      push('  drip\n');
+      addText('  drip\n');
     }
     expect(messages().length).toBeGreaterThan(0);
   });
 
-  it('tells a line at once when the next one has come', () => {
-    push('one\ntwo\n');
+  it('gives a line at once when the next one has come', () => {
+    addText('one\ntwo\n');
     expect(messages()).toEqual(['one']);
   });
 
   it('keeps colors for the page', () => {
-    push('\x1b[31mred\x1b[0m\n');
+    addText('\x1b[31mred\x1b[0m\n');
     intake.end();
     expect(messages()).toEqual(['\x1b[31mred\x1b[0m']);
   });
 
-  it('makes no entry that the gateway would refuse, and with it the whole batch', () => {
+  it('makes no entry that the gateway would refuse, since the whole batch would be refused with it', () => {
     const value = fc.jsonValue({ maxDepth: 3 });
     const key = fc.constantFrom(
       'msg',
@@ -104,7 +106,7 @@ describe('Intake', () => {
     fc.assert(
       fc.property(fc.oneof(object, fc.string({ unit: 'binary' })), (line) => {
         entries = [];
-        push(`${line}\n`);
+        addText(`${line}\n`);
         intake.end();
         for (const fields of entries) {
           const sent = JSON.parse(draft(fields).body) as Record<string, unknown>;

@@ -1,3 +1,5 @@
+// Lines are the same wherever their bytes are cut into chunks, and an endless line takes bounded memory.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { LineSplitter } from '../../src/pipe/line-splitter.ts';
@@ -8,10 +10,10 @@ function split(bytes: Uint8Array, cuts: readonly number[] = []): string[] {
   const lines: string[] = [];
   let start = 0;
   for (const end of [...cuts.map((cut) => cut % (bytes.length + 1)), bytes.length].sort((a, b) => a - b)) {
-    lines.push(...splitter.push(bytes.subarray(start, end)));
+    lines.push(...splitter.splitChunk(bytes.subarray(start, end)));
     start = end;
   }
-  return [...lines, ...splitter.end()];
+  return [...lines, ...splitter.splitRest()];
 }
 
 const bytes = (text: string) => Buffer.from(text);
@@ -55,8 +57,8 @@ describe('LineSplitter', () => {
   it('holds a bounded part of an endless line and says how long it was', () => {
     const splitter = new LineSplitter();
     const chunk = Buffer.alloc(65_536, 'ü');
-    for (let i = 0; i < 160; i++) expect(splitter.push(chunk)).toEqual([]);
-    const [line = '', next] = splitter.push(bytes('\nnext\n'));
+    for (let i = 0; i < 160; i++) expect(splitter.splitChunk(chunk)).toEqual([]);
+    const [line = '', next] = splitter.splitChunk(bytes('\nnext\n'));
     expect(line.length).toBeLessThan(300_000);
     expect(line).toMatch(/^ü+… \[cut: 10485760 bytes\]$/);
     expect(next).toBe('next');

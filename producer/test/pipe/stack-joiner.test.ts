@@ -1,3 +1,5 @@
+// A stack trace of any language is one text, neighbors stay apart, and no line is lost or moved.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Block, StackJoiner } from '../../src/pipe/stack-joiner.ts';
@@ -5,7 +7,7 @@ import { type Block, StackJoiner } from '../../src/pipe/stack-joiner.ts';
 function joined(text: string): Block[] {
   const blocks: Block[] = [];
   const joiner = new StackJoiner((block) => blocks.push(block));
-  for (const line of text.split('\n')) joiner.push(line);
+  for (const line of text.split('\n')) joiner.addLine(line);
   joiner.flush();
   return blocks;
 }

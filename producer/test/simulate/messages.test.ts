@@ -1,3 +1,5 @@
+// A person's own message templates: the shipped example works, and a wrong line is named.
+
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -9,10 +9,10 @@ import { MessageTemplate } from '../../src/simulate/messages.ts';
 import { type Scene, Story, type StoryOptions } from '../../src/simulate/story.ts';
 
 const MINUTE = 60_000;
-/** What a message with a gap in it looks like. */
+/** A message in which a value is missing. */
 const UNFINISHED = /undefined|NaN|Infinity|\[object/;
 
-function told(options: Partial<StoryOptions> = {}): Scene[] {
+function scenesOf(options: Partial<StoryOptions> = {}): Scene[] {
   return [...new Story({ seed: '1', source: 'a', rate: 0.5, durationMs: 5 * MINUTE, ...options })];
 }
 
@@ -26,7 +26,7 @@ function events(scenes: readonly Scene[], name: string): Scene[] {
   return scenes.filter(({ entry }) => entry.event === name);
 }
 
-/** One generation is a run and a lane. */
+/** A run and a lane name one generation. */
 function generationOf({ entry }: Scene): string {
   return `${entry.run}/${entry.attrs?.[ATTRS.lane] ?? ''}`;
 }
@@ -39,29 +39,29 @@ const STORIES = [
   { seed: '3', rate: 2 },
   { seed: '4', rate: 5 },
   { seed: '5', rate: 20 },
-].map((options) => ({ ...options, scenes: told(options) }));
+].map((options) => ({ ...options, scenes: scenesOf(options) }));
 
 describe('Story', () => {
   it('is the same for the same seed and source', () => {
-    expect(told()).toEqual(told());
+    expect(scenesOf()).toEqual(scenesOf());
   });
 
-  it('is another for another seed, and for another source', () => {
-    const texts = (options: Partial<StoryOptions>) => told(options).map(({ entry }) => entry.msg);
+  it('differs for another seed, and for another source', () => {
+    const texts = (options: Partial<StoryOptions>) => scenesOf(options).map(({ entry }) => entry.msg);
     expect(texts({ seed: '2' })).not.toEqual(texts({}));
     expect(texts({ source: 'b' })).not.toEqual(texts({}));
   });
 
   it('lasts as long as it was asked to, however quiet', () => {
     for (const durationMs of [2_000, MINUTE, 5 * MINUTE])
-      for (const rate of [0.001, 0.5, 5]) expect(told({ durationMs, rate }).at(-1)?.at).toBe(durationMs);
+      for (const rate of [0.001, 0.5, 5]) expect(scenesOf({ durationMs, rate }).at(-1)?.at).toBe(durationMs);
   });
 
-  it('does not change when it is told further', () => {
-    const short = told({ durationMs: MINUTE });
+  it('is the beginning of the longer story of the same seed', () => {
+    const short = scenesOf({ durationMs: MINUTE });
     const shutdown = short.findIndex(({ entry }) => entry.msg === 'Shutting down');
     expect(shutdown).toBeGreaterThan(20);
-    expect(told().slice(0, shutdown)).toEqual(short.slice(0, shutdown));
+    expect(scenesOf().slice(0, shutdown)).toEqual(short.slice(0, shutdown));
   });
 
   it.each(STORIES)('moves forward in time on valid channels at rate $rate', ({ scenes }) => {
@@ -179,9 +179,9 @@ describe('Story', () => {
   });
 
   it('lets requests arrive at the asked rate, as a Poisson process does', () => {
-    const scenes = told({ rate: 2, durationMs: 40 * MINUTE });
+    const scenes = scenesOf({ rate: 2, durationMs: 40 * MINUTE });
     const arrivals = scenes
-      .filter(({ entry }) => entry.event === EVENTS.runStarted || isFirstWordOfRequest(entry))
+      .filter(({ entry }) => entry.event === EVENTS.runStarted || isFirstOfRequest(entry))
       .map(({ at }) => at);
     const gaps = arrivals.slice(1).map((at, i) => at - (arrivals[i] ?? 0));
     const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
@@ -216,7 +216,7 @@ describe('Story', () => {
   });
 
   it('comes back after it ran out of memory', () => {
-    const scenes = told({ durationMs: 60 * MINUTE });
+    const scenes = scenesOf({ durationMs: 60 * MINUTE });
     const crash = scenes.findIndex(({ entry }) => entry.msg.includes('CUDA out of memory'));
     expect(crash).toBeGreaterThan(0);
     const after = scenes.slice(crash);
@@ -224,7 +224,7 @@ describe('Story', () => {
     expect(events(after, EVENTS.generationFinished).length).toBeGreaterThan(10);
   });
 
-  it('ends when told to, with its shutdown as the last words', () => {
+  it('ends with its shutdown when it is asked to end', () => {
     const story = new Story({ seed: '1', source: 'a', rate: 1 });
     const scenes: Scene[] = [];
     for (const scene of story) {
@@ -235,11 +235,11 @@ describe('Story', () => {
     expect(scenes.at(-1)?.entry.msg).toBe('Finished server process [1]');
   });
 
-  it("tells a person's own messages with the numbers of real generations", () => {
+  it("writes a person's own messages with the numbers of its generations", () => {
     const messages = [
       new MessageTemplate('warn logs:own {model} {source} {run} {tokens} {tok_s} {latency_ms} {context}'),
     ];
-    const scenes = told({ messages });
+    const scenes = scenesOf({ messages });
     const own = scenes.filter(({ entry }) => entry.channel === 'logs:own');
     expect(own.length).toBeGreaterThan(20);
     for (const { entry } of own) {
@@ -254,10 +254,11 @@ describe('Story', () => {
 
 const seen = new Set<string>();
 
-/** Queued or denied for the first time. */
-function isFirstWordOfRequest({ run = '', event, channel }: Scene['entry']): boolean {
-  const isWord = event === EVENTS.requestQueued || (channel === CHANNELS.errors && event === undefined);
-  if (!isWord || !run.startsWith('chatcmpl-') || seen.has(run)) return false;
+/** Whether this entry is the first one of a request: it was queued, or refused. */
+function isFirstOfRequest({ run = '', event, channel }: Scene['entry']): boolean {
+  const isQueuedOrRefused =
+    event === EVENTS.requestQueued || (channel === CHANNELS.errors && event === undefined);
+  if (!isQueuedOrRefused || !run.startsWith('chatcmpl-') || seen.has(run)) return false;
   seen.add(run);
   return true;
 }

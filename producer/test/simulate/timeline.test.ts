@@ -1,3 +1,5 @@
+// The virtual clock runs actions in the order of their times.
+
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Timeline } from '../../src/simulate/timeline.ts';

@@ -46,8 +46,8 @@ export function readObject(
 
   const otherScale = levelOfOtherScale(rest);
   if (otherScale) delete rest.level;
-  const named = otherScale ?? fields.take(LEVEL);
-  const time = fields.take(TIME);
+  const named = otherScale ?? fields.takeField(LEVEL);
+  const time = fields.takeField(TIME);
   let msg = fields.takeMessage();
   const carried = isBlank(msg) ? carriedLine(rest) : undefined;
   if (carried) delete rest[carried.key];
@@ -61,10 +61,10 @@ export function readObject(
     msg = rest.event;
     delete rest.event;
   }
-  const source = fields.take(SOURCE);
-  const event = fields.take(EVENT);
-  const run = fields.take(RUN);
-  const given = fields.take({ own: 'attrs', parse: asObject, allowed: 'an object', aliases: [] });
+  const source = fields.takeField(SOURCE);
+  const event = fields.takeField(EVENT);
+  const run = fields.takeField(RUN);
+  const given = fields.takeField({ own: 'attrs', parse: asObject, allowed: 'an object', aliases: [] });
   const attrs = boundedDepth({ ...rest, ...given }, mode);
   const hasAttrs = Object.keys(attrs).length > 0;
 
@@ -98,7 +98,7 @@ class Fields {
     this.#mode = mode;
   }
 
-  take<T>(field: Field<T>): T | undefined {
+  takeField<T>(field: Field<T>): T | undefined {
     return this.#takeOwn(field) ?? this.#takeAlias(field);
   }
 

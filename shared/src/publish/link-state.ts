@@ -30,19 +30,19 @@ export class LinkState {
   /** The log has taken a batch; `dropped` entries were lost since the last time. */
   acknowledged(dropped: number): void {
     this.#refusal = undefined;
-    this.#back(dropped);
+    this.#reportRestored(dropped);
   }
 
   refused(error: CodedError, entries: number, dropped: number): void {
-    this.#back(dropped);
+    this.#reportRestored(dropped);
     if (this.#refusal === error.code) return;
     this.#refusal = error.code;
     this.#logger?.warn(
-      `broker refused ${entries} entries, dropped: ${oneLine(error)} (${error.code}); told once until one is taken`,
+      `broker refused ${entries} entries, dropped: ${oneLine(error)} (${error.code}); further refusals are not logged until a batch is taken`,
     );
   }
 
-  #back(dropped: number): void {
+  #reportRestored(dropped: number): void {
     if (this.#lostAt === undefined) return;
     const seconds = Math.round((Date.now() - this.#lostAt) / 1000);
     this.#lostAt = undefined;

@@ -83,7 +83,7 @@ async function played<T>(promise: Promise<T>): Promise<T> {
     settled = true;
   };
   promise.then(mark, mark);
-  for (let turns = 0; !settled && turns < 10_000; turns++) await vi.advanceTimersByTimeAsync(50);
+  for (let steps = 0; !settled && steps < 10_000; steps++) await vi.advanceTimersByTimeAsync(50);
   return promise;
 }
 
@@ -203,16 +203,19 @@ describe('Publisher', () => {
   });
 
   it('logs changes of state, one line each', async () => {
-    const told: string[] = [];
-    const logger = { info: (msg: string) => void told.push(msg), warn: (msg: string) => void told.push(msg) };
+    const lines: string[] = [];
+    const logger = {
+      info: (msg: string) => void lines.push(msg),
+      warn: (msg: string) => void lines.push(msg),
+    };
     const log = new FickleLog([...Array<Fate>(6).fill('lost request'), 'ok', 'refused', 'refused', 'ok']);
     const writer = publisher(log, { logger, maxBatchEntries: 1 });
     for (let n = 1; n <= 5; n++) writer.enqueue(numbered(n));
     await played(writer.flush());
-    expect(told).toEqual([
+    expect(lines).toEqual([
       'broker unavailable: connection refused, buffering',
       'broker back after 5 s',
-      'broker refused 1 entries, dropped: too many channels (too_many_channels); told once until one is taken',
+      'broker refused 1 entries, dropped: too many channels (too_many_channels); further refusals are not logged until a batch is taken',
     ]);
   });
 
