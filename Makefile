@@ -1,4 +1,4 @@
-# Thin names for what npm and compose do; `make` alone lists them.
+# Short names for commands of npm and compose. `make` alone lists them.
 
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 PRODUCERS ?= 3

@@ -1,5 +1,5 @@
-// `npm run docs`: writes the pages of docs/ that are made from the code: the configuration, from the schemas of the
-// variables, and the error codes, from their tables. gateway/test/docs.test.ts fails where a page is stale.
+// `npm run docs` writes the pages of docs/ that are made from the code: the configuration, from the schemas of the variables, and the
+// error codes, from their tables. gateway/test/docs.test.ts fails if a page does not say what the code says.
 
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -144,7 +144,7 @@ function defaultOf(schema: z.ZodType): string {
   return `\`${value}\`${means === undefined ? '' : ` (${means})`}`;
 }
 
-/** The rule in the words in which a wrong value is refused. */
+/** The values that a variable may have, in the words with which a wrong one is refused. */
 function allowedBy(schema: z.ZodType): string {
   const result = schema.safeParse('\u0000 no value at all \u0000');
   const rule = result.success ? 'any text' : (result.error.issues[0]?.message ?? '');

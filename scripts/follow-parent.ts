@@ -1,4 +1,4 @@
-// Preloaded into the programs that start.ts runs: when start.ts is gone, however it ended, they end as well.
+// Loaded first into the programs that start.ts runs. It ends them when start.ts ends, also if start.ts was killed.
 
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'));
-process.channel?.unref(); // waiting for the end must not keep a finished program alive
+process.channel?.unref(); // this channel alone must not keep a finished program alive

@@ -1,5 +1,5 @@
-// Makes the README's pictures from the running product: a gateway, three simulated producers, Chromium. Build the page
-// first. `node scripts/screenshots.ts [folder]`, by default docs/.
+// Takes the pictures of the README from the running product: a gateway, three simulated producers and Chromium. Build the page first.
+// `node scripts/screenshots.ts [folder]` writes them into the folder, by default docs/.
 import { mkdir } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { launchChromium } from '../test-support/chromium.ts';
@@ -31,7 +31,7 @@ const PICTURES: readonly Picture[] = [
   { name: 'phone', query: '', width: 360, height: 640, theme: 'dark' },
 ];
 
-/** Seconds of life before the first picture: the charts want something to draw. */
+/** How long the product runs before the first picture, so that the charts have something to draw. */
 const WARM_UP_S = 45;
 
 const folder = process.argv[2] ?? 'docs';
@@ -59,7 +59,7 @@ try {
       (await page.locator('.ledger').innerText()).includes('✓'),
     );
     await picture.prepare?.(page);
-    // The pointer rests where it hovers over nothing.
+    // Move the pointer away, so that it hovers over nothing.
     await page.mouse.move(0, 0);
     await page.screenshot({ path: `${folder}/${picture.name}.png` });
     console.log(`${folder}/${picture.name}.png`);

@@ -1,4 +1,5 @@
-// One program of the product as a child of start.ts: its output made quiet, its last words kept, its end certain.
+// Runs one program of the product as a child of start.ts. It shows only warnings and keeps the last lines for a report, and the
+// program never outlives start.ts.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +17,7 @@ const LEVEL_NAMES: Record<number, string> = {
   60: 'fatal',
 };
 const WARN = 40;
-/** Lines that the report of an unexpected end repeats, where they were not shown. */
+/** How many of the last lines, if they were not shown, the report of an unexpected end holds. */
 const LAST_LINES = 8;
 
 interface Line {
@@ -29,15 +30,15 @@ export interface ServiceOptions {
   /** File and arguments, from the repository's root. */
   args: readonly string[];
   env: NodeJS.ProcessEnv;
-  /** Shows everything that the program logs; otherwise warnings and what it says in plain words. */
+  /** Whether to show all that the program logs; otherwise only warnings and plain lines are shown. */
   verbose: boolean;
 }
 
 export class Service {
   readonly name: string;
-  /** How it ended, in words. */
+  /** Resolves when the program has ended, with how: `exit code 1` or `SIGKILL`. */
   readonly ended: Promise<string>;
-  /** Whether the program itself has said in plain words what is wrong. */
+  /** Whether the program itself has printed a plain line that says what is wrong. */
   complained = false;
   readonly #child: ChildProcess;
   readonly #verbose: boolean;
@@ -48,22 +49,22 @@ export class Service {
     this.#verbose = verbose;
     this.#child = spawn(process.execPath, ['--import', FOLLOW_PARENT, ...args], {
       cwd: ROOT,
-      env: { ...env, PRODUCTION: 'true' }, // JSON lines, which this parent reads and words for a person
+      env: { ...env, PRODUCTION: 'true' }, // JSON lines, which this class makes readable for a person
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      detached: true, // its own group: a terminal's Ctrl-C reaches start.ts alone, which ends them in order
+      detached: true, // a group of its own, so that Ctrl-C in a terminal reaches only start.ts, which ends the programs in order
     });
     for (const stream of [this.#child.stdout, this.#child.stderr])
-      if (stream) createInterface({ input: stream }).on('line', (line) => this.#hear(line));
+      if (stream) createInterface({ input: stream }).on('line', (line) => this.#onLine(line));
     this.ended = once(this.#child, 'close').then(([code, signal]) => signal ?? `exit code ${code}`);
   }
 
-  /** What the program tells its parent, once; never settles where it ends before. */
+  /** The first message that the program sends to start.ts. Never settles if the program ends before. */
   async message(): Promise<unknown> {
     const [message] = await once(this.#child, 'message');
     return message;
   }
 
-  /** Asks it to end, waits, and forces it after `graceMs`. */
+  /** Asks the program to end, waits, and kills it after `graceMs`. */
   async stop(graceMs: number): Promise<void> {
     const force = setTimeout(() => this.kill(), graceMs);
     this.#child.kill('SIGTERM');
@@ -75,13 +76,13 @@ export class Service {
     this.#child.kill('SIGKILL');
   }
 
-  /** For an end that nobody asked for: how, and the last lines that were kept quiet. */
+  /** Describes an unexpected end: how the program ended, and its last lines that were not shown. */
   report(how: string): string {
     const hidden = this.#last.filter(({ shown }) => !shown).map(({ text }) => `  ${text}\n`);
     return `${this.name} ended unexpectedly (${how})\n${hidden.join('')}`;
   }
 
-  #hear(raw: string): void {
+  #onLine(raw: string): void {
     const { level, text } = this.#parse(raw);
     const repeated = this.#last.at(-1)?.text === text;
     const shown = !repeated && (this.#verbose || level >= WARN);
@@ -95,7 +96,7 @@ export class Service {
       const { level, msg } = logged;
       return { level, text: `${this.name}: ${LEVEL_NAMES[level] ?? level}: ${msg}` };
     }
-    // Plain words, like the one line in which a program says why it cannot start: always shown.
+    // A plain line is always shown, for example the one in which a program says why it cannot start.
     const own = /^(?:gateway|producer): /.exec(raw)?.[0];
     if (own) this.complained = true;
     return { level: WARN, text: `${this.name}: ${raw.slice(own?.length ?? 0)}` };
@@ -107,6 +108,6 @@ function parseLogLine(raw: string): { level: number; msg: string } | undefined {
     const { level, msg } = JSON.parse(raw) as { level: unknown; msg: unknown };
     return typeof level === 'number' ? { level, msg: String(msg ?? '') } : undefined;
   } catch {
-    return undefined; // a line that broke off
+    return undefined; // an incomplete line
   }
 }

@@ -1,10 +1,10 @@
-// Runs on any Node >= 18: installs the locked dependencies, Node 24 among them, when absent or older than the lock file.
+// Installs the locked dependencies, Node 24 among them, if they are missing or older than the lock file. Runs on any Node >= 18.
 import { spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const installed = `${root}node_modules/.package-lock.json`; // npm writes it last, so a broken-off install leaves none
+const installed = `${root}node_modules/.package-lock.json`; // npm writes it last, so an install that was cut off leaves none
 const modified = (file) => (existsSync(file) ? statSync(file).mtimeMs : 0);
 
 if (modified(installed) < modified(`${root}package-lock.json`)) {

@@ -1,5 +1,5 @@
-// The long fault suite: every fault at full size, one after the other, and a table of what viewers saw (`npm run soak`).
-// Bounded: about two minutes a fault. `npm run soak -- --only killed --viewers 50 --rate 1000 --seed 7`.
+// `npm run soak`, the long test of faults: plays every fault at full size, one after the other, and prints a table of what viewers saw.
+// Each fault takes about two minutes. `npm run soak -- --only killed --viewers 50 --rate 1000 --seed 7` plays one fault with fewer viewers.
 
 import { parseArgs } from 'node:util';
 import { FAULTS, FailoverProxy, promoteLaggingReplica } from '../gateway/test/e2e/fleet/faults.ts';
@@ -45,7 +45,7 @@ for (const name of names) {
   const began = Date.now();
   const verdict = await play(name);
   const {
-    entries: told,
+    entries: written,
     reconnects,
     missing,
     explained,
@@ -54,7 +54,7 @@ for (const name of names) {
     falseGaps,
     ledgerFaults,
   } = verdict;
-  const cells = [name, told, reconnects, missing, explained, duplicates, disordered, falseGaps];
+  const cells = [name, written, reconnects, missing, explained, duplicates, disordered, falseGaps];
   console.log(`| ${[...cells, Math.round((Date.now() - began) / 1_000)].join(' | ')} |`);
   if (missing === explained && duplicates + disordered + falseGaps + ledgerFaults === 0) continue;
   failed = true;

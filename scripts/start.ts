@@ -1,5 +1,5 @@
-// `npm start`: the gateway and a few simulated producers, until Ctrl-C. With REDIS_URL the log is in Redis, without it in
-// the gateway's memory. Whatever happens, no process is left behind.
+// `npm start` runs the gateway and a few simulated producers until Ctrl-C. With REDIS_URL the log is in Redis, without it in the memory
+// of the gateway. However start.ts ends, all its programs end, too.
 
 import { parseArgs } from 'node:util';
 import { type Config, readGatewayConfig } from '../gateway/src/config.ts';
@@ -21,7 +21,7 @@ that the gateway reads.
 `;
 
 const READY_MS = 15_000;
-/** What the programs give themselves is shorter: 4 s the gateway, 3 s a producer. */
+/** After this long a program is killed. The programs themselves take less: the gateway 4 s, a producer 3 s. */
 const STOP_MS = 6_000;
 
 const services: Service[] = [];
@@ -37,7 +37,7 @@ async function stopAll(): Promise<void> {
 
 function onSignal(): void {
   if (stopping)
-    for (const service of services) service.kill(); // asked twice
+    for (const service of services) service.kill(); // the second signal ends them at once
   else
     stopAll()
       .then(() => process.exit(0))

@@ -1,4 +1,4 @@
-// Gets the programs that the tests run against, redis-server and chromium, where they are missing (Debian, apt).
+// Installs the programs that the tests use, redis-server and chromium, if they are missing (by apt, on Debian).
 import { spawnSync } from 'node:child_process';
 
 const PACKAGES = { 'redis-server': 'redis-server', chromium: 'chromium' }; // program → Debian package

@@ -1,4 +1,4 @@
-// `npm test`: runs every test file that has not passed yet on exactly this tree, and remembers those that now have.
+// `npm test` runs every test file that has not passed yet on exactly this tree, and remembers the files that pass.
 
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,7 +41,7 @@ if (due.length > 0) {
     if (isWhole(module)) passed[nameOf(module.moduleId)] = [...module.children.allTests()].length;
     else forgotten.push(nameOf(module.moduleId));
   }
-  // After an error that belongs to no test, or where files were edited meanwhile, nobody knows what has passed.
+  // After an error outside the tests, or after an edit meanwhile, it is unknown what passed on this tree: nothing is remembered.
   if (unhandledErrors.length === 0 && keyOf(root) === key) memory.learn(passed, forgotten);
   if (unhandledErrors.length > 0 || testModules.some((module) => !module.ok())) process.exitCode = 1;
 } else {
@@ -49,7 +49,7 @@ if (due.length > 0) {
 }
 await vitest.close();
 
-/** Nothing failed, and nothing was skipped for want of something that may be there the next time. */
+/** Whether every test of a file passed. A skipped test counts as not passed: what it needs may be there the next time. */
 function isWhole(module: TestModule): boolean {
   return module.ok() && [...module.children.allTests()].every((test) => test.result().state === 'passed');
 }

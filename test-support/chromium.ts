@@ -1,4 +1,4 @@
-// The machine's own Chromium, headless, driven by playwright-core; it reaches nothing that the test does not ask for.
+// Starts the machine's own Chromium, headless, through playwright-core. It connects to nothing except what a test asks for.
 import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
 
 const FLAGS = [
@@ -11,7 +11,7 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** `CHROMIUM_PATH` names another binary. */
+/** The browser's program; the variable `CHROMIUM_PATH` names another one. */
 export const CHROMIUM = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium';
 
 /** Starts a browser; the caller closes it. */

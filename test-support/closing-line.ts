@@ -1,11 +1,11 @@
-// Prints why tests were skipped, and a run's totals as one plain last line: `N passed, N failed, N skipped`; a broken file
-// counts as failed.
+// Prints why tests were skipped, and the totals of a run as its last line: `N passed, N failed, N skipped`. A file that could not be
+// run counts as failed.
 import type { Reporter, TestModule } from 'vitest/node';
 
 export default class ClosingLine implements Reporter {
   readonly #remembered: number;
 
-  /** `remembered`: tests that passed before and are not run again; the line above the last says so. */
+  /** `remembered`: how many tests passed before and are not run again. They count as passed; the line above the last says so. */
   constructor({ remembered = 0 } = {}) {
     this.#remembered = remembered;
   }

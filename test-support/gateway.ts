@@ -1,4 +1,4 @@
-// A gateway for tests: the real application on a free port, in this process, on the broker of the test's choice.
+// A gateway for tests: the real application on a free port, in the test's process, with the log in memory or in Redis.
 import type { AddressInfo } from 'node:net';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
@@ -14,7 +14,7 @@ export interface TestGateway {
   readonly port: number;
   readonly url: string;
   readonly broker: Broker;
-  /** A viewer of `/stream`; `query` without its `?`. */
+  /** Opens `/stream` as a viewer does; `query` is without its `?`. */
   view(query?: string, options?: SseClientOptions): Promise<SseClient>;
   health(): Promise<Record<string, number | string | boolean>>;
   /** Ends the application only. */
@@ -23,7 +23,7 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-/** `env`: the gateway's variables, REDIS_URL included; pings every minute unless it says otherwise. */
+/** `env` holds the gateway's variables, REDIS_URL included. Without SSE_KEEPALIVE_MS the gateway pings every minute. */
 export async function openGateway(
   env: Readonly<Record<string, string>> = {},
   tuning: Tuning = {},

@@ -1,5 +1,5 @@
-// Loaded into a program by `--import`: how long its thread worked at most without coming back to the event loop, and how much
-// memory it took. In CPU time of that one thread: on a busy machine the clock goes on while others work, this does not.
+// Loaded into a program by `--import`, measures the longest time for which the program held its event loop, and its highest
+// memory. The time is CPU time of that thread, which does not count the work of other programs on a busy machine.
 
 const LOOK_MS = 2;
 let from = process.threadCpuUsage();
@@ -13,7 +13,7 @@ setInterval(() => {
   from = process.threadCpuUsage();
 }, LOOK_MS).unref();
 
-/** Says it since the last time, as `probe <ms> <bytes>`. */
+/** On SIGUSR2, prints both since the last time as `probe <ms> <bytes>`, and begins anew. */
 process.on('SIGUSR2', () => {
   process.stdout.write(`probe ${longestUs / 1_000} ${highest}\n`);
   longestUs = 0;

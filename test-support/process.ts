@@ -1,4 +1,4 @@
-// A program of the product as a child process, run as a person would run it, with all it prints kept for the test.
+// Runs a program of the product as a child process, as a person runs it, and keeps all that it prints for the test.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -7,9 +7,9 @@ import { fileURLToPath } from 'node:url';
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 export interface ProcessOptions {
-  /** The command; by default this Node, and `args` begins with the file to run. */
+  /** The command; by default this Node, with the file to run as the first of `args`. */
   command?: string;
-  /** Added to the bare environment: variables of the developer's own shell (REDIS_URL, PORT, …) never leak in. */
+  /** The variables of the program. Variables of the developer's own shell, such as REDIS_URL and PORT, are not passed on. */
   env?: Readonly<Record<string, string>>;
   cwd?: string;
   /** Written to the program's stdin, which is then closed. */
@@ -21,10 +21,10 @@ export interface Exit {
   signal: NodeJS.Signals | null;
 }
 
-// What a program needs of the machine; everything else a test says itself.
+// The variables of the machine that a program needs. A test gives all others.
 const INHERITED = /^(?:PATH|HOME|TMPDIR|LANG|NODE_COMPILE_CACHE|NODE_V8_COVERAGE|DOCKER_\w+)$/;
 
-// A test process that dies early still takes its children along.
+// The children of a test process end with it, even if it ends early.
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -110,13 +110,13 @@ export function startProcess(args: readonly string[], options: ProcessOptions = 
     env: { ...Object.fromEntries(inherited), ...options.env },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
-  child.on('error', () => {}); // it could not be started, which its missing pid tells
-  child.stdin?.on('error', () => {}); // it may end without reading its input; its exit tells
+  child.on('error', () => {}); // it could not be started; the constructor sees that by its missing pid
+  child.stdin?.on('error', () => {}); // it may end without reading its input; a test sees that by its exit
   child.stdin?.end(options.input);
   return new RunningProcess(child);
 }
 
-/** Polls `condition` until it gives a value; rejects with `what` after `timeoutMs`. */
+/** Calls `condition` every 25 ms until it gives a value other than `undefined` and `false`; after `timeoutMs` it rejects with `what`. */
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined | false> | T | undefined | false,
@@ -141,7 +141,7 @@ export function healthy(url: string, timeoutMs = 30_000): Promise<true> {
   return eventually(`${url} answers`, async () => (await fetch(url)).ok, timeoutMs) as Promise<true>;
 }
 
-/** Whether a process with this id still runs. */
+/** Whether a process with this id is running. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -1,8 +1,8 @@
-// A reader of /stream that is none of ours: fetch and an independent SSE parser.
+// Reads /stream without any code of the product: with fetch and an independent SSE parser.
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { Entry } from '../shared/src/entry.ts';
 
-/** Reads entries until `enough` of them have come; rejects when the stream ends or `timeoutMs` is over before. */
+/** Reads entries until `enough` says that they suffice; rejects if the stream ends, or `timeoutMs` is over, before that. */
 export async function readStream(
   url: string,
   enough: (entries: readonly Entry[]) => boolean,

@@ -1,4 +1,4 @@
-// A real redis-server for one test file: on a free port of 127.0.0.1, in a folder of its own, gone without a trace after `stop()`.
+// Starts a real redis-server for one test file, on a free port of 127.0.0.1 and in a folder of its own. `stop()` removes both.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -20,9 +20,9 @@ export interface RedisServer {
   readonly url: string;
   readonly port: number;
   readonly dir: string;
-  /** Of the process that runs now; another after `restart()`. */
+  /** The id of the process that runs now; a different one after `restart()`. */
   readonly pid: number;
-  /** What the server has printed so far, over all its starts. */
+  /** All that the server has printed, also before `restart()`. */
   readonly log: string;
   /** Ends the process and waits until it is gone; the folder stays, for `restart()`. */
   kill(signal?: NodeJS.Signals): Promise<void>;
@@ -35,7 +35,7 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-// A test process that dies early still takes its servers along.
+// The servers of a test process end with it, even if it ends early.
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
@@ -55,7 +55,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
       return server;
     } catch (error) {
       await server.kill('SIGKILL');
-      // Somebody else may have taken the free port between the look and the start.
+      // Another program may have taken the free port before the server could.
       const again = options.port === undefined && attempt < 10 && PORT_TAKEN.test(server.log);
       if (again) continue;
       await server.stop();
@@ -149,10 +149,10 @@ class SpawnedRedis implements RedisServer {
       child.once('error', (error) => {
         clearTimeout(late);
         running.delete(child);
-        this.#process = undefined; // never started, so no exit will tell
+        this.#process = undefined; // it was never started, so no exit event follows
         fail(`could not be started: ${error.message}`);
       });
-      // `close`, not `exit`: its last words come with the streams' end.
+      // `close`, not `exit`: the server's last lines come before the ends of its streams.
       child.once('close', (code, signal) => {
         clearTimeout(late);
         fail(`ended before it was ready (${signal ?? code})`);
@@ -161,8 +161,7 @@ class SpawnedRedis implements RedisServer {
   }
 }
 
-/** A port of 127.0.0.1 that nobody listens on now; for programs that must be told one. */
-
+/** A port of 127.0.0.1 on which no program listens now, for programs that cannot choose one themselves. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

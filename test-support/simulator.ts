@@ -1,7 +1,7 @@
-// The simulated models as a service of their own, at the pace that a test needs: real HTTP between gateway and model.
+// Starts the simulated models as a service of their own, as fast or slow as a test needs, with real HTTP between gateway and model.
 import { type RunningProcess, startProcess } from './process.ts';
 
-/** A program may take this long to start where the machine has other work. */
+/** How long a program may take to start on a busy machine. */
 const START_MS = 90_000;
 
 export interface SimulatorProcess {
@@ -9,14 +9,14 @@ export interface SimulatorProcess {
   process: RunningProcess;
 }
 
-/** `args`: those of `npm run sim-llm`, without the port. */
+/** `args` are those of `npm run sim-llm`, without the port. */
 export async function startSimulator(...args: string[]): Promise<SimulatorProcess> {
   const process = startProcess(['gateway/src/llm/simulator/simulator-main.ts', '--port', '0', ...args]);
   const line = await process.saw(/LLM_BASE_URL=\S+/, START_MS);
   return { baseUrl: line.replace('LLM_BASE_URL=', ''), process };
 }
 
-/** The variables of a gateway whose models are this service. */
+/** The variables of a gateway that takes its models from this service. */
 export function servedBy({ baseUrl }: SimulatorProcess): Record<string, string> {
   return { USE_LLM_MOCK: 'false', LLM_BASE_URL: baseUrl, LLM_MODEL: 'sim-1' };
 }

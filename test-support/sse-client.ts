@@ -1,14 +1,14 @@
-// A viewer for tests: raw node http, zlib and an independent SSE parser, nothing of the product; keeps all it heard, and
-// can stop reading its socket, so that it becomes a slow one.
+// A viewer for tests, made of Node's http and zlib and an independent SSE parser, without any code of the product. It keeps all that
+// it receives, and can stop reading its socket, as a slow viewer does.
 import { get, type IncomingMessage } from 'node:http';
 import { constants, createGunzip } from 'node:zlib';
 import { createParser } from 'eventsource-parser';
 import { eventually } from './process.ts';
 
 export interface SseEvent {
-  /** '' for an unnamed one. */
+  /** '' for an event without a name. */
   event: string;
-  /** Absent where the frame had none. */
+  /** Absent if the event had none. */
   id: string | undefined;
   data: Record<string, unknown>;
 }
@@ -25,7 +25,7 @@ export class SseClient {
   readonly retries: number[] = [];
   bytes = 0;
   closed = false;
-  /** As a browser would send it when it comes back. */
+  /** The id that a browser would send when it reconnects. */
   lastEventId = '';
   readonly #response: IncomingMessage;
 
@@ -43,7 +43,7 @@ export class SseClient {
     const utf8 = new TextDecoder();
     const hear = (bytes: Buffer) => parser.feed(utf8.decode(bytes, { stream: true }));
     const gzip = this.headers['content-encoding'] === 'gzip';
-    // Gives what it can at any time, and does not mind a stream without gzip's trailer; anything else wrong is thrown.
+    // Gives all that can be decompressed at any time, and accepts a stream without gzip's trailer. Any other fault is thrown.
     const { Z_SYNC_FLUSH } = constants;
     const gunzip = createGunzip({ flush: Z_SYNC_FLUSH, finishFlush: Z_SYNC_FLUSH }).on('data', hear);
     response.on('data', (bytes: Buffer) => {
@@ -51,7 +51,7 @@ export class SseClient {
       if (gzip) gunzip.write(bytes);
       else hear(bytes);
     });
-    response.on('error', () => {}); // cut off: `closed` tells
+    response.on('error', () => {}); // the connection was cut off; `closed` says so
     const close = () => {
       this.closed = true;
     };
@@ -59,7 +59,7 @@ export class SseClient {
     response.on('close', () => (gzip ? gunzip.end() : close()));
   }
 
-  /** Resolves with the response's head; what follows is heard from then on. */
+  /** Resolves when the response begins, and receives from then on. */
   static open(url: string, { lastEventId, headers }: SseClientOptions = {}): Promise<SseClient> {
     return new Promise((resolve, reject) => {
       const sent = { ...headers, ...(lastEventId !== undefined && { 'last-event-id': lastEventId }) };
@@ -70,7 +70,7 @@ export class SseClient {
     });
   }
 
-  /** The unnamed events: entries. */
+  /** The events without a name, which are the entries. */
   get entries(): Record<string, unknown>[] {
     return this.events.filter(({ event }) => event === '').map(({ data }) => data);
   }
@@ -79,17 +79,17 @@ export class SseClient {
     return this.entries.map(({ msg }) => `${msg}`);
   }
 
-  /** The events of one name. */
+  /** The events with this name. */
   named(event: string): SseEvent[] {
     return this.events.filter((one) => one.event === event);
   }
 
-  /** Waits for the first event of this name. */
+  /** Waits for the first event with this name. */
   saw(event: string): Promise<SseEvent> {
     return eventually(`an event ${event}`, () => this.named(event)[0]);
   }
 
-  /** Waits until so many entries have come. */
+  /** Waits until at least `count` entries have come. */
   async got(count: number): Promise<Record<string, unknown>[]> {
     await eventually(`${count} entries`, () => this.entries.length >= count).catch((error) => {
       throw new Error(`${error.message}; ${this.entries.length} came`);
@@ -101,7 +101,7 @@ export class SseClient {
     return eventually('the end of the stream', () => this.closed) as Promise<true>;
   }
 
-  /** Takes nothing more from its socket. */
+  /** Stops reading from its socket. */
   pause(): void {
     this.#response.pause();
   }
@@ -110,7 +110,7 @@ export class SseClient {
     this.#response.resume();
   }
 
-  /** Goes without a word. */
+  /** Destroys the connection, as a machine does that loses its network. */
   vanish(): void {
     this.#response.socket.destroy();
   }

@@ -1,4 +1,4 @@
-// What is remembered of test runs: only what passed, and only as long as nothing at all has changed.
+// Test runs are remembered only if they passed, and only while no file has changed.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

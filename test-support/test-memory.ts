@@ -1,5 +1,5 @@
-// Remembers which test files passed on exactly what stands in the tree, so that the next run need not repeat them. Any
-// change of any file, or of the programs that the tests run against, forgets them all.
+// Remembers which test files passed on exactly this tree, so that the next run need not repeat them. Any change of any file, or of
+// the programs that the tests use, makes it forget all of them.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { CHROMIUM } from './chromium.ts';
 const NOT_SOURCE = /^(?:node_modules|dist|coverage|\.git)$|\.(?:log|cpuprofile)$/;
 const PROGRAMS = ['redis-server', CHROMIUM];
 
-/** A file all of whose tests passed, and how many they are. */
+/** The test files in which every test passed, each with the number of its tests. */
 export type Passed = Record<string, number>;
 
 export class TestMemory {
@@ -17,7 +17,7 @@ export class TestMemory {
   readonly #key: string;
   readonly passed: Passed;
 
-  /** `store`: the JSON file that holds what is remembered; `key`: of what the tests would run on now. */
+  /** `store` is the JSON file of the memory; `key` stands for the tree as it is now. */
   constructor(store: string, key: string) {
     this.#store = store;
     this.#key = key;
@@ -25,7 +25,7 @@ export class TestMemory {
     this.passed = then === key ? passed : {};
   }
 
-  /** Adds to what is remembered, and takes away what has not passed since. */
+  /** Adds the files that passed, and removes those that did not. */
   learn(passed: Passed, forgotten: readonly string[]): void {
     Object.assign(this.passed, passed);
     for (const file of forgotten) delete this.passed[file];
@@ -34,7 +34,7 @@ export class TestMemory {
   }
 }
 
-/** Of every file below `root` that is not made by tools, and of what the tests run against. */
+/** A hash of every file below `root` that is not made by tools, and of the versions of the programs that the tests use. */
 export function keyOf(root: string, programs = versions()): string {
   const hash = createHash('sha256').update(programs);
   const add = (folder: string) => {

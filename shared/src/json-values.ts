@@ -3,7 +3,7 @@
 
 /** The most values of one entry. A posted entry with more is refused, a message with more is shown as text. */
 export const MAX_ENTRY_VALUES = 10_000;
-/** In a text of at most this length there is no room for so many values that parsing would take long: it is not counted. */
+/** A text of at most this length is not counted: it has no room for enough values to make parsing slow. */
 const SMALL = 65_536;
 
 const QUOTE = 0x22;

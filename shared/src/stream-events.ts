@@ -3,7 +3,7 @@
 export interface Hello {
   gateway: string;
   resumed: boolean;
-  /** How many entries this query had counted when the connection's live part began; `ping` continues the count. */
+  /** The count of this query's entries when the connection's live part began; `ping` continues the count. */
   count: number;
   /** A `ping` comes at least once in this time, in ms. */
   keepalive: number;

@@ -1,9 +1,10 @@
-// Names and patterns: an oracle made of regular expressions agrees, and reserved channels answer to their prefix only.
+// Names and patterns of channels: matching agrees with regular expressions, and reserved channels match only patterns that begin with
+// their prefix.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { covers, isChannel, isExact, isPattern, isReserved, matches } from '../src/channels.ts';
 
-// A small alphabet, so that patterns and names meet; `runs:` so that reserved ones do.
+// A small alphabet, so that patterns often match names; `runs:` and `conversations:`, so that reserved names occur, too.
 const unit = fc.constantFrom('a', 'b', ':', '.', '-', 'runs:', 'conversations:', 'logs');
 const name = fc.array(unit, { minLength: 1, maxLength: 8 }).map((parts) => parts.join(''));
 const pattern = fc
@@ -16,7 +17,7 @@ function oracle(glob: string, channel: string): boolean {
   return glob.startsWith(prefix) && new RegExp(`^${body}$`).test(channel);
 }
 
-/** A name that `glob` matches: every star filled in. */
+/** A name that `glob` matches: each star is replaced by a text. */
 const nameFor = (glob: string) =>
   fc.array(fc.oneof(name, fc.constant('')), { minLength: 20, maxLength: 20 }).map((fills) => {
     let next = 0;

@@ -1,4 +1,4 @@
-// The environment: typed, frozen values, or one clear line per variable that is wrong, with no secret in it.
+// The environment becomes typed, frozen values, or one clear line for each variable that is wrong, without any secret.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,7 +43,7 @@ describe('readConfig', () => {
     expect(readConfig(shape, { PORT: '', MOCK: '', REDIS_URL: '' })).toEqual(config);
   });
 
-  it('gives typed values and leaves out what nobody asked for', () => {
+  it('gives typed values, and no variable that the schema does not name', () => {
     expect(
       readConfig(shape, {
         PORT: '81',
@@ -134,7 +134,7 @@ describe('a .env file', () => {
     }
   };
 
-  it('is read where there is one, and a variable that is set wins', async () => {
+  it('is read if there is one, and a variable that is set wins over it', async () => {
     expect(await run({ PORT: '81' }, 'LOG_LEVEL=debug\nPORT=99\n')).toBe('debug,81');
   });
 

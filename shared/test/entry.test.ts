@@ -1,4 +1,4 @@
-// An entry's body: one line of JSON within the limit, whatever the writer says, with a mark where text was lost.
+// The body of an entry is one line of JSON within the limit, whatever the writer gives, with a mark where text was cut.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_ENTRY_BYTES, draft, type EntryFields, LEVELS, levelAtLeast } from '../src/entry.ts';
@@ -79,7 +79,7 @@ describe('draft', () => {
     }
   });
 
-  it('shows what was cut, and changes nothing where nothing had to be', () => {
+  it('shows what was cut, and changes nothing if nothing must be cut', () => {
     fc.assert(
       fc.property(anyFields, fc.integer({ min: 1024, max: 20_000 }), (said, limit) => {
         const whole = draft(said, Number.MAX_SAFE_INTEGER).body;

@@ -1,4 +1,4 @@
-// Compares an entry with what a line of the corpus must become, whichever way it came in.
+// Compares an entry with what a line of the corpus must become, by whatever way it arrived.
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { expect } from 'vitest';
 import type { LogLine } from './log-lines.ts';
@@ -17,7 +17,7 @@ export function expectEntry(
   if (time !== undefined) expect(entry.time).toBe(epoch(time, new Date(entry.time).getFullYear()));
 }
 
-/** `year` is for a time that names none; that it is the right one is a claim of its own. */
+/** `year` is for a time without a year; log-lines.test.ts holds that such a time gets the right year. */
 function epoch(time: string, year: number): number {
   return Date.parse(/^\d{4}/.test(time) ? time : `${year}-${time}`);
 }

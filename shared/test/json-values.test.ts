@@ -1,4 +1,4 @@
-// The count of a JSON text's values, against what a parser makes of it: a bound that holds before anything is parsed.
+// The number of values in a JSON text, counted without parsing, agrees with the number in the parsed value.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decodePayload } from '../src/decode/decode.ts';
@@ -15,7 +15,7 @@ const emptyIn = (value: unknown): number => {
   return inner.reduce((sum: number, each) => sum + emptyIn(each), inner.length === 0 ? 1 : 0);
 };
 
-/** Long enough to be looked at, without a value more. */
+/** Makes the text long enough to be counted, without adding a value. */
 const padded = (json: string) => json + ' '.repeat(65_537);
 
 it('knows of any JSON whether it holds more values than allowed, before and after it is parsed', () => {
@@ -26,7 +26,7 @@ it('knows of any JSON whether it holds more values than allowed, before and afte
       const count = valuesIn(parsed);
       expect(isWiderThan(count, parsed)).toBe(false);
       expect(isWiderThan(count - 1, parsed)).toBe(true);
-      // By its text an empty object or array counts as if it held one.
+      // In the text, an empty object or array is counted as if it held one value.
       const most = count + emptyIn(parsed);
       expect(holdsMoreThan(most, padded(json))).toBe(false);
       if (most > 1) expect(holdsMoreThan(most - 1, padded(json))).toBe(true);

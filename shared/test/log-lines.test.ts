@@ -1,4 +1,4 @@
-// What real programs write becomes what a person would read in it, whatever the format.
+// Lines of real programs become the entries that a person would read in them, whatever their format.
 import { describe, expect, it } from 'vitest';
 import { decodePayload } from '../src/decode/decode.ts';
 import { expectEntry } from './expect-entry.ts';
@@ -17,7 +17,7 @@ describe('a line of', () => {
     );
   });
 
-  it('another year takes the last year in which it is not from the future, where it names none', () => {
+  it('a program that writes no year gets the last year in which the line is not from the future', () => {
     const arrived = (now: string, line: string) =>
       new Date(
         decodePayload(line, { channel: 'logs', now: Date.parse(now), source: 'none' }).time,

@@ -1,21 +1,22 @@
-// Lines as real programs write them, and what each must become, however it comes in. Adding a format is adding a line.
+// Lines as real programs write them, and what each must become, by whatever way it arrives. To support another format, add a line
+// here first.
 import type { Level } from '@llm-streamer/shared/entry.ts';
 
 export interface LogLine {
   writer: string;
-  /** As it is written; several lines (`\n`) are one entry by `pipe` and by PUBLISH. */
+  /** The line as it is written. Several lines (`\n`) become one entry, by `pipe` and by PUBLISH. */
   line: string;
   level: Level;
-  /** The line itself where it is not given. */
+  /** If absent, the message is the line itself. */
   msg?: string;
   /**
-   * ISO 8601, local without a zone; without a year (`11-29T…`) the last one before the arrival. The time of
-   * arrival where it is not given.
+   * ISO 8601, local time without a zone; without a year (`11-29T…`), the last year in which the line is not from the future. If absent,
+   * the time is the time of arrival.
    */
   time?: string;
   source?: string;
   event?: string;
-  /** Among the attributes. */
+  /** These must be among the attributes. */
   attrs?: Record<string, unknown>;
 }
 
@@ -743,7 +744,7 @@ export const LOG_LINES: readonly LogLine[] = [
     attrs: { a: 1, b: 'only fields' },
   },
   {
-    writer: 'somebody with an id of his own',
+    writer: 'a program that writes an id of its own',
     line: '{"id":"order-7","log":{"a":1},"msg":"paid"}',
     level: 'info',
     msg: 'paid',

@@ -1,5 +1,5 @@
-// No promise is left without a catch: an unhandled rejection ends a process. The types say what is a promise, so that this
-// also sees through `void`, callbacks that are async where nobody takes their promise, and types of other files.
+// No promise is left without a catch, because an unhandled rejection ends a process. TypeScript's types say what is a promise, so
+// this also finds promises after `void`, promises of async callbacks that the caller drops, and promises of other files' types.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -17,7 +17,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ROOT } from '../../test-support/process.ts';
 
 const CHECKED = /^(?:[a-z]+\/(?:src|bench)|scripts|test-support)\//;
-/** Fastify waits for the plugins that it is given, though its type for them says void. */
+/** Fastify awaits the plugins that it is given, although its type says that they return void. */
 const TAKES_PLUGINS = /\bregister$/;
 
 let api: API;
@@ -51,9 +51,9 @@ class Types {
     return returns;
   }
 
-  /** Whether a function of this type may return anything, since its result is dropped. */
+  /** Whether a caller of a function of this type drops its result. */
   returnsVoid(type: Type | undefined): boolean {
-    // As the DOM says it of a timer's callback.
+    // The DOM's type for the callback of a timer.
     if (parts(type).some((part) => part.getSymbol()?.name === 'Function')) return true;
     const results = this.#results(type);
     return results.length > 0 && results.every((result) => (result?.flags ?? 0) === TypeFlags.Void);
@@ -72,7 +72,7 @@ function parts(type: Type | undefined): readonly Type[] {
   return (type.flags & TypeFlags.Union) === 0 ? [type] : (type as UnionType).getTypes();
 }
 
-/** What a statement leaves unused: of `a && b` and `a ? b : c` what they may come to. An assignment keeps its value. */
+/** The values that a statement drops: for `a && b` and `a ? b : c` their possible results. An assignment drops nothing. */
 function unused(expression: Expression): Expression[] {
   if (is.isParenthesizedExpression(expression)) return unused(expression.expression);
   if (is.isConditionalExpression(expression))
@@ -94,7 +94,7 @@ function isCaught(expression: Node): boolean {
   );
 }
 
-/** `file:line code` for each promise that may reject with nobody to hear of it. */
+/** `file:line code` for each promise whose rejection nothing would catch. */
 function offences(file: SourceFile, path: string, checker: Checker, types: Types): string[] {
   const dropped: Expression[] = [];
   const given: Expression[] = [];

@@ -1,3 +1,5 @@
+// A run is reduced from its entries: the same entries always give the same state, and no entry makes it fail.
+
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../src/entry.ts';

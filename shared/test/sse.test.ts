@@ -1,4 +1,4 @@
-// One call, one event: read back by an independent parser, whatever the text, and no field can be forged through it.
+// An independent parser reads exactly one event for each call, whatever its text is, and no text forges a field.
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +11,7 @@ interface Heard {
   errors: string[];
 }
 
-/** What a client hears, when the bytes come in pieces of `step` characters. */
+/** What a client receives if the text arrives in chunks of `step` characters. */
 function hear(wire: string, step = wire.length): Heard {
   const heard: Heard = { events: [], retries: [], comments: [], errors: [] };
   const parser = createParser({
@@ -24,7 +24,7 @@ function hear(wire: string, step = wire.length): Heard {
   return heard;
 }
 
-// Texts that lean towards what could break out of a frame.
+// Texts that are likely to hold what could break out of a frame.
 const hostile = fc
   .array(
     fc.oneof(

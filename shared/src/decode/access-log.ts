@@ -1,4 +1,4 @@
-// Finds the status of the response in a line of an access log: a failed request is an error though no level is named.
+// Finds the status of the response in a line of an access log: a request that failed is an error, though its line names no level.
 
 import { withoutColors } from './colors.ts';
 
@@ -15,7 +15,7 @@ const REQUEST_STATUS = [
   /: (?:request|done request): (?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS) \S{1,2000} \S{1,60} (\d{3})\s*$/,
 ] as const;
 
-/** The status of the response that an access log's line tells of; NaN where it is none. */
+/** The status of the response in a line of an access log; NaN for any other line. */
 export function statusOf(text: string): number {
   const end = text.indexOf('\n');
   const whole = text.slice(0, end < 0 ? STATUS_CHARS : Math.min(end, STATUS_CHARS));

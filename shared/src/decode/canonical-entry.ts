@@ -1,27 +1,28 @@
-// Recognises by its grammar alone a text that says, to whoever parses it, what `draft` would write of it: it goes into the
-// log as it is, neither parsed nor written anew, which would cost several times all else about it.
+// Recognizes, by one regular expression, a text that is exactly what `draft` would write for it. Such a text goes into the log as it
+// is: it is neither parsed nor written again, which would cost several times as much as everything else that is done with it.
 
 import { type Draft, LEVELS, utf8Bytes } from '../entry.ts';
 
-// No line break between two keys, which would end a frame's line; no U+FFFD, a byte that was none; no \u, which may be half
-// a character. Every alternative begins with another character, so that no text makes the matcher try twice.
+// What is excluded: a line break between two keys, because it would end a line of an SSE frame; U+FFFD, because it may stand for a
+// byte that was no UTF-8; and \u, because it may be half a character. Every alternative begins with a different character, so that
+// the matcher never goes back, whatever the text is.
 const CHARACTER = '[^"\\\\\\x00-\\x1f\\ufffd]';
 const STRING = `"${CHARACTER}*(?:\\\\["\\\\/bfnrt]${CHARACTER}*)*"`;
-/** A message like this is shown by what stands beside it. */
+/** An entry with such a message is shown by its event or its attributes, so it must be decoded. */
 const BLANK = '"(?:\\s|\\\\[fnrt])*"';
 const LABEL = `"${CHARACTER}{1,200}"`;
-/** None beyond a double's range. */
+/** A number within the range of a double. */
 const NUMBER = '-?(?:0|[1-9]\\d{0,99})(?:\\.\\d+)?(?:[eE][+-]?\\d{1,2})?';
 const SCALAR = `(?:${STRING}|${NUMBER}|true|false|null)`;
 
 const membersOf = (value: string) => `${STRING}:${value}(?:,${STRING}:${value})*`;
-/** A value that holds others, which hold `inner`. */
+/** A scalar, or an object or array of values that match `inner`. */
 const nestedIn = (inner: string) =>
   `(?:${SCALAR}|\\{(?:${membersOf(inner)})?\\}|\\[(?:${inner}(?:,${inner})*)?\\])`;
 
 const ATTRS = `\\{${membersOf(nestedIn(nestedIn(SCALAR)))}\\}`;
 
-/** Epoch ms of 1973 to 5138 (what is smaller or larger may be another unit); attributes at most three deep. */
+/** `time` is epoch ms from 1973 to 5138, since other numbers may be in another unit; attributes are at most three levels deep. */
 const ENTRY = new RegExp(
   [
     '^\\{"time":[1-9]\\d{11,13}',
@@ -37,7 +38,7 @@ const ENTRY = new RegExp(
 );
 const TIME_START = '{"time":'.length;
 
-/** The draft that `text` is; null where it must be decoded first. `maxBytes`: beyond it an entry is cut. */
+/** `text` as a draft; null if it must be decoded first. A text over `maxBytes` must be, because it is cut. */
 export function parseCanonical(text: string, maxBytes: number): Draft | null {
   if (text.length * 3 > maxBytes && utf8Bytes(text) > maxBytes) return null;
   if (!ENTRY.test(text)) return null;

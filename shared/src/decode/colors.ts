@@ -1,4 +1,4 @@
-// Removes the colours of terminals, so that a level or a time behind them is found.
+// Removes the color codes of terminals, so that a level or a time after them is found.
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are what is looked for
 const COLOR = /\x1b\[[\d;]*m/g;

@@ -1,4 +1,5 @@
-// Reads the lines that container runtimes keep for Kubernetes: `2026-11-29T05:00:05.123456789Z stderr F the program's line`.
+// Reads lines in the form in which container runtimes keep them for Kubernetes:
+// `2026-11-29T05:00:05.123456789Z stderr F the program's line`.
 
 import { parseTime } from './time.ts';
 
@@ -6,7 +7,7 @@ const CRI = /^(\d{4}-\d\d-\d\dT[\d:.]{8,18}(?:Z|[+-]\d\d:\d\d)) (stdout|stderr) 
 
 export interface ContainerLine {
   time: number | undefined;
-  /** `partial`: the runtime has cut a long line here. */
+  /** `partial` says that the runtime has cut a long line at the end of this one. */
   attrs: { stream: string; partial?: true };
   line: string;
 }

@@ -1,15 +1,15 @@
-// What is known of a payload before it is looked at.
+// What is known about a payload before it is decoded.
 
 import type { Level } from '../entry.ts';
 
 export interface DecodeContext {
-  /** Where it arrived; an object's own `channel` is used only in strict mode, where the caller has checked none. */
+  /** The channel of the entry. An object's own `channel` is never used; a caller that allows it has checked it and puts it here. */
   channel: string;
-  /** Epoch ms for entries that carry no time. */
+  /** Epoch ms, the time of entries that name none. */
   now: number;
-  /** Label for entries that name no source. */
+  /** The source of entries that name none. */
   source: string;
-  /** Of entries that name no level; `info` by default. */
+  /** The level of entries that name none; `info` by default. */
   level?: Level;
   /** How many lines have carried this one. */
   depth?: number;

@@ -1,6 +1,6 @@
-// Any payload → the fields of an entry, or a draft of it. Lenient for what arrives on a channel: nothing a producer sends
-// can make it throw, and no entry is blank unless the payload was. Strict for what a client posts: a wrong type is an
-// error that names the field.
+// Decodes any payload into the fields of an entry, or into a draft. It is lenient with what arrives on a channel: nothing that a
+// producer sends makes it throw, and no entry is blank unless the payload was. It is strict with what a client posts: a wrong
+// type is an error that names the field.
 
 import { cutMark, type Draft, draft, type EntryFields, utf8Bytes } from '../entry.ts';
 import { holdsMoreThan, MAX_ENTRY_VALUES } from '../json-values.ts';
@@ -12,15 +12,15 @@ import { parseLogfmt } from './logfmt.ts';
 import { asObject, type Mode, readObject } from './object.ts';
 import { timeOfLine } from './time.ts';
 
-/** A longer payload is a text of which only this much is looked at. */
+/** Of a longer payload only this much is decoded, as text. */
 const MAX_BYTES = 1_048_576;
 
-/** Decodes one message of any kind: entry JSON, what loggers write as JSON, logfmt or text, junk. */
+/** Decodes one message of any kind: an entry as JSON, JSON or logfmt of a logger, text, or junk. */
 export function decodePayload(payload: Uint8Array | string, context: DecodeContext): EntryFields {
   return decodeText(textOf(payload), context);
 }
 
-/** The same, ready for the log; `maxBytes`: beyond it an entry is cut. */
+/** The same as a draft, ready for the log. An entry over `maxBytes` is cut. */
 export function draftPayload(payload: Uint8Array, context: DecodeContext, maxBytes: number): Draft {
   const text = textOf(payload);
   const written = parseCanonical(text, maxBytes);
@@ -28,8 +28,8 @@ export function draftPayload(payload: Uint8Array, context: DecodeContext, maxByt
 }
 
 /**
- * Decodes a JSON object. Known keys (and the names that other loggers use) become the entry's fields, the rest goes into
- * `attrs`; where an entry stands in the log (`id`, `log`, `prev`) is the log's to say and is dropped.
+ * Decodes a JSON object. Known keys, and the names that other loggers use for them, become the entry's fields; the rest goes into
+ * `attrs`. The position of an exported entry in its old log (`id`, `log`, `prev`) is dropped, because the log gives a new one.
  * @throws CodedError `invalid_entry` in strict mode, for a known key of a wrong type.
  */
 export function decodeObject(
@@ -41,10 +41,10 @@ export function decodeObject(
   return line === undefined ? fields : carrying(line, fields, context);
 }
 
-/** A collector's line that carries a line that carries … this often; what lies deeper is plain text, for a stack has an end. */
+/** A line may carry a line that carries a line, and so on, this often. What lies deeper is plain text: each step takes a part of the stack. */
 const MAX_CARRIED = 4;
 
-// Each format says whether a text is one of its lines; what none of them takes is plain.
+// Each format gives `undefined` for a text that is not one of its lines. A text of no format is plain text.
 const FORMATS = [decodeJson, decodeContainerLine, decodeLogfmt];
 
 function decodeText(text: string, context: DecodeContext): EntryFields {
@@ -80,7 +80,7 @@ function decodeLogfmt(line: string, context: DecodeContext): EntryFields | undef
   return fields && decodeObject(fields, context, 'lenient');
 }
 
-/** An entry of the line that `outer` carries; what the line does not say itself, `outer` says. */
+/** The entry for a program's line that another line carries: fields that the inner line does not name come from `outer`. */
 function carrying(line: string, outer: EntryFields, { depth = 0 }: DecodeContext): EntryFields {
   const { time: now, channel, source, level } = outer;
   const inner = decodeText(line, { channel, now, source, level, depth: depth + 1 });
@@ -88,7 +88,7 @@ function carrying(line: string, outer: EntryFields, { depth = 0 }: DecodeContext
   return { ...outer, ...inner, ...(Object.keys(attrs).length > 0 && { attrs }) };
 }
 
-// No regular expression: /[\r\n]+$/ takes minutes on a text that is line ends but for its last character.
+// Not by a regular expression: /[\r\n]+$/ takes minutes for a text of line breaks that ends in another character.
 function withoutLineEnd(text: string): string {
   let end = text.length;
   while (text[end - 1] === '\n' || text[end - 1] === '\r') end--;
@@ -109,10 +109,10 @@ function beginning(payload: Uint8Array | string): string {
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
-  if (holdsMoreThan(MAX_ENTRY_VALUES, text)) return undefined; // shown as text, which is cut
+  if (holdsMoreThan(MAX_ENTRY_VALUES, text)) return undefined; // it is shown as text, and cut
   try {
     return asObject(JSON.parse(text));
   } catch {
-    return undefined; // not JSON: it is a text that begins with a brace
+    return undefined; // not JSON, but a text that begins with a brace
   }
 }

@@ -1,18 +1,18 @@
-// The names under which loggers write time, level, message and the rest in a JSON object. A name with dots is a key
-// as it stands, or the way into nested objects.
+// The names under which loggers write time, level, message and the other fields in a JSON object. A name with dots is a key with
+// dots, or a path into nested objects: `log.level` finds `{"log.level":…}` and `{"log":{"level":…}}`.
 
 import { isLabel, LEVELS, type Level } from '../entry.ts';
 import { parseLevel, parseOtelLevel, parseSyslogLevel } from './level.ts';
 import { parseTime } from './time.ts';
 
 export interface Field<T> {
-  /** The entry's own name for it. A value of a wrong type there is an error where a client is told of errors. */
+  /** The entry's own name for the field. In strict mode a value of a wrong type under this name is an error. */
   own: string;
   parse: (value: unknown) => T | undefined;
   allowed: string;
-  /** What another logger may mean by the own name: no error, but an attribute. */
+  /** Whether the value is what another logger writes under the same name. It is then an attribute, and no error. */
   isForeign?: (value: unknown) => boolean;
-  /** In order; the first that can be parsed counts. An alias of another type is simply somebody's attribute. */
+  /** Other names, in order of preference. The first one whose value can be parsed counts; the others stay attributes. */
   aliases: readonly string[];
   /** Aliases whose values have a form of their own. */
   special?: Readonly<Record<string, (value: unknown) => T | undefined>>;
@@ -22,7 +22,7 @@ export const TIME: Field<number> = {
   own: 'time',
   parse: parseTime,
   allowed: 'epoch milliseconds or ISO 8601',
-  // A duration, a time of day, Go's "no time".
+  // For example a duration, a time of day, or Go's "no time".
   isForeign: (value) => typeof value === 'number' || (typeof value === 'string' && /^\d/.test(value)),
   aliases: [
     'timestamp',
@@ -67,7 +67,10 @@ export const LEVEL: Field<Level> = {
   special: { severityNumber: parseOtelLevel, PRIORITY: parseSyslogLevel },
 };
 
-/** PHP's Monolog counts to 600 and names the level beside; GELF counts as syslog does. */
+/**
+ * The level of loggers whose `level` is a number on another scale: PHP's Monolog counts to 600 and names the level in `level_name`;
+ * GELF, recognized by `short_message`, counts as syslog does.
+ */
 export function levelOfOtherScale(object: Record<string, unknown>): Level | undefined {
   if (typeof object.level_name === 'string') return parseLevel(object.level_name);
   return typeof object.short_message === 'string' ? parseSyslogLevel(object.level) : undefined;
@@ -93,7 +96,7 @@ export const MESSAGE: Field<string> = {
   ],
 };
 
-/** The same for the other names of a message: a blank one is passed over for the next. */
+/** The same for the other names of a message, of which a blank one does not count, so that the next name is tried. */
 export const OTHER_MESSAGE: Field<string> = {
   ...MESSAGE,
   parse: (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined),
@@ -107,7 +110,7 @@ const LABEL = {
 export const SOURCE: Field<string> = {
   ...LABEL,
   own: 'source',
-  isForeign: isFilled, // Go's slog: the place in the code
+  isForeign: isFilled, // Go's slog writes the place in the code
   aliases: [
     'name',
     'logger',
@@ -125,7 +128,7 @@ export const SOURCE: Field<string> = {
 export const EVENT: Field<string> = {
   ...LABEL,
   own: 'event',
-  isForeign: isFilled, // Elastic
+  isForeign: isFilled, // Elastic writes an object
   aliases: ['event_type'],
 };
 
@@ -135,7 +138,7 @@ function isFilled(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0;
 }
 
-/** Where a collector puts the line that a program wrote, which is decoded in turn: Docker and Fluent Bit, journald. */
+/** The line of a program that a collector carries in an object, under `log` (Docker, Fluent Bit) or `MESSAGE` (journald). */
 export function carriedLine(object: Record<string, unknown>): { key: string; line: string } | undefined {
   for (const key of ['log', 'MESSAGE']) {
     const value = key === 'MESSAGE' ? textOfBytes(object[key]) : object[key];
@@ -144,21 +147,21 @@ export function carriedLine(object: Record<string, unknown>): { key: string; lin
   return undefined;
 }
 
-/** journald writes a message that is not plain text, for example one with colours, as an array of its bytes. */
+/** journald writes a message that is not plain text, for example one with colors, as an array of its bytes. */
 function textOfBytes(value: unknown): unknown {
   const isBytes =
     Array.isArray(value) && value.every((byte) => Number.isInteger(byte) && byte >= 0 && byte < 256);
   return isBytes ? new TextDecoder().decode(Uint8Array.from(value)) : value;
 }
 
-/** log4j2 writes seconds and nanoseconds apart. */
+/** Reads the time of log4j2, which writes seconds and nanoseconds as two numbers. */
 function parseInstant(value: unknown): number | undefined {
   const { epochSecond, nanoOfSecond } = (value ?? {}) as Record<string, unknown>;
   if (typeof epochSecond !== 'number') return undefined;
   return parseTime(epochSecond + (typeof nanoOfSecond === 'number' ? nanoOfSecond / 1e9 : 0));
 }
 
-/** The value of a name with dots; own properties only. */
+/** The value under a name that may have dots. Only own properties count, so that no prototype is reached. */
 export function valueAt(object: Record<string, unknown>, name: string): unknown {
   if (Object.hasOwn(object, name)) return object[name];
   const dot = name.indexOf('.');

@@ -1,11 +1,11 @@
-// Which level somebody else's word, number or log line means.
+// Finds the level that a word, a number or a log line of another program means.
 
 import { LEVELS, type Level } from '../entry.ts';
 import { statusOf } from './access-log.ts';
 import { withoutColors } from './colors.ts';
 
-// Lower case. The single signs are those of klog (I W E F) and of redis-server (. - * #), three and four letters those
-// of zerolog, Serilog, logrus and .NET.
+// Keys are in lower case. Single characters are those of klog (I W E F) and redis-server (. - * #); words of three or four
+// letters are those of zerolog, Serilog, logrus and .NET.
 const LEVEL_OF: Readonly<Record<string, Level>> = {
   trace: 'trace',
   trac: 'trace',
@@ -50,8 +50,8 @@ const LEVEL_OF: Readonly<Record<string, Level>> = {
   pnc: 'fatal',
 };
 
-// Levels too, but also words with which a sentence begins ("Fine-tuning …", "Config loaded"): they count where a field
-// or a bracket says that they are a level.
+// These words are levels, too, but a sentence may begin with them ("Fine-tuning …", "Config loaded"). So they count only if a field
+// or a bracket marks them as a level.
 const MARKED_LEVEL_OF: Readonly<Record<string, Level>> = {
   silly: 'trace',
   finest: 'trace',
@@ -69,9 +69,9 @@ const MARKED_LEVEL_OF: Readonly<Record<string, Level>> = {
   emergency: 'fatal',
 };
 
-/** pino's number, also in digits, or any usual word; `undefined` for anything else. */
+/** The level of pino's number, also as a string of digits, or of any usual word; `undefined` for anything else. */
 export function parseLevel(value: unknown): Level | undefined {
-  // None below 10: those are syslog's and OpenTelemetry's numbers, which run in opposite directions.
+  // Numbers below 10 have no level: syslog and OpenTelemetry use them in opposite directions.
   if (typeof value === 'number') return LEVELS[Math.min(5, Math.floor(value / 10) - 1)];
   if (typeof value !== 'string' || value.length > 40) return undefined;
   if (/^\d{2,3}$/.test(value)) return parseLevel(Number(value));
@@ -82,12 +82,12 @@ export function parseLevel(value: unknown): Level | undefined {
   return levelOf(word) ?? lookUp(MARKED_LEVEL_OF, word);
 }
 
-/** Syslog's severity, 0 to 7, as GELF and journald write it. */
+/** The level of syslog's severity, 0 to 7, as GELF and journald write it. */
 export function parseSyslogLevel(value: unknown): Level | undefined {
   return (['fatal', 'fatal', 'fatal', 'error', 'warn', 'info', 'info', 'debug'] as const)[wholeNumber(value)];
 }
 
-/** OpenTelemetry's severity number, 1 to 24: four for each level. */
+/** The level of OpenTelemetry's severity number, 1 to 24: four numbers for each level. */
 export function parseOtelLevel(value: unknown): Level | undefined {
   return LEVELS[Math.floor((wholeNumber(value) - 1) / 4)];
 }
@@ -97,7 +97,7 @@ function wholeNumber(value: unknown): number {
   return typeof value === 'string' && /^\d{1,3}$/.test(value) ? Number(value) : Number.NaN;
 }
 
-/** The level of an HTTP response. */
+/** The level of an HTTP status: `error` from 500, `warn` from 400. */
 export function levelOfStatus(status: number): Level | undefined {
   if (status >= 400 && status < 600) return status >= 500 ? 'error' : 'warn';
   return undefined;
@@ -107,9 +107,9 @@ const TIME = String.raw`(?:[[(<]?\d[\dTZ:.,+\-/ |]*[\])>]?\s*)?`;
 const WORD = String.raw`[[(<]?([A-Za-z]{3,11})\d?!?[\])>]?(?=[\s|:(\]]|$)`;
 const MARKED = Object.keys(MARKED_LEVEL_OF).join('|');
 
-// How a line names its level, the surest form first; the first that yields a known word decides.
+// The forms in which a line names its level, the most certain first. The first form that gives a known word decides.
 const MARKED_FORMS = [
-  // level=warn, "level":"warn": logfmt, and JSON that is not whole
+  // level=warn, "level":"warn": logfmt, and JSON that was cut
   /(?:^|[\s{,])"?(?:level|lvl|severity)"?[=:]\s*"?([A-Za-z]{1,11})\b/,
   // fail: App.Worker[0] (.NET)
   /^(trce|dbug|fail): /,
@@ -140,20 +140,20 @@ const FORMS = [
 ];
 
 /**
- * [emerg] …, [core:error] …: nginx and Apache. The last of all: many loggers name the part of a program in brackets behind the
- * level, and it may be called `http` or `config`.
+ * [emerg] …, [core:error] …: nginx and Apache. It is tried last, because many loggers write the name of a part of a program in
+ * brackets after the level, and that name may be `http` or `config`.
  */
 const BRACKETED = new RegExp(
   String.raw`^.{0,40}\[(?:[a-z_]{1,40}:)?(${MARKED}|debug|info|notice|warn|error|crit)\]`,
 );
 
-/** A level stands at the head of a line; a bound also keeps a hostile line cheap. */
+/** Only the beginning of a line is searched: levels stand there, and a hostile line stays cheap. */
 const HEAD_CHARS = 160;
 const PRIORITY = /^<(\d{1,3})>/;
 
 /**
- * The level that a plain line's beginning names, in the forms that servers and tools use, or that the status of its
- * request means where that is worse; `otherwise` where there is none.
+ * The level that the beginning of a plain line names, in the forms that servers and tools use, or the level of the status of its
+ * request, if that is worse. `otherwise` if the line has neither.
  */
 export function guessLevel(line: string, otherwise: Level = 'info'): Level {
   const head = withoutColors(line.slice(0, HEAD_CHARS)).trimStart();

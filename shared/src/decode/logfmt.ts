@@ -1,16 +1,16 @@
 // Reads logfmt (`time=… level=WARN msg="…" need="12 GiB"`), which Ollama, Grafana, Docker and many Go programs write.
 
-/** A longer line, and one of more pairs, stays a text. */
+/** A line that is longer, or has more pairs, stays a text. */
 const MAX_CHARS = 65_536;
 const MAX_PAIRS = 200;
 
 const KEY = /[A-Za-z_@][\w.@/-]{0,99}(?==)/y;
-/** A key that says that the pairs are a log line's: `a=1 b=2` alone is just a text. */
+/** One of these keys shows that the pairs are a log line; `a=1 b=2` without one is a text. */
 const LOG_KEYS = ['level', 'lvl', 'severity', 'msg', 'message'];
-/** Go's slog gives the place in the code as `source`; an entry's source is who wrote it. */
+/** Go's slog writes the place in the code as `source`, but an entry's `source` is its writer: such a value is an attribute. */
 const CODE_PLACE = /^[^\s]{1,200}\.\w{1,8}:\d{1,7}$/;
 
-/** The pairs, each value a text; `undefined` unless the whole line is pairs, of which one is a level or a message. */
+/** The pairs of a line, each value as text; `undefined` unless the whole line is pairs and one of them is a level or a message. */
 export function parseLogfmt(line: string): Record<string, unknown> | undefined {
   if (line.length > MAX_CHARS || line.includes('\n')) return undefined;
   const fields = new Map<string, unknown>();
@@ -40,7 +40,7 @@ export function parseLogfmt(line: string): Record<string, unknown> | undefined {
   return Object.fromEntries(fields);
 }
 
-/** `undefined` where a quote is not closed, or something stands behind it. */
+/** Where the value that begins at `start` ends; `undefined` if a quote is not closed, or is not followed by a blank. */
 function endOfValue(line: string, start: number): number | undefined {
   if (line[start] !== '"') {
     const end = line.indexOf(' ', start);
@@ -57,6 +57,6 @@ function unquoted(value: string): string {
   try {
     return JSON.parse(value) as string;
   } catch {
-    return value.slice(1, -1); // Go's escapes that JSON does not know
+    return value.slice(1, -1); // it holds escapes of Go that JSON does not have
   }
 }

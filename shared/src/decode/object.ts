@@ -1,5 +1,5 @@
-// A JSON object → the fields of an entry. Known names become the entry's fields, the rest its attributes, and an object
-// without a message is shown as the text of what it holds.
+// Turns a JSON object into the fields of an entry. Known names become fields, the rest attributes; an object without a message
+// gets its own JSON as its message.
 
 import type { EntryFields, Level } from '../entry.ts';
 import { CodedError } from '../errors.ts';
@@ -22,7 +22,7 @@ import {
 import { levelOfStatus } from './level.ts';
 import { fillTemplate } from './template.ts';
 
-/** Of an object that is its own message: the attributes hold all of it. */
+/** The length of a message that is made of the object itself; the attributes hold all of it. */
 const MAX_SUMMARY_CHARS = 1_000;
 const VOCABULARY: ReadonlySet<unknown> = new Set(Object.values(EVENTS));
 
@@ -30,11 +30,11 @@ export type Mode = 'strict' | 'lenient';
 
 export interface DecodedObject {
   fields: EntryFields;
-  /** A program's own line that the object carries, still to be decoded; `fields` then has no message. */
+  /** The line of a program that the object carries. It is still to be decoded; `fields` have no message then. */
   line?: string;
 }
 
-/** @throws CodedError `invalid_entry` in strict mode, for an own name with a value of a wrong type, and for no content. */
+/** @throws CodedError `invalid_entry` in strict mode, for a field of a wrong type, and for an object without content. */
 export function readObject(
   object: Record<string, unknown>,
   context: DecodeContext,
@@ -51,7 +51,7 @@ export function readObject(
   let msg = fields.takeMessage();
   const carried = isBlank(msg) ? carriedLine(rest) : undefined;
   if (carried) delete rest[carried.key];
-  // structlog's name for the message; an event has a message beside it, or one of our own names.
+  // structlog writes its message as `event`. A real event also has a message, or is one of our own names.
   else if (
     isBlank(msg) &&
     typeof rest.event === 'string' &&
@@ -70,7 +70,7 @@ export function readObject(
 
   if (mode === 'strict' && (msg ?? '') === '' && !carried && event === undefined && !hasAttrs)
     throw new CodedError('invalid_entry', 'an entry needs a msg, an event or attrs', { field: 'msg' });
-  // A delta's text is part of a longer one, so that a blank is as good as any other; a client may post a blank alone.
+  // A blank may be meant: a delta is a part of a longer text, and a client may post a message of blanks.
   const isBlankMeant = event === EVENTS.generationDelta || (mode === 'strict' && !hasAttrs && msg !== '');
   const isShown = carried !== undefined || !isBlank(msg) || (msg !== undefined && isBlankMeant);
   return {
@@ -88,7 +88,7 @@ export function readObject(
   };
 }
 
-/** Takes fields out of an object; what is left are attributes. */
+/** Takes the fields out of an object; what is left are the attributes. */
 class Fields {
   readonly #rest: Record<string, unknown>;
   readonly #mode: Mode;
@@ -102,7 +102,7 @@ class Fields {
     return this.#takeOwn(field) ?? this.#takeAlias(field);
   }
 
-  /** The first that is not blank; a number or a truth value is text only where nobody is told of errors. */
+  /** The first message that is not blank. A number or a boolean counts as text only in lenient mode. */
   takeMessage(): string | undefined {
     const { msg } = this.#rest;
     if (this.#mode === 'lenient' && (typeof msg === 'number' || typeof msg === 'boolean'))
@@ -114,7 +114,7 @@ class Fields {
 
   #takeOwn<T>({ own, parse, allowed, isForeign }: Field<T>): T | undefined {
     const value = this.#rest[own];
-    if (value === null) delete this.#rest[own]; // how many clients write "absent"
+    if (value === null) delete this.#rest[own]; // many clients write null for "absent"
     if (value === undefined || value === null) return undefined;
     const parsed = parse(value);
     if (parsed !== undefined) delete this.#rest[own];
@@ -129,14 +129,17 @@ class Fields {
       if (value === undefined || value === null) continue;
       const parsed = (special?.[name] ?? parse)(value);
       if (parsed === undefined) continue;
-      delete this.#rest[name]; // what lies deeper stays with its neighbours
+      delete this.#rest[name]; // a value in a nested object stays there, too
       return parsed;
     }
     return undefined;
   }
 }
 
-/** An exported entry's place in the log, which the log gives anew; any other `id`, `log` and `prev` are attributes. */
+/**
+ * Removes the position of an exported entry in its old log, because the log gives a new one. An `id`, `log` or `prev` of any other
+ * kind is an attribute.
+ */
 function dropPosition(rest: Record<string, unknown>): void {
   if (typeof rest.id !== 'string' || !/^\d{1,16}-\d{1,16}$/.test(rest.id)) return;
   delete rest.id;
@@ -157,14 +160,14 @@ function levelOfRequest({
   return isRequest && isPlain ? levelOfStatus(Number(status)) : undefined;
 }
 
-/** What an object without a message is shown as. */
+/** The message of an object that has none. */
 function summary(attrs: object | undefined, event: string | undefined, object: object): string {
   if (attrs === undefined && !isBlank(event)) return (event as string).replace('.', ' ');
   const text = attrs === undefined ? shallow(object) : JSON.stringify(attrs);
   return text.length > MAX_SUMMARY_CHARS ? `${text.slice(0, MAX_SUMMARY_CHARS)}…` : text;
 }
 
-/** What is no attribute, such as a channel, may be nested too deep to be written. */
+/** The JSON of the object's top level only: a value that is no attribute, such as its channel, may be nested too deep to be written. */
 function shallow(object: object): string {
   return JSON.stringify(object, (key, value) => (key !== '' && typeof value === 'object' ? '…' : value));
 }
@@ -179,7 +182,7 @@ function boundedDepth(attrs: Record<string, unknown>, mode: Mode): Record<string
   throw new CodedError('invalid_entry', `attrs must be nested ${MAX_DEPTH} deep at most`, { field: 'attrs' });
 }
 
-/** Whether it can be an entry's `attrs`: an object that no recursive reader needs to fear. */
+/** Whether a value can be an entry's `attrs`: an object that is not nested too deep for recursive readers. */
 export function isAttributes(value: unknown): boolean {
   return asObject(value) !== undefined && !deeperThan(MAX_DEPTH, value);
 }

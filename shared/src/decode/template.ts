@@ -4,10 +4,10 @@ import { deeperThan, MAX_DEPTH } from './depth.ts';
 
 /** A longer template is shown as it is. */
 const MAX_CHARS = 8_192;
-/** `{Name}`, `{@Name}`, `{Name,8:0.00}`; the character after the name decides, so that no text makes it try twice. */
+/** `{Name}`, `{@Name}` or `{Name,8:0.00}`. The character after the name decides, so that the matcher never goes back. */
 const PLACEHOLDER = /\{[@$]?(\w{1,100})(?:[,:][^{}]{0,100})?\}/g;
 
-/** Takes the template out of the object; the properties stay attributes. */
+/** The object's template, filled with its properties; `undefined` if there is none. The object stays as it is. */
 export function fillTemplate(object: Record<string, unknown>): string | undefined {
   for (const key of ['@mt', 'MessageTemplate']) {
     const template = object[key];

@@ -1,14 +1,15 @@
-// Reads when something was said: from a field's value, or from the beginning of a plain line.
+// Reads the time of an entry: from the value of a field, or from the beginning of a plain line.
 //
-// A time is believed from 1973 to 5138, where its magnitude tells its unit. A smaller number is a duration, an uptime or
-// a clock that was never set, and Go's and .NET's "no time" lie outside, too.
+// Only times from 1973 to 5138 count, because in this range the size of a number shows its unit: 1795224320 is seconds, and
+// 1795224320113 is milliseconds. A smaller number is a duration, an uptime or a clock that was never set; the "no time" of Go and
+// .NET lies outside the range, too.
 
 import { withoutColors } from './colors.ts';
 
 const EARLIEST_MS = 1e11;
 const LATEST_MS = 1e14;
 
-/** Epoch s, ms, µs or ns by magnitude, or a date text; to whole ms. `undefined` for what is no time that is believed. */
+/** Whole ms from epoch seconds, ms, µs or ns (by the size of the number), or from a date as text; `undefined` for any other value. */
 export function parseTime(value: unknown): number | undefined {
   if (typeof value === 'string') {
     const text = value.slice(0, 100);
@@ -24,7 +25,7 @@ function believed(ms: number): number | undefined {
   return ms >= EARLIEST_MS && ms < LATEST_MS ? Math.round(ms) : undefined;
 }
 
-// Date.parse alone makes a date of almost any text that ends in a number.
+// Date.parse alone accepts almost any text that ends in a number.
 const DATE_TEXT = /^(?:\d{4}[-/]\d|[A-Z][a-z]{2},? )/;
 // 29/Nov/2026:05:00:04 +0000
 const ACCESS_LOG_DATE = /^(\d\d)\/([A-Z][a-z]{2})\/(\d{4})[: ]([\d:]{8})(?: ([+-]\d{4}))?$/;
@@ -35,18 +36,18 @@ function parseDate(text: string): number | undefined {
   return DATE_TEXT.test(text) ? believed(Date.parse(text.replace(/,(?=\d{3})/, '.'))) : undefined;
 }
 
-/** A time stands at the head of a line; a bound also keeps a hostile line cheap. */
+/** Only the beginning of a line is searched: its time stands there, and a hostile line stays cheap. */
 const HEAD_CHARS = 160;
 
 /**
- * What a logger may put before the time: `<11>1 `, `[GIN] `, `(EngineCore pid=99) `, `ERROR `, `ts=`, brackets and
- * quotes. A time further in is what the line talks of.
+ * What a logger may write before the time: `<11>1 `, `[GIN] `, `(EngineCore pid=99) `, `ERROR `, `ts=`, brackets and quotes. A time
+ * that stands later in a line is part of its text.
  */
 const LEAD = String.raw`^(?:<\d{1,3}>(?:1 )?)?(?:\([^()]{1,60}\) )?(?:\[[A-Za-z]{1,20}\] )?(?:[A-Z]{4,8}:? {1,4})?(?:(?:time|ts|t)=)?[[("]?`;
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
 const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d{1,9})?`;
 
-/** The named groups are the parts of the time; without a year it is the last one that is not after the arrival. */
+/** The named groups are the parts of the time. Without a year, the year is the last one in which the time is not after the arrival. */
 const LINE_FORMS = [
   // 2026-11-29T05:00:05.123Z, 2026-11-29 05:00:05,123 +0100, 2026/11/29 - 05:00:04
   new RegExp(
@@ -74,10 +75,10 @@ const LINE_FORMS = [
   ),
 ];
 
-/** A line is not from the future, but the clock of its host, or its time zone, may be ahead by so much. */
+/** A line is not from the future, but the clock of its host, or its time zone, may be ahead by this much. */
 const CLOCK_AHEAD_MS = 2 * 86_400_000;
 
-/** The time with which a plain line begins, in the forms that servers and tools use. Without a zone it is local. */
+/** The time at the beginning of a plain line, in the forms that servers and tools use. Without a zone it is local time. */
 export function timeOfLine(line: string, now: number): number | undefined {
   const head = withoutColors(line.slice(0, HEAD_CHARS));
   for (const form of LINE_FORMS) {

@@ -1,5 +1,5 @@
-// Brings one batch at a time to the log: repeated unchanged, ever more slowly, until its outcome is known. With the
-// writer's stamp a repeat of what the log has taken is harmless.
+// Sends one batch at a time to the log, and repeats it unchanged, after longer and longer pauses, until its outcome is known. The
+// batch carries the writer's stamp (writer and number), so the log recognizes a repeat of a batch that it has taken.
 
 import { randomBytes } from 'node:crypto';
 import type { WriterStamp } from '../broker/broker.ts';
@@ -7,9 +7,9 @@ import type { Draft } from '../entry.ts';
 import { BrokerUnavailable, CodedError } from '../errors.ts';
 import type { LinkState } from './link-state.ts';
 
-/** Where batches go: a Broker, or the gateway over HTTP. A failure may carry `retryAfterMs`. */
+/** Takes batches: a Broker, or a gateway over HTTP. An error may have a property `retryAfterMs`. */
 export interface PublishTransport {
-  /** @throws BrokerUnavailable, or any uncoded error, where the outcome is unknown; other CodedErrors refuse the batch. */
+  /** @throws BrokerUnavailable, or an error without a code, if the outcome is unknown; any other CodedError refuses the batch. */
   publish(drafts: readonly Draft[], stamp: WriterStamp): Promise<unknown>;
 }
 
@@ -17,11 +17,11 @@ export type Outcome = 'acknowledged' | 'refused' | 'abandoned';
 
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
-/** A server may ask for patience, but not silence a writer. */
+/** A server may ask a writer to wait, but not to wait longer than this. */
 const RETRY_AFTER_MAX_MS = 60_000;
 
 export class Delivery {
-  /** 128 random bits: with the batch's number, it makes a repeated batch harmless. */
+  /** 128 random bits. With the number of the batch they identify a batch, also when it is repeated. */
   readonly writer = randomBytes(16).toString('hex');
   readonly #transport: PublishTransport;
   readonly #link: LinkState;
@@ -32,7 +32,7 @@ export class Delivery {
   /** Batches sent again. */
   retries = 0;
 
-  /** `random` gives 0 to 1, for the jitter of retries. */
+  /** `random` gives a number from 0 to 1, for the jitter of retries. */
   constructor(transport: PublishTransport, link: LinkState, random: () => number) {
     this.#transport = transport;
     this.#link = link;
@@ -43,7 +43,7 @@ export class Delivery {
     return this.#abandoned;
   }
 
-  /** `dropped` tells how many entries were lost that the log does not know of, when there is an outcome. */
+  /** `dropped` is asked when the outcome is known: how many entries were lost of which no notice has been written yet. */
   async send(drafts: readonly Draft[], dropped: () => number): Promise<Outcome> {
     const stamp = { writer: this.writer, seq: ++this.#seq };
     for (let attempt = 0; ; attempt++) {
@@ -65,7 +65,7 @@ export class Delivery {
     }
   }
 
-  /** Ends early where `hurry` or `abandon` is called. */
+  /** Waits `ms`, or until `hurry` or `abandon` is called. */
   pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const end = () => {
@@ -82,7 +82,7 @@ export class Delivery {
     this.#endPause?.();
   }
 
-  /** No more attempts; what is under way is left to its fate. */
+  /** Ends the attempts. A batch that is under way may still arrive. */
   abandon(): void {
     this.#abandoned = true;
     this.hurry();

@@ -1,10 +1,10 @@
-// Entries that wait to be sent, first in, first out, bounded in bytes: beyond the bound the oldest go.
+// Entries that wait to be sent, first in, first out. It is bounded in bytes: beyond the bound the oldest entries are dropped.
 
 import type { Draft } from '../entry.ts';
 
-/** What a waiting entry costs beside its text, so that a flood of empty lines is bounded too. */
+/** The memory of a waiting entry besides its text. It counts, so that a flood of empty lines is bounded, too. */
 const OVERHEAD_BYTES = 100;
-/** Taken places at the front of the array before it is moved up. */
+/** With this many unused places at its front, the array is moved up. */
 const COMPACT_AT = 4096;
 
 export class DraftQueue {
@@ -23,17 +23,20 @@ export class DraftQueue {
     return this.#drafts.length - this.#head;
   }
 
-  /** Bytes held, overhead included. */
+  /** The bytes in the queue, overhead included. */
   get bytes(): number {
     return this.#bytes + this.length * OVERHEAD_BYTES;
   }
 
-  /** Entries that ever left at the front, taken or dropped: the ordinal of the oldest that still waits. */
+  /**
+   * How many entries have left the front so far, taken or dropped. So it is the ordinal of the oldest entry that still waits: with
+   * 3 entries gone, the oldest one is number 3, counted from 0.
+   */
   get removed(): number {
     return this.#removed;
   }
 
-  /** Appends; returns how many of the oldest had to go for it. */
+  /** Adds an entry, and returns how many of the oldest were dropped for it. */
   enqueue(draft: Draft, bytes: number): number {
     this.#drafts.push(draft);
     this.#sizes.push(bytes);
@@ -47,7 +50,7 @@ export class DraftQueue {
     return dropped;
   }
 
-  /** Removes the oldest entries that fit both limits as lines: a separator between two counts as a byte. */
+  /** Removes and returns the oldest entries that fit into both limits; a line break between two of them counts as one byte. */
   takeBatch(maxEntries: number, maxBytes: number): Draft[] {
     const taken: Draft[] = [];
     let bytes = 0;

@@ -1,5 +1,5 @@
-// Whether a writer reaches its log, told to a logger as changes of state: one line when the link is lost, one when it is
-// back, one for each new kind of refusal.
+// Whether a writer reaches its log. Only changes are logged: one line when the link is lost, one when it is back, and one for each
+// new kind of refusal, so that an outage of an hour takes two lines.
 
 import type { CodedError } from '../errors.ts';
 
@@ -27,7 +27,7 @@ export class LinkState {
     this.#logger?.warn(`broker unavailable: ${oneLine(error)}, buffering`);
   }
 
-  /** The log has taken a batch; `dropped` entries were lost since the last time. */
+  /** The log has taken a batch. `dropped` entries were lost during the outage that this ends, if it ends one. */
   acknowledged(dropped: number): void {
     this.#refusal = undefined;
     this.#reportRestored(dropped);

@@ -1,6 +1,7 @@
-// The one way writers write. Entries reach the log in the order in which they were added, each at most once, and through
-// an outage: one unacknowledged batch at a time, repeated unchanged until its outcome is known. What does not fit the
-// buffer meanwhile is dropped, oldest first, counted, and named in the log by a notice at its place.
+// The way in which every writer writes. Entries reach the log in the order in which they were added, each at most once, also
+// through an outage: one batch is under way at a time, and it is repeated unchanged until its outcome is known. If the buffer
+// overflows meanwhile, the oldest entries are dropped and counted, and a notice stands in the log where they would have stood:
+// `12 entries dropped by gpu-1: buffer full during an outage`.
 
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '../broker/broker.ts';
 import { type Draft, draft } from '../entry.ts';
@@ -10,30 +11,30 @@ import { DraftQueue } from './draft-queue.ts';
 import { type LinkLogger, LinkState } from './link-state.ts';
 
 export interface PublisherOptions {
-  /** Names the writer in the notice of dropped entries. */
+  /** The writer's name, for the notice of dropped entries. */
   source: string;
-  /** Bytes that may wait, the batch under way not counted (32 MiB). */
+  /** Bytes that may wait, without the batch under way (32 MiB). */
   maxBufferedBytes?: number;
   maxBatchEntries?: number;
   maxBatchBytes?: number;
-  /** Milliseconds that a batch waits to fill up; 0, the default, is the next turn of the event loop. */
+  /** Milliseconds that a batch waits for more entries; with 0, the default, it waits until the event loop's next round. */
   lingerMs?: number;
   /** Where the notice of dropped entries goes (`logs:errors`). */
   noticeChannel?: string;
-  /** Told of changes of state only, never of an entry or an attempt. */
+  /** Gets a line for each change of state, never for an entry or an attempt. */
   logger?: LinkLogger;
-  /** 0 to 1, for the jitter of retries. */
+  /** Gives a number from 0 to 1, for the jitter of retries. */
   random?: () => number;
 }
 
 export interface PublisherCounters {
-  /** Entries the log has acknowledged. */
+  /** Entries that the log has acknowledged. */
   published: number;
-  /** Entries given up: buffer full, batch refused, too large, or added after `close`. */
+  /** Entries that were lost: because the buffer was full, their batch was refused, they were too large, or came after `close`. */
   dropped: number;
   /** Batches sent again. */
   retries: number;
-  /** Entries waiting or under way. */
+  /** Entries that wait or are under way. */
   buffered: number;
 }
 
@@ -48,7 +49,7 @@ export class Publisher {
   #closing = false;
   #published = 0;
   #dropped = 0;
-  /** Dropped from the buffer since the last notice. */
+  /** Entries dropped from the buffer since the last notice. */
   #unannounced = 0;
   #droppedInOutage = false;
   #waiters: { upTo: number; resolve: () => void }[] = [];
@@ -77,12 +78,12 @@ export class Publisher {
     };
   }
 
-  /** Bytes that wait, out of `maxBufferedBytes`. */
+  /** How many of the `maxBufferedBytes` are in use. */
   get bufferedBytes(): number {
     return this.#queue.bytes;
   }
 
-  /** Never throws, never blocks. */
+  /** Adds an entry to the buffer. Never throws, never blocks. */
   enqueue(draft: Draft): void {
     const bytes = Buffer.byteLength(draft.body);
     if (this.#closing || bytes > this.#options.maxBatchBytes) {
@@ -97,13 +98,13 @@ export class Publisher {
     }
     if (!this.#running)
       this.#run().catch((error) => {
-        // The next entry begins anew.
+        // The next entry starts the loop again.
         this.#running = false;
         this.#link.unreachable(error);
       });
   }
 
-  /** Resolves when what was added before is acknowledged or dropped, and drops are announced. */
+  /** Resolves when every entry added before is acknowledged or dropped, and the notices of dropped entries are written. */
   flush(): Promise<void> {
     const upTo = this.#queue.removed + this.#queue.length;
     return new Promise((resolve) => {
@@ -112,7 +113,7 @@ export class Publisher {
     });
   }
 
-  /** Takes no more entries and flushes for at most `deadlineMs`. Returns how many entries are left, their fate unknown. */
+  /** Takes no more entries, and flushes for at most `deadlineMs`. Returns how many entries are left; some may have arrived. */
   async close(deadlineMs: number): Promise<number> {
     this.#closing = true;
     this.#delivery.hurry();
@@ -146,7 +147,7 @@ export class Publisher {
   async #sendNext(): Promise<void> {
     const first = this.#queue.removed;
     if (this.#unannounced > 0) {
-      // A batch of its own: whatever the log may have against a later entry, it learns of the loss.
+      // The notice is a batch of its own, so that it is written even if the log refuses the entries after it.
       const notice = this.#notice();
       this.#unannounced = 0;
       this.#droppedInOutage = false;

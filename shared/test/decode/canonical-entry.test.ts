@@ -1,4 +1,5 @@
-// What is taken as it is: only texts that the log would have written just so, and that no reader could take otherwise.
+// Only a text that the log would have written in exactly this form, and that every reader understands in the same way, is taken as it
+// is, without being parsed.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isWellFormed, writeHead } from '../../src/broker/record.ts';
@@ -27,7 +28,7 @@ describe('a text that the log would write just so', () => {
 
   it.each<[string, string]>([
     ['spaces between its parts, as Python writes it', JSON.stringify(ENTRY).replaceAll(',', ', ')],
-    ['a space behind a colon', JSON.stringify(ENTRY).replace('"time":', '"time": ')],
+    ['a space after a colon', JSON.stringify(ENTRY).replace('"time":', '"time": ')],
     ['its keys in another order', JSON.stringify(Object.fromEntries(Object.entries(ENTRY).reverse()))],
     ['attributes before its end', JSON.stringify({ ...ENTRY, attrs: { a: 1 }, run: 'r' })],
     ['a time written otherwise', JSON.stringify(ENTRY).replace('1795224320000', '1.79522432e12')],
@@ -97,14 +98,14 @@ describe('a payload', () => {
     { requiredKeys: ['channel'] },
   );
 
-  it('with any of its characters changed says what was taken, or is not taken', () => {
+  it('that is changed at any place and still taken means to a parser what is stored', () => {
     let count = 0;
-    const piece = fc.oneof(
+    const replacement = fc.oneof(
       fc.constantFrom(...'{}[]",:\\/0e.-nu \n\u2028\ufffd'),
       fc.string({ unit: 'binary', maxLength: 2 }),
     );
     fc.assert(
-      fc.property(nested, fc.nat(), fc.nat(2), piece, (entry, place, cut, instead) => {
+      fc.property(nested, fc.nat(), fc.nat(2), replacement, (entry, place, cut, instead) => {
         const text = JSON.stringify(entry);
         const at = place % text.length;
         const changed = text.slice(0, at) + instead + text.slice(at + cut);
@@ -121,7 +122,7 @@ describe('a payload', () => {
     expect(count).toBeGreaterThan(100);
   });
 
-  it('says the same whether it is taken as it is or written anew', () => {
+  it('becomes the same entry whether it is taken as it is or decoded and written again', () => {
     let count = 0;
     fc.assert(
       fc.property(fc.oneof(sound, fields), fc.boolean(), (entry, spaced) => {

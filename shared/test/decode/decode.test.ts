@@ -1,4 +1,4 @@
-// Any payload becomes an entry: the shapes that loggers write keep their fields, and nothing makes the decoder throw.
+// Any payload becomes an entry: what loggers write keeps its fields, and nothing makes the decoder throw.
 import fc from 'fast-check';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -16,10 +16,10 @@ const decode = (payload: Uint8Array | string | object) =>
     context,
   );
 
-/** What a reader of the stored entry would see. */
+/** The entry as a reader of the log sees it. */
 const stored = (payload: Uint8Array | string) => JSON.parse(draft(decode(payload)).body);
 
-/** Every name that a program of the corpus uses, at whatever depth, so that a format added there is attacked here. */
+/** Every name that a program of the corpus uses, at any depth, so that a format that is added there is attacked here. */
 const NAMES = [
   ...new Set(
     LOG_LINES.flatMap(({ line }) => {
@@ -147,7 +147,7 @@ describe('a payload of any kind', () => {
   });
 
   it('costs no more than its length, however it is made', () => {
-    // Each of these took a regular expression or a recursion minutes, or a stack overflow, where it was careless.
+    // A careless regular expression takes minutes for each of these, or a careless recursion overflows the stack.
     const n = 500_000;
     for (const hostile of [
       `${'\n'.repeat(n)}x`,

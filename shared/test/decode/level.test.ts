@@ -1,4 +1,4 @@
-// The level of lines as real servers and tools print them.
+// The level is found in lines as real servers and tools print them.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { guessLevel, parseLevel } from '../../src/decode/level.ts';
@@ -56,12 +56,12 @@ describe('guessLevel', () => {
     ['warn', 'npm warn deprecated inflight@1.0.6'],
     ['error', 'npm ERR! code E404'],
     ['info', '[03:22:01.123] INFO (1234): pino-pretty'],
-    // By hand
+    // Lines that people write
     ['error', 'error: it broke'],
     ['warn', '<warn> careful'],
     ['trace', 'TRACE'],
     ['fatal', 'panic: runtime error: index out of range'],
-    // No level named
+    // Lines that name no level
     ['info', 'hello world'],
     ['info', ''],
     ['info', 'loaded 12 shards without errors'],

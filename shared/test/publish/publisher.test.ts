@@ -1,4 +1,4 @@
-// The Publisher's promises, in virtual time against a log that fails in every way it may.
+// The promises of the Publisher hold, in virtual time, against a log that fails in every possible way.
 
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
@@ -17,7 +17,7 @@ interface Line {
   attrs?: { dropped: number };
 }
 
-/** Appends as the log does: atomically, once per (writer, seq). Each call meets the next fate, then only good ones. */
+/** Appends as the log does: atomically, and once for each writer and seq. Each call has the next of the fates; after the last one all succeed. */
 class FickleLog implements PublishTransport {
   readonly lines: Line[] = [];
   readonly calls: { at: number; seq: number; writer: string; bodies: string }[] = [];
@@ -124,7 +124,7 @@ describe('Publisher', () => {
     );
   });
 
-  it('names what an outage cost it, at the place of the loss', async () => {
+  it('writes a notice of the entries that an outage cost, where they would have stood', async () => {
     const log = new FickleLog(['lost request', 'lost request', 'lost request']);
     const size = Buffer.byteLength(numbered(1).body) + 100;
     const writer = publisher(log, { maxBufferedBytes: 3 * size, maxBatchEntries: 2 });
@@ -146,7 +146,7 @@ describe('Publisher', () => {
     expect(writer.counters).toEqual({ published: 4, dropped: 5, retries: 3, buffered: 0 });
   });
 
-  it('sends what is added in one turn as one batch, within the limits of a batch', async () => {
+  it('sends entries that are added at once as one batch, within the limits of a batch', async () => {
     const log = new FickleLog();
     const writer = publisher(log);
     for (let n = 0; n < 1_200; n++) writer.enqueue(numbered(n));
@@ -178,7 +178,7 @@ describe('Publisher', () => {
     expect(waits).toEqual([75, 150, 300, 600, 1_200, 2_400, 3_750, 3_750, 3_750]);
   });
 
-  it('waits as long as the log asks, but not for ever', async () => {
+  it('waits as long as the log asks, but a minute at most', async () => {
     const asks = [3_000, 86_400_000];
     const times: number[] = [];
     const writer = publisher({
@@ -223,7 +223,7 @@ describe('Publisher', () => {
     const log = new FickleLog(Array<Fate>(7).fill('lost request'));
     const writer = publisher(log);
     writer.enqueue(numbered(1));
-    await vi.advanceTimersByTimeAsync(5_000); // deep in the backoff
+    await vi.advanceTimersByTimeAsync(5_000); // in the middle of a long pause between two attempts
     const start = Date.now();
     expect(await played(writer.close(3_000))).toBe(0);
     expect(log.entries).toEqual([1]);
@@ -242,7 +242,7 @@ describe('Publisher', () => {
     expect(writer.counters).toMatchObject({ published: 0, dropped: 1, buffered: 5 });
   });
 
-  it('treats an error without a code as passing: its outcome is unknown', async () => {
+  it('repeats a batch after an error without a code, whose outcome is unknown', async () => {
     const errors = [new TypeError('fetch failed'), new CodedError('invalid_entry', 'msg must be a string')];
     const writer = publisher({
       publish: async () => {
@@ -255,7 +255,7 @@ describe('Publisher', () => {
     expect(writer.counters).toEqual({ published: 0, dropped: 1, retries: 1, buffered: 0 });
   });
 
-  it('resolves flush for what came before it, though more is added all the time', async () => {
+  it('resolves flush for the entries before it, even while more are added', async () => {
     const log = new FickleLog();
     const writer = publisher(log, { maxBatchEntries: 1 });
     writer.enqueue(numbered(1));
