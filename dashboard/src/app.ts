@@ -1,64 +1,78 @@
-// The page's composition: session, viewport and figures, brought to the view that the URL says.
+// The page's composition: builds session, viewport, cursor and history, and brings them to the state that the URL says.
 
-import type { Level } from '@llm-streamer/shared/entry.ts';
-import { effect } from '@preact/signals';
+import { effect, untracked } from '@preact/signals';
 import { Series } from './charts/series.ts';
+import { Cursor } from './cursor.ts';
+import { FigurePublisher } from './figure-publisher.ts';
 import { HistoryNavigator } from './history/history-navigator.ts';
 import { lazyModule } from './lazy.ts';
-import { Cursor } from './log/cursor.ts';
-import { compileFilter, type Filter } from './log/filter.ts';
+import { compileFilter } from './log/filter.ts';
 import { FilterError, PatternsMissing } from './log/filter-terms.ts';
 import { Viewport } from './log/viewport.ts';
 import type { Pattern, PatternOf } from './regex/pattern.ts';
-import { FigurePublisher } from './state/figure-publisher.ts';
-import { filterProblem, link, opened, say, sharing, update, viewState } from './state/store.ts';
+import {
+  cursorRow,
+  filter,
+  filterProblem,
+  hits,
+  isWrapped,
+  linkedRun,
+  opened,
+  sharing,
+  streamState,
+  unfolded,
+  updateView,
+  viewState,
+} from './state/store.ts';
+import { streamQuery } from './state/stream-query.ts';
 import type { ViewState } from './state/view-state.ts';
+import { noticeMissing } from './state/when-wanted.ts';
 import type { EntryRow } from './stream/row.ts';
 import { Session } from './stream/session.ts';
 
-const loading = lazyModule(() => import('./history/load.ts'), 'what loads gaps');
+const gapModule = lazyModule(() => import('./history/load.ts'), noticeMissing('what loads gaps'));
 
-const matching = lazyModule(() => import('./regex/bounded.ts'), 'what matches regular expressions');
-
-const NARROW = '(max-width: 700px)';
+const patternModule = lazyModule(
+  () => import('./regex/bounded.ts'),
+  noticeMissing('what matches regular expressions'),
+);
 
 export class App {
   readonly session: Session;
   readonly viewport: Viewport;
   readonly series = new Series();
   readonly cursor: Cursor;
-  readonly past: HistoryNavigator;
-  /** Told of each entry; the run panel and the completion listen. */
-  readonly listeners = new Set<(row: EntryRow) => void>();
-  /** The last that compiled. */
-  filter: Filter = compileFilter('', '');
-  #applied: ViewState | undefined;
-  /** For regular expressions; loaded with the first one. */
-  #patternOf: PatternOf | undefined;
-  #stream = '';
-  #narrow = matchMedia(NARROW);
-  /** The view is new: what its link points at is still to be shown. */
-  #isArriving = true;
-  /** From here on it is the reader who follows or holds, which the URL then says. */
-  #isSettled = false;
+  readonly history: HistoryNavigator;
+  readonly #listeners = new Set<(row: EntryRow) => void>();
   readonly #figures: FigurePublisher;
+  /** The view and the wrapping that session and viewport are at. */
+  #applied: ViewState | undefined;
+  #wrapped = false;
+  #stream = '';
+  /** The engine for regular expressions; loaded with the first one. */
+  #patternOf: PatternOf | undefined;
+  /** True from the start of a stream until the entry that its link names is shown. */
+  #isArriving = true;
+  /** True once the view is complete: from then on, a change between following and holding is the reader's and goes into the URL. */
+  #isSettled = false;
 
   constructor(log: HTMLElement) {
     this.session = new Session(
       {
         onEntry: (row) => {
-          this.series.add(row);
-          for (const listener of this.listeners) listener(row);
+          this.series.countEntry(row);
+          for (const listener of this.#listeners) listener(row);
         },
         onFrames: () => this.viewport.invalidate(),
         onRearranged: () => this.viewport.rearrange(),
         onCleared: () => {
           this.#isArriving = true;
           this.#isSettled = false;
+          cursorRow.value = undefined;
           this.viewport.clear();
         },
         onStreamState: (state) => {
-          link.value = state;
+          streamState.value = state;
           this.viewport.invalidate();
         },
         onSharing: (streams, tabs) => {
@@ -71,35 +85,57 @@ export class App {
             if (!viewState.value.follow) this.viewport.hold();
             this.#isSettled = true;
           });
-          this.past.arrive((row) => this.cursor.show(row));
+          this.history.goToLink((row) => this.cursor.show(row));
         },
       },
       new URLSearchParams(location.search).get('shared') !== '0',
     );
-    const unfolded = new Set<string>();
     const options = {
-      test: (row: EntryRow) => this.filter.test(row),
+      test: (row: EntryRow) => filter.value.test(row),
       folding: true,
-      unfolded,
+      unfolded: unfolded.value,
       columns: 0,
     };
-    this.viewport = new Viewport(log, this.session, options, {
-      painted: () => {
-        this.#figures.changed();
-        const follow = this.viewport.follow.mode === 'follow';
-        if (this.#isSettled && follow !== viewState.value.follow) update({ follow }, 'replace');
+    const display = {
+      get cursor() {
+        return cursorRow.value;
       },
-      opened: (item) => this.cursor.open(item),
-      load: (gap) =>
-        loading()
-          .then((part) => part?.loadGap(this.session, gap))
+      get hits() {
+        return hits.value;
+      },
+      get linkedRun() {
+        return linkedRun.value;
+      },
+      get timeMode() {
+        return viewState.value.time;
+      },
+    };
+    this.viewport = new Viewport(log, this.session, options, display, {
+      onPainted: () => {
+        this.#figures.onPainted();
+        const follow = this.viewport.follow.mode === 'follow';
+        if (this.#isSettled && follow !== viewState.value.follow) updateView({ follow }, 'replace');
+      },
+      onItemClicked: (item) => this.cursor.open(item),
+      onLoadClicked: (gap) =>
+        gapModule()
+          .then((loaded) => loaded?.loadGap(this.session, gap))
           .catch(reportError),
     });
-    this.cursor = new Cursor(this.viewport, unfolded);
-    this.past = new HistoryNavigator(this.session, this.viewport);
+    this.cursor = new Cursor(this.viewport);
+    this.history = new HistoryNavigator(this.session, this.viewport);
     this.#figures = new FigurePublisher(this.session, this.viewport, this.series);
-    this.#narrow.addEventListener('change', () => this.#apply(viewState.value, true));
-    effect(() => this.#apply(viewState.value));
+    effect(() => {
+      const view = viewState.value;
+      const wrapped = isWrapped.value;
+      untracked(() => this.#apply(view, wrapped));
+    });
+    effect(() => {
+      // The values are not used: reading them makes a change of either draw the log again.
+      void cursorRow.value;
+      void linkedRun.value;
+      this.viewport.invalidate();
+    });
     addEventListener('online', () => this.session.nudge());
     document.addEventListener(
       'visibilitychange',
@@ -110,43 +146,28 @@ export class App {
     setInterval(() => this.#everySecond(), 1_000);
   }
 
-  /** The query of `/stream` for a view. */
-  streamQuery(state: ViewState = viewState.value, filtered = state.narrow): URLSearchParams {
-    const query = new URLSearchParams({ channels: state.channels.join(',') });
-    if (filtered) for (const [key, value] of Object.entries(this.filter.server)) query.set(key, value);
-    if (state.since !== '') query.set('since', state.since);
-    else query.set('tail', String(state.tail));
-    return query;
+  /** Calls `listener` for each entry that comes from now on. */
+  onEntry(listener: (row: EntryRow) => void): void {
+    this.#listeners.add(listener);
   }
 
-  level(level: Level | ''): void {
-    update({ level });
-  }
-
-  copy(text: string, what: string, note = ''): void {
-    const copied = async () => {
-      await navigator.clipboard.writeText(text);
-      say(`${what} copied${note}`);
-    };
-    // Without a secure context there is no clipboard: the text is shown for copying by hand.
-    copied().catch(() => prompt(`Copy ${what}${note}:`, text));
-  }
-
-  // Brings the page to a view: reconnects where the stream's query differs, rebuilds where the rows do.
-  #apply(next: ViewState, force = false): void {
+  // Connects again where the stream's query differs, and builds the list anew where its rows or their lines do.
+  #apply(next: ViewState, wrapped: boolean): void {
     const last = this.#applied;
+    const wrapChanged = !last || this.#wrapped !== wrapped;
     this.#applied = next;
-    const wrap = next.wrap ?? this.#narrow.matches;
-    if (!last || last.q !== next.q || last.level !== next.level || last.range !== next.range)
-      this.#compile(next);
-    const hits = next.hl === last?.hl && next.q === last?.q ? undefined : this.#hits(next.hl);
-    if (next.time !== last?.time || hits) this.viewport.restyle({ time: next.time, ...(hits && { hits }) });
-    this.viewport.scroller.classList.toggle('nowrap', !wrap);
-    const differs = !last || last.q !== next.q || last.level !== next.level || last.range !== next.range;
-    if (differs || force || last.fold !== next.fold || last.wrap !== next.wrap) {
-      this.viewport.rebuild({ folding: next.fold, test: this.filter.test }, wrap);
+    this.#wrapped = wrapped;
+    const filterChanged =
+      !last || last.q !== next.q || last.level !== next.level || last.range !== next.range;
+    if (filterChanged) this.#compile(next);
+    const hitsChanged = next.hl !== last?.hl || next.q !== last?.q;
+    if (hitsChanged) hits.value = this.#hitsOf(next.hl);
+    if (hitsChanged || next.time !== last?.time) this.viewport.restyle();
+    this.viewport.scroller.classList.toggle('nowrap', !wrapped);
+    if (filterChanged || wrapChanged || last.fold !== next.fold) {
+      this.viewport.rebuild({ folding: next.fold, test: filter.value.test }, wrapped);
     }
-    const stream = this.streamQuery(next).toString();
+    const stream = streamQuery(next, filter.value).toString();
     if (stream !== this.#stream) {
       this.#stream = stream;
       opened.value = undefined;
@@ -158,12 +179,12 @@ export class App {
 
   #compile(next: ViewState): void {
     try {
-      const filter = compileFilter(next.q, next.level, this.#patternOf);
+      const compiled = compileFilter(next.q, next.level, this.#patternOf);
       const { range } = next;
-      const { test } = filter;
-      this.filter = range
-        ? { ...filter, test: (row) => row.time >= range.from && row.time <= range.to && test(row) }
-        : filter;
+      const { test } = compiled;
+      filter.value = range
+        ? { ...compiled, test: (row) => row.time >= range.from && row.time <= range.to && test(row) }
+        : compiled;
       filterProblem.value = '';
     } catch (error) {
       if (error instanceof PatternsMissing) this.#loadPatterns();
@@ -172,23 +193,23 @@ export class App {
     }
   }
 
-  #hits(highlight: string): Pattern[] {
+  #hitsOf(highlight: string): Pattern[] {
     try {
-      return [...this.filter.hits, ...compileFilter(highlight, '', this.#patternOf).hits];
+      return [...filter.value.hits, ...compileFilter(highlight, '', this.#patternOf).hits];
     } catch (error) {
       if (error instanceof PatternsMissing) this.#loadPatterns();
-      return this.filter.hits;
+      return filter.value.hits;
     }
   }
 
-  /** Until it is loaded, the view stays as it was. */
+  /** Until the engine is loaded, the filter applied stays the one before. */
   #loadPatterns(): void {
-    matching()
+    patternModule()
       .then((loaded) => {
         if (loaded) {
           this.#patternOf = loaded.boundedPattern;
-          this.#applied = undefined; // all of the view is brought about anew
-          this.#apply(viewState.value);
+          this.#applied = undefined; // so that filter and highlights are compiled anew
+          this.#apply(viewState.value, isWrapped.value);
         } else filterProblem.value = 'regular expressions could not be loaded';
       })
       .catch(reportError);

@@ -1,57 +1,79 @@
 // Single-key shortcuts, none with Ctrl but the run panel's own; off while typing, and altogether with `keys=0`.
-import type { App } from './app.ts';
+import type { Cursor } from './cursor.ts';
+import type { HistoryNavigator } from './history/history-navigator.ts';
 import { describeGap } from './log/gaps.ts';
-import type { Item, RowList } from './log/row-list.ts';
-import { LEVEL_TEXT, runOf } from './log/row-node.ts';
+import { type Item, runOf } from './log/item.ts';
+import type { RowList } from './log/row-list.ts';
+import { LEVEL_TEXT } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
-import { nextTime } from './panels/status-bar.tsx';
-import { helpOpen, opened, say, update, viewState } from './state/store.ts';
+import type { Viewport } from './log/viewport.ts';
+import { copyText } from './panels/copy.ts';
+import {
+  cursorRow,
+  helpOpen,
+  hits,
+  isWrapped,
+  opened,
+  showNotice,
+  updateView,
+  viewState,
+} from './state/store.ts';
+import { nextTimeMode } from './state/view-state.ts';
+import type { Session } from './stream/session.ts';
 
 /** What Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;
 /** What a search takes at a time; the page answers in between. */
 const SEEK_MS = 10;
 
+/** What the keys act on. */
+export interface KeyContext {
+  session: Pick<Session, 'mark'>;
+  viewport: Viewport;
+  cursor: Cursor;
+  history: Pick<HistoryNavigator, 'export'>;
+}
+
 export interface Key {
   keys: string;
   what: string;
-  /** Absent where it belongs to what has the focus. */
-  run?(app: App, key: string): void;
+  /** Absent where the element that has the focus handles the key itself. */
+  run?(context: KeyContext, key: string): void;
 }
 
 export const KEYS: readonly Key[] = [
   { keys: '/', what: 'filter', run: () => document.getElementById('filter')?.focus() },
   { keys: 'Escape', what: 'close, then clear the filter', run: dismiss },
   { keys: 'Space', what: 'pause; back to where I was', run: space },
-  { keys: 'G End', what: 'latest, and follow', run: (app) => app.viewport.latest() },
-  { keys: 'g Home', what: 'top', run: (app) => app.viewport.top() },
-  { keys: 'j ArrowDown', what: 'next row', run: (app) => seek(app, 1) },
-  { keys: 'k ArrowUp', what: 'previous row', run: (app) => seek(app, -1) },
-  { keys: 'PageDown', what: 'page down', run: (app) => app.viewport.scrollPages(1) },
-  { keys: 'PageUp', what: 'page up', run: (app) => app.viewport.scrollPages(-1) },
+  { keys: 'G End', what: 'latest, and follow', run: (context) => context.viewport.latest() },
+  { keys: 'g Home', what: 'top', run: (context) => context.viewport.top() },
+  { keys: 'j ArrowDown', what: 'next row', run: (context) => seek(context, 1) },
+  { keys: 'k ArrowUp', what: 'previous row', run: (context) => seek(context, -1) },
+  { keys: 'PageDown', what: 'page down', run: (context) => context.viewport.scrollPages(1) },
+  { keys: 'PageUp', what: 'page up', run: (context) => context.viewport.scrollPages(-1) },
   { keys: 'Enter', what: 'detail of the row', run: detail },
-  { keys: 'x', what: 'expand or fold a generation', run: (app) => app.cursor.toggleFold() },
-  { keys: 'n', what: 'next hit', run: (app) => seek(app, 1, hit(app)) },
-  { keys: 'N', what: 'previous hit', run: (app) => seek(app, -1, hit(app)) },
-  { keys: 'e', what: 'next error', run: (app) => seek(app, 1, isError) },
-  { keys: 'E', what: 'previous error', run: (app) => seek(app, -1, isError) },
-  { keys: 'o', what: 'next of the same run', run: (app) => seek(app, 1, sameRun(app)) },
-  { keys: 'O', what: 'previous of the same run', run: (app) => seek(app, -1, sameRun(app)) },
+  { keys: 'x', what: 'expand or fold a generation', run: (context) => context.cursor.toggleFold() },
+  { keys: 'n', what: 'next hit', run: (context) => seek(context, 1, isHit) },
+  { keys: 'N', what: 'previous hit', run: (context) => seek(context, -1, isHit) },
+  { keys: 'e', what: 'next error', run: (context) => seek(context, 1, isError) },
+  { keys: 'E', what: 'previous error', run: (context) => seek(context, -1, isError) },
+  { keys: 'o', what: 'next of the same run', run: (context) => seek(context, 1, sameRun(context)) },
+  { keys: 'O', what: 'previous of the same run', run: (context) => seek(context, -1, sameRun(context)) },
   { keys: 'm', what: 'draw a mark', run: mark },
-  { keys: 'w', what: 'wrap lines', run: () => update({ wrap: !isWrapped() }, 'replace') },
+  { keys: 'w', what: 'wrap lines', run: () => updateView({ wrap: !isWrapped.value }, 'replace') },
   {
     keys: 't',
     what: 'time: local, UTC, relative, delta',
-    run: () => update({ time: nextTime() }, 'replace'),
+    run: () => updateView({ time: nextTimeMode(viewState.value.time) }, 'replace'),
   },
   { keys: '1 2 3 4 5', what: 'lowest level: all, debug, info, warn, error', run: level },
   { keys: 'c', what: 'copy the row as JSON', run: copyRow },
-  { keys: 'y', what: 'copy link', run: (app) => app.copy(location.href, 'link') },
-  { keys: 'd', what: 'export what is shown as NDJSON', run: (app) => app.past.export() },
+  { keys: 'y', what: 'copy link', run: () => copyText(location.href, 'link') },
+  { keys: 'd', what: 'export what is shown as NDJSON', run: (context) => context.history.export() },
   {
     keys: 'r',
     what: 'run panel',
-    run: () => update({ panel: viewState.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
+    run: () => updateView({ panel: viewState.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
   },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {
@@ -66,25 +88,27 @@ export const KEYS: readonly Key[] = [
 const byKey = new Map(KEYS.flatMap((key) => key.keys.split(' ').map((name) => [name, key] as const)));
 
 /** `early` holds keys pressed before this was loaded. */
-export function listenToKeys(app: App, early: readonly KeyboardEvent[]): void {
+export function listenToKeys(context: KeyContext, early: readonly KeyboardEvent[]): void {
   document.addEventListener('copy', (event) => {
     // Rows are cut to the screen and laid out in cells: several of them are copied as whole lines instead.
-    const { rows, scroller } = app.viewport;
+    const { rows, scroller } = context.viewport;
     const isAll = getSelection()?.containsNode(scroller);
-    const lines = isAll ? allLines(rows) : app.viewport.selectedItems().map(lineOf);
+    const lines = isAll ? allLines(rows) : context.viewport.selectedItems().map(lineOf);
     if (lines.length < 2 || !event.clipboardData) return;
     event.clipboardData.setData('text/plain', lines.join('\n'));
     event.preventDefault();
     if (!isAll) return;
     const left = rows.size - lines.length;
-    say(`${lines.length} rows copied${left > 0 ? `, ${left} older ones left out: export has all (d)` : ''}`);
+    showNotice(
+      `${lines.length} rows copied${left > 0 ? `, ${left} older ones left out: export has all (d)` : ''}`,
+    );
   });
-  for (const event of early) press(app, event);
-  document.addEventListener('keydown', (event) => press(app, event));
+  for (const event of early) press(context, event);
+  document.addEventListener('keydown', (event) => press(context, event));
 }
 
 /** One key, wherever the focus is. */
-function press(app: App, event: KeyboardEvent): void {
+function press(context: KeyContext, event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
   const name = event.key === ' ' ? 'Space' : event.key;
   const target = event.target as HTMLElement;
@@ -96,45 +120,44 @@ function press(app: App, event: KeyboardEvent): void {
   const key = byKey.get(name);
   if (!key?.run) return;
   event.preventDefault();
-  key.run(app, name);
+  key.run(context, name);
 }
 
-function dismiss(app: App): void {
-  if (opened.value) app.cursor.close();
+function dismiss(context: KeyContext): void {
+  if (opened.value) context.cursor.close();
   else if (viewState.value.q !== '' || viewState.value.hl !== '' || viewState.value.range)
-    update({ q: '', hl: '', range: undefined });
+    updateView({ q: '', hl: '', range: undefined });
   else {
-    app.viewport.cursor = undefined;
+    cursorRow.value = undefined;
     getSelection()?.removeAllRanges();
-    app.viewport.invalidate();
   }
 }
 
-function space(app: App): void {
-  if (app.viewport.follow.mode === 'follow') app.viewport.pause();
-  else app.viewport.whereIWas();
+function space(context: KeyContext): void {
+  if (context.viewport.follow.mode === 'follow') context.viewport.pause();
+  else context.viewport.whereIWas();
 }
 
-function detail(app: App): void {
-  const item = app.viewport.rows.get(app.viewport.current());
-  if (item) app.cursor.open(item);
+function detail(context: KeyContext): void {
+  const item = context.viewport.rows.get(context.viewport.current());
+  if (item) context.cursor.open(item);
 }
 
 /** The latest search; the key that begins the next one ends it. */
 let sought = 0;
 
 /** To the next item in a direction for which `wanted` holds. In slices: a highlighted expression may take long for each. */
-function seek(app: App, direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
+function seek(context: KeyContext, direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
   const search = ++sought;
-  const { rows: shown, cursor } = app.viewport;
-  let place = cursor ? app.viewport.current() + direction : app.viewport.edge(direction);
+  const { rows: shown } = context.viewport;
+  let place = cursorRow.value ? context.viewport.current() + direction : context.viewport.edge(direction);
   const look = () => {
-    if (search !== sought || app.viewport.rows !== shown) return;
+    if (search !== sought || context.viewport.rows !== shown) return;
     const deadline = performance.now() + SEEK_MS;
     for (; place >= shown.first && place < shown.end; place += direction) {
       const item = shown.get(place);
       if (item && wanted(item)) {
-        app.cursor.select(item);
+        context.cursor.select(item);
         return;
       }
       if (performance.now() < deadline) continue;
@@ -142,7 +165,7 @@ function seek(app: App, direction: 1 | -1, wanted: (item: Item) => boolean = () 
       setTimeout(look);
       return;
     }
-    say(direction > 0 ? 'no more below' : 'no more above');
+    showNotice(direction > 0 ? 'no more below' : 'no more above');
   };
   look();
 }
@@ -151,36 +174,32 @@ function isError(item: { kind: string; level?: number }): boolean {
   return item.kind === 'entry' && (item.level ?? 0) >= 4;
 }
 
-function hit(app: App): (item: Item) => boolean {
-  const { hits } = app.viewport;
-  return (item) =>
+function isHit(item: Item): boolean {
+  return (
     (item.kind === 'entry' || item.kind === 'fold') &&
-    hits.some((pattern) => pattern.test(item.kind === 'fold' ? item.text : item.msg));
+    hits.value.some((pattern) => pattern.test(item.kind === 'fold' ? item.text : item.msg))
+  );
 }
 
-function sameRun(app: App): (item: Item) => boolean {
-  const item = app.viewport.rows.get(app.viewport.current());
+function sameRun(context: KeyContext): (item: Item) => boolean {
+  const item = context.viewport.rows.get(context.viewport.current());
   const run = item && runOf(item);
   return (other) => run !== undefined && runOf(other) === run;
 }
 
-function mark(app: App): void {
-  app.session.mark(`mark ${clockOf(Date.now())}`);
-  app.viewport.invalidate();
+function mark(context: KeyContext): void {
+  context.session.mark(`mark ${clockOf(Date.now())}`);
+  context.viewport.invalidate();
 }
 
-function isWrapped(): boolean {
-  return viewState.value.wrap ?? matchMedia('(max-width: 700px)').matches;
+function level(_: KeyContext, key: string): void {
+  updateView({ level: (['', 'debug', 'info', 'warn', 'error'] as const)[Number(key) - 1] ?? '' });
 }
 
-function level(app: App, key: string): void {
-  app.level((['', 'debug', 'info', 'warn', 'error'] as const)[Number(key) - 1] ?? '');
-}
-
-function copyRow(app: App): void {
-  const item = app.viewport.rows.get(app.viewport.current());
-  if (item?.kind === 'entry') app.copy(item.raw, 'entry');
-  else if (item?.kind === 'fold') app.copy(item.text, 'text');
+function copyRow(context: KeyContext): void {
+  const item = context.viewport.rows.get(context.viewport.current());
+  if (item?.kind === 'entry') copyText(item.raw, 'entry');
+  else if (item?.kind === 'fold') copyText(item.text, 'text');
 }
 
 /** All that is shown, with what is not on screen: the latest, as many as may be copied at once. */

@@ -1,14 +1,15 @@
-// Mounts the page: the log by hand, the panels with Preact, the keys; optional parts are loaded when asked for.
+// Mounts the page: the log, the panels, the keys. What is not needed for the first picture is loaded later.
 import { effect, signal } from '@preact/signals';
 import { h, render } from 'preact';
 import { App } from './app.ts';
 import { mountCharts } from './charts/mount.ts';
-import { lazyModule, whenWanted } from './lazy.ts';
+import { lazyModule } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunPanel } from './runs/slot.ts';
 import { helpOpen, opened, viewState } from './state/store.ts';
+import { noticeMissing, whenWanted } from './state/when-wanted.ts';
 
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -17,27 +18,27 @@ function element(id: string): HTMLElement {
 }
 
 const app = new App(element('log'));
+const { session, viewport, series, cursor, history } = app;
 
-render(h(Toolbar, { app }), element('bar'));
-render(h(StatusBar, { app }), element('status'));
-render(h(Overlay, { app }), element('over'));
-// What is not on screen at first is not loaded at first.
+render(h(Toolbar, { session, viewport }), element('bar'));
+render(h(StatusBar, { viewport, history }), element('status'));
+render(h(Overlay, { viewport }), element('over'));
 whenWanted(
   () => opened.value !== undefined,
-  lazyModule(() => import('./panels/detail.tsx'), 'the detail'),
-  ({ Detail }) => render(h(Detail, { app }), element('detail')),
+  lazyModule(() => import('./panels/detail.tsx'), noticeMissing('the detail')),
+  ({ Detail }) => render(h(Detail, { cursor, history }), element('detail')),
 );
 whenWanted(
   () => viewState.value.list,
-  lazyModule(() => import('./panels/channel-list.tsx'), 'the channel list'),
+  lazyModule(() => import('./panels/channel-list.tsx'), noticeMissing('the channel list')),
   ({ ChannelList }) => render(h(ChannelList, {}), element('list')),
 );
-const help = lazyModule(() => import('./panels/help.tsx'), 'the help');
+const helpModule = lazyModule(() => import('./panels/help.tsx'), noticeMissing('the help'));
 whenWanted(
   () => helpOpen.value,
   async () => {
-    const loaded = await help();
-    // Its button only opens: left open, it could not be asked for again.
+    const loaded = await helpModule();
+    // The help's button only sets this to true. If it stayed true after a failed load, no click could try again.
     helpOpen.value = loaded !== undefined;
     return loaded;
   },
@@ -53,25 +54,26 @@ effect(() => {
   element('detail').hidden = opened.value === undefined;
 });
 
-// The keys are loaded after the first picture; the latest pressed meanwhile wait for them, and ask for them again.
+// The keys are loaded after the first picture. The latest keys pressed before that are kept and handled then; each of
+// them also tries the load again if it failed.
 const EARLY_KEYS = 20;
 const early = signal<KeyboardEvent[]>([]);
-const keep = (event: KeyboardEvent) => {
+const keepEarly = (event: KeyboardEvent) => {
   early.value = [...early.value, event].slice(-EARLY_KEYS);
 };
-document.addEventListener('keydown', keep);
+document.addEventListener('keydown', keepEarly);
 whenWanted(
   () => early.value.length >= 0,
-  lazyModule(() => import('./keys.ts'), 'the keys'),
+  lazyModule(() => import('./keys.ts'), noticeMissing('the keys')),
   ({ listenToKeys }) => {
-    document.removeEventListener('keydown', keep);
+    document.removeEventListener('keydown', keepEarly);
     listenToKeys(app, early.value);
   },
 );
 whenWanted(
   () => true,
   lazyModule(() => import('./after-load.ts')),
-  ({ begin }) => begin(app, element('summary')),
+  ({ begin }) => begin((listener) => app.onEntry(listener), element('summary')),
 );
-mountCharts(app, element('charts'));
-mountRunPanel(app, element('panel'));
+mountCharts({ series, viewport, cursor, history }, element('charts'));
+mountRunPanel(viewport, element('panel'));

@@ -3,11 +3,13 @@ import { effect } from '@preact/signals';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import '../../styles/charts.css';
-import type { App } from '../app.ts';
+import type { Cursor } from '../cursor.ts';
+import type { HistoryNavigator } from '../history/history-navigator.ts';
 import { hueOf } from '../log/hue.ts';
-import { say, viewState } from '../state/store.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { showNotice, viewState } from '../state/store.ts';
 import { known } from './known.ts';
-import { SPAN_SECONDS } from './series.ts';
+import { type Series, WINDOW_SECONDS } from './series.ts';
 
 interface Line {
   label: string;
@@ -38,8 +40,16 @@ const HEIGHT = 110;
 const SHORTEST_SECONDS = 60;
 const SYNC = 'charts';
 
+/** What the charts draw, and what a click or a selection in them acts on. */
+export interface ChartsContext {
+  series: Series;
+  viewport: Pick<Viewport, 'rows'>;
+  cursor: Pick<Cursor, 'select'>;
+  history: Pick<HistoryNavigator, 'showRange'>;
+}
+
 export class Charts {
-  readonly #app: App;
+  readonly #context: ChartsContext;
   readonly #host: HTMLElement;
   readonly #charts: Chart[];
   readonly #resize: ResizeObserver;
@@ -47,12 +57,12 @@ export class Charts {
   #timer: ReturnType<typeof setInterval> | undefined;
   #theme = '';
 
-  constructor(app: App, host: HTMLElement) {
-    this.#app = app;
+  constructor(context: ChartsContext, host: HTMLElement) {
+    this.#context = context;
     this.#host = host;
     host.role = 'group';
     host.ariaLabel = 'Charts';
-    const { series } = app;
+    const { series } = context;
     const [low, info, warn, error] = series.levels;
     const level = (label: string, color: string, values: ArrayLike<number> = []) => ({
       label,
@@ -165,9 +175,9 @@ export class Charts {
   }
 
   #data(lines: readonly Line[]): uPlot.AlignedData {
-    const { series } = this.#app;
+    const { series } = this.#context;
     const end = Math.floor(Date.now() / 1000) - 1;
-    const length = Math.min(SPAN_SECONDS, Math.max(SHORTEST_SECONDS, end - series.oldest + 1));
+    const length = Math.min(WINDOW_SECONDS, Math.max(SHORTEST_SECONDS, end - series.oldest + 1));
     const times = Array.from({ length }, (_, i) => end - length + 1 + i);
     const columns = lines.map(({ values, sparse }) => {
       const window = known(series, values, end, length);
@@ -208,22 +218,22 @@ export class Charts {
     const from = Math.floor(plot.posToVal(left, 'x') * 1000);
     const to = Math.ceil(plot.posToVal(left + width, 'x') * 1000);
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-    this.#app.past.showRange(from, to);
+    this.#context.history.showRange(from, to);
   }
 
   /** To the first entry at or after the second clicked; with `errorsOnly`, the first error. */
   #jump(plot: uPlot, chart: Chart): void {
     const second = plot.cursor.idx == null ? undefined : plot.data[0][plot.cursor.idx];
     if (second === undefined) return;
-    const { rows: shown } = this.#app.viewport;
+    const { rows: shown } = this.#context.viewport;
     for (let place = shown.first; place < shown.end; place++) {
       const item = shown.get(place);
       if (item?.kind !== 'entry' || item.time < second * 1000 || (chart.errorsOnly && item.level < 4))
         continue;
-      this.#app.cursor.select(item);
+      this.#context.cursor.select(item);
       return;
     }
-    say('nothing shown at that time');
+    showNotice('nothing shown at that time');
   }
 
   #fit(): void {

@@ -3,7 +3,7 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
 
-export const SPAN_SECONDS = 900;
+export const WINDOW_SECONDS = 900;
 /** Models beyond are counted as one, since their names are strangers' words. */
 const MAX_MODELS = 12;
 const BARS = '▁▂▃▄▅▆▇█';
@@ -16,21 +16,21 @@ export interface ModelSeries {
 
 export class Series {
   /** Entries per second: trace and debug, info, warn, error and fatal. */
-  readonly levels = [0, 1, 2, 3].map(() => new Uint32Array(SPAN_SECONDS));
+  readonly levels = [0, 1, 2, 3].map(() => new Uint32Array(WINDOW_SECONDS));
   readonly models = new Map<string, ModelSeries>();
   /** The newest second counted. */
   newest = Math.floor(Date.now() / 1000);
   oldest = this.newest;
   #modelOfGeneration = new Map<string, string>();
 
-  add(row: EntryRow): void {
+  countEntry(row: EntryRow): void {
     const second = Math.floor(row.time / 1000);
     const now = Math.floor(Date.now() / 1000);
     // A clock far off would wipe the window or write beside it.
-    if (second <= this.newest - SPAN_SECONDS || second > now + 5) return;
+    if (second <= this.newest - WINDOW_SECONDS || second > now + 5) return;
     this.advance(second);
     this.oldest = Math.min(this.oldest, second);
-    const slot = second % SPAN_SECONDS;
+    const slot = second % WINDOW_SECONDS;
     const series = this.levels[row.level <= 1 ? 0 : row.level >= 4 ? 3 : row.level - 1];
     if (series) series[slot] = (series[slot] ?? 0) + 1;
     if (row.generation !== undefined) this.#generation(row, slot);
@@ -39,9 +39,9 @@ export class Series {
   /** Moves the window so that it ends with `second`. */
   advance(second: number): void {
     if (second <= this.newest) return;
-    const from = Math.max(this.newest + 1, second - SPAN_SECONDS + 1);
+    const from = Math.max(this.newest + 1, second - WINDOW_SECONDS + 1);
     for (let s = from; s <= second; s++) {
-      const slot = s % SPAN_SECONDS;
+      const slot = s % WINDOW_SECONDS;
       for (const series of this.levels) series[slot] = 0;
       for (const model of this.models.values()) {
         model.tokens[slot] = 0;
@@ -52,12 +52,12 @@ export class Series {
   }
 
   /** Values of `length` seconds up to `end`, oldest first. */
-  window(series: ArrayLike<number>, end: number, length = SPAN_SECONDS): number[] {
+  window(series: ArrayLike<number>, end: number, length = WINDOW_SECONDS): number[] {
     return Array.from({ length }, (_, i) => {
       const second = end - length + 1 + i;
-      return second > this.newest || second <= this.newest - SPAN_SECONDS
+      return second > this.newest || second <= this.newest - WINDOW_SECONDS
         ? 0
-        : (series[second % SPAN_SECONDS] ?? 0);
+        : (series[second % WINDOW_SECONDS] ?? 0);
     });
   }
 
@@ -102,7 +102,7 @@ export class Series {
     const key = this.models.has(name) || this.models.size < MAX_MODELS ? name : 'others';
     const known = this.models.get(key);
     if (known) return known;
-    const fresh = { tokens: new Float64Array(SPAN_SECONDS), ttft: new Float64Array(SPAN_SECONDS) };
+    const fresh = { tokens: new Float64Array(WINDOW_SECONDS), ttft: new Float64Array(WINDOW_SECONDS) };
     this.models.set(key, fresh);
     return fresh;
   }

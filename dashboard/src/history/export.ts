@@ -2,23 +2,23 @@
 
 import type { RowList } from '../log/row-list.ts';
 import { iso } from '../log/time.ts';
-import { say } from '../state/store.ts';
+import { showNotice } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow, GapRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { readRange } from './range.ts';
 
 /** The rows of the view or, with a range, the whole of it from the server. */
-export async function exportLines(session: Session, view: RowList, range: ViewState['range']): Promise<void> {
-  const lines = range ? await exportRange(session, range.from, range.to) : exportShown(view);
-  say(`${lines.toLocaleString('en')} lines exported`);
+export async function exportLines(session: Session, list: RowList, range: ViewState['range']): Promise<void> {
+  const lines = range ? await exportRange(session, range.from, range.to) : exportShown(list);
+  showNotice(`${lines.toLocaleString('en')} lines exported`);
 }
 
 /** Both give the number of lines. */
-function exportShown(view: RowList): number {
+function exportShown(list: RowList): number {
   const lines: string[] = [];
-  for (let place = view.first; place < view.end; place++) {
-    const item = view.get(place);
+  for (let place = list.first; place < list.end; place++) {
+    const item = list.get(place);
     if (item?.kind === 'fold') lines.push(...item.rows.map(exported));
     else if (item?.kind === 'entry' || item?.kind === 'gap') lines.push(exported(item));
   }

@@ -1,12 +1,13 @@
 // The way back in time: the entry that a link names, a stretch of time, files. What it takes is loaded when asked for.
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { say, update, viewState } from '../state/store.ts';
+import { cursorRow, showNotice, updateView, viewState } from '../state/store.ts';
+import { noticeMissing } from '../state/when-wanted.ts';
 import type { EntryRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 
-const exporting = lazyModule(() => import('./export.ts'), 'the export');
-const ranging = lazyModule(() => import('./range.ts'), 'the history');
+const exportModule = lazyModule(() => import('./export.ts'), noticeMissing('the export'));
+const rangeModule = lazyModule(() => import('./range.ts'), noticeMissing('the history'));
 
 /** Fetched on either side of an entry that a link names. */
 const AROUND_MS = 5_000;
@@ -22,8 +23,8 @@ export class HistoryNavigator {
 
   /** Shows nothing but a stretch of time, and fetches what of it is not here; around `reveal`, all there is. */
   showRange(from: number, to: number, reveal?: Row): void {
-    update({ range: { from, to }, ...(reveal && { q: '', level: '' }) });
-    if (reveal) this.#viewport.cursor = reveal;
+    updateView({ range: { from, to }, ...(reveal && { q: '', level: '' }) });
+    if (reveal) cursorRow.value = reveal;
     this.#viewport.hold();
     this.#fetchRange(from, to)
       .then(() => {
@@ -33,7 +34,7 @@ export class HistoryNavigator {
   }
 
   /** Goes to the entry that the link names, fetching it and what is around it where it is not here. */
-  arrive(show: (row: EntryRow) => void): void {
+  goToLink(show: (row: EntryRow) => void): void {
     this.#goToLink(show).catch(reportError);
   }
 
@@ -46,14 +47,14 @@ export class HistoryNavigator {
     const row = this.#find(at);
     // Rows just loaded are in the view one rebuild later.
     if (row) this.#viewport.whenBuilt(() => show(row));
-    else say('the entry of this link is no longer in the log');
+    else showNotice('the entry of this link is no longer in the log');
   }
 
   /** What is shown, or with a range chosen the whole of it from the server, as NDJSON with UTC times. */
   export(): void {
     this.#attempt(async () => {
-      const files = await exporting();
-      await files?.exportLines(this.#session, this.#viewport.rows, viewState.value.range);
+      const loaded = await exportModule();
+      await loaded?.exportLines(this.#session, this.#viewport.rows, viewState.value.range);
     }).catch(reportError);
   }
 
@@ -68,8 +69,8 @@ export class HistoryNavigator {
 
   #fetchRange(from: number, to: number): Promise<void> {
     return this.#attempt(async () => {
-      const ranges = await ranging();
-      await ranges?.fetchRange(this.#session, from, to);
+      const loaded = await rangeModule();
+      await loaded?.fetchRange(this.#session, from, to);
     });
   }
 
@@ -78,7 +79,7 @@ export class HistoryNavigator {
     try {
       await what();
     } catch (error) {
-      say(error instanceof Error ? error.message : 'that failed');
+      showNotice(error instanceof Error ? error.message : 'that failed');
     }
   }
 }

@@ -58,7 +58,7 @@ async function fill(session: Session, gap: GapRow): Promise<void> {
   const gapsFound = rows.filter((row) => row.kind === 'gap');
   if (entriesIn(rows) === 0 && gapsFound.length > 0) {
     // The log has nothing of it either: one gap stays, and says so.
-    ledger.settle(gap, gap.missed ?? sum(gapsFound));
+    ledger.resizeGap(gap, gap.missed ?? sum(gapsFound));
     gap.note = `gone from the log (${gapsFound[0]?.reason})`;
     return;
   }
@@ -67,10 +67,10 @@ async function fill(session: Session, gap: GapRow): Promise<void> {
   const isWhole = placed.length === rows.length;
   const gaps = placed.filter((row) => row.kind === 'gap');
   buffer.insert(gap.at, placed);
-  for (const each of gaps) ledger.add(each);
+  for (const each of gaps) ledger.countGap(each);
   const rest = gap.missed === null ? null : Math.max(0, gap.missed - entriesIn(placed) - (sum(gaps) ?? 0));
   const isDone = page.done && isWhole;
-  ledger.settle(gap, isDone ? (rest ?? 0) : rest);
+  ledger.resizeGap(gap, isDone ? (rest ?? 0) : rest);
   gap.note = isDone ? 'the log holds no more of it' : isWhole ? '' : FULL;
   const next = isWhole ? page.next : placed.findLast((row) => row.kind === 'entry')?.id;
   if (next !== undefined) gap.after = next;

@@ -3,9 +3,8 @@ import type { LogBuffer } from '../stream/buffer.ts';
 import type { EntryRow, GapRow, Row } from '../stream/row.ts';
 import { Fold } from './fold.ts';
 import { Heights } from './heights.ts';
+import type { Item } from './item.ts';
 import { linesOf } from './text.ts';
-
-export type Item = Row | Fold;
 
 const SLOTS = 2 ** 17;
 const MASK = SLOTS - 1;
@@ -234,9 +233,4 @@ export class RowList {
     this.#heights.set(slot, linesOf(item, this.options.columns));
     this.evictedLines -= this.#heights.get(slot);
   }
-}
-
-/** The row itself, or the first of a fold. */
-export function firstOf(item: Item): Row {
-  return item.kind === 'fold' ? item.first : item;
 }

@@ -5,7 +5,7 @@ import type { EntryRow, GapRow, MarkRow } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
 import { describeGap } from './gaps.ts';
 import { hueOf } from './hue.ts';
-import type { Item } from './row-list.ts';
+import { type Item, runOf } from './item.ts';
 import { isCutAt, MAX_LINES, prefixOf, saysEvent, spansOf, wrappedLimit } from './text.ts';
 
 export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
@@ -206,11 +206,6 @@ function ranges(text: string, hits: readonly Pattern[]): Found[] {
     reached = end;
     return true;
   });
-}
-
-export function runOf(item: Item): string | undefined {
-  if (item.kind === 'entry') return item.run;
-  return item.kind === 'fold' ? item.first.run : undefined;
 }
 
 function eventClass(event: string): string {

@@ -1,6 +1,7 @@
 // The recycled row nodes, always in the order of their items: what scrolled out is moved to the other end and filled anew.
 
-import type { Item, RowList } from './row-list.ts';
+import type { Item } from './item.ts';
+import type { RowList } from './row-list.ts';
 import { type RowContext, RowNode } from './row-node.ts';
 
 export class RowPool {

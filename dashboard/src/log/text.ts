@@ -4,7 +4,7 @@
 
 import type { EntryRow } from '../stream/row.ts';
 import { describeGap } from './gaps.ts';
-import type { Item } from './row-list.ts';
+import type { Item } from './item.ts';
 
 /** A wrapped row shows so much; the detail shows all. */
 export const MAX_LINES = 20;

@@ -6,8 +6,9 @@ import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { columnsOf } from './columns.ts';
 import { Follow, type Here } from './follow.ts';
+import { firstOf, type Item } from './item.ts';
 import { Rebuild } from './rebuild.ts';
-import { firstOf, type Item, RowList, type RowListOptions } from './row-list.ts';
+import { RowList, type RowListOptions } from './row-list.ts';
 import type { RowContext } from './row-node.ts';
 import { RowPool } from './row-pool.ts';
 import { LINE, Scroll } from './scroll.ts';
@@ -19,28 +20,35 @@ const CATCH_UP_MS = 30;
 /** What marking hits may take of one frame. */
 const MARK_MS = 50;
 
+/** The part of the page's state that the log shows. The viewport reads it at each paint and never changes it. */
+export interface Display {
+  readonly cursor: Row | undefined;
+  readonly hits: readonly Pattern[];
+  readonly timeMode: TimeMode;
+  /** The run whose rows are marked. */
+  readonly linkedRun: string | undefined;
+}
+
 export interface ViewportListener {
-  /** Once per frame in which something was shown; cheap things only. */
-  painted(): void;
-  opened(item: Item): void;
-  load(gap: GapRow): void;
+  /** Called once per frame in which something was shown, so it must be cheap. */
+  onPainted(): void;
+  onItemClicked(item: Item): void;
+  onLoadClicked(gap: GapRow): void;
 }
 
 export class Viewport {
   readonly scroller: HTMLElement;
   readonly follow: Follow;
-  cursor: Row | undefined;
-  hits: readonly Pattern[] = [];
   rows: RowList;
 
   readonly #session: Session;
+  readonly #display: Display;
   readonly #listener: ViewportListener;
   readonly #layer = document.createElement('div');
   readonly #pool = new RowPool();
   readonly #scroll: Scroll;
   readonly #rebuild = new Rebuild();
   #isFrozen = false;
-  #linkedRun: string | undefined;
   #frame = 0;
   #width = 0;
   #paintVersion = 0;
@@ -48,15 +56,21 @@ export class Viewport {
   #evictedSeen = 0;
   /** What stays where it is on screen through new views, until the reader scrolls: they may be too short to hold it. */
   #held: { row: Row | undefined; above: number; top: number } | undefined;
-  #timeMode: TimeMode = 'local';
   #wrap = false;
   #columns = 80;
 
-  constructor(scroller: HTMLElement, session: Session, options: RowListOptions, listener: ViewportListener) {
+  constructor(
+    scroller: HTMLElement,
+    session: Session,
+    options: RowListOptions,
+    display: Display,
+    listener: ViewportListener,
+  ) {
     this.scroller = scroller;
     // What scrolls must be reachable by keyboard.
     scroller.tabIndex = 0;
     this.#session = session;
+    this.#display = display;
     this.#listener = listener;
     this.rows = new RowList(session.buffer, options);
     this.#layer.className = 'layer';
@@ -82,23 +96,15 @@ export class Viewport {
     if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#paint());
   }
 
-  /** Everything looks different now: times, highlights. */
-  restyle(change: { time?: TimeMode; hits?: readonly Pattern[] }): void {
-    this.#timeMode = change.time ?? this.#timeMode;
-    this.hits = change.hits ?? this.hits;
+  /** Fills all rows on screen anew, because the time mode or the highlights changed. */
+  restyle(): void {
     this.#paintVersion++;
     this.invalidate();
   }
 
-  /** Marks the rows of a run; undefined: of none. */
-  linkRun(run: string | undefined): void {
-    this.#linkedRun = run;
-    this.invalidate();
-  }
-
-  /** Relative times move on. */
+  /** Called every second: relative times grow. */
   tick(): void {
-    if (this.#timeMode !== 'rel') return;
+    if (this.#display.timeMode !== 'rel') return;
     this.#tick++;
     this.invalidate();
   }
@@ -120,7 +126,6 @@ export class Viewport {
 
   /** The buffer was emptied. */
   clear(): void {
-    this.cursor = undefined;
     this.rows = new RowList(this.#session.buffer, this.#rebuild.options ?? this.rows.options);
     this.#rebuild.cancel();
     this.#isFrozen = false;
@@ -194,7 +199,8 @@ export class Viewport {
 
   /** The place of the cursor, or of the last item on screen. */
   current(): number {
-    return this.cursor ? this.rows.placeOfRow(this.cursor) : this.edge(-1);
+    const { cursor } = this.#display;
+    return cursor ? this.rows.placeOfRow(cursor) : this.edge(-1);
   }
 
   /** Where a search over what is on screen begins: its first item going down, its last going up. */
@@ -226,8 +232,9 @@ export class Viewport {
       this.#columns = columns;
       if (this.#wrap) this.rebuild();
     }
-    // The detail has opened below: the row it is about must not be under it.
-    if (isLower && this.cursor) this.reveal(this.cursor);
+    // The detail opened below the log: the row that it shows must not be under it.
+    const { cursor } = this.#display;
+    if (isLower && cursor) this.reveal(cursor);
     this.invalidate();
   }
 
@@ -298,7 +305,7 @@ export class Viewport {
     }
     this.#held = held && { ...held, top: this.#scroll.top };
     this.#render();
-    this.#listener.painted();
+    this.#listener.onPainted();
     this.#rebuild.painted();
   }
 
@@ -321,18 +328,18 @@ export class Viewport {
     const { row } = this.follow.stopped ?? {};
     const lastSeen =
       row && this.unseen().entries > 0 ? this.rows.get(this.rows.placeOf(row.at + 1) - 1) : undefined;
-    const cursorPlace = this.cursor ? this.rows.placeOfRow(this.cursor) : Number.NaN;
+    const { cursor, hits, linkedRun, timeMode } = this.#display;
     return {
       paintVersion: this.#paintVersion,
       columns: this.#columns,
       wrap: this.#wrap,
-      hits: this.hits,
+      hits,
       markUntil: performance.now() + MARK_MS,
-      cursor: this.rows.get(cursorPlace),
+      cursor: cursor && this.rows.get(this.rows.placeOfRow(cursor)),
       stoppedAt: lastSeen?.at ?? -1,
-      linkedRun: this.#linkedRun,
+      linkedRun,
       tick: this.#tick,
-      time: (item, place) => formatTime(this.#timeMode, item.time, this.rows.get(place - 1)?.time, now),
+      time: (item, place) => formatTime(timeMode, item.time, this.rows.get(place - 1)?.time, now),
     };
   }
 
@@ -340,11 +347,11 @@ export class Viewport {
     const item = this.#pool.itemOf(event.target);
     if (!item) return;
     if (item.kind === 'gap') {
-      if (event.target instanceof HTMLButtonElement) this.#listener.load(item);
+      if (event.target instanceof HTMLButtonElement) this.#listener.onLoadClicked(item);
       return;
     }
     const selection = getSelection();
     if (selection && !selection.isCollapsed && this.#layer.contains(selection.anchorNode)) return;
-    this.#listener.opened(item);
+    this.#listener.onItemClicked(item);
   }
 }

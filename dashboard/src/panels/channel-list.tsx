@@ -3,7 +3,7 @@
 import { isPattern, matches, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { duration } from '../log/time.ts';
-import { say, update, viewState } from '../state/store.ts';
+import { showNotice, updateView, viewState } from '../state/store.ts';
 import '../../styles/list.css';
 
 interface Channel {
@@ -50,7 +50,7 @@ export function ChannelList() {
           event.preventDefault();
           const input = event.currentTarget.elements.namedItem('pattern') as HTMLInputElement;
           if (isPattern(input.value)) toggle(input.value, true);
-          else say(`a channel is ${PATTERN_RULE}`);
+          else showNotice(`a channel is ${PATTERN_RULE}`);
           input.value = '';
         }}
       >
@@ -84,7 +84,7 @@ export function ChannelList() {
                 aria-pressed={isShown}
                 title={`${entries.toLocaleString('en')} kept; double click: only this`}
                 onClick={() => toggle(channel, !isShown)}
-                onDblClick={() => update({ channels: [channel] })}
+                onDblClick={() => updateView({ channels: [channel] })}
               >
                 <span class="name">{channel}</span>
                 <span class="dim">
@@ -105,7 +105,7 @@ export function ChannelList() {
     const names = channels.value.map((each) => each.channel);
     if (isWanted) {
       const next = current.length === 1 && current[0] === '*' ? [channel] : [...current, channel];
-      update({ channels: next });
+      updateView({ channels: next });
       return;
     }
     const covering = current.filter((pattern) => pattern === channel || matches(pattern, channel));
@@ -116,7 +116,7 @@ export function ChannelList() {
     const next = [
       ...new Set([...kept, ...(covering.includes(channel) && !channel.includes('*') ? [] : spared)]),
     ];
-    update({ channels: next.length > 0 ? next : ['*'] });
+    updateView({ channels: next.length > 0 ? next : ['*'] });
   }
 }
 

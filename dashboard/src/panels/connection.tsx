@@ -1,22 +1,22 @@
 // The link's state in words: never a dead dot, always with its reason.
 import { useSignal, useSignalEffect } from '@preact/signals';
-import type { App } from '../app.ts';
-import { figures, link, sharing } from '../state/store.ts';
+import { figures, sharing, streamState } from '../state/store.ts';
+import type { Session } from '../stream/session.ts';
 
 /** Browsers open six connections to a host over HTTP/1.1; a stream takes one for good. */
 const BROWSER_LIMIT = 6;
 
-export function Connection({ app }: { app: App }) {
+export function Connection({ session }: { session: Pick<Session, 'nudge'> }) {
   const now = useSignal(Date.now());
   useSignalEffect(() => {
-    if (link.value.state !== 'retrying') return undefined;
+    if (streamState.value.state !== 'retrying') return undefined;
     now.value = Date.now();
     const timer = setInterval(() => {
       now.value = Date.now();
     }, 250);
     return () => clearInterval(timer);
   });
-  const state = link.value;
+  const state = streamState.value;
   const { streams, tabs } = sharing.value;
   return (
     <span class="connection">
@@ -29,7 +29,7 @@ export function Connection({ app }: { app: App }) {
       {state.state === 'retrying' && (
         <span role="status" class="bad" title={state.reason}>
           ○ RETRYING in {Math.max(0, Math.ceil((state.at - now.value) / 1000))} s
-          <button type="button" onClick={() => app.session.nudge()}>
+          <button type="button" onClick={() => session.nudge()}>
             now
           </button>
           <span class="reason">{navigator.onLine ? state.reason : 'this computer is offline'}</span>

@@ -1,11 +1,13 @@
 // One entry whole: its fields as a tree, and the ways on from it. Moves with the cursor.
 import type { ComponentChildren } from 'preact';
-import type { App } from '../app.ts';
+import type { Cursor } from '../cursor.ts';
+import type { HistoryNavigator } from '../history/history-navigator.ts';
 import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
-import { opened, sincePrevious, update, viewState } from '../state/store.ts';
+import { opened, sincePrevious, updateView, viewState } from '../state/store.ts';
 import '../../styles/detail.css';
+import { copyText } from './copy.ts';
 
 const AROUND_MS = 5_000;
 /** A message of a megabyte is shown so far; copying takes all of it. */
@@ -13,7 +15,12 @@ const SHOWN_CHARS = 50_000;
 const MAX_DEPTH = 12;
 const MAX_CHILDREN = 500;
 
-export function Detail({ app }: { app: App }) {
+interface DetailProps {
+  cursor: Pick<Cursor, 'close' | 'toggleFold'>;
+  history: Pick<HistoryNavigator, 'showRange'>;
+}
+
+export function Detail({ cursor, history }: DetailProps) {
   const item = opened.value;
   if (!item) return null;
   const row = item.kind === 'fold' ? item.first : item;
@@ -38,22 +45,22 @@ export function Detail({ app }: { app: App }) {
         <span class="spacer-x" />
         <Action
           onClick={() =>
-            app.copy(item.kind === 'fold' ? text : row.raw, item.kind === 'fold' ? 'text' : 'entry')
+            copyText(item.kind === 'fold' ? text : row.raw, item.kind === 'fold' ? 'text' : 'entry')
           }
         >
           {item.kind === 'fold' ? 'copy text' : 'copy JSON'}
         </Action>
-        {row.id !== undefined && <Action onClick={() => app.copy(link.href, 'link')}>copy link</Action>}
+        {row.id !== undefined && <Action onClick={() => copyText(link.href, 'link')}>copy link</Action>}
         <Action onClick={() => toggleTerm(`source:${quoted(row.source)}`)}>only this source</Action>
         {row.run !== undefined && (
           <Action onClick={() => toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
         )}
-        <Action onClick={() => update({ channels: [row.channel] })}>only this channel</Action>
-        <Action onClick={() => app.past.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
+        <Action onClick={() => updateView({ channels: [row.channel] })}>only this channel</Action>
+        <Action onClick={() => history.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
           around this ±5 s
         </Action>
-        {row.tokens > 0 && <Action onClick={() => app.cursor.toggleFold()}>expand</Action>}
-        <button type="button" aria-label="Close detail" onClick={() => app.cursor.close()}>
+        {row.tokens > 0 && <Action onClick={() => cursor.toggleFold()}>expand</Action>}
+        <button type="button" aria-label="Close detail" onClick={() => cursor.close()}>
           ✕
         </button>
       </div>
@@ -149,7 +156,7 @@ function withoutMessage({ msg: _msg, ...rest }: Record<string, unknown>): Record
 function toggleTerm(term: string): void {
   const terms = viewState.value.q;
   const has = ` ${terms} `.includes(` ${term} `);
-  update({ q: (has ? ` ${terms} `.replace(` ${term} `, ' ') : `${terms} ${term}`).trim() });
+  updateView({ q: (has ? ` ${terms} `.replace(` ${term} `, ' ') : `${terms} ${term}`).trim() });
 }
 
 function quoted(value: string): string {

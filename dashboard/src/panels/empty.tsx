@@ -2,14 +2,13 @@
 // when pasted, for the channel chosen.
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
-import type { App } from '../app.ts';
 import { LINE } from '../log/scroll.ts';
-import { figures, update, viewState } from '../state/store.ts';
+import { figures, filter, updateView, viewState } from '../state/store.ts';
 
-export function Empty({ app }: { app: App }) {
+export function Empty() {
   const { channels, narrow } = viewState.value;
   const { hidden } = figures.value;
-  const isNarrowed = narrow && Object.keys(app.filter.server).length > 0;
+  const isNarrowed = narrow && Object.keys(filter.value.server).length > 0;
   return hidden > 0 || isNarrowed ? <Filtered hidden={hidden} /> : <Unwritten channels={channels} />;
 }
 
@@ -34,7 +33,7 @@ function Filtered({ hidden }: { hidden: number }) {
           </>
         )}
       </p>
-      <button type="button" onClick={() => update({ q: '', level: '', range: undefined })}>
+      <button type="button" onClick={() => updateView({ q: '', level: '', range: undefined })}>
         clear the filter
       </button>
     </div>

@@ -1,14 +1,20 @@
 // The filter's input: Enter filters, Alt+Enter only highlights; Esc closes an open list of completions, else clears.
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
-import type { App } from '../app.ts';
 import { lazyModule } from '../lazy.ts';
 import type { Completion } from '../log/completion.ts';
-import { filterProblem, update, viewState } from '../state/store.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { filterProblem, updateView, viewState } from '../state/store.ts';
+import type { Session } from '../stream/session.ts';
 
-const completing = lazyModule(() => import('../log/completion.ts'));
+const completionModule = lazyModule(() => import('../log/completion.ts'));
 
-export function FilterInput({ app }: { app: App }) {
+export interface FilterInputProps {
+  session: Pick<Session, 'buffer'>;
+  viewport: Pick<Viewport, 'scroller'>;
+}
+
+export function FilterInput({ session, viewport }: FilterInputProps) {
   const input = useRef<HTMLInputElement>(null);
   const { q, hl, narrow, range } = viewState.value;
   const offered = useSignal<Completion | undefined>(undefined);
@@ -22,11 +28,11 @@ export function FilterInput({ app }: { app: App }) {
 
   const look = async () => {
     const ask = ++asked.current;
-    const loaded = await completing();
+    const loaded = await completionModule();
     const field = input.current;
     if (!field || ask !== asked.current) return;
     const caret = field.selectionStart ?? field.value.length;
-    offered.value = loaded?.complete(field.value, caret, app.session.buffer);
+    offered.value = loaded?.complete(field.value, caret, session.buffer);
     chosen.value = -1;
   };
   const offer = () => {
@@ -37,7 +43,7 @@ export function FilterInput({ app }: { app: App }) {
     offered.value = undefined;
     chosen.value = -1;
   };
-  const take = (value: string) => {
+  const insertValue = (value: string) => {
     const field = input.current;
     const { start, end } = offered.value ?? { start: 0, end: 0 };
     if (!field) return;
@@ -56,21 +62,21 @@ export function FilterInput({ app }: { app: App }) {
       chosen.value = (chosen.value + step + options.length) % options.length;
     } else if ((event.key === 'Tab' || event.key === 'Enter') && options.length > 0 && chosen.value >= 0) {
       event.preventDefault();
-      take(options[chosen.value] ?? '');
+      insertValue(options[chosen.value] ?? '');
     } else if (event.key === 'Enter') {
       event.preventDefault();
       closeList();
-      if (event.altKey) update({ hl: field.value, q: '' });
-      else update({ q: field.value.trim(), hl: '' });
+      if (event.altKey) updateView({ hl: field.value, q: '' });
+      else updateView({ q: field.value.trim(), hl: '' });
     } else if (event.key === 'Escape') {
       event.preventDefault();
       event.stopPropagation();
       closeList();
       if (options.length === 0) {
         field.value = '';
-        update({ q: '', hl: '' });
+        updateView({ q: '', hl: '' });
         field.blur();
-        app.viewport.scroller.focus({ preventScroll: true });
+        viewport.scroller.focus({ preventScroll: true });
       }
     }
   };
@@ -110,7 +116,7 @@ export function FilterInput({ app }: { app: App }) {
               aria-selected={i === chosen.value}
               onPointerDown={(event) => {
                 event.preventDefault();
-                take(value);
+                insertValue(value);
               }}
             >
               {value}
@@ -125,7 +131,7 @@ export function FilterInput({ app }: { app: App }) {
       )}
       {hl !== '' && <span class="tag">highlight only</span>}
       {range && (
-        <button type="button" class="tag" title="all times" onClick={() => update({ range: undefined })}>
+        <button type="button" class="tag" title="all times" onClick={() => updateView({ range: undefined })}>
           {new Date(range.from).toISOString().slice(11, 19)}–{new Date(range.to).toISOString().slice(11, 19)}{' '}
           ✕
         </button>
@@ -134,7 +140,7 @@ export function FilterInput({ app }: { app: App }) {
         type="button"
         aria-pressed={narrow}
         title="Let the gateway apply the filter too: less travels, but what it hides is not here when the filter changes"
-        onClick={() => update({ narrow: !narrow })}
+        onClick={() => updateView({ narrow: !narrow })}
       >
         narrow
       </button>

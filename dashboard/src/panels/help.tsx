@@ -1,7 +1,7 @@
 // The keys and the filter's language, in a dialog.
 import { useEffect, useRef } from 'preact/hooks';
 import { KEYS } from '../keys.ts';
-import { helpOpen, update, viewState } from '../state/store.ts';
+import { helpOpen, updateView, viewState } from '../state/store.ts';
 import '../../styles/dialog.css';
 
 export function Help() {
@@ -35,7 +35,7 @@ export function Help() {
         <input
           type="checkbox"
           checked={viewState.value.keys}
-          onChange={(event) => update({ keys: event.currentTarget.checked }, 'replace')}
+          onChange={(event) => updateView({ keys: event.currentTarget.checked }, 'replace')}
         />{' '}
         single-key shortcuts
       </label>

@@ -1,30 +1,30 @@
 // What lies over the log: the pill with what is new, or the empty state.
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import type { App } from '../app.ts';
 import { lazyModule } from '../lazy.ts';
-import { figures, link, viewState } from '../state/store.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { figures, streamState, viewState } from '../state/store.ts';
 
 const number = (n: number) => n.toLocaleString('en');
 
 /** Of gaps and marks that stand above the empty state. */
 const LINES_ABOVE = 12;
 
-const loadEmpty = lazyModule(() => import('./empty.tsx'));
+const emptyModule = lazyModule(() => import('./empty.tsx'));
 
-export function Overlay({ app }: { app: App }) {
+export function Overlay({ viewport }: { viewport: Pick<Viewport, 'latest' | 'whereIWas'> }) {
   const { mode, unseen, unseenErrors } = figures.value;
   const isEmpty = useComputed(() => {
     const { kept, lines, hidden, live } = figures.value;
-    return kept <= hidden && lines <= LINES_ABOVE && live && link.value.state === 'live';
+    return kept <= hidden && lines <= LINES_ABOVE && live && streamState.value.state === 'live';
   });
-  const empty = useSignal<Awaited<ReturnType<typeof loadEmpty>>>(undefined);
+  const empty = useSignal<Awaited<ReturnType<typeof emptyModule>>>(undefined);
   // Not on each change of a figure: one that did not come is tried again with another view, or when the link is back.
   useSignalEffect(() => {
     void viewState.value;
     if (!isEmpty.value) return;
-    loadEmpty()
-      .then((part) => {
-        empty.value = part;
+    emptyModule()
+      .then((loaded) => {
+        empty.value = loaded;
       })
       .catch(reportError);
   });
@@ -32,7 +32,7 @@ export function Overlay({ app }: { app: App }) {
     <>
       {mode !== 'follow' && (
         <div class="pill">
-          <button type="button" title="to the latest (G)" onClick={() => app.viewport.latest()}>
+          <button type="button" title="to the latest (G)" onClick={() => viewport.latest()}>
             ↓ {number(unseen)} new
             {unseenErrors > 0 && (
               <span class="bad">
@@ -45,13 +45,13 @@ export function Overlay({ app }: { app: App }) {
           <button
             type="button"
             title="to the first entry not seen yet (Space)"
-            onClick={() => app.viewport.whereIWas()}
+            onClick={() => viewport.whereIWas()}
           >
             where I was <kbd>Space</kbd>
           </button>
         </div>
       )}
-      {isEmpty.value && empty.value && <empty.value.Empty app={app} />}
+      {isEmpty.value && empty.value && <empty.value.Empty />}
     </>
   );
 }

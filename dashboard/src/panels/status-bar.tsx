@@ -1,14 +1,23 @@
 // The bottom line: mode, the ledger, what is kept and hidden, and how things are shown.
-import type { App } from '../app.ts';
+import type { HistoryNavigator } from '../history/history-navigator.ts';
 import { lazyModule } from '../lazy.ts';
-import { clockOf, TIME_MODES } from '../log/time.ts';
-import { figures, notice, update, viewState } from '../state/store.ts';
+import { clockOf } from '../log/time.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { figures, isWrapped, notice, updateView, viewState } from '../state/store.ts';
+import { nextTimeMode } from '../state/view-state.ts';
+import { noticeMissing } from '../state/when-wanted.ts';
+import { copyText } from './copy.ts';
 
-const curl = lazyModule(() => import('./copy-curl.ts'), 'what writes curl lines');
+const curlModule = lazyModule(() => import('./copy-curl.ts'), noticeMissing('what writes curl lines'));
 
 const number = (n: number) => n.toLocaleString('en');
 
-export function StatusBar({ app }: { app: App }) {
+interface StatusBarProps {
+  viewport: Pick<Viewport, 'pause' | 'latest'>;
+  history: Pick<HistoryNavigator, 'export'>;
+}
+
+export function StatusBar({ viewport, history }: StatusBarProps) {
   const { mode, kept, hidden, evicted, perSecond, errorsPerSecond, spark } = figures.value;
   return (
     <>
@@ -16,7 +25,7 @@ export function StatusBar({ app }: { app: App }) {
         type="button"
         class={`mode ${mode}`}
         title="Space pauses, G follows"
-        onClick={() => (mode === 'follow' ? app.viewport.pause() : app.viewport.latest())}
+        onClick={() => (mode === 'follow' ? viewport.pause() : viewport.latest())}
       >
         {mode.toUpperCase()}
       </button>
@@ -36,7 +45,7 @@ export function StatusBar({ app }: { app: App }) {
         {notice.value}
       </span>
       <span class="spacer-x" />
-      <Choices app={app} />
+      <Choices history={history} />
     </>
   );
 }
@@ -61,24 +70,23 @@ function Ledger() {
   );
 }
 
-function Choices({ app }: { app: App }) {
-  const { time, wrap, fold, charts, theme } = viewState.value;
-  const isWrapped = wrap ?? matchMedia('(max-width: 700px)').matches;
+function Choices({ history }: Pick<StatusBarProps, 'history'>) {
+  const { time, fold, charts, theme } = viewState.value;
   const nextTheme = theme === 'auto' ? 'dark' : theme === 'dark' ? 'light' : 'auto';
   return (
     <span class="choices">
       <button
         type="button"
         title="time: local, UTC, relative, delta (t)"
-        onClick={() => update({ time: nextTime() }, 'replace')}
+        onClick={() => updateView({ time: nextTimeMode(time) }, 'replace')}
       >
         {time}
       </button>
       <button
         type="button"
-        aria-pressed={isWrapped}
+        aria-pressed={isWrapped.value}
         title="wrap lines (w)"
-        onClick={() => update({ wrap: !isWrapped }, 'replace')}
+        onClick={() => updateView({ wrap: !isWrapped.value }, 'replace')}
       >
         wrap
       </button>
@@ -86,7 +94,7 @@ function Choices({ app }: { app: App }) {
         type="button"
         aria-pressed={fold}
         title="fold the deltas of a generation into one line (x: only the one under the cursor)"
-        onClick={() => update({ fold: !fold }, 'replace')}
+        onClick={() => updateView({ fold: !fold }, 'replace')}
       >
         fold
       </button>
@@ -94,19 +102,19 @@ function Choices({ app }: { app: App }) {
         type="button"
         aria-pressed={charts}
         title="charts"
-        onClick={() => update({ charts: !charts }, 'replace')}
+        onClick={() => updateView({ charts: !charts }, 'replace')}
       >
         charts
       </button>
-      <button type="button" title="export what is shown as NDJSON (d)" onClick={() => app.past.export()}>
+      <button type="button" title="export what is shown as NDJSON (d)" onClick={() => history.export()}>
         ↓NDJSON
       </button>
       <button
         type="button"
         title="copy as curl: the same stream in a terminal"
         onClick={() =>
-          curl()
-            .then((loaded) => loaded?.copyCurl(app))
+          curlModule()
+            .then((loaded) => loaded?.copyCurl())
             .catch(reportError)
         }
       >
@@ -115,7 +123,7 @@ function Choices({ app }: { app: App }) {
       <button
         type="button"
         title="copy link to this view (y)"
-        onClick={() => app.copy(location.href, 'link')}
+        onClick={() => copyText(location.href, 'link')}
       >
         link
       </button>
@@ -123,14 +131,10 @@ function Choices({ app }: { app: App }) {
         type="button"
         aria-label={`Theme: ${theme}`}
         title={`theme: ${theme}`}
-        onClick={() => update({ theme: nextTheme }, 'replace')}
+        onClick={() => updateView({ theme: nextTheme }, 'replace')}
       >
         {theme === 'auto' ? '◐' : theme === 'dark' ? '●' : '○'}
       </button>
     </span>
   );
-}
-
-export function nextTime(): (typeof TIME_MODES)[number] {
-  return TIME_MODES[(TIME_MODES.indexOf(viewState.value.time) + 1) % TIME_MODES.length] ?? 'local';
 }

@@ -1,21 +1,25 @@
 // The top line: connection, channels, filter, level, and the way to everything else.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
-import type { App } from '../app.ts';
-import { helpOpen, update, viewState } from '../state/store.ts';
+import { helpOpen, updateView, viewState } from '../state/store.ts';
+import type { Session } from '../stream/session.ts';
 import { Connection } from './connection.tsx';
-import { FilterInput } from './filter-input.tsx';
+import { FilterInput, type FilterInputProps } from './filter-input.tsx';
 
-export function Toolbar({ app }: { app: App }) {
+interface ToolbarProps extends FilterInputProps {
+  session: Pick<Session, 'buffer' | 'nudge'>;
+}
+
+export function Toolbar({ session, viewport }: ToolbarProps) {
   const { channels, invalidChannels, list, level, panel } = viewState.value;
   return (
     <>
-      <Connection app={app} />
+      <Connection session={session} />
       <button
         type="button"
         class="channels"
         aria-pressed={list}
         title={`channels: ${channels.join(', ')}`}
-        onClick={() => update({ list: !list }, 'replace')}
+        onClick={() => updateView({ list: !list }, 'replace')}
       >
         ch:{channels.length > 2 ? `${channels[0]} +${channels.length - 1}` : channels.join(',')}
       </button>
@@ -24,14 +28,14 @@ export function Toolbar({ app }: { app: App }) {
           no channel: <bdi>{invalidChannels.join(', ').slice(0, 60)}</bdi>
         </span>
       )}
-      <FilterInput app={app} />
+      <FilterInput session={session} viewport={viewport} />
       <select
         aria-label="Lowest level shown"
         class={`level l${Math.max(0, LEVELS.indexOf(level || 'trace'))}`}
         value={level}
         onChange={(event) => {
           const wanted = LEVELS.find((each) => each === event.currentTarget.value);
-          app.level(wanted === 'trace' ? '' : (wanted ?? ''));
+          updateView({ level: wanted === 'trace' ? '' : (wanted ?? '') });
         }}
       >
         <option value="">all levels</option>
@@ -45,7 +49,7 @@ export function Toolbar({ app }: { app: App }) {
         type="button"
         aria-pressed={panel === 'run'}
         title="run panel: ask the models (r)"
-        onClick={() => update({ panel: panel === 'run' ? 'none' : 'run' }, 'replace')}
+        onClick={() => updateView({ panel: panel === 'run' ? 'none' : 'run' }, 'replace')}
       >
         run
       </button>

@@ -3,41 +3,47 @@ import type { RunView } from '@llm-streamer/shared/run.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { App } from '../app.ts';
 import { duration } from '../log/time.ts';
-import { link } from '../state/store.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { copyText } from '../panels/copy.ts';
+import {
+  clockSkew,
+  filterLog,
+  isFeedOpen,
+  isFiltered,
+  run,
+  runInUrl,
+  unfilterLog,
+} from '../state/run-state.ts';
+import { linkedRun, streamState } from '../state/store.ts';
 import '../../styles/runs.css';
 import { Lane } from './lane.tsx';
 import { Prompt, RUN_KEY } from './prompt.tsx';
 import { Recent } from './recent.tsx';
 import { cancelRun, UNREACHABLE } from './run-client.ts';
-import {
-  feedOpen,
-  filterLog,
-  isFiltered,
-  nudge,
-  run,
-  runInUrl,
-  show,
-  skew,
-  unfilterLog,
-} from './run-state.ts';
+import { RunFeed } from './run-feed.ts';
 
-export function mountPanel(app: App, host: HTMLElement): void {
+interface PanelProps {
+  show(id: string): void;
+  viewport: Pick<Viewport, 'latest'>;
+}
+
+export function mountPanel(viewport: PanelProps['viewport'], host: HTMLElement): void {
+  const feed = new RunFeed();
   const wanted = runInUrl();
-  if (wanted !== undefined) show(wanted);
-  render(<Panel app={app} />, host);
-  addEventListener('online', nudge);
-  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && nudge());
+  if (wanted !== undefined) feed.show(wanted);
+  render(<Panel show={feed.show} viewport={viewport} />, host);
+  addEventListener('online', feed.nudge);
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && feed.nudge());
 }
 
 const TICK_MS = 200;
 
-function Panel({ app }: { app: App }) {
+function Panel({ show, viewport }: PanelProps) {
   const problem = useSignal('');
   const now = useNow();
   useSignalEffect(() => {
-    if (link.value.state === 'live' && problem.peek() === UNREACHABLE) problem.value = '';
+    if (streamState.value.state === 'live' && problem.peek() === UNREACHABLE) problem.value = '';
   });
   const current = run.value;
   const tasks = current?.lanes.filter(({ role }) => role !== 'combiner') ?? [];
@@ -48,11 +54,13 @@ function Panel({ app }: { app: App }) {
       // Its rows in the log are marked while the reader points at a lane.
       onPointerOver={({ target }) => {
         const isOnLane = target instanceof Element && target.closest('.lane') !== null;
-        app.viewport.linkRun(isOnLane ? current?.id : undefined);
+        linkedRun.value = isOnLane ? current?.id : undefined;
       }}
-      onPointerLeave={() => app.viewport.linkRun(undefined)}
+      onPointerLeave={() => {
+        linkedRun.value = undefined;
+      }}
     >
-      <Prompt problem={problem} />
+      <Prompt problem={problem} show={show} />
       {problem.value !== '' && (
         <p class="bad" role="alert">
           {problem.value}
@@ -70,13 +78,13 @@ function Panel({ app }: { app: App }) {
         <section class="summary" aria-label="Summary">
           <Lane lane={combiner} now={now} />
           {combiner.text !== '' && (
-            <button type="button" class="copy" onClick={() => app.copy(combiner.text, 'summary')}>
+            <button type="button" class="copy" onClick={() => copyText(combiner.text, 'summary')}>
               copy summary
             </button>
           )}
         </section>
       )}
-      <Recent app={app} />
+      <Recent show={show} viewport={viewport} />
     </div>
   );
 }
@@ -109,7 +117,7 @@ function Heading({ current, now, problem }: HeadingProps) {
         {status}
       </span>
       {elapsed !== '' && <span class="dim">{elapsed}</span>}
-      {feedOpen.value === false && state === 'running' && <span class="warn">reconnecting…</span>}
+      {isFeedOpen.value === false && state === 'running' && <span class="warn">reconnecting…</span>}
       <span class="spacer-x" />
       <button
         ref={inLog}
@@ -152,5 +160,5 @@ function useNow(): number {
     }, TICK_MS);
     return () => clearInterval(timer);
   }, [isRunning.value]);
-  return tick.value + skew.value;
+  return tick.value + clockSkew.value;
 }

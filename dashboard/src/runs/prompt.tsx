@@ -1,14 +1,19 @@
 // The prompt box: Ctrl or ⌘ with Enter sends, or stops the run that goes on; a conversation goes on until it is ended.
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { run, runInUrl, takePrompt } from '../state/run-state.ts';
 import { cancelRun, freshId, startRun } from './run-client.ts';
-import { run, runInUrl, show, takePrompt } from './run-state.ts';
 
 const MAX_MESSAGE = 16_000;
 const DRAFT = 'llm-streamer.prompt';
 const CONVERSATION = 'llm-streamer.conversation';
 
-export function Prompt({ problem }: { problem: Signal<string> }) {
+interface PromptProps {
+  problem: Signal<string>;
+  show(id: string): void;
+}
+
+export function Prompt({ problem, show }: PromptProps) {
   const message = useSignal(sessionStorage.getItem(DRAFT) ?? '');
   /** The run started here last: it goes on before its first entry has come. */
   const begun = useRef('');

@@ -1,13 +1,18 @@
 // The runs before: how each ended, how long it took, what it cost. Choosing one shows it and narrows the log to it.
 import { useSignal, useSignalEffect } from '@preact/signals';
-import type { App } from '../app.ts';
 import { clockOf, duration } from '../log/time.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { filterLog, run } from '../state/run-state.ts';
 import { type RunSummary, recentRuns } from './run-client.ts';
-import { filterLog, run, show } from './run-state.ts';
 
 const TONE: Record<string, string> = { finished: 'good', running: 'warn', cancelled: 'dim' };
 
-export function Recent({ app }: { app: App }) {
+interface RecentProps {
+  show(id: string): void;
+  viewport: Pick<Viewport, 'latest'>;
+}
+
+export function Recent({ show, viewport }: RecentProps) {
   const runs = useSignal<RunSummary[]>([]);
   const shown = useSignal('');
   useSignalEffect(() => {
@@ -37,7 +42,7 @@ export function Recent({ app }: { app: App }) {
               onClick={() => {
                 show(each.message_id);
                 filterLog(each.message_id);
-                app.viewport.latest();
+                viewport.latest();
               }}
             >
               <span class="dim">{clockOf(each.started)}</span>

@@ -1,67 +1,60 @@
-// Follows one run: every entry of its channel from the first on, reduced to what is shown, once a frame.
+// Follows the run that the panel shows: reads the run's channel from its first entry on, and sets the signals of
+// state/run-state.ts at most once a frame.
 
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { clockSkew, isFeedOpen, nameInUrl, run } from '../state/run-state.ts';
 import { StreamClient } from '../stream/client.ts';
-import type { Frame } from '../stream/wire.ts';
 
-export interface FeedListener {
-  /** `skew`: how far the gateway's clock is ahead of ours, in ms. */
-  changed(run: RunView, skew: number): void;
-  /** Whether the stream is open; `undefined` when it needs no more. */
-  link(open: boolean | undefined): void;
-}
-
-/** As many as the gateway replays at most. */
+/** As many entries as the gateway replays at most. */
 const TAIL = 10_000;
 
 export class RunFeed {
-  readonly #listener: FeedListener;
-  readonly #client: StreamClient;
-  #run: RunView;
-  #skew = 0;
+  #client: StreamClient | undefined;
   #frame = 0;
 
-  constructor(id: string, listener: FeedListener) {
-    this.#listener = listener;
-    this.#run = newRun(id);
+  /** Shows a run from its first entry on, instead of the run shown before. */
+  readonly show = (id: string): void => {
+    this.#client?.stop();
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+    run.value = undefined;
+    isFeedOpen.value = undefined;
+    nameInUrl(id);
+    let current = newRun(id);
     const query = new URLSearchParams({ channels: `runs:${id}`, tail: String(TAIL) });
-    this.#client = new StreamClient(new URL(`stream?${query}`, document.baseURI).href, {
-      frames: (frames) => this.#take(frames),
-      link: (link) => {
-        listener.link(link.state === 'live');
-        if (link.state !== 'live') return;
-        this.#skew = link.clockOffset;
-        this.#paint(); // an empty run is something to show as well
+    // Frames of the run shown before may still arrive after its client was stopped; they are ignored.
+    const isCurrent = () => this.#client === client;
+    const client: StreamClient = new StreamClient(new URL(`stream?${query}`, document.baseURI).href, {
+      onFrames: (frames) => {
+        if (!isCurrent()) return;
+        for (const { event, data } of frames) {
+          if (event === '') current = reduceRun(current, JSON.parse(data) as Entry);
+        }
+        this.#publish(() => current);
+        if (current.state === 'running') return;
+        client.stop();
+        isFeedOpen.value = undefined;
+      },
+      onStreamState: (state) => {
+        if (!isCurrent()) return;
+        isFeedOpen.value = state.state === 'live';
+        if (state.state !== 'live') return;
+        clockSkew.value = state.clockOffset;
+        this.#publish(() => current); // a run without entries is shown, too
       },
     });
-    this.#client.start();
-  }
+    this.#client = client;
+    client.start();
+  };
 
-  /** Network back, or the page visible again: no longer waits to retry. */
-  nudge(): void {
-    this.#client.nudge();
-  }
+  /** After the network came back or the page became visible: a pending retry happens now. */
+  readonly nudge = (): void => this.#client?.nudge();
 
-  close(): void {
-    cancelAnimationFrame(this.#frame);
-    this.#client.stop();
-  }
-
-  #take(frames: readonly Frame[]): void {
-    for (const { event, data } of frames) {
-      if (event === '') this.#run = reduceRun(this.#run, JSON.parse(data) as Entry);
-    }
-    this.#paint();
-    if (this.#run.state === 'running') return;
-    this.#client.stop();
-    this.#listener.link(undefined);
-  }
-
-  #paint(): void {
+  #publish(latest: () => RunView): void {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      this.#listener.changed(this.#run, this.#skew);
+      run.value = latest();
     });
   }
 }

@@ -1,17 +1,18 @@
-// Where the run panel goes: loaded when `panel=run` opens it.
+// Where the run panel goes: it is loaded when `panel=run` opens it.
 import { effect } from '@preact/signals';
-import type { App } from '../app.ts';
-import { lazyModule, whenWanted } from '../lazy.ts';
+import { lazyModule } from '../lazy.ts';
+import type { Viewport } from '../log/viewport.ts';
 import { viewState } from '../state/store.ts';
+import { noticeMissing, whenWanted } from '../state/when-wanted.ts';
 
-export function mountRunPanel(app: App, host: HTMLElement): void {
+export function mountRunPanel(viewport: Pick<Viewport, 'latest'>, host: HTMLElement): void {
   const isOpen = () => viewState.value.panel === 'run';
   effect(() => {
     host.hidden = !isOpen();
   });
   whenWanted(
     isOpen,
-    lazyModule(() => import('./panel.tsx'), 'the run panel'),
-    ({ mountPanel }) => mountPanel(app, host),
+    lazyModule(() => import('./panel.tsx'), noticeMissing('the run panel')),
+    ({ mountPanel }) => mountPanel(viewport, host),
   );
 }

@@ -1,8 +1,13 @@
-// What the panels show, as signals: the reader's view (which is the URL) and figures of the stream, set once a frame.
-import { signal } from '@preact/signals';
+// The page's state lives in this folder alone, and flows one way: an event sets signals, and the screen follows them.
+// The reader and the stream cause the events; app.ts brings the session and the log to the state; panels read it. What
+// only one component can know (a scroll position, a DOM node, the rows themselves) stays in it, and is published here
+// as figures where others show it.
+import { computed, signal } from '@preact/signals';
+import { compileFilter, type Filter } from '../log/filter.ts';
 import type { Fold } from '../log/fold.ts';
 import type { FollowMode } from '../log/follow.ts';
-import type { EntryRow } from '../stream/row.ts';
+import type { Pattern } from '../regex/pattern.ts';
+import type { EntryRow, Row } from '../stream/row.ts';
 import type { StreamState } from '../stream/wire.ts';
 import { formatView, parseView, type ViewState } from './view-state.ts';
 
@@ -11,7 +16,7 @@ export interface Figures {
   unseen: number;
   unseenErrors: number;
   kept: number;
-  /** Lines of the view, gaps and marks among them. */
+  /** Lines of the list; gaps and marks are counted, too. */
   lines: number;
   hidden: number;
   evicted: number;
@@ -29,18 +34,41 @@ export interface Figures {
   spark: string;
 }
 
+/** The reader's choices, which are also the URL. */
 export const viewState = signal<ViewState>(parseView(location.search));
-export const link = signal<StreamState>({ state: 'connecting', reason: 'connecting' });
+export const streamState = signal<StreamState>({ state: 'connecting', reason: 'connecting' });
+/** Streams that this browser holds open to this host, and tabs that share this tab's stream. */
 export const sharing = signal({ streams: 1, tabs: 1 });
+
+/** The latest filter that could be compiled; it is the one applied. */
+export const filter = signal<Filter>(compileFilter('', ''));
 /** Why the filter in the input is not the one that is applied. */
 export const filterProblem = signal('');
+/** What is highlighted in messages. */
+export const hits = signal<readonly Pattern[]>([]);
+
+/** The row under the cursor. */
+export const cursorRow = signal<Row | undefined>(undefined);
 /** The entry or fold whose detail is open. */
 export const opened = signal<EntryRow | Fold | undefined>(undefined);
-/** Milliseconds between the opened entry and the one before it in the view. */
+/** Milliseconds between the opened entry and the entry before it in the list. */
 export const sincePrevious = signal<number | undefined>(undefined);
+/** Keys of the generations that are shown entry by entry. */
+export const unfolded = signal<ReadonlySet<string>>(new Set());
+/** The run whose rows are marked, because the reader points at it in the run panel. */
+export const linkedRun = signal<string | undefined>(undefined);
+
 export const helpOpen = signal(false);
-/** A short word about what was just done: copied, exported. */
+/** A short sentence about what was just done, for example copied or exported. */
 export const notice = signal('');
+
+const narrow = matchMedia('(max-width: 700px)');
+const isNarrow = signal(narrow.matches);
+narrow.addEventListener('change', () => {
+  isNarrow.value = narrow.matches;
+});
+/** Whether long lines are wrapped: as the reader chose, else on narrow screens. */
+export const isWrapped = computed(() => viewState.value.wrap ?? isNarrow.value);
 
 export const figures = signal<Figures>({
   mode: 'follow',
@@ -64,9 +92,9 @@ export const figures = signal<Figures>({
   spark: '',
 });
 
-/** Changes the view; `push` makes it a step of the back button. */
-export function update(patch: Partial<ViewState>, history: 'push' | 'replace' = 'push'): void {
-  // Other channels have no place for the entry that was under the cursor, nor for where the reader held still.
+/** Changes the reader's choices and the URL with them; `push` makes the change a step of the back button. */
+export function updateView(patch: Partial<ViewState>, history: 'push' | 'replace' = 'push'): void {
+  // Other channels do not contain the entry under the cursor, nor the place where the reader stopped following.
   const next = {
     ...viewState.value,
     ...(patch.channels && { at: '', follow: true, invalidChannels: [] }),
@@ -87,7 +115,8 @@ addEventListener('popstate', () => {
 
 let noticeTimer: ReturnType<typeof setTimeout> | undefined;
 
-export function say(text: string): void {
+/** Shows a notice for as long as reading it takes. */
+export function showNotice(text: string): void {
   notice.value = text;
   clearTimeout(noticeTimer);
   noticeTimer = setTimeout(

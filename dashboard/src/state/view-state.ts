@@ -36,6 +36,11 @@ export interface ViewState {
   keys: boolean;
 }
 
+/** The time mode after the current one, in the order in which the button and the key `t` step through them. */
+export function nextTimeMode(time: TimeMode): TimeMode {
+  return TIME_MODES[(TIME_MODES.indexOf(time) + 1) % TIME_MODES.length] ?? 'local';
+}
+
 const DEFAULT_TAIL = 500;
 /** What the gateway gives at most. */
 const MAX_TAIL = 10_000;

@@ -39,7 +39,7 @@ export class LogBuffer {
     return at >= this.first && at < this.end ? this.#slots[at & MASK] : undefined;
   }
 
-  push(row: Row): void {
+  append(row: Row): void {
     row.at = this.end;
     this.#slots[this.end & MASK] = row;
     this.end++;

@@ -3,7 +3,7 @@
 
 import type { Bye, Hello } from '@llm-streamer/shared/stream-events.ts';
 import { SseParser } from './sse-parser.ts';
-import { controlData, type LinkListener } from './wire.ts';
+import { controlData, type StreamListener } from './wire.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
@@ -25,7 +25,7 @@ class Refused extends Error {
 
 export class StreamClient {
   readonly #url: string;
-  readonly #listener: LinkListener;
+  readonly #listener: StreamListener;
   readonly #parser = new SseParser();
   #abort: AbortController | undefined;
   #pauseTimer: ReturnType<typeof setTimeout> | undefined;
@@ -37,7 +37,7 @@ export class StreamClient {
   #silenceLimit = ANSWER_TIMEOUT_MS;
   #running = false;
 
-  constructor(url: string, listener: LinkListener) {
+  constructor(url: string, listener: StreamListener) {
     this.#url = url;
     this.#listener = listener;
   }
@@ -83,7 +83,7 @@ export class StreamClient {
     this.#parser.reset();
     this.#silenceLimit = ANSWER_TIMEOUT_MS;
     this.#lastReceipt = Date.now();
-    this.#listener.link({ state: 'connecting', reason });
+    this.#listener.onStreamState({ state: 'connecting', reason });
     let refusal: Refused;
     try {
       refusal = await this.#read(abort.signal);
@@ -124,9 +124,9 @@ export class StreamClient {
         // Not before: a gateway that greets and sends away again is asked less and less often.
         if (frame.event === 'live') this.#attempt = 0;
         if (frame.event === 'hello') this.#greet(controlData<Hello>(frame), askedAt);
-        if (frame.event === 'bye') end = farewell(controlData<Bye>(frame), this.#parser.retry);
+        if (frame.event === 'bye') end = closedBy(controlData<Bye>(frame), this.#parser.retry);
       }
-      this.#listener.frames(frames);
+      this.#listener.onFrames(frames);
     }
   }
 
@@ -136,7 +136,7 @@ export class StreamClient {
     this.#silenceLimit = Math.max(keepalive * 2, keepalive + 2_500);
     // The answer was written about half a round trip ago; what remains is the difference of the clocks.
     const clockOffset = typeof hello?.now === 'number' ? hello.now - (askedAt + now) / 2 : 0;
-    this.#listener.link({ state: 'live', clockOffset, since: now });
+    this.#listener.onStreamState({ state: 'live', clockOffset, since: now });
   }
 
   #retry({ code, message, pause }: Refused): void {
@@ -147,11 +147,11 @@ export class StreamClient {
     this.#attempt++;
     const at = Date.now() + wait;
     this.#pauseTimer = setTimeout(() => this.#connect('trying again').catch(reportError), wait);
-    this.#listener.link({ state: 'retrying', code, reason: message, at, attempt: this.#attempt });
+    this.#listener.onStreamState({ state: 'retrying', code, reason: message, at, attempt: this.#attempt });
   }
 }
 
-function farewell(bye: Partial<Bye> | undefined, retry: number | undefined): Refused {
+function closedBy(bye: Partial<Bye> | undefined, retry: number | undefined): Refused {
   const pause = typeof bye?.retry === 'number' ? bye.retry : retry;
   return new Refused(
     String(bye?.code ?? 'bye'),

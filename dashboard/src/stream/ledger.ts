@@ -28,7 +28,7 @@ export class Ledger {
   #lastChecked: string | undefined;
 
   /** A connection begins; what went before is settled. */
-  hello(hello: Partial<Hello>, position: string | undefined): void {
+  beginConnection(hello: Partial<Hello>, position: string | undefined): void {
     this.#helloCount = Number(hello.count ?? 0);
     this.#replayed = 0;
     this.#live = 0;
@@ -38,7 +38,7 @@ export class Ledger {
     this.#lastChecked = position;
   }
 
-  entry(isDuplicate: boolean): void {
+  countEntry(isDuplicate: boolean): void {
     if (this.#isLive) this.#live++;
     else this.#replayed++;
     if (isDuplicate) this.duplicates++;
@@ -46,7 +46,7 @@ export class Ledger {
   }
 
   /** The replay is complete: as many entries as the gateway says that it sent. */
-  live(replayed: number, position: string | undefined): GapRow | undefined {
+  checkReplay(replayed: number, position: string | undefined): GapRow | undefined {
     this.#isLive = true;
     const missing = replayed - this.#replayed;
     const gap = missing > 0 ? this.#transit(missing, this.#lastChecked, position) : undefined;
@@ -54,14 +54,14 @@ export class Ledger {
     return gap;
   }
 
-  addGap(gap: GapRow): void {
-    this.add(gap);
+  countReportedGap(gap: GapRow): void {
+    this.countGap(gap);
     if (this.#isLive && gap.missed !== null) this.#accounted += gap.missed;
     if (this.#isLive && gap.missed === null) this.#unsized.push(gap);
   }
 
   /** Compares the books; gives the gap that only the comparison shows. */
-  ping(count: number, position: string | undefined): GapRow | undefined {
+  checkPing(count: number, position: string | undefined): GapRow | undefined {
     if (!this.#isLive || !Number.isFinite(count)) return undefined;
     const missing = count - this.#helloCount - this.#live - this.#accounted;
     this.checks++;
@@ -73,28 +73,28 @@ export class Ledger {
     if (missing <= 0) return undefined;
     this.#accounted += missing;
     if (unsized && more.length === 0) {
-      this.settle(unsized, missing);
+      this.resizeGap(unsized, missing);
       return undefined;
     }
     return this.#transit(missing, from, position);
   }
 
-  add(gap: GapRow): void {
+  countGap(gap: GapRow): void {
     if (gap.missed === null) this.unknown++;
     else this.lost += gap.missed;
   }
 
   /** A gap's size is known now, or has changed because some of it was loaded. */
-  settle(gap: GapRow, missed: number | null): void {
+  resizeGap(gap: GapRow, missed: number | null): void {
     if (gap.missed === null) this.unknown--;
     else this.lost -= gap.missed;
     gap.missed = missed;
-    this.add(gap);
+    this.countGap(gap);
   }
 
   #transit(missed: number, after: string | undefined, before: string | undefined): GapRow {
     const gap = new GapRow({ reason: 'transit', channel: null, after, before, missed });
-    this.add(gap);
+    this.countGap(gap);
     return gap;
   }
 }

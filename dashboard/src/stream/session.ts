@@ -50,9 +50,9 @@ export class Session {
     this.#listener = listener;
     this.#source = createSource(
       {
-        frames: (frames) => this.#onFrames(frames),
-        link: (state) => this.#onStreamState(state),
-        sharing: (streams, tabs) => listener.onSharing(streams, tabs),
+        onFrames: (frames) => this.#onFrames(frames),
+        onStreamState: (state) => this.#onStreamState(state),
+        onSharing: (streams, tabs) => listener.onSharing(streams, tabs),
       },
       shared,
     );
@@ -84,7 +84,7 @@ export class Session {
   }
 
   mark(text: string): void {
-    this.buffer.push(new MarkRow(text));
+    this.buffer.append(new MarkRow(text));
   }
 
   /** Rows of the buffer were put in, removed or changed by others. */
@@ -132,11 +132,11 @@ export class Session {
       this.#log = row.log;
     }
     const isDuplicate = row.n > 0 && row.n <= (this.#newest.get(row.channel) ?? 0);
-    this.ledger.entry(isDuplicate);
+    this.ledger.countEntry(isDuplicate);
     if (this.#pending) this.#resolvePending(isDuplicate, row.id);
     if (isDuplicate) return;
     if (row.n > 0) this.#newest.set(row.channel, row.n);
-    this.buffer.push(row);
+    this.buffer.append(row);
     this.#listener.onEntry(row);
   }
 
@@ -145,13 +145,13 @@ export class Session {
     else if (frame.event === 'live') this.#onLive(controlData<Live>(frame) ?? {}, frame.id);
     else if (frame.event === 'gap') this.#onGap(controlData<GapData>(frame) ?? {});
     else if (frame.event === 'ping')
-      this.#pushGap(this.ledger.ping(Number(controlData<Ping>(frame)?.count), frame.id));
+      this.#pushGap(this.ledger.checkPing(Number(controlData<Ping>(frame)?.count), frame.id));
     else if (frame.event === 'bye') this.#onBye(controlData<Bye>(frame) ?? {});
   }
 
   #onHello(hello: Partial<Hello>, position: string | undefined): void {
     this.gateway = String(hello.gateway ?? '');
-    this.ledger.hello(hello, position);
+    this.ledger.beginConnection(hello, position);
     this.isLive = false;
     this.#isResumed = hello.resumed === true;
     if (this.position !== undefined && hello.resumed !== true) {
@@ -169,11 +169,11 @@ export class Session {
     this.isLive = true;
     const tail = Number(this.#query.get('tail') ?? Number.POSITIVE_INFINITY);
     if (!this.#isResumed && Number(replayed) > 0 && Number(replayed) >= tail) this.buffer.expectEarlier();
-    this.#pushGap(this.ledger.live(Number(replayed ?? 0), position));
+    this.#pushGap(this.ledger.checkReplay(Number(replayed ?? 0), position));
     if (this.#pending) this.#resolvePending(position === this.#pending.after, position);
     if (this.#droppedAt > 0) {
       const away = ((Date.now() - this.#droppedAt) / 1000).toFixed(1);
-      this.buffer.push(new MarkRow(`reconnected after ${away} s, ${replayed ?? 0} replayed`));
+      this.buffer.append(new MarkRow(`reconnected after ${away} s, ${replayed ?? 0} replayed`));
       this.#droppedAt = 0;
     }
     this.#listener.onLive();
@@ -187,7 +187,7 @@ export class Session {
     if (!isUnreported(gap, this.#reportedGaps)) return;
     this.#pending = undefined;
     const row = gapRow(gap);
-    this.ledger.addGap(row);
+    this.ledger.countReportedGap(row);
     this.#pushGap(row);
   }
 
@@ -198,12 +198,12 @@ export class Session {
     const said = `${name}: ${bye.message ?? bye.code ?? 'closed'}`;
     const last = buffer.get(buffer.end - 1);
     if (last?.kind !== 'mark' || last.said !== said) {
-      buffer.push(new MarkRow(said));
+      buffer.append(new MarkRow(said));
       return;
     }
     // A gateway that refuses each attempt would write a row for each.
     buffer.remove(last.at);
-    buffer.push(new MarkRow(said, last.times + 1));
+    buffer.append(new MarkRow(said, last.times + 1));
     this.rearranged();
   }
 
@@ -212,11 +212,11 @@ export class Session {
     this.#pending = undefined;
     if (!pending || isWhole) return;
     pending.before = before;
-    this.ledger.add(pending);
+    this.ledger.countGap(pending);
     this.#pushGap(pending);
   }
 
   #pushGap(gap: GapRow | undefined): void {
-    if (gap) this.buffer.push(gap);
+    if (gap) this.buffer.append(gap);
   }
 }

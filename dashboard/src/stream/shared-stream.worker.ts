@@ -8,7 +8,7 @@ import { controlData, type Frame, type StreamState } from './wire.ts';
 export type ToWorker = { type: 'join'; url: string; lock: string } | { type: 'leave' } | { type: 'nudge' };
 export type FromWorker =
   | { type: 'frames'; frames: Frame[] }
-  | { type: 'link'; link: StreamState }
+  | { type: 'state'; state: StreamState }
   | { type: 'sharing'; streams: number; tabs: number };
 
 /** What a later tab gets of the past; beyond it, history is one click away. */
@@ -28,19 +28,19 @@ class SharedStream {
   #hello: Frame | undefined;
   #count = 0;
   #isLive = false;
-  #link: StreamState = { state: 'connecting', reason: 'connecting' };
+  #state: StreamState = { state: 'connecting', reason: 'connecting' };
   #linger: ReturnType<typeof setTimeout> | undefined;
 
   constructor(url: string) {
     this.#url = url;
     this.#client = new StreamClient(url, {
-      frames: (frames) => {
+      onFrames: (frames) => {
         for (const frame of frames) this.#record(frame);
         this.#send({ type: 'frames', frames });
       },
-      link: (link) => {
-        this.#link = link;
-        this.#send({ type: 'link', link });
+      onStreamState: (state) => {
+        this.#state = state;
+        this.#send({ type: 'state', state });
       },
     });
     this.#client.start();
@@ -49,7 +49,7 @@ class SharedStream {
   join(port: MessagePort): void {
     clearTimeout(this.#linger);
     this.ports.add(port);
-    post(port, { type: 'link', link: this.#link });
+    post(port, { type: 'state', state: this.#state });
     if (this.#hello) post(port, { type: 'frames', frames: this.#welcome(this.#hello) });
   }
 

@@ -2,7 +2,7 @@
 import { lazyModule } from '../lazy.ts';
 import type { StreamClient } from './client.ts';
 import type { FromWorker, ToWorker } from './shared-stream.worker.ts';
-import type { LinkListener } from './wire.ts';
+import type { StreamListener } from './wire.ts';
 
 const REOPEN_MS = 3_000;
 
@@ -13,18 +13,18 @@ export interface Source {
   close(): void;
 }
 
-export function createSource(listener: LinkListener, shared: boolean): Source {
+export function createSource(listener: StreamListener, shared: boolean): Source {
   return shared && 'SharedWorker' in globalThis ? new SharedSource(listener) : new OwnSource(listener);
 }
 
 /** Until a part that holds the connection can be loaded: said as the link's state, and tried again for ever. */
 class Reopening {
-  readonly #listener: LinkListener;
+  readonly #listener: StreamListener;
   readonly #open: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #attempt = 0;
 
-  constructor(listener: LinkListener, open: () => void) {
+  constructor(listener: StreamListener, open: () => void) {
     this.#listener = listener;
     this.#open = open;
   }
@@ -35,7 +35,13 @@ class Reopening {
     this.#timer = setTimeout(() => this.now(), REOPEN_MS);
     const reason = 'a part of the page could not be loaded: the gateway is away or has been updated';
     const at = Date.now() + REOPEN_MS;
-    this.#listener.link({ state: 'retrying', code: 'not_loaded', reason, at, attempt: this.#attempt });
+    this.#listener.onStreamState({
+      state: 'retrying',
+      code: 'not_loaded',
+      reason,
+      at,
+      attempt: this.#attempt,
+    });
   }
 
   /** Does not wait any longer, where it waits at all. */
@@ -51,28 +57,28 @@ class Reopening {
   }
 }
 
-const loadClient = lazyModule(() => import('./client.ts'));
-const loadCount = lazyModule(() => import('./stream-count.ts'));
+const clientModule = lazyModule(() => import('./client.ts'));
+const countModule = lazyModule(() => import('./stream-count.ts'));
 
 /** Loads the client only where it is needed: mostly the worker holds it. */
 class OwnSource implements Source {
-  readonly #listener: LinkListener;
+  readonly #listener: StreamListener;
   readonly #reopening: Reopening;
   #url = '';
   #client: StreamClient | undefined;
 
-  constructor(listener: LinkListener) {
+  constructor(listener: StreamListener) {
     this.#listener = listener;
     this.#reopening = new Reopening(listener, () => this.open(this.#url));
-    loadCount()
-      .then((loaded) => loaded && new loaded.StreamCount((streams) => listener.sharing?.(streams, 1)))
+    countModule()
+      .then((loaded) => loaded && new loaded.StreamCount((streams) => listener.onSharing?.(streams, 1)))
       .catch(reportError);
   }
 
   open(url: string): void {
     this.close();
     this.#url = url;
-    loadClient()
+    clientModule()
       .then((loaded) => {
         if (this.#url !== url || this.#client) return;
         if (!loaded) {
@@ -82,8 +88,8 @@ class OwnSource implements Source {
         // Frames of a stream left behind may still be on their way; they belong to nobody.
         const isCurrent = () => this.#client === client;
         const client: StreamClient = new loaded.StreamClient(url, {
-          frames: (frames) => isCurrent() && this.#listener.frames(frames),
-          link: (state) => isCurrent() && this.#listener.link(state),
+          onFrames: (frames) => isCurrent() && this.#listener.onFrames(frames),
+          onStreamState: (state) => isCurrent() && this.#listener.onStreamState(state),
         });
         this.#client = client;
         client.start();
@@ -105,7 +111,7 @@ class OwnSource implements Source {
 }
 
 class SharedSource implements Source {
-  readonly #listener: LinkListener;
+  readonly #listener: StreamListener;
   readonly #reopening: Reopening;
   readonly #lock = `llm-streamer-tab-${Math.random().toString(36).slice(2)}`;
   /** The worker may ask for this tab's lock only once the tab holds it: being granted it means that the tab is gone. */
@@ -113,7 +119,7 @@ class SharedSource implements Source {
   #url = '';
   #port: MessagePort | undefined;
 
-  constructor(listener: LinkListener) {
+  constructor(listener: StreamListener) {
     this.#listener = listener;
     this.#reopening = new Reopening(listener, () => this.open(this.#url));
     this.#held = new Promise((resolve) => {
@@ -136,9 +142,9 @@ class SharedSource implements Source {
     const port = worker.port;
     port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (this.#port !== port) return;
-      if (data.type === 'frames') this.#listener.frames(data.frames);
-      else if (data.type === 'link') this.#listener.link(data.link);
-      else this.#listener.sharing?.(data.streams, data.tabs);
+      if (data.type === 'frames') this.#listener.onFrames(data.frames);
+      else if (data.type === 'state') this.#listener.onStreamState(data.state);
+      else this.#listener.onSharing?.(data.streams, data.tabs);
     };
     worker.onerror = () => this.#port === port && this.#reopening.later();
     this.#port = port;

@@ -14,11 +14,11 @@ export type StreamState =
   | { state: 'retrying'; reason: string; code: string; at: number; attempt: number };
 
 /** What a source of frames tells its reader. Frames come in order and whole. */
-export interface LinkListener {
-  frames(frames: Frame[]): void;
-  link(state: StreamState): void;
+export interface StreamListener {
+  onFrames(frames: Frame[]): void;
+  onStreamState(state: StreamState): void;
   /** How many distinct streams this browser holds open to this host, and how many tabs share this one. */
-  sharing?(streams: number, tabs: number): void;
+  onSharing?(streams: number, tabs: number): void;
 }
 
 /** Reads the JSON of a control frame; undefined when it is not an object. */

@@ -6,7 +6,7 @@ import { entry } from '../rows.ts';
 it('knows nothing of the time before its first entry, and of every second after it', () => {
   const series = new Series();
   const first = Math.floor(Date.now() / 1000) - 5;
-  series.add(entry({ time: first * 1000 }));
-  series.add(entry({ time: (first + 2) * 1000 }));
+  series.countEntry(entry({ time: first * 1000 }));
+  series.countEntry(entry({ time: (first + 2) * 1000 }));
   expect(known(series, series.levels[1] ?? [], first + 3, 6)).toEqual([null, null, 1, 0, 1, 0]);
 });

@@ -5,7 +5,7 @@ import { entry } from '../rows.ts';
 
 const buffer = new LogBuffer();
 for (const source of ['gpu-07', 'gpu-08', 'cpu-1', 'two words']) {
-  buffer.push(
+  buffer.append(
     entry({ source, channel: 'logs:errors', run: 'r7f', attrs: { 'gen_ai.usage.output_tokens': 1 } }),
   );
 }

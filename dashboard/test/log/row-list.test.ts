@@ -29,7 +29,7 @@ describe('the view', () => {
       delta('a', 'lo'),
       delta('b', 'jour', 3),
     ]) {
-      buffer.push(row);
+      buffer.append(row);
       view.catchUp();
     }
     expect(shown(view)).toEqual(['fold:Hello', 'fold:Bonjour', 'log']);
@@ -43,7 +43,7 @@ describe('the view', () => {
     const end = (event: string, attrs: object) =>
       entry({ event, run: 'a', attrs: { lane: 'llm-1', ...attrs } });
     const label = (...rows: Row[]) => {
-      for (const row of rows) buffer.push(row);
+      for (const row of rows) buffer.append(row);
       view.catchUp();
       const fold = view.get(view.first);
       return fold?.kind === 'fold' ? fold.label : '';
@@ -63,7 +63,7 @@ describe('the view', () => {
     const end = (attrs: object) =>
       entry({ event: 'generation.finished', run: 'a', attrs: { lane: 'llm-1', ...attrs } });
     const speed = (...rows: Row[]) => {
-      for (const row of rows) buffer.push(row);
+      for (const row of rows) buffer.append(row);
       view.catchUp();
       const fold = view.get(view.first);
       return fold?.kind === 'fold' ? fold.speed : undefined;
@@ -81,7 +81,7 @@ describe('the view', () => {
 
   it('shows the raw entries of a generation that was unfolded', () => {
     const buffer = new LogBuffer();
-    for (const row of [delta('a', 'Hel'), delta('a', 'lo')]) buffer.push(row);
+    for (const row of [delta('a', 'Hel'), delta('a', 'lo')]) buffer.append(row);
     const view = new RowList(buffer, { ...ALL, unfolded: new Set(['a llm-1']) });
     view.catchUp();
     expect(shown(view)).toEqual(['Hel', 'lo']);
@@ -99,7 +99,7 @@ describe('the view', () => {
       entry({ msg: 'z' }),
     ];
     for (const row of rows) {
-      buffer.push(row);
+      buffer.append(row);
       view.catchUp();
     }
     expect(shown(view)).toEqual(['gap', 'fold:3', 'x', 'y', 'z']);
@@ -115,7 +115,7 @@ describe('the view', () => {
           const buffer = new LogBuffer(limit);
           const view = new RowList(buffer, { ...ALL, columns: 20 });
           for (const length of lengths) {
-            buffer.push(entry({ msg: 'x'.repeat(length) }));
+            buffer.append(entry({ msg: 'x'.repeat(length) }));
             view.catchUp();
           }
           let line = 0;
@@ -136,7 +136,7 @@ describe('the view', () => {
     const buffer = new LogBuffer(100);
     const view = new RowList(buffer, ALL);
     for (let i = 0; i < 140_000; i++) {
-      buffer.push(entry({ msg: 'm' }));
+      buffer.append(entry({ msg: 'm' }));
       if (i % 50 === 0) view.catchUp();
     }
     view.catchUp();
@@ -147,7 +147,7 @@ describe('the view', () => {
 
   it('counts what the filter hides', () => {
     const buffer = new LogBuffer();
-    for (let i = 0; i < 10; i++) buffer.push(entry({ level: i < 3 ? 'error' : 'info' }));
+    for (let i = 0; i < 10; i++) buffer.append(entry({ level: i < 3 ? 'error' : 'info' }));
     const view = new RowList(buffer, { ...ALL, test: (row) => row.level >= 4 });
     view.catchUp();
     expect([view.size, view.hidden, view.errors]).toEqual([3, 7, 3]);
@@ -157,7 +157,7 @@ describe('the view', () => {
     const buffer = new LogBuffer(10);
     const view = new RowList(buffer, { ...ALL, test: (row) => row.level >= 4 });
     for (let i = 0; i < 95; i++) {
-      buffer.push(entry({ level: i % 2 === 0 ? 'error' : 'info' }));
+      buffer.append(entry({ level: i % 2 === 0 ? 'error' : 'info' }));
       if (i % 7 === 0) view.catchUp();
     }
     view.catchUp();

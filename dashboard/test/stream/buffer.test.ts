@@ -6,7 +6,7 @@ import { entry } from '../rows.ts';
 describe('the ring of rows', () => {
   it('keeps the last rows and counts what it evicts', () => {
     const buffer = new LogBuffer(10);
-    for (let i = 0; i < 25; i++) buffer.push(entry({ msg: `m${i}` }));
+    for (let i = 0; i < 25; i++) buffer.append(entry({ msg: `m${i}` }));
     expect(buffer.size).toBe(10);
     expect(buffer.evicted).toBe(15);
     expect(buffer.get(buffer.first)).toMatchObject({ msg: 'm15' });
@@ -15,14 +15,14 @@ describe('the ring of rows', () => {
 
   it('holds its byte bound against long entries', () => {
     const buffer = new LogBuffer(1_000, 100_000);
-    for (let i = 0; i < 50; i++) buffer.push(entry({ msg: 'x'.repeat(5_000) }));
+    for (let i = 0; i < 50; i++) buffer.append(entry({ msg: 'x'.repeat(5_000) }));
     expect(buffer.bytes).toBeLessThanOrEqual(100_000);
     expect(buffer.size).toBeGreaterThan(1);
   });
 
   it('puts loaded rows in their place and renumbers what follows', () => {
     const buffer = new LogBuffer(10);
-    for (let i = 0; i < 10; i++) buffer.push(entry({ msg: `m${i}` }));
+    for (let i = 0; i < 10; i++) buffer.append(entry({ msg: `m${i}` }));
     buffer.insert(buffer.first + 4, [entry({ msg: 'a' }), entry({ msg: 'b' })]);
     const seen = Array.from({ length: buffer.size }, (_, i) => buffer.get(buffer.first + i));
     expect(seen.map((row) => row?.kind === 'entry' && row.msg)).toEqual(
@@ -33,7 +33,7 @@ describe('the ring of rows', () => {
 
   it('counts entries, and no other rows, however they come and go', () => {
     const buffer = new LogBuffer(10);
-    for (let i = 0; i < 12; i++) buffer.push(i % 3 === 0 ? new MarkRow('mark') : entry());
+    for (let i = 0; i < 12; i++) buffer.append(i % 3 === 0 ? new MarkRow('mark') : entry());
     expect(buffer.entries).toBe(7);
     buffer.insert(buffer.first, [entry(), new MarkRow('loaded'), entry()]);
     expect(buffer.entries).toBe(9);
@@ -46,7 +46,7 @@ describe('the ring of rows', () => {
 
   it('removes a row that is settled', () => {
     const buffer = new LogBuffer(10);
-    for (let i = 0; i < 3; i++) buffer.push(entry({ msg: `m${i}` }));
+    for (let i = 0; i < 3; i++) buffer.append(entry({ msg: `m${i}` }));
     buffer.remove(buffer.first + 1);
     expect(buffer.size).toBe(2);
     expect(buffer.get(buffer.first + 1)).toMatchObject({ msg: 'm2', at: buffer.first + 1 });

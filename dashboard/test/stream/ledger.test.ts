@@ -4,79 +4,79 @@ import { gapRow } from '../../src/stream/row.ts';
 
 function connected(count = 100, replayed = 3): Ledger {
   const ledger = new Ledger();
-  ledger.hello({ count }, '1-10');
-  for (let i = 0; i < replayed; i++) ledger.entry(false);
-  ledger.live(replayed, '1-20');
+  ledger.beginConnection({ count }, '1-10');
+  for (let i = 0; i < replayed; i++) ledger.countEntry(false);
+  ledger.checkReplay(replayed, '1-20');
   return ledger;
 }
 
 describe('the ledger', () => {
   it('finds nothing missing when received = replayed + (ping.count − hello.count)', () => {
     const ledger = connected(100, 3);
-    for (let i = 0; i < 5; i++) ledger.entry(false);
-    expect(ledger.ping(105, '1-30')).toBeUndefined();
+    for (let i = 0; i < 5; i++) ledger.countEntry(false);
+    expect(ledger.checkPing(105, '1-30')).toBeUndefined();
     expect(ledger).toMatchObject({ received: 8, lost: 0, unknown: 0, checks: 1 });
   });
 
   it('turns a difference into one gap of that size, between the two pings', () => {
     const ledger = connected(100);
-    expect(ledger.ping(100, '1-30')).toBeUndefined();
-    ledger.entry(false);
-    const gap = ledger.ping(104, '1-40');
+    expect(ledger.checkPing(100, '1-30')).toBeUndefined();
+    ledger.countEntry(false);
+    const gap = ledger.checkPing(104, '1-40');
     expect(gap).toMatchObject({ reason: 'transit', missed: 3, after: '1-30', before: '1-40' });
     expect(ledger.lost).toBe(3);
-    expect(ledger.ping(104, '1-50')).toBeUndefined();
+    expect(ledger.checkPing(104, '1-50')).toBeUndefined();
     expect(ledger.lost).toBe(3);
   });
 
   it('sees entries that the replay promised and did not bring', () => {
     const ledger = new Ledger();
-    ledger.hello({ count: 0 }, '1-1');
-    ledger.entry(false);
-    expect(ledger.live(4, '1-9')).toMatchObject({ missed: 3 });
+    ledger.beginConnection({ count: 0 }, '1-1');
+    ledger.countEntry(false);
+    expect(ledger.checkReplay(4, '1-9')).toMatchObject({ missed: 3 });
   });
 
   it('books an announced gap once, not again at the next ping', () => {
     const ledger = connected(100);
-    ledger.addGap(gapRow({ reason: 'trimmed', missed: 7, after: '1-20', before: '1-28' }));
-    ledger.entry(false);
-    expect(ledger.ping(108, '1-30')).toBeUndefined();
+    ledger.countReportedGap(gapRow({ reason: 'trimmed', missed: 7, after: '1-20', before: '1-28' }));
+    ledger.countEntry(false);
+    expect(ledger.checkPing(108, '1-30')).toBeUndefined();
     expect(ledger.lost).toBe(7);
   });
 
   it('never shows a gap of unknown size as nothing; the next ping sizes it', () => {
     const ledger = connected(100);
     const gap = gapRow({ reason: 'expired', missed: null });
-    ledger.addGap(gap);
+    ledger.countReportedGap(gap);
     expect(ledger).toMatchObject({ lost: 0, unknown: 1 });
-    ledger.ping(106, '1-30');
+    ledger.checkPing(106, '1-30');
     expect(gap.missed).toBe(6);
     expect(ledger).toMatchObject({ lost: 6, unknown: 0 });
   });
 
   it('keeps an unknown gap of the replay unknown, since no count covers it', () => {
     const ledger = new Ledger();
-    ledger.hello({ count: 50 }, '1-1');
-    ledger.addGap(gapRow({ reason: 'reset', missed: null }));
-    ledger.live(0, '1-2');
-    ledger.ping(50, '1-3');
+    ledger.beginConnection({ count: 50 }, '1-1');
+    ledger.countReportedGap(gapRow({ reason: 'reset', missed: null }));
+    ledger.checkReplay(0, '1-2');
+    ledger.checkPing(50, '1-3');
     expect(ledger.unknown).toBe(1);
   });
 
   it('counts repeats as received by the connection but once in the total', () => {
     const ledger = new Ledger();
-    ledger.hello({ count: 0 }, '1-1');
-    ledger.entry(false);
-    ledger.entry(true);
-    expect(ledger.live(2, '1-2')).toBeUndefined();
+    ledger.beginConnection({ count: 0 }, '1-1');
+    ledger.countEntry(false);
+    ledger.countEntry(true);
+    expect(ledger.checkReplay(2, '1-2')).toBeUndefined();
     expect(ledger).toMatchObject({ received: 1, duplicates: 1, lost: 0 });
   });
 
   it('gives back what was loaded', () => {
     const ledger = connected(0);
     const gap = gapRow({ reason: 'reconnect', missed: null });
-    ledger.addGap(gap);
-    ledger.settle(gap, 0);
+    ledger.countReportedGap(gap);
+    ledger.resizeGap(gap, 0);
     expect(ledger).toMatchObject({ lost: 0, unknown: 0 });
   });
 });

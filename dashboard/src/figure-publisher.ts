@@ -1,8 +1,8 @@
-// Sets the figures that the panels show: at once when the mode changes, else at most ten times a second.
-import type { Series } from '../charts/series.ts';
-import type { Viewport } from '../log/viewport.ts';
-import type { Session } from '../stream/session.ts';
-import { figures } from './store.ts';
+// Sets the figures that the panels show: immediately when the mode changes, otherwise at most ten times a second.
+import type { Series } from './charts/series.ts';
+import type { Viewport } from './log/viewport.ts';
+import { figures } from './state/store.ts';
+import type { Session } from './stream/session.ts';
 
 const EVERY_MS = 100;
 
@@ -25,10 +25,10 @@ export class FigurePublisher {
     this.#publish();
   }
 
-  changed(): void {
+  onPainted(): void {
     const hasNewMode = figures.value.mode !== this.#viewport.follow.mode;
     if (hasNewMode || performance.now() - this.#publishedAt >= EVERY_MS) this.#publish();
-    // The last change before a quiet time must show, too.
+    // Without this timer, the last change before a quiet time would never be shown.
     else this.#trailing ??= setTimeout(() => this.#publish(), EVERY_MS);
   }
 

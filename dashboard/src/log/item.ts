@@ -1,0 +1,15 @@
+// One item of the list: a row of its own, or a fold that stands for all deltas of one generation.
+import type { Row } from '../stream/row.ts';
+import type { Fold } from './fold.ts';
+
+export type Item = Row | Fold;
+
+/** The row itself, or the first entry of a fold. */
+export function firstOf(item: Item): Row {
+  return item.kind === 'fold' ? item.first : item;
+}
+
+export function runOf(item: Item): string | undefined {
+  if (item.kind === 'entry') return item.run;
+  return item.kind === 'fold' ? item.first.run : undefined;
+}

@@ -1,0 +1,56 @@
+// The run that the panel shows, as signals. The run's id is in the URL, so that a reload or a link shows the same run.
+
+import type { RunView } from '@llm-streamer/shared/run.ts';
+import { signal } from '@preact/signals';
+import { updateView, viewState } from './store.ts';
+
+/** The query parameter that names the run. */
+const SHOW = 'show';
+const ID = /^[A-Za-z0-9_.-]{1,128}$/;
+
+export const run = signal<RunView | undefined>(undefined);
+/** Whether the run's stream is open; undefined where none is needed, as after the run's end. */
+export const isFeedOpen = signal<boolean | undefined>(undefined);
+/** How far the gateway's clock is ahead of this computer's, in ms. */
+export const clockSkew = signal(0);
+/** The channels that were shown before the log was filtered to a run. */
+const channelsBefore = signal(['*']);
+
+/** The run that the URL names. */
+export function runInUrl(): string | undefined {
+  const id = new URLSearchParams(location.search).get(SHOW) ?? '';
+  return ID.test(id) ? id : undefined;
+}
+
+export function nameInUrl(id: string): void {
+  const query = new URLSearchParams(location.search);
+  query.set(SHOW, id);
+  const search = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
+  history.replaceState(null, '', `${location.pathname}?${search}${location.hash}`);
+}
+
+/**
+ * The prompt that a link fills in with its fragment, as in `#prompt=Explain gravity`. Browsers send no fragment to a
+ * server, and the prompt leaves the URL once it was read.
+ */
+export function takePrompt(): string | undefined {
+  const prompt = new URLSearchParams(location.hash.slice(1)).get('prompt') ?? undefined;
+  if (prompt !== undefined) history.replaceState(null, '', location.pathname + location.search);
+  return prompt;
+}
+
+/** Narrows the log to a run. The run's own channel holds all its entries, texts included; `*` does not show them. */
+export function filterLog(id: string): void {
+  const { channels } = viewState.value;
+  if (!channels.some((channel) => channel.startsWith('runs:'))) channelsBefore.value = channels;
+  updateView({ channels: [`runs:${id}`], q: '', level: '', range: undefined });
+}
+
+export function isFiltered(id: string): boolean {
+  return viewState.value.channels.join() === `runs:${id}`;
+}
+
+/** Shows the channels again that `filterLog` replaced. */
+export function unfilterLog(): void {
+  updateView({ channels: channelsBefore.value });
+}
