@@ -1,4 +1,4 @@
-// Files of what is shown, or of a time range from the server: NDJSON, gaps included, times in UTC.
+// Writes a file of what is shown, or of a time range from the gateway: NDJSON with gaps and with times in UTC.
 
 import type { RowList } from '../log/row-list.ts';
 import { iso } from '../log/time.ts';
@@ -8,13 +8,12 @@ import type { EntryRow, GapRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { readRange } from './range.ts';
 
-/** The rows of the view or, with a range, the whole of it from the server. */
+/** Exports the rows of the list or, with a range, all entries of the range from the gateway. */
 export async function exportLines(session: Session, list: RowList, range: ViewState['range']): Promise<void> {
   const lines = range ? await exportRange(session, range.from, range.to) : exportShown(list);
   showNotice(`${lines.toLocaleString('en')} lines exported`);
 }
 
-/** Both give the number of lines. */
 function exportShown(list: RowList): number {
   const lines: string[] = [];
   for (let place = list.first; place < list.end; place++) {

@@ -1,4 +1,4 @@
-// The way back in time: the entry that a link names, a stretch of time, files. What it takes is loaded when asked for.
+// Goes to older entries: the entry that a link names, a range of time, an export. The modules for it are loaded when used.
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { cursorRow, showNotice, updateView, viewState } from '../state/store.ts';
@@ -9,7 +9,7 @@ import type { Session } from '../stream/session.ts';
 const exportModule = lazyModule(() => import('./export.ts'), noticeMissing('the export'));
 const rangeModule = lazyModule(() => import('./range.ts'), noticeMissing('the history'));
 
-/** Fetched on either side of an entry that a link names. */
+/** The time that is fetched before and after an entry that a link names. */
 const AROUND_MS = 5_000;
 
 export class HistoryNavigator {
@@ -21,7 +21,7 @@ export class HistoryNavigator {
     this.#viewport = viewport;
   }
 
-  /** Shows nothing but a stretch of time, and fetches what of it is not here; around `reveal`, all there is. */
+  /** Shows only a range of time and fetches what the page lacks of it. With `reveal`, goes to that row and clears the filter. */
   showRange(from: number, to: number, reveal?: Row): void {
     updateView({ range: { from, to }, ...(reveal && { q: '', level: '' }) });
     if (reveal) cursorRow.value = reveal;
@@ -33,7 +33,7 @@ export class HistoryNavigator {
       .catch(reportError);
   }
 
-  /** Goes to the entry that the link names, fetching it and what is around it where it is not here. */
+  /** Goes to the entry that the link names. If the page does not have it, the entries around it are fetched first. */
   goToLink(show: (row: EntryRow) => void): void {
     this.#goToLink(show).catch(reportError);
   }
@@ -45,14 +45,14 @@ export class HistoryNavigator {
     const ms = Number.parseInt(at, 10);
     if (!this.#find(at) && ms > 0) await this.#fetchRange(ms - AROUND_MS, ms + AROUND_MS);
     const row = this.#find(at);
-    // Rows just loaded are in the view one rebuild later.
+    // Rows that were just fetched are in the list after the next rebuild.
     if (row) this.#viewport.whenBuilt(() => show(row));
     else showNotice('the entry of this link is no longer in the log');
   }
 
-  /** What is shown, or with a range chosen the whole of it from the server, as NDJSON with UTC times. */
+  /** Exports what is shown or, if a range is chosen, all entries of that range from the gateway: NDJSON with UTC times. */
   export(): void {
-    this.#attempt(async () => {
+    this.#noticeFailure(async () => {
       const loaded = await exportModule();
       await loaded?.exportLines(this.#session, this.#viewport.rows, viewState.value.range);
     }).catch(reportError);
@@ -68,16 +68,16 @@ export class HistoryNavigator {
   }
 
   #fetchRange(from: number, to: number): Promise<void> {
-    return this.#attempt(async () => {
+    return this.#noticeFailure(async () => {
       const loaded = await rangeModule();
       await loaded?.fetchRange(this.#session, from, to);
     });
   }
 
-  /** A failure is said, in the server's words where it gave any. */
-  async #attempt(what: () => Promise<void>): Promise<void> {
+  /** Shows a failure as a notice, in the server's words if there are any. */
+  async #noticeFailure(action: () => Promise<void>): Promise<void> {
     try {
-      await what();
+      await action();
     } catch (error) {
       showNotice(error instanceof Error ? error.message : 'that failed');
     }

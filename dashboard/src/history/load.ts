@@ -1,4 +1,4 @@
-// Fetches what a gap lacks and puts it in its place, as far as the log still has it. Loaded with the first click.
+// Loads the entries of a gap into its place, as far as the log still has them. This module is loaded at the first click.
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
@@ -14,7 +14,7 @@ export async function loadGap(session: Session, gap: GapRow): Promise<void> {
   session.rearranged();
   try {
     if (gap === session.buffer.head) await loadEarlier(session, gap);
-    else await fill(session, gap);
+    else await fillGap(session, gap);
   } catch (error) {
     gap.note = error instanceof Error ? error.message : 'could not be loaded';
   } finally {
@@ -23,7 +23,7 @@ export async function loadGap(session: Session, gap: GapRow): Promise<void> {
   }
 }
 
-/** What stands before the oldest row, a page at a time. */
+/** Loads one page of the entries before the oldest row. */
 async function loadEarlier(session: Session, head: GapRow): Promise<void> {
   const { buffer } = session;
   const before = buffer.oldestId;
@@ -31,18 +31,18 @@ async function loadEarlier(session: Session, head: GapRow): Promise<void> {
   if (before !== undefined) query.set('before', before);
   query.set('limit', String(EARLIER_LIMIT));
   const { rows, entries, done } = await readHistory(query);
-  // Meanwhile the view may have begun anew, or lost its oldest rows.
+  // While the request ran, a new view may have started, or the oldest rows may have been evicted.
   if (buffer.head !== head || buffer.oldestId !== before) return;
   const placed = buffer.insert(buffer.first, rows);
   buffer.evicted = Math.max(0, buffer.evicted - entriesIn(placed));
   head.missed = head.reason === 'evicted' ? buffer.evicted : null;
   if (entries === 0) head.note = 'the log holds nothing earlier';
   else if (placed.length < rows.length) head.note = FULL;
-  // All of it is here: no gap any more.
+  // Everything before the view is loaded: the gap is gone.
   else if (done && head.reason === 'earlier') buffer.head = undefined;
 }
 
-async function fill(session: Session, gap: GapRow): Promise<void> {
+async function fillGap(session: Session, gap: GapRow): Promise<void> {
   const { buffer, ledger } = session;
   const query = session.historyQuery();
   if (gap.channel !== null) query.set('channels', gap.channel);
@@ -51,33 +51,33 @@ async function fill(session: Session, gap: GapRow): Promise<void> {
   query.set('limit', String(LOAD_LIMIT));
   const page = await readHistory(query);
   if (buffer.get(gap.at) !== gap) return;
-  const have = idsBefore(session, gap);
+  const known = idsBefore(session, gap);
   const rows = page.rows.filter((row) =>
-    row.kind === 'entry' ? row.id === undefined || !have.has(row.id) : page.done || endsIn(page, row),
+    row.kind === 'entry' ? row.id === undefined || !known.has(row.id) : page.done || endsIn(page, row),
   );
   const gapsFound = rows.filter((row) => row.kind === 'gap');
   if (entriesIn(rows) === 0 && gapsFound.length > 0) {
-    // The log has nothing of it either: one gap stays, and says so.
+    // The log has no entry of the gap either: the gap stays, with the log's reason.
     ledger.resizeGap(gap, gap.missed ?? sum(gapsFound));
     gap.note = `gone from the log (${gapsFound[0]?.reason})`;
     return;
   }
-  // What there is no room for stays in the gap, which begins behind what was put in.
+  // Entries without room stay in the gap, which then begins after the last entry inserted.
   const placed = rows.slice(0, buffer.room);
-  const isWhole = placed.length === rows.length;
+  const hasRoom = placed.length === rows.length;
   const gaps = placed.filter((row) => row.kind === 'gap');
   buffer.insert(gap.at, placed);
   for (const each of gaps) ledger.countGap(each);
   const rest = gap.missed === null ? null : Math.max(0, gap.missed - entriesIn(placed) - (sum(gaps) ?? 0));
-  const isDone = page.done && isWhole;
+  const isDone = page.done && hasRoom;
   ledger.resizeGap(gap, isDone ? (rest ?? 0) : rest);
-  gap.note = isDone ? 'the log holds no more of it' : isWhole ? '' : FULL;
-  const next = isWhole ? page.next : placed.findLast((row) => row.kind === 'entry')?.id;
+  gap.note = isDone ? 'the log holds no more of it' : hasRoom ? '' : FULL;
+  const next = hasRoom ? page.next : placed.findLast((row) => row.kind === 'entry')?.id;
   if (next !== undefined) gap.after = next;
   if (isDone && gap.missed === 0) buffer.remove(gap.at);
 }
 
-/** The page behind this one tells again of a gap that reaches beyond it. */
+/** Whether a gap ends within its page. If it does not, the next page reports it again. */
 function endsIn({ next = '' }: HistoryPage, { before = '' }: GapRow): boolean {
   return (parsePosition(before) ?? 0) - 1 <= (parsePosition(next) ?? 0);
 }
@@ -86,9 +86,10 @@ function entriesIn(rows: readonly Row[]): number {
   return rows.filter((row) => row.kind === 'entry').length;
 }
 
-// Ids in the gap's range that the view already has: a gap found by counting lies somewhere among known entries.
+// Ids after the gap's start that the view has already: where the ledger finds a gap by counting, its range also contains
+// entries that did arrive.
 function idsBefore({ buffer }: Session, gap: GapRow): Set<string> {
-  const after = Number(gap.after?.split('-')[1] ?? 0);
+  const after = parsePosition(gap.after ?? '') ?? 0;
   const ids = new Set<string>();
   for (let at = gap.at - 1; at >= buffer.first; at--) {
     const row = buffer.get(at);
@@ -99,7 +100,7 @@ function idsBefore({ buffer }: Session, gap: GapRow): Set<string> {
   return ids;
 }
 
-/** null as soon as one is not known. */
+/** null when the size of any of them is unknown. */
 function sum(gaps: readonly GapRow[]): number | null {
   return gaps.reduce(
     (total: number | null, { missed }) => (total === null || missed === null ? null : total + missed),

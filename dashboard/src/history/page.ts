@@ -1,4 +1,6 @@
-// Reads the past from the gateway: what fills a gap, what stands before the view, what a time range holds.
+// Reads one page of history from the gateway: its entries and gaps in the order of the log, without the gaps that pages
+// before it reported.
+import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import type { GapData } from '@llm-streamer/shared/stream-events.ts';
 import { EntryRow, type GapRow, gapRow } from '../stream/row.ts';
@@ -11,8 +13,11 @@ export interface HistoryPage {
   done: boolean;
 }
 
-/** Asks `api/entries`; rejects with the server's own words. `told`: of the pages before, if any. */
-export async function readHistory(query: URLSearchParams, told = new ReportedGaps()): Promise<HistoryPage> {
+/** Reads `api/entries`; rejects with the server's own sentence. `reported` holds the gaps of the pages before this one. */
+export async function readHistory(
+  query: URLSearchParams,
+  reported = new ReportedGaps(),
+): Promise<HistoryPage> {
   const response = await fetch(new URL(`api/entries?${query}`, document.baseURI), {
     headers: { Accept: 'application/json' },
   });
@@ -21,7 +26,7 @@ export async function readHistory(query: URLSearchParams, told = new ReportedGap
   const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
   const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<GapData>[]) : [];
   const rows: (EntryRow | GapRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));
-  for (const gap of gaps) if (isUnreported(gap, told)) place(rows, gapRow(gap));
+  for (const gap of gaps) if (isUnreported(gap, reported)) insertGap(rows, gapRow(gap));
   return {
     rows,
     entries: entries.length,
@@ -30,9 +35,9 @@ export async function readHistory(query: URLSearchParams, told = new ReportedGap
   };
 }
 
-// A gap stands before the first entry that follows it.
-function place(rows: (EntryRow | GapRow)[], gap: GapRow): void {
-  const before = Number(gap.before?.split('-')[1] ?? 0);
+// A gap stands before the first entry after it.
+function insertGap(rows: (EntryRow | GapRow)[], gap: GapRow): void {
+  const before = parsePosition(gap.before ?? '') ?? 0;
   const index = rows.findIndex((row) => row.kind === 'entry' && row.n >= before);
   rows.splice(index < 0 ? rows.length : index, 0, gap);
 }

@@ -1,4 +1,5 @@
-// The last rows of the view: a ring bounded by count and bytes. Rows have absolute places; the oldest are evicted.
+// The latest rows of a view: a ring bounded by count and bytes, which evicts its oldest rows. Each row has an absolute
+// place: after 5 evictions the oldest row stands at place 5, and a new row always stands at `end`.
 import { GapRow, type Row } from './row.ts';
 
 const SLOTS = 2 ** 17;
@@ -6,7 +7,7 @@ const MASK = SLOTS - 1;
 
 export const MAX_ROWS = 100_000;
 export const MAX_BYTES = 160 * 1024 * 1024;
-/** Rows loaded on the reader's wish may stand beyond the ring's bound. */
+/** Rows of history that the reader loads do not count towards the ring's bound, up to this many. */
 const MAX_LOADED = 30_000;
 
 export class LogBuffer {
@@ -17,9 +18,9 @@ export class LogBuffer {
   bytes = 0;
   /** Entries among the rows. */
   entries = 0;
-  /** Entries that were here and had to go. */
+  /** Entries that were here and were evicted. */
   evicted = 0;
-  /** Stands before the oldest row where there was or may be more: evicted here, or never loaded. */
+  /** The gap before the oldest row: entries that were evicted here, or older ones that were never loaded. */
   head: GapRow | undefined;
   readonly #maxRows: number;
   readonly #maxBytes: number;
@@ -43,42 +44,42 @@ export class LogBuffer {
     row.at = this.end;
     this.#slots[this.end & MASK] = row;
     this.end++;
-    this.#weigh(row, 1);
+    this.#count(row, 1);
     while (this.size > this.#maxRows + this.#loaded || (this.bytes > this.#maxBytes && this.size > 1))
       this.#evict();
   }
 
-  /** How many rows may still be put in between. */
+  /** How many rows can still be inserted. */
   get room(): number {
     return Math.max(0, Math.min(MAX_LOADED - this.#loaded, SLOTS - this.size - 1));
   }
 
   /**
-   * Puts rows before the one at `at`; what stands behind moves back and is renumbered. Gives those that were put in:
-   * where there is no room for all, the last ones.
+   * Inserts rows before the row at `at`; the rows from `at` on move to higher places. Gives the rows inserted: where
+   * there is no room for all, only the last of them. Inserting 2 rows at place 4 moves the row at place 4 to place 6.
    */
   insert(at: number, rows: readonly Row[]): readonly Row[] {
-    const taken = rows.slice(Math.max(0, rows.length - this.room));
-    this.#loaded += taken.length;
-    const shift = taken.length;
+    const inserted = rows.slice(Math.max(0, rows.length - this.room));
+    this.#loaded += inserted.length;
+    const shift = inserted.length;
     for (let i = this.end - 1; i >= at; i--) {
       const row = this.#slots[i & MASK];
       this.#slots[(i + shift) & MASK] = row;
       if (row) row.at = i + shift;
     }
-    for (const [i, row] of taken.entries()) {
+    for (const [i, row] of inserted.entries()) {
       row.at = at + i;
       this.#slots[row.at & MASK] = row;
-      this.#weigh(row, 1);
+      this.#count(row, 1);
     }
     this.end += shift;
-    return taken;
+    return inserted;
   }
 
   remove(at: number): void {
-    const gone = this.get(at);
-    if (!gone) return;
-    this.#weigh(gone, -1);
+    const removed = this.get(at);
+    if (!removed) return;
+    this.#count(removed, -1);
     for (let i = at; i < this.end - 1; i++) {
       const row = this.#slots[(i + 1) & MASK];
       this.#slots[i & MASK] = row;
@@ -88,12 +89,12 @@ export class LogBuffer {
     this.#slots[this.end & MASK] = undefined;
   }
 
-  /** Says that the log may hold entries before the oldest one here. */
+  /** Puts a gap before the oldest row, because the log may hold older entries. */
   expectEarlier(): void {
     this.head ??= headRow('earlier');
   }
 
-  /** Id of the oldest entry here that has one. */
+  /** Id of the oldest entry here; entries that were never stored have no id and are skipped. */
   get oldestId(): string | undefined {
     for (let at = this.first; at < this.end; at++) {
       const row = this.get(at);
@@ -112,8 +113,8 @@ export class LogBuffer {
     this.#loaded = 0;
   }
 
-  /** Counts a row that came (1) or went (−1). */
-  #weigh(row: Row, sign: number): void {
+  /** Counts a row that was added (`sign` 1) or removed (−1). */
+  #count(row: Row, sign: number): void {
     this.bytes += sign * row.bytes;
     if (row.kind === 'entry') this.entries += sign;
   }
@@ -124,7 +125,7 @@ export class LogBuffer {
     this.#slots[slot] = undefined;
     this.first++;
     if (!row) return;
-    this.#weigh(row, -1);
+    this.#count(row, -1);
     if (row.kind !== 'entry') return;
     this.evicted++;
     if (this.head?.reason !== 'evicted') this.head = headRow('evicted');

@@ -1,5 +1,5 @@
-// One SSE connection that never dies: fetch, a watchdog on receipt times, jittered backoff for ever, resume by id.
-// Runs in a page and in a worker.
+// One SSE stream that is always connected or about to be: after each failure it waits, with a growing and jittered pause,
+// and resumes after the last id received. A watchdog ends a connection that stays silent. Runs in a page and in a worker.
 
 import type { Bye, Hello } from '@llm-streamer/shared/stream-events.ts';
 import { SseParser } from './sse-parser.ts';
@@ -9,7 +9,7 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 const ANSWER_TIMEOUT_MS = 15_000;
 const TICK_MS = 1_000;
-/** After a late timer (sleep, throttling) queued data is read first, before silence is judged. */
+/** When a timer fires late, the computer slept or the tab was throttled: data that is already queued gets this long. */
 const GRACE_MS = 4_000;
 
 class Refused extends Error {
@@ -57,7 +57,7 @@ export class StreamClient {
     this.#abort?.abort();
   }
 
-  /** Network back, tab visible, or the reader's wish: a pending retry happens now, a silent stream is judged now. */
+  /** After the network came back, the tab became visible or the reader asked: retries now, and soon ends a silent stream. */
   nudge(): void {
     if (this.#pauseTimer !== undefined) this.#connect('trying again now').catch(reportError);
     else if (Date.now() - this.#lastReceipt > this.#silenceLimit) this.#graceUntil = Date.now() + TICK_MS;
@@ -121,7 +121,7 @@ export class StreamClient {
       if (frames.length === 0) continue;
       for (const frame of frames) {
         if (frame.event === '') continue;
-        // Not before: a gateway that greets and sends away again is asked less and less often.
+        // Not at `hello`: a gateway that accepts and closes each connection at once must be asked less and less often.
         if (frame.event === 'live') this.#attempt = 0;
         if (frame.event === 'hello') this.#greet(controlData<Hello>(frame), askedAt);
         if (frame.event === 'bye') end = closedBy(controlData<Bye>(frame), this.#parser.retry);
@@ -134,14 +134,14 @@ export class StreamClient {
     const now = Date.now();
     const keepalive = Number(hello?.keepalive) || 30_000;
     this.#silenceLimit = Math.max(keepalive * 2, keepalive + 2_500);
-    // The answer was written about half a round trip ago; what remains is the difference of the clocks.
+    // The gateway wrote `now` about half a round trip ago. What remains of the difference is that of the two clocks.
     const clockOffset = typeof hello?.now === 'number' ? hello.now - (askedAt + now) / 2 : 0;
     this.#listener.onStreamState({ state: 'live', clockOffset, since: now });
   }
 
   #retry({ code, message, pause }: Refused): void {
     const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(this.#attempt, 10));
-    // Asked to come back sooner, again and again: the pause grows all the same.
+    // The gateway may ask for a shorter pause, but only once: after a second failure the pause grows all the same.
     const least = this.#attempt > 0 ? backoff : 0;
     const wait = Math.max(pause ?? backoff, least) * (0.5 + Math.random() / 2);
     this.#attempt++;
@@ -169,10 +169,10 @@ async function refused(response: Response): Promise<Refused> {
     string,
     unknown
   >;
-  const said = [detail, title].find((text) => typeof text === 'string' && text !== '');
+  const reason = [detail, title].find((text) => typeof text === 'string' && text !== '');
   return new Refused(
     typeof code === 'string' ? code : `http_${status}`,
-    `${status}: ${said ?? 'refused'}`,
+    `${status}: ${reason ?? 'refused'}`,
     pause,
   );
 }

@@ -1,33 +1,35 @@
-// Proves that nothing is missing, or says what is: received = replayed + (ping.count − hello.count), at each ping.
-// A difference is a gap of known size; what the gateway reports as a gap is a gap as it says.
+// Proves that no entry is missing, or says how many are: at each ping, received = replayed + (ping.count − hello.count).
+// Example: `hello` says count 100, then 3 entries are replayed, then 4 arrive live. A ping with count 104 agrees with the 7
+// received. A ping with count 106 shows that 2 entries were lost on the way: a gap of size 2. Gaps that the gateway
+// reports itself are counted as it reports them.
 
 import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { GapRow } from './row.ts';
 
 export class Ledger {
-  /** Entries received in this view, each once. */
+  /** Entries received in this view; an entry that came again after a reconnect counts once. */
   received = 0;
   /** Sum of the gaps of known size. */
   lost = 0;
   /** Gaps of unknown size. */
   unknown = 0;
-  /** Pings at which the books were compared, and when by the page's clock. */
+  /** How many pings were compared, and when the latest was, by the page's clock. */
   checks = 0;
   checkedAt = 0;
-  /** Entries that came again after a reconnect; shown once. */
+  /** Entries that came again after a reconnect; they are shown once. */
   duplicates = 0;
 
   #helloCount = 0;
   #replayed = 0;
   #live = 0;
   #isLive = false;
-  /** Missing since `live` and already in the books: announced gaps and differences found. */
+  /** Entries missing since `live` that are counted already: reported gaps, and differences found at earlier pings. */
   #accounted = 0;
-  /** Live gaps without a size: the next ping sizes them. */
+  /** Live gaps of unknown size: the difference at the next ping is their size. */
   #unsized: GapRow[] = [];
   #lastChecked: string | undefined;
 
-  /** A connection begins; what went before is settled. */
+  /** Starts the comparison anew, with a new connection's `hello`. */
   beginConnection(hello: Partial<Hello>, position: string | undefined): void {
     this.#helloCount = Number(hello.count ?? 0);
     this.#replayed = 0;
@@ -45,7 +47,7 @@ export class Ledger {
     else this.received++;
   }
 
-  /** The replay is complete: as many entries as the gateway says that it sent. */
+  /** Called at `live`: gives a gap if fewer entries arrived than the gateway replayed. */
   checkReplay(replayed: number, position: string | undefined): GapRow | undefined {
     this.#isLive = true;
     const missing = replayed - this.#replayed;
@@ -54,13 +56,14 @@ export class Ledger {
     return gap;
   }
 
+  /** Counts a gap that the gateway reported. */
   countReportedGap(gap: GapRow): void {
     this.countGap(gap);
     if (this.#isLive && gap.missed !== null) this.#accounted += gap.missed;
     if (this.#isLive && gap.missed === null) this.#unsized.push(gap);
   }
 
-  /** Compares the books; gives the gap that only the comparison shows. */
+  /** Compares the counts; gives the gap that only this comparison shows. */
   checkPing(count: number, position: string | undefined): GapRow | undefined {
     if (!this.#isLive || !Number.isFinite(count)) return undefined;
     const missing = count - this.#helloCount - this.#live - this.#accounted;
@@ -84,7 +87,7 @@ export class Ledger {
     else this.lost += gap.missed;
   }
 
-  /** A gap's size is known now, or has changed because some of it was loaded. */
+  /** Changes the size of a counted gap: it became known, or some of the gap's entries were loaded. */
   resizeGap(gap: GapRow, missed: number | null): void {
     if (gap.missed === null) this.unknown--;
     else this.lost -= gap.missed;

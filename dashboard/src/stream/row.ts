@@ -1,5 +1,5 @@
-// What the log view is made of: entries, gaps and marks. An entry keeps its JSON as text and only what the view
-// needs parsed, since a hundred thousand object trees would be the garbage collector's main work.
+// The rows of the log: entries, gaps and marks. An entry keeps its JSON as text, and only the fields that the list needs
+// as values: the garbage collector would have to visit 100,000 trees of attributes otherwise.
 
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
@@ -11,10 +11,10 @@ const DEFAULT_LEVEL = LEVELS.indexOf('info');
 
 export class EntryRow {
   readonly kind = 'entry';
-  /** Place in the buffer; renumbered when rows are put in between. */
+  /** Place in the buffer; it changes when rows are inserted or removed before this one. */
   at = 0;
   readonly id: string | undefined;
-  /** The id's number; 0 for an entry that was never stored. */
+  /** The entry's position in the log, from its id; 0 for an entry that was never stored. */
   readonly n: number;
   readonly log: string | undefined;
   readonly time: number;
@@ -25,11 +25,11 @@ export class EntryRow {
   readonly msg: string;
   readonly event: string | undefined;
   readonly run: string | undefined;
-  /** Which generation an entry is of; undefined where of none. */
+  /** The generation that the entry belongs to, as run (or source) and lane; undefined for an entry of none. */
   readonly generation: string | undefined;
   /** Tokens of a delta; 0 on every other entry. */
   readonly tokens: number;
-  /** Printable ASCII on one line: its width is its length. */
+  /** Whether the message is printable ASCII on one line, so that its width is its length. */
   readonly plain: boolean;
   readonly raw: string;
 
@@ -57,13 +57,13 @@ export class EntryRow {
     return 160 + this.raw.length + this.msg.length;
   }
 
-  /** The attributes as JSON, for searches. The gateway writes them last; inside a text their key would be escaped. */
+  /** The attributes as JSON, for searches. The gateway writes them last, and in a string the key's quotes are escaped. */
   get attrsText(): string {
     const start = this.raw.indexOf(',"attrs":');
     return start < 0 ? '' : this.raw.slice(start + 9, -1);
   }
 
-  /** The attributes, parsed anew: only filters on them and the detail ask. */
+  /** The attributes, parsed at each call: only filters on attributes and the detail call it. */
   attrs(): Record<string, unknown> {
     return asAttrs(this.json().attrs) ?? {};
   }
@@ -73,22 +73,22 @@ export class EntryRow {
   }
 }
 
-/** Entries that the reader does not have. */
+/** Entries that the page cannot show, as one row in their place. */
 export class GapRow {
   readonly kind = 'gap';
   at = 0;
   readonly bytes = 200;
-  /** NaN where neither end is known. */
+  /** Epoch ms of the gap's end; NaN where neither end is known. */
   readonly time: number;
-  /** `reconnect`, `transit`, `earlier`, or a reason the gateway gave. */
+  /** `reconnect`, `transit`, `evicted`, `earlier`, or a reason that the gateway gave. */
   readonly reason: string;
   readonly channel: string | null;
-  /** Cursors, both exclusive; undefined where not known. */
+  /** Ids of the entries around the gap, both exclusive; undefined where not known. */
   after: string | undefined;
   before: string | undefined;
   /** null: not known. */
   missed: number | null;
-  /** What the last attempt to load it brought. */
+  /** How the last attempt to load the gap ended, for the reader. */
   note = '';
   loading = false;
 
@@ -114,27 +114,27 @@ export function gapRow({ reason, channel, after, before, missed }: Partial<GapDa
   });
 }
 
-/** A line that the reader drew, or that the page draws: a reconnect that lost nothing. */
+/** A line between entries: a mark that the reader drew, or a message of the page, as after a reconnect. */
 export class MarkRow {
   readonly kind = 'mark';
   at = 0;
   readonly bytes = 100;
   readonly time = Date.now();
   readonly text: string;
-  /** What it says, and how often in a row that came: the last time is its own. */
-  readonly said: string;
+  readonly message: string;
+  /** How often in a row the message came; `time` is that of the last. */
   readonly times: number;
 
-  constructor(said: string, times = 1) {
-    this.said = said;
+  constructor(message: string, times = 1) {
+    this.message = message;
     this.times = times;
-    this.text = times > 1 ? `${said} · ${times} times` : said;
+    this.text = times > 1 ? `${message} · ${times} times` : message;
   }
 }
 
 export type Row = EntryRow | GapRow | MarkRow;
 
-/** Parses one entry; undefined for what is no JSON object. */
+/** Parses one entry; undefined if the text is not a JSON object. */
 export function parseEntry(raw: string): EntryRow | undefined {
   try {
     const value = asAttrs(JSON.parse(raw));
@@ -150,7 +150,7 @@ function asAttrs(value: unknown): Record<string, unknown> | undefined {
     : undefined;
 }
 
-// Sources, channels and events repeat without end: one string each. Hostile variety starts the table anew.
+// Sources, channels, events and runs repeat: each distinct text is kept once. A hostile number of them empties the table.
 let names = new Map<string, string>();
 
 function intern(name: string): string {

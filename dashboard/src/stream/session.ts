@@ -1,4 +1,5 @@
-// One view's data: frames in, rows out. Ties source, ledger and buffer together; knows nothing of the screen.
+// The entries of one view: turns the frames of a stream into rows of the buffer, each entry once and each missing entry
+// counted by the ledger. It does not depend on anything on screen.
 
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import type { Bye, GapData, Hello, Live, Ping } from '@llm-streamer/shared/stream-events.ts';
@@ -10,38 +11,38 @@ import { isUnreported } from './unreported-gap.ts';
 import { controlData, type Frame, type StreamState } from './wire.ts';
 
 export interface SessionListener {
-  /** Called for each entry as it is put into the buffer. */
+  /** Called for each entry after it was appended to the buffer. */
   onEntry(row: EntryRow): void;
-  /** Frames were taken in; there may be new rows. */
+  /** Called after frames were processed; there may be new rows. */
   onFrames(): void;
-  /** Rows were put in between or removed: every place may have changed. */
+  /** Called after rows were inserted, removed or changed: every place may be another. */
   onRearranged(): void;
   onCleared(): void;
   onStreamState(state: StreamState): void;
   onSharing(streams: number, tabs: number): void;
-  /** All that the gateway had at hand is here; what follows is live. */
+  /** Called when the replay is complete; the entries after it are live. */
   onLive(): void;
 }
 
 export class Session {
   readonly buffer = new LogBuffer();
   ledger = new Ledger();
-  /** How far behind the log's clock the latest live entry or ping came, in ms. */
+  /** Milliseconds from the log's time of the latest live entry or ping until it arrived here. */
   lag = 0;
   gateway = '';
   isLive = false;
-  /** Id of the newest frame; the cursor of the view. */
+  /** Id of the newest frame: the position up to which this view has read the log. */
   position: string | undefined;
   readonly #listener: SessionListener;
   readonly #source: Source;
   #query = new URLSearchParams();
   #clockOffset = 0;
   #log: string | undefined;
-  /** Newest n of each channel: what comes again after a reconnect is not shown again. */
+  /** Newest position of each channel: an entry that comes again after a reconnect is not shown again. */
   #newest = new Map<string, number>();
-  /** Of each channel, up to where its trimmed or expired entries are in the books: a resume may be told of them again. */
+  /** Gaps that are counted already: after a resume the gateway may report trimmed or expired entries again. */
   #reportedGaps = new ReportedGaps();
-  /** A connection was not resumed: a gap, unless the replay overlaps or a gap says more. */
+  /** The gap of a reconnect that the gateway could not resume; dropped if the replay overlaps or the gateway reports a gap. */
   #pending: GapRow | undefined;
   #isResumed = false;
   #droppedAt = 0;
@@ -58,7 +59,7 @@ export class Session {
     );
   }
 
-  /** Begins a view: everything of the one before is forgotten. */
+  /** Starts a new view; rows and counts of the view before are dropped. */
   open(query: URLSearchParams): void {
     this.#query = query;
     this.buffer.clear();
@@ -87,12 +88,12 @@ export class Session {
     this.buffer.append(new MarkRow(text));
   }
 
-  /** Rows of the buffer were put in, removed or changed by others. */
+  /** To call after changing rows of the buffer, as history/load.ts does: passes it on to the listener. */
   rearranged(): void {
     this.#listener.onRearranged();
   }
 
-  /** The stream's own narrowing, for a history read that must match it. */
+  /** The stream's channels and filter, for a history read that must match the stream. */
   historyQuery(): URLSearchParams {
     const query = new URLSearchParams(this.#query);
     query.delete('tail');
@@ -112,7 +113,7 @@ export class Session {
     for (const frame of frames) {
       if (frame.event === '') {
         this.#onEntry(frame);
-        // What was replayed came late by design, though it may share a batch with what is live.
+        // Only live entries measure the lag: replayed ones are old, even in the same batch.
         if (this.isLive && frame.id !== undefined) sentAt = Number.parseInt(frame.id, 10);
       } else {
         this.#onControlFrame(frame);
@@ -145,7 +146,7 @@ export class Session {
     else if (frame.event === 'live') this.#onLive(controlData<Live>(frame) ?? {}, frame.id);
     else if (frame.event === 'gap') this.#onGap(controlData<GapData>(frame) ?? {});
     else if (frame.event === 'ping')
-      this.#pushGap(this.ledger.checkPing(Number(controlData<Ping>(frame)?.count), frame.id));
+      this.#appendGap(this.ledger.checkPing(Number(controlData<Ping>(frame)?.count), frame.id));
     else if (frame.event === 'bye') this.#onBye(controlData<Bye>(frame) ?? {});
   }
 
@@ -169,7 +170,7 @@ export class Session {
     this.isLive = true;
     const tail = Number(this.#query.get('tail') ?? Number.POSITIVE_INFINITY);
     if (!this.#isResumed && Number(replayed) > 0 && Number(replayed) >= tail) this.buffer.expectEarlier();
-    this.#pushGap(this.ledger.checkReplay(Number(replayed ?? 0), position));
+    this.#appendGap(this.ledger.checkReplay(Number(replayed ?? 0), position));
     if (this.#pending) this.#resolvePending(position === this.#pending.after, position);
     if (this.#droppedAt > 0) {
       const away = ((Date.now() - this.#droppedAt) / 1000).toFixed(1);
@@ -188,35 +189,35 @@ export class Session {
     this.#pending = undefined;
     const row = gapRow(gap);
     this.ledger.countReportedGap(row);
-    this.#pushGap(row);
+    this.#appendGap(row);
   }
 
   #onBye(bye: Partial<Bye>): void {
     if (bye.code === 'lifetime') return;
     const { buffer } = this;
     const name = `the gateway ${this.gateway}`.trimEnd();
-    const said = `${name}: ${bye.message ?? bye.code ?? 'closed'}`;
+    const message = `${name}: ${bye.message ?? bye.code ?? 'closed'}`;
     const last = buffer.get(buffer.end - 1);
-    if (last?.kind !== 'mark' || last.said !== said) {
-      buffer.append(new MarkRow(said));
+    if (last?.kind !== 'mark' || last.message !== message) {
+      buffer.append(new MarkRow(message));
       return;
     }
-    // A gateway that refuses each attempt would write a row for each.
+    // Without counting, a gateway that closes every connection would fill the log with marks.
     buffer.remove(last.at);
-    buffer.append(new MarkRow(said, last.times + 1));
+    buffer.append(new MarkRow(message, last.times + 1));
     this.rearranged();
   }
 
-  #resolvePending(isWhole: boolean, before: string | undefined): void {
+  #resolvePending(isComplete: boolean, before: string | undefined): void {
     const pending = this.#pending;
     this.#pending = undefined;
-    if (!pending || isWhole) return;
+    if (!pending || isComplete) return;
     pending.before = before;
     this.ledger.countGap(pending);
-    this.#pushGap(pending);
+    this.#appendGap(pending);
   }
 
-  #pushGap(gap: GapRow | undefined): void {
+  #appendGap(gap: GapRow | undefined): void {
     if (gap) this.buffer.append(gap);
   }
 }

@@ -1,5 +1,5 @@
-// The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets a
-// `hello` with the count as of now and the latest entries, so that its own ledger adds up from the first frame.
+// The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets the latest
+// entries and a `hello` with the current count, so that the tab's own ledger agrees from the first frame on.
 
 import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { StreamClient } from './client.ts';
@@ -11,10 +11,10 @@ export type FromWorker =
   | { type: 'state'; state: StreamState }
   | { type: 'sharing'; streams: number; tabs: number };
 
-/** What a later tab gets of the past; beyond it, history is one click away. */
+/** Entries kept for tabs that join later. Older entries can be loaded in the tab with one click. */
 const JOURNAL_FRAMES = 2_000;
 const JOURNAL_CHARS = 8 * 1024 * 1024;
-/** A reload leaves and joins again: the connection survives that long without a tab. */
+/** A reload leaves the stream and joins it again: the connection stays open this long without a tab. */
 const LINGER_MS = 1_500;
 
 const streams = new Map<string, SharedStream>();
@@ -35,7 +35,7 @@ class SharedStream {
     this.#url = url;
     this.#client = new StreamClient(url, {
       onFrames: (frames) => {
-        for (const frame of frames) this.#record(frame);
+        for (const frame of frames) this.#keep(frame);
         this.#send({ type: 'frames', frames });
       },
       onStreamState: (state) => {
@@ -50,7 +50,7 @@ class SharedStream {
     clearTimeout(this.#linger);
     this.ports.add(port);
     post(port, { type: 'state', state: this.#state });
-    if (this.#hello) post(port, { type: 'frames', frames: this.#welcome(this.#hello) });
+    if (this.#hello) post(port, { type: 'frames', frames: this.#openingFrames(this.#hello) });
   }
 
   leave(port: MessagePort): void {
@@ -67,7 +67,7 @@ class SharedStream {
     this.#client.nudge();
   }
 
-  #welcome(hello: Frame): Frame[] {
+  #openingFrames(hello: Frame): Frame[] {
     const data = { ...controlData<Hello>(hello), count: this.#count, resumed: false, now: undefined };
     const opening: Frame = { ...hello, data: JSON.stringify(data) };
     if (!this.#isLive) return [opening, ...this.#journal];
@@ -75,7 +75,7 @@ class SharedStream {
     return [opening, ...this.#journal, { event: 'live', data: JSON.stringify({ replayed }) }];
   }
 
-  #record(frame: Frame): void {
+  #keep(frame: Frame): void {
     if (frame.event === 'hello') {
       this.#hello = frame;
       this.#count = Number(controlData<Hello>(frame)?.count ?? 0);
@@ -131,7 +131,7 @@ function serve(port: MessagePort): void {
     streams.set(data.url, joined);
     joined.join(port);
     announceSharing();
-    // A tab holds its lock for life: being granted it means that the tab is gone, however it went.
+    // A tab holds its lock until it is closed or crashes: once the worker gets the lock, the tab is gone.
     if (data.lock !== '') navigator.locks?.request(data.lock, leave).catch(reportError);
   };
 }

@@ -1,4 +1,4 @@
-// Opens the stream of a query: through the SharedWorker where there is one, else with a connection of this tab's own.
+// Opens the stream of a query: through the SharedWorker where the browser has one, else with a connection of this tab.
 import { lazyModule } from '../lazy.ts';
 import type { StreamClient } from './client.ts';
 import type { FromWorker, ToWorker } from './shared-stream.worker.ts';
@@ -7,7 +7,7 @@ import type { StreamListener } from './wire.ts';
 const REOPEN_MS = 3_000;
 
 export interface Source {
-  /** Leaves the stream shown so far and joins that of `url`. */
+  /** Closes the stream opened before and opens the stream at `url`. */
   open(url: string): void;
   nudge(): void;
   close(): void;
@@ -17,7 +17,7 @@ export function createSource(listener: StreamListener, shared: boolean): Source 
   return shared && 'SharedWorker' in globalThis ? new SharedSource(listener) : new OwnSource(listener);
 }
 
-/** Until a part that holds the connection can be loaded: said as the link's state, and tried again for ever. */
+/** Tries again, without end, to load the module that holds the connection, and reports the wait as the stream's state. */
 class Reopening {
   readonly #listener: StreamListener;
   readonly #open: () => void;
@@ -44,7 +44,7 @@ class Reopening {
     });
   }
 
-  /** Does not wait any longer, where it waits at all. */
+  /** Ends a wait early; does nothing when none is pending. */
   now(): void {
     if (this.#timer === undefined) return;
     this.cancel();
@@ -60,7 +60,7 @@ class Reopening {
 const clientModule = lazyModule(() => import('./client.ts'));
 const countModule = lazyModule(() => import('./stream-count.ts'));
 
-/** Loads the client only where it is needed: mostly the worker holds it. */
+/** Holds the connection in this tab. The client is loaded here only, since usually the worker holds the connection. */
 class OwnSource implements Source {
   readonly #listener: StreamListener;
   readonly #reopening: Reopening;
@@ -85,7 +85,7 @@ class OwnSource implements Source {
           this.#reopening.later();
           return;
         }
-        // Frames of a stream left behind may still be on their way; they belong to nobody.
+        // Frames of a stream that was closed may still arrive; they are dropped.
         const isCurrent = () => this.#client === client;
         const client: StreamClient = new loaded.StreamClient(url, {
           onFrames: (frames) => isCurrent() && this.#listener.onFrames(frames),
@@ -114,15 +114,15 @@ class SharedSource implements Source {
   readonly #listener: StreamListener;
   readonly #reopening: Reopening;
   readonly #lock = `llm-streamer-tab-${Math.random().toString(36).slice(2)}`;
-  /** The worker may ask for this tab's lock only once the tab holds it: being granted it means that the tab is gone. */
-  readonly #held: Promise<void>;
+  /** Resolves once the tab holds its lock. Only then may the worker request the lock: to get it means the tab is closed. */
+  readonly #hasLock: Promise<void>;
   #url = '';
   #port: MessagePort | undefined;
 
   constructor(listener: StreamListener) {
     this.#listener = listener;
     this.#reopening = new Reopening(listener, () => this.open(this.#url));
-    this.#held = new Promise((resolve) => {
+    this.#hasLock = new Promise((resolve) => {
       if (!navigator.locks) resolve();
       navigator.locks
         ?.request(this.#lock, () => {
@@ -149,7 +149,7 @@ class SharedSource implements Source {
     worker.onerror = () => this.#port === port && this.#reopening.later();
     this.#port = port;
     const join: ToWorker = { type: 'join', url, lock: navigator.locks ? this.#lock : '' };
-    this.#held.then(() => this.#port === port && this.#post(join)).catch(reportError);
+    this.#hasLock.then(() => this.#port === port && this.#post(join)).catch(reportError);
   }
 
   nudge(): void {

@@ -1,10 +1,11 @@
-// Text in chunks of any size → whole SSE frames, by the grammar of the HTML standard. Remembers the last event id.
+// Turns text in chunks of any size into complete SSE frames, by the grammar of the HTML standard, and keeps the last
+// event id for a resume.
 import type { Frame } from './wire.ts';
 
 export class SseParser {
-  /** The last id seen, for the resume; also kept over frames that carry none. */
+  /** The last id received; frames without an id do not change it. */
   lastId: string | undefined;
-  /** The server's wish for the pause before a reconnect, in ms. */
+  /** The pause before a reconnect that the server asked for, in ms. */
   retry: number | undefined;
 
   #rest = '';
@@ -17,12 +18,12 @@ export class SseParser {
     const frames: Frame[] = [];
     let text = this.#rest.length > 0 ? this.#rest + chunk : chunk;
     if (this.#pendingCr) {
-      // A CRLF may be cut in the middle: its LF then ends no second line.
+      // A chunk may end between CR and LF: the LF that begins the next chunk is not a second line end.
       if (text.startsWith('\n')) text = text.slice(1);
       if (text.length > 0) this.#pendingCr = false;
     }
     let start = 0;
-    // CR as a line end is legal and rare: one look decides whether lines need more than a search for LF.
+    // CR as a line end is legal and rare: if a chunk has none, each line is found by one search for LF.
     const hasCr = text.includes('\r');
     for (;;) {
       let end = text.indexOf('\n', start);
@@ -43,7 +44,7 @@ export class SseParser {
     return frames;
   }
 
-  /** Forgets a frame cut off by a lost connection; ids and the retry time stay. */
+  /** Drops a frame that a lost connection cut off; the last id and the retry pause stay. */
   reset(): void {
     this.#rest = '';
     this.#event = '';

@@ -1,9 +1,9 @@
-// Without a SharedWorker each tab holds a connection of its own. Counts them by roll call, so that a tab which went
-// without a word does not count for long.
+// Counts the tabs where there is no SharedWorker and each tab holds a connection of its own. Every tab answers a regular
+// roll call, so that a closed tab is counted for ten seconds at most.
 
 const NAME = 'llm-streamer-streams';
 const EVERY_MS = 10_000;
-/** Tabs answer from a message, which is not throttled in hidden ones. */
+/** Long enough for hidden tabs, too: browsers throttle their timers, but not their messages. */
 const ANSWER_MS = 2_000;
 
 interface Call {
@@ -14,30 +14,30 @@ interface Call {
 export class StreamCount {
   readonly #id = Math.random().toString(36).slice(2);
   readonly #channel = new BroadcastChannel(NAME);
-  readonly #tell: (streams: number) => void;
-  /** Tabs known, and those heard of since the latest roll call. */
+  readonly #onCount: (streams: number) => void;
+  /** The other tabs, and those that answered the latest roll call. */
   #others = new Set<string>();
-  #heard = new Set<string>();
+  #answered = new Set<string>();
 
-  /** `tell` is called as soon as another tab is heard of, and after each roll call. */
-  constructor(tell: (streams: number) => void) {
-    this.#tell = tell;
+  /** `onCount` is called when another tab answers and after each roll call. */
+  constructor(onCount: (streams: number) => void) {
+    this.#onCount = onCount;
     this.#channel.onmessage = ({ data }: MessageEvent<Call>) => {
       if (!data.isAnswer) this.#post(true);
-      this.#heard.add(data.id);
+      this.#answered.add(data.id);
       this.#others.add(data.id);
-      this.#tell(this.#others.size + 1);
+      this.#onCount(this.#others.size + 1);
     };
     this.#callTheRoll();
     setInterval(() => this.#callTheRoll(), EVERY_MS);
   }
 
   #callTheRoll(): void {
-    this.#heard = new Set();
+    this.#answered = new Set();
     this.#post(false);
     setTimeout(() => {
-      this.#others = this.#heard;
-      this.#tell(this.#others.size + 1);
+      this.#others = this.#answered;
+      this.#onCount(this.#others.size + 1);
     }, ANSWER_MS);
   }
 

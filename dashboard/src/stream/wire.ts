@@ -1,4 +1,4 @@
-// What travels on the stream, as the page sees it: frames, the control frames' data, and the link's state.
+// What a stream gives the page: frames, the data of control frames, and the stream's state.
 
 /** One Server-Sent Event. Entries have no event name; `id` is absent where the frame carried none. */
 export interface Frame {
@@ -7,17 +7,17 @@ export interface Frame {
   data: string;
 }
 
-/** Where the link stands; every state but `live` says why. */
+/** Whether the page receives entries; every state but `live` has a reason for the reader. */
 export type StreamState =
   | { state: 'connecting'; reason: string }
   | { state: 'live'; clockOffset: number; since: number }
   | { state: 'retrying'; reason: string; code: string; at: number; attempt: number };
 
-/** What a source of frames tells its reader. Frames come in order and whole. */
+/** Receives a stream: complete frames in their order, and each change of the stream's state. */
 export interface StreamListener {
   onFrames(frames: Frame[]): void;
   onStreamState(state: StreamState): void;
-  /** How many distinct streams this browser holds open to this host, and how many tabs share this one. */
+  /** How many distinct streams this browser holds open to this host, and how many tabs share this stream. */
   onSharing?(streams: number, tabs: number): void;
 }
 
