@@ -1,13 +1,13 @@
 // How many characters of a message fit beside the other cells of a row.
 
 const PROBE_CHARS = 100;
-/** Of the style sheet, where it says nothing: px of a character, characters before the message. */
+/** Used while the page has no layout or style sheet yet: px of a character, and characters before the message. */
 const CHAR_WIDTH = 7.8;
 const PREFIX = 44;
 const PADDING = 16;
-const LEAST = 10;
+const MIN_COLUMNS = 10;
 
-/** Of a monospace font, so that one width serves for all characters. */
+/** Measures one character, which is enough because the font is monospaced. */
 export function columnsOf(scroller: HTMLElement): number {
   const probe = document.createElement('span');
   probe.className = 'probe';
@@ -16,5 +16,5 @@ export function columnsOf(scroller: HTMLElement): number {
   const charWidth = probe.getBoundingClientRect().width / PROBE_CHARS || CHAR_WIDTH;
   probe.remove();
   const prefix = Number.parseFloat(getComputedStyle(scroller).getPropertyValue('--prefix')) || PREFIX;
-  return Math.max(LEAST, Math.floor((scroller.clientWidth - PADDING) / charWidth - prefix));
+  return Math.max(MIN_COLUMNS, Math.floor((scroller.clientWidth - PADDING) / charWidth - prefix));
 }

@@ -1,19 +1,20 @@
-// Completion of the filter from what was seen: keys, sources, channels, runs, events and attribute names of the latest
-// entries. Loaded when the filter is first typed in.
+// Completes words of the filter from the latest entries: keys, sources, channels, runs, events and attribute names. This
+// module is loaded when the reader first types into the filter.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { LogBuffer } from '../stream/buffer.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 export interface Completion {
-  /** The stretch of the input that a value replaces. */
+  /** The part of the input that a value replaces, from `start` up to `end`. */
   start: number;
   end: number;
   values: string[];
 }
 
 const FIELDS = ['level', 'source', 'channel', 'run', 'event', 'msg'] as const;
-/** Entries looked at, newest first; their attributes are parsed for one in so many. */
-const REACH = 5_000;
+/** Entries searched, newest first. */
+const SEARCHED_ENTRIES = 5_000;
+/** The attributes of every 16th entry are parsed: parsing all 5,000 would delay the next key. */
 const PARSE_EVERY = 16;
 const OFFERED = 8;
 
@@ -46,7 +47,7 @@ export function complete(input: string, caret: number, buffer: LogBuffer): Compl
 
 function seen(buffer: LogBuffer, valuesOf: (row: EntryRow, i: number) => string[]): Set<string> {
   const values = new Set<string>();
-  for (let i = 0; i < REACH && buffer.end - 1 - i >= buffer.first; i++) {
+  for (let i = 0; i < SEARCHED_ENTRIES && buffer.end - 1 - i >= buffer.first; i++) {
     const row = buffer.get(buffer.end - 1 - i);
     if (row?.kind === 'entry') for (const value of valuesOf(row, i)) values.add(value);
   }

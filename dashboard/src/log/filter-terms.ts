@@ -14,23 +14,23 @@ export interface Term {
   /** Set for `/…/flags`. */
   pattern?: Pattern;
   quoted: boolean;
-  /** Where the term stands in the input, for completion. */
+  /** The term's place in the input. */
   start: number;
   end: number;
 }
 
 export class FilterError extends Error {}
 
-/** There is a regular expression, and what matches it has not been loaded yet. */
+/** The input has a regular expression, and the engine for regular expressions is not loaded yet. */
 export class PatternsMissing extends Error {}
 
-/** A link may bring any number of terms, each of which costs every entry its time. */
+/** Bounds on the input, which may come from a link: each term is tested against every entry. */
 const MAX_LENGTH = 1_000;
 const MAX_PATTERNS = 5;
 
 const KEY = /^([A-Za-z_@][\w.@-]*)(>=|<=|:|>|<)/;
 
-/** Splits the input into terms, all of which an entry must satisfy. Throws FilterError with what is wrong. */
+/** Splits the input into terms, all of which an entry must satisfy. Throws a FilterError that says what is wrong. */
 export function parseTerms(input: string, patternOf?: PatternOf): Term[] {
   if (input.length > MAX_LENGTH) throw new FilterError(`longer than ${MAX_LENGTH} characters`);
   const terms: Term[] = [];

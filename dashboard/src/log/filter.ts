@@ -1,4 +1,4 @@
-// Terms → a test of entries, the hits to highlight, and the part of it that the server can do.
+// Compiles a filter: a test of entries, the patterns to highlight, and the conditions that the gateway can apply.
 import { globMatcher } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { literalPattern, type Pattern, type PatternOf } from '../regex/pattern.ts';
@@ -16,7 +16,10 @@ export interface Filter {
 
 type Test = (row: EntryRow) => boolean;
 
-/** Throws FilterError, with words for the reader, on a bad regex or level; PatternsMissing where it needs `patternOf`. */
+/**
+ * Throws a FilterError with a sentence for the reader if an expression, level or number is wrong, and PatternsMissing if a
+ * regular expression needs `patternOf`.
+ */
 export function compileFilter(input: string, floor: Level | '', patternOf?: PatternOf): Filter {
   const terms = parseTerms(input, patternOf);
   const tests = terms
@@ -62,7 +65,7 @@ function positive(term: Term): Test {
   if (key === 'msg') return (row) => matches(row.msg);
   if (key === 'source' || key === 'channel') return (row) => matches(row[key]);
   if (key === 'run' || key === 'event' || key === 'id') return (row) => matches(row[key] ?? '');
-  // A key that is no field: an attribute, or simply text with a colon in it.
+  // A key that is not a field is an attribute, or the text has a colon: `error:404` finds both.
   const literal = term.pattern ? undefined : literalPattern(`${key}:${term.text}`);
   return (row) =>
     attributes(row, key).some((value) => matches(asText(value))) || (literal?.test(row.msg) ?? false);
@@ -93,11 +96,11 @@ function compare(key: string, operator: string, text: string): Test {
 const TTFT = 'gen_ai.response.time_to_first_chunk';
 
 /**
- * Attributes of a name, or of which it is the last part: `output_tokens` finds `gen_ai.usage.output_tokens`. `ttft` is
- * also short for the convention's time to the first token, in ms.
+ * Values of the attributes with a name, or whose name ends with it: `output_tokens` finds `gen_ai.usage.output_tokens`.
+ * `ttft` also finds the time to the first token that GenAI conventions give in seconds, in ms.
  */
 function attributes(row: EntryRow, key: string): unknown[] {
-  // Most rows do not even hold the word: that is seen without parsing.
+  // Most entries do not contain the key as text at all, so they need no parsing.
   if (!row.raw.includes(key) && !(key === 'ttft' && row.raw.includes(TTFT))) return [];
   const found: unknown[] = [];
   for (const [name, value] of Object.entries(row.attrs())) {

@@ -1,4 +1,4 @@
-// All deltas of one generation as one growing line: its text, tokens and speed.
+// A fold: all deltas of one generation, shown as one line that grows, with its text, tokens and speed.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
@@ -6,26 +6,26 @@ import type { EntryRow } from '../stream/row.ts';
 export class Fold {
   readonly kind = 'fold';
   readonly key: string;
-  /** Place in the buffer of the first entry that is left. */
+  /** Place in the buffer of the first entry that is not evicted. */
   at: number;
-  /** Place in the view. */
+  /** Place in the list. */
   place = 0;
   readonly rows: EntryRow[];
-  /** Rises with each change: a row node knows whether it shows the newest. */
+  /** Grows with each change, so that a row node can see whether it shows the latest. */
   version = 0;
-  /** Of generations that have ended: the service's number where it gave one. */
+  /** Tokens of generations that ended: the number that the service reported, or the sum of their deltas. */
   #settled = 0;
-  /** Of the one that grows: the deltas' estimates. */
+  /** Tokens of the generation that still grows: the sum of its deltas, which is an estimate. */
   #growing: number;
   #isEstimate = false;
-  /** When its first delta that is here came. */
+  /** Time of the first delta here of the generation that grows. */
   #began: number;
-  /** Of the last that ended, in tokens per second. */
+  /** Tokens per second of the generation that ended last. */
   #speed: number | undefined;
   readonly time: number;
-  /** Which task of a run; empty where not said. */
+  /** The lane of a run; empty where the entries name none. */
   readonly lane: string;
-  /** Its end was seen: nothing more will come. */
+  /** Whether the end of the generation was seen. */
   done = false;
   #text: string;
   #plain: boolean;
@@ -67,19 +67,19 @@ export class Fold {
     return this.#settled + this.#growing;
   }
 
-  /** Whether the tokens are counted by the service, none of them estimated. */
+  /** Whether the service counted all tokens, so that none are an estimate. */
   get isCounted(): boolean {
     return !this.#isEstimate && this.#growing === 0;
   }
 
-  /** Tokens per second of the latest generation: as its end says, else of the deltas here, from the first to the last. */
+  /** Tokens per second of the latest generation: as its end reports, else from the first to the last delta here. */
   get speed(): number | undefined {
     if (this.#growing === 0) return this.#speed;
     const ms = this.last.time - this.#began;
     return ms > 0 ? (this.#growing * 1000) / ms : undefined;
   }
 
-  add(row: EntryRow): void {
+  addDelta(row: EntryRow): void {
     this.rows.push(row);
     if (this.#growing === 0) this.#began = row.time;
     this.#growing += row.tokens;
@@ -88,7 +88,7 @@ export class Fold {
     this.version++;
   }
 
-  /** What stands before its text; of a steady length, so that the text does not jump as it grows. */
+  /** Stands before the text. Its length is fixed, so that the text does not move while numbers grow. */
   get label(): string {
     const speed = this.speed;
     const rate = speed === undefined ? '     ' : `${String(Math.min(9999, Math.round(speed))).padStart(3)}/s`;
@@ -96,24 +96,24 @@ export class Fold {
     return `▸ ${this.lane === '' ? '' : `${this.lane} `}${count.padStart(5)}t ${rate} `;
   }
 
-  /** Its generation has an entry that is no delta: `generation.finished` says how many tokens there were, how fast. */
-  end(row: EntryRow): void {
+  /** Called with the entry that ends the generation; `generation.finished` reports its tokens and duration. */
+  endGeneration(row: EntryRow): void {
     if (this.#growing > 0) {
       const attrs = row.event === EVENTS.generationFinished ? row.attrs() : {};
-      const said = attrs[GEN_AI.outputTokens];
-      const isSaid = typeof said === 'number' && said >= 0;
+      const reported = attrs[GEN_AI.outputTokens];
+      const isReported = typeof reported === 'number' && reported >= 0;
       const seconds = Number(attrs[ATTRS.duration]) - (Number(attrs[GEN_AI.timeToFirstChunk]) || 0);
-      // Its tokens over the time of the deltas here would be too fast where the view begins in its middle.
-      this.#speed = isSaid && seconds > 0 ? said / seconds : this.speed;
-      this.#settled += isSaid ? said : this.#growing;
-      this.#isEstimate ||= !isSaid;
+      // The reported tokens over the time of the deltas here would be too fast if the first deltas are missing here.
+      this.#speed = isReported && seconds > 0 ? reported / seconds : this.speed;
+      this.#settled += isReported ? reported : this.#growing;
+      this.#isEstimate ||= !isReported;
       this.#growing = 0;
     }
     this.done = true;
     this.version++;
   }
 
-  /** Drops the entries before `limit`; false when none is left. */
+  /** Drops the entries before the place `limit` of the buffer; false when none is left. */
   evict(limit: number): boolean {
     const keep = this.rows.findIndex((row) => row.at >= limit);
     if (keep < 0) return false;

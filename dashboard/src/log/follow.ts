@@ -1,11 +1,11 @@
-// FOLLOW, HELD or PAUSED. The reader's intent to look back counts at once (wheel, touch, scrollbar, selection);
-// following again goes by position.
+// Whether the log follows its end: FOLLOW, HELD or PAUSED. A gesture of looking back (wheel, touch, scrollbar, selection)
+// holds immediately; scrolling down to the end follows again, except in a pause.
 import type { Row } from '../stream/row.ts';
 
 export type FollowMode = 'follow' | 'held' | 'paused';
 
-/** The end of the log at one moment: its last row, shown or not, and the view's counts. */
-export interface Here {
+/** The end of the log at one moment: its last row, whether the filter shows it or not, and the list's counts. */
+export interface EndOfLog {
   row: Row | undefined;
   appended: number;
   errors: number;
@@ -14,26 +14,26 @@ export interface Here {
 export class Follow {
   mode: FollowMode = 'follow';
   /** Where the reader stopped following; undefined while following. */
-  stopped: Here | undefined;
-  readonly #here: () => Here;
+  stopped: EndOfLog | undefined;
+  readonly #endOfLog: () => EndOfLog;
   readonly #changed: () => void;
   readonly #scroller: HTMLElement;
   #lastTop = 0;
 
-  constructor(scroller: HTMLElement, here: () => Here, changed: () => void) {
+  constructor(scroller: HTMLElement, endOfLog: () => EndOfLog, changed: () => void) {
     this.#scroller = scroller;
-    this.#here = here;
+    this.#endOfLog = endOfLog;
     this.#changed = changed;
     const passive = { passive: true };
     scroller.addEventListener(
       'wheel',
-      (event) => event.deltaY < 0 && !event.ctrlKey && this.#intent(),
+      (event) => event.deltaY < 0 && !event.ctrlKey && this.#holdIfScrollable(),
       passive,
     );
-    scroller.addEventListener('touchmove', () => this.#intent(), passive);
+    scroller.addEventListener('touchmove', () => this.#holdIfScrollable(), passive);
     scroller.addEventListener('pointerdown', (event) => {
-      // Beside the content: the scrollbar.
-      if (event.target === scroller && event.offsetX >= scroller.clientWidth) this.#intent();
+      // A click to the right of the content is on the scrollbar.
+      if (event.target === scroller && event.offsetX >= scroller.clientWidth) this.#holdIfScrollable();
     });
     document.addEventListener('selectionchange', () => this.isSelecting() && this.hold());
   }
@@ -48,14 +48,14 @@ export class Follow {
     this.#changed();
   }
 
-  /** From paused to held, where the reader stands. */
+  /** Ends a pause without moving: the log is held where the reader is. */
   release(): void {
     if (this.mode === 'paused') this.mode = 'held';
     this.#changed();
   }
 
   latest(): void {
-    // Its rows are filled anew, which changes what is selected: that would hold again.
+    // Following fills rows anew and so changes the selection; a selection would hold the log again.
     if (this.isSelecting()) getSelection()?.removeAllRanges();
     this.mode = 'follow';
     this.stopped = undefined;
@@ -69,24 +69,24 @@ export class Follow {
     if (this.mode === 'held' && atBottom && down && !this.isSelecting()) this.latest();
   }
 
-  /** The page moved the scrollbar itself: that is no wish of the reader. */
-  placed(top: number): void {
+  /** Called when the page moved the scrollbar, so that this does not count as the reader's scrolling. */
+  onScrolledByPage(top: number): void {
     this.#lastTop = top;
   }
 
   isSelecting(): boolean {
     const selection = getSelection();
-    // However it was made: Ctrl+A begins outside.
+    // A selection may begin outside the log, as that of Ctrl+A does.
     return selection !== null && !selection.isCollapsed && selection.containsNode(this.#scroller, true);
   }
 
-  #intent(): void {
+  #holdIfScrollable(): void {
     if (this.#scroller.scrollHeight > this.#scroller.clientHeight) this.hold();
   }
 
   #stop(mode: FollowMode): void {
     this.mode = mode;
-    this.stopped = this.#here();
+    this.stopped = this.#endOfLog();
     this.#lastTop = this.#scroller.scrollTop;
     this.#changed();
   }

@@ -1,4 +1,4 @@
-// Gaps in the reader's words.
+// Describes a gap for the reader: how many entries, why they are missing, from when to when.
 import type { GapRow } from '../stream/row.ts';
 
 const REASONS: Record<string, string> = {

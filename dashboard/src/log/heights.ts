@@ -1,4 +1,5 @@
-// Heights in lines of up to 2^17 items in a ring: a Fenwick tree, so that a change and a search cost 17 steps.
+// The heights of up to 2^17 items in lines, by slot of a ring. A Fenwick tree holds them, so that a change, a sum and a
+// search each take 17 steps.
 
 export class Heights {
   readonly #size: number;

@@ -1,4 +1,4 @@
-// A name's hue: hashed, so that it is the same on every reload and every screen.
+// The hue of a name. It is a hash of the name, so it is the same on every reload and every screen.
 
 export const HUES = 18;
 

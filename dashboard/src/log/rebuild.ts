@@ -1,48 +1,49 @@
-// The next view, built in slices beside the one on screen: filtering 100,000 rows drops no frame.
+// Builds the next list in slices of a few milliseconds while the list before stays on screen, so that filtering 100,000
+// rows drops no frame.
 
 import type { RowList, RowListOptions } from './row-list.ts';
 
-/** What a slice may take of one frame. */
+/** Time of one slice, of the 16 ms of a frame. */
 const SLICE_MS = 4;
 
 export class Rebuild {
-  #view: RowList | undefined;
+  #list: RowList | undefined;
   #started = 0;
   #whenDone: (() => void)[] = [];
 
-  /** What the view that is being built shows. */
+  /** The options of the list that is being built. */
   get options(): RowListOptions | undefined {
-    return this.#view?.options;
+    return this.#list?.options;
   }
 
-  /** One that is under way is given up. */
-  begin(view: RowList): void {
-    this.#view = view;
+  /** Starts a list; one that is being built is dropped. */
+  begin(list: RowList): void {
+    this.#list = list;
     this.#started = performance.now();
   }
 
   cancel(): void {
-    this.#view = undefined;
+    this.#list = undefined;
   }
 
-  /** Goes on for a slice; gives the view where it is whole by then. */
-  step(): { whole?: RowList; more: boolean } {
-    const view = this.#view;
-    if (!view) return { more: false };
-    if (!view.catchUp(performance.now() + SLICE_MS)) return { more: true };
-    this.#view = undefined;
+  /** Builds for one slice; gives the list when it is complete, and `more` when it is not. */
+  step(): { complete?: RowList; more: boolean } {
+    const list = this.#list;
+    if (!list) return { more: false };
+    if (!list.catchUp(performance.now() + SLICE_MS)) return { more: true };
+    this.#list = undefined;
     performance.clearMeasures('rebuild');
     performance.measure('rebuild', { start: this.#started });
-    return { whole: view, more: false };
+    return { complete: list, more: false };
   }
 
-  /** Calls back when every rebuild asked for so far is on screen. */
+  /** Calls `then` when all rebuilds started so far are on screen. */
   whenDone(then: () => void): void {
     this.#whenDone.push(then);
   }
 
-  /** The frame has been painted. */
-  painted(): void {
-    if (!this.#view) for (const then of this.#whenDone.splice(0)) then();
+  /** To call after each frame was painted. */
+  onPainted(): void {
+    if (!this.#list) for (const then of this.#whenDone.splice(0)) then();
   }
 }

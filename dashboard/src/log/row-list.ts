@@ -1,4 +1,5 @@
-// What is shown: the rows that pass the filter, deltas of one generation folded into one item, heights by arithmetic.
+// The list that the log shows: the rows that pass the filter, with the deltas of one generation folded into one item. It
+// computes the place of each line by arithmetic, without the DOM.
 import type { LogBuffer } from '../stream/buffer.ts';
 import type { EntryRow, GapRow, Row } from '../stream/row.ts';
 import { Fold } from './fold.ts';
@@ -14,7 +15,7 @@ export interface RowListOptions {
   folding: boolean;
   /** Generations that are shown entry by entry. */
   unfolded: ReadonlySet<string>;
-  /** Columns of the message; 0: one line an item, whatever its length. */
+  /** Columns of the message; 0: each item takes one line, whatever its length. */
   columns: number;
 }
 
@@ -23,23 +24,23 @@ export class RowList {
   readonly #buffer: LogBuffer;
   readonly #heights = new Heights(SLOTS);
   readonly #folds = new Map<string, Fold>();
-  /** The buffer's head as this view shows it. */
+  /** The gap before the buffer's oldest row, as this list shows it. */
   #head: GapRow | undefined;
   #items: (Item | undefined)[] = new Array(SLOTS);
-  /** By place in the buffer: 1 where the filter hides what stands there. */
+  /** By place in the buffer: 1 for an entry that the filter hides. */
   readonly #hiddenAt = new Uint8Array(SLOTS);
-  /** The buffer's first place when what was hidden was last counted. */
+  /** The buffer's first place when `hidden` was last updated. */
   #counted: number;
-  /** Absolute places of the items; may be negative. */
+  /** Absolute place of the first item; negative after items were put before the list's first. */
   first = 0;
   end = 0;
   /** The next place of the buffer to look at. */
   next: number;
-  /** Entries of the buffer that the filter hides. */
+  /** How many entries of the buffer the filter hides. */
   hidden = 0;
   /** Lines evicted from the front so far. */
   evictedLines = 0;
-  /** Matching entries and, among them, errors that were appended so far. */
+  /** How many entries passed the filter so far and, among them, how many errors. */
   appended = 0;
   errors = 0;
 
@@ -66,21 +67,21 @@ export class RowList {
     return this.#heights.get(place & MASK);
   }
 
-  /** Takes over what the buffer has beyond `next`, until `deadline` (performance.now) has passed; true when done. */
+  /** Processes the buffer's rows from `next` on, up to `deadline` by performance.now; true when all are processed. */
   catchUp(deadline = Number.POSITIVE_INFINITY): boolean {
     this.#evict();
-    this.#forgetHidden();
+    this.#updateHidden();
     if (this.next < this.#buffer.first) this.next = this.#buffer.first;
     while (this.next < this.#buffer.end) {
-      // Before each: a filter may take milliseconds for one row.
+      // Checked before each row, since a filter may take milliseconds for one.
       if (performance.now() > deadline) return false;
       const row = this.#buffer.get(this.next++);
-      if (row) this.#append(row);
+      if (row) this.#process(row);
     }
     return true;
   }
 
-  /** Lines above an item. */
+  /** How many lines are above an item. */
   linesBefore(place: number): number {
     const start = this.#heights.before(this.first & MASK);
     const here = this.#heights.before(place & MASK);
@@ -99,7 +100,7 @@ export class RowList {
     return this.first + ((slot - this.first) & MASK);
   }
 
-  /** The place of the item at or after the row that stands at `at` in the buffer. */
+  /** The place of the item at or after the place `at` of the buffer. */
   placeOf(at: number): number {
     let low = this.first;
     let high = this.end;
@@ -111,20 +112,20 @@ export class RowList {
     return low;
   }
 
-  /** The item that shows a row: itself, its fold, or the nearest after it. */
+  /** The place of the item that shows a row: the row itself, its fold, or else the next item. */
   placeOfRow(row: Row): number {
     const key = row.kind === 'entry' && row.tokens > 0 ? row.generation : undefined;
     const fold = key === undefined ? undefined : this.#folds.get(key);
     const target: Item = fold ?? row;
     const nearest = this.placeOf(target.at);
-    // Folds whose first entries are evicted share the front's place.
+    // Several folds whose first entries were evicted have the same place in the buffer: its first.
     for (let place = nearest; this.get(place)?.at === target.at; place++) {
       if (this.get(place) === target) return place;
     }
     return nearest;
   }
 
-  /** How many entries, and errors among them, stand up to a place of the buffer. */
+  /** The counts as they were when the buffer's row at `at` was the last one. */
   countUpTo(at: number): { appended: number; errors: number } {
     const counts = { appended: this.appended, errors: this.errors };
     for (let place = this.end - 1; place >= this.first; place--) {
@@ -139,7 +140,7 @@ export class RowList {
     return counts;
   }
 
-  #append(row: Row): void {
+  #process(row: Row): void {
     if (row.kind === 'entry') {
       if (!this.options.test(row)) {
         this.hidden++;
@@ -154,26 +155,26 @@ export class RowList {
           this.#fold(row, key);
           return;
         }
-        this.#folds.get(key)?.end(row);
+        this.#folds.get(key)?.endGeneration(row);
       }
     }
-    this.#push(row);
+    this.#appendItem(row);
   }
 
   #fold(row: EntryRow, key: string): void {
     const fold = this.#folds.get(key);
     if (!fold) {
-      const begun = new Fold(row);
-      this.#folds.set(key, begun);
-      begun.place = this.end;
-      this.#push(begun);
+      const started = new Fold(row);
+      this.#folds.set(key, started);
+      started.place = this.end;
+      this.#appendItem(started);
       return;
     }
-    fold.add(row);
+    fold.addDelta(row);
     if (this.options.columns > 0) this.#heights.set(fold.place & MASK, linesOf(fold, this.options.columns));
   }
 
-  #push(item: Item): void {
+  #appendItem(item: Item): void {
     if (this.size === SLOTS) return;
     const slot = this.end & MASK;
     this.#items[slot] = item;
@@ -181,7 +182,7 @@ export class RowList {
     this.end++;
   }
 
-  // Items go with their first row; a fold of which entries are left stays at the front with the rest, behind the head.
+  // Removes the items whose first row was evicted. A fold that still has entries stays, after the gap at the front.
   #evict(): void {
     const limit = this.#buffer.first;
     const { head } = this.#buffer;
@@ -199,16 +200,16 @@ export class RowList {
     }
     for (const fold of kept.reverse()) {
       fold.at = limit;
-      this.#unshift(fold);
+      this.#prependItem(fold);
       fold.place = this.first;
     }
     this.#head = head;
     if (!head) return;
     head.at = limit;
-    this.#unshift(head);
+    this.#prependItem(head);
   }
 
-  #forgetHidden(): void {
+  #updateHidden(): void {
     const { first } = this.#buffer;
     for (let at = this.#counted; at < Math.min(first, this.next); at++) {
       this.hidden -= this.#hiddenAt[at & MASK] ?? 0;
@@ -225,7 +226,7 @@ export class RowList {
     this.first++;
   }
 
-  #unshift(item: Item): void {
+  #prependItem(item: Item): void {
     if (this.size === SLOTS) return;
     this.first--;
     const slot = this.first & MASK;

@@ -1,4 +1,5 @@
-// One recycled row of the log in the DOM. Text goes in as text only; a node that already shows its item is left alone.
+// One recycled row of the log in the DOM. Text is inserted as text nodes only, never as HTML; a node that shows its item
+// already is not touched.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { Found, Pattern } from '../regex/pattern.ts';
 import type { EntryRow, GapRow, MarkRow } from '../stream/row.ts';
@@ -6,25 +7,25 @@ import type { Fold } from './fold.ts';
 import { describeGap } from './gaps.ts';
 import { hueOf } from './hue.ts';
 import { type Item, runOf } from './item.ts';
-import { isCutAt, MAX_LINES, prefixOf, saysEvent, spansOf, wrappedLimit } from './text.ts';
+import { beginsWithEvent, isCutAt, MAX_LINES, prefixOf, spansOf, wrappedLimit } from './text.ts';
 
 export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
 
 export interface RowContext {
-  /** Changes with everything that alters how rows look: columns, time mode, highlights. */
+  /** Changes with the columns, the time mode, the highlights: whatever makes rows look different. */
   paintVersion: number;
   columns: number;
   wrap: boolean;
   hits: readonly Pattern[];
-  /** By performance.now: rows that are filled later in this frame have their hits not marked. */
+  /** By performance.now: rows that are filled after it in this frame are shown without their hits marked. */
   markUntil: number;
   time(item: Item, place: number): string;
   cursor: Item | undefined;
-  /** Where the reader stopped following: a line is drawn after this place in the buffer. */
+  /** The place in the buffer where the reader stopped following: a line is drawn after it. */
   stoppedAt: number;
-  /** The run that the reader points at elsewhere. */
+  /** The run that the reader points at in the run panel. */
   linkedRun: string | undefined;
-  /** Times that are distances from now change without the row. */
+  /** Changes every second while times are relative, since they change although the row does not. */
   tick: number;
 }
 
@@ -78,7 +79,7 @@ export class RowNode {
       this.#version = Number(version);
       this.#flags = flags;
       this.#fill(item, context);
-      // Only a row of the full height can have more.
+      // Only a row of the full height can be cut.
       if (context.wrap && lines === MAX_LINES)
         this.element.classList.toggle('cut', isCutAt(item, context.columns));
     }
@@ -99,9 +100,10 @@ export class RowNode {
     const event = row.event === undefined ? '' : eventClass(row.event);
     this.element.className = `row l${row.level}${event}${this.#flags}`;
     this.#head(row);
-    const said = saysEvent(row) ? (row.event?.length ?? 0) : 0;
-    this.#text(said > 0 ? row.msg.slice(said) : row.msg, row.plain, this.#limit(context), context);
-    if (row.event !== undefined) this.#prefix('b', said > 0 ? row.msg.slice(0, said) : prefixOf(row));
+    const eventChars = beginsWithEvent(row) ? (row.event?.length ?? 0) : 0;
+    this.#text(row.msg.slice(eventChars), row.plain, this.#limit(context), context);
+    if (row.event !== undefined)
+      this.#prefix('b', eventChars > 0 ? row.msg.slice(0, eventChars) : prefixOf(row));
   }
 
   #fold(fold: Fold, context: RowContext): void {
@@ -110,7 +112,7 @@ export class RowNode {
     const limit = this.#limit(context);
     const { text } = fold;
     const room = limit - fold.label.length - 2;
-    // While it grows on one line, its end is what is new.
+    // On one line, a fold that grows shows its end, where the new text is.
     const isCut = !context.wrap && !fold.done && text.length > room;
     this.#text(isCut ? `…${text.slice(-room)}` : text, fold.plain, limit, context);
     this.#prefix('i', fold.label);
@@ -137,7 +139,7 @@ export class RowNode {
     });
     this.#load.textContent = gap.loading ? 'loading…' : 'load';
     this.#load.disabled = gap.loading;
-    // In front: what it says may be longer than the line.
+    // Before the text, which may be longer than the line.
     this.#message.replaceChildren(this.#load, ` ${describeGap(gap)}`);
   }
 
@@ -172,9 +174,9 @@ export class RowNode {
       return;
     }
     this.#message.replaceChildren();
-    for (const { text: piece, style } of spansOf(text, limit, context.wrap)) {
+    for (const { text: shown, style } of spansOf(text, limit, context.wrap)) {
       const hits = performance.now() < context.markUntil ? context.hits : [];
-      appendMarked(this.#message, piece, style, hits);
+      appendMarked(this.#message, shown, style, hits);
     }
   }
 }
@@ -200,10 +202,10 @@ export function appendMarked(
 
 function ranges(text: string, hits: readonly Pattern[]): Found[] {
   const found = hits.flatMap((hit) => hit.find(text)).sort((a, b) => a.start - b.start);
-  let reached = 0;
+  let markedUpTo = 0;
   return found.filter(({ start, end }) => {
-    if (start < reached) return false;
-    reached = end;
+    if (start < markedUpTo) return false;
+    markedUpTo = end;
     return true;
   });
 }

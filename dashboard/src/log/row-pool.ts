@@ -1,4 +1,5 @@
-// The recycled row nodes, always in the order of their items: what scrolled out is moved to the other end and filled anew.
+// The recycled row nodes, always in the order of their items: a node that scrolled out is moved to the other end and shows
+// another item there.
 
 import type { Item } from './item.ts';
 import type { RowList } from './row-list.ts';
@@ -8,12 +9,12 @@ export class RowPool {
   readonly element = document.createElement('div');
   readonly #nodes: RowNode[] = [];
 
-  /** Shows `count` items of the view from the place `first` on. */
-  show(view: RowList, first: number, count: number, context: RowContext): void {
-    this.#arrange(view, first, count);
+  /** Shows `count` items of the list from the place `first` on. */
+  show(list: RowList, first: number, count: number, context: RowContext): void {
+    this.#arrange(list, first, count);
     for (const [i, node] of this.#nodes.entries()) {
-      const item = view.get(first + i);
-      if (item) node.show(item, first + i, view.linesAt(first + i), context);
+      const item = list.get(first + i);
+      if (item) node.show(item, first + i, list.linesAt(first + i), context);
     }
   }
 
@@ -34,7 +35,7 @@ export class RowPool {
     );
   }
 
-  #arrange(view: RowList, first: number, count: number): void {
+  #arrange(list: RowList, first: number, count: number): void {
     const nodes = this.#nodes;
     while (nodes.length < count) {
       const node = new RowNode();
@@ -43,7 +44,7 @@ export class RowPool {
     }
     while (nodes.length > count) nodes.pop()?.element.remove();
     if (count === 0) return;
-    const down = nodes.findIndex((node) => node.item === view.get(first));
+    const down = nodes.findIndex((node) => node.item === list.get(first));
     if (down > 0) {
       for (const node of nodes.splice(0, down)) {
         nodes.push(node);
@@ -52,7 +53,7 @@ export class RowPool {
     } else if (down < 0) {
       const shown = nodes[0]?.item;
       let up = 1;
-      while (up < count && view.get(first + up) !== shown) up++;
+      while (up < count && list.get(first + up) !== shown) up++;
       if (up >= count) return;
       for (const node of nodes.splice(nodes.length - up).reverse()) {
         nodes.unshift(node);

@@ -1,31 +1,31 @@
-// Where the reader stands, in lines. The scrollbar is only read, and written to keep its place: a spacer gives it its
-// length, and lines that have left above stay in that length until a rebase, so that nothing jumps under the reader.
+// The scroll position in lines. A spacer gives the scrollbar its length. Lines that were evicted above stay part of that
+// length until a rebase, so that the rows under the reader do not jump: only then is the scrollbar moved.
 
 /** Height of a line in px; the style sheet's `--line`. */
 export const LINE = 20;
-/** Beyond this the spacer is made small again: browsers clip elements at 17 to 33 million px. */
+/** Above this the spacer is made small again: browsers clip elements at 17 to 33 million px. */
 const REBASE_LINES = 400_000;
 
 export class Scroll {
   /** Height of the scroller in px. */
   height = 0;
   readonly #scroller: HTMLElement;
-  readonly #placed: (top: number) => void;
+  readonly #onScrolled: (top: number) => void;
   readonly #spacer = document.createElement('div');
   #spacerHeight = -1;
   #top = 0;
-  /** Lines of the spacer that stand for what has left above. */
+  /** Lines of the spacer that stand for evicted lines. */
   #base = 0;
 
-  /** `placed` hears where the page itself puts the scrollbar. */
-  constructor(scroller: HTMLElement, placed: (top: number) => void) {
+  /** `onScrolled` is called when the page itself moves the scrollbar. */
+  constructor(scroller: HTMLElement, onScrolled: (top: number) => void) {
     this.#scroller = scroller;
-    this.#placed = placed;
+    this.#onScrolled = onScrolled;
     this.#spacer.className = 'spacer';
     scroller.append(this.#spacer);
   }
 
-  /** px, as the scrollbar has it. */
+  /** The scrollbar's position in px. */
   get top(): number {
     return this.#top;
   }
@@ -34,7 +34,7 @@ export class Scroll {
     return this.height / LINE;
   }
 
-  /** The first line on screen, counted from the first one that is kept. */
+  /** The first line on screen, counted from the first line of the list. */
   get topLine(): number {
     return this.#top / LINE - this.#base;
   }
@@ -43,12 +43,12 @@ export class Scroll {
     return this.#top + this.height >= this.#spacerHeight - 2;
   }
 
-  /** Takes over what the reader did to the scrollbar. */
+  /** Reads where the reader moved the scrollbar. */
   read(): void {
     this.#top = this.#scroller.scrollTop;
   }
 
-  /** Forgets what has left above. */
+  /** Drops the evicted lines from the length. */
   restart(): void {
     this.#base = 0;
   }
@@ -67,7 +67,7 @@ export class Scroll {
     if (Math.abs(this.#top - end) > 1) this.#set(end);
   }
 
-  /** `evicted` lines have left above; what the reader looks at is `moved` lines further down the spacer than before. */
+  /** Keeps the reader's rows in place: `evicted` lines were removed above them, and they are `moved` lines further down. */
   keep(lines: number, evicted: number, moved: number): void {
     this.#base += evicted;
     this.#fit(lines);
@@ -83,7 +83,7 @@ export class Scroll {
   #set(top: number): void {
     this.#scroller.scrollTop = top;
     this.read();
-    this.#placed(this.#top);
+    this.#onScrolled(this.#top);
   }
 
   #fit(lines: number): void {

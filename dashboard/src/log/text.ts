@@ -1,15 +1,15 @@
-// Hostile text made fit to be seen: controls as pictures, bidi overrides disarmed, ANSI colours as classes, nothing
-// raw. And its height, by arithmetic.
-// biome-ignore-all lint/suspicious/noControlCharactersInRegex: controls are what is looked for
+// Makes hostile text safe to show: control characters become pictures, bidi overrides become ⍰, ANSI colours become class
+// names. It also computes how many lines a text takes, without the DOM.
+// biome-ignore-all lint/suspicious/noControlCharactersInRegex: these expressions search for controls
 
 import type { EntryRow } from '../stream/row.ts';
 import { describeGap } from './gaps.ts';
 import type { Item } from './item.ts';
 
-/** A wrapped row shows so much; the detail shows all. */
+/** The most lines that a wrapped row shows; the detail shows all. */
 export const MAX_LINES = 20;
 
-/** Characters looked at for one that is shown: colours change more often than letters only in bad faith. */
+/** Characters read at most for each character shown. Only hostile text has more escape characters than this. */
 const MAX_ESCAPED = 20;
 
 export interface Span {
@@ -20,39 +20,39 @@ export interface Span {
 
 const UNSAFE =
   /[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\ufff9-\ufffb]/;
-// A title or link without its end is no sequence: only its beginning goes, what follows is text.
+// A title or link sequence without its end is not a sequence: only its first characters are removed, the rest is text.
 const ESCAPE =
   /\x1b(?:\[([0-9;:]*)([@-~])|\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[PX^_][^\x1b]*\x1b\\|[ -/]*[0-~])/g;
 const PICTURED =
   /[\x00-\x08\x0a-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]|\t|\r\n/g;
 
 /**
- * At most `limit` characters of a message as spans, and `…` where there are more; escape sequences take none. Line ends
- * stay where `lines` is set, else they are pictures.
+ * At most `limit` characters of a message as spans, and `…` where there are more. Escape sequences do not count. With
+ * `lines`, line ends stay; without, each becomes ⏎. Example: `\x1b[31mfailed\x1b[0m` is one span `failed` of style `fg1`.
  */
 export function spansOf(text: string, limit: number, lines: boolean): Span[] {
   const head = text.length > limit ? text.slice(0, limit) : text;
   if (!UNSAFE.test(head)) return [{ text: head.length < text.length ? `${head}…` : head, style: '' }];
-  // A megabyte of nothing but escapes must not be read through for one line.
-  const reach = text.slice(0, limit * MAX_ESCAPED);
+  // Without this bound, a megabyte of escapes would be read for one line.
+  const read = text.slice(0, limit * MAX_ESCAPED);
   const spans: Span[] = [];
   let style = new AnsiStyle();
   let from = 0;
   let room = limit;
   const push = (end: number) => {
-    const piece = reach.slice(from, Math.min(end, from + room));
-    room -= piece.length;
-    const isCut = from + piece.length < end || (end === reach.length && reach.length < text.length);
-    if (piece !== '' || isCut)
-      spans.push({ text: `${safe(piece, lines)}${isCut ? '…' : ''}`, style: style.classes });
+    const shown = read.slice(from, Math.min(end, from + room));
+    room -= shown.length;
+    const isCut = from + shown.length < end || (end === read.length && read.length < text.length);
+    if (shown !== '' || isCut)
+      spans.push({ text: `${safe(shown, lines)}${isCut ? '…' : ''}`, style: style.classes });
     return !isCut;
   };
-  for (const match of reach.matchAll(ESCAPE)) {
+  for (const match of read.matchAll(ESCAPE)) {
     if (!push(match.index)) return spans;
     from = match.index + match[0].length;
     if (match[2] === 'm') style = style.with(match[1] ?? '');
   }
-  push(reach.length);
+  push(read.length);
   return spans;
 }
 
@@ -63,13 +63,13 @@ function safe(text: string, lines: boolean): string {
     const code = found.charCodeAt(0);
     if (code < 0x20) return String.fromCharCode(0x2400 + code);
     if (code === 0x7f) return '␡';
-    // Joiners build emoji and scripts and move nothing; they stay.
+    // Zero-width joiners build emoji and scripts and cannot reorder text, so they stay.
     if (code === 0x200c || code === 0x200d) return found;
     return '⍰';
   });
 }
 
-/** SGR state: 8 + 8 colours, bold, dim, italic, underline. Colours beyond are shown as the nearest of them. */
+/** The state of ANSI attributes: 16 colours, bold, dim, italic, underline. Other colours become the nearest of the 16. */
 class AnsiStyle {
   readonly #codes: readonly string[];
 
@@ -115,7 +115,7 @@ class AnsiStyle {
   }
 }
 
-// 256 colours and RGB by their three bits of colour and one of brightness.
+// Maps 256 colours and RGB to the 16: one bit each for red, green and blue, and one for brightness.
 function extended(numbers: readonly number[], i: number): number {
   let [r, g, b] = [numbers[i + 2] ?? 0, numbers[i + 3] ?? 0, numbers[i + 4] ?? 0];
   if (numbers[i + 1] === 5) {
@@ -130,10 +130,10 @@ function extended(numbers: readonly number[], i: number): number {
   return bright + (r > half ? 1 : 0) + (g > half ? 2 : 0) + (b > half ? 4 : 0);
 }
 
-/** What the load button takes. */
+/** Columns of the load button. */
 const LOAD_COLUMNS = 12;
 
-/** Lines of an item where the message has `columns`; 0: everything takes one. */
+/** How many lines an item takes where the message has `columns`; with 0 columns, every item takes one line. */
 export function linesOf(item: Item, columns: number): number {
   return columns === 0 ? 1 : clamp(linesNeeded(item, columns));
 }
@@ -143,12 +143,12 @@ export function isCutAt(item: Item, columns: number): boolean {
   return columns > 0 && linesNeeded(item, columns) > MAX_LINES;
 }
 
-/** The characters of a message that are looked at where it is wrapped: enough to see that there is more. */
+/** How many characters of a wrapped message are read: one line more than is shown, to see whether the message is cut. */
 export function wrappedLimit(columns: number): number {
   return (MAX_LINES + 1) * columns;
 }
 
-// Beyond MAX_LINES it stops counting.
+// Stops counting after MAX_LINES.
 function linesNeeded(item: Item, columns: number): number {
   if (item.kind === 'gap') return Math.ceil((describeGap(item).length + LOAD_COLUMNS) / columns);
   if (item.kind === 'mark') return Math.ceil((item.text.length + 3) / columns);
@@ -166,15 +166,15 @@ function linesNeeded(item: Item, columns: number): number {
   return lines;
 }
 
-/** What stands before an item's text: an event's name, a fold's count and speed. */
+/** The text before an item's message: an event's name, or a fold's count and speed. */
 export function prefixOf(item: Item): string {
   if (item.kind === 'fold') return item.label;
-  if (item.kind !== 'entry' || item.event === undefined || saysEvent(item)) return '';
+  if (item.kind !== 'entry' || item.event === undefined || beginsWithEvent(item)) return '';
   return `${item.event} `;
 }
 
-/** Whether the message begins with the event's own words: "generation finished: …" on `generation.finished`. */
-export function saysEvent({ event, msg }: EntryRow): boolean {
+/** Whether the message begins with the event's name in words: "generation finished: …" of `generation.finished`. */
+export function beginsWithEvent({ event, msg }: EntryRow): boolean {
   return event !== undefined && msg.slice(0, event.length).toLowerCase() === event.replace('.', ' ');
 }
 

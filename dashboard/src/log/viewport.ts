@@ -1,11 +1,11 @@
-// The log on screen: at most ~150 recycled row nodes over 100,000 rows, one pass per animation frame. Rows stand in a
-// layer pinned to the scroller and are placed by arithmetic; the scrollbar is only read, and written to keep its place.
+// The log on screen: at most 150 recycled row nodes show a part of up to 100,000 rows, painted at most once per animation
+// frame. The rows are in a layer that does not scroll; where each stands follows from the scrollbar's position.
 
 import type { Pattern } from '../regex/pattern.ts';
 import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { columnsOf } from './columns.ts';
-import { Follow, type Here } from './follow.ts';
+import { type EndOfLog, Follow } from './follow.ts';
 import { firstOf, type Item } from './item.ts';
 import { Rebuild } from './rebuild.ts';
 import { RowList, type RowListOptions } from './row-list.ts';
@@ -15,9 +15,9 @@ import { LINE, Scroll } from './scroll.ts';
 import { formatTime, type TimeMode } from './time.ts';
 
 const MAX_NODES = 150;
-/** What taking over new rows may take of one frame. */
+/** The time in one frame for adding new rows to the list. */
 const CATCH_UP_MS = 30;
-/** What marking hits may take of one frame. */
+/** The time in one frame for marking hits. */
 const MARK_MS = 50;
 
 /** The part of the page's state that the log shows. The viewport reads it at each paint and never changes it. */
@@ -54,8 +54,11 @@ export class Viewport {
   #paintVersion = 0;
   #tick = 0;
   #evictedSeen = 0;
-  /** What stays where it is on screen through new views, until the reader scrolls: they may be too short to hold it. */
-  #held: { row: Row | undefined; above: number; top: number } | undefined;
+  /**
+   * The row that keeps its place on screen while lists are swapped, until the reader scrolls. It is remembered here because
+   * a list in between may be too short to show the row at that place.
+   */
+  #pinned: { row: Row | undefined; above: number; top: number } | undefined;
   #wrap = false;
   #columns = 80;
 
@@ -67,7 +70,7 @@ export class Viewport {
     listener: ViewportListener,
   ) {
     this.scroller = scroller;
-    // What scrolls must be reachable by keyboard.
+    // An area that scrolls must be reachable by keyboard.
     scroller.tabIndex = 0;
     this.#session = session;
     this.#display = display;
@@ -76,10 +79,10 @@ export class Viewport {
     this.#layer.className = 'layer';
     this.#layer.append(this.#pool.element);
     scroller.append(this.#layer);
-    this.#scroll = new Scroll(scroller, (top) => this.follow.placed(top));
+    this.#scroll = new Scroll(scroller, (top) => this.follow.onScrolledByPage(top));
     this.follow = new Follow(
       scroller,
-      () => this.#here(),
+      () => this.#endOfLog(),
       () => this.invalidate(),
     );
     new ResizeObserver(() => this.#measure()).observe(scroller);
@@ -91,7 +94,7 @@ export class Viewport {
     this.#measure();
   }
 
-  /** Draws in the next frame. A hidden page gets no frames: entries go into the buffer and wait there. */
+  /** Paints in the next frame. A hidden page gets no frames: its entries wait in the buffer. */
   invalidate(): void {
     if (this.#frame === 0) this.#frame = requestAnimationFrame(() => this.#paint());
   }
@@ -109,7 +112,7 @@ export class Viewport {
     this.invalidate();
   }
 
-  /** Other rows pass, or fold, or break differently: a new view is built in slices and swapped in when it is whole. */
+  /** Builds a new list, for another filter, folding or width, in slices, and shows it when it is complete. */
   rebuild(options: Partial<RowListOptions> = {}, wrap = this.#wrap): void {
     this.#wrap = wrap;
     const columns = wrap ? this.#columns : 0;
@@ -118,19 +121,19 @@ export class Viewport {
     this.invalidate();
   }
 
-  /** Rows of the buffer were put in or removed: the view keeps still until the new one, with the new places, is whole. */
+  /** To call after rows of the buffer were inserted or removed: the list does not change until a new one is complete. */
   rearrange(): void {
     this.#isFrozen = true;
     this.rebuild();
   }
 
-  /** The buffer was emptied. */
+  /** To call after the buffer was emptied. */
   clear(): void {
     this.rows = new RowList(this.#session.buffer, this.#rebuild.options ?? this.rows.options);
     this.#rebuild.cancel();
     this.#isFrozen = false;
     this.#scroll.restart();
-    this.#held = undefined;
+    this.#pinned = undefined;
     this.#evictedSeen = 0;
     this.follow.latest();
     this.invalidate();
@@ -152,7 +155,7 @@ export class Viewport {
     const visible =
       line >= top + 1 && line + this.rows.linesAt(place) <= top + this.#scroll.linesOnScreen - 1;
     if (!visible) this.#scrollToLine(line - Math.floor(this.#scroll.linesOnScreen / 3));
-    this.#held = { row, above: this.#topLine() - line, top: this.#scroll.top };
+    this.#pinned = { row, above: this.#topLine() - line, top: this.#scroll.top };
     this.#paint();
     if (focus) this.#pool.focus(this.rows.get(place));
   }
@@ -173,12 +176,12 @@ export class Viewport {
   top(): void {
     this.follow.hold();
     this.#scrollToLine(0);
-    // Not to what is first now: a view that is being built may begin earlier.
-    this.#held = { row: undefined, above: 0, top: this.#scroll.top };
+    // Pinned without a row, since a list that is being built may begin with another one.
+    this.#pinned = { row: undefined, above: 0, top: this.#scroll.top };
     this.invalidate();
   }
 
-  /** Back to the first entry not seen yet; to the latest when there is none. */
+  /** Goes back to the first entry that the reader has not seen; to the latest when there is none. */
   whereIWas(): void {
     const row = this.follow.stopped?.row;
     const place = row ? this.rows.placeOf(row.at + 1) : this.rows.first;
@@ -203,7 +206,7 @@ export class Viewport {
     return cursor ? this.rows.placeOfRow(cursor) : this.edge(-1);
   }
 
-  /** Where a search over what is on screen begins: its first item going down, its last going up. */
+  /** The place on screen where a search begins: the first item for a search down, the last for a search up. */
   edge(direction: 1 | -1): number {
     return this.rows.placeOfLine(this.#topLine() + (direction > 0 ? 0 : this.#scroll.linesOnScreen - 1));
   }
@@ -213,7 +216,7 @@ export class Viewport {
     return this.#pool.selected();
   }
 
-  /** Calls back when every rebuild asked for so far is on screen. */
+  /** Calls `then` when all rebuilds started so far are on screen. */
   whenBuilt(then: () => void): void {
     this.#rebuild.whenDone(then);
     this.invalidate();
@@ -238,75 +241,75 @@ export class Viewport {
     this.invalidate();
   }
 
-  /** The first line on screen, counted from the first item of the view. */
+  /** The first line on screen, counted from the first line of the list. */
   #topLine(): number {
     if (this.follow.mode === 'follow') return Math.max(0, this.rows.lines - this.#scroll.linesOnScreen);
     return this.#scroll.topLine;
   }
 
-  #here(): Here {
+  #endOfLog(): EndOfLog {
     const { buffer } = this.#session;
-    // Also where the filter hides it: what came before it is not new when another filter shows it.
+    // The last row counts even if the filter hides it: entries before it are not new when another filter shows them.
     return { row: buffer.get(buffer.end - 1), appended: this.rows.appended, errors: this.rows.errors };
   }
 
   #scrollToLine(line: number): void {
-    this.#held = undefined;
+    this.#pinned = undefined;
     this.#scroll.toLine(Math.max(0, line), this.rows.lines);
   }
 
-  /** `held` (without a row: the view's first) stays where it is: its first line is `above` lines above the top. */
-  #swap(view: RowList, held: { row: Row | undefined; above: number } | undefined): void {
-    this.rows = view;
+  /** Shows a new list. The pinned row (without one: the list's first) then begins `above` lines above the top. */
+  #swap(list: RowList, pinned: { row: Row | undefined; above: number } | undefined): void {
+    this.rows = list;
     this.#isFrozen = false;
     this.#scroll.restart();
-    this.#evictedSeen = view.evictedLines;
+    this.#evictedSeen = list.evictedLines;
     this.#paintVersion++;
     const { stopped } = this.follow;
-    if (stopped) Object.assign(stopped, view.countUpTo(stopped.row?.at ?? -1));
-    if (!held) return;
-    const { above } = held;
-    const place = held.row ? Math.min(view.placeOfRow(held.row), view.end - 1) : view.first;
-    // A row that has become lower must not slip out above: at least its last line stays.
-    const hidden = above < 1 ? above : Math.min(above, Math.max(0, view.linesAt(place) - 1));
-    this.#scrollToLine(view.linesBefore(place) + hidden);
+    if (stopped) Object.assign(stopped, list.countUpTo(stopped.row?.at ?? -1));
+    if (!pinned) return;
+    const { above } = pinned;
+    const place = pinned.row ? Math.min(list.placeOfRow(pinned.row), list.end - 1) : list.first;
+    // A row that takes fewer lines now must not disappear above the top: at least its last line stays.
+    const hidden = above < 1 ? above : Math.min(above, Math.max(0, list.linesAt(place) - 1));
+    this.#scrollToLine(list.linesBefore(place) + hidden);
   }
 
   #paint(): void {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     const isFollowing = this.follow.mode === 'follow';
-    // Where the reader is, by entry, before anything above it changes.
+    // The item at the top, before anything above it changes.
     if (!isFollowing) this.#scroll.read();
     const top = this.#topLine();
     const anchorPlace = this.rows.placeOfLine(top);
     const anchorLine = this.rows.linesBefore(anchorPlace);
     const anchor = this.rows.get(anchorPlace);
 
-    let held = isFollowing || this.#held?.top !== this.#scroll.top ? undefined : this.#held;
+    let pinned = isFollowing || this.#pinned?.top !== this.#scroll.top ? undefined : this.#pinned;
 
-    // All that has come, unless the filter takes long: the next frame goes on, and the page answers between the two.
+    // If the filter takes too long, the next frame continues, and the page handles input in between.
     if (!this.#isFrozen && !this.rows.catchUp(performance.now() + CATCH_UP_MS)) this.invalidate();
-    const { whole, more } = this.#rebuild.step();
+    const { complete, more } = this.#rebuild.step();
     if (more) this.invalidate();
-    if (whole) {
-      if (anchor && !isFollowing) held ??= { row: firstOf(anchor), above: top - anchorLine, top: 0 };
-      this.#swap(whole, held);
+    if (complete) {
+      if (anchor && !isFollowing) pinned ??= { row: firstOf(anchor), above: top - anchorLine, top: 0 };
+      this.#swap(complete, pinned);
     }
     const evicted = this.rows.evictedLines - this.#evictedSeen;
     this.#evictedSeen = this.rows.evictedLines;
     if (isFollowing) {
       this.#scroll.toEnd(this.rows.lines);
     } else {
-      const isThere = !whole && anchor && this.rows.get(anchorPlace) === anchor;
+      const isThere = !complete && anchor && this.rows.get(anchorPlace) === anchor;
       const moved = isThere ? this.rows.linesBefore(anchorPlace) - anchorLine + evicted : 0;
       this.#scroll.keep(this.rows.lines, evicted, moved);
       this.follow.scrolled(this.#scroll.top, this.#scroll.isAtEnd);
     }
-    this.#held = held && { ...held, top: this.#scroll.top };
+    this.#pinned = pinned && { ...pinned, top: this.#scroll.top };
     this.#render();
     this.#listener.onPainted();
-    this.#rebuild.painted();
+    this.#rebuild.onPainted();
   }
 
   #render(): void {
