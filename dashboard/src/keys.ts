@@ -1,4 +1,5 @@
-// Single-key shortcuts, none with Ctrl but the run panel's own; off while typing, and altogether with `keys=0`.
+// Keyboard shortcuts of a single key. They are off while the reader types, and altogether with `keys=0`; only keys that
+// navigate always work. Ctrl+Enter belongs to the run panel itself.
 import type { Cursor } from './cursor.ts';
 import type { HistoryNavigator } from './history/history-navigator.ts';
 import { describeGap } from './log/gaps.ts';
@@ -21,9 +22,9 @@ import {
 import { nextTimeMode } from './state/view-state.ts';
 import type { Session } from './stream/session.ts';
 
-/** What Ctrl+A copies at most. */
+/** How many characters Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;
-/** What a search takes at a time; the page answers in between. */
+/** Time of one slice of a search; the page handles input between slices. */
 const SEEK_MS = 10;
 
 /** What the keys act on. */
@@ -87,10 +88,10 @@ export const KEYS: readonly Key[] = [
 
 const byKey = new Map(KEYS.flatMap((key) => key.keys.split(' ').map((name) => [name, key] as const)));
 
-/** `early` holds keys pressed before this was loaded. */
+/** `early` holds the keys that were pressed before this module was loaded; they are handled first. */
 export function listenToKeys(context: KeyContext, early: readonly KeyboardEvent[]): void {
   document.addEventListener('copy', (event) => {
-    // Rows are cut to the screen and laid out in cells: several of them are copied as whole lines instead.
+    // Rows on screen are cut and consist of cells, so a selection of several rows copies their full text instead.
     const { rows, scroller } = context.viewport;
     const isAll = getSelection()?.containsNode(scroller);
     const lines = isAll ? allLines(rows) : context.viewport.selectedItems().map(lineOf);
@@ -107,13 +108,13 @@ export function listenToKeys(context: KeyContext, early: readonly KeyboardEvent[
   document.addEventListener('keydown', (event) => press(context, event));
 }
 
-/** One key, wherever the focus is. */
+/** Handles one key, wherever the focus is. */
 function press(context: KeyContext, event: KeyboardEvent): void {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || event.isComposing) return;
   const name = event.key === ' ' ? 'Space' : event.key;
   const target = event.target as HTMLElement;
   if (target.closest('dialog, input, textarea, select, [contenteditable]')) return;
-  // A focused button keeps its own keys.
+  // A focused button handles Space and Enter itself.
   if (target.closest('button, summary, a') && (name === 'Space' || name === 'Enter')) return;
   const isNavigation = name.length > 1 && name !== 'Space';
   if (!viewState.value.keys && !isNavigation) return;
@@ -143,16 +144,19 @@ function detail(context: KeyContext): void {
   if (item) context.cursor.open(item);
 }
 
-/** The latest search; the key that begins the next one ends it. */
-let sought = 0;
+/** Counts searches: a new search ends the one before. */
+let searches = 0;
 
-/** To the next item in a direction for which `wanted` holds. In slices: a highlighted expression may take long for each. */
+/**
+ * Moves the cursor to the next item in a direction that `wanted` accepts. The search runs in slices, because a highlighted
+ * expression may take milliseconds for each item.
+ */
 function seek(context: KeyContext, direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
-  const search = ++sought;
+  const search = ++searches;
   const { rows: shown } = context.viewport;
   let place = cursorRow.value ? context.viewport.current() + direction : context.viewport.edge(direction);
-  const look = () => {
-    if (search !== sought || context.viewport.rows !== shown) return;
+  const searchSlice = () => {
+    if (search !== searches || context.viewport.rows !== shown) return;
     const deadline = performance.now() + SEEK_MS;
     for (; place >= shown.first && place < shown.end; place += direction) {
       const item = shown.get(place);
@@ -162,12 +166,12 @@ function seek(context: KeyContext, direction: 1 | -1, wanted: (item: Item) => bo
       }
       if (performance.now() < deadline) continue;
       place += direction;
-      setTimeout(look);
+      setTimeout(searchSlice);
       return;
     }
     showNotice(direction > 0 ? 'no more below' : 'no more above');
   };
-  look();
+  searchSlice();
 }
 
 function isError(item: { kind: string; level?: number }): boolean {
@@ -202,7 +206,7 @@ function copyRow(context: KeyContext): void {
   else if (item?.kind === 'fold') copyText(item.text, 'text');
 }
 
-/** All that is shown, with what is not on screen: the latest, as many as may be copied at once. */
+/** The lines of the whole list, on screen or not; if they are too long to copy, only the latest of them. */
 function allLines(shown: RowList): string[] {
   const lines: string[] = [];
   let room = COPIED_CHARS;

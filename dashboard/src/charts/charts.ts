@@ -1,4 +1,5 @@
-// Four charts of the last 15 minutes, drawn by uPlot once a second. Dragging selects a time range, a click jumps to it.
+// Four charts of the last 15 minutes, drawn by uPlot once a second. Dragging selects a time range; a click goes to the first
+// entry at that time.
 import { effect } from '@preact/signals';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
@@ -13,10 +14,10 @@ import { type Series, WINDOW_SECONDS } from './series.ts';
 
 interface Line {
   label: string;
-  /** Class whose colour the line takes. */
+  /** The CSS class whose colour the line has. */
   color: string;
   values: ArrayLike<number>;
-  /** Zero means that there was nothing to measure, not that it was zero. */
+  /** Whether zero means that there was nothing to measure, so that it is not drawn. */
   sparse?: boolean;
 }
 
@@ -36,7 +37,7 @@ interface Plot {
 }
 
 const HEIGHT = 110;
-/** Of a page just opened, at least so much is drawn. */
+/** The shortest time drawn, for a page that was just opened. */
 const SHORTEST_SECONDS = 60;
 const SYNC = 'charts';
 
@@ -71,7 +72,7 @@ export class Charts {
     });
     const models = (pick: 'tokens' | 'ttft') => () =>
       [...series.models].map(([name, model]) => ({
-        // Without the owner's name, as in `meta-llama/…`.
+        // `meta-llama/Llama-3-8B` is labelled `Llama-3-8B`.
         label: name.slice(name.lastIndexOf('/') + 1),
         color: `h${hueOf(name)}`,
         values: model[pick],
@@ -112,7 +113,7 @@ export class Charts {
   #rebuild(): void {
     for (const { plot } of this.#plots) plot.destroy();
     this.#host.replaceChildren();
-    // Set when the theme's classes are in effect, which is after this effect's turn.
+    // The attribute of the charts themselves: that of the page may be set after this effect, and colours are read now.
     this.#host.dataset.theme = this.#theme;
     this.#plots = this.#charts.map((chart) => this.#build(chart));
     this.#fit();
@@ -131,7 +132,7 @@ export class Charts {
       {
         width: 300,
         height: HEIGHT,
-        // Room for half of the last time under the axis.
+        // Room on the right for half of the last time label.
         padding: [6, 30, 0, 0],
         legend: { show: false },
         cursor: {
@@ -189,7 +190,7 @@ export class Charts {
   #update(): void {
     for (const { plot, lines, chart, title } of this.#plots) {
       const now = chart.lines();
-      // A model seen for the first time adds a line.
+      // A model that is new adds a line.
       if (now.map((line) => line.label).join() !== lines) {
         this.#rebuild();
         return;
@@ -199,7 +200,7 @@ export class Charts {
     }
   }
 
-  /** Title, and each line's value under the cursor or its latest. */
+  /** Writes the title and each line's value: under the pointer, or else the latest. */
   #caption(chart: Chart, title: HTMLElement, plot: uPlot | undefined): void {
     title.replaceChildren(document.createTextNode(`${chart.title} `));
     for (const [i, line] of chart.lines().entries()) {
@@ -221,7 +222,7 @@ export class Charts {
     this.#context.history.showRange(from, to);
   }
 
-  /** To the first entry at or after the second clicked; with `errorsOnly`, the first error. */
+  /** Goes to the first entry at or after the second that was clicked; with `errorsOnly`, to the first error. */
   #jump(plot: uPlot, chart: Chart): void {
     const second = plot.cursor.idx == null ? undefined : plot.data[0][plot.cursor.idx];
     if (second === undefined) return;
@@ -237,7 +238,7 @@ export class Charts {
   }
 
   #fit(): void {
-    // What scrolls must be reachable by keyboard.
+    // An area that scrolls must be reachable by keyboard.
     if (this.#host.scrollWidth > this.#host.clientWidth) this.#host.tabIndex = 0;
     else this.#host.removeAttribute('tabindex');
     for (const { plot } of this.#plots) {
@@ -253,7 +254,7 @@ function clock(second: number, utc: boolean): string {
   return text.endsWith(':00') ? text.slice(0, 5) : text;
 }
 
-/** The colour that a class has in the theme in effect; canvas knows no classes. */
+/** The colour of a CSS class in the current theme, as a canvas needs it. */
 function colorOf(name: string): string {
   const probe = document.body.appendChild(document.createElement('span'));
   if (name === 'edge') probe.style.color = 'var(--edge)';

@@ -1,7 +1,7 @@
-// Values to draw: what was before the first entry known is not zero, it is nothing.
+// Values to draw. Seconds before the first known entry are not zero but unknown, so that nothing is drawn for them.
 import type { Series } from './series.ts';
 
-/** As `series.window`, with null for what is not known. */
+/** Like `series.window`, with null for unknown seconds. */
 export function known(
   series: Series,
   values: ArrayLike<number>,

@@ -1,16 +1,16 @@
-// The last 15 minutes in seconds, counted from the entries themselves: by level, tokens and first-token times by model.
+// Counts the entries of the last 15 minutes by second: entries by level, tokens and times to the first token by model.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 export const WINDOW_SECONDS = 900;
-/** Models beyond are counted as one, since their names are strangers' words. */
+/** Further models are counted as one: names come from entries, and could be any number. */
 const MAX_MODELS = 12;
 const BARS = '▁▂▃▄▅▆▇█';
 
 export interface ModelSeries {
   tokens: Float64Array;
-  /** Newest time to the first token in ms of that second; 0: none. */
+  /** By second, the latest time to the first token in ms; 0 where there was none. */
   ttft: Float64Array;
 }
 
@@ -20,13 +20,14 @@ export class Series {
   readonly models = new Map<string, ModelSeries>();
   /** The newest second counted. */
   newest = Math.floor(Date.now() / 1000);
+  /** The oldest second known: that of the first entry, or of the page's opening. */
   oldest = this.newest;
   #modelOfGeneration = new Map<string, string>();
 
   countEntry(row: EntryRow): void {
     const second = Math.floor(row.time / 1000);
     const now = Math.floor(Date.now() / 1000);
-    // A clock far off would wipe the window or write beside it.
+    // An entry of a clock that is far off would empty the window, or be counted in a wrong second.
     if (second <= this.newest - WINDOW_SECONDS || second > now + 5) return;
     this.advance(second);
     this.oldest = Math.min(this.oldest, second);
@@ -93,7 +94,7 @@ export class Series {
     const seconds = Number(attrs[GEN_AI.timeToFirstChunk]);
     const series = this.#model(model);
     if (seconds > 0) series.ttft[slot] = seconds * 1000;
-    // A backend that reports only the end still shows its tokens, at the end.
+    // A backend that sends no deltas still reports its tokens at the end: they are counted in that second.
     const tokens = Number(attrs[GEN_AI.outputTokens]);
     if (!hadDeltas && tokens > 0) series.tokens[slot] = (series.tokens[slot] ?? 0) + tokens;
   }

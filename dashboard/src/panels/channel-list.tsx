@@ -1,4 +1,4 @@
-// Channels with their rate and last activity; a click adds one to the view or takes it out.
+// Lists the channels with their rate and last activity. A click adds a channel to the view or removes it.
 
 import { isPattern, matches, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
@@ -22,7 +22,7 @@ export function ChannelList() {
   const now = useSignal(Date.now());
   useSignalEffect(() => {
     if (!viewState.value.list) return undefined;
-    const ask = async () => {
+    const load = async () => {
       if (document.visibilityState === 'hidden') return;
       try {
         const response = await fetch(new URL('api/channels', document.baseURI));
@@ -34,11 +34,11 @@ export function ChannelList() {
       }
       now.value = Date.now();
     };
-    const askAgain = () => {
-      ask().catch(reportError);
+    const refresh = () => {
+      load().catch(reportError);
     };
-    askAgain();
-    const timer = setInterval(askAgain, EVERY_MS);
+    refresh();
+    const timer = setInterval(refresh, EVERY_MS);
     return () => clearInterval(timer);
   });
   const chosen = viewState.value.channels;
@@ -99,7 +99,8 @@ export function ChannelList() {
     </>
   );
 
-  // A pattern that covers the channel gives way to the single channels that it covered.
+  // Removing a channel from under a pattern replaces the pattern by the other channels that it matches: of `logs:*` with
+  // logs:a, logs:b and logs:c, removing logs:a leaves logs:b and logs:c.
   function toggle(channel: string, isWanted: boolean): void {
     const current = viewState.value.channels;
     const names = channels.value.map((each) => each.channel);
@@ -109,12 +110,12 @@ export function ChannelList() {
       return;
     }
     const covering = current.filter((pattern) => pattern === channel || matches(pattern, channel));
-    const spared = names.filter(
+    const remaining = names.filter(
       (name) => name !== channel && covering.some((pattern) => matches(pattern, name)),
     );
     const kept = current.filter((pattern) => !covering.includes(pattern));
     const next = [
-      ...new Set([...kept, ...(covering.includes(channel) && !channel.includes('*') ? [] : spared)]),
+      ...new Set([...kept, ...(covering.includes(channel) && !channel.includes('*') ? [] : remaining)]),
     ];
     updateView({ channels: next.length > 0 ? next : ['*'] });
   }

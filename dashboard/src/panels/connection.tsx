@@ -1,9 +1,9 @@
-// The link's state in words: never a dead dot, always with its reason.
+// Shows the stream's state in words and, when it is not live, the reason and the time of the next attempt.
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { figures, sharing, streamState } from '../state/store.ts';
 import type { Session } from '../stream/session.ts';
 
-/** Browsers open six connections to a host over HTTP/1.1; a stream takes one for good. */
+/** Browsers open at most six connections to a host over HTTP/1.1, and each stream occupies one. */
 const BROWSER_LIMIT = 6;
 
 export function Connection({ session }: { session: Pick<Session, 'nudge'> }) {

@@ -1,4 +1,4 @@
-// One entry whole: its fields as a tree, and the ways on from it. Moves with the cursor.
+// The detail of the entry under the cursor: its full message, its fields as a tree, and actions on it.
 import type { ComponentChildren } from 'preact';
 import type { Cursor } from '../cursor.ts';
 import type { HistoryNavigator } from '../history/history-navigator.ts';
@@ -10,7 +10,7 @@ import '../../styles/detail.css';
 import { copyText } from './copy.ts';
 
 const AROUND_MS = 5_000;
-/** A message of a megabyte is shown so far; copying takes all of it. */
+/** Longer messages are cut here; copying copies all of them. */
 const SHOWN_CHARS = 50_000;
 const MAX_DEPTH = 12;
 const MAX_CHILDREN = 500;
@@ -67,7 +67,7 @@ export function Detail({ cursor, history }: DetailProps) {
       <section
         class="fields"
         aria-label="Fields"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable, and keeps the keys that scroll it
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: an area that scrolls must be reachable, and handles the keys that scroll it
         tabIndex={0}
         onKeyDown={(event) => /^(Arrow|Page)/.test(event.key) && event.stopPropagation()}
       >
@@ -135,7 +135,7 @@ function Tree({ value, depth }: { value: unknown; depth: number }) {
 }
 
 function Leaf({ value }: { value: unknown }) {
-  // A stack trace, whatever its logger calls it.
+  // A text of several lines, such as a stack trace, keeps its lines, whatever the attribute is called.
   if (typeof value === 'string' && value.includes('\n'))
     return <pre class="leaf lines">{visible(value.trimEnd(), SHOWN_CHARS, true)}</pre>;
   const text = typeof value === 'string' ? visible(value) : String(value);

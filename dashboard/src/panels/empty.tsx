@@ -1,5 +1,5 @@
-// The empty state, loaded when there is nothing to show: what the filter hides and a way to clear it, or lines that work
-// when pasted, for the channel chosen.
+// The empty state, loaded when there is nothing to show: how many entries the filter hides and a button that clears it, or
+// commands that send a first entry to the chosen channel.
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
 import { LINE } from '../log/scroll.ts';
@@ -12,7 +12,7 @@ export function Empty() {
   return hidden > 0 || isNarrowed ? <Filtered hidden={hidden} /> : <Unwritten channels={channels} />;
 }
 
-/** Under the gaps and marks that there are. */
+/** Places the text below the gaps and marks that are shown. */
 function below(): { top: string } {
   return { top: `max(20%, ${figures.value.lines * LINE + 8}px)` };
 }
@@ -59,7 +59,7 @@ function Unwritten({ channels }: { channels: string[] }) {
   );
 }
 
-/** A channel that the view shows and that anyone may write to; undefined where there is none. */
+/** A channel of the view that anyone may write to; undefined where there is none. */
 function publishable(patterns: readonly string[]): string | undefined {
   const wanted = patterns.flatMap((pattern) => [
     pattern === '*' ? 'logs' : pattern.replace(/\*/g, ''),
@@ -77,7 +77,7 @@ function curlLine(channel: string): string {
   return `curl -d '${JSON.stringify({ channel, msg: 'hello' })}' ${urlOf('api/publish')}`;
 }
 
-// What is reserved is written by runs alone: this starts one that the view shows.
+// Only runs write to reserved channels, so this command starts a run that the view shows.
 function processLine(patterns: readonly string[]): string | undefined {
   const reserved = patterns.find((pattern) => /^(?:runs|conversations):/.test(pattern));
   const [kind, name = ''] = reserved?.split(/:(.*)/s) ?? [];

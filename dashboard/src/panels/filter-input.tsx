@@ -1,4 +1,5 @@
-// The filter's input: Enter filters, Alt+Enter only highlights; Esc closes an open list of completions, else clears.
+// The filter's input. Enter filters, Alt+Enter only highlights, Esc closes an open list of completions or else clears the
+// filter.
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lazyModule } from '../lazy.ts';
@@ -19,27 +20,27 @@ export function FilterInput({ session, viewport }: FilterInputProps) {
   const { q, hl, narrow, range } = viewState.value;
   const offered = useSignal<Completion | undefined>(undefined);
   const chosen = useSignal(-1);
-  /** What was asked for last; an answer to anything before comes too late to be shown. */
-  const asked = useRef(0);
-  // Before the next key can arrive: what is typed after Enter must not be overwritten.
+  /** Counts requests for completions; the answer to an older request is dropped. */
+  const requests = useRef(0);
+  // A layout effect runs before the next key arrives, so that it never overwrites what is typed after Enter.
   useLayoutEffect(() => {
     if (input.current) input.current.value = q || hl;
   }, [q, hl]);
 
-  const look = async () => {
-    const ask = ++asked.current;
+  const complete = async () => {
+    const request = ++requests.current;
     const loaded = await completionModule();
     const field = input.current;
-    if (!field || ask !== asked.current) return;
+    if (!field || request !== requests.current) return;
     const caret = field.selectionStart ?? field.value.length;
     offered.value = loaded?.complete(field.value, caret, session.buffer);
     chosen.value = -1;
   };
   const offer = () => {
-    look().catch(reportError);
+    complete().catch(reportError);
   };
   const closeList = () => {
-    asked.current++;
+    requests.current++;
     offered.value = undefined;
     chosen.value = -1;
   };

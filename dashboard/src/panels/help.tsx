@@ -1,4 +1,4 @@
-// The keys and the filter's language, in a dialog.
+// The help: a dialog with the keys and examples of the filter's language.
 import { useEffect, useRef } from 'preact/hooks';
 import { KEYS } from '../keys.ts';
 import { helpOpen, updateView, viewState } from '../state/store.ts';

@@ -1,4 +1,4 @@
-// What lies over the log: the pill with what is new, or the empty state.
+// Shown over the log: how many new entries there are while the log is held or paused, or the empty state.
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
@@ -6,7 +6,7 @@ import { figures, streamState, viewState } from '../state/store.ts';
 
 const number = (n: number) => n.toLocaleString('en');
 
-/** Of gaps and marks that stand above the empty state. */
+/** The empty state is shown below at most this many lines of gaps and marks. */
 const LINES_ABOVE = 12;
 
 const emptyModule = lazyModule(() => import('./empty.tsx'));
@@ -18,7 +18,7 @@ export function Overlay({ viewport }: { viewport: Pick<Viewport, 'latest' | 'whe
     return kept <= hidden && lines <= LINES_ABOVE && live && streamState.value.state === 'live';
   });
   const empty = useSignal<Awaited<ReturnType<typeof emptyModule>>>(undefined);
-  // Not on each change of a figure: one that did not come is tried again with another view, or when the link is back.
+  // After a failed load, another view or a new connection tries again, but not each change of a figure.
   useSignalEffect(() => {
     void viewState.value;
     if (!isEmpty.value) return;

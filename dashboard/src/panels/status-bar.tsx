@@ -1,4 +1,4 @@
-// The bottom line: mode, the ledger, what is kept and hidden, and how things are shown.
+// The bottom line: the mode, the ledger, counts of entries, notices, and buttons for how the log is shown.
 import type { HistoryNavigator } from '../history/history-navigator.ts';
 import { lazyModule } from '../lazy.ts';
 import { clockOf } from '../log/time.ts';
@@ -50,7 +50,7 @@ export function StatusBar({ viewport, history }: StatusBarProps) {
   );
 }
 
-/** "lost 0 / 2,104,331": the sum of the gaps, and how many have no known size. */
+/** The ledger as in "lost 0 / 2,104,331": entries in gaps of known size, number of other gaps, entries received. */
 function Ledger() {
   const { lost, unknownGaps, received, checks, checkedAt, duplicates, live } = figures.value;
   const isWhole = lost === 0 && unknownGaps === 0;

@@ -1,4 +1,4 @@
-// The top line: connection, channels, filter, level, and the way to everything else.
+// The top line: connection, channels, filter, level, and buttons for the run panel and the help.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import { helpOpen, updateView, viewState } from '../state/store.ts';
 import type { Session } from '../stream/session.ts';

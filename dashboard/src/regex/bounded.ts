@@ -1,59 +1,59 @@
-// A reader's expression: matches as JavaScript's own would, and holds the page at most for some milliseconds a text, since
-// a link may bring any. Where JavaScript's engine could take longer, one whose time is bounded takes over.
+// A regular expression of the reader. It matches what JavaScript's engine matches and takes a few milliseconds per text at
+// most, because a link may contain any expression: where JavaScript's engine could take longer, our own bounded one is used.
 
 import { longestWithin } from './cost.ts';
 import { Matcher } from './matcher.ts';
-import { type Found, firstMatches, head, nativeMatches, type Pattern, REACH } from './pattern.ts';
+import { type Found, firstMatches, head, nativeMatches, type Pattern, SEARCHED_CHARS } from './pattern.ts';
 import { compile } from './program.ts';
 import { parse } from './syntax.ts';
 
-/** Steps of JavaScript's engine for one text, a few nanoseconds each. */
+/** Steps that JavaScript's engine may take for one text; a step takes a few nanoseconds. */
 const NATIVE_STEPS = 1_000_000;
-/** States × characters of ours for one text. Of a large expression that is less than REACH. */
+/** Steps that our engine may take for one text: states × characters. A large expression searches less of a text for it. */
 const STEPS = 1_000_000;
-/** The same to find what to highlight: a screen full of texts is looked through at once. */
+/** The same for highlighting, which searches a screen full of texts at once. */
 const FIND_STEPS = 100_000;
 
-/** @throws PatternError, with words for the reader */
+/** @throws PatternError, with a sentence for the reader */
 export function boundedPattern(source: string, flags: string): Pattern {
   const expression = parse(source, flags);
   const native = new RegExp(source, `${flags}g`);
-  const nativeReach = longestWithin(expression, NATIVE_STEPS, REACH);
-  const isCheap = nativeReach === REACH;
+  const nativeLength = longestWithin(expression, NATIVE_STEPS, SEARCHED_CHARS);
+  const isCheap = nativeLength === SEARCHED_CHARS;
   return new Bounded(
     native,
-    nativeReach,
+    nativeLength,
     isCheap ? undefined : new Matcher(compile(expression), /[uv]/.test(flags)),
   );
 }
 
 class Bounded implements Pattern {
   readonly #native: RegExp;
-  /** The longest text that JavaScript's engine gets. */
-  readonly #nativeReach: number;
+  /** The longest text that JavaScript's engine searches. */
+  readonly #nativeLength: number;
   readonly #matcher: Matcher | undefined;
-  readonly #reach: number;
+  readonly #length: number;
 
-  constructor(native: RegExp, nativeReach: number, matcher: Matcher | undefined) {
+  constructor(native: RegExp, nativeLength: number, matcher: Matcher | undefined) {
     this.#native = native;
-    this.#nativeReach = nativeReach;
+    this.#nativeLength = nativeLength;
     this.#matcher = matcher;
-    this.#reach = matcher ? Math.min(REACH, Math.floor(STEPS / matcher.size)) : REACH;
+    this.#length = matcher ? Math.min(SEARCHED_CHARS, Math.floor(STEPS / matcher.size)) : SEARCHED_CHARS;
   }
 
   test(text: string): boolean {
-    const seen = head(text, this.#reach);
-    if (this.#matcher && seen.length > this.#nativeReach) return this.#matcher.test(seen);
+    const searched = head(text, this.#length);
+    if (this.#matcher && searched.length > this.#nativeLength) return this.#matcher.test(searched);
     this.#native.lastIndex = 0;
-    return this.#native.test(seen);
+    return this.#native.test(searched);
   }
 
   find(text: string): Found[] {
-    const seen = head(text, this.#reach);
+    const searched = head(text, this.#length);
     return firstMatches(
-      this.#matcher && seen.length > this.#nativeReach
-        ? this.#matcher.matches(seen, FIND_STEPS / this.#matcher.size)
-        : nativeMatches(this.#native, seen),
+      this.#matcher && searched.length > this.#nativeLength
+        ? this.#matcher.matches(searched, FIND_STEPS / this.#matcher.size)
+        : nativeMatches(this.#native, searched),
     );
   }
 }

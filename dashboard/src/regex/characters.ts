@@ -1,10 +1,11 @@
-// Which characters a class, an escape or a dot matches: JavaScript's engine is asked once for each, and remembered.
+// Which characters a class, an escape or a dot matches. JavaScript's engine answers once for each character; the answer is
+// kept.
 
 const ASCII = 128;
 
 export class Characters {
   readonly #pattern: RegExp;
-  /** 0: not asked yet, 1: no, 2: yes. */
+  /** 0: not known yet, 1: no match, 2: match. */
   readonly #ascii = new Uint8Array(ASCII);
   readonly #others = new Map<number, boolean>();
 

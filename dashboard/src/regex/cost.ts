@@ -1,16 +1,16 @@
-// How many steps JavaScript's own engine, which tries one way after another, may take at worst. It is far faster than
-// ours on ordinary expressions, and never comes to an end on others.
+// Estimates how many steps JavaScript's engine may take at worst. It tries one way to match after another, which is far
+// faster than our engine on ordinary expressions and does not end on others: `(a+)+b` on 40 times `a`, for example.
 
 import type { Expression } from './syntax.ts';
 
 interface Cost {
-  /** Ways in which it may match from one position. */
+  /** Ways in which the expression may match from one position. */
   ways: number;
-  /** Steps to try them all. */
+  /** Steps to try all ways. */
   steps: number;
 }
 
-/** The longest text, up to `most`, on which it takes at most `budget` steps. */
+/** The longest text, up to `most` characters, on which JavaScript's engine takes at most `budget` steps. */
 export function longestWithin(expression: Expression, budget: number, most: number): number {
   const steps = (length: number) => {
     const { ways, steps } = costOf(expression, length);
@@ -57,7 +57,7 @@ function repeated(body: Cost, { min, max }: { min: number; max: number }, length
   const rounds = Math.min(max, min + length + 1);
   if (body.ways <= 1)
     return { ways: rounds - Math.min(min, rounds) + 1, steps: 1 + rounds * (body.steps + 1) };
-  // Each round multiplies the ways.
+  // Each repetition multiplies the ways.
   const ways = body.ways ** rounds;
   return { ways: 2 * ways, steps: 2 * ways * (body.steps + 1) };
 }

@@ -1,5 +1,5 @@
-// Runs a machine of states over a text, all its threads at once: at most states × characters steps, whatever the
-// expression. Finds what JavaScript's own engine would find: the leftmost match, by the preferred way.
+// Runs a compiled expression over a text with all its threads at once, so that no expression takes more than states ×
+// characters steps. It finds what JavaScript's engine finds: the leftmost match, and of several the preferred one.
 
 import type { Found } from './pattern.ts';
 import type { Machine, Program, State } from './program.ts';
@@ -9,11 +9,11 @@ export class Matcher {
   readonly #unicode: boolean;
   readonly #threads: readonly [Threads, Threads];
   readonly #pending: number[] = [];
-  /** For each look, whether it matches at a position. */
+  /** For each lookahead and lookbehind: 1 at the positions where it matches. */
   #looks: Uint8Array[] = [];
   #text = '';
-  /** Characters that may still be read; the match under way is given up when there are none. */
-  #left = 0;
+  /** Characters that may still be read; at 0 the search ends without a match. */
+  #budget = 0;
 
   constructor(machine: Machine, unicode: boolean) {
     this.#machine = machine;
@@ -35,10 +35,10 @@ export class Matcher {
     return found;
   }
 
-  /** The matches from left to right, none inside another, until so many characters have been read. */
+  /** The matches from left to right, none inside another, until `characters` characters were read. */
   *matches(text: string, characters: number): Generator<Found, void, undefined> {
     this.#prepare(text);
-    this.#left = characters;
+    this.#budget = characters;
     for (let at = 0; at <= text.length; ) {
       const found = this.#leftmost(at);
       if (!found) return;
@@ -47,13 +47,13 @@ export class Matcher {
     }
   }
 
-  /** Looks are found first, each at all positions in one pass. */
+  /** Finds for each lookahead and lookbehind all positions where it matches, in one pass each. */
   #prepare(text: string): void {
     this.#text = text;
     this.#looks = [];
     for (const { behind, program } of this.#machine.looks) {
       const holds = new Uint8Array(text.length + 1);
-      // What follows a position is read from the end, so that one pass tells it for all positions.
+      // A lookahead is read from the end of the text, so that one pass finds all positions.
       this.#scan(program, !behind, (at) => {
         holds[at] = 1;
         return true;
@@ -62,7 +62,7 @@ export class Matcher {
     }
   }
 
-  /** Says where a match ends that began anywhere; `backwards`, where it begins. Goes on while `matched` gives true. */
+  /** Calls `matched` with each position where a match ends (`backwards`: begins), until it returns false. */
   #scan(program: Program, backwards: boolean, matched: (at: number) => boolean): void {
     const { length } = this.#text;
     let [now, next] = this.#threads;
@@ -86,15 +86,15 @@ export class Matcher {
     let found: Found | undefined;
     now.clear();
     for (let at = from; ; ) {
-      // A thread that began earlier goes first; once one has matched, none begins any more.
+      // A thread that began earlier is preferred; after a match no new thread begins.
       if (!found) this.#enter(program, now, program.start, at, at);
       if (now.matched >= 0) {
         found = { start: now.starts[now.matched] as number, end: at };
-        now.count = now.matched; // those behind it are of less preferred ways
+        now.count = now.matched; // the threads after it are less preferred
       }
       const size = this.#lengthAt(at);
       if (size === 0 || (found && now.count === 0)) return found;
-      if (--this.#left < 0) return undefined;
+      if (--this.#budget < 0) return undefined;
       const code = this.#codeAt(at);
       at += size;
       next.clear();
@@ -110,7 +110,7 @@ export class Matcher {
       this.#enter(program, into, state.next, at, start);
   }
 
-  /** Adds a state and all that it leads to without reading, the preferred first; each at most once. */
+  /** Adds a state and all states that it leads to without reading a character: the preferred first, each at most once. */
   #enter(program: Program, into: Threads, id: number, at: number, start: number): void {
     const pending = this.#pending;
     pending.push(id);
@@ -125,7 +125,7 @@ export class Matcher {
       } else if (state.kind === 'look') {
         if ((this.#looks[state.index]?.[at] === 1) !== state.negated) pending.push(state.next);
       } else if (state.kind !== 'fail') {
-        into.add(each, start);
+        into.addThread(each, start);
         if (state.kind === 'match') into.matched = into.count - 1;
       }
     }
@@ -140,7 +140,7 @@ export class Matcher {
     return (before !== after) === (is === 'b');
   }
 
-  /** Of the character at a position: 2 for a pair of surrogates where the flag u or v is set, 0 at the end. */
+  /** Length of the character at a position: 2 for a pair of surrogates with the flag u or v, 0 at the end. */
   #lengthAt(at: number): number {
     if (at >= this.#text.length) return 0;
     return this.#unicode && (this.#text.codePointAt(at) as number) > 0xffff ? 2 : 1;
@@ -156,12 +156,12 @@ export class Matcher {
   }
 }
 
-/** States that wait for the character at one position, in the order of preference, and where the match of each began. */
+/** The states that wait for the character at one position, in order of preference, and where the match of each began. */
 class Threads {
   readonly states: Uint16Array;
   readonly starts: Uint32Array;
   count = 0;
-  /** Which of them is a match; -1 for none. */
+  /** Index of the thread that is a match; -1 for none. */
   matched = -1;
   readonly #seen: Uint32Array;
   #round = 0;
@@ -184,7 +184,7 @@ class Threads {
     return true;
   }
 
-  add(state: number, start: number): void {
+  addThread(state: number, start: number): void {
     this.states[this.count] = state;
     this.starts[this.count++] = start;
   }

@@ -1,5 +1,5 @@
-// What a reader looks for in texts. The engine for regular expressions (bounded.ts) is loaded when the first one is asked
-// for; plain text needs no more than this.
+// The patterns that a filter searches for. Plain text needs this file only; the engine for regular expressions, bounded.ts,
+// is loaded with the first expression.
 
 export interface Found {
   start: number;
@@ -15,15 +15,15 @@ export interface Pattern {
 /** Makes a pattern of an expression. @throws PatternError */
 export type PatternOf = (source: string, flags: string) => Pattern;
 
-/** What is wrong with an expression, in words for the reader. */
+/** Says in a sentence for the reader what is wrong with an expression. */
 export class PatternError extends Error {}
 
-/** What of a text is looked at: a megabyte for each entry would hold the page. */
-export const REACH = 20_000;
+/** How many characters of a text are searched: a search of a megabyte for each entry would block the page. */
+export const SEARCHED_CHARS = 20_000;
 const MAX_MATCHES = 200;
 
-export function head(text: string, reach = REACH): string {
-  return text.length > reach ? text.slice(0, reach) : text;
+export function head(text: string, length = SEARCHED_CHARS): string {
+  return text.length > length ? text.slice(0, length) : text;
 }
 
 export function firstMatches(matches: Iterable<Found>): Found[] {
@@ -40,7 +40,7 @@ export function* nativeMatches(pattern: RegExp, text: string): Generator<Found, 
   for (const { index, 0: match } of text.matchAll(pattern)) yield { start: index, end: index + match.length };
 }
 
-/** Text as it is, whatever its case. */
+/** Finds a text literally, in upper or lower case. */
 export function literalPattern(text: string): Pattern {
   const pattern = new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gi');
   return {

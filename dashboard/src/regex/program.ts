@@ -1,6 +1,6 @@
-// An expression as a machine of states. A state that reads a character leads on to one other; a fork leads to several,
-// the preferred first. So that repetitions behave as JavaScript's, a state also knows whether the repetition that it
-// stands in has read anything yet: one that came to its end without having read anything fails.
+// Compiles an expression to a machine of states. A state that reads a character leads to one other state; a fork leads to
+// several, the preferred first. As in JavaScript, a repetition that ends without having read a character fails, so each
+// state exists once for "has read" and once for "has not". Example: `(a*)*` ends on an empty text instead of repeating.
 
 import { Characters } from './characters.ts';
 import { PatternError } from './pattern.ts';
@@ -19,7 +19,7 @@ export interface Program {
   start: number;
 }
 
-/** What must, or must not, match before or behind a position; it may look further itself, by those before it in the list. */
+/** A lookahead or lookbehind. It may contain others, which then are before it in the list. */
 export interface Look {
   behind: boolean;
   program: Program;
@@ -27,13 +27,13 @@ export interface Look {
 
 export interface Machine extends Program {
   looks: Look[];
-  /** Of all programs together. */
+  /** States of all programs together. */
   size: number;
 }
 
 export const MAX_STATES = 2_000;
 
-/** @throws PatternError where it would take more than MAX_STATES. */
+/** @throws PatternError where the machine would have more than MAX_STATES. */
 export function compile(expression: Expression): Machine {
   const compiler = new Compiler();
   const program = compiler.program(expression, false);
@@ -41,8 +41,8 @@ export function compile(expression: Expression): Machine {
 }
 
 /**
- * Where to go on from, by how many of the innermost repetitions have read nothing yet. Whatever reads a character leads
- * on with none of them.
+ * The next state, by how many of the innermost repetitions have read nothing yet. A state that reads a character always
+ * continues with the first: no repetition is empty any more.
  */
 type Continuation = readonly number[];
 
@@ -106,7 +106,7 @@ class Compiler {
   ): Continuation {
     const mayBeEmpty = isNullable(body);
     const fail = this.#add({ kind: 'fail' });
-    /** Entries of one more time round, which goes on to `next`; one that reads nothing fails. */
+    /** The first states of one more repetition, which continues at `next`; a repetition that reads nothing fails. */
     const round = (next: number): Continuation => {
       this.#count();
       if (!mayBeEmpty)

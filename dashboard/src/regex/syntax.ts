@@ -1,10 +1,10 @@
-// A regular expression as a tree. JavaScript's own engine says first whether it is one, and later which characters each
-// class or escape matches, so that only the structure has to be understood here.
+// Parses a regular expression to a tree. JavaScript's engine first decides whether the expression is valid, and later which
+// characters a class or escape matches, so that this file only needs to understand the structure.
 
 import { PatternError } from './pattern.ts';
 
 export type Expression =
-  /** One character: a class, an escape, a dot or itself, as JavaScript's engine understands it. */
+  /** Matches one character: a class, an escape, a dot or a literal, in JavaScript's syntax. */
   | { kind: 'character'; source: string; flags: string }
   | { kind: 'assertion'; is: '^' | '$' | 'b' | 'B'; multiline: boolean; flags: string }
   | { kind: 'look'; behind: boolean; negated: boolean; body: Expression }
@@ -17,15 +17,15 @@ const GROUP = /\((?:\?(?:<?[=!]|<[^>]*>|([ims]*)(?:-([ims]*))?:))?/y;
 const ESCAPE = /\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|c[a-zA-Z]|[0-3][0-7]{0,2}|[4-7][0-7]?|.)/sy;
 const UNICODE_ESCAPE =
   /\\(?:u\{[\da-fA-F]+\}|u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|c[a-zA-Z]|[pP]\{[^}]*\}|.)/sy;
-/** With the flag v a class or a property may match several characters at once. */
+/** With the flag v, these match several characters at once, which our engine cannot. */
 const STRINGS = /\\q\{|\\p\{(?:Basic_Emoji|Emoji_Keycap_Sequence|RGI_)/;
 
-/** @throws PatternError where it is no regular expression, or one that cannot be matched in a bounded time. */
+/** @throws PatternError for an invalid expression, and for one that cannot be matched in bounded time. */
 export function parse(source: string, flags: string): Expression {
   let empty: RegExpExecArray | null;
   try {
     new RegExp(source, flags);
-    // Matches the empty text whatever `source` is, and tells the number of its groups and whether they have names.
+    // This always matches the empty text; its result shows how many groups `source` has and whether they have names.
     empty = new RegExp(`(?:${source})|`, flags).exec('');
   } catch (error) {
     const message = error instanceof Error ? error.message : '';
@@ -73,7 +73,7 @@ class Parser {
   }
 
   #quantified(body: Expression): Expression {
-    const found = this.#take(QUANTIFIER);
+    const found = this.#match(QUANTIFIER);
     if (!found) return body;
     const [text, least, comma, most, question] = found;
     const lazy = question === '?';
@@ -99,7 +99,7 @@ class Parser {
   }
 
   #group(): Expression {
-    const [head = '(', on = '', off = ''] = this.#take(GROUP) ?? [];
+    const [head = '(', on = '', off = ''] = this.#match(GROUP) ?? [];
     const outer = this.#flags;
     this.#flags = [...new Set(outer + on)].filter((flag) => !off.includes(flag)).join('');
     const body = this.#choice();
@@ -122,7 +122,7 @@ class Parser {
     const form = this.#unicode ? UNICODE_ESCAPE : ESCAPE;
     form.lastIndex = this.#at;
     const text = form.exec(this.#source)?.[0] ?? '\\';
-    // Without a letter behind it, \c is a backslash and then a c.
+    // Without a letter after it, \c is a backslash and then a c.
     if (text === '\\c') return this.#character(1, '\\\\');
     return this.#character(text.length);
   }
@@ -133,12 +133,12 @@ class Parser {
 
   #character(length: number, source = this.#source.slice(this.#at, this.#at + length)): Expression {
     this.#at += length;
-    // Alone, a bracket or a brace could be taken for syntax.
+    // A bracket or brace of its own could be read as syntax.
     const single = /^[{}\]]$/.test(source) ? `\\${source}` : source;
     return { kind: 'character', source: single, flags: this.#flags };
   }
 
-  /** Where the class that begins here ends; classes stand in classes only with the flag v. */
+  /** The end of the class that begins here; a class contains other classes only with the flag v. */
   #classEnd(): number {
     const nests = this.#flags.includes('v');
     let depth = 0;
@@ -157,7 +157,7 @@ class Parser {
     return (this.#source.codePointAt(this.#at) ?? 0) > 0xffff ? 2 : 1;
   }
 
-  #take(form: RegExp): RegExpExecArray | null {
+  #match(form: RegExp): RegExpExecArray | null {
     form.lastIndex = this.#at;
     const found = form.exec(this.#source);
     if (found) this.#at += found[0].length;

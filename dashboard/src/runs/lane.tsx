@@ -1,11 +1,11 @@
-// One model call as it fills: state, time to first token, speed, size, and its text.
+// Shows one lane of a run, which is one model call: its state, time to the first token, speed, tokens and text.
 import type { LaneView } from '@llm-streamer/shared/run.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 
 const MARK = { waiting: '·', streaming: '▸', finished: '✓', failed: '✕', stopped: '■' } as const;
 const TONE = { waiting: 'dim', streaming: 'warn', finished: 'good', failed: 'bad', stopped: 'dim' } as const;
-/** Pixels from the end within which a reader counts as following. */
+/** A reader within this many px of the end follows the text as it grows. */
 const NEAR_END = 40;
 
 export function Lane({ lane, now }: { lane: LaneView; now: number }) {
@@ -70,7 +70,7 @@ function Thinking() {
   );
 }
 
-/** `—` until a figure is known, so that nothing moves when it comes. */
+/** Shows `—` until a figure is known, so that nothing moves when it appears. */
 function Figures({ lane, now }: { lane: LaneView; now: number }) {
   const { started, firstContent, ended, outputTokens } = lane;
   const until = ended || now;

@@ -1,4 +1,4 @@
-// The run panel: a prompt, a lane for each task, their summary, and the runs before.
+// The run panel: a prompt, a lane for each model, the summary, and the recent runs.
 import type { RunView } from '@llm-streamer/shared/run.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
@@ -51,7 +51,7 @@ function Panel({ show, viewport }: PanelProps) {
   return (
     <div
       class="run"
-      // Its rows in the log are marked while the reader points at a lane.
+      // While the reader points at a lane, the run's rows in the log are marked.
       onPointerOver={({ target }) => {
         const isOnLane = target instanceof Element && target.closest('.lane') !== null;
         linkedRun.value = isOnLane ? current?.id : undefined;
@@ -99,7 +99,7 @@ function Heading({ current, now, problem }: HeadingProps) {
   const { id, state, started, ended, lanes, error } = current;
   const stop = useRef<HTMLButtonElement>(null);
   const inLog = useRef<HTMLButtonElement>(null);
-  // Asked before the button goes: the focus would go with it, to nowhere.
+  // When the Stop button disappears with the focus on it, the focus moves to the button before it.
   const hasFocus = stop.current !== null && document.activeElement === stop.current;
   useLayoutEffect(() => {
     if (hasFocus && stop.current === null) inLog.current?.focus();
@@ -146,7 +146,7 @@ function Heading({ current, now, problem }: HeadingProps) {
   );
 }
 
-/** The gateway's time, moving while a run goes on. */
+/** The gateway's time, which advances while a run is running. */
 function useNow(): number {
   const tick = useSignal(Date.now());
   const isRunning = useSignal(false);

@@ -1,4 +1,5 @@
-// The prompt box: Ctrl or ⌘ with Enter sends, or stops the run that goes on; a conversation goes on until it is ended.
+// The prompt: Ctrl or ⌘ with Enter starts a run, or stops the run that is running. With "conversation" checked, each prompt
+// continues the same conversation.
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { run, runInUrl, takePrompt } from '../state/run-state.ts';
@@ -15,8 +16,8 @@ interface PromptProps {
 
 export function Prompt({ problem, show }: PromptProps) {
   const message = useSignal(sessionStorage.getItem(DRAFT) ?? '');
-  /** The run started here last: it goes on before its first entry has come. */
-  const begun = useRef('');
+  /** The run that was started here last: it is running even before its first entry arrives. */
+  const started = useRef('');
   const conversation = useSignal(sessionStorage.getItem(CONVERSATION) ?? '');
   const isSending = useSignal(false);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -41,7 +42,7 @@ export function Prompt({ problem, show }: PromptProps) {
         message_id: id,
         ...(conversation.value !== '' && { conversation_id: conversation.value }),
       });
-      begun.current = id;
+      started.current = id;
       show(id);
     } catch (failure) {
       problem.value = (failure as Error).message;
@@ -53,21 +54,21 @@ export function Prompt({ problem, show }: PromptProps) {
     attempt().catch(reportError);
   };
 
-  const going = () => {
+  const runningId = () => {
     const id = runInUrl();
     const shown = run.value;
     if (shown && shown.state !== 'running') return undefined;
-    return shown && shown.lanes.length > 0 ? shown.id : id === begun.current ? id : undefined;
+    return shown && shown.lanes.length > 0 ? shown.id : id === started.current ? id : undefined;
   };
 
   const startOrStop = () => {
-    const id = going();
+    const id = runningId();
     if (id === undefined) send();
     else if (!isSending.value)
       cancelRun(id).catch((failure: Error) => {
         problem.value = failure.message;
-        // One that the gateway does not know must not be in the way of the next.
-        begun.current = '';
+        // A run that the gateway does not know must not keep the next one from starting.
+        started.current = '';
       });
   };
 
@@ -96,7 +97,7 @@ export function Prompt({ problem, show }: PromptProps) {
           if (event.key === 'Escape') event.currentTarget.blur();
           if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey)) return;
           event.preventDefault();
-          // Held down it would start and stop by turns.
+          // A key that is held down repeats, which would start and stop runs alternately.
           if (!event.repeat) startOrStop();
         }}
       />
@@ -118,5 +119,5 @@ export function Prompt({ problem, show }: PromptProps) {
   );
 }
 
-/** Starts a run, and stops it. */
+/** The key that starts a run and stops it. */
 export const RUN_KEY = <kbd>{/Mac|iPhone|iPad/.test(navigator.userAgent) ? '⌘' : 'Ctrl'} Enter</kbd>;

@@ -1,4 +1,5 @@
-// The runs before: how each ended, how long it took, what it cost. Choosing one shows it and narrows the log to it.
+// The recent runs: how each ended, how long it took, how many tokens it used. A click shows the run and filters the log to
+// it.
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { clockOf, duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
@@ -16,7 +17,7 @@ export function Recent({ show, viewport }: RecentProps) {
   const runs = useSignal<RunSummary[]>([]);
   const shown = useSignal('');
   useSignalEffect(() => {
-    // Anew whenever a run begins or ends here.
+    // Changes whenever a run is shown or ends, so that the list is loaded again.
     shown.value = `${run.value?.id} ${run.value?.state}`;
   });
   useSignalEffect(() => {
@@ -26,7 +27,7 @@ export function Recent({ show, viewport }: RecentProps) {
         runs.value = list;
       })
       .catch(() => {
-        runs.value = []; // the link's own state says that the gateway is away
+        runs.value = []; // the stream's state already says that the gateway cannot be reached
       });
   });
   if (runs.value.length === 0) return null;

@@ -1,6 +1,7 @@
-// Talks to the gateway about runs: starts one, stops one, lists them. Problems come back as sentences.
+// The gateway's API for runs: starts a run, cancels it, lists the recent ones. A failure rejects with a sentence for the
+// reader.
 
-/** True only for a while: the link's state tells when it has passed. */
+/** The panel removes this sentence when the stream is live again. */
 export const UNREACHABLE = 'the gateway cannot be reached';
 
 export interface RunSummary {
@@ -15,38 +16,37 @@ export interface RunSummary {
   usage: { input_tokens: number; output_tokens: number };
 }
 
-export interface RunWish {
+export interface RunStart {
   message: string;
   message_id: string;
   conversation_id?: string;
 }
 
-/** Rejects with a sentence for the reader. */
-export async function startRun(wish: RunWish): Promise<void> {
-  // The answer is read from the run's channel, like any log: this request is done when the run has begun.
-  await ask('api/process', {
+export async function startRun(run: RunStart): Promise<void> {
+  // This request ends when the run has started. The answers are read from the run's channel, like any entries.
+  await request('api/process', {
     method: 'POST',
     headers: { 'content-type': 'application/json', prefer: 'respond-async' },
-    body: JSON.stringify(wish),
+    body: JSON.stringify(run),
   });
 }
 
 export async function cancelRun(id: string): Promise<void> {
-  await ask(`api/runs/${id}/cancel`, { method: 'POST' });
+  await request(`api/runs/${id}/cancel`, { method: 'POST' });
 }
 
 export async function recentRuns(): Promise<RunSummary[]> {
-  const response = await ask('api/runs?limit=20');
+  const response = await request('api/runs?limit=20');
   return ((await response.json()) as { runs: RunSummary[] }).runs;
 }
 
-/** `crypto.randomUUID` is for secure origins only, and a gateway in a local network is none. */
+/** Not `crypto.randomUUID`: browsers offer it to secure origins only, and plain HTTP in a local network is not secure. */
 export function freshId(prefix: string): string {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
   return `${prefix}-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-async function ask(path: string, init: RequestInit = {}): Promise<Response> {
+async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(new URL(path, document.baseURI), init);

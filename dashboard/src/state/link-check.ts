@@ -1,9 +1,9 @@
-// What a link asks for and does not get: values that no view can have.
+// Finds the parameters of a link that the page ignores, because no view can have their value.
 import { FLAGS, parseView } from './view-state.ts';
 
 const SHOWN_CHARS = 40;
 
-/** As `name=value`; only printable ASCII, and cut: they are strangers' words. */
+/** Each as `name=value`, reduced to printable ASCII and cut to 40 characters, since a link may contain anything. */
 export function ignoredIn(search: string): string[] {
   const { invalidChannels, level, tail, range, time, panel, theme } = parseView(search);
   const got = new Map([

@@ -1,11 +1,12 @@
-// The URL is the view: every choice of the reader as one value, read from and written to the query string.
+// Every choice of the reader as one value, the view, which is read from and written to the URL's query string. A URL gives
+// the same view to everyone who opens it.
 import { isPattern } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { TIME_MODES, type TimeMode } from '../log/time.ts';
 
 export interface ViewState {
   channels: string[];
-  /** What the URL names and no channel can be called: shown as such, and kept in the URL until others are chosen. */
+  /** Names in the URL that are not valid channels: the page shows them as invalid, and the URL keeps them until the reader chooses others. */
   invalidChannels: string[];
   /** The filter; terms as in `filter-terms.ts`. */
   q: string;
@@ -13,26 +14,26 @@ export interface ViewState {
   hl: string;
   level: Level | '';
   tail: number;
-  /** An id, ISO time or span such as `15m`; wins over `tail`. */
+  /** An id, an ISO time or a duration such as `15m`; replaces `tail` if set. */
   since: string;
   /** The entry under the cursor. */
   at: string;
-  /** Only entries of this time, `<from>..<to>` in epoch ms. */
+  /** Shows only entries of this time, in epoch ms; in the URL `<from>..<to>`. */
   range: { from: number; to: number } | undefined;
-  /** false: held or paused. */
+  /** False while the log is held or paused. */
   follow: boolean;
   time: TimeMode;
-  /** undefined: by the width of the screen. */
+  /** undefined: wrapped on narrow screens only. */
   wrap: boolean | undefined;
   fold: boolean;
-  /** The filter also narrows the stream, as far as the server can. */
+  /** Whether the gateway applies the filter, too, as far as it can. */
   narrow: boolean;
   charts: boolean;
   list: boolean;
   panel: 'run' | 'none';
   theme: 'auto' | 'dark' | 'light';
   embed: boolean;
-  /** Single-key shortcuts. */
+  /** Whether single-key shortcuts are on. */
   keys: boolean;
 }
 
@@ -42,7 +43,7 @@ export function nextTimeMode(time: TimeMode): TimeMode {
 }
 
 const DEFAULT_TAIL = 500;
-/** What the gateway gives at most. */
+/** The gateway replays no more entries than this. */
 const MAX_TAIL = 10_000;
 
 function oneOf<T extends string>(value: string | null, allowed: readonly T[], fallback: T): T {
@@ -57,7 +58,7 @@ export function parseView(search: string): ViewState {
     .filter((pattern) => pattern !== '');
   const patterns = named.filter(isPattern);
   const terms = [query.get('q') ?? ''];
-  // Accepted beside `q`, so that a link can be written like a query of `/stream`.
+  // `run` and `source` are accepted besides `q`, so that a link can be written like a query of `/stream`.
   for (const key of ['run', 'source']) if (query.get(key)) terms.push(`${key}:${query.get(key)}`);
   const wrap = query.get('wrap');
   const tail = Number(query.get('tail') ?? DEFAULT_TAIL);
@@ -88,14 +89,14 @@ export function parseView(search: string): ViewState {
   };
 }
 
-/** Those that say 1 or 0. */
+/** The parameters whose value is 1 or 0. */
 export const FLAGS = ['follow', 'wrap', 'fold', 'narrow', 'charts', 'list', 'embed', 'keys'];
 const OWN = [
   ...['channels', 'ch', 'channel', 'q', 'run', 'source', 'hl', 'level', 'tail', 'since', 'at', 'range'],
   ...['time', 'panel', 'theme', ...FLAGS],
 ];
 
-/** The query string of a view, defaults left out; parameters of other parts of the page (`base`) are kept. */
+/** The query string of a view without its defaults. Parameters in `base` that are not a view's, as `show`, are kept. */
 export function formatView(view: ViewState, base = ''): string {
   const query = new URLSearchParams(base);
   for (const name of OWN) query.delete(name);

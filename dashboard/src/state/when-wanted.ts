@@ -1,4 +1,4 @@
-// Mounts the parts of the page that are loaded later, and tells the reader which part could not be loaded and why.
+// Mounts what is loaded later, such as a panel, and shows a notice when it could not be loaded.
 import { effect } from '@preact/signals';
 import type { LazyModule } from '../lazy.ts';
 import { showNotice, streamState } from './store.ts';
