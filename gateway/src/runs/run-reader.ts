@@ -3,7 +3,7 @@
 
 import type { Broker, Listener, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
-import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
+import { readPages } from '@llm-streamer/shared/broker/read-pages.ts';
 
 const PAGE = 200;
 /** A reader that does not take what it has asked for holds about so many, and no more. */
@@ -45,23 +45,9 @@ export async function* readHistory(
   after: Position,
   upTo: Position,
 ): AsyncGenerator<PageItem, void, undefined> {
-  const told = new ReportedGaps();
-  for (let at = after, done = at >= upTo; !done; ) {
-    const page = await broker.readPage({
-      channels: [channel],
-      after: at,
-      upTo,
-      limit: PAGE,
-      bytes: PAGE_BYTES,
-    });
-    for (const item of page.items) {
-      const gap = item.gap && told.unreported(item.gap);
-      if (gap) yield { gap };
-      else if (item.record) yield item;
-    }
-    at = page.next;
-    done = page.done;
-  }
+  if (after >= upTo) return;
+  const query = { channels: [channel], after, upTo, limit: PAGE, bytes: PAGE_BYTES };
+  for await (const { items } of readPages(broker, query)) yield* items;
 }
 
 /** What has come and was not taken yet; over its bound it is emptied, and `take` gives nothing once. */

@@ -1,18 +1,23 @@
-// Of a reading in several pages: what is new of a page's gaps. Each page tells all that is missing behind its beginning.
+// Remembers which gaps a reader has been sent. Each page of history names everything that is missing after its beginning,
+// so the pages of one reading repeat gaps; this lets each missing entry be reported once.
 
 import type { Gap } from './broker.ts';
 import type { Position } from './position.ts';
 
 export class ReportedGaps {
-  /** By channel, or by reason where it may be any channel. */
+  /** The `before` of the last gap, by channel; by reason for gaps that may be of any channel. */
   readonly #reportedUpTo = new Map<string, Position>();
 
-  /** The part of a gap that was not told yet; null where all of it was. */
+  /**
+   * The part of a gap that was not reported before, or null. For example, after a gap `{ after: 10, before: 20 }` of a
+   * channel, the gap `{ after: 15, before: 20 }` gives null, and `{ after: 15, before: 30 }` gives
+   * `{ after: 19, before: 30 }`.
+   */
   unreported(gap: Gap): Gap | null {
     const key = gap.channel ?? `#${gap.reason}`;
-    const told = this.#reportedUpTo.get(key) ?? 0;
-    if (gap.before <= told) return null;
+    const upTo = this.#reportedUpTo.get(key) ?? 0;
+    if (gap.before <= upTo) return null;
     this.#reportedUpTo.set(key, gap.before);
-    return { ...gap, after: Math.max(gap.after, told - 1) };
+    return { ...gap, after: Math.max(gap.after, upTo - 1) };
   }
 }

@@ -3,8 +3,8 @@
 import { expect, it } from 'vitest';
 import type { Broker, Gap, Listener, PageItem, ReadQuery } from '../../src/broker/broker.ts';
 import { BEGINNING, type Position, parsePosition } from '../../src/broker/position.ts';
+import { readPages } from '../../src/broker/read-pages.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
-import { ReportedGaps } from '../../src/broker/reported-gaps.ts';
 import type { RetentionPolicy } from '../../src/broker/retention.ts';
 import { type Draft, draft } from '../../src/entry.ts';
 
@@ -63,17 +63,8 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
   const readAll = async (broker: Broker, query: Omit<ReadQuery, 'limit'> & { limit?: number }) => {
     const records: LogRecord[] = [];
     const gaps: Gap[] = [];
-    const told = new ReportedGaps();
-    for (let after = query.after, done = false; !done; ) {
-      const page = await broker.readPage({ limit: 7, ...query, after });
-      for (const { record, gap } of page.items) {
-        const news = gap && told.unreported(gap);
-        if (news) gaps.push(news);
-        if (record) records.push(record);
-      }
-      after = page.next;
-      done = page.done;
-    }
+    for await (const { items } of readPages(broker, { limit: 7, ...query }))
+      for (const { record, gap } of items) record ? records.push(record) : gaps.push(gap);
     return { records, gaps, msgs: records.map(({ entry }) => entry.msg) };
   };
 
@@ -205,17 +196,12 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     const expected = Array.from({ length: 90 }, (_, i) => `${i}`);
     for (const i of expected) await broker.publish([line(`c${Number(i) % channels}`, `${i} ${body}`)]);
     const found: string[] = [];
-    let [after, upTo] = [BEGINNING, await broker.head()];
-    for (let done = false; !done; ) {
-      const query = { channels: ['c*'], after, upTo, limit: 500, bytes: 65_536, reverse };
-      const page = await broker.readPage(query);
-      const msgs = page.items.map(({ record }) => record?.entry.msg.split(' ')[0] as string);
+    const query = { channels: ['c*'], after: BEGINNING, limit: 500, bytes: 65_536, reverse };
+    for await (const { items } of readPages(broker, { ...query, upTo: await broker.head() })) {
+      const msgs = items.map(({ record }) => record?.entry.msg.split(' ')[0] as string);
       // A page over several channels may hold more, but only as many entries as there are channels.
       expect(msgs.length).toBeLessThanOrEqual(Math.max(channels, 65_536 / body.length));
       found.push(...msgs);
-      if (reverse) upTo = page.next;
-      else after = page.next;
-      ({ done } = page);
     }
     expect(reverse ? found.reverse() : found).toEqual(expected);
   });
@@ -251,19 +237,9 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     const broker = await make();
     for (let i = 0; i < 7; i++) await broker.publish([line(`c${i}`, `${i}`)]);
     const msgs: (string | undefined)[] = [];
-    let upTo = await broker.head();
-    for (let done = false; !done; ) {
-      const page = await broker.readPage({
-        channels: ['*'],
-        after: BEGINNING,
-        upTo,
-        limit: 2,
-        reverse: true,
-      });
-      msgs.push(...page.items.map(({ record }) => record?.entry.msg));
-      upTo = page.next;
-      done = page.done;
-    }
+    const query = { channels: ['*'], after: BEGINNING, limit: 2, reverse: true };
+    for await (const { items } of readPages(broker, { ...query, upTo: await broker.head() }))
+      msgs.push(...items.map(({ record }) => record?.entry.msg));
     expect(msgs).toEqual(['6', '5', '4', '3', '2', '1', '0']);
   });
 
@@ -347,12 +323,9 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
       expect(forwards.records.map(({ n }) => n)).toEqual(expected);
       expect(forwards.gaps).toEqual([]);
       const backwards: Position[] = [];
-      for (let next = upTo, done = false; !done; ) {
-        const query = { channels: ['c*'], after, upTo: next, limit: 100, reverse: true };
-        const page = await broker.readPage(query);
-        backwards.push(...page.items.flatMap(({ record }) => record?.n ?? []));
-        ({ next, done } = page);
-      }
+      const query = { channels: ['c*'], after, upTo, limit: 100, reverse: true };
+      for await (const { items } of readPages(broker, query))
+        backwards.push(...items.flatMap(({ record }) => record?.n ?? []));
       expect(backwards.reverse()).toEqual(expected);
     }
   });

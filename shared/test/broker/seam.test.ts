@@ -8,11 +8,11 @@ import { type RedisServer, randomNamespace, startRedis } from '../../../test-sup
 import { type Broker, type Gap, mayOverlap, type Subscription } from '../../src/broker/broker.ts';
 import { MemoryBroker } from '../../src/broker/memory/memory-broker.ts';
 import { type Position, parsePosition } from '../../src/broker/position.ts';
+import { readPages } from '../../src/broker/read-pages.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
 import { RedisClient } from '../../src/broker/redis/client.ts';
 import { RedisJanitor } from '../../src/broker/redis/janitor.ts';
 import { RedisBroker } from '../../src/broker/redis/redis-broker.ts';
-import { ReportedGaps } from '../../src/broker/reported-gaps.ts';
 import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
 import { line } from './conformance.ts';
 
@@ -61,17 +61,12 @@ class Reader {
       onAdvance: () => {},
     });
     const { from } = this.#subscription;
-    const told = new ReportedGaps();
-    for (let done = this.cursor === from; !done; ) {
+    if (this.cursor !== from) {
       const query = { channels: this.#patterns, after: this.cursor, upTo: from, limit: this.#limit };
-      const page = await this.#broker.readPage(query);
-      for (const { record, gap } of page.items) {
-        const news = gap && told.unreported(gap);
-        if (news) this.#note(news);
-        if (record) this.#take(record);
+      for await (const { items, next } of readPages(this.#broker, query)) {
+        for (const { record, gap } of items) record ? this.#take(record) : this.#note(gap);
+        this.cursor = next;
       }
-      this.cursor = page.next;
-      ({ done } = page);
     }
     live = true;
     for (const act of early) act();

@@ -1,9 +1,15 @@
 // History for viewers: the log's pages, filtered and encoded, with a bound on how much a filtered search may read.
 
-import { type Broker, type Gap, PAGE_BYTES, type Page } from '@llm-streamer/shared/broker/broker.ts';
+import {
+  type Broker,
+  type Gap,
+  PAGE_BYTES,
+  type Page,
+  type ReadQuery,
+} from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import { readPages } from '@llm-streamer/shared/broker/read-pages.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
-import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { type GapCounts, gapCounts } from '../metrics.ts';
 import { compileFilter, type Filter } from '../query/filter.ts';
@@ -185,23 +191,28 @@ export class History {
       isAbandoned = () => false,
     } = range;
     const found = nothingFrom(reverse ? upTo : after);
-    const bounds = { ...range, bytes, told: new ReportedGaps(), filter, pace: this.#pace };
-    for (let scanned = 0; !found.done && !isFull(found, bounds) && !isAbandoned(); ) {
-      const { next } = found;
-      if (filter !== null && scanned >= this.#scanLimit) {
-        const unread = reverse ? { after, before: next + 1 } : { after: next, before: upTo + 1 };
-        found.gaps.push({ channel: null, ...unread, reason: 'scan_limit', missed: null });
-        return found;
-      }
-      const page = await this.#broker.readPage({
-        channels,
-        ...(reverse ? { after, upTo: next, reverse } : { after: next, upTo }),
-        limit: filter === null ? Math.min(PAGE, limit - found.count) : PAGE,
-        bytes: filter === null ? Math.min(PAGE_BYTES, bytes - found.bytes) : PAGE_BYTES,
-        isAbandoned,
-      });
+    const bounds = { ...range, bytes, filter, pace: this.#pace };
+    // Without a filter every entry is found, so that no page need be larger than what is still wanted.
+    const readPage = (query: ReadQuery) =>
+      this.#broker.readPage(
+        filter === null
+          ? {
+              ...query,
+              limit: Math.min(PAGE, limit - found.count),
+              bytes: Math.min(PAGE_BYTES, bytes - found.bytes),
+            }
+          : query,
+      );
+    const query = { channels, after, upTo, limit: PAGE, isAbandoned, ...(reverse && { reverse }) };
+    let scanned = 0;
+    for await (const page of readPages({ readPage }, query)) {
       const scannable = filter === null ? Number.POSITIVE_INFINITY : this.#scanLimit - scanned;
       scanned += await collectPassing(found, page, { ...bounds, scannable });
+      if (found.done || isFull(found, bounds) || isAbandoned()) break;
+      if (filter === null || scanned < this.#scanLimit) continue;
+      const unread = reverse ? { after, before: found.next + 1 } : { after: found.next, before: upTo + 1 };
+      found.gaps.push({ channel: null, ...unread, reason: 'scan_limit', missed: null });
+      break;
     }
     return found;
   }
@@ -220,7 +231,6 @@ export function nothingFrom(next: Position): SearchResult {
 
 interface Taking extends SearchRange {
   bytes: number;
-  told: ReportedGaps;
   filter: Filter | null;
   pace: TimeSlicer;
 }
@@ -235,15 +245,14 @@ async function collectPassing(
   { items, next, done }: Page,
   taking: Taking & { scannable: number },
 ): Promise<number> {
-  const { reverse, placesOnly, told, filter, pace, scannable } = taking;
+  const { reverse, placesOnly, filter, pace, scannable } = taking;
   let scanned = 0;
   let last: LogRecord | undefined;
   for (const { record, gap } of items) {
     const turn = pace.pauseIfDue();
     if (turn) await turn;
     if (gap) {
-      const news = told.unreported(gap);
-      if (news) found.gaps.push(news);
+      found.gaps.push(gap);
       continue;
     }
     if (last && (scanned === scannable || isFull(found, taking))) {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
-import type { History, StartPoint } from '../history/history.ts';
+import type { History, ReplayProgress, StartPoint } from '../history/history.ts';
 import type { ReadInterval } from '../history/history-cache.ts';
 import type { CompressedView } from '../live/compressed-view.ts';
 import type { Segment } from '../live/segment.ts';
@@ -167,7 +167,12 @@ export class Connection implements Viewer {
     const told = new ReportedGaps();
     let scanned = 0;
     for (let done = this.#cursor === upTo; !done && !this.closed; ) {
-      const progress = { after: this.#cursor, upTo, scanned, told: this.#gapsReportedBy };
+      const progress: ReplayProgress = {
+        after: this.#cursor,
+        upTo,
+        scanned,
+        reportedBy: this.#gapsReportedBy,
+      };
       const { block, interval } = await this.#history.readBlock(view, progress);
       if (this.closed) break;
       const news = block.gaps.flatMap((gap) => told.unreported(gap) ?? []);

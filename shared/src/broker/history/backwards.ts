@@ -1,10 +1,11 @@
 // A page of history backwards from a bound: the newest entries first. Makes no claim about completeness.
 
 import { PAGE_BYTES, type Page, type ReadQuery } from '../broker.ts';
+import type { LogState } from '../log-state.ts';
 import type { ChannelStreams } from './channel-streams.ts';
 import type { ReadLimits } from './forwards.ts';
 import { mergeRead } from './merge.ts';
-import { type ChannelRead, inOrder, type LogState } from './page.ts';
+import { type ChannelRead, inOrder } from './page.ts';
 
 /**
  * Each of the `limit` newest entries lies in a channel that changed behind the bound, or in one of the `limit` that

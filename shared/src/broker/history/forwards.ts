@@ -2,10 +2,11 @@
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import { PAGE_BYTES, type Page, type PageItem, type ReadQuery } from '../broker.ts';
+import { clampUpTo, judgeCursor, type LogState } from '../log-state.ts';
 import type { Position } from '../position.ts';
 import type { ChannelStreams } from './channel-streams.ts';
 import { mergeRead } from './merge.ts';
-import { assemblePage, clampUpTo, type ForwardRead, judgeCursor, type LogState } from './page.ts';
+import { assemblePage, type ForwardRead } from './page.ts';
 
 /** How a page may be read. */
 export interface ReadLimits {

@@ -3,11 +3,11 @@
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import type { Page, ReadQuery } from '../broker.ts';
+import type { LogState } from '../log-state.ts';
 import { SerialQueue } from '../serial-queue.ts';
 import { readBackwards } from './backwards.ts';
 import type { ChannelStreams } from './channel-streams.ts';
 import { readForwards } from './forwards.ts';
-import type { LogState } from './page.ts';
 
 const MANY_CHANNELS = 1_000;
 

@@ -2,7 +2,7 @@
 
 import type { Draft } from '../../entry.ts';
 import { PublishRefused } from '../../errors.ts';
-import type { LogState } from '../history/page.ts';
+import type { LogState } from '../log-state.ts';
 import type { Position } from '../position.ts';
 import { LogRecord, writeHead } from '../record.ts';
 import { type RetentionPolicy, retentionOf } from '../retention.ts';

@@ -3,8 +3,8 @@
 
 import { TimeSlicer } from '../../time-slicer.ts';
 import type { ChannelInfo, Page, ReadQuery } from '../broker.ts';
-import type { LogState } from '../history/page.ts';
 import { PageReader } from '../history/page-reader.ts';
+import type { LogState } from '../log-state.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import { RedisStreams } from './streams.ts';
 

@@ -15,6 +15,7 @@ import type {
   Subscription,
   WriterStamp,
 } from '../broker.ts';
+import { rollbackAt } from '../log-state.ts';
 import { type Position, positionAt } from '../position.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
 import { RedisAppend } from './append.ts';
@@ -157,11 +158,10 @@ export class RedisBroker implements Broker {
   }
 
   async positionAtTime(time: number): Promise<Position> {
-    const { start, head, rollbacks } = await this.#readOrUnavailable(() => this.#history.state());
-    const position = Math.min(head, Math.max(start, positionAt(time)));
-    // A cursor that the log skipped proves a loss, a time does not.
-    const skipped = rollbacks.find(({ restored, lifted }) => restored < position && position < lifted);
-    return skipped ? skipped.restored : position;
+    const state = await this.#readOrUnavailable(() => this.#history.state());
+    const position = Math.min(state.head, Math.max(state.start, positionAt(time)));
+    // A cursor among lost positions proves that its reader has seen lost entries. A time proves nothing of that kind.
+    return rollbackAt(state, position)?.restored ?? position;
   }
 
   async channels(pattern: string): Promise<ChannelInfo[]> {

@@ -1,6 +1,6 @@
 // How far the log's numbers can have come by now: what claims to lie beyond was not written by the log.
 
-import type { LogState } from '../../history/page.ts';
+import type { LogState } from '../../log-state.ts';
 import type { Position } from '../../position.ts';
 
 /** For clocks that are set and for the leap over a restart; a forged number can mute a channel for no longer. */

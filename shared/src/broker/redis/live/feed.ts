@@ -5,7 +5,7 @@ import type { ChainableCommander } from 'ioredis';
 import { isChannel, isReserved } from '../../../channels.ts';
 import type { Logger } from '../../../logger.ts';
 import { BoundedBuffer } from '../../bounded-buffer.ts';
-import type { Listener, ReadQuery, Subscription } from '../../broker.ts';
+import type { Listener, Subscription } from '../../broker.ts';
 import type { Position } from '../../position.ts';
 import type { LogRecord } from '../../record.ts';
 import { type Interest, Routes } from '../../routes.ts';
@@ -269,9 +269,9 @@ export class RedisFeed {
 
   #replay(from: Position, upTo: Position): Promise<void> {
     const sequencer = this.#sequencer;
-    const read = (query: ReadQuery) => this.#history.readPage(query);
-    return replay(read, this.routes, { from, upTo, had: sequencer.deliveredUpTo }, (reached) => {
-      sequencer.deliveredUpTo = reached;
+    const range = { from, upTo, deliveredUpTo: sequencer.deliveredUpTo };
+    return replay(this.#history, this.routes, range, (position) => {
+      sequencer.deliveredUpTo = position;
     });
   }
 

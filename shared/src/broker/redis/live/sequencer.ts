@@ -1,7 +1,7 @@
 // Judges by the log's own numbers what a subscription brings: the next entry of its channel, one that was had before, a
 // stranger's message, or the proof that history must be read first. Delivers what is next; knows no connection.
 
-import type { LogState } from '../../history/page.ts';
+import type { LogState } from '../../log-state.ts';
 import type { Position } from '../../position.ts';
 import { hasToken, isWellFormed, LogRecord, parseHead, type RecordHead } from '../../record.ts';
 import { deliverRecord, type Routes } from '../../routes.ts';

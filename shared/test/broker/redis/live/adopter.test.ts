@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { randomNamespace } from '../../../../../test-support/redis.ts';
+import { readPages } from '../../../../src/broker/read-pages.ts';
 import { loadScript } from '../../../../src/broker/redis/client.ts';
 import type { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
 import { Ear } from '../../conformance.ts';
@@ -81,11 +82,8 @@ describe('RedisAdopter', () => {
     // Also what came while nobody adopted: a viewer that comes later has it, too.
     const reader = await stage.broker({ namespace });
     const stored: number[] = [];
-    for (let after = 0, done = false; !done; ) {
-      const page = await reader.readPage({ channels: ['logs:b'], after, limit: 1_000 });
-      stored.push(...page.items.map(({ record }) => Number(record?.entry.msg)));
-      ({ next: after, done } = page);
-    }
+    for await (const { items } of readPages(reader, { channels: ['logs:b'], after: 0, limit: 1_000 }))
+      stored.push(...items.map(({ record }) => Number(record?.entry.msg)));
     expect(stored.sort((a, b) => a - b)).toEqual(Array.from({ length: published }, (_, i) => i));
   });
 

@@ -1,0 +1,69 @@
+// What a broker knows of its log, and what that says about a reader's cursor: whether the cursor belongs to this log, and
+// whether the log went back since. A pure judgement of numbers; the gap that a reader must get first comes with it.
+
+import type { Gap } from './broker.ts';
+import type { Position } from './position.ts';
+
+export interface LogState {
+  /** Eight letters and digits that name this log: a log that was wiped and begun anew has another token. */
+  token: string;
+  /** Every entry of this log has a position above this one. */
+  start: Position;
+  /** The position of the newest entry, or `start` in a log without entries. */
+  head: Position;
+  /** The time by the log's clock, as a position. */
+  now: Position;
+  rollbacks: readonly Rollback[];
+}
+
+/**
+ * The log was replaced by an older copy of itself, whose newest position was `restored`. The next entry got a position
+ * above `lifted`. So no entry of this log lies strictly between the two, and a cursor that does has seen lost entries.
+ */
+export interface Rollback {
+  restored: Position;
+  lifted: Position;
+}
+
+/**
+ * Where a reader with this cursor continues, and the gap that it must get first.
+ *
+ * An example with short numbers. The log starts at 1000 and has come to 5000 when an older copy takes its place, whose newest
+ * position is 4000. The log remembers the rollback { restored: 4000, lifted: 5260 }, and goes on with 5261; its head is 5300.
+ *
+ *   cursor  continues after  gap
+ *   0       1000             none: a reader at the beginning has seen nothing
+ *   3500    3500             none: all that this reader has seen is in the copy
+ *   4000    4000             none: this reader has seen exactly what the copy holds
+ *   4700    4000             rollback, after 4000 and before 5261: what this reader saw is lost, and others may be, too
+ *   5280    5280             none: this reader has seen entries that were written after the rollback
+ *   9000    1000             reset, after 9000 and before 1001: the log has never been there, the cursor is of another log
+ *   500     1000             reset, after 500 and before 1001: the cursor is older than this log
+ */
+export function judgeCursor(state: LogState, cursor: Position): { after: Position; gap?: Gap } {
+  if (cursor === 0) return { after: state.start };
+  if (cursor < state.start || cursor > state.head) {
+    const gap: Gap = { channel: null, after: cursor, before: state.start + 1, reason: 'reset', missed: null };
+    return { after: state.start, gap };
+  }
+  const rollback = rollbackAt(state, cursor);
+  if (!rollback) return { after: cursor };
+  const { restored, lifted } = rollback;
+  const gap: Gap = { channel: null, after: restored, before: lifted + 1, reason: 'rollback', missed: null };
+  return { after: restored, gap };
+}
+
+/**
+ * Where a reading ends that was asked to end at `upTo`. A bound from before this log's start is of another log, and does not
+ * count. A bound among lost positions is raised to their end: a reader that stopped there would itself have a cursor that
+ * looks as if it had seen what is lost. In the example above a bound of 4700 becomes 5260, and one of 9000 becomes 5300.
+ */
+export function clampUpTo(state: LogState, upTo: Position | undefined): Position {
+  if (upTo === undefined || upTo < state.start) return state.head;
+  return Math.min(rollbackAt(state, upTo)?.lifted ?? upTo, state.head);
+}
+
+/** The rollback that lost this position. */
+export function rollbackAt({ rollbacks }: LogState, position: Position): Rollback | undefined {
+  return rollbacks.find(({ restored, lifted }) => restored < position && position < lifted);
+}
