@@ -4,6 +4,7 @@
 import { isIPv6 } from 'node:net';
 import { toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import type { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import {
   type RateLimiterAbstract,
   RateLimiterMemory,
@@ -87,7 +88,7 @@ export class RedisRateLimiter implements RateLimiter {
     this.window = windowOf(options);
     this.#limiter = new RateLimiterRedis({
       storeClient: client.redis,
-      keyPrefix: `{${namespace}}:limit:runs`,
+      keyPrefix: new RedisKeys(namespace).runLimits,
       points: this.window.runs,
       duration: this.window.seconds,
     });

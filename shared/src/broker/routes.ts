@@ -111,10 +111,6 @@ export class Routes {
       return;
     }
     const route = this.route(gap.channel);
-    if (gap.reason === 'not_stored') {
-      for (const { listener } of route.interests) listener.onGap(gap);
-      return;
-    }
     if (gap.before - 1 <= route.deliveredUpTo) return;
     const rest = { ...gap, after: Math.max(gap.after, route.deliveredUpTo) };
     route.deliveredUpTo = gap.before - 1;

@@ -12,6 +12,7 @@ import { readPages } from '../../src/broker/read-pages.ts';
 import type { LogRecord } from '../../src/broker/record.ts';
 import { RedisClient } from '../../src/broker/redis/client.ts';
 import { RedisJanitor } from '../../src/broker/redis/janitor.ts';
+import { RedisKeys } from '../../src/broker/redis/keys.ts';
 import { RedisBroker } from '../../src/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '../../src/broker/retention.ts';
 import { line } from './conformance.ts';
@@ -264,10 +265,10 @@ describe('a reader misses nothing that no gap names', () => {
 });
 
 function forgetting(redis: Redis, client: RedisClient, namespace: string): () => Promise<void> {
-  const prefix = `{${namespace}}:`;
+  const logKeys = new RedisKeys(namespace);
   return async () => {
-    await redis.del(`${prefix}ch:c`);
-    await new RedisJanitor(client, prefix, RETENTION, undefined).sweep();
+    await redis.del(logKeys.stream('c'));
+    await new RedisJanitor(client, logKeys, RETENTION, undefined).sweep();
   };
 }
 

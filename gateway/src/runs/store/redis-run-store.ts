@@ -4,7 +4,7 @@ import { checkBatch } from '@llm-streamer/shared/broker/batch.ts';
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import { batchArguments, toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis/client.ts';
-import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
+import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';
@@ -36,15 +36,13 @@ type Step = {
 
 export class RedisRunStore implements RunStore {
   readonly #client: RedisClient;
-  readonly #prefix: string;
-  readonly #announcePrefix: string;
+  readonly #keys: RedisKeys;
   readonly #retention: RetentionPolicy;
 
   /** `client` is closed with this store. */
   constructor(client: RedisClient, namespace: string, retention: RetentionPolicy) {
     this.#client = client;
-    this.#prefix = `{${namespace}}:`;
-    this.#announcePrefix = namespace === DEFAULT_NAMESPACE ? '' : this.#prefix;
+    this.#keys = new RedisKeys(namespace);
     this.#retention = retention;
   }
 
@@ -89,14 +87,14 @@ export class RedisRunStore implements RunStore {
   }
 
   async get(id: string): Promise<RunRecord | undefined> {
-    return this.#asking(async (redis) => recordOf(id, await redis.hgetall(this.#key(id))));
+    return this.#asking(async (redis) => recordOf(id, await redis.hgetall(this.#keys.run(id))));
   }
 
   async list(limit: number): Promise<RunRecord[]> {
     return this.#asking(async (redis) => {
-      const ids = await redis.zrange(`${this.#prefix}runs`, '0', `${limit - 1}`, 'REV');
+      const ids = await redis.zrange(this.#keys.runs, '0', `${limit - 1}`, 'REV');
       const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hgetall(this.#key(id));
+      for (const id of ids) pipeline.hgetall(this.#keys.run(id));
       const replies = (await pipeline.exec()) ?? [];
       return ids.flatMap((id, i) => recordOf(id, (replies[i]?.[1] ?? {}) as Record<string, string>) ?? []);
     });
@@ -104,12 +102,12 @@ export class RedisRunStore implements RunStore {
 
   async running(): Promise<{ id: string; renewed: number }[]> {
     return this.#asking(async (redis) => {
-      const ids = await redis.smembers(`${this.#prefix}running`);
+      const ids = await redis.smembers(this.#keys.running);
       const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hget(this.#key(id), 'renewed');
+      for (const id of ids) pipeline.hget(this.#keys.run(id), 'renewed');
       const replies = (await pipeline.exec()) ?? [];
       const forgotten = ids.filter((_, i) => replies[i]?.[1] === null);
-      if (forgotten.length > 0) await redis.srem(`${this.#prefix}running`, ...forgotten);
+      if (forgotten.length > 0) await redis.srem(this.#keys.running, ...forgotten);
       return ids.flatMap((id, i) => {
         const renewed = replies[i]?.[1];
         return typeof renewed === 'string' ? [{ id, renewed: Number(renewed) }] : [];
@@ -119,10 +117,6 @@ export class RedisRunStore implements RunStore {
 
   async close(): Promise<void> {
     this.#client.close();
-  }
-
-  #key(id: string): string {
-    return `${this.#prefix}run:${id}`;
   }
 
   async #step(
@@ -138,7 +132,7 @@ export class RedisRunStore implements RunStore {
       renewed ?? '',
       stamp?.writer ?? '',
       stamp?.seq ?? 0,
-      this.#announcePrefix,
+      this.#keys.wirePrefix,
       this.#retention.maxChannels,
       retentionOf(this.#retention, runChannel(id)).idleMs,
       LISTED_RUNS,
@@ -147,7 +141,7 @@ export class RedisRunStore implements RunStore {
       ...batchArguments(drafts, this.#retention),
     ];
     try {
-      return (await this.#client.runScript(script, this.#prefix, args)) as string;
+      return (await this.#client.runScript(script, this.#keys, args)) as string;
     } catch (error) {
       throw toPublishError(error, this.#client);
     }

@@ -8,19 +8,18 @@ import { formatPosition } from '../position.ts';
 import { type RetentionPolicy, retentionOf } from '../retention.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import { codeOf } from './errors.ts';
+import type { RedisKeys } from './keys.ts';
 
 const APPEND = loadScript('append', '');
 
 export class RedisAppend {
   readonly #client: RedisClient;
-  readonly #prefix: string;
-  readonly #wirePrefix: string;
+  readonly #keys: RedisKeys;
   readonly #retention: RetentionPolicy;
 
-  constructor(client: RedisClient, prefix: string, wirePrefix: string, retention: RetentionPolicy) {
+  constructor(client: RedisClient, keys: RedisKeys, retention: RetentionPolicy) {
     this.#client = client;
-    this.#prefix = prefix;
-    this.#wirePrefix = wirePrefix;
+    this.#keys = keys;
     this.#retention = retention;
   }
 
@@ -32,12 +31,12 @@ export class RedisAppend {
       stamp?.writer ?? '',
       stamp?.seq ?? 0,
       lease,
-      this.#wirePrefix,
+      this.#keys.wirePrefix,
       this.#retention.maxChannels,
     ];
     args.push(...batchArguments(drafts, this.#retention));
     try {
-      const reply = (await this.#client.runScript(APPEND, this.#prefix, args)) as [string, string];
+      const reply = (await this.#client.runScript(APPEND, this.#keys, args)) as [string, string];
       const first = Number(reply[0]);
       const { seen } = this.#client;
       seen.highest = Math.max(seen.highest, first + drafts.length - 1);

@@ -4,21 +4,22 @@
 import type { Logger } from '../../logger.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import { inWords } from './errors.ts';
+import type { RedisKeys } from './keys.ts';
 
 const CHECKUP = loadScript('checkup', 'allow-oom');
 const EVERY_MS = 3_000;
 
 export class RedisCheckup {
   readonly #client: RedisClient;
-  readonly #prefix: string;
+  readonly #keys: RedisKeys;
   readonly #logger: Logger | undefined;
   #timer: NodeJS.Timeout | undefined;
   #fault: string | undefined;
   #warning: string | undefined;
 
-  constructor(client: RedisClient, prefix: string, logger: Logger | undefined) {
+  constructor(client: RedisClient, keys: RedisKeys, logger: Logger | undefined) {
     this.#client = client;
-    this.#prefix = prefix;
+    this.#keys = keys;
     this.#logger = logger;
   }
 
@@ -53,7 +54,7 @@ export class RedisCheckup {
   }
 
   async #look(): Promise<void> {
-    const denied = (await this.#client.runScript(CHECKUP, this.#prefix, [])) as string[];
+    const denied = (await this.#client.runScript(CHECKUP, this.#keys, [])) as string[];
     if (denied.length > 0) throw this.#client.reportRefusal(forbidden(denied));
     const policy = /^maxmemory_policy:([\w-]+)/m.exec(await this.#client.redis.info('memory'))?.[1];
     const evicts = policy !== undefined && policy !== 'noeviction';

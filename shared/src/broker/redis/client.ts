@@ -8,6 +8,7 @@ import { BrokerUnavailable, CodedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { codeOf, inFull, inWords } from './errors.ts';
 import { readGreeting } from './greeting.ts';
+import type { RedisKeys } from './keys.ts';
 
 /** A server that does not answer within this is treated as away; the outcome of the command is then unknown. */
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -121,8 +122,8 @@ export class RedisClient {
   }
 
   /** Runs one of the log's scripts with the header that every script expects. */
-  async runScript(script: Script, prefix: string, args: readonly (string | number)[]): Promise<unknown> {
-    const header = await this.#header(prefix);
+  async runScript(script: Script, keys: RedisKeys, args: readonly (string | number)[]): Promise<unknown> {
+    const header = await this.#header(keys);
     try {
       return await this.#run(script, header, args);
     } catch (error) {
@@ -138,10 +139,10 @@ export class RedisClient {
    */
   async scriptPipeline(
     script: Script,
-    prefix: string,
+    keys: RedisKeys,
     args: readonly (string | number)[],
   ): Promise<ChainableCommander> {
-    const header = await this.#header(prefix);
+    const header = await this.#header(keys);
     return this.redis.pipeline().eval(script.text, 0, ...header, ...args);
   }
 
@@ -172,7 +173,7 @@ export class RedisClient {
     this.redis.disconnect();
   }
 
-  async #header(prefix: string): Promise<string[]> {
+  async #header({ prefix }: RedisKeys): Promise<string[]> {
     return [prefix, await this.runId(), `${freshToken()}${this.seen.highest}`];
   }
 

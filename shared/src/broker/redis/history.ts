@@ -6,6 +6,7 @@ import type { ChannelInfo, Page, ReadQuery } from '../broker.ts';
 import { PageReader } from '../history/page-reader.ts';
 import type { LogState } from '../log-state.ts';
 import { loadScript, type RedisClient } from './client.ts';
+import type { RedisKeys } from './keys.ts';
 import { RedisStreams } from './streams.ts';
 
 const STATE = loadScript('state', 'allow-oom');
@@ -15,20 +16,20 @@ const CHANNELS_PER_CALL = 100;
 
 export class RedisHistory {
   readonly #client: RedisClient;
-  readonly #prefix: string;
+  readonly #keys: RedisKeys;
   readonly #streams: RedisStreams;
   readonly #pages: PageReader;
 
-  constructor(client: RedisClient, prefix: string) {
+  constructor(client: RedisClient, keys: RedisKeys) {
     this.#client = client;
-    this.#prefix = prefix;
+    this.#keys = keys;
     const pace = new TimeSlicer();
-    this.#streams = new RedisStreams(client, prefix, pace);
+    this.#streams = new RedisStreams(client, keys, pace);
     this.#pages = new PageReader(this.#streams, () => this.state(), pace);
   }
 
   async state(): Promise<LogState> {
-    const reply = await this.#client.runScript(STATE, this.#prefix, []);
+    const reply = await this.#client.runScript(STATE, this.#keys, []);
     const [token, start, head, now, ...rollbacks] = reply as [string, ...string[]];
     this.#client.seen.highest = Math.max(this.#client.seen.highest, Number(head));
     return {
@@ -56,7 +57,7 @@ export class RedisHistory {
     for (let from = 0; from < all.length; from += CHANNELS_PER_CALL) {
       const some = all.slice(from, from + CHANNELS_PER_CALL);
       const names = some.map(([channel]) => channel);
-      const sizes = (await this.#client.runScript(CHANNELS, this.#prefix, names)) as number[];
+      const sizes = (await this.#client.runScript(CHANNELS, this.#keys, names)) as number[];
       some.forEach(([channel, last], i) => {
         channels.push({ channel, entries: sizes[2 * i] ?? 0, total: sizes[2 * i + 1] ?? 0, last });
       });

@@ -3,6 +3,7 @@
 import type { Logger } from '../../logger.ts';
 import type { RetentionPolicy } from '../retention.ts';
 import { loadScript, messageOf, type RedisClient } from './client.ts';
+import type { RedisKeys } from './keys.ts';
 
 const FORGET = loadScript('forget', 'allow-oom');
 const SLICE = 500;
@@ -11,13 +12,13 @@ const SCARCE = 0.9;
 
 export class RedisJanitor {
   readonly #client: RedisClient;
-  readonly #prefix: string;
+  readonly #keys: RedisKeys;
   readonly #retention: RetentionPolicy;
   readonly #logger: Logger | undefined;
 
-  constructor(client: RedisClient, prefix: string, retention: RetentionPolicy, logger: Logger | undefined) {
+  constructor(client: RedisClient, keys: RedisKeys, retention: RetentionPolicy, logger: Logger | undefined) {
     this.#client = client;
-    this.#prefix = prefix;
+    this.#keys = keys;
     this.#retention = retention;
     this.#logger = logger;
   }
@@ -33,12 +34,12 @@ export class RedisJanitor {
 
   async #forget(): Promise<void> {
     const { redis } = this.#client;
-    const index = `${this.#prefix}last`;
+    const index = this.#keys.last;
     const count = await redis.zcard(index);
     let excess = count - Math.floor(this.#retention.maxChannels * SCARCE);
     for (let start = 0; excess > 0 && start < count; start += SLICE) {
       const oldest = await redis.zrange(index, `${start}`, `${start + SLICE - 1}`);
-      const gone = Number(await this.#client.runScript(FORGET, this.#prefix, oldest));
+      const gone = Number(await this.#client.runScript(FORGET, this.#keys, oldest));
       excess -= gone;
       start -= gone;
     }
@@ -47,10 +48,10 @@ export class RedisJanitor {
   /** Over the bound, the channels that take most give up their oldest entries, a tenth at a time. */
   async #trim(): Promise<void> {
     const { redis } = this.#client;
-    const channels = await redis.zrange(`${this.#prefix}last`, '0', '-1');
+    const channels = await redis.zrange(this.#keys.last, '0', '-1');
     const sizes: { key: string; bytes: number }[] = [];
     for (let start = 0; start < channels.length; start += SLICE) {
-      const keys = channels.slice(start, start + SLICE).map((channel) => `${this.#prefix}ch:${channel}`);
+      const keys = channels.slice(start, start + SLICE).map((channel) => this.#keys.stream(channel));
       const pipeline = redis.pipeline();
       for (const key of keys) pipeline.memory('USAGE', key);
       const replies = (await pipeline.exec()) ?? [];

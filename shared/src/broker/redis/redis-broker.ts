@@ -24,6 +24,7 @@ import { loadScript, messageOf, RedisClient, type Seen } from './client.ts';
 import { inFull } from './errors.ts';
 import { RedisHistory } from './history.ts';
 import { RedisJanitor } from './janitor.ts';
+import { DEFAULT_NAMESPACE, RedisKeys } from './keys.ts';
 import { RedisAdopter } from './live/adopter.ts';
 import { RedisFeed, SILENT, SILENT_MS } from './live/feed.ts';
 import { RedisHeartbeat } from './live/heartbeat.ts';
@@ -42,16 +43,8 @@ export interface RedisBrokerOptions {
   logger?: Logger;
 }
 
-/** In the default namespace a channel's announcements are on the Redis channel of the same name. */
-export const DEFAULT_NAMESPACE = 'llm';
-
-/** What stands before a channel's name where it is published in Redis. */
-function wirePrefixOf(namespace: string): string {
-  return namespace === DEFAULT_NAMESPACE ? '' : `{${namespace}}:`;
-}
-
 export class RedisBroker implements Broker {
-  readonly #prefix: string;
+  readonly #keys: RedisKeys;
   readonly #commands: RedisClient;
   readonly #reads: RedisClient;
   readonly #subscriber: RedisClient;
@@ -65,16 +58,15 @@ export class RedisBroker implements Broker {
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
     const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
-    const wirePrefix = wirePrefixOf(namespace);
-    const prefix = `{${namespace}}:`;
-    this.#prefix = prefix;
+    const keys = new RedisKeys(namespace);
+    this.#keys = keys;
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');
     const seen: Seen = { highest: 0 };
     this.#commands = new RedisClient(url, 'commands', logger, seen);
     this.#reads = new RedisClient(url, 'history', logger, seen);
-    this.#append = new RedisAppend(this.#commands, prefix, wirePrefix, retention);
-    this.#history = new RedisHistory(this.#reads, prefix);
+    this.#append = new RedisAppend(this.#commands, keys, retention);
+    this.#history = new RedisHistory(this.#reads, keys);
     this.#adopter = new RedisAdopter({
       append: this.#append,
       instance,
@@ -84,26 +76,25 @@ export class RedisBroker implements Broker {
     });
     const subscriber = new RedisClient(url, 'subscriber', logger, seen);
     this.#subscriber = subscriber;
-    this.#checkup = new RedisCheckup(this.#commands, prefix, logger);
+    this.#checkup = new RedisCheckup(this.#commands, keys, logger);
     this.#feed = new RedisFeed({
       client: subscriber,
-      subscriptions: new RedisSubscriptions(subscriber, wirePrefix, options.adopt ?? [], logger),
+      subscriptions: new RedisSubscriptions(subscriber, keys, options.adopt ?? [], logger),
       // Its own, so that what is live never waits for viewers who read over very many channels.
-      history: new RedisHistory(this.#reads, prefix),
+      history: new RedisHistory(this.#reads, keys),
       foreign: this.#adopter,
       logger,
-      prefix,
-      wirePrefix,
+      keys,
       instance,
       firstTick: (client) => this.#heartbeat.firstTick(client),
       requestTick: () => this.#heartbeat.sendTick(),
     });
     this.#heartbeat = new RedisHeartbeat({
       commands: this.#commands,
-      prefix,
+      keys,
       feed: this.#feed,
       adopter: this.#adopter,
-      janitor: new RedisJanitor(this.#commands, prefix, retention, logger),
+      janitor: new RedisJanitor(this.#commands, keys, retention, logger),
       candidate: (options.adopt?.length ?? 0) > 0 ? instance : '',
       logger,
     });
@@ -169,8 +160,8 @@ export class RedisBroker implements Broker {
   }
 
   status(): BrokerStatus {
-    const silent = this.#heartbeat.isBeating && this.#feed.live && this.#feed.silentMs > SILENT_MS;
-    const heard = !this.#heartbeat.isBeating || (this.#feed.live && !silent);
+    const silent = this.#heartbeat.isBeating && this.#feed.isLive && this.#feed.silentMs > SILENT_MS;
+    const heard = !this.#heartbeat.isBeating || (this.#feed.isLive && !silent);
     const { fault, warning } = this.#checkup;
     const ready = this.#commands.connected && this.#reads.connected && heard && fault === undefined;
     const why = fault ?? (silent ? SILENT : this.#obstacle().lastError);
@@ -188,9 +179,9 @@ export class RedisBroker implements Broker {
     this.#checkup.stop();
     const { lease } = this.#adopter;
     // Handed over, so that the next adopter need not wait for it to expire.
-    if (lease !== '' && this.#commands.connected && this.#feed.attached)
+    if (lease !== '' && this.#commands.connected && this.#feed.isAttached)
       await this.#adopter
-        .resign(() => this.#commands.runScript(RELEASE, this.#prefix, [lease, 2 * CLOSE_MS]), CLOSE_MS)
+        .resign(() => this.#commands.runScript(RELEASE, this.#keys, [lease, 2 * CLOSE_MS]), CLOSE_MS)
         .then(() => this.#feed.unsubscribeAll(CLOSE_MS))
         .catch((error) => this.#logger?.debug(messageOf(error)));
     await this.#adopter.close(CLOSE_MS);

@@ -10,6 +10,7 @@ import { LogRecord, parseHead } from '../record.ts';
 import { SerialQueue } from '../serial-queue.ts';
 import type { RedisClient } from './client.ts';
 import { codeOf } from './errors.ts';
+import type { RedisKeys } from './keys.ts';
 
 type Matcher = (channel: string) => boolean;
 
@@ -18,13 +19,13 @@ const INDEX_BATCH = 1_000;
 
 export class RedisStreams implements ChannelStreams {
   readonly #client: RedisClient;
-  readonly #prefix: string;
+  readonly #keys: RedisKeys;
   readonly #pace: TimeSlicer;
   readonly #scans = new SerialQueue();
 
-  constructor(client: RedisClient, prefix: string, pace: TimeSlicer) {
+  constructor(client: RedisClient, keys: RedisKeys, pace: TimeSlicer) {
     this.#client = client;
-    this.#prefix = prefix;
+    this.#keys = keys;
     this.#pace = pace;
   }
 
@@ -34,7 +35,7 @@ export class RedisStreams implements ChannelStreams {
     const lasts = new Map<string, Position>();
     let known = wildcards.length === 0;
     if (exact.length > 0) {
-      const scores = await this.#client.redis.zmscore(this.#index, ...exact);
+      const scores = await this.#client.redis.zmscore(this.#keys.last, ...exact);
       exact.forEach((channel, i) => {
         const score = scores[i];
         if (score === null || score === undefined) known = false;
@@ -62,7 +63,7 @@ export class RedisStreams implements ChannelStreams {
     after: Position,
   ): Promise<Position | undefined> {
     const portion = ['WITHSCORES', 'LIMIT', 0, INDEX_BATCH] as const;
-    const reply = await this.#client.redis.zrangebyscore(this.#index, `(${after}`, '+inf', ...portion);
+    const reply = await this.#client.redis.zrangebyscore(this.#keys.last, `(${after}`, '+inf', ...portion);
     for (let i = 0; i < reply.length; i += 2) {
       const channel = reply[i] as string;
       // Hostile patterns take as long for a channel as thousands of others do for all.
@@ -76,7 +77,13 @@ export class RedisStreams implements ChannelStreams {
   async after(readings: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
     for (const { channel, completeUpTo } of readings)
-      pipeline.xrangeBuffer(this.#key(channel), `(${formatPosition(completeUpTo)}`, '+', 'COUNT', count);
+      pipeline.xrangeBuffer(
+        this.#keys.stream(channel),
+        `(${formatPosition(completeUpTo)}`,
+        '+',
+        'COUNT',
+        count,
+      );
     const replies = (await pipeline.exec()) ?? [];
     return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
@@ -85,7 +92,7 @@ export class RedisStreams implements ChannelStreams {
     const pipeline = this.#client.redis.pipeline();
     for (const { channel, completeUpTo } of readings) {
       const [from, to] = [`(${formatPosition(completeUpTo)}`, `(${formatPosition(floor)}`];
-      pipeline.xrevrangeBuffer(this.#key(channel), from, to, 'COUNT', count);
+      pipeline.xrevrangeBuffer(this.#keys.stream(channel), from, to, 'COUNT', count);
     }
     const replies = (await pipeline.exec()) ?? [];
     return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
@@ -93,7 +100,7 @@ export class RedisStreams implements ChannelStreams {
 
   async wereTrimmed(channels: readonly string[]): Promise<boolean[]> {
     const pipeline = this.#client.redis.pipeline();
-    for (const channel of channels) pipeline.xinfo('STREAM', this.#key(channel));
+    for (const channel of channels) pipeline.xinfo('STREAM', this.#keys.stream(channel));
     const replies = (await pipeline.exec()) ?? [];
     return channels.map((_, i) => {
       const info = (replies[i]?.[1] ?? []) as unknown[];
@@ -103,20 +110,12 @@ export class RedisStreams implements ChannelStreams {
   }
 
   async highestForgotten(): Promise<Position> {
-    return Number((await this.#client.redis.get(`${this.#prefix}forgotten`)) ?? 0);
+    return Number((await this.#client.redis.get(this.#keys.forgotten)) ?? 0);
   }
 
   async forgottenBefore(channels: readonly string[]): Promise<Position[]> {
-    const forgotten = await this.#client.redis.hmget(`${this.#prefix}reborn`, ...channels);
+    const forgotten = await this.#client.redis.hmget(this.#keys.reborn, ...channels);
     return forgotten.map((n) => Number(n ?? 0));
-  }
-
-  get #index(): string {
-    return `${this.#prefix}last`;
-  }
-
-  #key(channel: string): string {
-    return `${this.#prefix}ch:${channel}`;
   }
 }
 

@@ -6,6 +6,7 @@ import { eventually } from '../../../../test-support/process.ts';
 import { randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import type { Broker } from '../../../src/broker/broker.ts';
 import { RedisJanitor } from '../../../src/broker/redis/janitor.ts';
+import { RedisKeys } from '../../../src/broker/redis/keys.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../../../src/broker/retention.ts';
 import { Ear, line, testBroker } from '../conformance.ts';
@@ -26,7 +27,7 @@ describe('RedisBroker', () => {
     async (broker, channel) => {
       const { namespace, retention } = made.get(broker) ?? expect.fail('another broker');
       await stage.redis.del(`{${namespace}}:ch:${channel}`);
-      await new RedisJanitor(await stage.client(), `{${namespace}}:`, retention, undefined).sweep();
+      await new RedisJanitor(await stage.client(), new RedisKeys(namespace), retention, undefined).sweep();
       expect((await broker.channels('*')).map((info) => info.channel)).not.toContain(channel);
     },
   );
@@ -94,7 +95,7 @@ describe('RedisBroker', () => {
 
   it('says of a gap whether the bound by bytes took the entries, or time', async () => {
     const namespace = randomNamespace();
-    const prefix = `{${namespace}}:`;
+    const keys = new RedisKeys(namespace);
     const broker = await stage.broker({ namespace });
     const after = await broker.head();
     const batch = Array.from({ length: 500 }, (_, i) => line('a', `${i}`));
@@ -105,13 +106,13 @@ describe('RedisBroker', () => {
     await broker.publish(batch);
     expect(await reasons()).toEqual([]);
     const tight = { ...DEFAULT_RETENTION, maxBytes: 30_000 };
-    await new RedisJanitor(await stage.client(), prefix, tight, undefined).sweep();
-    expect(await stage.redis.xlen(`${prefix}ch:a`)).toBeGreaterThan(0);
+    await new RedisJanitor(await stage.client(), keys, tight, undefined).sweep();
+    expect(await stage.redis.xlen(keys.stream('a'))).toBeGreaterThan(0);
     expect(await reasons()).toEqual(['trimmed']);
     const none = { ...DEFAULT_RETENTION, maxBytes: 1 };
-    await new RedisJanitor(await stage.client(), prefix, none, undefined).sweep();
+    await new RedisJanitor(await stage.client(), keys, none, undefined).sweep();
     expect(await reasons()).toEqual(['trimmed']);
-    await stage.redis.del(`${prefix}ch:a`); // as its time to live does
+    await stage.redis.del(keys.stream('a')); // as its time to live does
     expect(await reasons()).toEqual(['expired']);
     await broker.publish([line('a', 'again')]);
     expect(await reasons()).toEqual(['expired']);

@@ -7,6 +7,7 @@ import { randomNamespace } from '../../../../test-support/redis.ts';
 import { writeHead } from '../../../src/broker/record.ts';
 import { RedisAppend } from '../../../src/broker/redis/append.ts';
 import { RedisJanitor } from '../../../src/broker/redis/janitor.ts';
+import { RedisKeys } from '../../../src/broker/redis/keys.ts';
 import { DEFAULT_RETENTION } from '../../../src/broker/retention.ts';
 import { Ear, line } from '../conformance.ts';
 import { redisStage } from './redis-stage.ts';
@@ -101,6 +102,10 @@ async function brittleLink(): Promise<{
     close: () => relay.close(),
   };
 }
+
+/** Keys of a namespace for a writer whose entries are stored, but announced where no broker listens. */
+const unheardKeys = (namespace: string) =>
+  Object.assign(new RedisKeys(namespace), { wirePrefix: 'elsewhere:' });
 
 describe('RedisBroker', () => {
   it('counts a lost link once, however many attempts to take it up again fail on the way', async () => {
@@ -244,7 +249,7 @@ describe('RedisBroker', () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });
     const client = await stage.client();
-    const silent = new RedisAppend(client, `{${namespace}}:`, 'elsewhere:', DEFAULT_RETENTION);
+    const silent = new RedisAppend(client, unheardKeys(namespace), DEFAULT_RETENTION);
     const ear = new Ear();
     await broker.subscribe(['a'], ear);
     const expected: string[] = [];
@@ -262,13 +267,13 @@ describe('RedisBroker', () => {
     const retention = { ...DEFAULT_RETENTION, maxChannels: 2 };
     const broker = await stage.broker({ namespace, retention });
     const client = await stage.client();
-    const silent = new RedisAppend(client, `{${namespace}}:`, 'elsewhere:', retention);
+    const silent = new RedisAppend(client, unheardKeys(namespace), retention);
     const ear = new Ear();
     await broker.subscribe(['*'], ear);
     await broker.publish([line('a', '1')]);
     await broker.publish([line('b', '2')]);
     await stage.redis.del(`{${namespace}}:ch:b`);
-    await new RedisJanitor(client, `{${namespace}}:`, retention, undefined).sweep();
+    await new RedisJanitor(client, new RedisKeys(namespace), retention, undefined).sweep();
     expect((await broker.channels('*')).map(({ channel }) => channel)).toEqual(['a']);
     await silent.appendBatch([line('a', '3')]);
     await broker.publish([line('a', '4')]);

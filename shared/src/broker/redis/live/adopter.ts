@@ -11,7 +11,6 @@ import type { Logger } from '../../../logger.ts';
 import { Publisher } from '../../../publish/publisher.ts';
 import { BoundedBuffer } from '../../bounded-buffer.ts';
 import type { WriterStamp } from '../../broker.ts';
-import { LogRecord } from '../../record.ts';
 import type { RedisAppend } from '../append.ts';
 import type { ForeignHandler } from './feed.ts';
 
@@ -155,10 +154,9 @@ export class RedisAdopter implements ForeignHandler {
     this.#reportPossibleLoss(lastHeldMs, 'no gateway was adopting them');
   }
 
-  onForeignMessage(channel: string, data: Buffer, pattern: string): LogRecord | null {
+  onForeignMessage(channel: string, data: Buffer, pattern: string): Draft | null {
     const adopting = this.#patterns.find(({ matches }) => matches(channel))?.pattern;
-    if (adopting === undefined)
-      return new LogRecord(channel, Buffer.from(this.#decode(channel, data).body), null);
+    if (adopting === undefined) return this.#decode(channel, data);
     if (pattern !== adopting) return null; // another copy of it
     if (this.#publisher) this.#publisher.enqueue(this.#decode(channel, data));
     else if (

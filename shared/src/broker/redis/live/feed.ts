@@ -1,41 +1,45 @@
-// The live half of the Redis broker: one subscriber connection for all listeners of a process. After any interruption it
-// fills from history what the subscription missed, or names the gap, before it goes on.
+// The live half of the log in Redis: one subscriber connection for all listeners of a process. Takes each message to the part
+// that it is for, and makes the subscription whole again after every interruption.
 
 import type { ChainableCommander } from 'ioredis';
 import { isChannel, isReserved } from '../../../channels.ts';
+import type { Draft } from '../../../entry.ts';
 import type { Logger } from '../../../logger.ts';
-import { BoundedBuffer } from '../../bounded-buffer.ts';
 import type { Listener, Subscription } from '../../broker.ts';
 import type { Position } from '../../position.ts';
-import type { LogRecord } from '../../record.ts';
 import { type Interest, Routes } from '../../routes.ts';
 import type { RedisClient } from '../client.ts';
 import { codeOf } from '../errors.ts';
 import type { RedisHistory } from '../history.ts';
-import { replay } from './replay.ts';
+import type { RedisKeys } from '../keys.ts';
+import { CatchUp } from './catch-up.ts';
 import { Sequencer } from './sequencer.ts';
 import type { RedisSubscriptions } from './subscriptions.ts';
 import { parseTick, Ticks } from './ticks.ts';
 import { UnstoredChannels } from './unstored-channels.ts';
 
-/** What the feed does not handle itself: messages that the log did not announce. */
+/** What the feed leaves to the adopter: foreign messages, and the news of who adopts them. */
 export interface ForeignHandler {
-  /** `pattern` is the Redis subscription by which it came. Null: not to be shown, or to come from the log. */
-  onForeignMessage(channel: string, data: Buffer, pattern: string): LogRecord | null;
-  /** A subscription begins; who adopts the first message that it will bring, null for nobody. */
+  /**
+   * `pattern` is the subscription that brought the message. Returns what to show now, or null for a message that will come
+   * back from the log as an entry, and for a second copy.
+   */
+  onForeignMessage(channel: string, data: Buffer, pattern: string): Draft | null;
+  /** A subscription begins. `holder` adopts the first message that it will bring; null if nobody does. */
   onSubscribed(holder: string | null): void;
-  /** Who adopts from here on, as the log said by a tick or when the lease changed hands; null for nobody. */
+  /** From here on `holder` adopts; null if nobody does. The news comes with each tick, and when the lease changes hands. */
   onLeaseHolder(holder: string | null): void;
-  /** The subscription broke off, or what it brought was dropped: messages since the last tick may be missing. */
+  /** The connection broke, or held messages were dropped: messages since the last tick may be missing. */
   onInterrupted(why: string): void;
 }
 
-/** `wire` is the Redis channel, `pattern` the Redis subscription by which it came. */
 interface Message {
+  /** The Redis channel. */
   wire: string;
   data: Buffer;
+  /** The Redis channel or pattern whose subscription brought the message. */
   pattern: string;
-  /** How often history had been read when it came. */
+  /** `Sequencer.historyReads` when the message came. */
   reads: number;
 }
 
@@ -44,8 +48,8 @@ interface RedisFeedOptions {
   history: RedisHistory;
   foreign: ForeignHandler;
   logger: Logger | undefined;
-  prefix: string;
-  wirePrefix: string;
+  keys: RedisKeys;
+  /** Names this process in its ticks and leases. */
   instance: string;
   subscriptions: RedisSubscriptions;
   /** Begins a pipeline with a tick, whose reply names the adopter. */
@@ -54,23 +58,19 @@ interface RedisFeedOptions {
   requestTick: () => void;
 }
 
+/** `<instance>:<number>`, as `tick.lua` makes it. */
 const LEASE = /^\w+:\d+$/;
-/** The last listener's leave takes effect after this, so that a page reload costs no unsubscribe and subscribe. */
-const LINGER_MS = 1_000;
-/** Beyond so many patterns at once: Redis compares each message with each of them as long as they stay. */
-const MAX_LINGERING = 1_000;
 
-/** A server that brings no tick for so long is not there, though its connections are. */
+/** A server whose ticks do not come back for this long is away, even if its connections are open. */
 export const SILENT_MS = 4_000;
 export const SILENT = 'connected, but it does not answer';
 
 export class RedisFeed {
-  readonly routes = new Routes();
+  readonly #routes = new Routes();
   readonly #client: RedisClient;
   readonly #history: RedisHistory;
   readonly #foreign: ForeignHandler;
   readonly #logger: Logger | undefined;
-  /** Before a channel's name on the wire: nothing in the default namespace. */
   readonly #wirePrefix: string;
   readonly #tickChannel: string;
   readonly #adoptedChannel: string;
@@ -79,20 +79,13 @@ export class RedisFeed {
   readonly #requestTick: () => void;
   readonly #opening = Promise.withResolvers<void>();
   readonly #sequencer: Sequencer;
+  readonly #catchUp: CatchUp<Message>;
   readonly #ticks = new Ticks();
-
-  #live = false;
-  #catchingUp = false;
-  /** Whether the connection that lasts has acknowledged all subscriptions; each connection has a number. */
-  #attached = false;
-  #connection = 0;
-  readonly #held = new BoundedBuffer<Message>();
-  readonly #unstoredChannels = new UnstoredChannels();
-  #sweep: NodeJS.Timeout | undefined;
-  #lingering = 0;
+  readonly #unstoredChannels = new UnstoredChannels(this.#routes);
   #closed = false;
-  /** A link that had served has broken, and none has served since: attempts that fail on the way are not counted. */
+  /** A subscription that was live has broken, and none has been live since. */
   #lost = false;
+  /** Times that the feed was live again after that. Failed attempts in between do not count. */
   reconnects = 0;
 
   constructor(options: RedisFeedOptions) {
@@ -100,18 +93,25 @@ export class RedisFeed {
     this.#history = options.history;
     this.#foreign = options.foreign;
     this.#logger = options.logger;
-    this.#wirePrefix = options.wirePrefix;
-    // A '#' is in no channel's name, so that a wildcard of a namespace cannot take these for entries.
-    this.#tickChannel = `${options.prefix}#tick:${options.instance}`;
-    this.#adoptedChannel = `${options.prefix}#adopted`;
+    this.#wirePrefix = options.keys.wirePrefix;
+    this.#tickChannel = options.keys.tick(options.instance);
+    this.#adoptedChannel = options.keys.adopted;
     this.#subscriptions = options.subscriptions;
-    this.#sequencer = new Sequencer(this.routes, (channel) => this.#subscriptions.isHeardOnce(channel));
     this.#firstTick = options.firstTick;
     this.#requestTick = options.requestTick;
+    this.#sequencer = new Sequencer(this.#routes, (channel) => this.#subscriptions.isHeardOnce(channel));
+    this.#catchUp = new CatchUp({
+      history: this.#history,
+      routes: this.#routes,
+      sequencer: this.#sequencer,
+      onLive: () => this.#onLive(),
+      handle: (message) => this.#handle(message),
+      onOverflow: () => this.#onInterrupted('too many came while history was read'),
+    });
     const { redis } = this.#client;
     redis.on('identified', () =>
       this.#resubscribe().catch(async (error) => {
-        // A script that is run alone mends what another program has made of the log's numbers; one in a pipeline cannot.
+        // Another program has changed the log's numbers. A script that runs alone repairs them; one in a pipeline cannot.
         if (codeOf(error) === 'LOGSTATE') await this.#history.state().catch(() => undefined);
         if (!this.#closed && this.#client.connected) this.#client.reconnect(error);
       }),
@@ -123,16 +123,16 @@ export class RedisFeed {
     );
   }
 
-  get live(): boolean {
-    return this.#live;
+  get isLive(): boolean {
+    return this.#catchUp.isLive;
   }
 
-  /** Whether the subscriptions are acknowledged: what is published now will be handled, if only after the history is read. */
-  get attached(): boolean {
-    return this.#attached;
+  /** Whether Redis has acknowledged all subscriptions: what is published now will be handled, perhaps after history. */
+  get isAttached(): boolean {
+    return this.#catchUp.isAttached;
   }
 
-  /** Milliseconds since the server was last heard of; ticks make it about a second at most. */
+  /** Milliseconds since a tick came back. Usually at most about a second. */
   get silentMs(): number {
     return this.#ticks.silentMs;
   }
@@ -141,32 +141,32 @@ export class RedisFeed {
     return this.#tickChannel;
   }
 
-  /** Resolves once the subscription connection is up and delivery has begun; keeps trying until then. */
+  /** Resolves once the connection is up and delivery has begun. Keeps trying until then. */
   async open(): Promise<void> {
     this.#client.arrival().catch(() => undefined);
     await this.#opening.promise;
   }
 
-  /** The number to send with the next tick: its return tells what was subscribed when it was sent. */
+  /** The number to send with the next tick. Its return proves which subscriptions were in force when it was sent. */
   nextTick(): number {
     return this.#ticks.nextNumber();
   }
 
-  /** The server has sent tick `count`: a subscription that has not brought it within `ms` is dead, though connected. */
+  /** The server has published tick `count`: a subscription that does not bring it within `ms` is dead, and is replaced. */
   expectTick(count: number, ms: number): void {
     if (this.#ticks.hasReturned(count)) return;
     setTimeout(() => {
-      if (this.#closed || !this.#live || this.#ticks.hasReturned(count)) return;
+      if (this.#closed || !this.isLive || this.#ticks.hasReturned(count)) return;
       this.#logger?.warn('redis: the subscription is silent, reconnecting');
       this.#client.redis.disconnect(true);
     }, ms).unref();
   }
 
   async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
-    if (!this.#live) throw this.#client.unavailable(this.#client.lastError);
+    if (!this.isLive) throw this.#client.unavailable(this.#client.lastError);
     if (this.silentMs > SILENT_MS) throw this.#client.unavailable(SILENT);
     const interest: Interest = { patterns, listener, from: undefined };
-    this.routes.register(interest);
+    this.#routes.register(interest);
     try {
       await this.#subscriptions.subscribeAll(patterns);
       const settled = this.#ticks.waitForNext(interest);
@@ -181,7 +181,7 @@ export class RedisFeed {
     }
   }
 
-  /** Hears no more; resolves when all that was published before has come, after `deadlineMs` at the latest. */
+  /** Resolves when everything that was published before has come, after `deadlineMs` at the latest. Nothing comes after. */
   async unsubscribeAll(deadlineMs: number): Promise<void> {
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, deadlineMs);
@@ -192,184 +192,136 @@ export class RedisFeed {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#sweep);
+    this.#subscriptions.close();
     this.#ticks.rejectWaiting(this.#client.unavailable('closed'));
-    this.#opening.promise.catch(() => undefined); // nobody waits where nobody has listened
+    this.#opening.promise.catch(() => undefined); // without a listener nobody awaits it, and the rejection is unhandled
     this.#opening.reject(this.#client.unavailable('closed'));
     this.#client.close();
   }
 
   #leave(interest: Interest): void {
-    this.routes.unregister(interest);
-    if (this.#closed) return;
-    this.#lingering += interest.patterns.length;
-    if (this.#lingering > MAX_LINGERING) this.#leaveUnwanted();
-    this.#sweep ??= setTimeout(() => this.#leaveUnwanted(), LINGER_MS).unref();
-  }
-
-  #leaveUnwanted(): void {
-    clearTimeout(this.#sweep);
-    this.#sweep = undefined;
-    this.#lingering = 0;
-    this.#subscriptions.unsubscribeUnless((pattern) => this.routes.isWanted(pattern));
+    this.#routes.unregister(interest);
+    if (!this.#closed)
+      this.#subscriptions.unsubscribeSoon(interest.patterns.length, (pattern) =>
+        this.#routes.isWanted(pattern),
+      );
   }
 
   #onConnectionLost(): void {
-    this.#attached = false;
-    this.#connection++;
-    this.#foreign.onInterrupted('the subscription was cut');
-    this.#unstoredChannels.markInterrupted();
+    const wasLive = this.#catchUp.isLive;
+    this.#catchUp.detach();
+    this.#onInterrupted('the subscription was cut');
     this.#subscriptions.reset();
     this.#ticks.rejectWaiting(this.#client.unavailable('connection lost'));
-    this.#held.clear();
     if (this.#sequencer.deliveredUpTo !== 0) this.#lost = true;
-    if (!this.#live) return;
-    this.#live = false;
-    this.#logger?.warn('redis: subscription lost');
+    if (wasLive) this.#logger?.warn('redis: subscription lost');
+  }
+
+  /** History gives back what the log holds. Foreign messages may be gone. */
+  #onInterrupted(why: string): void {
+    this.#foreign.onInterrupted(why);
+    this.#unstoredChannels.markInterrupted();
   }
 
   async #resubscribe(): Promise<void> {
-    const connection = this.#connection;
-    // In one write, so that no message comes of which this process does not know who adopts it.
+    const { connection } = this.#catchUp;
+    // The tick and the subscriptions go out in one write. So this process knows who adopts the first message that comes.
     const first = await this.#firstTick(this.#client);
-    const tick = await this.#subscriptions.subscribePermanent(first, [
+    const reply = await this.#subscriptions.subscribePermanent(first, [
       this.#tickChannel,
       this.#adoptedChannel,
     ]);
-    const [holder] = tick as [string];
-    if (connection === this.#connection) this.#foreign.onSubscribed(holder === '' ? null : holder);
-    await this.#subscriptions.subscribeAll(this.routes.patterns());
-    if (connection !== this.#connection) return; // lost meanwhile; the next one is on its way
-    this.#attached = true;
-    await this.#catchUp(this.#sequencer.deliveredUpTo);
+    const [holder] = reply as [string];
+    if (connection === this.#catchUp.connection) this.#foreign.onSubscribed(holder === '' ? null : holder);
+    await this.#subscriptions.subscribeAll(this.#routes.patterns());
+    if (connection !== this.#catchUp.connection) return; // it broke meanwhile, and the next one is on its way
+    this.#catchUp.attach();
+    await this.#goLive(this.#sequencer.deliveredUpTo);
   }
 
-  /** Delivers what history holds after `from`, then what came live meanwhile, then goes live. */
-  async #catchUp(from: Position): Promise<void> {
-    if (this.#catchingUp) return;
-    this.#catchingUp = true;
-    this.#live = false;
-    try {
-      let after = from;
-      for (let connection = -1; connection !== this.#connection || this.#held.overflowed; ) {
-        // What a connection heard counts only if history was read after it had begun to listen, and while it lasted.
-        connection = this.#connection;
-        if (!this.#attached) return; // the next connection begins anew, from the position reached
-        this.#held.overflowed = false;
-        const { head } = await this.#sequencer.learnState(() => this.#history.state());
-        if (after === 0) this.#sequencer.deliveredUpTo = head;
-        else await this.#replay(after, head);
-        after = this.#sequencer.deliveredUpTo;
-      }
-      this.#goLive();
-    } finally {
-      this.#catchingUp = false;
-    }
+  async #goLive(from: Position): Promise<void> {
+    if (!(await this.#catchUp.run(from))) return;
+    this.#opening.resolve();
+    this.#requestTick(); // its return says who adopts by now
   }
 
-  #replay(from: Position, upTo: Position): Promise<void> {
-    const sequencer = this.#sequencer;
-    const range = { from, upTo, deliveredUpTo: sequencer.deliveredUpTo };
-    return replay(this.#history, this.routes, range, (position) => {
-      sequencer.deliveredUpTo = position;
-    });
-  }
-
-  #goLive(): void {
+  /** History has been delivered, and the messages that were held come next. */
+  #onLive(): void {
     this.#sequencer.onCaughtUp(this.#ticks.sent);
     this.#ticks.resetSilence();
-    const held = this.#held.drain();
-    this.#live = true;
     if (this.#lost) this.reconnects++;
     this.#lost = false;
     const { deliveredUpTo } = this.#sequencer;
-    for (const gap of this.#unstoredChannels.takeGaps(deliveredUpTo)) this.routes.deliverGap(gap);
-    this.routes.advance(deliveredUpTo);
-    for (const message of held) {
-      if (this.#live) this.#handle(message);
-      else this.#hold(message);
-    }
-    this.#opening.resolve();
-    this.#requestTick(); // who adopts by now?
+    this.#unstoredChannels.reportGaps(deliveredUpTo);
+    this.#routes.advance(deliveredUpTo);
   }
 
   #receive(wire: Buffer, data: Buffer, wirePattern: string | null): void {
     const name = wire.toString('latin1');
-    const message = { wire: name, data, pattern: wirePattern ?? name, reads: this.#sequencer.historyReads };
-    if (this.#live) this.#handle(message);
-    else this.#hold(message);
-  }
-
-  #hold(message: Message): void {
-    if (this.#held.hold(message)) return;
-    this.#foreign.onInterrupted('too many came while history was read');
-    this.#unstoredChannels.markInterrupted();
+    const reads = this.#sequencer.historyReads;
+    this.#catchUp.receive({ wire: name, data, pattern: wirePattern ?? name, reads });
   }
 
   #handle(message: Message): void {
     const { wire, data } = message;
     if (wire === this.#tickChannel) {
-      this.#tick(data);
+      this.#handleTick(data);
     } else if (wire === this.#adoptedChannel) {
+      // `release.lua` and `tick.lua` publish a lease, `append.lua` a channel, a line end and a record.
       const end = data.indexOf(0x0a);
-      if (end < 0) this.#leaseChanged(data.toString('latin1'));
-      else this.#announced(data.toString('latin1', 0, end), data.subarray(end + 1), message);
+      if (end < 0) this.#handleLeaseChange(data.toString('latin1'));
+      else this.#handleRecord(data.toString('latin1', 0, end), data.subarray(end + 1), message);
     } else if (wire.startsWith(this.#wirePrefix)) {
-      this.#announced(wire.slice(this.#wirePrefix.length), data, message);
+      this.#handleRecord(wire.slice(this.#wirePrefix.length), data, message);
     }
   }
 
-  /** '' where it was given back: whoever asks first takes it, and until then nobody adopts. */
-  #leaseChanged(holder: string): void {
-    if (holder !== '' && !LEASE.test(holder)) return; // nobody's announcement of ours
-    this.#foreign.onLeaseHolder(holder === '' ? null : holder);
-    if (holder === '') this.#requestTick();
+  /** An empty lease was given back. Nobody adopts until the first candidate asks, which this process does at once. */
+  #handleLeaseChange(lease: string): void {
+    if (lease !== '' && !LEASE.test(lease)) return; // not published by the log's scripts
+    this.#foreign.onLeaseHolder(lease === '' ? null : lease);
+    if (lease === '') this.#requestTick();
   }
 
-  #announced(channel: string, data: Buffer, message: Message): void {
+  #handleRecord(channel: string, data: Buffer, message: Message): void {
     const judgement = this.#sequencer.judgeMessage(channel, data, message.reads);
-    if (judgement === 'foreign') this.#foreignMessage(channel, data, message);
-    else if (judgement !== 'taken') this.#recover(judgement.readFrom, message);
+    if (judgement === 'foreign') this.#handleForeign(channel, data, message);
+    else if (judgement !== 'handled') this.#recover(judgement.readFrom, message);
   }
 
-  #foreignMessage(channel: string, data: Buffer, message: Message): void {
+  #handleForeign(channel: string, data: Buffer, message: Message): void {
     if (!isChannel(channel) || isReserved(channel)) return;
     const pattern = message.pattern.slice(this.#wirePrefix.length);
-    const record = this.#foreign.onForeignMessage(channel, data, pattern);
-    if (!record || pattern !== this.#subscriptions.firstToHear(channel)) return;
-    const { interests } = this.routes.route(channel);
-    if (interests.length > 0) this.#unstoredChannels.markShown(channel);
-    for (const { listener } of interests) listener.onRecord(record);
+    const draft = this.#foreign.onForeignMessage(channel, data, pattern);
+    if (draft && pattern === this.#subscriptions.firstToHear(channel)) this.#unstoredChannels.show(draft);
   }
 
-  /** The stream itself shows that something is wrong: hold what comes, read history, go on. */
+  /** The subscription itself shows that entries are missing. The message waits until they have been read from history. */
   #recover(from: Position, message: Message | null): void {
     this.#logger?.warn(
       { channel: message?.wire },
       'redis: announcements are missing, reading them from history',
     );
-    this.#catchUp(from).catch((error) => {
-      this.#client.reconnect(error);
-    });
-    if (message) this.#hold(message);
+    this.#goLive(from).catch((error) => this.#client.reconnect(error));
+    if (message) this.#catchUp.hold(message);
   }
 
-  #tick(data: Buffer): void {
+  #handleTick(data: Buffer): void {
     const tick = parseTick(data);
     if (!tick) return;
     const judgement = this.#sequencer.judgeTick(tick.position, tick.token, tick.count);
     if (judgement === 'foreign') return;
-    // Not held back: it would be met again after the look, and the next one comes within a second.
-    if (judgement !== 'taken') {
+    // This tick is not held: after history it would be judged once more, and the next one comes within a second.
+    if (judgement !== 'handled') {
       this.#recover(judgement.readFrom, null);
       return;
     }
     const { deliveredUpTo } = this.#sequencer;
     this.#client.seen.highest = Math.max(this.#client.seen.highest, tick.position);
     this.#foreign.onLeaseHolder(tick.holder);
-    this.routes.advance(deliveredUpTo);
+    this.#routes.advance(deliveredUpTo);
     this.#ticks.onReturned(tick.count, (interest) => {
-      this.routes.startDelivery(interest, deliveredUpTo);
+      this.#routes.startDelivery(interest, deliveredUpTo);
       return deliveredUpTo;
     });
   }

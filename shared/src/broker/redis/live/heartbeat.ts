@@ -5,6 +5,7 @@ import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../../../logger.ts';
 import { loadScript, messageOf, type RedisClient } from '../client.ts';
 import type { RedisJanitor } from '../janitor.ts';
+import type { RedisKeys } from '../keys.ts';
 import type { RedisAdopter } from './adopter.ts';
 import type { RedisFeed } from './feed.ts';
 
@@ -18,7 +19,7 @@ const JANITOR_EVERY_TICKS = 10;
 
 export class RedisHeartbeat {
   readonly #commands: RedisClient;
-  readonly #prefix: string;
+  readonly #keys: RedisKeys;
   readonly #feed: RedisFeed;
   readonly #adopter: RedisAdopter;
   readonly #janitor: RedisJanitor;
@@ -35,7 +36,7 @@ export class RedisHeartbeat {
 
   constructor(options: {
     commands: RedisClient;
-    prefix: string;
+    keys: RedisKeys;
     feed: RedisFeed;
     adopter: RedisAdopter;
     janitor: RedisJanitor;
@@ -43,7 +44,7 @@ export class RedisHeartbeat {
     logger: Logger | undefined;
   }) {
     this.#commands = options.commands;
-    this.#prefix = options.prefix;
+    this.#keys = options.keys;
     this.#feed = options.feed;
     this.#adopter = options.adopter;
     this.#janitor = options.janitor;
@@ -66,7 +67,7 @@ export class RedisHeartbeat {
 
   /** A pipeline that begins with a tick, for a connection that is about to subscribe. It may take the lease. */
   firstTick(client: RedisClient): Promise<ChainableCommander> {
-    return client.scriptPipeline(TICK, this.#prefix, this.#arguments(this.#feed.nextTick(), true));
+    return client.scriptPipeline(TICK, this.#keys, this.#arguments(this.#feed.nextTick(), true));
   }
 
   /** One tick under way at a time; one that is asked for meanwhile follows at once. */
@@ -85,12 +86,12 @@ export class RedisHeartbeat {
     while (this.#wanted && !this.#stopped) {
       this.#wanted = false;
       // Also while history is read: the lease must outlast that.
-      if (!this.#feed.attached) return;
+      if (!this.#feed.isAttached) return;
       const count = this.#feed.nextTick();
       try {
         const reply = await this.#commands.runScript(
           TICK,
-          this.#prefix,
+          this.#keys,
           this.#arguments(count, this.#adopter.isNewcomer),
         );
         const [holder, lastHeld, leaseMs] = reply as [string, string, number];

@@ -7,8 +7,8 @@ import { hasToken, isWellFormed, LogRecord, parseHead, type RecordHead } from '.
 import { deliverRecord, type Routes } from '../../routes.ts';
 import { ClockBound } from './clock-bound.ts';
 
-/** `taken`: delivered, had before, or forged. */
-export type Judgement = 'taken' | 'foreign' | { readFrom: Position };
+/** `handled`: delivered, had before, or forged. */
+export type Judgement = 'handled' | 'foreign' | { readFrom: Position };
 
 /** A log whose token or clock seems to have changed is looked at no more often than this; forgeries cost no more. */
 const RELEARN_MS = 1_000;
@@ -64,7 +64,7 @@ export class Sequencer {
       return this.#mayRelearn('token') ? { readFrom: this.deliveredUpTo } : 'foreign';
     // Forged, or the log's clock was set.
     if (this.#clockBound.exceeds(head.n))
-      return this.#mayRelearn('horizon') ? { readFrom: this.deliveredUpTo } : 'taken';
+      return this.#mayRelearn('horizon') ? { readFrom: this.deliveredUpTo } : 'handled';
     // A copy of an old entry, published again.
     if (head.n <= this.deliveredUpTo && this.#isInStep && this.#isHeardOnce(channel)) return 'foreign';
     return this.#deliverInSequence(channel, data, head, reads);
@@ -76,13 +76,13 @@ export class Sequencer {
     if (doubt) return this.#mayRelearn(doubt) ? { readFrom: this.deliveredUpTo } : 'foreign';
     this.deliveredUpTo = Math.max(this.deliveredUpTo, position);
     if (count > this.#inStepAfter) this.#isInStep = true;
-    return 'taken';
+    return 'handled';
   }
 
   #deliverInSequence(channel: string, data: Buffer, head: RecordHead, reads: number): Judgement {
     const route = this.#routes.route(channel);
     const { deliveredUpTo } = route;
-    if (head.n <= deliveredUpTo) return 'taken';
+    if (head.n <= deliveredUpTo) return 'handled';
     if (route.interests.length > 0 && head.prev > deliveredUpTo) {
       if (reads === this.#historyReads) return { readFrom: deliveredUpTo };
       // History was read since it came, and holds nothing that leads up to it.
@@ -96,7 +96,7 @@ export class Sequencer {
     }
     this.deliveredUpTo = Math.max(this.deliveredUpTo, head.n);
     deliverRecord(route, new LogRecord(channel, data, head));
-    return 'taken';
+    return 'handled';
   }
 
   #mayRelearn(what: Doubt): boolean {

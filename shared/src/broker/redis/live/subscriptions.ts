@@ -7,10 +7,16 @@ import type { Logger } from '../../../logger.ts';
 import { PatternSet } from '../../pattern-set.ts';
 import { messageOf, type RedisClient } from '../client.ts';
 import { isForbidden } from '../errors.ts';
+import type { RedisKeys } from '../keys.ts';
+
+/** A pattern stays subscribed this long after its last listener, so that a reload of a page costs no new subscription. */
+const LINGER_MS = 1_000;
+/** More patterns than this do not linger: Redis compares each message with each of them. */
+const MAX_LINGERING = 1_000;
 
 export class RedisSubscriptions {
   readonly #client: RedisClient;
-  readonly #wirePrefix: string;
+  readonly #keys: RedisKeys;
   /** Heard always, whoever listens. */
   readonly #permanent: readonly string[];
   readonly #logger: Logger | undefined;
@@ -18,15 +24,18 @@ export class RedisSubscriptions {
   readonly #active = new Map<string, Promise<unknown>>();
   /** These, and those that were left, but Redis has not acknowledged it: what it sent before still comes. */
   readonly #heard = new PatternSet();
+  /** Patterns that listeners have left since the last look for unwanted ones. */
+  #lingering = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     client: RedisClient,
-    wirePrefix: string,
+    keys: RedisKeys,
     permanent: readonly string[],
     logger: Logger | undefined,
   ) {
     this.#client = client;
-    this.#wirePrefix = wirePrefix;
+    this.#keys = keys;
     this.#permanent = permanent;
     this.#logger = logger;
   }
@@ -46,7 +55,7 @@ export class RedisSubscriptions {
     first.subscribe(...channels);
     // One by one: Redis refuses all names of a command for one that is forbidden, and does not say which.
     for (const pattern of permanent) {
-      const wire = this.#wirePrefix + pattern;
+      const wire = this.#keys.wirePrefix + pattern;
       if (isExact(pattern)) first.subscribe(wire);
       else first.psubscribe(wire);
     }
@@ -77,7 +86,7 @@ export class RedisSubscriptions {
   /** Redis refuses all of them for one that is forbidden, and does not say which: then each is asked for alone. */
   #ask(patterns: readonly string[], subscribe: (names: string[]) => Promise<unknown>): void {
     if (patterns.length === 0) return;
-    const names = patterns.map((pattern) => this.#wirePrefix + pattern);
+    const names = patterns.map((pattern) => this.#keys.wirePrefix + pattern);
     const together = subscribe(names);
     patterns.forEach((pattern, i) => {
       const alone = async (error: unknown): Promise<unknown> => {
@@ -105,10 +114,10 @@ export class RedisSubscriptions {
   async unsubscribeAll(): Promise<void> {
     const { redis } = this.#client;
     const active = [...this.#active.keys()];
-    const exact = active.filter(isExact).map((pattern) => this.#wirePrefix + pattern);
+    const exact = active.filter(isExact).map((pattern) => this.#keys.wirePrefix + pattern);
     const wildcards = active
       .filter((pattern) => !isExact(pattern))
-      .map((pattern) => this.#wirePrefix + pattern);
+      .map((pattern) => this.#keys.wirePrefix + pattern);
     this.#active.clear();
     await Promise.all([
       exact.length > 0 && redis.unsubscribe(...exact),
@@ -116,13 +125,26 @@ export class RedisSubscriptions {
     ]);
   }
 
-  /** Leaves all that `wanted` does not want. */
-  unsubscribeUnless(wanted: (pattern: string) => boolean): void {
+  /** Listeners of `count` patterns have left: soon leaves all patterns that `isWanted` does not want. */
+  unsubscribeSoon(count: number, isWanted: (pattern: string) => boolean): void {
+    this.#lingering += count;
+    if (this.#lingering > MAX_LINGERING) this.#unsubscribeUnless(isWanted);
+    this.#timer ??= setTimeout(() => this.#unsubscribeUnless(isWanted), LINGER_MS).unref();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #unsubscribeUnless(isWanted: (pattern: string) => boolean): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#lingering = 0;
     for (const pattern of [...this.#active.keys()]) {
-      if (this.#permanent.includes(pattern) || wanted(pattern)) continue;
+      if (this.#permanent.includes(pattern) || isWanted(pattern)) continue;
       this.#active.delete(pattern);
       const { redis } = this.#client;
-      const wire = this.#wirePrefix + pattern;
+      const wire = this.#keys.wirePrefix + pattern;
       const left = isExact(pattern) ? redis.unsubscribe(wire) : redis.punsubscribe(wire);
       left
         .finally(() => this.#active.has(pattern) || this.#heard.delete(pattern))

@@ -1,35 +1,51 @@
-// Channels whose messages are shown live and never stored. Once a subscription was interrupted nobody can tell what went
-// by on them, so that their readers must be told.
+// Foreign messages that nobody adopts: they are shown live and never stored. They have no position, so nobody can resume them
+// or notice by `prev` that one is missing. Therefore listeners get a gap after each interruption in which some may have been lost.
 
+import type { Draft } from '../../../entry.ts';
 import type { Gap } from '../../broker.ts';
 import type { Position } from '../../position.ts';
+import { LogRecord } from '../../record.ts';
+import type { Routes } from '../../routes.ts';
 
-/** Beyond so many channels all readers are told: names that somebody makes up must not fill the memory. */
+/** Beyond this many channels all listeners get the gap: invented channel names must not fill the memory. */
 const MAX_CHANNELS = 10_000;
 
 export class UnstoredChannels {
-  readonly #channels = new Set<string>();
+  readonly #routes: Routes;
+  /** Channels on which a message has been shown to somebody. */
+  readonly #shown = new Set<string>();
   #interrupted = false;
 
-  markShown(channel: string): void {
-    if (this.#channels.size <= MAX_CHANNELS) this.#channels.add(channel);
+  constructor(routes: Routes) {
+    this.#routes = routes;
   }
 
+  /** Shows a message to the listeners of its channel. It moves no position. */
+  show({ channel, body }: Draft): void {
+    const { interests } = this.#routes.route(channel);
+    if (interests.length === 0) return;
+    if (this.#shown.size <= MAX_CHANNELS) this.#shown.add(channel);
+    const record = new LogRecord(channel, Buffer.from(body), null);
+    for (const { listener } of interests) listener.onRecord(record);
+  }
+
+  /** Messages may be lost from here until `reportGaps`. */
   markInterrupted(): void {
     this.#interrupted = true;
   }
 
-  /** What to tell at `position`, where delivery goes on: once after each interruption. */
-  takeGaps(position: Position): Gap[] {
-    if (!this.#interrupted) return [];
+  /** Reports at `position`, where delivery goes on, that messages may be missing. Once after each interruption. */
+  reportGaps(position: Position): void {
+    if (!this.#interrupted) return;
     this.#interrupted = false;
-    const channels = this.#channels.size > MAX_CHANNELS ? [null] : [...this.#channels];
-    return channels.map((channel) => ({
-      channel,
-      after: position,
-      before: position + 1,
-      reason: 'not_stored',
-      missed: null,
-    }));
+    const gap = { after: position, before: position + 1, reason: 'not_stored', missed: null } as const;
+    if (this.#shown.size > MAX_CHANNELS) {
+      this.#routes.deliverGap({ ...gap, channel: null });
+      return;
+    }
+    for (const channel of this.#shown) {
+      const named: Gap = { ...gap, channel };
+      for (const { listener } of this.#routes.route(channel).interests) listener.onGap(named);
+    }
   }
 }

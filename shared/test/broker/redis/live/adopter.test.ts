@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { randomNamespace } from '../../../../../test-support/redis.ts';
 import { readPages } from '../../../../src/broker/read-pages.ts';
 import { loadScript } from '../../../../src/broker/redis/client.ts';
+import { RedisKeys } from '../../../../src/broker/redis/keys.ts';
 import type { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
 import { Ear } from '../../conformance.ts';
 import { redisStage } from '../redis-stage.ts';
@@ -91,7 +92,13 @@ describe('RedisAdopter', () => {
     const namespace = randomNamespace();
     const client = await stage.client();
     const tick = (instance: string) =>
-      client.runScript(loadScript('tick', 'allow-oom'), `{${namespace}}:`, ['tick', instance, 3_000, 1, '']);
+      client.runScript(loadScript('tick', 'allow-oom'), new RedisKeys(namespace), [
+        'tick',
+        instance,
+        3_000,
+        1,
+        '',
+      ]);
     await tick('one');
     const held = await stage.redis.hget(`{${namespace}}:log`, 'leased');
     await stage.redis.del(`{${namespace}}:adopter`);

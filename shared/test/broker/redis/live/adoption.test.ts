@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../../../test-support/process.ts';
 import { randomNamespace } from '../../../../../test-support/redis.ts';
 import { loadScript } from '../../../../src/broker/redis/client.ts';
+import { RedisKeys } from '../../../../src/broker/redis/keys.ts';
 import { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
 import { RedisRelay } from '../redis-relay.ts';
 import { redisStage } from '../redis-stage.ts';
@@ -107,7 +108,7 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       async ({ namespace }) => {
         const client = await stage.client();
         const tick = ['elsewhere', 'gone', 1, 1, ''];
-        await client.runScript(loadScript('tick', 'allow-oom'), `{${namespace}}:`, tick);
+        await client.runScript(loadScript('tick', 'allow-oom'), new RedisKeys(namespace), tick);
         await eventually('expired', async () => (await stage.redis.exists(`{${namespace}}:adopter`)) === 0);
       },
     ],
