@@ -82,6 +82,23 @@ function reached(path: string, way: string[] = [], seen = new Map<string, string
   return seen;
 }
 
+/** Circles of types are still open to these folders, until their own are gone. */
+const TYPES_MAY_CIRCLE = /^(?:gateway\/src\/stream|dashboard\/src\/log)\//;
+
+/** The shortest way along imports from a file back to itself; undefined where there is none. */
+function circleOf(path: string): string | undefined {
+  const typesCount = !TYPES_MAY_CIRCLE.test(path);
+  const ways = new Map([[path, [path]]]);
+  for (const [from, way] of ways) {
+    for (const { target, typeOnly } of sources.get(from)?.imports ?? []) {
+      if (typeOnly && !typesCount) continue;
+      if (target === path) return [...way, path].join(' → ');
+      if (!ways.has(target)) ways.set(target, [...way, target]);
+    }
+  }
+  return undefined;
+}
+
 describe('imports', () => {
   it('are found by this test, in every form', () => {
     const text = [
@@ -185,12 +202,8 @@ describe('imports', () => {
     expect(offences(under('dashboard/src'), upward)).toEqual([]);
   });
 
-  it('make no circle', () => {
-    const circles = [...sources.values()].flatMap(({ path, imports }) =>
-      imports
-        .filter(({ target, typeOnly }) => !typeOnly && target !== path && reached(target).has(path))
-        .map(({ target }) => `${path} → ${reached(target).get(path)}`),
-    );
+  it('make no circle, of types either', () => {
+    const circles = [...sources.keys()].flatMap((path) => circleOf(path) ?? []);
     expect(circles).toEqual([]);
   });
 });
