@@ -1,12 +1,12 @@
-// Two projects: fast tests beside each workspace (real redis-server where one is needed), and whole-product tests.
+// The tests are two projects: the tests of each workspace, with a real redis-server if they need one, and tests of the whole product.
 import { defineConfig } from 'vitest/config';
 
-/** Real servers, browsers and fleets on a busy machine: CI says of a test that it failed only when it failed each time. */
+/** Tests run real servers, browsers and fleets, so a busy machine may fail one by chance. In CI it fails only if it fails each time. */
 const RETRIES = process.env.CI ? 2 : 0;
 
 export default defineConfig({
   test: {
-    // The tests wait for processes more than they compute; by default a small machine would run one file at a time.
+    // Tests mostly wait for processes. By default, a small machine would run one file at a time.
     maxWorkers: 3,
     reporters: ['default', './test-support/closing-line.ts'],
     coverage: {
@@ -22,7 +22,7 @@ export default defineConfig({
           retry: RETRIES,
           include: ['{shared,gateway,producer,dashboard}/test/**/*.test.ts', 'test-support/*.test.ts'],
           exclude: ['**/e2e/**', '**/node_modules/**'],
-          // As long as a test may take: no poll may fail only because the machine is busy.
+          // Long enough that a poll does not fail only because the machine is busy.
           expect: { poll: { timeout: 15_000 } },
           testTimeout: 60_000,
           hookTimeout: 60_000,

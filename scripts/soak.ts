@@ -1,5 +1,5 @@
 // `npm run soak`, the long test of faults: plays every fault at full size, one after the other, and prints a table of what viewers saw.
-// Each fault takes about two minutes. `npm run soak -- --only killed --viewers 50 --rate 1000 --seed 7` plays one fault with fewer viewers.
+// Each fault takes about two minutes. `npm run soak -- --only killed --viewers 50 --rate 1000 --seed 7` is shorter.
 
 import { parseArgs } from 'node:util';
 import { FAULTS, FailoverProxy, promoteLaggingReplica } from '../gateway/test/e2e/fleet/faults.ts';

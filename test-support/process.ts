@@ -116,7 +116,7 @@ export function startProcess(args: readonly string[], options: ProcessOptions = 
   return new RunningProcess(child);
 }
 
-/** Calls `condition` every 25 ms until it gives a value other than `undefined` and `false`; after `timeoutMs` it rejects with `what`. */
+/** Calls `condition` every 25 ms until it gives a value (not `undefined` or `false`); rejects with `what` after `timeoutMs`. */
 export async function eventually<T>(
   what: string,
   condition: () => Promise<T | undefined | false> | T | undefined | false,

@@ -1,14 +1,13 @@
 // Divides long work into slices of 5 ms, between which the event loop does whatever else is due: live entries, other requests.
 // However many jobs share a slicer, a live entry waits for one slice only, because each round of the loop runs one job.
 
-/** A tenth of the 50 ms for which nothing may hold the loop: a job goes on for a while before it asks again. */
+/** Far below the 50 ms for which nothing may hold the loop, since a job asks only after every few items and may run over. */
 const SLICE_MS = 5;
 
 /**
  * Jobs of one kind share one slicer and call `pauseIfDue` after every few items. Example: a search over 40,000 entries asks
  * after each entry, and yields after each 5 ms slice; a second search at the same time runs in the slices between.
  */
-
 export class TimeSlicer {
   #sliceEnds = 0;
   /** Each function resumes one paused job; the job that has been paused longest comes first. */

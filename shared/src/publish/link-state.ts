@@ -24,7 +24,7 @@ export class LinkState {
   unreachable(error: unknown): void {
     if (this.isLost) return;
     this.#lostAt = Date.now();
-    this.#logger?.warn(`broker unavailable: ${oneLine(error)}, buffering`);
+    this.#logger?.warn(`broker unavailable: ${shortMessage(error)}, buffering`);
   }
 
   /** The log has taken a batch. `dropped` entries were lost during the outage that this ends, if it ends one. */
@@ -38,7 +38,7 @@ export class LinkState {
     if (this.#refusal === error.code) return;
     this.#refusal = error.code;
     this.#logger?.warn(
-      `broker refused ${entries} entries, dropped: ${oneLine(error)} (${error.code}); further refusals are not logged until a batch is taken`,
+      `broker refused ${entries} entries, dropped: ${shortMessage(error)} (${error.code}); further refusals are not logged until a batch is taken`,
     );
   }
 
@@ -52,6 +52,6 @@ export class LinkState {
   }
 }
 
-function oneLine(error: unknown): string {
+function shortMessage(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, ' ').slice(0, 300);
 }

@@ -17,7 +17,10 @@ interface Line {
   attrs?: { dropped: number };
 }
 
-/** Appends as the log does: atomically, and once for each writer and seq. Each call has the next of the fates; after the last one all succeed. */
+/**
+ * Appends as the log does: atomically, and once for each writer and seq. Each call meets the next fate; after the last
+ * one all calls succeed.
+ */
 class FickleLog implements PublishTransport {
   readonly lines: Line[] = [];
   readonly calls: { at: number; seq: number; writer: string; bodies: string }[] = [];
