@@ -1,9 +1,14 @@
--- One step of a run: its record and its entries together. ARGV from 4: step, run id, token ('' for none), guard on
--- `renewed` ('' for none), writer ('' for none), seq, announce prefix, channel limit, ttl of the record in ms, listed
--- runs at most, number of fields, then name, value for each, then the batch as log.lua reads it.
--- Keys: run:<id> (hash: state token renewed started ended and the fields), runs (zset id -> started), running (set).
--- Returns 'ok', 'exists' (begin), 'fenced' (append), 'refused' (end).
+-- One step of a run: its record and its entries, together or not at all.
+-- ARGV: 4 step ('begin', 'append' or 'end'), 5 id of the run, 6 fencing token ('' for a gateway that does not own the run),
+-- 7 what `renewed` must be ('' for anything), 8 writer ('' for none), 9 seq of the batch, 10 what begins a channel's name on the
+-- wire, 11 the most channels that the log may have, 12 ms for which the record lives, 13 the most runs that are listed, 14 the
+-- number of fields to set, from 15 name and value of each field, then the batch, as `batch` of log.lua reads it.
+-- Keys: run:<id> (hash: state, token, renewed, started, ended and the fields), runs (sorted set: id -> started), running (set).
+-- Returns 'ok', 'exists' (begin: another request has this id), 'fenced' (append: the run is not this gateway's any more), or
+-- 'refused' (end: the run has ended, or was renewed since).
 local step, id, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+local wire_prefix, max_channels, ttl_ms, max_listed = ARGV[10], tonumber(ARGV[11]), ARGV[12], tonumber(ARGV[13])
+local field_count, FIELDS = tonumber(ARGV[14]), 15
 local KEY, RUNS, RUNNING = P .. 'run:' .. id, P .. 'runs', P .. 'running'
 local log = open()
 expect(KEY, 'hash')
@@ -18,8 +23,8 @@ elseif known[1] ~= 'running' or (token ~= '' and token ~= known[2]) or (guard ~=
   return step == 'append' and 'fenced' or 'refused'
 end
 
-local fields, at = {}, 15
-for i = 1, tonumber(ARGV[14]) * 2 do
+local fields, at = {}, FIELDS
+for i = 1, field_count * 2 do
   fields[i] = ARGV[at]
   at = at + 1
 end
@@ -27,8 +32,8 @@ local channels
 channels, at = batch(at)
 
 if at <= #ARGV and not repeated(writer, seq) then
-  local announce = function(channel, record) return redis.pcall('PUBLISH', ARGV[10] .. channel.name, record) end
-  local _, refused = append(log, channels, at, tonumber(ARGV[11]), announce)
+  local announce = function(channel, record) return redis.pcall('PUBLISH', wire_prefix .. channel.name, record) end
+  local _, refused = append(log, channels, at, max_channels, announce)
   if refused then return refused end
   remember(writer, seq)
 end
@@ -37,7 +42,7 @@ local ms = int(math.floor(now() / 1000))
 if step == 'begin' then
   redis.call('HSET', KEY, 'state', 'running', 'token', token, 'started', ms)
   redis.call('ZADD', RUNS, ms, id)
-  redis.call('ZREMRANGEBYRANK', RUNS, 0, -1 - tonumber(ARGV[13]))
+  redis.call('ZREMRANGEBYRANK', RUNS, 0, -1 - max_listed)
   redis.call('SADD', RUNNING, id)
 elseif step == 'end' then
   redis.call('HSET', KEY, 'ended', ms)
@@ -45,5 +50,5 @@ elseif step == 'end' then
 end
 if #fields > 0 then redis.call('HSET', KEY, unpack(fields)) end
 redis.call('HINCRBY', KEY, 'renewed', 1)
-redis.call('PEXPIRE', KEY, ARGV[12])
+redis.call('PEXPIRE', KEY, ttl_ms)
 return 'ok'

@@ -1,7 +1,10 @@
--- Appends a batch. ARGV from 4: writer ('' for none), seq, lease token ('' unless adopted), announce prefix, channel
--- limit, then the batch.
--- Returns { first n, token }, or { '0', token } for a batch this writer has sent before.
-local writer, seq, lease, announce_prefix = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
+-- Stores a batch of entries and announces each. All or nothing, in order.
+-- ARGV: 4 writer ('' for none), 5 seq of the batch, 6 lease ('' unless the entries are adopted), 7 what begins a channel's name
+-- on the wire, 8 the most channels that the log may have, from 9 the batch, as `batch` reads it.
+-- Returns { position of the first entry, token }, or { '0', token } for a batch that this writer has sent before.
+-- Errors: LEASELOST, TOOMANYCHANNELS, UNUSABLE.
+local writer, seq, lease, wire_prefix, max_channels = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
+local BATCH = 9
 
 if lease ~= '' and redis.call('GET', P .. 'adopter') ~= lease and redis.call('GET', P .. 'leaving') ~= lease then
   return redis.error_reply('LEASELOST another gateway adopts')
@@ -12,17 +15,18 @@ if repeated(writer, seq) then return { '0', log.token } end
 local announce
 if lease == '' then
   announce = function(channel, record)
-    channel.wire = channel.wire or announce_prefix .. channel.name
+    channel.wire = channel.wire or wire_prefix .. channel.name
     return redis.pcall('PUBLISH', channel.wire, record)
   end
 else
+  -- On the channel itself a plain subscriber of Redis would get the message a second time.
   announce = function(channel, record)
     return redis.pcall('PUBLISH', P .. '#adopted', channel.name .. '\n' .. record)
   end
 end
 
-local channels, at = batch(9)
-local first, refused = append(log, channels, at, tonumber(ARGV[8]), announce)
+local channels, at = batch(BATCH)
+local first, refused = append(log, channels, at, max_channels, announce)
 if refused then return refused end
 remember(writer, seq)
 return { int(first), log.token }

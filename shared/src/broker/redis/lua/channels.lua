@@ -1,7 +1,9 @@
--- What channels hold. ARGV from 4: channels. Returns, for each, its entries now and those ever added to it, which its stream
--- counts as long as it lives.
+-- What channels hold. It only reads.
+-- ARGV: from 4 channels.
+-- Returns two numbers for each channel: its entries now, and those ever added to its stream since that was made.
+local CHANNELS = 4
 local sizes = {}
-for i = 4, #ARGV do
+for i = CHANNELS, #ARGV do
   local info = redis.pcall('XINFO', 'STREAM', P .. 'ch:' .. ARGV[i])
   local length, added = 0, 0
   for k = 1, #info, 2 do

@@ -1,6 +1,7 @@
--- Whether the log and what lies beside it could be kept: fails where a key of theirs holds another program's value.
--- Returns what the Redis user may not do of all that scripts and readers need, in words; each is tried on keys that are
--- gone afterwards.
+-- Tries whether the log could be written and read: each command that scripts and readers need, on keys that do not stay.
+-- No arguments of its own.
+-- Returns what the Redis user may not do, in words, such as 'run XADD'; empty if nothing is missing.
+-- Errors: UNUSABLE or LOGSTATE if another program has written to a key of the log.
 local K = P .. '#checkup:'
 local tries = {
   { 'GET', K .. 's' }, { 'SET', K .. 's', '1', 'XX' }, { 'INCR', K .. 's' }, { 'EXISTS', K .. 's' }, { 'PTTL', K .. 's' },

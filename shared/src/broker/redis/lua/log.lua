@@ -1,24 +1,36 @@
--- The log's own functions, put before every script. ARGV[1] key prefix "{ns}:", ARGV[2] the server's run_id as this
--- connection learned it, ARGV[3] in case the log must be created: a fresh random token of 8 and, right behind it, the
--- highest number that the caller has seen.
--- Keys, all under the prefix: log (hash: token start n run leased vacated), last (zset channel -> n of its newest entry),
--- ch:<channel> (stream, field d), forgotten (highest n of forgotten channels), reborn (hash channel -> forgotten when the
--- channel was made), rollbacks (list "restored:lifted"), writer:<id> (highest batch seq), adopter (lease), held (as long
--- as somebody has it, and NEWCOMERS_WAIT longer), leaving (the lease given back last), fence (counter).
--- Where other programs have written to them, scripts end with an error that names the key: UNUSABLE for a value of another
--- kind, LOGSTATE for numbers that mend.lua sets right.
--- A call of redis.call costs more than what it does: an entry is worth two, a batch seven.
+-- The functions of the log, put before each of its scripts. Whatever a script changes, it changes as one step.
+-- ARGV: 1 prefix of all keys, "{ns}:", 2 run_id of the server, as this connection has learned it, 3 what a log that must be
+-- created needs: a random token of 8 characters, and right after it the highest position that this process has seen. From 4 on
+-- each script has arguments of its own. There are no KEYS: which keys a batch needs follows from the channels in it, and a Redis
+-- Cluster, which would have to know them, is not supported.
+-- Keys, all with the prefix:
+--   log           hash: token, start, n (the head), run (the server's run_id), leased (when the lease was renewed last, ms),
+--                 vacated (`leased` of the lease before)
+--   last          sorted set: channel -> position of its newest entry
+--   ch:<channel>  stream: the entries of a channel, each a record in the field d
+--   forgotten     the highest position of any channel that was forgotten
+--   reborn        hash: channel -> what `forgotten` was when the channel was made
+--   rollbacks     list: "restored:lifted", see log-state.ts
+--   writer:<id>   the highest seq of a writer's batches
+--   adopter       the lease: "<instance>:<fence>"
+--   held          exists while somebody has the lease, and NEWCOMERS_WAIT longer
+--   leaving       the lease that was given back last, while its holder may still append
+--   fence         how many leases there have been
+-- If another program has written to a key, scripts end with an error that names it: UNUSABLE for a value of another kind,
+-- LOGSTATE for numbers that mend.lua repairs.
+-- A redis.call costs more time than what it does. An entry needs two of them, XADD and PUBLISH; a batch seven.
 
-local P = ARGV[1]
+local P, RUN_ID, FRESH_TOKEN, SEEN = ARGV[1], ARGV[2], string.sub(ARGV[3], 1, 8), string.sub(ARGV[3], 9)
 local LOG, LAST = P .. 'log', P .. 'last'
 
--- A failover's clock may be this much behind the old server's without two entries sharing a number.
+-- Microseconds by which positions leap when the log is found on another server. So two entries share no position even if the
+-- clock of the new server is a minute slower.
 local LIFT = 60000000
 
--- Ms for which a lease that fell free is left to the candidates that were listening by then.
+-- Ms for which a lease that fell free is left to candidates that were listening by then.
 local NEWCOMERS_WAIT = 1000
 
--- From 2^53 on, n + 1 may be n. The log's numbers get here in the year 2223.
+-- From 2^53 on, n + 1 may equal n. Positions get here in the year 2223.
 local HIGHEST = 8000000000000000
 
 local KINDS = {
@@ -33,14 +45,14 @@ local function now()
   return t[1] * 1000000 + t[2]
 end
 
--- A number that the log can have written, or nil.
+-- The text as a number that the log can have written, or nil.
 local function whole(text)
   local n = tonumber(text)
   return n and n >= 0 and n <= HIGHEST and n % 1 == 0 and n or nil
 end
 
 local function seen()
-  return whole(string.sub(ARGV[3], 9)) or 0
+  return whole(SEEN) or 0
 end
 
 local function expect(key, kind)
@@ -56,36 +68,37 @@ end
 
 local function is_token(text) return string.match(text, '^%w+$') and #text == 8 end
 
--- The log's state, created or lifted where need be: { token, start, n }.
+-- The log's { token, start, n }. Creates the log if there is none, and lifts its positions on another server.
 local function open()
   local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run')
   if not s[1] then
-    -- Streams of a log whose hash is gone would answer with entries of another numbering.
+    -- Streams may be left from a log whose hash is gone. Their entries have positions that this log may give again.
     for _, channel in ipairs(redis.call('ZRANGE', LAST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
     redis.call('DEL', LAST, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
-    -- Above whatever living processes have seen of the log before, also where that was ahead of the clock.
-    local token = string.sub(ARGV[3], 1, 8)
+    -- Above every position that living processes have seen of the log before, even if those were ahead of the clock.
     local start = math.max(now(), seen() + 1)
-    redis.call('HSET', LOG, 'token', token, 'start', int(start), 'n', int(start), 'run', ARGV[2])
-    return { token = token, start = start, n = start }
+    redis.call('HSET', LOG, 'token', FRESH_TOKEN, 'start', int(start), 'n', int(start), 'run', RUN_ID)
+    return { token = FRESH_TOKEN, start = start, n = start }
   end
   local start, n = whole(s[2]), whole(s[3])
   if not (start and n and start <= n and is_token(s[1])) then unsound(LOG) end
-  if s[4] ~= ARGV[2] then
-    -- Another server process: what it restored may lack a tail that readers have seen. Cursors in between prove it.
-    -- Above what the caller has seen too: where the clock is behind the numbers, the same state restored twice would
-    -- else be lifted to the same place.
+  if s[4] ~= RUN_ID then
+    -- Another server process: the copy that it restored may lack the newest entries, which readers have seen. Their cursors
+    -- then lie between n and lifted, where no entry is, and prove the loss. For example n is 4000 and the clock 5200: with
+    -- a LIFT of 60 the next entry gets 5261, and a cursor of 4700 is known to be of lost entries.
+    -- `seen` counts, too: if the clock is slower than the positions, and the same copy is restored twice, both would
+    -- otherwise be lifted to the same position.
     local lifted = math.max(n, now(), seen()) + LIFT
     redis.call('RPUSH', P .. 'rollbacks', int(n) .. ':' .. int(lifted))
     redis.call('LTRIM', P .. 'rollbacks', -64, -1)
-    redis.call('HSET', LOG, 'n', int(lifted), 'run', ARGV[2])
+    redis.call('HSET', LOG, 'n', int(lifted), 'run', RUN_ID)
     n = lifted
   end
   return { token = s[1], start = start, n = n }
 end
 
--- The same after a look at all that the log keeps beside its channels. Once a second and before history is read, so that
--- nobody takes a log that can keep nothing for a ready one.
+-- The same as `open`, after a check of all keys beside the channels' streams. It runs once a second and before history is
+-- read, so that a log whose keys another program has taken is not reported as ready.
 local function checked()
   for name, kind in pairs(KINDS) do expect(P .. name, kind) end
   local log = open()
@@ -101,7 +114,7 @@ local function checked()
   return log
 end
 
--- Whether a writer's batch has been taken before; '' is nobody's.
+-- Whether this writer's batch was stored before. A batch without a writer ('') never was.
 local function repeated(writer, seq)
   return writer ~= '' and seq <= (whole(redis.call('GET', P .. 'writer:' .. writer)) or 0)
 end
@@ -110,9 +123,10 @@ local function remember(writer, seq)
   if writer ~= '' then redis.call('SET', P .. 'writer:' .. writer, int(seq), 'EX', 86400) end
 end
 
--- The batch that begins at ARGV[at] and takes all the rest: number of channels, then name, maxlen, ttl ms for each, then
--- channel index, body without its '{' for each entry. Returns the channels and where the entries begin; they stay in
--- ARGV, since a table for each would cost as much as storing it.
+-- Reads the batch that fills ARGV from `at` on: the number of channels; for each channel its name, most entries and ms to
+-- live; for each entry the index of its channel and its body without the first '{'.
+-- Returns the channels, and where the entries begin. Entries stay in ARGV, since a table for each would cost as much time as
+-- storing it.
 local function batch(at)
   local channels = {}
   local count = tonumber(ARGV[at])
@@ -124,8 +138,8 @@ local function batch(at)
   return channels, at
 end
 
--- A channel's entries live for its ttl after the newest, and up to two seconds longer: it is set anew once a second, by
--- the numbers, or always where these are ahead of the clock and hardly rise.
+-- The entries of a channel live for its ttl after the newest one, and up to two seconds longer: not each entry sets the
+-- expiry anew, but the first of each second, by the positions. If these are ahead of the clock they hardly rise, and each does.
 local function outlive(channel, before, n, clock)
   local part = math.min(channel.ttl * 1000 / 16, 1000000)
   local ahead = n > clock + part
@@ -133,7 +147,7 @@ local function outlive(channel, before, n, clock)
   redis.call('PEXPIRE', channel.key, int(channel.ttl + 2 * part / 1000))
 end
 
--- Takes back the entries first..last of a batch, of which Redis has refused one. Their numbers are not given again.
+-- Redis has refused an entry of a batch: removes its entries first..last. Their positions are not given again.
 local function take_back(log, channels, at, first, last, reply)
   for n = first, last do
     local c = channels[tonumber(ARGV[at + 2 * (n - first)])]
@@ -144,14 +158,17 @@ local function take_back(log, channels, at, first, last, reply)
   return nil, redis.error_reply(reply)
 end
 
--- Without the right to run a command no channel can be written; anything else concerns this one.
+-- A user who may not run a command can write no channel. Any other refusal concerns this channel.
 local function refusal(key, reply)
   local code = string.find(reply.err, ' run ', 1, true) and 'NOPERM ' or 'UNUSABLE '
   return code .. key .. ': ' .. reply.err
 end
 
--- Appends a batch whose entries begin at ARGV[at], then announces it. announce(channel, record) publishes one stored
--- record by pcall and returns the reply. Returns the first entry's n, or nil and an error reply.
+-- Stores a batch whose entries begin at ARGV[at], then announces it. announce(channel, record) publishes one stored record
+-- by pcall and returns the reply. Returns the position of the first entry, or nil and an error reply.
+-- The prev of an entry is the position of the entry before it on its channel. An example: `last` says that a is at 101, and
+-- the head is 103. A batch of two entries on a and one on the new channel b gets
+--   a 104 (prev 101), a 105 (prev 104), b 106 (prev 0), and afterwards `last` says a 105, b 106.
 local function append(log, channels, at, max_channels, announce)
   local names = {}
   for i, c in ipairs(channels) do names[i] = c.name end
@@ -167,7 +184,8 @@ local function append(log, channels, at, max_channels, announce)
   if fresh > 0 and redis.call('ZCARD', LAST) + fresh > max_channels then
     return nil, redis.error_reply('TOOMANYCHANNELS the log holds its limit of channels')
   end
-  -- Nothing tells a new channel from one that was forgotten: its first entry has no prev.
+  -- The first entry of a channel has prev 0, also if an earlier channel of the same name was forgotten. `reborn` lets a
+  -- reader know that entries of that one may be missing.
   local forgotten = fresh > 0 and redis.call('GET', P .. 'forgotten')
   local before = {}
   for i = 1, #names do
@@ -196,7 +214,7 @@ local function append(log, channels, at, max_channels, announce)
     end
     local id = ms_text .. text
     local record = '{"id":"' .. id .. middle .. prev[i] .. ',' .. ARGV[k + 1]
-    -- Deleted or evicted since its last entry: a new stream has no time to live.
+    -- No stream: it was deleted or evicted after its last entry. `made` has the new one's time to live set.
     local added = not c.made and try('XADD', c.key, 'NOMKSTREAM', 'MAXLEN', '~', c.maxlen, id, 'd', record)
     if not added then
       c.made = true
@@ -208,8 +226,8 @@ local function append(log, channels, at, max_channels, announce)
   end
   for k, record in ipairs(records) do
     local c = channels[tonumber(ARGV[at + 2 * k - 2])]
-    local heard = announce(c, record)
-    if type(heard) == 'table' then return take_back(log, channels, at, first, n, refusal(c.name, heard)) end
+    local reply = announce(c, record)
+    if type(reply) == 'table' then return take_back(log, channels, at, first, n, refusal(c.name, reply)) end
   end
 
   local scores = {}

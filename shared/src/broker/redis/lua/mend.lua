@@ -1,7 +1,10 @@
--- Sets right what another program, or a bad restore, has made of the log's numbers. Returns what it did, in words.
+-- Repairs the numbers of the log after another program, or a bad restore, has changed them. A repaired position is above every
+-- position that may have been given out, so that no two entries share one.
+-- No arguments of its own.
+-- Returns what it changed, in words; '' if nothing.
 for name, kind in pairs(KINDS) do expect(P .. name, kind) end
-local said = {}
-local function say(key, what) said[#said + 1] = P .. key .. ' (' .. what .. ')' end
+local changes = {}
+local function changed(key, what) changes[#changes + 1] = P .. key .. ' (' .. what .. ')' end
 
 local s = redis.call('HMGET', LOG, 'token', 'start', 'n')
 local start, n = whole(s[2]), whole(s[3])
@@ -10,24 +13,23 @@ local newest = whole(redis.call('ZREVRANGEBYSCORE', LAST, int(HIGHEST), unpack(b
 if not s[1] then
   n = HIGHEST
 elseif not (start and is_token(s[1])) then
-  -- Nobody can tell any more which log it was: the next script begins another, without the old entries.
+  -- Which log this was cannot be known any more. The next script begins another one, without the old entries.
   redis.call('DEL', LOG)
-  say('log', 'its token or start was none that the log gives: it begins anew, without its entries')
+  changed('log', 'its token or start was none that the log gives: it begins anew, without its entries')
   n = HIGHEST
 elseif not (n and n >= start and n >= newest) then
-  -- Above all that may have been given out.
   local restored = math.max(start, newest)
   n = math.max(restored, now(), seen()) + LIFT
   redis.call('RPUSH', P .. 'rollbacks', int(restored) .. ':' .. int(n))
   redis.call('LTRIM', P .. 'rollbacks', -64, -1)
   redis.call('HSET', LOG, 'n', int(n))
-  say('log', 'its n was no number that the log gives: it goes on above its newest entry')
+  changed('log', 'its n was no number that the log gives: it goes on above its newest entry')
 end
 
 local function mend_last(from, to)
   for _, channel in ipairs(redis.call('ZRANGEBYSCORE', LAST, from, to)) do
     redis.call('ZADD', LAST, int(n), channel)
-    say('last', 'the number of ' .. channel)
+    changed('last', 'the number of ' .. channel)
   end
 end
 mend_last('-inf', '(0')
@@ -36,16 +38,16 @@ mend_last('(' .. int(HIGHEST), '+inf')
 local forgotten, fence = redis.call('GET', P .. 'forgotten'), redis.call('GET', P .. 'fence')
 if forgotten and not (whole(forgotten) and whole(forgotten) <= n) then
   redis.call('SET', P .. 'forgotten', int(math.min(n, newest)))
-  say('forgotten', 'no number of an entry')
+  changed('forgotten', 'no number of an entry')
 end
 if fence and not whole(fence) then
   redis.call('DEL', P .. 'fence')
-  say('fence', 'no count')
+  changed('fence', 'no count')
 end
 for _, name in ipairs({ 'adopter', 'held' }) do
   if redis.call('PTTL', P .. name) == -1 then
     redis.call('PEXPIRE', P .. name, 3000)
-    say(name, 'a lease without an end')
+    changed(name, 'a lease without an end')
   end
 end
-return table.concat(said, ', ', 1, math.min(#said, 5))
+return table.concat(changes, ', ', 1, math.min(#changes, 5))

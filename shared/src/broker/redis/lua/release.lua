@@ -1,10 +1,12 @@
--- Gives the adopter's lease back. ARGV[4]: the lease token, ARGV[5]: ms during which its holder may still append what it
--- heard before. Announces it, so that every process knows by the order of its own subscription which messages are still
--- the holder's. Returns how many others heard that, or nothing where the lease was not held any more.
-if redis.call('GET', P .. 'adopter') ~= ARGV[4] then return false end
-redis.call('SET', P .. 'leaving', ARGV[4], 'PX', ARGV[5])
+-- Gives the adopter's lease back, and announces that with an empty message. Each process learns from the order of its own
+-- subscription which messages the old holder still adopts: those that came before the announcement.
+-- ARGV: 4 lease, 5 ms for which its holder may still append what came before.
+-- Returns how many other processes heard the announcement, or nothing if the lease was not held any more.
+local lease, grace_ms = ARGV[4], ARGV[5]
+if redis.call('GET', P .. 'adopter') ~= lease then return false end
+redis.call('SET', P .. 'leaving', lease, 'PX', grace_ms)
 redis.call('DEL', P .. 'adopter')
 local others = redis.call('PUBLISH', P .. '#adopted', '') - 1
--- Where nobody else listens, nobody has held anything that a newcomer does not have.
+-- Other processes hold messages from now on, and come first. Without others, a newcomer may take the lease at once.
 if others > 0 then redis.call('PEXPIRE', P .. 'held', NEWCOMERS_WAIT) else redis.call('DEL', P .. 'held') end
 return others

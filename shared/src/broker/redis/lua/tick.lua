@@ -1,24 +1,25 @@
--- Once a second from every broker that listens: tells it the log's position through its own subscription, so that no
--- position can overtake the entries before it, and keeps or takes the adopter's lease. A broker's first tick on a connection
--- goes out right before its subscriptions: it tells who adopts the first message that they bring.
--- ARGV from 4: tick channel, instance id ('' for no candidate), lease ms, number of the tick, and '1' for a candidate that
--- was not yet listening when the lease fell free. It leaves the lease to those who were, and have held all messages since,
--- unless nobody takes it for a second. A lease taken is announced to all on #adopted.
--- Publishes "<n> <token> <lease holder or -> <number>"; returns { holder or '', when the holder before held it last (ms) or '0',
--- ms until the lease ends unless it is renewed, or until anybody may take it }.
+-- Sends the head of the log to one process through the subscription of that process, so that it comes after the entries that
+-- it covers. It also renews the adopter's lease, or takes it where it is free. Each process runs this once a second, and once
+-- in front of the subscriptions of a new connection: then the reply says who adopts the first message that they bring.
+-- ARGV: 4 channel of the ticks of this process, 5 instance of a candidate for the lease ('' for none), 6 ms for which the lease
+-- lasts, 7 number of the tick, 8 '1' for a candidate that was not listening yet when the lease fell free. Such a newcomer
+-- lets others go first, since they have held all messages since then; it takes the lease if nobody has after a second.
+-- Publishes "<head> <token> <lease, or - for none> <number>". A lease that was taken is also announced to all on #adopted.
+-- Returns { lease or '', when the lease before this one was last renewed (epoch ms) or '0', ms until the lease ends unless it
+-- is renewed, or until anybody may take it }.
+local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
 local log = checked()
-local instance, lease_ms, newcomer = ARGV[5], tonumber(ARGV[6]), ARGV[8] == '1'
-local holder = redis.call('GET', P .. 'adopter')
+local lease = redis.call('GET', P .. 'adopter')
 if instance ~= '' then
-  local is_ours = holder and string.sub(holder, 1, #instance + 1) == instance .. ':'
-  if not holder and not (newcomer and redis.call('EXISTS', P .. 'held') == 1) then
-    holder = instance .. ':' .. redis.call('INCR', P .. 'fence')
+  local is_ours = lease and string.sub(lease, 1, #instance + 1) == instance .. ':'
+  if not lease and not (newcomer and redis.call('EXISTS', P .. 'held') == 1) then
+    lease = instance .. ':' .. redis.call('INCR', P .. 'fence')
     is_ours = true
-    redis.call('SET', P .. 'adopter', holder, 'PX', lease_ms)
-    -- Kept, so that the new holder learns it from a later tick where this reply is lost.
+    redis.call('SET', P .. 'adopter', lease, 'PX', lease_ms)
+    -- Kept, because the reply to this tick may be lost. The new holder then learns it from a later one.
     redis.call('HSET', LOG, 'vacated', int(whole(redis.call('HGET', LOG, 'leased')) or 0))
-    -- From the same message on, one adopts, and the others drop what they held.
-    redis.call('PUBLISH', P .. '#adopted', holder)
+    -- With this message the holder begins to adopt, and the others drop what they have held.
+    redis.call('PUBLISH', P .. '#adopted', lease)
   elseif is_ours then
     redis.call('PEXPIRE', P .. 'adopter', lease_ms)
   end
@@ -27,6 +28,6 @@ if instance ~= '' then
     redis.call('SET', P .. 'held', '1', 'PX', lease_ms + NEWCOMERS_WAIT)
   end
 end
-redis.call('PUBLISH', ARGV[4], int(log.n) .. ' ' .. log.token .. ' ' .. (holder or '-') .. ' ' .. ARGV[7])
-local ends = redis.call('PTTL', P .. (holder and 'adopter' or 'held'))
-return { holder or '', int(whole(redis.call('HGET', LOG, 'vacated')) or 0), ends }
+redis.call('PUBLISH', tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number)
+local ends = redis.call('PTTL', P .. (lease and 'adopter' or 'held'))
+return { lease or '', int(whole(redis.call('HGET', LOG, 'vacated')) or 0), ends }
