@@ -86,7 +86,7 @@ export class CompressedView implements Viewer, SegmentSource {
         await this.#deflater.deflate(bodies.length === 1 ? first.chunk.body : Buffer.concat(bodies)),
       );
       for (const viewer of batch.joiners) this.#viewers.add(viewer);
-      const segment = { ...first, to: last.to, unnumberedAfter: last.unstoredAfter, chunk };
+      const segment: Segment = { ...first, to: last.to, unstoredAfter: last.unstoredAfter, chunk };
       const began = performance.now();
       for (const viewer of this.#viewers) viewer.deliverSegment(segment);
       // Under load writing takes about half of the time: each write carries more the busier it is, and compresses better.

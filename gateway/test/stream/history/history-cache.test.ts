@@ -70,7 +70,7 @@ function counting(broker: Broker) {
     return broker.readPage(wanted);
   };
   return {
-    broker: new Proxy(broker, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) }),
+    broker: new Proxy(broker, { get: (of, key) => (key === 'readPage' ? read : Reflect.get(of, key)) }),
     count: () => reads,
   };
 }
@@ -109,7 +109,9 @@ it('goes on after a reading that failed', async () => {
   let fails = true;
   const read: Broker['readPage'] = (wanted) =>
     fails ? Promise.reject(new Error('away')) : log.readPage(wanted);
-  const broker = new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) });
+  const broker = new Proxy<Broker>(log, {
+    get: (of, key) => (key === 'readPage' ? read : Reflect.get(of, key)),
+  });
   const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
   const query = view();
   const [from, to] = [positions[0] as Position, positions[9] as Position];
@@ -124,7 +126,9 @@ it('those who ask for a bound each wait for one reading at most, not one after a
     await new Promise<void>((go) => waiting.push(go));
     return log.readPage(wanted);
   };
-  const broker = new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? read : Reflect.get(of, key)) });
+  const broker = new Proxy<Broker>(log, {
+    get: (of, key) => (key === 'readPage' ? read : Reflect.get(of, key)),
+  });
   const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
   const query = view();
   const from = positions[0] as Position;
@@ -155,7 +159,7 @@ it('a page that holds more than a stretch is read once', async () => {
     read: (wanted: Parameters<Broker['readPage']>[0]) => log.readPage({ ...wanted, limit: COUNT }),
   };
   const { broker, count } = counting(
-    new Proxy<Broker>(log, { get: (of, key) => (key === 'read' ? wide.read : Reflect.get(of, key)) }),
+    new Proxy<Broker>(log, { get: (of, key) => (key === 'readPage' ? wide.read : Reflect.get(of, key)) }),
   );
   const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
   const [from, to] = [positions[0] as Position, positions[COUNT - 1] as Position];
@@ -170,7 +174,7 @@ it('who was told what is missing gets nothing from an older reading, but what is
   const wanted = { after: positions[0] as Position, upTo: positions[99] as Position, scanned: 0 };
   const { interval } = await history.readBlock(query, wanted);
   expect(await history.readBlock(query, { ...wanted, reportedBy: interval })).toMatchObject({
-    span: interval,
+    interval,
   });
   expect(count()).toBe(1);
   const anothers = { ...interval };
