@@ -26,10 +26,12 @@ import { streamRoute } from './http/stream.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator.ts';
 import { StateLog } from './state-log.ts';
 import { History, type HistoryTuning } from './stream/history/history.ts';
+import { gapCounts } from './stream/live/gap-counts.ts';
 import { Hub, type HubTuning } from './stream/live/hub.ts';
-import { gapCounts, StreamMetrics } from './stream/metrics.ts';
+import { StreamMetrics } from './stream/metrics.ts';
 import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/viewer/connection-limiter.ts';
 import { Connections } from './stream/viewer/connections.ts';
+import { WriteBudget } from './stream/wire/write-budget.ts';
 
 /** A request must have arrived by then, its body included. */
 const REQUEST_MS = 30_000;
@@ -105,14 +107,14 @@ export function createApp(
     },
     gaps,
   );
-  const viewers = new Connections(hub, limiter, {
+  const connections = new Connections(hub, limiter, {
     stallMs: config.SSE_STALL_MS,
     lifetimeMs: config.SSE_LIFETIME_MS,
     retryMs: config.SSE_RETRY_MS,
   });
-  const history = new History(broker, gaps, tuning.history);
-  const stateLog = new StateLog(broker, viewers, gateway);
-  const metrics = new StreamMetrics(registry, { broker, hub, viewers, gaps });
+  const history = new History(broker, tuning.history);
+  const stateLog = new StateLog(broker, connections, gateway);
+  const metrics = new StreamMetrics(registry, { broker, hub, connections, gaps });
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
@@ -131,12 +133,13 @@ export function createApp(
   });
   shutdown(app);
   answerBudget(app, config.SSE_STALL_MS);
-  const health = { broker, hub, viewers, gateway, redis: config.REDIS_URL !== undefined };
+  const health = { broker, hub, viewers: connections, gateway, redis: config.REDIS_URL !== undefined };
   const routes = async (scope: FastifyInstance) => {
     streamRoute(scope, {
-      hub,
       history,
-      viewers,
+      writeBudget: new WriteBudget(),
+      gaps,
+      connections,
       gateway,
       keepAliveMs: config.SSE_KEEPALIVE_MS,
       retryMs: config.SSE_RETRY_MS,
@@ -162,7 +165,7 @@ export function createApp(
   app.addHook('preClose', async () => {
     await runs.close(); // first: whoever watches a run of this gateway is told how it ended
     await runStreams.close();
-    await viewers.close();
+    await connections.close();
     stateLog.report('info', 'gateway stopping');
     await stateLog.close();
     metrics.close();

@@ -14,7 +14,7 @@ import { readGatewayConfig } from '../src/config.ts';
 import { ERRORS } from '../src/http/errors.ts';
 import { SENTENCES } from '../src/llm/failure.ts';
 import { RUN_ERRORS } from '../src/runs/run-errors.ts';
-import { gapCounts } from '../src/stream/metrics.ts';
+import { gapCounts } from '../src/stream/live/gap-counts.ts';
 
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const PROSE = ['README.md', 'CONTRIBUTING.md', ...globSync('docs/*.md', { cwd: ROOT }).sort()];

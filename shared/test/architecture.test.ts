@@ -171,6 +171,12 @@ describe('imports', () => {
     ).toEqual([]);
   });
 
+  it('of the hot path load no Prometheus', () => {
+    const loaded = reached('gateway/src/stream/live/hub.ts');
+    expect(loaded.has('gateway/src/stream/live/view.ts')).toBe(true);
+    expect(loaded.get('prom-client')).toBeUndefined();
+  });
+
   it('in the gateway go down: main, app, http, then stream, runs and llm', () => {
     const above = ['gateway/src/main.ts', 'gateway/src/app.ts', 'gateway/src/http/'];
     const upward = (level: number) => (target: string) =>

@@ -1,49 +1,76 @@
-// A socket belongs to one stream: once that begins, the HTTP server reads no further request from it, and whatever else
-// its client sends destroys it, unanswered.
+// Takes a socket for one stream: from then on the HTTP server reads no further request from it, and anything else that its
+// client sends destroys it, unanswered.
 
+import { subscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextRound } from 'node:timers/promises';
 
-/** What Node keeps on a socket: its parser, with the latest request that it has read, and the response whose turn it is. */
-type HttpSocket = Socket & {
-  parser?: { incoming: IncomingMessage | null } | null;
-  _httpMessage?: ServerResponse | null;
-};
+/** The newest request that was read from a socket, and the responses on it that are not finished. */
+interface Exchange {
+  newest: IncomingMessage;
+  unfinished: Set<ServerResponse>;
+}
 
+const exchanges = new WeakMap<Socket, Exchange>();
 const claimed = new WeakSet<Socket>();
 
-/** Whether a stream or another answer goes on on the socket: whatever else is written now would be read as part of it. */
-export function isAnswering(socket: HttpSocket): boolean {
-  const answer = socket._httpMessage;
-  return claimed.has(socket) || (answer?.headersSent === true && !answer.writableEnded);
+// Node publishes every request here before any handler runs: also those that no route and no hook sees, such as one that expects
+// something unknown, and also on the second server that Fastify opens for `localhost`, whose events cannot be listened to.
+subscribe('http.server.request.start', (message) => {
+  const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+  const { socket } = request;
+  const exchange = exchanges.get(socket);
+  if (exchange) {
+    exchange.newest = request;
+    exchange.unfinished.add(response);
+  } else {
+    exchanges.set(socket, { newest: request, unfinished: new Set([response]) });
+  }
+  response.once('close', forget);
+});
+
+/** One function for all responses, so that a request costs no closure. */
+function forget(this: ServerResponse): void {
+  exchanges.get(this.req.socket)?.unfinished.delete(this);
+}
+
+/** Whether a stream or another answer is being written to the socket: a client would read anything else as a part of it. */
+export function isAnswering(socket: Socket): boolean {
+  if (claimed.has(socket)) return true;
+  // A response that waits for those before it has no socket yet.
+  for (const response of exchanges.get(socket)?.unfinished ?? [])
+    if (response.socket === socket && response.headersSent && !response.writableEnded) return true;
+  return false;
 }
 
 /**
- * Takes the socket for a stream when all requests before it have been answered. Undefined where the client has gone, or
- * has sent another request behind this one: such a socket is destroyed.
+ * Takes the socket for a stream once all requests before it have been answered. Undefined if the client is gone, or has sent
+ * another request after this one: then the socket is destroyed.
  */
 export async function claimSocket(
   request: IncomingMessage,
   reply: ServerResponse,
 ): Promise<Socket | undefined> {
-  const socket: HttpSocket = request.socket;
-  const isLast = () => !socket.destroyed && socket.parser?.incoming === request;
-  if (isLast() && reply.socket === null)
+  const { socket } = request;
+  const isNewest = () => !socket.destroyed && exchanges.get(socket)?.newest === request;
+  if (isNewest() && reply.socket === null)
     await new Promise<unknown>((go) => {
       reply.once('socket', go);
       socket.once('close', go);
     });
-  // Here the parser may be in the middle of a packet, and would go on with the requests in the rest of it.
+  // Node's parser may be in the middle of a packet, and would go on with the requests in the rest of it.
   await nextRound();
-  if (!isLast() || reply.socket !== socket) {
+  if (!isNewest() || reply.socket !== socket) {
     socket.destroy();
     return undefined;
   }
   claimed.add(socket);
+  // Otherwise the request and its response would stay in memory as long as the stream lasts.
+  exchanges.delete(socket);
   socket.removeAllListeners('data');
   socket.removeAllListeners('end');
-  // Listening for data also makes the parser give the socket back.
+  // The parser also gives the socket back when something else listens for data.
   socket.on('data', destroy);
   socket.on('end', destroy);
   return socket;

@@ -1,23 +1,18 @@
-// GET /api/entries: a page of history, as JSON or NDJSON; the same query as /stream.
+// GET /api/entries: a page of history, as JSON or NDJSON. Channels and filters are those of /stream.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { FastifyInstance } from 'fastify';
-import {
-  type FilteredSelection,
-  type History,
-  nothingFrom,
-  type SearchRange,
-  type SearchResult,
-} from '../stream/history/history.ts';
+import { type History, nothingFrom, type SearchRange, type SearchResult } from '../stream/history/history.ts';
 import { compileFilter } from '../stream/query/filter.ts';
+import type { FilteredSelection } from '../stream/query/filtered-selection.ts';
 import { invalid, parseSelection, parseTime, text } from '../stream/query/query.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
-/** Of the entries in one page, about: a page ends by bytes, too, and `next` goes on. */
+/** About how many bytes of entries a page holds: it may end before `limit`, and `next` leads on. */
 const PAGE_BYTES = 4_194_304;
-/** The entries of a page, and the body that they are joined to. */
+/** The entries of a page, and the body that they are copied to. */
 const ANSWER_BYTES = 2 * PAGE_BYTES;
 const KEYS = ['after', 'before', 'since', 'until', 'limit', 'tail'];
 
@@ -26,21 +21,21 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
   app.get<{ Querystring: Record<string, unknown> }>('/api/entries', options, async (request, reply) => {
     const { query } = request;
     const selection = parseSelection(query, KEYS);
-    const limit = whole(text(query, 'limit') ?? text(query, 'tail'), 'limit');
+    const limit = wholeNumber(text(query, 'limit') ?? text(query, 'tail'), 'limit');
     const now = Date.now();
-    const after = await place(query, 'after', 'since', now);
-    const before = await place(query, 'before', 'until', now);
+    const after = await boundFrom(query, 'after', 'since', now);
+    const before = await boundFrom(query, 'before', 'until', now);
     const head = await broker.head();
     const upTo = before === undefined ? head : Math.min(head, Math.max(0, before - 1));
     const wanted = { selection, filter: compileFilter(selection) };
-    const isGone = () => request.raw.socket.destroyed;
-    const most = { limit, bytes: PAGE_BYTES };
+    const isAbandoned = () => request.raw.socket.destroyed;
+    const bounds = { upTo, limit, bytes: PAGE_BYTES, isAbandoned };
     const found =
       after === undefined
-        ? await newest(wanted, { after: 0, upTo, ...most, reverse: true, isAbandoned: isGone })
+        ? await searchNewest(wanted, { ...bounds, after: 0, reverse: true })
         : after >= upTo && before !== undefined
           ? { ...nothingFrom(after), done: true }
-          : await history.search(wanted, { after, upTo, ...most, isAbandoned: isGone });
+          : await history.search(wanted, { ...bounds, after });
 
     if (request.headers.accept?.includes('application/x-ndjson')) {
       reply
@@ -51,16 +46,17 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
       const lines = found.records.flatMap(({ data }) => [data, NEW_LINE]);
       return reply.send(Buffer.concat(lines));
     }
-    return reply.type('application/json').send(page(found));
+    return reply.type('application/json').send(toJson(found));
   });
 
-  /** Without a beginning: the newest ones, oldest first; `next` then leads back in time, as `before`. */
-  async function newest(wanted: FilteredSelection, range: SearchRange): Promise<SearchResult> {
+  /** A page without a beginning holds the newest entries, oldest first. Its `next` leads back in time, as the next `before`. */
+  async function searchNewest(wanted: FilteredSelection, range: SearchRange): Promise<SearchResult> {
     const found = await history.search(wanted, range);
     return { ...found, records: found.records.reverse(), next: found.next + 1 };
   }
 
-  async function place(
+  /** The position that a parameter names: an id, or else a time. `since` and `until` take both. */
+  async function boundFrom(
     query: Record<string, unknown>,
     idKey: string,
     timeKey: string,
@@ -81,8 +77,8 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
 
 const NEW_LINE = Buffer.from('\n');
 
-/** Stored entries are JSON already: they are joined, not parsed. */
-function page({ records, gaps, next, done }: SearchResult): Buffer {
+/** Entries are stored as JSON, so that they are joined and not parsed. */
+function toJson({ records, gaps, next, done }: SearchResult): Buffer {
   const named = gaps.map((gap) => ({
     ...gap,
     after: formatPosition(gap.after),
@@ -100,7 +96,7 @@ function page({ records, gaps, next, done }: SearchResult): Buffer {
 
 const COMMA = Buffer.from(',');
 
-function whole(value: string | undefined, field: string): number {
+function wholeNumber(value: string | undefined, field: string): number {
   if (value === undefined) return DEFAULT_LIMIT;
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < 1 || number > MAX_LIMIT)

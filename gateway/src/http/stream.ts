@@ -1,12 +1,9 @@
-// GET /stream: live entries over SSE. Writes the response head itself and keeps nothing of the request but its socket.
+// GET /stream: live entries over SSE. It writes the response head itself, and keeps nothing of the request but its socket.
 
 import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import type { History } from '../stream/history/history.ts';
-import type { Hub } from '../stream/live/hub.ts';
-import type { View } from '../stream/live/view.ts';
 import { parseSelection, parseStart, type Start } from '../stream/query/query.ts';
-import { Connection } from '../stream/viewer/connection.ts';
+import { Connection, type ConnectionServices } from '../stream/viewer/connection.ts';
 import { CLOSE_REASONS, type CloseReason, type Connections } from '../stream/viewer/connections.ts';
 import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
 import { controlFrame } from '../stream/wire/frame.ts';
@@ -14,10 +11,8 @@ import { claimSocket } from './claim-socket.ts';
 import { HttpError } from './errors.ts';
 import { refuseBody } from './refuse-body.ts';
 
-export interface StreamServices {
-  hub: Hub;
-  history: History;
-  viewers: Connections;
+export interface StreamServices extends ConnectionServices {
+  connections: Connections;
   /** Names this process in `hello`. */
   gateway: string;
   keepAliveMs: number;
@@ -31,25 +26,28 @@ const HEAD = [
   ['x-accel-buffering', 'no'],
 ] as const;
 
-/** What it costs to begin a stream, as bytes that could be copied in that time. */
+/**
+ * What it costs to begin a stream, in bytes that could be copied in the same time. So 16 streams begin in one round of the
+ * event loop; 399 in one round held it for 30 ms (RESULTS.md, "live p99 in a resume storm").
+ */
 const BEGINNING_BYTES = 65_536;
 
 export function streamRoute(app: FastifyInstance, services: StreamServices): void {
-  const { hub, history, viewers, gateway, keepAliveMs, retryMs } = services;
+  const { history, writeBudget, connections, gateway, keepAliveMs, retryMs } = services;
 
-  // What a GET would answer, without a stream that nobody may read.
+  // The head that a GET would get, without a stream that the client could not read.
   app.head<{ Querystring: Record<string, unknown> }>('/stream', async (request, reply) => {
     parseSelection(request.query);
     for (const [name, value] of HEAD) reply.header(name, value);
     return reply.send();
   });
 
-  // However many come at once, what is live waits for a few of them only. Not one that is pipelined behind others: it has no
-  // answer yet that would hold its client back while it waits.
+  // However many requests come at once, live viewers wait for a few of them only. A request that is pipelined after others does
+  // not wait: it has no socket yet, so that nothing would hold its client back from sending more.
   const onRequest: onRequestHookHandler = (request, reply, done) => {
-    const turn = reply.raw.socket === null ? undefined : history.writeBudget.acquire(BEGINNING_BYTES);
-    if (turn === undefined) done();
-    else turn.then(() => request.raw.socket.destroyed || done()).catch(done);
+    const granted = reply.raw.socket === null ? undefined : writeBudget.acquire(BEGINNING_BYTES);
+    if (granted === undefined) done();
+    else granted.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
   const options = { onRequest: [refuseBody, onRequest], config: { saysGoodbye: true as const } };
@@ -58,81 +56,73 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());
 
-    const refused = await viewers.admit(request.ip);
-    if (refused) return refuse(request, reply, refused);
-    const full = hub.refusal(selection);
-    if (full) {
-      viewers.giveBack(request.ip);
-      return refuse(request, reply, full);
-    }
-    let view: View;
+    const slot = await connections.admit(request.ip);
+    if (typeof slot === 'string') return refuse(request, reply, slot);
+    let connection: Connection | undefined;
     try {
-      view = await hub.acquire(selection);
+      const refusal = await slot.openView(selection);
+      if (refusal) return refuse(request, reply, refusal);
+      await writeBudget.acquire(BEGINNING_BYTES);
+      const socket = await claimSocket(request.raw, reply.raw);
+      if (socket === undefined) return reply.hijack();
+      // The gateway may have begun to stop in the meantime.
+      if (connections.closing) return refuse(request, reply, 'shutdown');
+      reply.hijack();
+      if (acceptsGzip(request.headers['accept-encoding'])) slot.compress();
+      const chunked = isChunked(request);
+      socket.cork();
+      writeHead(request, reply, slot.compressed !== null);
+      // Otherwise the socket would keep the response, and all that was made for the request, as long as the stream lasts:
+      // 5 kB for each viewer (RESULTS.md, "memory per idle viewer").
+      reply.raw.detachSocket(socket);
+      connection = new Connection(socket, slot, services, chunked);
+      connections.addConnection(connection);
     } catch (error) {
-      viewers.giveBack(request.ip);
       if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
       if (error instanceof ChannelsForbidden) return refuse(request, reply, 'channels_forbidden', error);
       throw error;
+    } finally {
+      if (!connection) slot.release();
     }
-    await history.writeBudget.acquire(BEGINNING_BYTES);
-    const socket = await claimSocket(request.raw, reply.raw);
-    // The gateway may have begun to stop meanwhile.
-    if (socket === undefined || viewers.closing) {
-      hub.release(view);
-      viewers.giveBack(request.ip);
-      return socket === undefined ? reply.hijack() : refuse(request, reply, 'shutdown');
-    }
-
-    reply.hijack();
-    const chunked = request.raw.httpVersion !== '1.0';
-    const compressed = acceptsGzip(request.headers['accept-encoding']) ? hub.acquireCompressed(view) : null;
-    socket.cork();
-    writeHead(request, reply, chunked, compressed !== null);
-    // The socket would keep the response, and with it all that was made for the request, as long as the stream lasts.
-    reply.raw.detachSocket(socket);
-    const connection = new Connection(socket, view, compressed, history, chunked);
-    viewers.addConnection(connection, request.ip);
     serve(connection, start).catch((error) => app.log.error({ err: error }, 'a stream failed'));
     return reply;
   });
 
   async function serve(connection: Connection, start: Start): Promise<void> {
-    const { view } = connection;
+    const { view } = connection.slot;
     try {
       const isGone = () => connection.closed;
       const beginning = await history.locateStart(start, view.selection, view.flushedTo, isGone);
       await connection.waitUntilCaughtUp(beginning.position);
       if (connection.closed) return;
       const replaying = connection.start(beginning, (count, position) => {
-        const now = Date.now();
         const resumed = start.from === 'position';
-        return controlFrame(
-          'hello',
-          position,
-          { gateway, resumed, count, keepalive: keepAliveMs, now },
-          retryMs,
-        );
+        const hello = { gateway, resumed, count, keepalive: keepAliveMs, now: Date.now() };
+        return controlFrame('hello', position, hello, retryMs);
       });
-      connection.socket.uncork(); // the head and what the stream begins with, in one write
+      connection.socket.uncork(); // the head and the beginning of the stream go out in one write
       const replay = await replaying;
       if (start.from !== 'position') return;
-      if (replay.gaps > 0) viewers.totals.resumedWithGap++;
-      else viewers.totals.resumed++;
+      if (replay.gaps > 0) connections.totals.resumedWithGap++;
+      else connections.totals.resumed++;
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) app.log.error({ err: error }, 'a stream failed');
       connection.socket.uncork();
-      viewers.disconnect(connection, 'not_ready');
+      connections.disconnect(connection, 'not_ready');
     }
   }
 
-  /** A native EventSource gives up for ever on any status but 200: it is told in the stream to come back. */
+  /**
+   * Answers without a stream. A native EventSource never comes back after another status than 200, so it gets a stream with a
+   * single `bye` that asks it to reconnect; all other clients get a problem.
+   */
   function refuse(
     request: FastifyRequest,
     reply: FastifyReply,
     code: Exclude<CloseReason, 'lifetime'>,
     cause?: Error,
   ): FastifyReply {
-    viewers.totals.refused++;
+    connections.totals.refused++;
     if (!request.headers.accept?.includes('text/event-stream')) {
       if (cause instanceof ChannelsForbidden) throw cause;
       throw new HttpError(
@@ -140,32 +130,36 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
         cause?.message ?? CLOSE_REASONS[code],
       );
     }
-    const chunked = request.raw.httpVersion !== '1.0';
     const { socket } = request.raw;
     reply.hijack();
     if (reply.raw.socket !== socket) {
       socket.destroy();
       return reply;
     }
-    writeHead(request, reply, chunked);
-    const { framed, body } = Chunk.of([
-      viewers.closeFrame(code, cause instanceof ChannelsForbidden ? cause.message : undefined),
-    ]);
-    socket.write(chunked ? framed : body);
-    if (chunked) socket.write(LAST_CHUNK);
+    writeHead(request, reply);
+    const bye = connections.closeFrame(code, cause instanceof ChannelsForbidden ? cause.message : undefined);
+    const { framed, body } = Chunk.of([bye]);
+    socket.write(isChunked(request) ? framed : body);
+    if (isChunked(request)) socket.write(LAST_CHUNK);
     socket.destroySoon();
     return reply;
   }
 }
 
-function writeHead({ raw }: FastifyRequest, reply: FastifyReply, chunked: boolean, gzip = false): void {
-  const lines = [chunked ? 'transfer-encoding: chunked' : 'connection: close'];
+/** HTTP/1.0 knows no chunks: there the body ends with the connection. */
+function isChunked({ raw }: FastifyRequest): boolean {
+  return raw.httpVersion !== '1.0';
+}
+
+function writeHead(request: FastifyRequest, reply: FastifyReply, gzip = false): void {
+  const { socket } = request.raw;
+  const lines = [isChunked(request) ? 'transfer-encoding: chunked' : 'connection: close'];
   if (gzip) lines.push('content-encoding: gzip');
   for (const [name, value] of [...HEAD, ...Object.entries(reply.getHeaders())])
     lines.push(`${name}: ${value}`);
-  raw.socket.setNoDelay(true);
-  raw.socket.setKeepAlive(true, 15_000);
-  raw.socket.write(`HTTP/1.1 200 OK\r\n${lines.join('\r\n')}\r\n\r\n`);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, 15_000);
+  socket.write(`HTTP/1.1 200 OK\r\n${lines.join('\r\n')}\r\n\r\n`);
 }
 
 /** Whether `Accept-Encoding` names gzip, with a weight above 0. */

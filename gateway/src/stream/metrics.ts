@@ -1,25 +1,19 @@
-// How the streams do, in Prometheus' form: read from the parts that know when somebody asks, so that counting costs the
-// hot path nothing.
+// The streams' figures in Prometheus' form. They are read from the parts that know them when /metrics is asked, so that they
+// cost the way of an entry nothing.
 
-import type { Broker, GapReason, Listener, Subscription } from '@llm-streamer/shared/broker/broker.ts';
+import type { Broker, Listener, Subscription } from '@llm-streamer/shared/broker/broker.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type Aggregator, Counter, Gauge, type Registry } from 'prom-client';
+import type { GapCounts } from './live/gap-counts.ts';
 import type { Hub } from './live/hub.ts';
 import type { Connections } from './viewer/connections.ts';
-
-/** Gaps that viewers were told of: one per view or replay that met it. */
-export type GapCounts = Record<GapReason, number>;
-
-export function gapCounts(): GapCounts {
-  return { trimmed: 0, expired: 0, reset: 0, rollback: 0, scan_limit: 0, not_stored: 0 };
-}
 
 export interface StreamParts {
   broker: Broker;
   hub: Hub;
-  viewers: Connections;
+  connections: Connections;
   gaps: GapCounts;
 }
 
@@ -28,7 +22,7 @@ export class StreamMetrics implements Listener {
   readonly #dropped: Counter;
   #subscription: Subscription | undefined;
 
-  constructor(registry: Registry, { broker, hub, viewers, gaps }: StreamParts) {
+  constructor(registry: Registry, { broker, hub, connections, gaps }: StreamParts) {
     this.#broker = broker;
     const registers = [registry];
     const gauge = (name: string, help: string, read: () => number, aggregator: Aggregator = 'sum') =>
@@ -57,15 +51,15 @@ export class StreamMetrics implements Listener {
           for (const [labels, value] of read()) this.inc(labels, value);
         },
       });
-    gauge('connections', 'SSE connections now.', () => viewers.size);
+    gauge('connections', 'SSE connections now.', () => connections.size);
     gauge(
       'lagging_connections',
       'SSE connections that do not keep up and read from the log.',
-      () => viewers.lagging,
+      () => connections.lagging,
     );
     gauge('views', 'Distinct queries now.', () => hub.views);
     gauge('log_ready', '1 while the log can be reached.', () => (broker.status().ready ? 1 : 0), 'min');
-    const { totals } = viewers;
+    const { totals } = connections;
     counter('connections_total', 'SSE connections since the start.', [], () => [[{}, totals.connected]]);
     counter('refused_total', 'SSE connections refused by a limit.', [], () => [[{}, totals.refused]]);
     counter('stalled_total', 'SSE connections closed because they took nothing.', [], () => [
@@ -75,7 +69,7 @@ export class StreamMetrics implements Listener {
       [{ outcome: 'exact' }, totals.resumed],
       [{ outcome: 'gap' }, totals.resumedWithGap],
     ]);
-    counter('gaps_total', 'Gaps that viewers were told of.', ['reason'], () =>
+    counter('gaps_total', 'Gaps that were reported to viewers.', ['reason'], () =>
       Object.entries(gaps).map(([reason, count]) => [{ reason }, count]),
     );
     counter('log_reconnects_total', 'Times the link to the log was lost and taken up again.', [], () => [
@@ -92,7 +86,7 @@ export class StreamMetrics implements Listener {
     });
   }
 
-  /** Begins to listen to what publishers say of their losses. */
+  /** Begins to listen to the channel where publishers report entries that they had to drop. */
   async open(logger: Logger): Promise<void> {
     try {
       this.#subscription = await this.#broker.subscribe([CHANNELS.errors], this);
@@ -108,7 +102,7 @@ export class StreamMetrics implements Listener {
   onRecord(record: LogRecord): void {
     if (!record.data.includes('"dropped":')) return;
     const { dropped } = record.entry.attrs ?? {};
-    // Anybody may write here, and a counter throws at what it cannot add.
+    // Anybody may write to this channel, and a counter throws when it is given anything but a number.
     if (typeof dropped === 'number' && Number.isSafeInteger(dropped) && dropped > 0)
       this.#dropped.inc(dropped);
   }

@@ -1,5 +1,5 @@
-// How many bytes answers may take at once, over all requests: while they are made, and until their clients have taken them.
-// What finds no room waits for its turn; an answer that nobody takes is closed, the sooner the more others wait for its room.
+// How many bytes large answers may take at once, over all requests: while they are made, and until their clients have read
+// them. A request that finds too little left waits. An answer that its client does not read is closed, and sooner if others wait.
 
 import type { Socket } from 'node:net';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
@@ -7,113 +7,115 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Bytes that an answer of this route may take while it is made. Routes without it have small answers only. */
+    /** Bytes that an answer of this route may take while it is made. A route without it has small answers only. */
     answerBytes?: number;
   }
 }
 
-const ROOM_BYTES = 67_108_864;
+const BUDGET_BYTES = 67_108_864;
+/** More requests than this do not wait; they are refused. */
 const MAX_WAITING = 500;
-/** How long a request waits for room at most. */
-const PATIENCE_MS = 30_000;
-/** An answer that was not taken within this gives way where another request waits for its room. */
-const GIVE_WAY_MS = 5_000;
+/** A request that has waited for this long is refused. */
+const MAX_WAIT_MS = 30_000;
+/** An answer that its client has not read within this time is closed if another request waits for its bytes. */
+const RECLAIM_AFTER_MS = 5_000;
 const SWEEP_MS = 1_000;
 
-interface Place {
+interface Reservation {
   socket: Socket;
   bytes: number;
-  /** When it began to wait, or was made. */
+  /** When the request began to wait, or when its answer was made. */
   since: number;
-  /** Goes on with the request, or refuses it; undefined once it has gone on. */
+  /** Lets the request go on, or refuses it; undefined once the request has its bytes. */
   begin: ((error?: CodedError) => void) | undefined;
   isMade: boolean;
 }
 
-/** `stallMs`: how long a socket may take nothing of an answer before it is closed; 0 for ever. */
-export function answerBudget(app: FastifyInstance, stallMs: number, roomBytes = ROOM_BYTES): void {
-  const room = new AnswerRoom(roomBytes);
+/** `stallMs`: how long a client may read nothing of an answer before its socket is closed; 0: without limit. */
+export function answerBudget(app: FastifyInstance, stallMs: number, budgetBytes = BUDGET_BYTES): void {
+  const budget = new AnswerBudget(budgetBytes);
   app.addHook('onRequest', (request, _reply, done) => {
     const { answerBytes } = request.routeOptions.config;
     if (answerBytes === undefined) done();
-    else room.enter(request, answerBytes, done);
+    else budget.acquire(request, answerBytes, done);
   });
   app.addHook('onSend', async (request, _reply, payload) => {
-    // Node takes this back as soon as the answer is written or the next request comes.
+    // Node ends this timeout by itself when the answer is written or the next request comes.
     request.raw.socket.setTimeout(stallMs);
     if (typeof payload === 'string' || Buffer.isBuffer(payload))
-      room.made(request, Buffer.byteLength(payload));
+      budget.resize(request, Buffer.byteLength(payload));
   });
-  app.addHook('onResponse', async (request) => room.leave(request));
-  app.addHook('onClose', async () => room.close());
+  app.addHook('onResponse', async (request) => budget.release(request));
+  app.addHook('onClose', async () => budget.close());
 }
 
-class AnswerRoom {
+class AnswerBudget {
   #free: number;
-  readonly #places = new Map<FastifyRequest, Place>();
+  readonly #reservations = new Map<FastifyRequest, Reservation>();
   readonly #watched = new WeakSet<Socket>();
-  #waiting: Place[] = [];
+  #waiting: Reservation[] = [];
   #sweeper: NodeJS.Timeout | undefined;
 
   constructor(bytes: number) {
     this.#free = bytes;
   }
 
-  /** Calls `begin` as soon as there is room; never where the client has gone by then. */
-  enter(request: FastifyRequest, bytes: number, begin: (error?: CodedError) => void): void {
+  /** Calls `begin` as soon as there are enough bytes left; never if the client is gone by then. */
+  acquire(request: FastifyRequest, bytes: number, begin: (error?: CodedError) => void): void {
     const { socket } = request.raw;
     if (socket.destroyed) return;
     if (this.#waiting.length >= MAX_WAITING) {
-      begin(noRoom());
+      begin(tooManyAnswers());
       return;
     }
     if (!this.#watched.has(socket)) {
-      // One listener, however many requests a client sends ahead.
+      // One listener for a socket, however many requests its client pipelines.
       this.#watched.add(socket);
-      socket.once('close', () => this.#gone(socket));
+      socket.once('close', () => this.#releaseAllOf(socket));
     }
-    const place = { socket, bytes, since: performance.now(), begin, isMade: false };
-    this.#places.set(request, place);
-    this.#waiting.push(place);
-    this.#admit();
+    const reservation = { socket, bytes, since: performance.now(), begin, isMade: false };
+    this.#reservations.set(request, reservation);
+    this.#waiting.push(reservation);
+    this.#grant();
     if (this.#waiting.length > 0) this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
-  /** The answer takes so many bytes until it is taken. */
-  made(request: FastifyRequest, bytes: number): void {
-    const place = this.#places.get(request);
-    if (!place || place.begin) return;
-    this.#free += place.bytes - bytes;
-    place.bytes = bytes;
-    place.since = performance.now();
-    place.isMade = true;
-    this.#admit();
+  /** The answer is made, and takes this many bytes until its client has read it. */
+  resize(request: FastifyRequest, bytes: number): void {
+    const reservation = this.#reservations.get(request);
+    if (!reservation || reservation.begin) return;
+    this.#free += reservation.bytes - bytes;
+    reservation.bytes = bytes;
+    reservation.since = performance.now();
+    reservation.isMade = true;
+    this.#grant();
   }
 
-  leave(request: FastifyRequest): void {
+  release(request: FastifyRequest): void {
     this.#forget(request);
-    this.#admit();
+    this.#grant();
   }
 
   close(): void {
     clearInterval(this.#sweeper);
   }
 
-  /** Forgets all that came by it before anybody is let in: that might be one of these. */
-  #gone(socket: Socket): void {
-    for (const [request, place] of this.#places) if (place.socket === socket) this.#forget(request);
-    this.#admit();
+  /** Forgets all requests of the socket before it grants anything: the next in the queue could be one of them. */
+  #releaseAllOf(socket: Socket): void {
+    for (const [request, reservation] of this.#reservations)
+      if (reservation.socket === socket) this.#forget(request);
+    this.#grant();
   }
 
   #forget(request: FastifyRequest): void {
-    const place = this.#places.get(request);
-    if (!place) return;
-    this.#places.delete(request);
-    if (place.begin) this.#waiting = this.#waiting.filter((other) => other !== place);
-    else this.#free += place.bytes;
+    const reservation = this.#reservations.get(request);
+    if (!reservation) return;
+    this.#reservations.delete(request);
+    if (reservation.begin) this.#waiting = this.#waiting.filter((other) => other !== reservation);
+    else this.#free += reservation.bytes;
   }
 
-  #admit(): void {
+  #grant(): void {
     for (let next = this.#waiting[0]; next && next.bytes <= this.#free; next = this.#waiting[0]) {
       this.#waiting.shift();
       this.#free -= next.bytes;
@@ -125,16 +127,15 @@ class AnswerRoom {
 
   #sweep(): void {
     const now = performance.now();
-    for (const [request, place] of this.#places) {
-      const { begin } = place;
-      if (!begin || now - place.since < PATIENCE_MS) continue;
-      this.leave(request);
-      begin(noRoom());
+    for (const [request, { begin, since }] of this.#reservations) {
+      if (!begin || now - since < MAX_WAIT_MS) continue;
+      this.release(request);
+      begin(tooManyAnswers());
     }
     let missing = (this.#waiting[0]?.bytes ?? 0) - this.#free;
-    for (const { socket, bytes, since, isMade } of this.#places.values()) {
+    for (const { socket, bytes, since, isMade } of this.#reservations.values()) {
       if (missing <= 0) break;
-      if (!isMade || now - since < GIVE_WAY_MS) continue;
+      if (!isMade || now - since < RECLAIM_AFTER_MS) continue;
       missing -= bytes;
       socket.destroy();
     }
@@ -144,6 +145,6 @@ class AnswerRoom {
   }
 }
 
-function noRoom(): CodedError {
+function tooManyAnswers(): CodedError {
   return new CodedError('too_many_answers', 'too many large answers at a time; ask again in a moment');
 }

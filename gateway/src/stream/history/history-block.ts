@@ -1,4 +1,5 @@
-// A page of the log as viewers get it: encoded, in stretches that each fit what a viewer that does not drain may hold.
+// A page of the log as viewers get it: filtered, encoded, and cut into blocks that are small enough to wait in the socket of a
+// viewer that does not read.
 
 import type { Gap, Page } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
@@ -8,39 +9,41 @@ import type { Filter } from '../query/filter.ts';
 import { Chunk } from '../wire/chunk.ts';
 import { entryBytes } from '../wire/frame.ts';
 
-/** About what a viewer that does not drain may hold of its own: history is not shared as a view's segments are. */
+/** About how much a viewer whose socket is full may hold by itself: viewers share a block only if they ask for the same. */
 export const BLOCK_BYTES = 131_072;
-/** Looked at for one stretch, however few a filter passes: a search may give up after each. */
+/** A block covers this many entries at most, however few of them pass the filter: a search can give up after each block. */
 const BLOCK_ENTRIES = 500;
 
-/** For whoever reads the same. */
+/** A part of history; all viewers who read the same share it. */
 export interface HistoryBlock {
-  /** What is missing, also behind this stretch: to be told before its entries, unless that was done. */
+  /** All gaps after the block's beginning, also those beyond its end. To be reported before its entries, each once. */
   gaps: readonly Gap[];
+  /** The frames of the entries that pass; null if none does. */
   chunk: Chunk | null;
+  /** How many entries pass. */
   entries: number;
-  /** Where each entry ends in the chunk's body. */
+  /** Where in the chunk's body the frame of each entry ends, by the entry's position. */
   ends: ReadonlyMap<Position, number>;
-  /** Entries read to find these. */
+  /** How many entries were read to find those that pass. */
   scanned: number;
-  /** Where the next stretch begins. */
+  /** The next block begins after this position. */
   next: Position;
   done: boolean;
 }
 
-/** At least one; each begins where the one before it ends. `after`: where the page was asked for. */
+/** Cuts a page that was read after `after` into blocks, one at least. Each begins where the one before it ends. */
 export async function toHistoryBlocks(
   { items, next, done }: Page,
   after: Position,
   filter: Filter | null,
-  pace: TimeSlicer,
+  slicer: TimeSlicer,
 ): Promise<[HistoryBlock, ...HistoryBlock[]]> {
   const gaps = items.flatMap(({ gap }) => gap ?? []);
   const complete: HistoryBlock[] = [];
   let passing: LogRecord[] = [];
   let ends = new Map<Position, number>();
   let [bytes, scanned, last] = [0, 0, after];
-  const end = (upTo: Position, isLast: boolean): HistoryBlock => ({
+  const endBlock = (upTo: Position, isLast: boolean): HistoryBlock => ({
     gaps: complete.length === 0 ? gaps : gapsAfter(complete.at(-1)?.next ?? after, gaps),
     chunk: passing.length > 0 ? Chunk.of(passing) : null,
     entries: passing.length,
@@ -49,9 +52,9 @@ export async function toHistoryBlocks(
     next: upTo,
     done: isLast && done,
   });
-  const look = (record: LogRecord) => {
+  const addRecord = (record: LogRecord) => {
     if (bytes >= BLOCK_BYTES || scanned >= BLOCK_ENTRIES) {
-      complete.push(end(last, false));
+      complete.push(endBlock(last, false));
       [passing, ends] = [[], new Map()];
       [bytes, scanned] = [0, 0];
     }
@@ -64,15 +67,18 @@ export async function toHistoryBlocks(
   };
   for (const { record } of items) {
     if (!record) continue;
-    const turn = pace.pauseIfDue();
-    if (turn) await turn;
-    look(record);
+    const pause = slicer.pauseIfDue();
+    if (pause) await pause;
+    addRecord(record);
   }
-  const [first, ...others] = [...complete, end(next, true)];
+  const [first, ...others] = [...complete, endBlock(next, true)];
   return [first as HistoryBlock, ...others];
 }
 
-/** As the log would tell whoever asked it from `position` on. */
+/**
+ * The gaps that the log would report to a reader after `position`. An example: of a gap with `after` 101 and `before` 104, a
+ * reader at 102 gets `after` 102, and a reader at 103 gets nothing, since nothing between 103 and 104 is missing.
+ */
 function gapsAfter(position: Position, gaps: readonly Gap[]): Gap[] {
   return gaps.flatMap((gap) => {
     return gap.before > position + 1 ? { ...gap, after: Math.max(gap.after, position) } : [];

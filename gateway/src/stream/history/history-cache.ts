@@ -1,89 +1,101 @@
-// Stretches of history that were read a moment ago: viewers who come back together cost one reading and one encoding.
+// Blocks of history that were read within the last three seconds: viewers who come back together, as after a restart, cost one
+// read and one encoding. Each viewer gets exactly what it would have read alone.
 
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
+import type { FilteredSelection } from '../query/filtered-selection.ts';
 import { Chunk } from '../wire/chunk.ts';
-import type { FilteredSelection } from './history.ts';
 import type { HistoryBlock } from './history-block.ts';
 
-/** Long enough for everybody who was cut off at the same moment; what the log loses meanwhile is still shown. */
+/** Long enough for viewers who lost their connections together. What the log removes in that time is still shown. */
 const KEEP_MS = 3_000;
-/** What a gap takes, about. */
+/** About how many bytes a gap takes. */
 const GAP_BYTES = 200;
 
-/** When the log was read, by a clock that counts beginnings and ends. */
+/** When a read of the log began and ended, by a clock that counts beginnings and ends of reads. */
 export interface ReadInterval {
   began: number;
   ended: number;
 }
 
-/** A stretch, and the reading that it is from. */
+/** A block, and the interval of the read that it comes from. */
 export interface CachedBlock {
   block: HistoryBlock;
   interval: ReadInterval;
 }
 
+/** A read that is under way, or a block that has been read. */
 interface CacheEntry {
   query: FilteredSelection;
   after: Position;
   upTo: Position;
-  /** Epoch ms; for ever while it is read. */
+  /** When the block is dropped, epoch ms; Infinity while it is being read. */
   until: number;
   bytes: number;
   interval: ReadInterval;
   reading: Promise<HistoryBlock>;
-  /** Once it has been read. */
+  /** Undefined while it is being read. */
   block: HistoryBlock | undefined;
 }
 
 export class HistoryCache {
   readonly #limit: number;
   readonly #byQuery = new WeakMap<FilteredSelection, CacheEntry[]>();
-  /** What has been read, oldest first. */
+  /** Entries whose block has been read, oldest first. */
   #filled: CacheEntry[] = [];
   #bytes = 0;
   #clock = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
-  /** `limit`: bytes to keep at most; 0 shares nothing. */
+  /** `limit`: bytes to keep at most; 0 keeps nothing, and shares nothing. */
   constructor(limit: number) {
     this.#limit = limit;
   }
 
   /**
-   * What a reader at `after` needs next, not beyond `upTo`: what somebody else reads or has read, from there on or from
-   * one of its entries on, else what `reading` reads: that and what follows it. `told`: the reading by which the reader
-   * knows what is missing; an older one may hold what had gone by then. @throws BrokerUnavailable as the reading did
+   * The block that follows `after`, up to `upTo` at most.
+   *
+   * 1. A block in the cache that begins at `after` is given as it is. One that holds the entry at `after` is given from there
+   *    on: with a block of (100, 140] a viewer at 120 gets (120, 140].
+   * 2. Otherwise, if the log is being read from `after`, the caller waits for that read.
+   * 3. Otherwise the caller reads: `read` gives the block, and maybe blocks that follow it, which are kept as well.
+   *
+   * `reportedBy`: the read from which the viewer knows what is missing. It gets only blocks of that read, or of reads that
+   * began after that one had ended. An example: a read reports that 103 is gone. A block from an earlier read may still hold
+   * 103, and the viewer would get an entry that it knows as missing. @throws BrokerUnavailable, as `read` does
    */
   async readBlock(
     query: FilteredSelection,
     after: Position,
     upTo: Position,
-    reading: () => Promise<[HistoryBlock, ...HistoryBlock[]]>,
-    told?: ReadInterval,
+    read: () => Promise<[HistoryBlock, ...HistoryBlock[]]>,
+    reportedBy?: ReadInterval,
   ): Promise<CachedBlock> {
-    // What was asked for with another bound is waited for once: a crowd with a bound each would read one after another.
-    let other = false;
+    // A read with another `upTo` is waited for only once. Otherwise viewers with a different `upTo` each would read one after
+    // another.
+    let hasWaited = false;
     for (;;) {
-      // From here to `#keep` nobody else has a turn: of a crowd at the same place one reads.
-      const fresh = this.#usable(query, told);
-      const known = findCached(fresh, after, upTo);
-      if (known) return known;
-      const pending = fresh.filter((kept) => kept.after === after && !kept.block);
-      const underWay = pending.find((kept) => kept.upTo === upTo) ?? (other ? undefined : pending[0]);
-      if (!underWay) return this.#readAndCache(query, after, upTo, reading());
+      // From here until `#insert` nothing is awaited, so that of many viewers with the same cursor only one reads.
+      const usable = this.#usable(query, reportedBy);
+      const cached = findCached(usable, after, upTo);
+      if (cached) return cached;
+      const pending = usable.filter((entry) => entry.after === after && !entry.block);
+      const underWay = pending.find((entry) => entry.upTo === upTo) ?? (hasWaited ? undefined : pending[0]);
+      if (!underWay) return this.#readAndCache(query, after, upTo, read());
       const { interval } = underWay;
-      const stretch = await underWay.reading;
-      // Judged here, too: it may have been too large to keep.
-      if (underWay.upTo === upTo) return { block: stretch, interval };
-      if (leadsTo(upTo, underWay, stretch)) return { block: endingAt(upTo, stretch), interval };
-      other = true;
+      const block = await underWay.reading;
+      // The block is judged here and not looked up in the cache, which may have been too small to keep it.
+      if (underWay.upTo === upTo) return { block, interval };
+      if (leadsTo(upTo, underWay, block)) return { block: endingAt(upTo, block), interval };
+      hasWaited = true;
     }
   }
 
-  #usable(query: FilteredSelection, told: ReadInterval | undefined): CacheEntry[] {
+  #usable(query: FilteredSelection, reportedBy: ReadInterval | undefined): CacheEntry[] {
     const now = Date.now();
     return (this.#byQuery.get(query) ?? []).filter(({ until, interval }) => {
-      return until >= now && (told === undefined || interval === told || interval.began > told.ended);
+      const isConsistent =
+        reportedBy === undefined || interval === reportedBy || interval.began > reportedBy.ended;
+      return until >= now && isConsistent;
     });
   }
 
@@ -91,104 +103,109 @@ export class HistoryCache {
     query: FilteredSelection,
     after: Position,
     upTo: Position,
-    stretches: Promise<[HistoryBlock, ...HistoryBlock[]]>,
+    blocks: Promise<[HistoryBlock, ...HistoryBlock[]]>,
   ): Promise<CachedBlock> {
     const interval = { began: ++this.#clock, ended: Infinity };
-    const reading = stretches.then(([stretch]) => stretch);
-    reading.catch(() => undefined); // told to whoever asked, and to those who wait for it
-    const kept = this.#insert({ query, after, upTo, interval: interval, reading });
+    const reading = blocks.then(([block]) => block);
+    reading.catch(() => undefined); // the caller gets the error from `blocks`, and those who wait get it from `reading`
+    const entry = this.#insert({ query, after, upTo, interval, reading });
     try {
-      const [stretch, ...others] = await stretches;
+      const [block, ...others] = await blocks;
       interval.ended = ++this.#clock;
-      this.#fill(kept, stretch);
-      let at = stretch.next;
+      this.#fill(entry, block);
+      let at = block.next;
       for (const other of others) {
-        this.#fill(
-          this.#insert({ query, after: at, upTo, interval: interval, reading: Promise.resolve(other) }),
-          other,
-        );
+        const reading = Promise.resolve(other);
+        this.#fill(this.#insert({ query, after: at, upTo, interval, reading }), other);
         at = other.next;
       }
-      return { block: stretch, interval: interval };
+      return { block, interval };
     } catch (error) {
-      this.#forget(kept);
+      this.#forget(entry);
       throw error;
     }
   }
 
   #insert(reading: Pick<CacheEntry, 'query' | 'after' | 'upTo' | 'interval' | 'reading'>): CacheEntry {
-    const kept: CacheEntry = { ...reading, until: Infinity, bytes: 0, block: undefined };
-    if (this.#limit === 0) return kept;
-    const own = this.#byQuery.get(kept.query);
-    if (own) own.push(kept);
-    else this.#byQuery.set(kept.query, [kept]);
-    return kept;
+    const entry: CacheEntry = { ...reading, until: Infinity, bytes: 0, block: undefined };
+    if (this.#limit === 0) return entry;
+    const ofQuery = this.#byQuery.get(entry.query);
+    if (ofQuery) ofQuery.push(entry);
+    else this.#byQuery.set(entry.query, [entry]);
+    return entry;
   }
 
-  #fill(kept: CacheEntry, stretch: HistoryBlock): void {
+  #fill(entry: CacheEntry, block: HistoryBlock): void {
     if (this.#limit === 0) return;
-    kept.until = Date.now() + KEEP_MS;
-    kept.block = stretch;
-    kept.bytes = (stretch.chunk?.framed.length ?? 0) + stretch.gaps.length * GAP_BYTES;
-    this.#filled.push(kept);
-    this.#bytes += kept.bytes;
+    entry.until = Date.now() + KEEP_MS;
+    entry.block = block;
+    entry.bytes = (block.chunk?.framed.length ?? 0) + block.gaps.length * GAP_BYTES;
+    this.#filled.push(entry);
+    this.#bytes += entry.bytes;
     this.#sweeper ??= setInterval(() => this.#sweep(), KEEP_MS).unref();
-    while (this.#bytes > this.#limit) this.#drop();
+    while (this.#bytes > this.#limit) this.#dropOldest();
   }
 
   #sweep(): void {
     const now = Date.now();
-    while (this.#filled[0] && this.#filled[0].until < now) this.#drop();
+    while (this.#filled[0] && this.#filled[0].until < now) this.#dropOldest();
     if (this.#filled.length > 0) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
 
-  #drop(): void {
-    const kept = this.#filled.shift();
-    if (!kept) return;
-    this.#bytes -= kept.bytes;
-    this.#forget(kept);
+  #dropOldest(): void {
+    const entry = this.#filled.shift();
+    if (!entry) return;
+    this.#bytes -= entry.bytes;
+    this.#forget(entry);
   }
 
-  #forget(kept: CacheEntry): void {
-    const rest = this.#byQuery.get(kept.query)?.filter((other) => other !== kept) ?? [];
-    this.#byQuery.set(kept.query, rest);
+  #forget(entry: CacheEntry): void {
+    const rest = this.#byQuery.get(entry.query)?.filter((other) => other !== entry) ?? [];
+    this.#byQuery.set(entry.query, rest);
   }
 }
 
-/** Of what has been read. */
-function findCached(all: readonly CacheEntry[], after: Position, upTo: Position): CachedBlock | undefined {
-  for (const kept of all) {
-    const { block, interval } = kept;
-    if (!block || kept.after !== after) continue;
-    if (kept.upTo === upTo) return { block, interval };
-    if (leadsTo(upTo, kept, block)) return { block: endingAt(upTo, block), interval };
+/** Prefers a block that begins at `after`; one that only holds the entry at `after` has to be copied. */
+function findCached(
+  entries: readonly CacheEntry[],
+  after: Position,
+  upTo: Position,
+): CachedBlock | undefined {
+  for (const entry of entries) {
+    const { block, interval } = entry;
+    if (!block || entry.after !== after) continue;
+    if (entry.upTo === upTo) return { block, interval };
+    if (leadsTo(upTo, entry, block)) return { block: endingAt(upTo, block), interval };
   }
-  for (const kept of all) {
-    const { block: stretch, interval } = kept;
-    if (!stretch || kept.after >= after || stretch.next <= after || !leadsTo(upTo, kept, stretch)) continue;
-    const rest = remainderAfter(stretch, after);
-    if (rest) return { block: endingAt(upTo, rest), interval: interval };
+  for (const entry of entries) {
+    const { block, interval } = entry;
+    if (!block || entry.after >= after || block.next <= after || !leadsTo(upTo, entry, block)) continue;
+    const rest = remainderAfter(block, after);
+    if (rest) return { block: endingAt(upTo, rest), interval };
   }
   return undefined;
 }
 
-function endingAt(upTo: Position, stretch: HistoryBlock): HistoryBlock {
-  return { ...stretch, done: stretch.next >= upTo };
+function endingAt(upTo: Position, block: HistoryBlock): HistoryBlock {
+  return { ...block, done: block.next >= upTo };
 }
 
-/** One that broke off at its own reader's bound would lead through many small ones to another's. */
-function leadsTo(upTo: Position, kept: CacheEntry, stretch: HistoryBlock): boolean {
-  return stretch.next > kept.after && stretch.next <= upTo && (!stretch.done || kept.upTo === upTo);
+/**
+ * Whether a block brings a viewer nearer to `upTo`, and not beyond it. A block that is short because it ends at another viewer's
+ * `upTo` is not used: many of those would lead to `upTo` in many small steps.
+ */
+function leadsTo(upTo: Position, entry: CacheEntry, block: HistoryBlock): boolean {
+  return block.next > entry.after && block.next <= upTo && (!block.done || entry.upTo === upTo);
 }
 
-/** The part of a complete stretch behind one of its entries. */
-function remainderAfter(stretch: HistoryBlock, after: Position): HistoryBlock | undefined {
-  const { ends, gaps, chunk } = stretch;
+/** The rest of a block after one of its entries; undefined if `after` is none of them, or the block has gaps. */
+function remainderAfter(block: HistoryBlock, after: Position): HistoryBlock | undefined {
+  const { ends, gaps, chunk } = block;
   const end = ends.get(after);
   if (end === undefined || gaps.length > 0 || chunk === null) return undefined;
   const left = chunk.body.subarray(end);
   const passed = [...ends.keys()].indexOf(after) + 1;
-  return { ...stretch, chunk: left.length > 0 ? Chunk.of([left]) : null, entries: stretch.entries - passed };
+  return { ...block, chunk: left.length > 0 ? Chunk.of([left]) : null, entries: block.entries - passed };
 }

@@ -1,4 +1,4 @@
-// History for viewers: the log's pages, filtered and encoded, with a bound on how much a filtered search may read.
+// History for viewers and pages: the log's pages, filtered, with a bound on how much one filtered search may read.
 
 import {
   type Broker,
@@ -11,16 +11,16 @@ import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { readPages } from '@llm-streamer/shared/broker/read-pages.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
-import { type GapCounts, gapCounts } from '../metrics.ts';
 import { compileFilter, type Filter } from '../query/filter.ts';
+import type { FilteredSelection } from '../query/filtered-selection.ts';
 import type { Selection, Start } from '../query/query.ts';
-import { WriteBudget } from '../wire/write-budget.ts';
 import { BLOCK_BYTES, type HistoryBlock, toHistoryBlocks } from './history-block.ts';
 import { type CachedBlock, HistoryCache, type ReadInterval } from './history-cache.ts';
 
-const PAGE = 500;
+/** Entries that are asked of the log at a time. */
+const PAGE_ENTRIES = 500;
 
-/** What only tests change. */
+/** Settings that only tests change. */
 export interface HistoryTuning {
   /** Entries that one filtered search reads at most. */
   scanLimit: number;
@@ -35,55 +35,48 @@ const TUNING: HistoryTuning = {
   shareBytes: 33_554_432,
 };
 
-/** What is read: a view, or anything with its selection. */
-export interface FilteredSelection {
-  selection: Selection;
-  filter: Filter | null;
-  /** Whether nobody wants it any more. */
-  readonly closed?: boolean;
-}
-
-/** How far a viewer has read, and up to where it goes. */
+/** How far a viewer has read, and how far it will. */
 export interface ReplayProgress {
   after: Position;
   upTo: Position;
-  /** Entries read so far. */
+  /** Entries that were read for this replay so far. */
   scanned: number;
-  /** By which the viewer was told what is missing ahead. */
+  /** The read from which the viewer knows what is missing; see `HistoryCache.readBlock`. */
   reportedBy?: ReadInterval | undefined;
 }
 
-/** Where to search: after `after`, up to and with `upTo`. */
+/** What to search: entries with `after` < n ≤ `upTo`. */
 export interface SearchRange {
   after: Position;
   upTo: Position;
   limit: number;
-  /** Bytes of the entries that are found, at which the search ends early; no bound by default. */
+  /** The search ends early once it has found this many bytes of entries; without limit by default. */
   bytes?: number;
   /** Newest first. */
   reverse?: boolean;
-  /** Only how many there are and where the last one is: the entries themselves would take megabytes. */
+  /** Gives only the count and the last position: the entries themselves could take megabytes. */
   placesOnly?: boolean;
-  /** Whether nobody waits for it any more: then the search ends with the page it is at. */
+  /** True once nobody waits for the result: the search then ends with the page that it reads. */
   isAbandoned?: () => boolean;
 }
 
 export interface SearchResult {
   records: LogRecord[];
-  /** How many were found, their bytes, and the place of the last one; 0 where there is none. */
+  /** How many entries were found, how many bytes they have, and the position of the last one; 0 if there is none. */
   count: number;
   bytes: number;
   last: Position;
   gaps: Gap[];
-  /** Where the search goes on; in reverse, downwards from here and with it. */
+  /** Where to continue: with `after: next`, or in reverse with `upTo: next`. */
   next: Position;
   done: boolean;
 }
 
+/** Where a stream begins. */
 export interface StartPoint {
   /** Entries after it are sent. */
   position: Position;
-  /** Told first: what a bounded search may have left out. */
+  /** To be reported first: what a bounded search may have left out. */
   gap?: Gap;
 }
 
@@ -91,20 +84,15 @@ export class History {
   readonly #broker: Broker;
   readonly #scanLimit: number;
   readonly #cache: HistoryCache;
-  /** Of a query's frames, as read last: no more should be asked of the log than a stretch can hold. */
+  /** The mean size of a query's frames in its last block. It keeps a read from asking for more entries than a block holds. */
   readonly #meanBytes = new WeakMap<FilteredSelection, number>();
-  /** Gaps that viewers of history were told of. */
-  readonly gaps: GapCounts;
-  /** For all viewers who begin, or send what they have read. */
-  readonly writeBudget = new WriteBudget();
-  readonly #pace = new TimeSlicer();
+  readonly #slicer = new TimeSlicer();
 
-  constructor(broker: Broker, gaps = gapCounts(), tuning: Partial<HistoryTuning> = {}) {
+  constructor(broker: Broker, tuning: Partial<HistoryTuning> = {}) {
     const { scanLimit, shareBytes } = { ...TUNING, ...tuning };
     this.#broker = broker;
     this.#scanLimit = scanLimit;
     this.#cache = new HistoryCache(shareBytes);
-    this.gaps = gaps;
   }
 
   /** The newest entry's position. @throws BrokerUnavailable */
@@ -112,49 +100,41 @@ export class History {
     return this.#broker.head();
   }
 
-  /** Where a stream begins; `now` for one that asks for nothing older. @throws BrokerUnavailable */
+  /** Where a stream begins; `now` is the answer for a stream that asks for no history. @throws BrokerUnavailable */
   async locateStart(
     start: Start,
     selection: Selection,
     now: Position,
-    isGone = () => false,
+    isAbandoned = () => false,
   ): Promise<StartPoint> {
     if (start.from === 'now') return { position: now };
     if (start.from === 'position') return { position: start.position };
     if (start.from === 'time')
       return { position: Math.min(now, await this.#broker.positionAtTime(start.time)) };
-    return this.#tail(selection, {
+    return this.#locateTail(selection, {
       after: 0,
       upTo: now,
       limit: start.count,
       reverse: true,
       placesOnly: true,
-      isAbandoned: isGone,
+      isAbandoned,
     });
   }
 
   /**
-   * The entries of a view after `after`, a page of the log at a time; a filtered reading gives up at its bound, with a gap
-   * of reason `scan_limit`.
+   * The next block for a viewer that replays history. A filtered replay that has read as much as it may gets an empty block up
+   * to its end, with a gap of reason `scan_limit`. @throws BrokerUnavailable
    */
   async readBlock(
-    view: FilteredSelection,
+    query: FilteredSelection,
     { after, upTo, scanned, reportedBy }: ReplayProgress,
   ): Promise<CachedBlock> {
-    if (view.filter !== null && scanned >= this.#scanLimit) {
+    if (query.filter !== null && scanned >= this.#scanLimit) {
       const gap: Gap = { channel: null, after, before: upTo + 1, reason: 'scan_limit', missed: null };
-      const gaveUp = {
-        gaps: [gap],
-        chunk: null,
-        entries: 0,
-        ends: new Map(),
-        scanned: 0,
-        next: upTo,
-        done: true,
-      };
-      return { block: gaveUp, interval: { began: 0, ended: 0 } };
+      const empty = { chunk: null, entries: 0, ends: new Map(), scanned: 0 };
+      return { block: { ...empty, gaps: [gap], next: upTo, done: true }, interval: { began: 0, ended: 0 } };
     }
-    return this.#cache.readBlock(view, after, upTo, () => this.#readBlocks(view, after, upTo), reportedBy);
+    return this.#cache.readBlock(query, after, upTo, () => this.#readBlocks(query, after, upTo), reportedBy);
   }
 
   async #readBlocks(
@@ -165,18 +145,18 @@ export class History {
     const { selection, filter } = query;
     const { channels } = selection;
     const fitting = Math.ceil(BLOCK_BYTES / (this.#meanBytes.get(query) ?? 1));
-    const limit = filter === null ? Math.min(PAGE, fitting) : PAGE;
-    const isGone = () => query.closed === true;
-    const page = await this.#broker.readPage({ channels, after, upTo, limit, isAbandoned: isGone });
-    const stretches = await toHistoryBlocks(page, after, filter, this.#pace);
-    const [{ chunk, entries }] = stretches;
+    const limit = filter === null ? Math.min(PAGE_ENTRIES, fitting) : PAGE_ENTRIES;
+    const isAbandoned = () => query.closed === true;
+    const page = await this.#broker.readPage({ channels, after, upTo, limit, isAbandoned });
+    const blocks = await toHistoryBlocks(page, after, filter, this.#slicer);
+    const [{ chunk, entries }] = blocks;
     if (chunk) this.#meanBytes.set(query, chunk.body.length / entries);
-    return stretches;
+    return blocks;
   }
 
   /**
-   * Up to `limit` entries and about `bytes` of them that pass, oldest first after `after`, or newest first from `upTo`; and
-   * what is missing, also behind them.
+   * Up to `limit` entries that pass the filter, and about `bytes` of them: oldest first after `after`, or newest first from
+   * `upTo`. `gaps` also holds gaps beyond these entries. @throws BrokerUnavailable
    */
   async search(
     { selection: { channels }, filter }: FilteredSelection,
@@ -191,19 +171,19 @@ export class History {
       isAbandoned = () => false,
     } = range;
     const found = nothingFrom(reverse ? upTo : after);
-    const bounds = { ...range, bytes, filter, pace: this.#pace };
+    const bounds = { ...range, bytes, filter, slicer: this.#slicer };
     // Without a filter every entry is found, so that no page need be larger than what is still wanted.
     const readPage = (query: ReadQuery) =>
       this.#broker.readPage(
         filter === null
           ? {
               ...query,
-              limit: Math.min(PAGE, limit - found.count),
+              limit: Math.min(PAGE_ENTRIES, limit - found.count),
               bytes: Math.min(PAGE_BYTES, bytes - found.bytes),
             }
           : query,
       );
-    const query = { channels, after, upTo, limit: PAGE, isAbandoned, ...(reverse && { reverse }) };
+    const query = { channels, after, upTo, limit: PAGE_ENTRIES, isAbandoned, ...(reverse && { reverse }) };
     let scanned = 0;
     for await (const page of readPages({ readPage }, query)) {
       const scannable = filter === null ? Number.POSITIVE_INFINITY : this.#scanLimit - scanned;
@@ -217,45 +197,48 @@ export class History {
     return found;
   }
 
-  async #tail(selection: Selection, range: SearchRange): Promise<StartPoint> {
+  async #locateTail(selection: Selection, range: SearchRange): Promise<StartPoint> {
     const query = { selection, filter: compileFilter(selection) };
     const { count, last, gaps } = await this.search(query, range);
     return { position: count > 0 ? last - 1 : range.upTo, ...(gaps[0] && { gap: gaps[0] }) };
   }
 }
 
-/** Where a search begins. */
+/** The result of a search that has found nothing yet, and continues from `next`. */
 export function nothingFrom(next: Position): SearchResult {
   return { records: [], count: 0, bytes: 0, last: 0, gaps: [], next, done: false };
 }
 
-interface Taking extends SearchRange {
+interface Search extends SearchRange {
   bytes: number;
   filter: Filter | null;
-  pace: TimeSlicer;
+  slicer: TimeSlicer;
 }
 
-function isFull({ count, bytes }: SearchResult, most: Taking): boolean {
-  return count >= most.limit || bytes >= most.bytes;
+function isFull({ count, bytes }: SearchResult, search: Search): boolean {
+  return count >= search.limit || bytes >= search.bytes;
 }
 
-/** Adds what passes, and returns how many entries it read. What is beyond a bound stays for whoever asks from `next` on. */
+/**
+ * Adds what passes of a page to `found`, and returns how many entries it has read. It stops where the result is full or
+ * `scannable` entries have been read; the rest of the page is found by a search from `next`.
+ */
 async function collectPassing(
   found: SearchResult,
   { items, next, done }: Page,
-  taking: Taking & { scannable: number },
+  search: Search & { scannable: number },
 ): Promise<number> {
-  const { reverse, placesOnly, filter, pace, scannable } = taking;
+  const { reverse, placesOnly, filter, slicer, scannable } = search;
   let scanned = 0;
   let last: LogRecord | undefined;
   for (const { record, gap } of items) {
-    const turn = pace.pauseIfDue();
-    if (turn) await turn;
+    const pause = slicer.pauseIfDue();
+    if (pause) await pause;
     if (gap) {
       found.gaps.push(gap);
       continue;
     }
-    if (last && (scanned === scannable || isFull(found, taking))) {
+    if (last && (scanned === scannable || isFull(found, search))) {
       found.next = reverse ? last.n - 1 : last.n;
       return scanned;
     }

@@ -1,4 +1,4 @@
-// A key of a map, under which an item may be filed with others.
+// One key of a map from keys to lists of items: adds items to its list and removes them, and the map holds no empty list.
 
 export class Bucket<K, T> {
   readonly #buckets: Map<K, T[]>;

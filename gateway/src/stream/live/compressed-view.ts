@@ -1,5 +1,5 @@
-// A view's gzip viewers: every segment is compressed once, by one compressor with memory, and the same bytes go to all.
-// Who joins does so between two segments, where the compressor forgets what it has seen: that cost is shared, too.
+// The gzip viewers of a view: each segment is compressed once, by one compressor that refers back to earlier segments, and the
+// same bytes go to all. Where a viewer joins, the compressor forgets what came before, so that the new viewer can read on.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { Chunk } from '../wire/chunk.ts';
@@ -7,10 +7,10 @@ import { Deflater } from '../wire/gzip.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentSource, View, Viewer } from './view.ts';
 
-/** A timer would cost more than it saves. */
-const AT_ONCE_MS = 1;
+/** After writes that took less than this, the next batch is compressed without a wait: a timer cannot wait less. */
+const LEAST_WAIT_MS = 1;
 
-/** Segments that are compressed together, and the viewers for whom they are the first. */
+/** Segments that are compressed together, and the viewers who join with them. */
 interface Batch {
   segments: Segment[];
   joiners: Set<Viewer>;
@@ -21,7 +21,7 @@ export class CompressedView implements Viewer, SegmentSource {
   readonly #windowMs: number;
   readonly #deflater = new Deflater();
   readonly #viewers = new Set<Viewer>();
-  /** The last one is open: it takes what comes until it is its turn. */
+  /** Batches that wait. The last one is open: what comes is added to it until its compression begins. */
   #queue: Batch[] = [];
   #current: Batch | undefined;
   #closed = false;
@@ -33,7 +33,7 @@ export class CompressedView implements Viewer, SegmentSource {
     view.attachViewer(this);
   }
 
-  /** From the next segment on. The viewer has had everything that the view has flushed. */
+  /** The viewer gets every segment from the next one on. It must have everything that the view has flushed. */
   attachViewer(viewer: Viewer): void {
     const open = this.#queue.at(-1);
     if (open?.segments.length === 0) open.joiners.add(viewer);
@@ -51,8 +51,8 @@ export class CompressedView implements Viewer, SegmentSource {
     if (open) open.segments.push(segment);
     else this.#queue.push({ segments: [segment], joiners: new Set() });
     if (this.#current) return;
-    this.view.pinSegments(this); // for a viewer that falls behind while this is compressed
-    this.#work().catch((error) => this.#fail(error));
+    this.view.pinSegments(this); // for a viewer that begins to lag while this segment is compressed
+    this.#compressAll().catch((error) => this.#fail(error));
   }
 
   close(): void {
@@ -67,8 +67,8 @@ export class CompressedView implements Viewer, SegmentSource {
     if (!this.#closed) throw error;
   }
 
-  /** While one batch is compressed, on a thread of the pool, what comes meanwhile gathers in the next. */
-  async #work(): Promise<void> {
+  /** Compresses batch after batch, on a thread of the pool; what comes in the meantime is collected in the next batch. */
+  async #compressAll(): Promise<void> {
     for (;;) {
       const batch = this.#queue[0];
       const first = batch?.segments[0];
@@ -89,9 +89,10 @@ export class CompressedView implements Viewer, SegmentSource {
       const segment: Segment = { ...first, to: last.to, unstoredAfter: last.unstoredAfter, chunk };
       const began = performance.now();
       for (const viewer of this.#viewers) viewer.deliverSegment(segment);
-      // Under load writing takes about half of the time: each write carries more the busier it is, and compresses better.
+      // As in the hub, writes take about half of the time under load: the pause is as long as they took, so that the next batch
+      // is larger and compresses better.
       const took = performance.now() - began;
-      if (took > AT_ONCE_MS) await pause(Math.min(this.#windowMs, took));
+      if (took > LEAST_WAIT_MS) await pause(Math.min(this.#windowMs, took));
     }
   }
 }

@@ -1,34 +1,34 @@
-// One per process: distinct sets of channels → taps, distinct queries → views, and the clock that flushes and pings them all.
-// Owns no sockets.
+// The views of one process, and the one clock that flushes and pings them. Equal queries share a view, and views of the same
+// channels share a subscription, so that a thousand viewers of one query cost one filter and one encoding. Owns no sockets.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { type GapCounts, gapCounts } from '../metrics.ts';
 import { type Selection, selectionKey } from '../query/query.ts';
 import { CompressedView } from './compressed-view.ts';
+import type { GapCounts } from './gap-counts.ts';
 import { PatternBudget } from './pattern-budget.ts';
 import { SharedSubscription } from './shared-subscription.ts';
 import { View } from './view.ts';
 
-/** A write of so many bytes costs its copying; one that carries more is no cheaper per byte. */
+/** The cost of a write grows with its bytes from here on: a larger one costs no less per byte. See RESULTS.md, "fan-out 1 × 1,000". */
 const FULL_WRITE_BYTES = 65_536;
-/** No timer is shorter. */
+/** A timer cannot wait less. */
 const LEAST_WAIT_MS = 1;
 
 export interface HubOptions extends Partial<HubTuning> {
   /** Milliseconds between pings. */
   keepAliveMs: number;
-  /** Distinct queries at a time. */
+  /** How many distinct queries there may be at a time. */
   maxViews: number;
 }
 
-/** What only tests change. */
+/** Settings that only tests change. */
 export interface HubTuning {
   /** Milliseconds that a flush may wait under load; it never waits when the stream was quiet. */
   flushWindowMs: number;
   /** Bytes of recent segments that are kept while a viewer lags: for one view, and for all views together. */
   viewRingBytes: number;
   ringBytes: number;
-  /** How many views may have a compressor for gzip viewers; it takes about 160 kB. */
+  /** How many views may have a compressor for gzip viewers; each compressor takes about 160 kB. */
   maxCompressed: number;
 }
 
@@ -43,31 +43,38 @@ const TUNING: HubTuning = {
   maxCompressed: 500,
 };
 
-interface Slot {
-  view: View;
-  subscription: SharedSubscription;
-  opening: Promise<void>;
+/** A view with all that its viewers share. Every `acquire` of the hub gives a share of it, and every share is released once. */
+export interface SharedView {
+  readonly key: string;
+  readonly view: View;
+  readonly subscription: SharedSubscription;
+  readonly opening: Promise<void>;
   viewers: number;
   compressed: CompressedView | undefined;
   compressedViewers: number;
 }
+
+export type HubRefusal = 'too_many_views' | 'too_many_patterns';
 
 export class Hub {
   readonly #broker: Broker;
   readonly #options: HubOptions & HubTuning;
   readonly #gaps: GapCounts;
   readonly #subscriptions = new Map<string, SharedSubscription>();
-  readonly #slots = new Map<string, Slot>();
+  readonly #sharedViews = new Map<string, SharedView>();
   readonly #patterns = new PatternBudget();
-  /** To flush, each once. Not a Set: a table it clears keeps the next one alive, and the collector promotes them all. */
+  /**
+   * Views that wait for the flush, each once. An array and not a Set: the old tables of a Set that is filled and cleared keep
+   * its new ones alive, and the collector promoted 1.2 MB a second instead of 0.5 (RESULTS.md, "promoted per second").
+   */
   #dirty: View[] = [];
   readonly #pinger: NodeJS.Timeout;
   #compressed = 0;
   #scheduled = false;
   #notBefore = 0;
 
-  /** `gaps` counts the gaps that views meet. */
-  constructor(broker: Broker, options: HubOptions, gaps = gapCounts()) {
+  /** `gaps` counts the gaps that views report. */
+  constructor(broker: Broker, options: HubOptions, gaps: GapCounts) {
     this.#broker = broker;
     this.#gaps = gaps;
     this.#options = { ...TUNING, ...options };
@@ -75,86 +82,88 @@ export class Hub {
   }
 
   get views(): number {
-    return this.#slots.size;
+    return this.#sharedViews.size;
   }
 
-  /** Why one more viewer of a query does not fit; undefined where it does. */
-  refusal(selection: Selection): 'too_many_views' | 'too_many_patterns' | undefined {
-    if (this.#slots.has(selectionKey(selection))) return undefined;
-    if (this.#slots.size >= this.#options.maxViews) return 'too_many_views';
+  /** Why there is no room for one more viewer of a query; undefined if there is. */
+  refusal(selection: Selection): HubRefusal | undefined {
+    if (this.#sharedViews.has(selectionKey(selection))) return undefined;
+    if (this.#sharedViews.size >= this.#options.maxViews) return 'too_many_views';
     return this.#patterns.fits(selection.channels) ? undefined : 'too_many_patterns';
   }
 
-  /** The live view of a selection; give it back with `release`. @throws BrokerUnavailable */
-  async acquire(selection: Selection): Promise<View> {
+  /** A share of the live view of a selection; give it back with `release`. @throws BrokerUnavailable, ChannelsForbidden */
+  async acquire(selection: Selection): Promise<SharedView> {
     const key = selectionKey(selection);
-    let slot = this.#slots.get(key);
-    if (!slot) {
-      const tap = this.#subscriptionFor(selection.channels);
-      const view = new View(selection, tap, (dirty) => this.#schedule(dirty), this.#gaps);
-      slot = {
+    let shared = this.#sharedViews.get(key);
+    if (!shared) {
+      const subscription = this.#subscriptionFor(selection.channels);
+      const view = new View(selection, subscription, (dirty) => this.#schedule(dirty), this.#gaps);
+      shared = {
+        key,
         view,
-        subscription: tap,
-        opening: tap.addView(view),
+        subscription,
+        opening: subscription.addView(view),
         viewers: 0,
         compressed: undefined,
         compressedViewers: 0,
       };
-      this.#slots.set(key, slot);
+      this.#sharedViews.set(key, shared);
     }
-    slot.viewers++;
+    shared.viewers++;
     try {
-      await slot.opening;
-      return slot.view;
+      await shared.opening;
+      return shared;
     } catch (error) {
-      this.release(slot.view);
+      this.release(shared);
       throw error;
     }
   }
 
-  release(view: View): void {
-    const key = selectionKey(view.selection);
-    const slot = this.#slots.get(key);
-    if (slot?.view !== view || --slot.viewers > 0) return;
-    this.#slots.delete(key);
+  /** Gives a share back; the last one closes the view. */
+  release(shared: SharedView): void {
+    const { key, view, subscription } = shared;
+    // After `close` there is nothing left to give back.
+    if (this.#sharedViews.get(key) !== shared || --shared.viewers > 0) return;
+    this.#sharedViews.delete(key);
     view.close();
-    slot.subscription.removeView(view);
-    if (!slot.subscription.isIdle) return;
-    this.#subscriptions.delete(slot.subscription.channels.join(','));
-    this.#patterns.remove(slot.subscription.channels);
-    slot.subscription.close();
+    subscription.removeView(view);
+    if (!subscription.isIdle) return;
+    this.#subscriptions.delete(subscription.channels.join(','));
+    this.#patterns.remove(subscription.channels);
+    subscription.close();
   }
 
-  /** What compresses a view for all its gzip viewers; give it back with `releaseCompressed`. Null: send it as it is. */
-  acquireCompressed(view: View): CompressedView | null {
-    const slot = this.#slots.get(selectionKey(view.selection));
-    if (slot?.view !== view) return null;
-    if (!slot.compressed) {
+  /**
+   * What compresses a view for all its gzip viewers; give it back with `releaseCompressed`. Null when as many views as may be
+   * have a compressor: the viewer gets the view uncompressed.
+   */
+  acquireCompressed(shared: SharedView): CompressedView | null {
+    if (!shared.compressed) {
       if (this.#compressed >= this.#options.maxCompressed) return null;
       this.#compressed++;
-      slot.compressed = new CompressedView(view, this.#options.flushWindowMs);
+      shared.compressed = new CompressedView(shared.view, this.#options.flushWindowMs);
     }
-    slot.compressedViewers++;
-    return slot.compressed;
+    shared.compressedViewers++;
+    return shared.compressed;
   }
 
-  /** Before the view itself is released. */
-  releaseCompressed({ view }: CompressedView): void {
-    const slot = this.#slots.get(selectionKey(view.selection));
-    if (slot?.view !== view || --slot.compressedViewers > 0) return;
-    slot.compressed?.close();
-    slot.compressed = undefined;
+  /** To be called before the share itself is released. */
+  releaseCompressed(shared: SharedView): void {
+    if (--shared.compressedViewers > 0) return;
+    shared.compressed?.close();
+    shared.compressed = undefined;
     this.#compressed--;
   }
 
   close(): void {
     clearInterval(this.#pinger);
-    for (const { view, compressed } of this.#slots.values()) {
+    for (const { view, compressed } of this.#sharedViews.values()) {
       compressed?.close();
       view.close();
     }
-    for (const tap of this.#subscriptions.values()) tap.close();
-    this.#slots.clear();
+    for (const subscription of this.#subscriptions.values()) subscription.close();
+    this.#sharedViews.clear();
     this.#subscriptions.clear();
   }
 
@@ -162,20 +171,21 @@ export class Hub {
     const key = channels.join(',');
     const known = this.#subscriptions.get(key);
     if (known) return known;
-    const tap = new SharedSubscription(channels, this.#broker);
-    this.#subscriptions.set(key, tap);
+    const subscription = new SharedSubscription(channels, this.#broker);
+    this.#subscriptions.set(key, subscription);
     this.#patterns.add(channels);
-    return tap;
+    return subscription;
   }
 
   #ping(): void {
     const now = Date.now();
-    for (const tap of this.#subscriptions.values()) tap.pingViews(now);
+    for (const subscription of this.#subscriptions.values()) subscription.pingViews(now);
   }
 
   /**
-   * At once when quiet. Under load flushes take half of the time, so that each write carries more the busier it is; once
-   * writes are so large that waiting makes them no cheaper, none waits.
+   * Flushes at once when the stream is quiet. Under load flushes take half of the time: a flush that took 20 ms is followed by
+   * a wait of 20 ms, so that the next write carries more. Once writes are so large that waiting makes them no cheaper, none
+   * waits.
    */
   #schedule(view: View): void {
     this.#dirty.push(view);
@@ -190,14 +200,14 @@ export class Hub {
     this.#scheduled = false;
     const began = performance.now();
     const { viewRingBytes, ringBytes, flushWindowMs } = this.#options;
-    const ringLimit = Math.min(viewRingBytes, ringBytes / Math.max(1, this.#slots.size));
+    const ringLimit = Math.min(viewRingBytes, ringBytes / Math.max(1, this.#sharedViews.size));
     const views = this.#dirty;
     this.#dirty = [];
     let largest = 0;
     for (const view of views) largest = Math.max(largest, view.flush(ringLimit));
     const now = performance.now();
     const took = largest < FULL_WRITE_BYTES ? now - began : 0;
-    // What is too short to wait for adds up.
+    // Waits that are too short for a timer add up until one is long enough.
     this.#notBefore = Math.max(this.#notBefore, began) + took + Math.min(flushWindowMs, took);
   }
 }

@@ -1,13 +1,16 @@
 // How many different patterns the viewers of this process may ask for together. Redis compares every message on any channel
-// with each of them, and this process every new channel: both would stand still.
+// with each pattern, and this process every new channel, so that too many patterns would stop both.
 
 import { matchingCost } from '@llm-streamer/shared/channels.ts';
 
-/** Of short patterns that ask for a beginning 5000, of others 500. A message costs Redis about 1 ms then, 5 at the worst. */
+/**
+ * Enough for 5,000 short patterns with a star at their end (`logs:*`), or 500 others (`*:gpu`). With so many, a message costs
+ * Redis about 1 ms, and 5 ms at worst.
+ */
 export const MAX_MATCHING_COST = 5_000;
 
 export class PatternBudget {
-  /** How often each pattern is asked for. */
+  /** How many subscriptions ask for each pattern. */
   readonly #uses = new Map<string, number>();
   #cost = 0;
 

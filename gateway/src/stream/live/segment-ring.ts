@@ -1,25 +1,27 @@
-// The recent segments of a view, for viewers that are behind. The content of small ones is copied into two pieces of memory
-// that take turns: a buffer each would have the garbage collector stop everybody, again and again, to look after it.
+// The recent segments of a view, for viewers that lag. The content of small segments is copied into two large buffers that are
+// filled alternately. With a buffer for each segment the garbage collector ran a mark-compact every second, and the p99 of all
+// viewers doubled (RESULTS.md, "p99 beside slow viewers").
 
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { Chunk } from '../wire/chunk.ts';
 import type { Segment } from './segment.ts';
 
-/** Small segments are handed out joined, about so many bytes at a time: what a viewer that does not drain holds of its own. */
-const HANDED_BYTES = 16_384;
+/** Small segments are handed out joined to about this size, so that a viewer whose socket is full holds little of its own. */
+const JOINED_BYTES = 16_384;
 
-/** A small segment's content lies in a piece's memory, from `start` to `end`. */
+/** The content of a small segment lies in its arena's bytes, from `start` to `end`. */
 interface KeptSegment extends Omit<Segment, 'chunk'> {
   start: number;
   end: number;
-  /** A large segment's own: handed out as it is, to all. */
+  /** Only a large segment keeps its own chunk, which all viewers get as it is. */
   chunk: Chunk | undefined;
 }
 
+/** One of the two buffers, with the segments in it. */
 class Arena {
   bytes: Buffer;
   readonly kept: KeptSegment[] = [];
-  /** Bytes kept, and those of them that lie in `bytes`. */
+  /** The bytes of all kept segments, and of those whose content lies in `bytes`. */
   size = 0;
   used = 0;
 
@@ -27,17 +29,17 @@ class Arena {
     this.bytes = bytes;
   }
 
-  keep({ chunk, ...segment }: Segment, most: number): void {
+  keep({ chunk, ...segment }: Segment, limit: number): void {
     const { body } = chunk;
     this.size += body.length;
     const start = this.used;
-    if (body.length >= HANDED_BYTES) {
+    if (body.length >= JOINED_BYTES) {
       this.kept.push({ ...segment, start, end: start, chunk });
       return;
     }
     const end = start + body.length;
     if (end > this.bytes.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, Math.min(most, end * 2)));
+      const larger = Buffer.allocUnsafeSlow(Math.max(end, Math.min(limit, end * 2)));
       this.bytes.copy(larger, 0, 0, start);
       this.bytes = larger;
     }
@@ -52,15 +54,15 @@ const NOTHING = Buffer.alloc(0);
 export class SegmentRing {
   #older: Arena | undefined;
   #newer = new Arena(NOTHING);
-  /** What was joined since the last segment came, by its first: for all who stand at the same place. */
+  /** Joined segments, by their first one, since the last segment was kept: viewers with the same cursor share them. */
   readonly #joined = new Map<KeptSegment, Segment>();
 
-  /** Keeps about `limit` bytes at most, once it is full half of that at least, and the newest segment always. */
+  /** Keeps a segment. Of the earlier ones about `limit` bytes stay at most, and at least half of that; the newest always stays. */
   keep(segment: Segment, limit: number): void {
     this.#joined.clear();
     const half = Math.floor(limit / 2);
     if (this.#newer.size > 0 && this.#newer.size + segment.chunk.framed.length > half) {
-      // What was handed out of the older piece is a copy, so that its memory can be written anew.
+      // Joined segments are copies, so that the older buffer can be overwritten.
       const free = this.#older?.bytes ?? NOTHING;
       this.#older = this.#newer;
       this.#newer = new Arena(free.length <= half ? free : NOTHING);
@@ -68,7 +70,7 @@ export class SegmentRing {
     this.#newer.keep(segment, half);
   }
 
-  /** Forgets all; some memory stays for what comes next. */
+  /** Forgets all segments, and keeps one buffer for the next ones. */
   clear(): void {
     this.#joined.clear();
     this.#older = undefined;
@@ -76,22 +78,23 @@ export class SegmentRing {
   }
 
   /**
-   * The oldest segment, joined with some that follow it, that a viewer at `cursor` can take now or after reading history
-   * up to its start, and that brings it on: a ping's segment may end where it begins, and would be taken for ever.
+   * The oldest segment, joined with some that follow it, that begins at `cursor` or later and ends after it. An example: with
+   * segments (100, 104] and (104, 110], a viewer at 104 gets the second one, and a viewer at 102 as well, once it has read 103
+   * and 104 from history. A segment that holds only a ping may end where it begins; the viewer would get it again and again.
    */
   segmentAfter(cursor: Position): Segment | undefined {
-    return (this.#older && this.#handOut(this.#older, cursor)) ?? this.#handOut(this.#newer, cursor);
+    return (this.#older && this.#joinedFrom(this.#older, cursor)) ?? this.#joinedFrom(this.#newer, cursor);
   }
 
-  #handOut({ bytes, kept }: Arena, cursor: Position): Segment | undefined {
-    const at = indexFor(kept, cursor);
+  #joinedFrom({ bytes, kept }: Arena, cursor: Position): Segment | undefined {
+    const at = indexAfter(kept, cursor);
     const first = kept[at];
     if (!first) return undefined;
     const known = this.#joined.get(first);
     if (known) return known;
     let last = first;
-    // Up to a boundary that is the same for all, so that those who began at different places soon stand at the same.
-    const boundary = (Math.floor(first.start / HANDED_BYTES) + 1) * HANDED_BYTES;
+    // Up to a boundary that does not depend on the cursor, so that viewers with different cursors soon have the same one.
+    const boundary = (Math.floor(first.start / JOINED_BYTES) + 1) * JOINED_BYTES;
     for (let i = at + 1; i < kept.length && !last.chunk && last.end < boundary; i++) {
       const next = kept[i] as KeptSegment;
       if (next.chunk) break;
@@ -109,7 +112,8 @@ export class SegmentRing {
   }
 }
 
-function indexFor(kept: readonly KeptSegment[], cursor: Position): number {
+/** Binary search for the first segment that begins at `cursor` or later and ends after it. */
+function indexAfter(kept: readonly KeptSegment[], cursor: Position): number {
   let low = 0;
   let high = kept.length;
   while (low < high) {

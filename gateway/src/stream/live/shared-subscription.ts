@@ -1,5 +1,5 @@
-// One subscription per distinct set of channels, shared by all views of them: knows how far the log has come for them all,
-// and hands an entry to those views only that may want it.
+// One subscription for each distinct set of channels, shared by all views of these channels. It keeps the position up to which
+// everything has been received, and hands an entry only to the views that may want it.
 
 import {
   type Broker,
@@ -15,10 +15,10 @@ import { ViewIndex } from './view-index.ts';
 
 export class SharedSubscription implements Listener {
   readonly channels: readonly string[];
-  /** Every entry up to here has come. */
+  /** Every entry up to here has been received. */
   receivedUpTo: Position = 0;
   readonly #index = new ViewIndex<View>();
-  /** Also those that are still being added. */
+  /** How many views there are, those that are still being added included. */
   #views = 0;
   #closed = false;
   readonly #opening: Promise<void>;
@@ -29,14 +29,14 @@ export class SharedSubscription implements Listener {
     this.#opening = this.#open(broker);
   }
 
-  /** Nobody's: to be closed. */
+  /** Whether no view is left, so that it should be closed. */
   get isIdle(): boolean {
     return this.#views === 0;
   }
 
   /**
-   * Resolves when the view is live: it stands at `reached`, on quiet channels up to a second behind the log, and is told of
-   * all that it may want and that comes from now on. @throws BrokerUnavailable
+   * Resolves when the view is live: it begins at `receivedUpTo`, and gets everything that comes from now on and that it may
+   * want. On quiet channels `receivedUpTo` lags the log by up to a second, until the next tick. @throws BrokerUnavailable
    */
   async addView(view: View): Promise<void> {
     this.#views++;
@@ -45,7 +45,7 @@ export class SharedSubscription implements Listener {
     this.#index.addView(view);
   }
 
-  /** Also a view whose `add` failed. */
+  /** To be called for a view whose `addView` failed, too. */
   removeView(view: View): void {
     this.#views--;
     this.#index.removeView(view);
@@ -75,7 +75,7 @@ export class SharedSubscription implements Listener {
     for (const view of this.#index.all) view.ping(now);
   }
 
-  /** What comes before it is open is for no view. */
+  /** Until the subscription is open no view is live, so that nothing that comes before is missed. */
   async #open(broker: Broker): Promise<void> {
     this.#subscription = await broker.subscribe(this.channels, this);
     this.onAdvance(this.#subscription.from);

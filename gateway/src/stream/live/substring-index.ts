@@ -1,17 +1,18 @@
-// Items filed under a needle each: finds those whose needle a text may hold without trying each. Never misses one, and
-// gives some whose needle is not there.
+// Finds the items whose text (a "needle") may be contained in a longer text, without trying each needle. It misses none, and
+// gives some whose needle is not contained: the caller checks them. Needles are filed under n-grams, runs of four characters.
 
 import { Bucket } from './bucket.ts';
 
-/** A needle is filed under so many of its characters; a shorter one under all it has. */
+/** A needle is filed under one of its runs of this many characters; a shorter needle under all that it has. */
 const NGRAM = 4;
+/** Bits of a character that go into the hash of its n-gram. */
 const BITS = 7;
-const SIEVE_BITS = 12;
-/** Trying up to so many needles one after another costs less than looking at each piece of a text. */
+const FILTER_BITS = 12;
+/** Up to this many needles, trying one after another costs less than looking up each n-gram of a text. */
 const FEW_NEEDLES = 32;
 
 export class SubstringIndex<T> {
-  /** By the length of a piece. */
+  /** By the length of the n-grams: four, or less for needles that are shorter. */
   readonly #tables = new Map<number, NgramTable<T>>();
 
   get isEmpty(): boolean {
@@ -19,7 +20,7 @@ export class SubstringIndex<T> {
     return true;
   }
 
-  /** Wherever an item with this needle, which is not empty, may be filed. */
+  /** The buckets under which an item with this needle may be filed. The needle must not be empty. */
   buckets(needle: string): Bucket<number, T>[] {
     const length = Math.min(needle.length, NGRAM);
     const table = this.#tables.get(length) ?? new NgramTable<T>(length);
@@ -27,13 +28,12 @@ export class SubstringIndex<T> {
     return table.buckets(needle);
   }
 
-  /** Adds to `found`, each once, what may be in one of the texts. */
+  /** Adds to `found`, each once, the items whose needle may be contained in one of the texts. */
   collectCandidates(texts: readonly string[], found: T[]): void {
-    for (const item of this.#few() ?? this.#met(texts)) found.push(item);
+    for (const item of this.#allIfFew() ?? this.#matching(texts)) found.push(item);
   }
 
-  /** All items, where they are few. */
-  #few(): T[] | undefined {
+  #allIfFew(): T[] | undefined {
     const all: T[] = [];
     for (const table of this.#tables.values()) {
       if (table.size > FEW_NEEDLES) return undefined;
@@ -45,20 +45,23 @@ export class SubstringIndex<T> {
     return all;
   }
 
-  #met(texts: readonly string[]): T[] {
-    const met = new Set<T[]>();
+  #matching(texts: readonly string[]): T[] {
+    const lists = new Set<T[]>();
     for (const table of this.#tables.values())
-      if (table.size > 0) for (const text of texts) table.collect(text, met);
-    return [...met].flat();
+      if (table.size > 0) for (const text of texts) table.collectLists(text, lists);
+    return [...lists].flat();
   }
 }
 
-/** Items by the hash of one piece of their needle, all pieces of one length. */
+/** Lists of items by the hash of an n-gram of their needle; all n-grams of a table have the same length. */
 class NgramTable<T> extends Map<number, T[]> {
   readonly #length: number;
   readonly #mask: number;
-  /** How many keys fall into a slot: most pieces of a text are in no needle, and 0 is quicker to find than a key's absence. */
-  readonly #sieve = new Uint16Array(1 << SIEVE_BITS);
+  /**
+   * A counting filter: how many keys of the map fall into each slot. Most n-grams of a text are in no needle, and a 0 in an
+   * array is found faster than the absence of a key in a map.
+   */
+  readonly #filter = new Uint16Array(1 << FILTER_BITS);
 
   constructor(length: number) {
     super();
@@ -86,27 +89,28 @@ class NgramTable<T> extends Map<number, T[]> {
     return buckets;
   }
 
-  collect(text: string, met: Set<T[]>): void {
+  collectLists(text: string, lists: Set<T[]>): void {
     let hash = 0;
     for (let i = 0; i < text.length; i++) {
       hash = this.#roll(hash, text.charCodeAt(i));
-      if (i < this.#length - 1 || this.#sieve[slotOf(hash)] === 0) continue;
+      if (i < this.#length - 1 || this.#filter[slotOf(hash)] === 0) continue;
       const items = this.get(hash);
-      if (items) met.add(items);
+      if (items) lists.add(items);
     }
   }
 
   #count(hash: number, by: number): void {
     const slot = slotOf(hash);
-    this.#sieve[slot] = (this.#sieve[slot] as number) + by;
+    this.#filter[slot] = (this.#filter[slot] as number) + by;
   }
 
-  /** Of the last characters; the one before them is shifted out. */
+  /** A rolling hash of the last characters: adding one shifts the oldest out. */
   #roll(hash: number, character: number): number {
     return ((hash << BITS) ^ character) & this.#mask;
   }
 }
 
+/** Spreads hashes over the filter by Knuth's multiplicative method. */
 function slotOf(hash: number): number {
-  return Math.imul(hash, 0x9e3779b1) >>> (32 - SIEVE_BITS);
+  return Math.imul(hash, 0x9e3779b1) >>> (32 - FILTER_BITS);
 }

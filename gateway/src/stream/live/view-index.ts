@@ -1,5 +1,5 @@
-// Which views may want an entry. Where they are many, each is filed under one thing that its filter asks for, so that an
-// entry costs a look for each kind of thing, and nothing for views that want something else.
+// Finds the views that may want an entry. If they are many, each is filed under one term of its filter: its run, its source, a
+// piece of its text, or else its level. So an entry costs a few look-ups, and nothing for views that want something else.
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { isExact } from '@llm-streamer/shared/channels.ts';
@@ -9,18 +9,18 @@ import { searchedTexts } from '../query/searched-texts.ts';
 import { Bucket } from './bucket.ts';
 import { SubstringIndex } from './substring-index.ts';
 
-/** Asking so many views costs less than finding out whom to ask. */
+/** Up to this many views it costs less to offer the entry to all than to look for those that may want it. */
 const FEW_VIEWS = 8;
 
 type Filing<V> = Pick<Bucket<unknown, V>, 'size' | 'add' | 'remove'>;
 
 export class ViewIndex<V extends { readonly selection: Selection }> {
   readonly #views: V[] = [];
-  /** Those whose filter names nothing else: always asked. */
+  /** Views whose filter names nothing but a level, or nothing at all: they are candidates for every entry. */
   readonly #byLevel = new Map<Level | undefined, V[]>();
   readonly #byRun = new Map<string, V[]>();
   readonly #bySource = new Map<string, V[]>();
-  /** By what stands between the stars. */
+  /** By the longest text between the stars of a source such as `gpu-*`. */
   readonly #bySourcePart = new SubstringIndex<V>();
   readonly #byText = new SubstringIndex<V>();
   readonly #filed = new Map<V, Filing<V>>();
@@ -44,7 +44,7 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
     this.#views.splice(this.#views.indexOf(view), 1);
   }
 
-  /** Every view that wants the entry, each once, and a few that do not. */
+  /** Every view that wants the entry, each once, and a few that do not: the caller still has to filter. */
   candidates(record: LogRecord): readonly V[] {
     if (this.#views.length <= FEW_VIEWS) return this.#views;
     const { run, source } = record.entry;

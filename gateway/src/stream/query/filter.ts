@@ -1,4 +1,4 @@
-// Which entries of its channels a view shows: a predicate made once per view, which parses an entry only if it must.
+// Which entries of its channels a view shows: a predicate that is made once for each view, and parses an entry only if it must.
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { globMatcher } from '@llm-streamer/shared/channels.ts';
@@ -8,13 +8,13 @@ import { searchedTexts } from './searched-texts.ts';
 
 export type Filter = (record: LogRecord) => boolean;
 
-/** null where the selection takes every entry of its channels. */
+/** null if the selection takes every entry of its channels. */
 export function compileFilter({ level, source, run, q }: Selection): Filter | null {
   const tests: Filter[] = [];
   if (level !== undefined) tests.push(({ entry }) => levelAtLeast(entry.level, level));
   if (run !== undefined) tests.push(({ entry }) => entry.run === run);
   if (source !== undefined) {
-    // No regular expression: one of many stars would take for ever.
+    // Not a regular expression: one with many stars could take seconds for a single entry.
     const fits = globMatcher(source);
     tests.push(({ entry }) => fits(entry.source));
   }

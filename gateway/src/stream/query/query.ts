@@ -1,19 +1,19 @@
-// What a viewer asks for, from the query string: checked, in one canonical form, so that equal wishes share a view.
+// What a viewer asks for, from the query string: checked, and in one canonical form, so that equal queries share a view.
 
 import { type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { hasFewStars, isPattern, isSearch, MAX_STARS, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 
-/** Which entries. Views are shared by equal selections. */
+/** Which entries a viewer wants. Viewers with equal selections share a view. */
 export interface Selection {
-  /** Channels and patterns, sorted, each once. */
+  /** Channels and patterns, sorted and without repeats. */
   channels: readonly string[];
   level?: Level;
-  /** Exact, or with `*`. */
+  /** An exact name, or a pattern with `*`. */
   source?: string;
   run?: string;
-  /** Text that the entry must hold, case ignored. */
+  /** A text that the entry must contain; case is ignored. */
   q?: string;
 }
 
@@ -25,7 +25,7 @@ export type Start =
   | { from: 'tail'; count: number };
 
 export const MAX_CHANNELS_PER_QUERY = 100;
-/** Of these, patterns with a star elsewhere than at their end: what one viewer may take of what all may ask for. */
+/** How many of these may have a star elsewhere than at their end. They are costly, and all viewers share one `PatternBudget`. */
 const MAX_SEARCHES_PER_QUERY = 10;
 export const MAX_TAIL = 10_000;
 const MAX_TEXT = 500;
@@ -35,7 +35,7 @@ type Params = Readonly<Record<string, unknown>>;
 const SELECTION_KEYS = ['channels', 'channel', 'level', 'source', 'run', 'q'];
 const START_KEYS = ['tail', 'since', 'lastEventId'];
 
-/** @throws CodedError `invalid_query` that names the parameter and what is allowed; unknown parameters are refused. */
+/** Unknown parameters are refused. @throws CodedError `invalid_query`, which names the parameter and what is allowed */
 export function parseSelection(params: Params, otherKeys: readonly string[] = START_KEYS): Selection {
   for (const key of Object.keys(params))
     if (!SELECTION_KEYS.includes(key) && !otherKeys.includes(key))
@@ -113,7 +113,7 @@ export function invalid(field: string, message: string): CodedError {
   return new CodedError('invalid_query', `${field}: ${message}`, { field });
 }
 
-/** The one value of a parameter; undefined where it is absent or blank. */
+/** The value of a parameter that may be given once; undefined if it is absent or blank. */
 export function text(params: Params, key: string): string | undefined {
   const values = texts(params, key);
   if (values.length > 1) throw invalid(key, 'may be given once');

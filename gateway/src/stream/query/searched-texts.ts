@@ -1,9 +1,9 @@
-// What `q` searches of an entry: message, event, and attributes as JSON, in lower case. Made once for all who search the
-// same entry one after another.
+// The texts of an entry that `q` searches: message, event, and attributes as JSON, in lower case. They are made once for all
+// filters that search the same entry one after another.
 
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 
-/** The last ones, for the reason that `LogRecord.entry` is not kept either. */
+/** Only the texts of the last entry are kept: kept on each record they would multiply the memory of the log (see `LogRecord.entry`). */
 let last: { record: LogRecord; texts: readonly string[] } | undefined;
 
 export function searchedTexts(record: LogRecord): readonly string[] {

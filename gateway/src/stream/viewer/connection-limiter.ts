@@ -1,4 +1,4 @@
-// How many viewers there may be at a time, in all and of one client address.
+// How many connections there may be at a time: in all, and from one client address.
 
 export interface ConnectionLimits {
   /** Connections at a time; 0 for no limit. */
@@ -8,10 +8,10 @@ export interface ConnectionLimits {
 }
 
 export type OverLimit = 'over_limit' | 'over_address_limit';
-/** Also where several processes share the limits, and the one that keeps them does not answer. */
+/** Workers share the limits of their primary process, so that a connection is also refused if the primary does not answer. */
 export type NoPlace = OverLimit | 'primary_unavailable';
 
-/** Takes a place for a viewer, or says why there is none; a place taken is given back with `leave`. */
+/** `acquire` counts one more connection, or says why there may be none. Each one that was counted is given back by `release`. */
 export interface ConnectionLimiter {
   acquire(address: string): Promise<NoPlace | undefined> | NoPlace | undefined;
   release(address: string): void;
@@ -20,7 +20,7 @@ export interface ConnectionLimiter {
 export class LocalConnectionLimiter implements ConnectionLimiter {
   readonly #limits: ConnectionLimits;
   readonly #perAddress = new Map<string, number>();
-  #taken = 0;
+  #total = 0;
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
@@ -28,18 +28,18 @@ export class LocalConnectionLimiter implements ConnectionLimiter {
 
   acquire(address: string): OverLimit | undefined {
     const { maxConnections, maxPerAddress } = this.#limits;
-    const here = this.#perAddress.get(address) ?? 0;
-    if (maxConnections > 0 && this.#taken >= maxConnections) return 'over_limit';
-    if (maxPerAddress > 0 && here >= maxPerAddress) return 'over_address_limit';
-    this.#taken++;
-    this.#perAddress.set(address, here + 1);
+    const ofAddress = this.#perAddress.get(address) ?? 0;
+    if (maxConnections > 0 && this.#total >= maxConnections) return 'over_limit';
+    if (maxPerAddress > 0 && ofAddress >= maxPerAddress) return 'over_address_limit';
+    this.#total++;
+    this.#perAddress.set(address, ofAddress + 1);
     return undefined;
   }
 
   release(address: string): void {
-    this.#taken--;
-    const here = (this.#perAddress.get(address) ?? 0) - 1;
-    if (here > 0) this.#perAddress.set(address, here);
+    this.#total--;
+    const left = (this.#perAddress.get(address) ?? 0) - 1;
+    if (left > 0) this.#perAddress.set(address, left);
     else this.#perAddress.delete(address);
   }
 }

@@ -1,23 +1,25 @@
-// All SSE responses of this process: who may come, who is there, who hangs, and how all are sent away.
+// All SSE responses of this process: admits viewers within the limits, closes those that hang or are over their time, and
+// ends them all when the gateway stops.
 
 import type { Socket } from 'node:net';
 import type { Hub } from '../live/hub.ts';
 import { controlFrame } from '../wire/frame.ts';
 import type { Connection } from './connection.ts';
 import type { ConnectionLimiter, NoPlace } from './connection-limiter.ts';
+import { Slot } from './slot.ts';
 
 export interface ConnectionTimes {
-  /** Milliseconds that a socket may take nothing before it is closed; 0 for ever. */
+  /** Milliseconds that a socket may take nothing before it is closed; 0: without limit. */
   stallMs: number;
-  /** Milliseconds a connection may last, jittered down by a fifth at most; 0 for ever. */
+  /** Milliseconds that a connection may last, less up to a fifth by chance; 0: without limit. */
   lifetimeMs: number;
-  /** Milliseconds a client is told to wait before it reconnects. */
+  /** Milliseconds that a client is asked to wait before it reconnects. */
   retryMs: number;
 }
 
 export type Refusal = NoPlace | 'shutdown';
 
-/** Why a stream ends, and what its viewer should make of it. */
+/** Why a stream ends, and what its viewer can do: the `code` and the `message` of `bye`. */
 export const CLOSE_REASONS = {
   shutdown: 'the gateway is stopping; reconnect to another',
   lifetime: 'the connection reached its maximum age; reconnect',
@@ -32,29 +34,24 @@ export const CLOSE_REASONS = {
 export type CloseReason = keyof typeof CLOSE_REASONS;
 
 const SWEEP_MS = 1_000;
-/** A viewer that has been sent away has this long to take the last bytes. */
+/** How long a viewer whose stream has ended may take for the last bytes. */
 const DRAIN_MS = 2_000;
-
-interface Place {
-  address: string;
-  ends: number;
-}
 
 export class Connections {
   readonly #hub: Hub;
   readonly #limiter: ConnectionLimiter;
-  readonly #limits: ConnectionTimes;
-  readonly #connections = new Map<Connection, Place>();
+  readonly #times: ConnectionTimes;
+  readonly #connections = new Set<Connection>();
   readonly #sweeper: NodeJS.Timeout;
   #closing = false;
-  #empty: (() => void) | undefined;
+  #onEmpty: (() => void) | undefined;
   /** Totals since the start. */
   readonly totals = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
 
-  constructor(hub: Hub, admission: ConnectionLimiter, limits: ConnectionTimes) {
+  constructor(hub: Hub, limiter: ConnectionLimiter, times: ConnectionTimes) {
     this.#hub = hub;
-    this.#limiter = admission;
-    this.#limits = limits;
+    this.#limiter = limiter;
+    this.#times = times;
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
@@ -68,85 +65,79 @@ export class Connections {
 
   get lagging(): number {
     let count = 0;
-    for (const { state } of this.#connections.keys()) if (state === 'lagging') count++;
+    for (const { state } of this.#connections) if (state === 'lagging') count++;
     return count;
   }
 
-  /** Takes a place for one more from `address`, or says why there is none. It goes with the viewer, or by `dismiss`. */
-  async admit(address: string): Promise<Refusal | undefined> {
-    const refusal = this.#closing ? 'shutdown' : await this.#limiter.acquire(address);
-    if (refusal !== undefined || !this.#closing) return refusal;
+  /**
+   * A slot for one more viewer from `address`, or why there is none. The caller releases it, unless it goes with a connection
+   * to `addConnection`.
+   */
+  async admit(address: string): Promise<Slot | Refusal> {
+    if (this.#closing) return 'shutdown';
+    const refusal = await this.#limiter.acquire(address);
+    if (refusal !== undefined) return refusal;
+    if (!this.#closing) return new Slot(this.#hub, this.#limiter, address);
     this.#limiter.release(address);
     return 'shutdown';
   }
 
-  /** Gives back the place of a viewer that has not come after all. */
-  giveBack(address: string): void {
-    this.#limiter.release(address);
-  }
-
-  addConnection(connection: Connection, address: string): void {
-    const { lifetimeMs } = this.#limits;
-    const ends =
-      lifetimeMs > 0 ? Date.now() + lifetimeMs * (1 - Math.random() / 5) : Number.POSITIVE_INFINITY;
-    this.#connections.set(connection, { address, ends });
+  /** From now on the connection's slot is released when its socket closes. */
+  addConnection(connection: Connection): void {
+    const { lifetimeMs } = this.#times;
+    if (lifetimeMs > 0) connection.endsAt = Date.now() + lifetimeMs * (1 - Math.random() / 5);
+    this.#connections.add(connection);
     this.totals.connected++;
     const socket = connection.socket as ViewerSocket;
     socket[CONNECTION] = connection;
-    socket[VIEWERS] = this;
+    socket[CONNECTIONS] = this;
     socket.on('close', onSocketClose);
   }
 
-  /** The last frame of a stream: why, and when to come back; jittered, so that many do not come at once. */
+  /** The last frame of a stream: why it ends, and when to come back. The time is jittered, so that clients do not come at once. */
   closeFrame(code: CloseReason, message: string = CLOSE_REASONS[code]): Buffer {
-    const { retryMs } = this.#limits;
-    const retry = Math.round(retryMs * (0.5 + Math.random()));
+    const retry = Math.round(this.#times.retryMs * (0.5 + Math.random()));
     return controlFrame('bye', null, { code, message, retry }, retry);
   }
 
-  /** Ends a stream; a peer that does not take the last bytes is closed after a farewell. */
+  /** Ends a stream; a client that does not take the last bytes within two seconds is cut off. */
   disconnect(connection: Connection, code: CloseReason): void {
-    const place = this.#connections.get(connection);
-    if (place) place.ends = Date.now() + DRAIN_MS;
+    connection.endsAt = Date.now() + DRAIN_MS;
     connection.end(this.closeFrame(code));
   }
 
-  /** Sends everybody away; nobody new may come. Resolves when all have gone, at the latest after a farewell. */
+  /** Ends all streams and admits no more. Resolves when all sockets are closed, two seconds later at most. */
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#sweeper);
-    for (const connection of this.#connections.keys()) this.disconnect(connection, 'shutdown');
+    for (const connection of this.#connections) this.disconnect(connection, 'shutdown');
     if (this.#connections.size === 0) return;
     const late = setTimeout(() => {
-      for (const { socket } of this.#connections.keys()) socket.destroy();
+      for (const { socket } of this.#connections) socket.destroy();
     }, DRAIN_MS);
     await new Promise<void>((resolve) => {
-      this.#empty = resolve;
+      this.#onEmpty = resolve;
     });
     clearTimeout(late);
   }
 
   removeConnection(connection: Connection): void {
-    const place = this.#connections.get(connection);
-    if (!place) return;
-    this.#connections.delete(connection);
-    this.#limiter.release(place.address);
-    connection.leave();
-    if (connection.compressed) this.#hub.releaseCompressed(connection.compressed);
-    this.#hub.release(connection.view);
-    if (this.#connections.size === 0) this.#empty?.();
+    if (!this.#connections.delete(connection)) return;
+    connection.detach();
+    connection.slot.release();
+    if (this.#connections.size === 0) this.#onEmpty?.();
   }
 
   #sweep(): void {
     const now = Date.now();
-    const { stallMs } = this.#limits;
-    for (const [connection, place] of this.#connections) {
+    const { stallMs } = this.#times;
+    for (const connection of this.#connections) {
       if (connection.closed) {
-        if (now > place.ends) connection.socket.destroy();
+        if (now > connection.endsAt) connection.socket.destroy();
       } else if (stallMs > 0 && connection.stalledSince > 0 && now - connection.stalledSince > stallMs) {
         this.totals.stalled++;
         connection.socket.destroy();
-      } else if (now > place.ends) {
+      } else if (now > connection.endsAt) {
         this.disconnect(connection, 'lifetime');
       }
     }
@@ -154,10 +145,10 @@ export class Connections {
 }
 
 const CONNECTION = Symbol('connection');
-const VIEWERS = Symbol('viewers');
-type ViewerSocket = Socket & { [CONNECTION]?: Connection; [VIEWERS]?: Connections };
+const CONNECTIONS = Symbol('connections');
+type ViewerSocket = Socket & { [CONNECTION]?: Connection; [CONNECTIONS]?: Connections };
 
-/** One function for all sockets: a closure per viewer would cost memory that ten thousand idle ones do not need. */
+/** One function for all sockets: a closure for each would take memory that ten thousand idle viewers do not need. */
 function onSocketClose(this: ViewerSocket): void {
-  if (this[CONNECTION]) this[VIEWERS]?.removeConnection(this[CONNECTION]);
+  if (this[CONNECTION]) this[CONNECTIONS]?.removeConnection(this[CONNECTION]);
 }

@@ -1,10 +1,10 @@
-// Bytes on their way to many sockets: their HTTP/1.1 framing is made once, and they are compressed at most once.
+// Bytes for many sockets: they are framed as an HTTP/1.1 chunk once, and compressed once at most.
 
 import { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { entryBytes, writeEntry } from './frame.ts';
 import { deflateApart } from './gzip.ts';
 
-/** An entry, or bytes as they are. */
+/** What a chunk is made of: an entry, or a frame that is bytes already. */
 export type Part = LogRecord | Uint8Array;
 
 export class Chunk {
@@ -18,12 +18,12 @@ export class Chunk {
     this.#bodyStart = bodyStart;
   }
 
-  /** Its content, for compressors and HTTP/1.0 viewers; not kept, since most chunks go out framed. */
+  /** The content, for compressors and HTTP/1.0 viewers. It is made anew at each call, since most chunks go out framed. */
   get body(): Buffer {
     return this.framed.subarray(this.#bodyStart, this.framed.length - CRLF);
   }
 
-  /** One allocation, and one copy of each entry or frame. */
+  /** Costs one allocation, and one copy of each part. */
   static of(parts: readonly Part[]): Chunk {
     let bytes = 0;
     for (const part of parts) bytes += bytesOf(part);
@@ -43,7 +43,7 @@ export class Chunk {
     return new Chunk(framed, size.length);
   }
 
-  /** The same in a form that fits anywhere between two flushes of a gzip stream; made once, for all who ask. */
+  /** The compressed form, which fits anywhere between two parts of a gzip stream. All callers share it. */
   deflated(): Promise<Chunk> {
     this.#deflated ??= deflateApart(this.body).then((bytes) => Chunk.of([bytes]));
     return this.#deflated;

@@ -1,15 +1,15 @@
-// The parts of a gzip stream that many viewers share (RFC 1951, 1952): each part ends at a byte, so that parts can follow
-// one another, and refers to nothing before it but to what the same `Deflater` has given since its last reset.
+// The parts of gzip streams that many viewers share (RFC 1951, 1952). Each part ends on a byte boundary, so that another part
+// can follow, and refers back at most to parts that the same `Deflater` has given since its last reset.
 
 import { promisify } from 'node:util';
 import { constants, createDeflateRaw, deflateRaw } from 'node:zlib';
 
-/** What a stream begins with. It ends without a trailer: its checksum would be another for each viewer. */
+/** What a gzip stream begins with. It ends without a trailer, since the checksum would be different for each viewer. */
 export const GZIP_HEADER = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 
 const MAX_STORED = 0xffff;
 
-/** Bytes as they are, for what one viewer alone is sent: no compressor is needed. At most 65,535 of them. */
+/** Up to 65,535 bytes without compression, for what is sent to one viewer only: it needs no compressor. */
 export function storedBlock(bytes: Uint8Array): Buffer {
   if (bytes.length > MAX_STORED) throw new RangeError(`a stored block holds ${MAX_STORED} bytes at most`);
   const block = Buffer.allocUnsafe(5 + bytes.length);
@@ -22,15 +22,15 @@ export function storedBlock(bytes: Uint8Array): Buffer {
 
 const deflateOnce = promisify<Buffer, object, Buffer>(deflateRaw);
 
-/** Compresses what belongs to no sequence. */
+/** Compresses bytes by themselves; the result refers to nothing before it. */
 export function deflateApart(bytes: Buffer): Promise<Buffer> {
   return deflateOnce(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
 }
 
-/** A small window saves most already at one entry a part; zlib itself needs 48 kB for it. */
+/** With one entry a part a small window already saves most: 41 bytes a frame instead of 309 (RESULTS.md). zlib needs 48 kB for it. */
 const SHARED = { windowBits: 13, memLevel: 5, flush: constants.Z_SYNC_FLUSH };
 
-/** Compresses a sequence of parts, each with what came before it since the last reset. One call at a time. */
+/** Compresses a sequence of parts, each of which may refer to the parts since the last reset. Takes one call at a time. */
 export class Deflater {
   readonly #stream = createDeflateRaw(SHARED);
   #output: Buffer[] = [];
@@ -39,7 +39,7 @@ export class Deflater {
     this.#stream.on('data', (bytes: Buffer) => this.#output.push(bytes));
   }
 
-  /** What follows refers to nothing before: a viewer may begin here. */
+  /** The next part refers to nothing before it, so that a viewer can begin there. */
   reset(): void {
     this.#stream.reset();
   }

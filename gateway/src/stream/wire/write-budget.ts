@@ -1,7 +1,7 @@
-// Viewers who ask for a stream, begin it or catch up take turns: so many bytes in each round of the event loop, first come,
-// first served. However many come back at once, what is live waits for one round at most.
+// How many bytes viewers may write while they ask for a stream, begin it or catch up: one MiB in each round of the event loop,
+// first come, first served. So a live entry waits for one such round at most, however many viewers come back at once.
 
-/** About a millisecond of copying to sockets. */
+/** Copying this much to sockets takes about a millisecond. */
 const ROUND_BYTES = 1_048_576;
 
 export class WriteBudget {
@@ -9,11 +9,11 @@ export class WriteBudget {
   #waiting: { bytes: number; go: () => void }[] = [];
   #scheduled = false;
 
-  /** Waits for a turn to write so many bytes; undefined where it has come. */
+  /** Undefined if the caller may write its bytes now; otherwise a promise that resolves when it may. */
   acquire(bytes: number): Promise<void> | undefined {
     if (!this.#scheduled) {
       this.#scheduled = true;
-      setImmediate(() => this.#round());
+      setImmediate(() => this.#beginRound());
     }
     if (this.#left > 0 && this.#waiting.length === 0) {
       this.#left -= bytes;
@@ -22,7 +22,7 @@ export class WriteBudget {
     return new Promise((go) => this.#waiting.push({ bytes, go }));
   }
 
-  #round(): void {
+  #beginRound(): void {
     this.#left = ROUND_BYTES;
     let count = 0;
     for (const { bytes, go } of this.#waiting) {
@@ -33,6 +33,6 @@ export class WriteBudget {
     }
     this.#waiting.splice(0, count);
     this.#scheduled = this.#waiting.length > 0;
-    if (this.#scheduled) setImmediate(() => this.#round());
+    if (this.#scheduled) setImmediate(() => this.#beginRound());
   }
 }

@@ -7,7 +7,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
 import { History } from '../../../src/stream/history/history.ts';
-import { gapCounts } from '../../../src/stream/metrics.ts';
 import { compileFilter } from '../../../src/stream/query/filter.ts';
 import { parseSelection } from '../../../src/stream/query/query.ts';
 
@@ -48,7 +47,7 @@ it('readers from anywhere to anywhere, together, each get what they would have g
   const place = fc.integer({ min: 0, max: COUNT - 1 });
   await fc.assert(
     fc.asyncProperty(fc.array(fc.tuple(place, place), { minLength: 1, maxLength: 12 }), async (readers) => {
-      const history = new History(log, gapCounts(), { shareBytes: SHARE_BYTES });
+      const history = new History(log, { shareBytes: SHARE_BYTES });
       const query = view();
       await Promise.all(
         readers.map(async ([a, b]) => {
@@ -77,7 +76,7 @@ function counting(broker: Broker) {
 
 it('a crowd that comes back from the same place reads the log once', async () => {
   const { broker, count } = counting(log);
-  const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
+  const history = new History(broker, { shareBytes: SHARE_BYTES });
   const query = view();
   const [from, to] = [positions[100] as Position, positions[COUNT - 1] as Position];
   await readAll(history, query, from, to);
@@ -85,7 +84,7 @@ it('a crowd that comes back from the same place reads the log once', async () =>
   const crowd = (at: History) => Promise.all(Array.from({ length: 100 }, () => readAll(at, query, from, to)));
   await crowd(history);
   expect(count()).toBe(alone);
-  await crowd(new History(broker, gapCounts(), { shareBytes: SHARE_BYTES }));
+  await crowd(new History(broker, { shareBytes: SHARE_BYTES }));
   expect(count()).toBe(2 * alone);
   // Those who come from elsewhere join them after a stretch.
   await readAll(history, query, positions[333] as Position, to);
@@ -94,7 +93,7 @@ it('a crowd that comes back from the same place reads the log once', async () =>
 
 it('shares nothing where it may keep nothing', async () => {
   const { broker, count } = counting(log);
-  const history = new History(broker, gapCounts(), { shareBytes: 0 });
+  const history = new History(broker, { shareBytes: 0 });
   const query = view();
   for (let i = 0; i < 2; i++)
     await history.readBlock(query, {
@@ -112,7 +111,7 @@ it('goes on after a reading that failed', async () => {
   const broker = new Proxy<Broker>(log, {
     get: (of, key) => (key === 'readPage' ? read : Reflect.get(of, key)),
   });
-  const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
+  const history = new History(broker, { shareBytes: SHARE_BYTES });
   const query = view();
   const [from, to] = [positions[0] as Position, positions[9] as Position];
   await expect(history.readBlock(query, { after: from, upTo: to, scanned: 0 })).rejects.toThrow('away');
@@ -129,7 +128,7 @@ it('those who ask for a bound each wait for one reading at most, not one after a
   const broker = new Proxy<Broker>(log, {
     get: (of, key) => (key === 'readPage' ? read : Reflect.get(of, key)),
   });
-  const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
+  const history = new History(broker, { shareBytes: SHARE_BYTES });
   const query = view();
   const from = positions[0] as Position;
   const bounds = positions.slice(1, 21);
@@ -144,7 +143,7 @@ it('those who ask for a bound each wait for one reading at most, not one after a
 it('a crowd that asks the same shares it, also where it leads nowhere and nothing may be kept', async () => {
   for (const shareBytes of [SHARE_BYTES, 1]) {
     const { broker, count } = counting(log);
-    const history = new History(broker, gapCounts(), { shareBytes });
+    const history = new History(broker, { shareBytes });
     const query = view();
     const [ahead, upTo] = [positions[COUNT - 1] as Position, positions[5] as Position];
     await Promise.all(
@@ -161,7 +160,7 @@ it('a page that holds more than a stretch is read once', async () => {
   const { broker, count } = counting(
     new Proxy<Broker>(log, { get: (of, key) => (key === 'readPage' ? wide.read : Reflect.get(of, key)) }),
   );
-  const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
+  const history = new History(broker, { shareBytes: SHARE_BYTES });
   const [from, to] = [positions[0] as Position, positions[COUNT - 1] as Position];
   expect(await readAll(history, view(), from, to)).toHaveLength(COUNT - 1);
   expect(count()).toBe(1);
@@ -169,7 +168,7 @@ it('a page that holds more than a stretch is read once', async () => {
 
 it('who was told what is missing gets nothing from an older reading, but what is of the same page or newer', async () => {
   const { broker, count } = counting(log);
-  const history = new History(broker, gapCounts(), { shareBytes: SHARE_BYTES });
+  const history = new History(broker, { shareBytes: SHARE_BYTES });
   const query = view();
   const wanted = { after: positions[0] as Position, upTo: positions[99] as Position, scanned: 0 };
   const { interval } = await history.readBlock(query, wanted);

@@ -5,7 +5,6 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { History, type SearchResult } from '../../../src/stream/history/history.ts';
-import { gapCounts } from '../../../src/stream/metrics.ts';
 import { compileFilter } from '../../../src/stream/query/filter.ts';
 import { parseSelection } from '../../../src/stream/query/query.ts';
 
@@ -30,7 +29,7 @@ const query = (params: Record<string, string>) => {
 const numbers = ({ records }: SearchResult) => records.map(({ entry }) => Number(entry.msg));
 
 it('pages of any size, in either direction, give what a model gives', async () => {
-  const history = new History(broker, gapCounts(), { shareBytes: 0 });
+  const history = new History(broker, { shareBytes: 0 });
   const asks = fc.record({
     channels: fc.constantFrom('*', 'a', 'a,c'),
     level: fc.constantFrom('', 'error'),
@@ -65,7 +64,7 @@ it('pages of any size, in either direction, give what a model gives', async () =
 });
 
 it('a filtered search reads no more than its bound, names what it left, and goes on from there', async () => {
-  const history = new History(broker, gapCounts(), { scanLimit: 500, shareBytes: 0 });
+  const history = new History(broker, { scanLimit: 500, shareBytes: 0 });
   const wanted = query({ q: `${COUNT - 1}` });
   const [first, last] = [positions[0] as Position, positions.at(-1) as Position];
   const found = await history.search(wanted, { after: first, upTo: last, limit: 10 });
@@ -77,7 +76,7 @@ it('a filtered search reads no more than its bound, names what it left, and goes
 });
 
 it('begins a tail so that exactly its entries follow, and where there are none, now', async () => {
-  const history = new History(broker, gapCounts(), { shareBytes: 0 });
+  const history = new History(broker, { shareBytes: 0 });
   const now = await broker.head();
   const { selection, filter } = query({ channels: 'a', level: 'error' });
   const { position } = await history.locateStart({ from: 'tail', count: 5 }, selection, now);
@@ -93,7 +92,7 @@ it('begins a tail so that exactly its entries follow, and where there are none, 
 });
 
 it('a search that nobody waits for any more ends with the page it is at', async () => {
-  const history = new History(broker, gapCounts(), { shareBytes: 0 });
+  const history = new History(broker, { shareBytes: 0 });
   let asked = 0;
   const upTo = await broker.head();
   const isGone = () => ++asked > 1;

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
 import { CompressedView } from '../../../src/stream/live/compressed-view.ts';
+import { gapCounts } from '../../../src/stream/live/gap-counts.ts';
 import type { Segment } from '../../../src/stream/live/segment.ts';
 import { SharedSubscription } from '../../../src/stream/live/shared-subscription.ts';
 import { View } from '../../../src/stream/live/view.ts';
@@ -15,7 +16,7 @@ const AMPLE = 1_048_576;
 it('a segment is kept until its compressed form has been handed over, and no longer', async () => {
   const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
   const tap = new SharedSubscription(['a'], { subscribe } as Broker);
-  const view = new View({ channels: ['a'] }, tap, () => {});
+  const view = new View({ channels: ['a'] }, tap, () => {}, gapCounts());
   await tap.addView(view);
   const compressed = new CompressedView(view, 50);
   const emit = (n: number) => {

@@ -1,13 +1,13 @@
-// A tap: one subscription for all views of the same channels, each of which is told of all that comes after it began.
+// A shared subscription serves all views of the same channels: each view gets everything that comes after it has begun.
 import type { Broker, Listener } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
-import { Hub } from '../../../src/stream/live/hub.ts';
+import { gapCounts } from '../../../src/stream/live/gap-counts.ts';
+import { Hub, type SharedView } from '../../../src/stream/live/hub.ts';
 import type { Segment } from '../../../src/stream/live/segment.ts';
-import type { View } from '../../../src/stream/live/view.ts';
 import { parseSelection } from '../../../src/stream/query/query.ts';
 
 const OPTIONS = {
@@ -21,10 +21,10 @@ const OPTIONS = {
 
 let log: MemoryBroker;
 let hub: Hub;
-/** Subscriptions made, and those still there. */
+/** How many subscriptions were made, and how many are open. */
 let made: number;
 let open: number;
-/** What happens between a subscription's beginning and its caller's hearing of it. */
+/** What happens after a subscription has begun and before its caller gets it. */
 let meanwhile: (listener: Listener) => Promise<unknown>;
 
 beforeEach(() => {
@@ -38,7 +38,7 @@ beforeEach(() => {
     open++;
     return { from, close: () => [close(), open--] };
   };
-  hub = new Hub(Object.assign(Object.create(log), { subscribe }), OPTIONS);
+  hub = new Hub(Object.assign(Object.create(log), { subscribe }), OPTIONS, gapCounts());
 });
 afterEach(async () => {
   hub.close();
@@ -48,7 +48,7 @@ afterEach(async () => {
 const acquire = (query: Record<string, string>) => hub.acquire(parseSelection(query));
 const publish = (...msgs: string[]) => log.publish(msgs.map((msg) => line('a', msg, { source: msg })));
 
-const emitted = async (view: View) => {
+const sent = ({ view }: SharedView) => {
   view.flush(OPTIONS.viewRingBytes);
   return view.flushedCount;
 };
@@ -60,7 +60,7 @@ it('is shared by all queries of the same channels, and closed with the last of t
   );
   const other = await acquire({ channels: 'a' });
   expect([made, open]).toEqual([2, 2]);
-  for (const view of many) hub.release(view);
+  for (const shared of many) hub.release(shared);
   expect(open).toBe(2);
   hub.release(one);
   expect(open).toBe(1);
@@ -70,33 +70,34 @@ it('is shared by all queries of the same channels, and closed with the last of t
   expect(open).toBe(1);
 });
 
-it('tells each view of what it wants from where it began, and all of them how far the log has come', async () => {
+it('gives each view what it wants from its beginning on, and all of them the position that was received', async () => {
   const first = await acquire({ channels: 'a' });
   await publish('x', 'y');
   const second = await acquire({ channels: 'a', source: 'y' });
-  expect(second.flushedTo).toBe(await log.head());
+  expect(second.view.flushedTo).toBe(await log.head());
   await publish('x', 'y', 'z');
-  expect([await emitted(first), await emitted(second)]).toEqual([5, 1]);
+  expect([sent(first), sent(second)]).toEqual([5, 1]);
   await publish('x');
-  expect(second.flushedTo).toBe(await log.head());
-  expect(first.flushedTo).toBeLessThan(second.flushedTo);
+  expect(second.view.flushedTo).toBe(await log.head());
+  expect(first.view.flushedTo).toBeLessThan(second.view.flushedTo);
 });
 
-it('a view that has left is told nothing more', async () => {
+it('gives nothing more to a view that was released', async () => {
   await acquire({ channels: 'a' });
-  const gone = await acquire({ channels: 'a', source: 'x' });
-  hub.release(gone);
+  const released = await acquire({ channels: 'a', source: 'x' });
+  hub.release(released);
   await publish('x');
-  expect(await emitted(gone)).toBe(0);
+  expect(sent(released)).toBe(0);
 });
 
-it('what comes while it opens is behind where its views begin', async () => {
+it('its views begin after what comes while it opens', async () => {
   meanwhile = () => publish('early');
-  const view = await acquire({ channels: 'a' });
+  const shared = await acquire({ channels: 'a' });
+  const { view } = shared;
   expect(view.flushedTo).toBe(await log.head());
   expect(view.isCaughtUp(view.flushedTo - 1)).toBe(false);
   await publish('late');
-  expect(await emitted(view)).toBe(1);
+  expect(sent(shared)).toBe(1);
 });
 
 it.each([
@@ -104,36 +105,36 @@ it.each([
   ['expired', false],
   ['reset', true],
   ['rollback', true],
-] as const)('tells all views of a gap (%s), which moves it on: %s', async (reason, moves) => {
-  let tap: Listener | undefined;
+] as const)('all views report a gap (%s); it moves the subscription on: %s', async (reason, moves) => {
+  let subscription: Listener | undefined;
   meanwhile = async (listener) => {
-    tap = listener;
+    subscription = listener;
   };
   const views = await Promise.all([acquire({ channels: 'a' }), acquire({ channels: 'a', q: 'none' })]);
-  const taken = views.map((view) => {
+  const delivered = views.map(({ view }) => {
     const segments: Segment[] = [];
     view.attachViewer({ deliverSegment: (segment) => segments.push(segment) });
     return segments;
   });
   const from = await log.head();
-  tap?.onGap({ channel: null, after: from, before: from + 10, reason, missed: null });
-  for (const view of views) view.flush(OPTIONS.viewRingBytes);
-  for (const segments of taken) expect(segments).toMatchObject([{ from, to: moves ? from + 9 : from }]);
+  subscription?.onGap({ channel: null, after: from, before: from + 10, reason, missed: null });
+  for (const { view } of views) view.flush(OPTIONS.viewRingBytes);
+  for (const segments of delivered) expect(segments).toMatchObject([{ from, to: moves ? from + 9 : from }]);
 });
 
 it('does not go back with an entry that is older than others', async () => {
-  let tap: Listener | undefined;
+  let subscription: Listener | undefined;
   meanwhile = async (listener) => {
-    tap = listener;
+    subscription = listener;
   };
-  const view = await acquire({ channels: 'a', q: 'none' });
+  const { view } = await acquire({ channels: 'a', q: 'none' });
   await publish('x', 'y');
   const { items } = await log.readPage({ channels: ['a'], after: 0, limit: 1 });
-  tap?.onRecord(items[0]?.record as LogRecord);
+  subscription?.onRecord(items[0]?.record as LogRecord);
   expect(view.flushedTo).toBe(await log.head());
 });
 
-it('is closed with the hub, also while it opens', async () => {
+it('is closed with the hub, even while it opens', async () => {
   await acquire({ channels: 'a' });
   const opening = Promise.withResolvers<void>();
   meanwhile = () => opening.promise;
@@ -144,7 +145,7 @@ it('is closed with the hub, also while it opens', async () => {
   expect([made, open]).toEqual([2, 0]);
 });
 
-it('one that fails to open fails all that waited for it, and the next is tried anew', async () => {
+it('one that fails to open fails all that wait for it, and the next attempt opens another', async () => {
   meanwhile = async () => {
     throw new BrokerUnavailable('not now');
   };

@@ -4,6 +4,7 @@ import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
+import { gapCounts } from '../../../src/stream/live/gap-counts.ts';
 import type { Segment } from '../../../src/stream/live/segment.ts';
 import { SharedSubscription } from '../../../src/stream/live/shared-subscription.ts';
 import { View } from '../../../src/stream/live/view.ts';
@@ -23,7 +24,7 @@ const makeView = async (selection: Partial<Selection> = {}) => {
   let wanted = 0;
   const subscribe: Broker['subscribe'] = async () => ({ from: START, close: () => {} });
   const tap = new SharedSubscription(['a'], { subscribe } as Broker);
-  const view = new View({ channels: ['a'], ...selection }, tap, () => wanted++);
+  const view = new View({ channels: ['a'], ...selection }, tap, () => wanted++, gapCounts());
   await tap.addView(view);
   return { view, tap, wanted: () => wanted };
 };
