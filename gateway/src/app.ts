@@ -122,7 +122,7 @@ export function createApp(
     keepAliveMs: config.SSE_KEEPALIVE_MS,
     retryMs: config.SSE_RETRY_MS,
     stallMs: config.SSE_STALL_MS,
-    admission: limiter,
+    limiter,
   });
 
   problems(app);

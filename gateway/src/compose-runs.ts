@@ -33,7 +33,8 @@ import type { RunStore } from './runs/store/run-store.ts';
 const LEASE_MS = 6_000;
 const BREAK_AFTER = 5;
 const BREAKER_PAUSE_MS = 10_000;
-const FAREWELL_MS = 1_000;
+/** Time for the last entries about model calls to reach the log. */
+const FLUSH_MS = 1_000;
 
 export interface Runs {
   service: RunService;
@@ -94,7 +95,7 @@ export function composeRuns(
     close: async () => {
       await service.close();
       prompts.close();
-      await calls.close(FAREWELL_MS);
+      await calls.close(FLUSH_MS);
       await store.close();
     },
   };

@@ -5,6 +5,7 @@ import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
 import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
+import { parseRetryAfter } from '@llm-streamer/shared/retry-after.ts';
 
 /** How long to wait for an answer. */
 const TIMEOUT_MS = 10_000;
@@ -43,7 +44,10 @@ export class HttpTransport implements PublishTransport {
     const status = response.status;
     const detail = typeof answer.detail === 'string' ? answer.detail : `HTTP ${status}`;
     if (status >= 500 || PASSING_STATUS.includes(status))
-      throw new GatewayBusy(`the gateway answered: ${detail}`, retryAfterMs(response.headers));
+      throw new GatewayBusy(
+        `the gateway answered: ${detail}`,
+        parseRetryAfter(response.headers.get('retry-after'), Date.now()) ?? 0,
+      );
     const code = typeof answer.code === 'string' ? answer.code : `http_${status}`;
     const field = typeof answer.field === 'string' ? { field: answer.field } : {};
     throw new CodedError(code, `the gateway answered: ${detail}`, field);
@@ -76,15 +80,6 @@ function parse(text: string): Record<string, unknown> {
   } catch {
     return {}; // an error page of a proxy, for example: the status says enough
   }
-}
-
-/** Milliseconds from `Retry-After`, which holds seconds or a date (RFC 9110). */
-function retryAfterMs(headers: Headers): number {
-  const value = headers.get('retry-after');
-  if (value === null) return 0;
-  const seconds = Number(value);
-  const ms = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000;
-  return Number.isNaN(ms) ? 0 : Math.max(0, ms);
 }
 
 /** Why fetch failed. The reason is in the error's `cause`; of undici's own errors (UND_ERR_…) the message says more than the code. */

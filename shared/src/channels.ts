@@ -4,8 +4,12 @@
 const NAME = /^[A-Za-z0-9_.:/-]{1,200}$/;
 const PATTERN = /^[A-Za-z0-9_.:/*-]{1,200}$/;
 
-/** Hold people's texts; only the pipeline writes them, and only a pattern that begins with the prefix reads them. */
-const RESERVED_PREFIXES = ['runs:', 'conversations:'] as const;
+/** The channel of a run begins with this. */
+export const RUN_PREFIX = 'runs:';
+/** The channel of a conversation begins with this. */
+export const CONVERSATION_PREFIX = 'conversations:';
+/** These channels hold people's texts: only the gateway's runs write them, and only a pattern that begins with the prefix reads them. */
+const RESERVED_PREFIXES = [RUN_PREFIX, CONVERSATION_PREFIX] as const;
 
 /** Redis compares each pattern with each message, and the part between two stars is searched for anew. */
 export const MAX_STARS = 4;
@@ -34,6 +38,14 @@ export function isSearch(pattern: string): boolean {
 export function matchingCost(pattern: string): number {
   if (isExact(pattern)) return 0;
   return (isSearch(pattern) ? 10 : 1) * (1 + Math.floor(pattern.length / 20));
+}
+
+export function runChannel(id: string): string {
+  return `${RUN_PREFIX}${id}`;
+}
+
+export function conversationChannel(id: string): string {
+  return `${CONVERSATION_PREFIX}${id}`;
 }
 
 export function isReserved(channel: string): boolean {

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
+import { CONVERSATION_PREFIX, RUN_PREFIX } from './channels.ts';
 import { CodedError } from './errors.ts';
 
 /** A variable that takes one of a few words. */
@@ -132,8 +133,8 @@ export function retentionPolicy(
   return {
     default: { entries, idleMs: config.RETENTION_SECONDS * 1_000 },
     prefixes: [
-      { prefix: 'runs:', entries, idleMs: config.RETENTION_SECONDS_RUNS * 1_000 },
-      { prefix: 'conversations:', entries, idleMs: config.RETENTION_SECONDS_CONVERSATIONS * 1_000 },
+      { prefix: RUN_PREFIX, entries, idleMs: config.RETENTION_SECONDS_RUNS * 1_000 },
+      { prefix: CONVERSATION_PREFIX, entries, idleMs: config.RETENTION_SECONDS_CONVERSATIONS * 1_000 },
     ],
     maxChannels: config.MAX_CHANNELS,
     maxBytes: config.RETENTION_BYTES,

@@ -11,13 +11,18 @@ export type EndState = Exclude<RunState, 'running'>;
 
 export type LaneState = 'waiting' | 'streaming' | 'finished' | 'failed' | 'stopped';
 
-export interface LaneView {
+/** Which lane it is, and who answers in it. */
+export interface LaneInfo {
   lane: string;
   /** `task` or `combiner`. */
   role: string;
-  state: LaneState;
   provider: string;
   model: string;
+}
+
+/** A lane, as far as its entries go. */
+export interface LaneView extends LaneInfo {
+  state: LaneState;
   text: string;
   reasoning: string;
   /** Epoch ms by the writer's clock; 0 while it has not come to that. */
@@ -52,14 +57,15 @@ export const RUN_END: Readonly<Record<string, EndState>> = {
   [EVENTS.runLost]: 'lost',
 };
 
-type LanePlan = Pick<LaneView, 'lane' | 'role' | 'provider' | 'model'>;
-
-/** @param plan for whoever knows it otherwise: the entry that tells it may no longer be kept. */
-export function newRun(id: string, plan: readonly LanePlan[] = []): RunView {
-  return { id, state: 'running', started: 0, ended: 0, lanes: plan.map(newLane) };
+/**
+ * A run of which no entry has come yet. @param lanes are needed where the first entry, which names them, may no longer be
+ * kept.
+ */
+export function newRun(id: string, lanes: readonly LaneInfo[] = []): RunView {
+  return { id, state: 'running', started: 0, ended: 0, lanes: lanes.map(newLane) };
 }
 
-function newLane({ lane, role, provider, model }: LanePlan): LaneView {
+function newLane({ lane, role, provider, model }: LaneInfo): LaneView {
   const nothing = { text: '', reasoning: '', started: 0, firstContent: 0, ended: 0 };
   return { lane, role, state: 'waiting', provider, model, ...nothing, outputTokens: 0, inputTokens: 0 };
 }

@@ -1,10 +1,14 @@
 // Reads one page of history from the gateway: its entries and gaps in the order of the log, without the gaps that pages
 // before it reported.
+import type { EntriesPage, Problem } from '@llm-streamer/shared/api-types.ts';
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import type { GapData } from '@llm-streamer/shared/stream-events.ts';
 import { EntryRow, type GapRow, gapRow } from '../stream/row.ts';
 import { isUnreported } from '../stream/unreported-gap.ts';
+
+/** The values may be anything: an error page of a proxy is JSON, too. */
+type Answer = Partial<Record<keyof (EntriesPage & Problem), unknown>>;
 
 export interface HistoryPage {
   rows: (EntryRow | GapRow)[];
@@ -21,7 +25,7 @@ export async function readHistory(
   const response = await fetch(new URL(`api/entries?${query}`, document.baseURI), {
     headers: { Accept: 'application/json' },
   });
-  const body = (await response.json().catch(() => ({}))) as Record<string, unknown>;
+  const body = (await response.json().catch(() => ({}))) as Answer;
   if (!response.ok) throw new Error(String(body.detail ?? body.title ?? `HTTP ${response.status}`));
   const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
   const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<GapData>[]) : [];

@@ -1,23 +1,16 @@
 // Lists the channels with their rate and last activity. A click adds a channel to the view or removes it.
 
+import type { ChannelSummary, ChannelsAnswer, Problem } from '@llm-streamer/shared/api-types.ts';
 import { isPattern, matches, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { duration } from '../log/time.ts';
 import { showNotice, updateView, viewState } from '../state/store.ts';
 import '../../styles/list.css';
 
-interface Channel {
-  channel: string;
-  entries: number;
-  total: number;
-  rate: number | null;
-  lastTime: number | null;
-}
-
 const EVERY_MS = 2_000;
 
 export function ChannelList() {
-  const channels = useSignal<Channel[]>([]);
+  const channels = useSignal<ChannelSummary[]>([]);
   const problem = useSignal('');
   const now = useSignal(Date.now());
   useSignalEffect(() => {
@@ -26,7 +19,7 @@ export function ChannelList() {
       if (document.visibilityState === 'hidden') return;
       try {
         const response = await fetch(new URL('api/channels', document.baseURI));
-        const body = (await response.json()) as { channels?: Channel[]; title?: string };
+        const body = (await response.json()) as Partial<ChannelsAnswer & Problem>;
         channels.value = body.channels ?? [];
         problem.value = response.ok ? '' : (body.title ?? `HTTP ${response.status}`);
       } catch {

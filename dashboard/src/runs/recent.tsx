@@ -1,10 +1,11 @@
 // The recent runs: how each ended, how long it took, how many tokens it used. A click shows the run and filters the log to
 // it.
+import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { clockOf, duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { filterLog, run } from '../state/run-state.ts';
-import { type RunSummary, recentRuns } from './run-client.ts';
+import { recentRuns } from './run-client.ts';
 
 const TONE: Record<string, string> = { finished: 'good', running: 'warn', cancelled: 'dim' };
 

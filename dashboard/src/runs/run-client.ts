@@ -1,28 +1,12 @@
 // The gateway's API for runs: starts a run, cancels it, lists the recent ones. A failure rejects with a sentence for the
 // reader.
 
+import type { Problem, ProcessRequest, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
+
 /** The panel removes this sentence when the stream is live again. */
 export const UNREACHABLE = 'the gateway cannot be reached';
 
-export interface RunSummary {
-  message_id: string;
-  conversation_id?: string;
-  state: string;
-  code?: string;
-  models: { source: string; model: string }[];
-  /** Epoch ms. */
-  started: number;
-  duration_ms?: number;
-  usage: { input_tokens: number; output_tokens: number };
-}
-
-export interface RunStart {
-  message: string;
-  message_id: string;
-  conversation_id?: string;
-}
-
-export async function startRun(run: RunStart): Promise<void> {
+export async function startRun(run: ProcessRequest): Promise<void> {
   // This request ends when the run has started. The answers are read from the run's channel, like any entries.
   await request('api/process', {
     method: 'POST',
@@ -37,7 +21,7 @@ export async function cancelRun(id: string): Promise<void> {
 
 export async function recentRuns(): Promise<RunSummary[]> {
   const response = await request('api/runs?limit=20');
-  return ((await response.json()) as { runs: RunSummary[] }).runs;
+  return ((await response.json()) as RunsAnswer).runs;
 }
 
 /** Not `crypto.randomUUID`: browsers offer it to secure origins only, and plain HTTP in a local network is not secure. */
@@ -54,6 +38,6 @@ async function request(path: string, init: RequestInit = {}): Promise<Response> 
     throw new Error(UNREACHABLE);
   }
   if (response.ok) return response;
-  const problem = (await response.json().catch(() => ({}))) as { detail?: string };
+  const problem = (await response.json().catch(() => ({}))) as Partial<Problem>;
   throw new Error(problem.detail ?? `the gateway answered ${response.status}`);
 }

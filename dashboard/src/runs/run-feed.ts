@@ -1,6 +1,7 @@
 // Follows the run that the panel shows: reads the run's channel from its first entry on, and sets the signals of
 // state/run-state.ts at most once a frame.
 
+import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
 import { clockSkew, isFeedOpen, nameInUrl, run } from '../state/run-state.ts';
@@ -22,7 +23,7 @@ export class RunFeed {
     isFeedOpen.value = undefined;
     nameInUrl(id);
     let current = newRun(id);
-    const query = new URLSearchParams({ channels: `runs:${id}`, tail: String(TAIL) });
+    const query = new URLSearchParams({ channels: runChannel(id), tail: String(TAIL) });
     // Frames of the run shown before may still arrive after its client was stopped; they are ignored.
     const isCurrent = () => this.#client === client;
     const client: StreamClient = new StreamClient(new URL(`stream?${query}`, document.baseURI).href, {

@@ -1,5 +1,6 @@
 // The run that the panel shows, as signals. The run's id is in the URL, so that a reload or a link shows the same run.
 
+import { RUN_PREFIX, runChannel } from '@llm-streamer/shared/channels.ts';
 import type { RunView } from '@llm-streamer/shared/run.ts';
 import { signal } from '@preact/signals';
 import { updateView, viewState } from './store.ts';
@@ -42,12 +43,12 @@ export function takePrompt(): string | undefined {
 /** Narrows the log to a run. The run's own channel holds all its entries, texts included; `*` does not show them. */
 export function filterLog(id: string): void {
   const { channels } = viewState.value;
-  if (!channels.some((channel) => channel.startsWith('runs:'))) channelsBefore.value = channels;
-  updateView({ channels: [`runs:${id}`], q: '', level: '', range: undefined });
+  if (!channels.some((channel) => channel.startsWith(RUN_PREFIX))) channelsBefore.value = channels;
+  updateView({ channels: [runChannel(id)], q: '', level: '', range: undefined });
 }
 
 export function isFiltered(id: string): boolean {
-  return viewState.value.channels.join() === `runs:${id}`;
+  return viewState.value.channels.join() === runChannel(id);
 }
 
 /** Shows the channels again that `filterLog` replaced. */

@@ -1,5 +1,6 @@
 // GET /api/channels: what channels there are, how much they hold, and how busy they are.
 
+import type { ChannelSummary } from '@llm-streamer/shared/api-types.ts';
 import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, timeOf } from '@llm-streamer/shared/broker/position.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
@@ -44,10 +45,15 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
     for (const { channel, entries, total, last } of infos) {
       const turn = pace.pauseIfDue();
       if (turn) await turn;
-      /** Entries per second; null when nobody has asked lately. */
-      const rate = rateOf(channel, total);
-      const fields = { channel, entries, total, rate, last: formatPosition(last), lastTime: timeOf(last) };
-      parts.push(JSON.stringify(fields));
+      const summary: ChannelSummary = {
+        channel,
+        entries,
+        total,
+        rate: rateOf(channel, total),
+        last: formatPosition(last),
+        lastTime: timeOf(last),
+      };
+      parts.push(JSON.stringify(summary));
     }
     return Buffer.from(`{"channels":[${parts.join(',')}]}`);
   }

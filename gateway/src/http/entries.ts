@@ -1,12 +1,15 @@
 // GET /api/entries: a page of history, as JSON or NDJSON. Channels and filters are those of /stream.
 
+import type { EntriesPage } from '@llm-streamer/shared/api-types.ts';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
+import type { GapData } from '@llm-streamer/shared/stream-events.ts';
 import type { FastifyInstance } from 'fastify';
+import { parseEntryId, parseTime, parseWhole, text } from '../parameters.ts';
 import { type History, nothingFrom, type SearchRange, type SearchResult } from '../stream/history/history.ts';
 import { compileFilter } from '../stream/query/filter.ts';
 import type { FilteredSelection } from '../stream/query/filtered-selection.ts';
-import { invalid, parseSelection, parseTime, text } from '../stream/query/query.ts';
+import { parseSelection } from '../stream/query/query.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
@@ -21,7 +24,8 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
   app.get<{ Querystring: Record<string, unknown> }>('/api/entries', options, async (request, reply) => {
     const { query } = request;
     const selection = parseSelection(query, KEYS);
-    const limit = wholeNumber(text(query, 'limit') ?? text(query, 'tail'), 'limit');
+    const asked = text(query, 'limit') ?? text(query, 'tail');
+    const limit = asked === undefined ? DEFAULT_LIMIT : parseWhole('limit', asked, 1, MAX_LIMIT);
     const now = Date.now();
     const after = await boundFrom(query, 'after', 'since', now);
     const before = await boundFrom(query, 'before', 'until', now);
@@ -63,11 +67,7 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
     now: number,
   ): Promise<Position | undefined> {
     const id = text(query, idKey);
-    if (id !== undefined) {
-      const position = parsePosition(id);
-      if (position === undefined) throw invalid(idKey, 'an id as the stream gave it, <ms>-<n>');
-      return position;
-    }
+    if (id !== undefined) return parseEntryId(idKey, id);
     const time = text(query, timeKey);
     if (time === undefined) return undefined;
     const position = parsePosition(time) ?? (await broker.positionAtTime(parseTime(timeKey, time, now)));
@@ -79,12 +79,13 @@ const NEW_LINE = Buffer.from('\n');
 
 /** Entries are stored as JSON, so that they are joined and not parsed. */
 function toJson({ records, gaps, next, done }: SearchResult): Buffer {
-  const named = gaps.map((gap) => ({
+  const named: GapData[] = gaps.map((gap) => ({
     ...gap,
     after: formatPosition(gap.after),
     before: formatPosition(gap.before),
   }));
-  const tail = JSON.stringify({ gaps: named, next: formatPosition(next), done }).slice(1);
+  const rest: Omit<EntriesPage, 'entries'> = { gaps: named, next: formatPosition(next), done };
+  const tail = JSON.stringify(rest).slice(1);
   const parts: Buffer[] = [Buffer.from('{"entries":[')];
   records.forEach(({ data }, i) => {
     if (i > 0) parts.push(COMMA);
@@ -95,11 +96,3 @@ function toJson({ records, gaps, next, done }: SearchResult): Buffer {
 }
 
 const COMMA = Buffer.from(',');
-
-function wholeNumber(value: string | undefined, field: string): number {
-  if (value === undefined) return DEFAULT_LIMIT;
-  const number = Number(value);
-  if (!/^\d+$/.test(value) || number < 1 || number > MAX_LIMIT)
-    throw invalid(field, `a whole number from 1 to ${MAX_LIMIT}`);
-  return number;
-}

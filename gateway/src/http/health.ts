@@ -1,5 +1,6 @@
 // Is the process alive (/healthz), can it serve (/readyz), and how do its streams do (/sse/health).
 
+import type { StreamHealth } from '@llm-streamer/shared/api-types.ts';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Hub } from '../stream/live/hub.ts';
@@ -32,7 +33,7 @@ export function healthRoutes(
     return { status: 'ready' };
   });
 
-  app.get('/sse/health', { preHandler: refuseParameters }, async () => {
+  app.get('/sse/health', { preHandler: refuseParameters }, async (): Promise<StreamHealth> => {
     const { ready, reason, reconnects, adopted } = broker.status();
     return {
       status: ready ? 'ok' : 'degraded',

@@ -1,12 +1,11 @@
 // POST /api/process: starts a run, or finds it, and streams it.
 
-import { BEGINNING, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { ID, ID_RULE, type Params, parseCursor } from '../parameters.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { invalid } from '../stream/query/query.ts';
 import { HttpError } from './errors.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -17,10 +16,7 @@ const BODY_BYTES = 131_072;
 const MAX_MESSAGE = 16_000;
 const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;
 
-const ID_RULE = 'must be 1 to 128 of A-Z a-z 0-9 _ . -, and neither . nor ..';
-/** Clients resolve `.` and `..` as steps of a path, so that nobody could address them. */
-const idSchema = z.string(ID_RULE).regex(/^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,128}$/, ID_RULE);
-
+const idSchema = z.string(ID_RULE).regex(ID, ID_RULE);
 const bodySchema = z.strictObject({
   message: z.string(MESSAGE_RULE).refine((text) => text.trim() !== '', MESSAGE_RULE),
   message_id: idSchema,
@@ -44,7 +40,7 @@ export function processRoute(
     scope.removeContentTypeParser('text/plain'); // JSON or 415
     scope.post('/api/process', { bodyLimit: BODY_BYTES }, async (request, reply) => {
       const body = parseBody(request.body);
-      const after = parseCursor(request);
+      const after = parseCursor(request.headers['last-event-id'], request.query as Params);
       const order = {
         id: body.message_id,
         message: body.message,
@@ -79,23 +75,6 @@ export function processRoute(
       headers: { ...headers, 'retry-after': `${seconds}` },
     });
   }
-}
-
-/** The run's id from a path. @throws CodedError `invalid_query` */
-export function parseId(value: string, field: string): string {
-  if (idSchema.safeParse(value).success) return value;
-  throw invalid(field, ID_RULE);
-}
-
-/** Where a client left off, by its Last-Event-ID (or `lastEventId=`). @throws CodedError `invalid_header` */
-export function parseCursor({ headers, query }: FastifyRequest): Position {
-  const value = headers['last-event-id'] ?? (query as { lastEventId?: unknown }).lastEventId;
-  if (value === undefined || value === '') return BEGINNING;
-  const position = parsePosition(String(value));
-  if (position !== undefined) return position;
-  throw new CodedError('invalid_header', 'Last-Event-ID must be an id as the stream gave it, <ms>-<n>', {
-    field: 'Last-Event-ID',
-  });
 }
 
 function parseBody(body: unknown): z.output<typeof bodySchema> {

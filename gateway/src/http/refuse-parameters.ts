@@ -1,9 +1,9 @@
-// For routes that take no parameters: one is refused by name, so that a misspelt wish is never answered as if granted.
+// For routes that take no parameters: refuses a request that has one, and names it.
 
 import type { FastifyRequest } from 'fastify';
-import { invalid } from '../stream/query/query.ts';
+import { type Params, refuseUnknown } from '../parameters.ts';
 
+/** @throws CodedError `invalid_query` */
 export async function refuseParameters({ query }: FastifyRequest): Promise<void> {
-  const [key] = Object.keys(query as Record<string, unknown>);
-  if (key !== undefined) throw invalid(key, 'unknown parameter; this route takes none');
+  refuseUnknown(query as Params, []);
 }

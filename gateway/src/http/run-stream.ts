@@ -6,35 +6,26 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
+import { runChannel } from '@llm-streamer/shared/channels.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
-import { runChannel } from '../runs/run-entries.ts';
 import { followChannel, readHistory } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
-import type { ConnectionLimiter, NoPlace } from '../stream/viewer/connection-limiter.ts';
+import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
+import type { Refusal } from '../stream/viewer/connections.ts';
 import { claimSocket } from './claim-socket.ts';
-import { HttpError } from './errors.ts';
+import { needsStream, refusalOf, SSE_HEADERS } from './sse-response.ts';
 
-const HEAD = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store, no-transform',
-  'x-accel-buffering': 'no',
-  // A connection that turned idle while the server closes would hold it up.
+const HEADERS = {
+  ...SSE_HEADERS,
+  // While the server closes it waits for connections that are idle; without this, the ended stream would leave one.
   connection: 'close',
 };
 
-const FAREWELL_MS = 300;
-
-type Refusal = NoPlace | 'shutdown';
-
-const REFUSALS: Record<Refusal, string> = {
-  shutdown: 'this gateway is stopping; ask again',
-  over_limit: 'this gateway has as many streams as it may',
-  over_address_limit: 'there are as many streams to your address as there may be',
-  primary_unavailable: 'the gateway’s first process does not answer; ask again',
-};
+/** Time for clients to receive the last event of runs that end with the gateway. */
+const DRAIN_MS = 300;
 
 export interface RunStreamOptions {
   broker: Broker;
@@ -46,7 +37,7 @@ export interface RunStreamOptions {
   retryMs: number;
   /** Milliseconds a socket may take nothing before it is closed; 0 for ever. */
   stallMs: number;
-  admission: ConnectionLimiter;
+  limiter: ConnectionLimiter;
 }
 
 export class RunStreams {
@@ -67,7 +58,7 @@ export class RunStreams {
    * ends an EventSource's attempts. @throws BrokerUnavailable, or HttpError `over_limit`, before the answer has begun.
    */
   async send(reply: FastifyReply, run: RunRecord, after: Position): Promise<FastifyReply> {
-    const { broker, admission } = this.#options;
+    const { broker, limiter } = this.#options;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const channel = runChannel(run.id);
@@ -79,7 +70,7 @@ export class RunStreams {
     const first = run.state === 'running' ? undefined : await items.next();
     if (first?.done) return reply.code(204).send();
     const { ip } = reply.request;
-    const refusal = await admission.acquire(ip);
+    const refusal = await limiter.acquire(ip);
     if (refusal !== undefined) {
       await items.return();
       return this.#refuse(reply, refusal);
@@ -87,7 +78,7 @@ export class RunStreams {
     const claimed = await claimSocket(reply.request.raw, reply.raw);
     reply.hijack();
     if (claimed === undefined) {
-      admission.release(ip);
+      limiter.release(ip);
       await items.return();
       return reply;
     }
@@ -95,37 +86,34 @@ export class RunStreams {
       .catch((error) => reply.log.error({ err: error }, 'a run stream failed'))
       .finally(() => {
         this.#open.delete(gone);
-        admission.release(ip);
+        limiter.release(ip);
       });
     this.#open.set(gone, written);
     return reply;
   }
 
   /** The answer while the gateway is stopping; undefined while it is not. */
-  farewell(reply: FastifyReply): FastifyReply | undefined {
+  refuseIfClosing(reply: FastifyReply): FastifyReply | undefined {
     return this.#closing ? this.#refuse(reply, 'shutdown') : undefined;
   }
 
   /** Ends all streams, those of runs that have just ended with their last event; other clients come back, elsewhere. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.race([Promise.allSettled(this.#open.values()), pause(FAREWELL_MS)]);
+    await Promise.race([Promise.allSettled(this.#open.values()), pause(DRAIN_MS)]);
     for (const gone of this.#open.keys()) gone.abort();
   }
 
-  /** A native EventSource gives up for ever on any status but 200: it gets a stream that ends, and comes again. */
   #refuse(reply: FastifyReply, code: Refusal): FastifyReply {
-    const { request, raw } = reply;
-    if (request.method !== 'GET' || !request.headers.accept?.includes('text/event-stream'))
-      throw new HttpError(code, REFUSALS[code]);
+    if (!needsStream(reply.request)) throw refusalOf(code);
     reply.hijack();
     this.#begin(reply);
-    raw.end();
+    reply.raw.end();
     return reply;
   }
 
   #begin(reply: FastifyReply): void {
-    reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEAD });
+    reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEADERS });
     reply.raw.write(sseFrame({ retry: this.#options.retryMs }));
   }
 

@@ -1,8 +1,9 @@
 // A run as clients see it in lists and answers.
 
+import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 
-export function summaryOf(run: RunRecord) {
+export function summaryOf(run: RunRecord): RunSummary {
   const { inputTokens, outputTokens, durationMs, estimated } = run.totals;
   return {
     message_id: run.id,

@@ -1,12 +1,12 @@
 // /api/runs and /api/conversations: what runs there are, one of them, its stream, its end; the turns of a conversation.
 
+import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 import type { FastifyInstance } from 'fastify';
+import { type Params, parseCursor, parseId, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { invalid } from '../stream/query/query.ts';
 import { HttpError } from './errors.ts';
-import { parseCursor, parseId } from './process.ts';
 import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -27,18 +27,13 @@ export interface RunServices {
 }
 
 export function runRoutes(app: FastifyInstance, { service, history, streams }: RunServices): void {
-  app.get<{ Querystring: { limit?: string } }>(
-    '/api/runs',
-    LIST,
-    async ({ query: { limit = `${DEFAULT_LIMIT}` } }) => {
-      const count = Number(limit);
-      if (!/^\d+$/.test(limit) || count < 1 || count > MAX_LIMIT)
-        throw invalid('limit', `must be a whole number from 1 to ${MAX_LIMIT}`);
-      return { runs: (await service.list(count)).map(summaryOf) };
-    },
-  );
+  app.get<{ Querystring: Params }>('/api/runs', LIST, async ({ query }): Promise<RunsAnswer> => {
+    const limit = text(query, 'limit');
+    const count = limit === undefined ? DEFAULT_LIMIT : parseWhole('limit', limit, 1, MAX_LIMIT);
+    return { runs: (await service.list(count)).map(summaryOf) };
+  });
 
-  app.get<ById>('/api/runs/:id', TEXTS, async ({ params }) => {
+  app.get<ById>('/api/runs/:id', TEXTS, async ({ params }): Promise<RunDetail> => {
     const run = await known(params.id);
     const { lanes, trimmed, cut } = await history.run(run.id, run.lanes);
     return { ...summaryOf(run), ...(trimmed && { trimmed }), ...(cut && { cut }), lanes };
@@ -46,8 +41,8 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
 
   const streaming = { onRequest: refuseBody, exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
-    const after = parseCursor(request);
-    return streams.farewell(reply) ?? streams.send(reply, await known(request.params.id), after);
+    const after = parseCursor(request.headers['last-event-id'], request.query as Params);
+    return streams.refuseIfClosing(reply) ?? streams.send(reply, await known(request.params.id), after);
   });
 
   app.register(async (scope) => {
@@ -55,8 +50,8 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     scope.removeAllContentTypeParsers();
     const ignored = { parseAs: 'buffer', bodyLimit: IGNORED_BYTES } as const;
     scope.addContentTypeParser('*', ignored, (_request, _body, done) => done(null));
-    scope.post<ById>('/api/runs/:id/cancel', async ({ params }) => {
-      const run = await service.cancel(parseId(params.id, 'id'));
+    scope.post<ById>('/api/runs/:id/cancel', async ({ params }): Promise<RunSummary> => {
+      const run = await service.cancel(parseId('id', params.id));
       if (!run) throw unknownRun();
       return summaryOf(run);
     });
@@ -70,8 +65,8 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     });
   });
 
-  app.get<ById>('/api/conversations/:id', TEXTS, async ({ params }) => {
-    const id = parseId(params.id, 'id');
+  app.get<ById>('/api/conversations/:id', TEXTS, async ({ params }): Promise<Conversation> => {
+    const id = parseId('id', params.id);
     const { turns, trimmed } = await history.conversation(id);
     if (turns.length === 0)
       throw new HttpError('conversation_not_found', 'nothing was said in it, or it expired');
@@ -83,7 +78,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   });
 
   async function known(id: string): Promise<RunRecord> {
-    const run = await service.get(parseId(id, 'id'));
+    const run = await service.get(parseId('id', id));
     if (!run) throw unknownRun();
     return run;
   }

@@ -1,6 +1,7 @@
 // A failed model call: a stable code and a sentence that is safe to show. A provider's own words never leave this file:
 // they may hold keys, addresses or the prompt.
 
+import { parseRetryAfter } from '@llm-streamer/shared/retry-after.ts';
 import { APICallError } from 'ai';
 
 /** Each code with the sentence that clients get; docs/errors.md is made from it. */
@@ -99,12 +100,4 @@ function causes(error: unknown): Error[] {
 function codeOf(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === 'string' ? code : '';
-}
-
-/** Milliseconds from a `Retry-After` of either form; `undefined` where there is none that makes sense. */
-export function parseRetryAfter(value: string | undefined, now: number): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d{1,6}(\.\d+)?$/.test(value)) return Math.ceil(Number(value) * 1000);
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }

@@ -1,13 +1,10 @@
 // A conversation is the turns on its channel. Here: how a turn is written, and what of the past the models are given.
 
+import { conversationChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { LlmMessage } from '../llm/model.ts';
-
-export function conversationChannel(id: string): string {
-  return `conversations:${id}`;
-}
 
 export interface Turn {
   role: 'user' | 'assistant';

@@ -3,7 +3,7 @@
 
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '@llm-streamer/shared/broker/broker.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
-import type { LanePlan } from './run-entries.ts';
+import type { LanePlan } from './run-plan.ts';
 
 /** The run's side of the log. @throws PublishRefused `fenced` once the run has ended. */
 export interface RunAppender {

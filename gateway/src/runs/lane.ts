@@ -5,7 +5,9 @@ import { LlmError } from '../llm/failure.ts';
 import type { LlmFinish, LlmMessage, LlmModel } from '../llm/model.ts';
 import { estimateTokens } from './conversation.ts';
 import type { Journal } from './journal.ts';
-import { generationCopy, type LanePlan, type RunEntries, type Usage } from './run-entries.ts';
+import { generationCopy, type RunEntries } from './run-entries.ts';
+import type { LanePlan } from './run-plan.ts';
+import type { Usage } from './usage.ts';
 
 export type LaneResult = { text: string; usage: Usage } & (
   | { ok: true; cut: boolean }

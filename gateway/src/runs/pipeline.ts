@@ -7,24 +7,11 @@ import { combinerQuestion, type TaskAnswer } from './combiner-question.ts';
 import { turnEntry } from './conversation.ts';
 import { Journal, type RunAppender } from './journal.ts';
 import { type GenerationObserver, type LaneContext, type LaneResult, runLane } from './lane.ts';
-import {
-  type LanePlan,
-  lifecycleCopy,
-  RunEntries,
-  type RunIdentity,
-  type RunTotals,
-  sumOf,
-} from './run-entries.ts';
+import { lifecycleCopy, RunEntries } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
+import type { LanePlan, RunPlan } from './run-plan.ts';
 import type { RunEnding } from './store/run-store.ts';
-
-/** What is asked of a run. `lanes` are the tasks and, last, the combiner. */
-export interface RunPlan extends RunIdentity {
-  message: string;
-  /** Earlier turns of the conversation. */
-  history: readonly LlmMessage[];
-  lanes: readonly LanePlan[];
-}
+import { type RunTotals, sumOf } from './usage.ts';
 
 /** The run's record and channel. Both reject with PublishRefused `fenced` once the run has ended, whoever ended it. */
 export interface RunWriter extends RunAppender {
@@ -58,8 +45,8 @@ export class Pipeline {
   }
 
   /** The first entries of a run, to be written in one step with its record. */
-  opening(order: RunPlan): Draft[] {
-    const started = new RunEntries(order, this.#options.source).runStarted(order.lanes);
+  opening(plan: RunPlan): Draft[] {
+    const started = new RunEntries(plan, this.#options.source).runStarted(plan.lanes);
     return this.#drafts([started, lifecycleCopy(started)]);
   }
 
@@ -67,10 +54,10 @@ export class Pipeline {
    * Runs to the end, and says how it ended. When `ended` aborts, because somebody else has ended the run, the calls stop
    * at once and nothing more is written. @throws what the writer threw, `fenced` included.
    */
-  async run(order: RunPlan, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
+  async run(plan: RunPlan, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
     const began = performance.now();
     const { model, observer, source, entryBytes, logContent, timeoutMs } = this.#options;
-    const entries = new RunEntries(order, source);
+    const entries = new RunEntries(plan, source);
     const broken = new AbortController();
     const stopped = AbortSignal.any([ended, broken.signal]);
     const journal = new Journal({
@@ -79,8 +66,8 @@ export class Pipeline {
       delta: (lane, kind, text) => entries.delta(lane, kind, text),
       onBroken: () => broken.abort(new LlmError('cancelled')),
     });
-    const tasks = order.lanes.slice(0, -1);
-    const combiner = order.lanes.at(-1) as LanePlan;
+    const tasks = plan.lanes.slice(0, -1);
+    const combiner = plan.lanes.at(-1) as LanePlan;
     const context: LaneContext = { model, journal, entries, observer, logContent, tasks: tasks.length };
     const call = async (lane: LanePlan, messages: readonly LlmMessage[], ms: number) => {
       const limit = timeLimit(stopped, ms);
@@ -93,7 +80,7 @@ export class Pipeline {
 
     const results = await Promise.all(
       tasks.map(async (lane) => {
-        const messages = conversation(lane, order.history, order.message);
+        const messages = conversation(lane, plan.history, plan.message);
         return { lane, result: await call(lane, messages, timeoutMs * TASKS_SHARE) };
       }),
     );
@@ -101,37 +88,37 @@ export class Pipeline {
     if (results.some(({ result }) => result.ok) && !stopped.aborted) {
       const messages = conversation(
         combiner,
-        order.history,
-        combinerQuestion(order.message, results.map(answerOf)),
+        plan.history,
+        combinerQuestion(plan.message, results.map(answerOf)),
       );
       summary = await call(combiner, messages, timeoutMs - (performance.now() - began));
     }
     if (ended.aborted) return undefined;
     await journal.drain();
-    const { ending, last } = this.#conclude(order, results, summary, performance.now() - began);
+    const { ending, last } = this.#conclude(plan, results, summary, performance.now() - began);
     await writer.end(ending, this.#drafts(last));
     return ending;
   }
 
   /** How a run has ended, and its last entries. */
   #conclude(
-    order: RunPlan,
+    plan: RunPlan,
     results: readonly TaskResult[],
     summary: LaneResult | undefined,
     durationMs: number,
   ) {
-    const entries = new RunEntries(order, this.#options.source);
+    const entries = new RunEntries(plan, this.#options.source);
     const used = [...results.map(({ result }) => result.usage), ...(summary ? [summary.usage] : [])];
     const totals = { ...sumOf(used), durationMs };
     const missing = results.filter(({ result }) => !result.ok).map(({ lane }) => lane.prompt.name);
-    const combiner = order.lanes.at(-1)?.prompt.name;
+    const combiner = plan.lanes.at(-1)?.prompt.name;
     const cut = results.filter(({ result }) => result.ok && result.cut).map(({ lane }) => lane.prompt.name);
     if (summary?.ok && summary.cut && combiner !== undefined) cut.push(combiner);
     const attrs = { combiner, ...(missing.length > 0 && { missing }), ...(cut.length > 0 && { cut }) };
     if (summary?.ok) {
       const end = entries.runEnded('finished', finishedSentence(totals, missing, cut), totals, attrs);
       const ending: RunEnding = { state: 'finished', totals };
-      return { ending, last: [...this.#turns(order, summary.text), end, lifecycleCopy(end)] };
+      return { ending, last: [...this.#turns(plan, summary.text), end, lifecycleCopy(end)] };
     }
     const partial = results.some(({ result }) => result.text !== '');
     const { code, msg } = summary

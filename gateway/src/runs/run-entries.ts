@@ -1,48 +1,16 @@
 // The entries of one run: what each step says, on the run's own channel, and its copies for the log of all runs.
 
+import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';
 import type { LlmError } from '../llm/failure.ts';
-import type { LlmFinish, LlmTarget } from '../llm/model.ts';
-import type { LanePrompt } from './prompts.ts';
+import type { LlmFinish } from '../llm/model.ts';
+import { type LanePlan, laneInfos, type RunIdentity } from './run-plan.ts';
+import type { RunTotals } from './usage.ts';
 
 export const WORKFLOW = 'process';
-
-/** One model call of a run: a task, or the combiner. */
-export interface LanePlan {
-  prompt: LanePrompt;
-  target: LlmTarget;
-  role: 'task' | 'combiner';
-}
-
-export interface RunIdentity {
-  id: string;
-  conversationId?: string;
-  promptVersion: string;
-}
-
-export interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-  /** Of a broken answer, or one whose service counts nothing. */
-  estimated?: true;
-}
-
-export interface RunTotals extends Usage {
-  durationMs: number;
-}
-
-export function sumOf(usages: readonly Usage[]): Usage {
-  const inputTokens = usages.reduce((sum, usage) => sum + usage.inputTokens, 0);
-  const outputTokens = usages.reduce((sum, usage) => sum + usage.outputTokens, 0);
-  return { inputTokens, outputTokens, ...(usages.some(({ estimated }) => estimated) && { estimated: true }) };
-}
-
-export function runChannel(id: string): string {
-  return `runs:${id}`;
-}
 
 const END_EVENT = {
   finished: EVENTS.runFinished,
@@ -68,12 +36,7 @@ export class RunEntries {
       `run started: ${tasks} ${tasks === 1 ? 'task' : 'tasks'} and a combiner`,
       {
         [GEN_AI.workflow]: WORKFLOW,
-        lanes: lanes.map(({ prompt, target, role }) => ({
-          lane: prompt.name,
-          role,
-          provider: target.provider,
-          model: target.model,
-        })),
+        lanes: laneInfos(lanes),
       },
     );
   }

@@ -2,12 +2,12 @@
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
+import { conversationChannel, runChannel } from '@llm-streamer/shared/channels.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
-import { conversationChannel, type Turn, turnOf } from './conversation.ts';
-import { runChannel, sumOf, type Usage } from './run-entries.ts';
+import { type LaneInfo, newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { type Turn, turnOf } from './conversation.ts';
 import { readHistory } from './run-reader.ts';
-import type { RunRecord } from './store/run-store.ts';
+import { sumOf, type Usage } from './usage.ts';
 
 const TURNS_READ = 200;
 /** Of a conversation's turns, about. */
@@ -25,12 +25,12 @@ export class RunHistory {
   /**
    * Every lane with its text so far. `trimmed` where entries are no longer kept, `cut` where the texts are over the bound:
    * what is there is then a part.
-   * @param plan of the run's record, for the lanes whose beginning is among them.
+   * @param lanes of the run's record: the entry that names them may no longer be kept.
    */
-  async run(id: string, plan: RunRecord['lanes'] = []): Promise<RunView & { trimmed?: true; cut?: true }> {
+  async run(id: string, lanes: readonly LaneInfo[] = []): Promise<RunView & { trimmed?: true; cut?: true }> {
     let room = RUN_TEXT;
     let cut = false;
-    let view = newRun(id, plan);
+    let view = newRun(id, lanes);
     let trimmed = false;
     for await (const { record, gap } of readHistory(
       this.#broker,
@@ -48,9 +48,9 @@ export class RunHistory {
   }
 
   /** What a run has used that ended before its time: as its models counted where they did, else estimated. */
-  async usage(id: string, plan: RunRecord['lanes']): Promise<Usage> {
-    const { lanes } = await this.run(id, plan);
-    const answering = lanes.filter(({ firstContent }) => firstContent > 0);
+  async usage(id: string, lanes: readonly LaneInfo[]): Promise<Usage> {
+    const run = await this.run(id, lanes);
+    const answering = run.lanes.filter(({ firstContent }) => firstContent > 0);
     return sumOf(
       answering.map(({ state, inputTokens, outputTokens }) => {
         return { inputTokens, outputTokens, ...(state !== 'finished' && { estimated: true }) };

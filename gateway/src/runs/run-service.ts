@@ -1,30 +1,24 @@
 // Starts, cancels and finds runs. Any gateway may be asked about any run; the one that began it runs it.
 
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Broker, Subscription } from '@llm-streamer/shared/broker/broker.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
-import { draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError, PublishRefused } from '@llm-streamer/shared/errors.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { LlmMessage } from '../llm/model.ts';
+import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
 import type { Targets } from './config.ts';
 import { contextOf } from './conversation.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, OwnedRun } from './owned-run.ts';
-import type { Pipeline, RunPlan } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 import type { Prompts } from './prompts.ts';
-import { lifecycleCopy, RunEntries } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
+import { fingerprintOf, laneInfos, type RunPlan, type RunRequest } from './run-plan.ts';
 import type { EndGuard, RunFacts, RunRecord, RunStore } from './store/run-store.ts';
-
-export interface RunRequest {
-  id: string;
-  message: string;
-  conversationId?: string;
-}
 
 export interface RunServiceOptions {
   store: RunStore;
@@ -102,7 +96,7 @@ export class RunService {
     await admit();
 
     const { tasks, combiner, version } = prompts.current;
-    const order: RunPlan = {
+    const plan: RunPlan = {
       id,
       message,
       promptVersion: version,
@@ -113,16 +107,17 @@ export class RunService {
       ],
       ...(conversationId !== undefined && { conversationId }),
     };
-    const facts = {
+    const facts: RunFacts = {
+      id,
       fingerprint,
       gateway: source,
       promptVersion: version,
-      lanes: planOf(order),
+      lanes: laneInfos(plan.lanes),
       ...(conversationId !== undefined && { conversationId }),
     };
     const token = randomBytes(16).toString('hex');
-    const begun = await store.begin(id, token, facts, pipeline.opening(order));
-    if (begun === 'started') this.#drive(order, token);
+    const begun = await store.begin(facts, token, pipeline.opening(plan));
+    if (begun === 'started') this.#drive(plan, token);
     const record = await store.get(id);
     if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');
     return sameRequest(record, fingerprint);
@@ -156,41 +151,39 @@ export class RunService {
     return contextOf(turns, contextTokens);
   }
 
-  #drive(order: RunPlan, token: string): void {
+  #drive(plan: RunPlan, token: string): void {
     const { store, leaseMs } = this.#options;
-    const run = new OwnedRun({ id: order.id, token, store, renewMs: leaseMs / RENEWALS });
-    const done = this.#run(order, run).finally(() => {
+    const run = new OwnedRun({ id: plan.id, token, store, renewMs: leaseMs / RENEWALS });
+    const done = this.#run(plan, run).finally(() => {
       run.stop();
-      this.#owned.delete(order.id);
+      this.#owned.delete(plan.id);
     });
-    this.#owned.set(order.id, { run, done });
+    this.#owned.set(plan.id, { run, done });
   }
 
-  async #run(order: RunPlan, run: OwnedRun): Promise<void> {
+  async #run(plan: RunPlan, run: OwnedRun): Promise<void> {
     const { pipeline, history, logger, source } = this.#options;
     const began = performance.now();
     try {
-      const ending = await pipeline.run(order, run, run.over);
-      if (ending?.totals) this.#options.ended?.(ending.state, ending.totals.durationMs);
+      const ending = await pipeline.run(plan, run, run.over);
+      if (ending) this.#options.ended?.(ending.state, ending.totals.durationMs);
     } catch (error) {
       if (isFenced(error)) return;
       // Nothing of the error but its code: it may quote what somebody wrote.
       const code = error instanceof CodedError ? error.code : 'internal';
       logger.error(
-        { run: order.id, code, stack: code === 'internal' ? stackOf(error) : undefined },
+        { run: plan.id, code, stack: code === 'internal' ? stackOf(error) : undefined },
         'run failed',
       );
       const msg = error instanceof PublishRefused ? error.message : RUN_ERRORS.internal;
       try {
-        const totals = {
-          ...(await history.usage(order.id, planOf(order))),
-          durationMs: performance.now() - began,
-        };
-        const end = new RunEntries(order, source).runEnded('failed', msg, totals, { partial: true }, code);
-        await run.end({ state: 'failed', code, totals }, [draft(end), draft(lifecycleCopy(end))]);
+        const used = await history.usage(plan.id, laneInfos(plan.lanes));
+        const totals = { ...used, durationMs: performance.now() - began };
+        const ending: AbnormalEnding = { state: 'failed', code, totals };
+        await run.end(ending, abnormalEnd(plan, source, ending, msg));
         this.#options.ended?.('failed', totals.durationMs);
       } catch (again) {
-        logger.error({ run: order.id, code: codeOf(again) }, 'run could not be ended');
+        logger.error({ run: plan.id, code: codeOf(again) }, 'run could not be ended');
       }
     }
   }
@@ -203,10 +196,9 @@ export class RunService {
     const code = END_CODE[state];
     const durationMs = Math.max(0, Date.now() - record.started);
     const totals = { ...(await history.usage(id, record.lanes)), durationMs };
-    const entries = new RunEntries(record, source);
-    const end = entries.runEnded(state, RUN_ERRORS[code], totals, { partial: true }, code);
-    const drafts = [draft(end), draft(lifecycleCopy(end))];
-    const ended = await store.end(id, { state, code, totals }, drafts, guard);
+    const ending = { state, code, totals };
+    const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code]);
+    const ended = await store.end(id, ending, drafts, guard);
     if (!ended) return false;
     this.#owned.get(id)?.run.stop();
     this.#options.ended?.(state, totals.durationMs);
@@ -221,18 +213,6 @@ export class RunService {
     const record = await this.#options.store.get(id);
     if (record?.state !== 'running') owned.run.stop();
   }
-}
-
-function planOf({ lanes }: RunPlan): RunFacts['lanes'] {
-  return lanes.map(({ prompt, target, role }) => {
-    return { lane: prompt.name, role, provider: target.provider, model: target.model };
-  });
-}
-
-function fingerprintOf({ message, conversationId }: RunRequest): string {
-  return createHash('sha256')
-    .update(JSON.stringify([message, conversationId ?? null]))
-    .digest('hex');
 }
 
 function sameRequest(record: RunRecord, fingerprint: string): RunRecord {

@@ -3,7 +3,8 @@ import { PublishRefused } from '@llm-streamer/shared/errors.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Journal, type JournalOptions } from '../../src/runs/journal.ts';
-import { type LanePlan, RunEntries } from '../../src/runs/run-entries.ts';
+import { RunEntries } from '../../src/runs/run-entries.ts';
+import type { LanePlan } from '../../src/runs/run-plan.ts';
 
 const entries = new RunEntries({ id: 'm1', promptVersion: 'v' }, 'gw');
 const lane = (name: string): LanePlan => ({

@@ -7,8 +7,8 @@ import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator } from '../../src/llm/simulator/simulator.ts';
 import { SIMULATED } from '../../src/llm/target.ts';
 import type { GenerationRecord } from '../../src/runs/lane.ts';
-import { Pipeline, type PipelineOptions, type RunPlan, type RunWriter } from '../../src/runs/pipeline.ts';
-import type { LanePlan } from '../../src/runs/run-entries.ts';
+import { Pipeline, type PipelineOptions, type RunWriter } from '../../src/runs/pipeline.ts';
+import type { LanePlan, RunPlan } from '../../src/runs/run-plan.ts';
 import type { RunEnding } from '../../src/runs/store/run-store.ts';
 import { wireEvent } from '../../src/runs/wire.ts';
 import { PATIENCE_MS, timeoutsFor } from '../llm/collect.ts';
@@ -48,7 +48,7 @@ interface Setup {
   combiner?: string;
   tokenMs?: number;
   options?: Partial<PipelineOptions>;
-  order?: Partial<RunPlan>;
+  plan?: Partial<RunPlan>;
   ended?: AbortSignal;
 }
 
@@ -57,7 +57,7 @@ async function process({
   combiner = 'c',
   tokenMs = 0,
   options,
-  order,
+  plan,
   ended,
 }: Setup = {}) {
   const simulator = new Simulator({ chunkTokens: 4, tokenMs });
@@ -89,7 +89,7 @@ async function process({
       ...models.map((name, i) => lane(`llm-${i + 1}`, name)),
       lane('llm-combine', combiner, 'Combine.'),
     ],
-    ...order,
+    ...plan,
   };
   await writer.append(pipeline.opening(run));
   const outcome = await pipeline
@@ -165,7 +165,7 @@ describe('a run', () => {
   );
 
   it.each(['sim-think', 'sim-think-end'])('tells thoughts from the answer: %s', async (model) => {
-    const { writer } = await process({ models: [model], combiner: model, order: { conversationId: 'c1' } });
+    const { writer } = await process({ models: [model], combiner: model, plan: { conversationId: 'c1' } });
     for (const { state, text, reasoning } of writer.view.lanes) {
       expect(state).toBe('finished');
       expect(text).toMatch(/^(In short|Taken together)/);
@@ -355,7 +355,7 @@ describe('a run', () => {
       { role: 'user' as const, content: 'What is rust?' },
       { role: 'assistant' as const, content: 'Iron oxide.' },
     ];
-    const { writer } = await process({ order: { conversationId: 'c1', history } });
+    const { writer } = await process({ plan: { conversationId: 'c1', history } });
     expect(writer.view.lanes[0]?.text).toContain('Coming from rust');
     const turns = writer.onChannel('conversations:c1');
     expect(turns.map(({ attrs }) => attrs?.role)).toEqual(['user', 'assistant']);
@@ -363,7 +363,7 @@ describe('a run', () => {
   });
 
   it('that fails adds nothing to the conversation', async () => {
-    const { writer } = await process({ models: ['sim-401'], order: { conversationId: 'c1' } });
+    const { writer } = await process({ models: ['sim-401'], plan: { conversationId: 'c1' } });
     expect(writer.onChannel('conversations:')).toEqual([]);
   });
 });
@@ -420,12 +420,12 @@ describe('the log of model calls', () => {
   });
 
   it('holds no text of people or models', async () => {
-    const { observed } = await process({ order: { message: 'xylophone' } });
+    const { observed } = await process({ plan: { message: 'xylophone' } });
     expect(JSON.stringify(observed)).not.toMatch(/xylophone|careful|picture/i);
   });
 
   it('holds them when LOG_CONTENT says so', async () => {
-    const { observed } = await process({ order: { message: 'xylophone' }, options: { logContent: true } });
+    const { observed } = await process({ plan: { message: 'xylophone' }, options: { logContent: true } });
     expect(observed[0]?.attrs?.['gen_ai.input.messages']).toContainEqual({
       role: 'user',
       content: 'xylophone',
@@ -436,7 +436,7 @@ describe('the log of model calls', () => {
 
 describe('the wire', () => {
   it('shows a run as thinking, content and done', async () => {
-    const { writer } = await process({ order: { conversationId: 'c1' } });
+    const { writer } = await process({ plan: { conversationId: 'c1' } });
     const events = writer.onChannel('runs:').flatMap((entry) => wireEvent(entry, 'm1') ?? []);
     expect(events[0]).toEqual({
       event: 'thinking',

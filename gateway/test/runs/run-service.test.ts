@@ -175,7 +175,8 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
     await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2), PATIENCE_MS);
-    await b.store.end(run, { state: 'cancelled' }, [], 'anybody');
+    const totals = { inputTokens: 0, outputTokens: 0, durationMs: 0 };
+    await b.store.end(run, { state: 'cancelled', totals }, [], 'anybody');
     await vi.waitFor(
       () => expect(a.simulator.calls.map(({ state }) => state)).toEqual(['aborted', 'aborted']),
       PATIENCE_MS,
@@ -250,8 +251,8 @@ describe('a run whose gateway is gone', () => {
     open.push(...watchers);
     const [a] = watchers as [Gateway];
     const run = id();
-    const facts = { fingerprint: 'f', gateway: 'gw-gone', promptVersion: 'v', lanes: [] };
-    await a.store.begin(run, 'token', facts, []);
+    const facts = { id: run, fingerprint: 'f', gateway: 'gw-gone', promptVersion: 'v', lanes: [] };
+    await a.store.begin(facts, 'token', []);
     const { entries } = await readRun(a.broker, run);
     expect(entries).toMatchObject([{ event: 'run.lost', attrs: { 'error.type': 'run_lost' } }]);
     await expect(a.store.append(run, 'token', [])).rejects.toMatchObject({ code: 'fenced' });

@@ -6,6 +6,7 @@ import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.t
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
+import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { ProviderModel } from '../../src/llm/provider.ts';
@@ -14,7 +15,6 @@ import { SIMULATED } from '../../src/llm/target.ts';
 import { runVariables, Targets } from '../../src/runs/config.ts';
 import { Pipeline } from '../../src/runs/pipeline.ts';
 import { Prompts } from '../../src/runs/prompts.ts';
-import { runChannel } from '../../src/runs/run-entries.ts';
 import { RunHistory } from '../../src/runs/run-history.ts';
 import { followChannel } from '../../src/runs/run-reader.ts';
 import { RunService } from '../../src/runs/run-service.ts';

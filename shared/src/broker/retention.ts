@@ -1,5 +1,7 @@
 // How long the log keeps what: by count and idle time per channel, with values of its own for some prefixes.
 
+import { CONVERSATION_PREFIX, RUN_PREFIX } from '../channels.ts';
+
 export interface Retention {
   /** Entries kept per channel (approximately: whole blocks are dropped). */
   entries: number;
@@ -22,8 +24,8 @@ const HOUR_MS = 3_600_000;
 export const DEFAULT_RETENTION: RetentionPolicy = {
   default: { entries: 10_000, idleMs: 24 * HOUR_MS },
   prefixes: [
-    { prefix: 'runs:', entries: 10_000, idleMs: 6 * HOUR_MS },
-    { prefix: 'conversations:', entries: 10_000, idleMs: 30 * 24 * HOUR_MS },
+    { prefix: RUN_PREFIX, entries: 10_000, idleMs: 6 * HOUR_MS },
+    { prefix: CONVERSATION_PREFIX, entries: 10_000, idleMs: 30 * 24 * HOUR_MS },
   ],
   maxChannels: 50_000,
   maxBytes: 1_073_741_824,

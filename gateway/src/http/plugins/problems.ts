@@ -2,6 +2,7 @@
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Problem } from '@llm-streamer/shared/api-types.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { isAnswering } from '../claim-socket.ts';
@@ -90,14 +91,15 @@ export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply
 }
 
 function textOf({ status, code, message, field }: HttpError): string {
-  return JSON.stringify({
+  const body: Problem = {
     type: 'about:blank',
     title: code.replaceAll('_', ' '),
     status,
     code,
     detail: message,
     ...(field !== undefined && { field }),
-  });
+  };
+  return JSON.stringify(body);
 }
 
 function translate(error: FastifyError | CodedError): HttpError | undefined {

@@ -28,17 +28,12 @@ export class MemoryRunStore implements RunStore {
     this.#broker = broker;
   }
 
-  async begin(
-    id: string,
-    token: string,
-    facts: RunFacts,
-    drafts: readonly Draft[],
-  ): Promise<'started' | 'exists'> {
+  async begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'> {
+    const { id } = facts;
     const known = this.#runs.get(id);
     if (known) return known.token === token ? 'started' : 'exists';
     const record: RunRecord = {
       ...facts,
-      id,
       state: 'running',
       started: Date.now(),
       ended: 0,
@@ -65,7 +60,7 @@ export class MemoryRunStore implements RunStore {
     const run = this.#runs.get(id);
     if (run?.record.state !== 'running' || !allows(guard, run)) return false;
     const before = run.record;
-    run.record = { ...before, ...ending, ended: Date.now(), totals: ending.totals ?? before.totals };
+    run.record = { ...before, ...ending, ended: Date.now() };
     await this.#broker.publish(drafts).catch((error: unknown) => {
       run.record = before;
       throw error;

@@ -6,9 +6,9 @@ import { batchArguments, toPublishError } from '@llm-streamer/shared/broker/redi
 import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
+import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';
-import { runChannel } from '../run-entries.ts';
 import {
   type EndGuard,
   fenced,
@@ -46,12 +46,7 @@ export class RedisRunStore implements RunStore {
     this.#retention = retention;
   }
 
-  async begin(
-    id: string,
-    token: string,
-    facts: RunFacts,
-    drafts: readonly Draft[],
-  ): Promise<'started' | 'exists'> {
+  async begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'> {
     const fields = {
       fingerprint: facts.fingerprint,
       gateway: facts.gateway,
@@ -59,7 +54,7 @@ export class RedisRunStore implements RunStore {
       lanes: JSON.stringify(facts.lanes),
       ...(facts.conversationId !== undefined && { conversation: facts.conversationId }),
     };
-    const reply = await this.#step(STEP, { step: 'begin', id, token, fields, drafts });
+    const reply = await this.#step(STEP, { step: 'begin', id: facts.id, token, fields, drafts });
     return reply === 'exists' ? 'exists' : 'started';
   }
 
@@ -73,8 +68,10 @@ export class RedisRunStore implements RunStore {
     const fields = {
       state,
       ...(code !== undefined && { code }),
-      ...(totals && { input: totals.inputTokens, output: totals.outputTokens, duration: totals.durationMs }),
-      ...(totals?.estimated && { estimated: 1 }),
+      input: totals.inputTokens,
+      output: totals.outputTokens,
+      duration: totals.durationMs,
+      ...(totals.estimated && { estimated: 1 }),
     };
     const reply = await this.#step(LAST_STEP, {
       step: 'end',

@@ -4,22 +4,20 @@
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { PublishRefused } from '@llm-streamer/shared/errors.ts';
-import type { EndState, RunState } from '@llm-streamer/shared/run.ts';
-import type { RunTotals } from '../run-entries.ts';
+import type { EndState, LaneInfo, RunState } from '@llm-streamer/shared/run.ts';
+import type { RunIdentity } from '../run-plan.ts';
+import type { RunTotals } from '../usage.ts';
 
 /** What is known of a run when it begins. */
-export interface RunFacts {
-  /** Of the request's body: the same id with another one is another request. */
+export interface RunFacts extends RunIdentity {
+  /** A hash of the request: the same id with another fingerprint is another request. */
   fingerprint: string;
   /** The label of the gateway that runs it. */
   gateway: string;
-  conversationId?: string;
-  promptVersion: string;
-  lanes: readonly { lane: string; role: string; provider: string; model: string }[];
+  lanes: readonly LaneInfo[];
 }
 
 export interface RunRecord extends RunFacts {
-  id: string;
   state: RunState;
   /** Epoch ms by the log's clock. */
   started: number;
@@ -28,14 +26,12 @@ export interface RunRecord extends RunFacts {
   /** Grows with every append and every sign of life. */
   renewed: number;
   totals: RunTotals;
-  /** Why, on every end but `finished`. */
+  /** Why the run ended, unless it is `finished`. */
   code?: string;
 }
 
-export interface RunEnding {
+export interface RunEnding extends Pick<RunRecord, 'code' | 'totals'> {
   state: EndState;
-  code?: string;
-  totals?: RunTotals;
 }
 
 /** Who may end a run: its owner, by token; anybody, if it has not moved since; anybody at all. */
@@ -43,7 +39,7 @@ export type EndGuard = { token: string } | { renewed: number } | 'anybody';
 
 export interface RunStore {
   /** Creates the record and writes the first entries. The same token again is the same beginning, repeated. */
-  begin(id: string, token: string, facts: RunFacts, drafts: readonly Draft[]): Promise<'started' | 'exists'>;
+  begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'>;
   /**
    * Appends to a running run and renews it; no drafts renew it only.
    * @throws PublishRefused `fenced` unless it runs under `token`; BrokerUnavailable when the outcome is unknown.

@@ -16,6 +16,8 @@ it('a run that the log refuses has never begun', async () => {
   const store = new MemoryRunStore(broker);
   const first = draft({ time: 1, channel: 'runs:m1', source: 'test', level: 'info', msg: 'begin' });
   const facts = { fingerprint: 'f', gateway: 'gw', promptVersion: 'v', lanes: [] };
-  await expect(store.begin('m1', 't', facts, [first])).rejects.toMatchObject({ code: 'too_many_channels' });
+  await expect(store.begin({ ...facts, id: 'm1' }, 't', [first])).rejects.toMatchObject({
+    code: 'too_many_channels',
+  });
   expect(await store.get('m1')).toBeUndefined();
 });

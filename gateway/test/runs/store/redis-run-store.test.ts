@@ -31,12 +31,13 @@ const make = (namespace = randomNamespace(), retention = DEFAULT_RETENTION) => {
 
 testRunStore(async () => make());
 
+const totals = { inputTokens: 0, outputTokens: 0, durationMs: 0 };
 const facts = { fingerprint: 'f', gateway: 'gw', promptVersion: 'v', lanes: [] };
 const says = (msg: string) => [draft({ time: 1, channel: 'runs:m1', source: 'test', level: 'info', msg })];
 
 it('a run that the log refuses has never begun', async () => {
   const { store } = make(undefined, { ...DEFAULT_RETENTION, maxChannels: 0 });
-  await expect(store.begin('m1', 't', facts, says('begin'))).rejects.toMatchObject({
+  await expect(store.begin({ ...facts, id: 'm1' }, 't', says('begin'))).rejects.toMatchObject({
     code: 'too_many_channels',
   });
   expect(await store.get('m1')).toBeUndefined();
@@ -44,13 +45,13 @@ it('a run that the log refuses has never begun', async () => {
 
 it('a run can end where the memory is full', async () => {
   const { store, other } = make();
-  await store.begin('m1', 't', facts, says('begin'));
+  await store.begin({ ...facts, id: 'm1' }, 't', says('begin'));
   await configure('maxmemory', '1');
   try {
     await expect(store.append('m1', 't', says('more'))).rejects.toMatchObject({ code: 'log_full' });
-    expect(await other.end('m1', { state: 'failed', code: 'log_full' }, says('end'), { token: 't' })).toBe(
-      true,
-    );
+    expect(
+      await other.end('m1', { state: 'failed', code: 'log_full', totals }, says('end'), { token: 't' }),
+    ).toBe(true);
   } finally {
     await configure('maxmemory', '0');
   }
@@ -59,7 +60,7 @@ it('a run can end where the memory is full', async () => {
 it('an id is a value and never a pattern or a script', async () => {
   const { store, other } = make();
   const id = 'a*:"]) redis.call("FLUSHALL") --';
-  await store.begin(id, 't', facts, []);
+  await store.begin({ ...facts, id }, 't', []);
   expect((await other.get(id))?.state).toBe('running');
   expect(await other.get('a*')).toBeUndefined();
 });
@@ -81,14 +82,14 @@ it('what other programs have written under the keys of runs is no run, and is re
   const client = new RedisClient(redis.url, 'test', undefined);
   await client.runId(10_000);
   const key = (name: string) => `{${namespace}}:${name}`;
-  await store.begin('good', 't', facts, []);
+  await store.begin({ ...facts, id: 'good' }, 't', []);
   for (const id of ['hash', 'lanes', 'text']) await client.redis.zadd(key('runs'), Date.now() + 1_000, id);
   await client.redis.hset(key('run:hash'), 'a', 'b');
   await client.redis.hset(key('run:lanes'), 'state', 'running', 'lanes', '{', 'started', 'nan');
   await client.redis.set(key('run:text'), 'mine');
   expect((await store.list(10)).map(({ id }) => id)).toEqual(['good']);
   expect(await store.get('hash')).toBeUndefined();
-  await expect(store.begin('text', 't', facts, says('begin'))).rejects.toMatchObject({
+  await expect(store.begin({ ...facts, id: 'text' }, 't', says('begin'))).rejects.toMatchObject({
     code: 'channel_unusable',
   });
   await client.redis.hset(key('run:good'), 'renewed', 'often');

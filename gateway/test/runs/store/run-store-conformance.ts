@@ -14,7 +14,9 @@ export interface StoreUnderTest {
   broker: Broker;
 }
 
-const facts: RunFacts = {
+const totals = { inputTokens: 0, outputTokens: 0, durationMs: 1 };
+
+const facts: Omit<RunFacts, 'id'> = {
   fingerprint: 'f1',
   gateway: 'gw-a',
   conversationId: 'c1',
@@ -35,7 +37,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
     const under = await make();
     const id = `m-${randomUUID()}`;
     const token = randomUUID();
-    expect(await under.store.begin(id, token, facts, says(id, 'begin'))).toBe('started');
+    expect(await under.store.begin({ ...facts, id }, token, says(id, 'begin'))).toBe('started');
     return { ...under, id, token };
   };
 
@@ -49,8 +51,8 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
 
     it('begins once: another token finds it there, the same token has only asked twice', async () => {
       const { other, broker, id, token } = await begun();
-      expect(await other.begin(id, randomUUID(), facts, says(id, 'again'))).toBe('exists');
-      expect(await other.begin(id, token, facts, says(id, 'repeated'))).toBe('started');
+      expect(await other.begin({ ...facts, id }, randomUUID(), says(id, 'again'))).toBe('exists');
+      expect(await other.begin({ ...facts, id }, token, says(id, 'repeated'))).toBe('started');
       expect(await heard(broker, id)).toEqual(['begin']);
     });
 
@@ -82,20 +84,20 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
 
     it('ends once, with its state and its last entries', async () => {
       const { store, other, broker, id, token } = await begun();
-      const totals = { inputTokens: 3, outputTokens: 5, durationMs: 700, estimated: true } as const;
-      expect(await store.end(id, { state: 'finished', totals }, says(id, 'end'), { token })).toBe(true);
-      expect(await other.end(id, { state: 'cancelled' }, says(id, 'late'), 'anybody')).toBe(false);
-      expect(await other.get(id)).toMatchObject({ state: 'finished', totals });
+      const used = { inputTokens: 3, outputTokens: 5, durationMs: 700, estimated: true } as const;
+      expect(await store.end(id, { state: 'finished', totals: used }, says(id, 'end'), { token })).toBe(true);
+      expect(await other.end(id, { state: 'cancelled', totals }, says(id, 'late'), 'anybody')).toBe(false);
+      expect(await other.get(id)).toMatchObject({ state: 'finished', totals: used });
       expect((await other.get(id))?.ended).toBeGreaterThan(0);
       expect(await heard(broker, id)).toEqual(['begin', 'end']);
     });
 
     it('that has ended takes nothing, not even of its owner', async () => {
       const { store, other, broker, id, token } = await begun();
-      await other.end(id, { state: 'cancelled', code: 'cancelled' }, says(id, 'end'), 'anybody');
+      await other.end(id, { state: 'cancelled', code: 'cancelled', totals }, says(id, 'end'), 'anybody');
       await expect(store.append(id, token, says(id, 'x'))).rejects.toMatchObject({ code: 'fenced' });
       await expect(store.append(id, token, [])).rejects.toMatchObject({ code: 'fenced' });
-      expect(await store.end(id, { state: 'finished' }, says(id, 'y'), { token })).toBe(false);
+      expect(await store.end(id, { state: 'finished', totals }, says(id, 'y'), { token })).toBe(false);
       expect(await heard(broker, id)).toEqual(['begin', 'end']);
       expect(await store.get(id)).toMatchObject({ state: 'cancelled', code: 'cancelled' });
     });
@@ -103,10 +105,10 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
     it('has exactly one end, however many ask for one at once', async () => {
       const { store, other, broker, id, token } = await begun();
       const asked = await Promise.all([
-        store.end(id, { state: 'finished' }, says(id, 'end'), { token }),
-        other.end(id, { state: 'cancelled' }, says(id, 'end'), 'anybody'),
-        other.end(id, { state: 'lost' }, says(id, 'end'), 'anybody'),
-        store.end(id, { state: 'failed' }, says(id, 'end'), { token }),
+        store.end(id, { state: 'finished', totals }, says(id, 'end'), { token }),
+        other.end(id, { state: 'cancelled', totals }, says(id, 'end'), 'anybody'),
+        other.end(id, { state: 'lost', totals }, says(id, 'end'), 'anybody'),
+        store.end(id, { state: 'failed', totals }, says(id, 'end'), { token }),
       ]);
       expect(asked.filter(Boolean)).toHaveLength(1);
       expect(await heard(broker, id)).toEqual(['begin', 'end']);
@@ -116,21 +118,25 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       const { store, other, id, token } = await begun();
       const seen = (await other.running()).find((run) => run.id === id) as { renewed: number };
       await store.append(id, token, []);
-      expect(await other.end(id, { state: 'lost' }, says(id, 'lost'), { renewed: seen.renewed })).toBe(false);
+      expect(
+        await other.end(id, { state: 'lost', totals }, says(id, 'lost'), { renewed: seen.renewed }),
+      ).toBe(false);
       const { renewed } = (await other.get(id)) as { renewed: number };
-      expect(await other.end(id, { state: 'lost' }, says(id, 'lost'), { renewed })).toBe(true);
+      expect(await other.end(id, { state: 'lost', totals }, says(id, 'lost'), { renewed })).toBe(true);
     });
 
     it('is never ended by a token that is not its own', async () => {
       const { other, id } = await begun();
-      expect(await other.end(id, { state: 'failed' }, says(id, 'x'), { token: randomUUID() })).toBe(false);
+      expect(await other.end(id, { state: 'failed', totals }, says(id, 'x'), { token: randomUUID() })).toBe(
+        false,
+      );
       expect((await other.get(id))?.state).toBe('running');
     });
 
     it('writes to several channels in one step', async () => {
       const { store, broker, id, token } = await begun();
       const copy = draft({ time: 1, channel: 'events:runs', source: 'test', level: 'info', msg: id });
-      await store.end(id, { state: 'finished' }, [...says(id, 'end'), copy], { token });
+      await store.end(id, { state: 'finished', totals }, [...says(id, 'end'), copy], { token });
       const page = await broker.readPage({ channels: ['events:runs'], after: BEGINNING, limit: 1000 });
       expect(page.items.filter(({ record }) => record?.entry.msg === id)).toHaveLength(1);
     });
@@ -141,12 +147,12 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       const { store, other } = await make();
       const ids = ['one', 'two', 'three'].map((name) => `m-${name}-${randomUUID()}`);
       for (const id of ids) {
-        await store.begin(id, 'token', facts, says(id, 'begin'));
+        await store.begin({ ...facts, id }, 'token', says(id, 'begin'));
         await store.append(id, 'token', []);
         const began = Date.now(); // runs of one millisecond have no order
         await until(() => Date.now() > began);
       }
-      await store.end(ids[1] as string, { state: 'finished' }, [], { token: 'token' });
+      await store.end(ids[1] as string, { state: 'finished', totals }, [], { token: 'token' });
       expect((await other.list(2)).map(({ id }) => id)).toEqual([ids[2], ids[1]]);
       expect((await other.running()).map(({ id }) => id).sort()).toEqual([ids[0], ids[2]].sort());
     });
@@ -154,7 +160,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
     it('knows nothing of a run that never was', async () => {
       const { other } = await make();
       expect(await other.get('m-none')).toBeUndefined();
-      expect(await other.end('m-none', { state: 'lost' }, [], 'anybody')).toBe(false);
+      expect(await other.end('m-none', { state: 'lost', totals }, [], 'anybody')).toBe(false);
     });
   });
 

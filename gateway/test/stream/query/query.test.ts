@@ -1,7 +1,8 @@
 // What a viewer may ask: one canonical form for equal wishes, and errors that name the parameter.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseSelection, parseStart, parseTime, selectionKey } from '../../../src/stream/query/query.ts';
+import { parseTime } from '../../../src/parameters.ts';
+import { parseSelection, parseStart, selectionKey } from '../../../src/stream/query/query.ts';
 
 const NOW = 1_795_224_320_113;
 

@@ -3,6 +3,7 @@
 import type { Draft } from '../../entry.ts';
 import { PublishRefused } from '../../errors.ts';
 import type { LogState } from '../log-state.ts';
+import { newLogToken } from '../log-token.ts';
 import type { Position } from '../position.ts';
 import { LogRecord, writeHead } from '../record.ts';
 import { type RetentionPolicy, retentionOf } from '../retention.ts';
@@ -23,7 +24,7 @@ export interface Channel {
 export class MemoryStore {
   readonly #retention: RetentionPolicy;
   readonly #now: () => number;
-  readonly #token = Math.random().toString(36).slice(2, 10).padEnd(8, '0');
+  readonly #token = newLogToken();
   readonly #channels = new Map<string, Channel>();
   readonly #start: Position;
   #head: Position;

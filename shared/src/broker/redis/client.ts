@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { type ChainableCommander, Redis } from 'ioredis';
 import { BrokerUnavailable, CodedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import { newLogToken } from '../log-token.ts';
 import { codeOf, inFull, inWords } from './errors.ts';
 import { readGreeting } from './greeting.ts';
 import type { RedisKeys } from './keys.ts';
@@ -174,7 +175,7 @@ export class RedisClient {
   }
 
   async #header({ prefix }: RedisKeys): Promise<string[]> {
-    return [prefix, await this.runId(), `${freshToken()}${this.seen.highest}`];
+    return [prefix, await this.runId(), `${newLogToken()}${this.seen.highest}`];
   }
 
   async #run(script: Script, header: string[], args: readonly (string | number)[]): Promise<unknown> {
@@ -236,9 +237,4 @@ export function loadScript(script: string | URL, flags: '' | 'allow-oom'): Scrip
   const body = readFileSync(address, 'utf8');
   const text = `#!lua${flags && ` flags=${flags}`}\n${prelude}\n${body}`;
   return { text, sha: createHash('sha1').update(text).digest('hex') };
-}
-
-/** For a log that must be created: eight letters and digits that no other log has. */
-function freshToken(): string {
-  return Math.random().toString(36).slice(2, 10).padEnd(8, '0');
 }

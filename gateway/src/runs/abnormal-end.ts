@@ -1,0 +1,20 @@
+// The end of a run that its pipeline does not reach: it was cancelled, its gateway was stopped or died, or the pipeline
+// failed. What was said so far stays valid, so such an end is always `partial`.
+
+import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
+import type { EndState } from '@llm-streamer/shared/run.ts';
+import { lifecycleCopy, RunEntries } from './run-entries.ts';
+import type { RunIdentity } from './run-plan.ts';
+import type { RunEnding } from './store/run-store.ts';
+
+export interface AbnormalEnding extends RunEnding {
+  state: Exclude<EndState, 'finished'>;
+  code: string;
+}
+
+/** The last entries: one on the run's channel, and its copy on the channel of all runs. @param source the gateway that writes them. */
+export function abnormalEnd(run: RunIdentity, source: string, ending: AbnormalEnding, msg: string): Draft[] {
+  const { state, code, totals } = ending;
+  const end = new RunEntries(run, source).runEnded(state, msg, totals, { partial: true }, code);
+  return [draft(end), draft(lifecycleCopy(end))];
+}

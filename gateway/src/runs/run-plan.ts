@@ -1,0 +1,49 @@
+// What a run is made of before it begins: the request, the lanes that it will have, and what its entries say of it.
+
+import { createHash } from 'node:crypto';
+import type { LaneInfo } from '@llm-streamer/shared/run.ts';
+import type { LlmMessage, LlmTarget } from '../llm/model.ts';
+import type { LanePrompt } from './prompts.ts';
+
+/** What a client asks for. */
+export interface RunRequest {
+  /** Chosen by the client: the same request with the same id is the same run. */
+  id: string;
+  message: string;
+  conversationId?: string;
+}
+
+/** What each entry and the record of a run say of it. */
+export interface RunIdentity {
+  id: string;
+  conversationId?: string;
+  promptVersion: string;
+}
+
+/** One model call of a run: a task, or the combiner. */
+export interface LanePlan {
+  prompt: LanePrompt;
+  target: LlmTarget;
+  role: 'task' | 'combiner';
+}
+
+/** All that the pipeline needs to do the run. `lanes` are the tasks and, last, the combiner. */
+export interface RunPlan extends RunRequest, RunIdentity {
+  /** Earlier turns of the conversation. */
+  history: readonly LlmMessage[];
+  lanes: readonly LanePlan[];
+}
+
+/** The same `message` and `conversationId` have the same hash: this tells a repeated request from another one with its id. */
+export function fingerprintOf({ message, conversationId }: RunRequest): string {
+  return createHash('sha256')
+    .update(JSON.stringify([message, conversationId ?? null]))
+    .digest('hex');
+}
+
+/** The lanes as the run's record and its first entry name them. */
+export function laneInfos(lanes: readonly LanePlan[]): LaneInfo[] {
+  return lanes.map(({ prompt, target, role }) => {
+    return { lane: prompt.name, role, provider: target.provider, model: target.model };
+  });
+}
