@@ -23,7 +23,7 @@ import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
 import { streamRoute } from './http/stream.ts';
-import type { SimulatorOptions } from './llm/simulator/simulator.ts';
+import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
 import { StateLog } from './state-log.ts';
 import { History, type HistoryTuning } from './stream/history/history.ts';
 import { gapCounts } from './stream/live/gap-counts.ts';

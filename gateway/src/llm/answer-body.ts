@@ -1,23 +1,23 @@
-// What a service sends, before the client library reads it: bounded, and in one form. Holds at most MAX_EVENT of a
-// stream or MAX_ERROR_BYTES of an error, whatever comes; hands on the chunks of choice 0 as a stream that ends at [DONE].
+// Bounds what a model service sends, before the client library reads it, and brings it into one form: an event stream with the
+// chunks of choice 0 that ends at [DONE]. At most MAX_EVENT of a stream or MAX_ERROR_BYTES of an error are in memory.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextRound } from 'node:timers/promises';
 import { createParser } from 'eventsource-parser';
 import { type ChunkReader, SENTINEL } from './chunk-reader.ts';
 import { LlmError } from './failure.ts';
 
 /** UTF-16 units of one event, or of an answer that is not streamed. */
 const MAX_EVENT = 2 ** 18;
-/** Of one answer: a chunk of some hundred bytes carries a word. */
+/** Bytes of one answer. It is large because a chunk of some hundred bytes carries a single word. */
 const MAX_ANSWER_BYTES = 2 ** 27;
-/** Of a refusal, whose body nobody is shown. */
+/** Bytes of a refusal that are read. Its text is shown to no client. */
 const MAX_ERROR_BYTES = 2 ** 16;
-/** UTF-16 units that are handed on before others have their turn, */
-const UNITS_PER_TURN = 2 ** 15;
-/** and how many an event counts beside its own: a small one costs almost as much as a large one. */
+/** UTF-16 units that are passed on in one round of the event loop; then other work gets its chance. */
+const UNITS_PER_ROUND = 2 ** 15;
+/** Added to the length of each event, because a small event costs almost as much as a large one. */
 const UNITS_PER_EVENT = 2 ** 9;
 
-/** The same response with a body that is bounded. */
+/** The same response, with a bounded body. */
 export async function boundedResponse(response: Response, reader: ChunkReader): Promise<Response> {
   const { body, status, headers } = response;
   if (!body) return response;
@@ -36,7 +36,7 @@ async function beginningOf(body: ReadableStream<Uint8Array>): Promise<Uint8Array
   return Buffer.concat(parts);
 }
 
-/** @throws LlmError `llm_too_long` where a bound is passed. */
+/** @throws LlmError `llm_too_long` if the answer exceeds a bound. */
 async function* framesOf(
   body: ReadableStream<Uint8Array>,
   reader: ChunkReader,
@@ -60,7 +60,7 @@ async function* framesOf(
     const text = decoder.decode(part, { stream: true });
     if (isWhole !== false) {
       start += text;
-      // No line of an event stream that means anything begins with a brace.
+      // An answer that is not streamed is one JSON object. No meaningful line of an event stream begins with a brace.
       isWhole = /^\s*$/.test(start) ? undefined : /^\s*\{/.test(start);
     }
     if (isWhole === false) {
@@ -72,12 +72,12 @@ async function* framesOf(
       const isEnd = data.trim() === SENTINEL;
       if (!isEnd) frames += frame(reader.chunk(data));
       units += data.length + UNITS_PER_EVENT;
-      if (units < UNITS_PER_TURN && !isEnd) continue;
+      if (units < UNITS_PER_ROUND && !isEnd) continue;
       yield encoder.encode(frames);
       if (isEnd) return;
       frames = '';
       units = 0;
-      await nextTurn();
+      await nextRound();
     }
     if (frames !== '') yield encoder.encode(frames);
     events = [];

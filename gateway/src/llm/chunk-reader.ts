@@ -1,6 +1,6 @@
-// Brings the chunks of an answer into the form that the client library expects: choice 0 alone, its text in `delta`, no
-// tool calls, since no tools are ever offered; that the model called one is kept. A chunk that is as it should be, which
-// most are, is not even parsed.
+// Brings the chunks of an answer into the form that the client library expects: choice 0 alone, its text in `delta`, and no
+// tool calls, because no tools are offered; `hasToolCall` says whether the model called one. Most chunks already have this
+// form, and are passed on without parsing.
 
 export const SENTINEL = '[DONE]';
 
@@ -21,7 +21,7 @@ export class ChunkReader {
     return UNUSUAL.test(data) ? this.#mended(data, {}) : data;
   }
 
-  /** An answer that is not streamed: complete, even where it gives no reason for its end. */
+  /** An answer that is not streamed. It is complete, even if it gives no reason for its end. */
   whole(data: string): string {
     return this.#mended(data, { finish_reason: 'stop' });
   }
@@ -33,7 +33,7 @@ export class ChunkReader {
       const choice = parsed.choices.find((each) => isObject(each) && (each.index ?? 0) === 0);
       return JSON.stringify({ ...parsed, choices: choice ? [this.#choice(choice, defaults)] : [] });
     } catch {
-      return data; // the client library says what is wrong with it
+      return data; // the client library reports what is wrong with it
     }
   }
 

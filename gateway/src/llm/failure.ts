@@ -1,5 +1,5 @@
-// A failed model call: a stable code and a sentence that is safe to show. A provider's own words never leave this file:
-// they may hold keys, addresses or the prompt.
+// A failed model call becomes a stable code and a sentence that is safe to show. A provider's own words never leave this file,
+// because they may contain keys, addresses or the prompt.
 
 import { parseRetryAfter } from '@llm-streamer/shared/retry-after.ts';
 import { APICallError } from 'ai';
@@ -37,7 +37,7 @@ export interface LlmErrorDetails {
 
 export class LlmError extends Error {
   readonly code: LlmErrorCode;
-  /** What the service asked for with `Retry-After`. */
+  /** The pause that the service asks for with `Retry-After`. */
   readonly retryAfterMs: number | undefined;
   readonly httpStatus: number | undefined;
 
@@ -50,16 +50,16 @@ export class LlmError extends Error {
   }
 }
 
-/** What became of a call whose client library threw or reported `error`. */
+/** Classifies what the client library threw, or reported in a stream. */
 export function toLlmError(error: unknown): LlmError {
-  const ours = causes(error).find((cause) => cause instanceof LlmError); // as the client library may wrap it
+  const ours = causes(error).find((cause) => cause instanceof LlmError); // the client library may have wrapped it
   if (ours) return ours;
-  // Reported in the stream, as the service put it: an object, never an Error.
+  // The service reported it in the stream; the client library passes that on as it is, and it is never an Error.
   if (!(error instanceof Error)) return new LlmError('llm_stream_error');
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return ofStatus(error);
   if (isInterruption(error)) return new LlmError('llm_interrupted');
   if (isUnreachable(error)) return new LlmError('llm_unreachable');
-  // The end without a finish reason; nothing else tells it from data that cannot be read.
+  // The stream ended without a finish reason. Only the error's name distinguishes this from data that cannot be parsed.
   if (error.name === 'AI_InvalidResponseDataError') return new LlmError('llm_truncated');
   return new LlmError('llm_invalid_response');
 }

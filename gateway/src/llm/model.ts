@@ -1,6 +1,6 @@
 // The port to language models: one call is one stream of events that ends with `finish` or throws an LlmError.
 
-/** What a conversation is made of. */
+/** One message of a conversation. */
 export interface LlmMessage {
   role: 'system' | 'user' | 'assistant';
   content: string;
@@ -13,7 +13,7 @@ export interface LlmTarget {
   /** Without a trailing slash, `/v1` included. */
   baseUrl: string;
   model: string;
-  /** Absent for servers that ask for none. */
+  /** Absent for servers that need no key. */
   key?: string;
 }
 
@@ -30,16 +30,16 @@ export interface LlmUsage {
   outputTokens: number;
   /** Part of `outputTokens`. */
   reasoningTokens: number;
-  /** False where the server sent no usage, so that the numbers are zero and mean nothing. */
+  /** False if the server sent no usage; the numbers are then zero and mean nothing. */
   reported: boolean;
 }
 
 export interface LlmFinish {
   type: 'finish';
-  /** `stop`, `length`, `content-filter` (a refusal in words) or `other`; what is no answer is thrown. */
+  /** `stop`, `length`, `content-filter` (the model refused in words) or `other`. An answer that cannot be used is thrown instead. */
   reason: string;
   usage: LlmUsage;
-  /** From the call to the first text or reasoning; equals the duration where there was none. */
+  /** From the call to the first text or reasoning; equals the duration if there was none. */
   firstContentMs: number;
   durationMs: number;
   responseId: string | undefined;
@@ -54,7 +54,7 @@ export type LlmEvent =
   | LlmFinish;
 
 /**
- * Calls one model. Whoever stops reading, for whatever reason, closes the upstream connection.
+ * Calls one model. A reader that stops reading, for whatever reason, closes the upstream connection.
  * @throws LlmError, and nothing else, from the iterator; after `signal` aborts, one with code `cancelled`.
  */
 export interface LlmModel {

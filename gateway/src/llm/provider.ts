@@ -1,7 +1,7 @@
-// The AI SDK's provider behind the port: any server of the OpenAI protocol. Adds what the SDK leaves open: a timer for
-// the first content that also runs while a server withholds its headers, an upstream that is closed in every case,
-// errors without the provider's words, thoughts told from the answer. Below `streamText`, whose tool loop runs do not use: a hundred runs at once take
-// 4.3 s of CPU this way and 6.5 s that way.
+// Calls any server of the OpenAI protocol with the AI SDK. It adds what the SDK lacks: a timer for the first content that also
+// runs while the server withholds its headers, an upstream connection that is closed in every case, errors without the
+// provider's words, and the separation of thoughts from the answer. It calls the SDK's provider directly, not `streamText`, whose
+// tool loop runs do not need: a hundred runs at once take 4.3 s of CPU this way and 6.5 s with `streamText`.
 
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { boundedResponse } from './answer-body.ts';
@@ -11,22 +11,22 @@ import type { LlmEvent, LlmFinish, LlmMessage, LlmModel, LlmRequest, LlmTarget, 
 import { ThoughtTags } from './thought-tags.ts';
 
 export interface LlmTimeouts {
-  /** To the first text or reasoning, connecting included. Milliseconds. */
+  /** Milliseconds until the first text or reasoning, connecting included. */
   firstContentMs: number;
-  /** Between two chunks. */
+  /** Milliseconds between two chunks. */
   chunkMs: number;
 }
 
 export type Fetch = typeof globalThis.fetch;
 
-/** UTF-16 units of a response's id and model, which a service chooses. */
+/** UTF-16 units of a response's id and model: the service chooses them, so they could be of any length. */
 const MAX_NAME = 200;
 
 export class ProviderModel implements LlmModel {
   readonly #timeouts: LlmTimeouts;
   readonly #fetch: Fetch;
 
-  /** @param fetch the simulator's in place of the network, or a test's. */
+  /** @param fetch of the simulator, or of a test, instead of the network. */
   constructor(timeouts: LlmTimeouts, fetch: Fetch = globalThis.fetch) {
     this.#timeouts = timeouts;
     this.#fetch = fetch;
@@ -38,7 +38,7 @@ export class ProviderModel implements LlmModel {
     let interrupt: (error: LlmError) => void = () => undefined;
     const stop = (error: LlmError) => {
       upstream.abort(error);
-      interrupt(error); // a server or a client library that ignores the abort must not hold us
+      interrupt(error); // even if the server or the client library ignores the abort
     };
     const interruptible = <T>(promise: PromiseLike<T>) =>
       new Promise<T>((resolve, reject) => {
@@ -68,13 +68,13 @@ export class ProviderModel implements LlmModel {
       const { stream } = await interruptible(this.#call(request, upstream.signal, received));
       const parts = stream.getReader();
       while (true) {
-        upstream.signal.throwIfAborted(); // the reader may have held the last event for long
+        upstream.signal.throwIfAborted(); // the reader may have taken long over the last event
         const { done, value: part } = await interruptible(parts.read());
         if (done) break;
         switch (part.type) {
           case 'response-metadata':
             response = { id: part.id?.slice(0, MAX_NAME), modelId: part.modelId?.slice(0, MAX_NAME) };
-            streamed = true; // whatever it calls itself
+            streamed = true; // whatever content type the service claims
             break;
           case 'reasoning-delta':
           case 'text-delta':
@@ -82,13 +82,13 @@ export class ProviderModel implements LlmModel {
             firstContentMs ??= performance.now() - started;
             clearTimeout(timer);
             if (part.type === 'text-delta') {
-              for (const piece of tags.push(part.delta)) {
-                if (piece.type === 'retract') hasAnswer = false;
-                else if (piece.type === 'text') hasAnswer ||= piece.text.trim() !== '';
-                yield piece;
+              for (const event of tags.separate(part.delta)) {
+                if (event.type === 'retract') hasAnswer = false;
+                else if (event.type === 'text') hasAnswer ||= event.text.trim() !== '';
+                yield event;
               }
             } else {
-              tags.reasoned();
+              tags.noteReasoning();
               yield { type: 'reasoning', text: part.delta };
             }
             timer = setTimeout(() => stop(new LlmError('llm_stalled')), this.#timeouts.chunkMs);
@@ -106,7 +106,7 @@ export class ProviderModel implements LlmModel {
             };
             break;
           case 'error':
-            failure ??= part.error; // a `finish` with reason `error` follows: the first error tells more
+            failure ??= part.error; // a `finish` with reason `error` follows, which says less than the first error
             break;
         }
       }
@@ -115,7 +115,7 @@ export class ProviderModel implements LlmModel {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', cancel);
-      // Leaving the loop alone would let the server generate to the end.
+      // Without the abort, the server would generate to the end of the answer.
       if (!upstream.signal.aborted) upstream.abort(new LlmError('cancelled'));
     }
     const rest = tags.end();
@@ -123,7 +123,7 @@ export class ProviderModel implements LlmModel {
       hasAnswer ||= rest.type === 'text';
       yield rest;
     }
-    // A page ends without a finish reason too; again it would be the same.
+    // A web page ends without a finish reason, too. That is not a truncated answer, and would be the same in a second attempt.
     const truncated = () => new LlmError(streamed ? 'llm_truncated' : 'llm_invalid_response');
     if (failure !== undefined) {
       const error = toLlmError(failure);
@@ -143,7 +143,7 @@ export class ProviderModel implements LlmModel {
     received: (response: Response) => Promise<Response>,
   ) {
     const fetch: Fetch = async (input, init) => {
-      // A redirect is no answer: following it would hand the prompt to a service that nobody has configured.
+      // A redirect is not followed, because that would send the prompt to a service that is not configured.
       return received(await this.#fetch(input, { ...init, redirect: 'manual' }));
     };
     return this.#provider(target, fetch)
@@ -194,7 +194,7 @@ function usageOf({ inputTokens, outputTokens }: SdkUsage): LlmUsage {
   };
 }
 
-/** What can be a number of tokens: a counter takes nothing negative, and JSON has no infinity. */
+/** The number, if it can be a number of tokens; a Prometheus counter would throw on a negative one. */
 function countOf(tokens: number | undefined): number | undefined {
   return Number.isSafeInteger(tokens) && (tokens as number) >= 0 ? tokens : undefined;
 }

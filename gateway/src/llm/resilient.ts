@@ -1,5 +1,5 @@
-// Retry and circuit breaker around a model, both only until the first content: an answer that has begun is never
-// silently begun again.
+// Retry and circuit breaker around a model. Both act only until the first content: an answer that has begun is never
+// silently started again.
 
 import {
   BrokenCircuitError,
@@ -23,11 +23,11 @@ export interface Resilience {
   pauseMs: number;
 }
 
-/** A service that asks for a longer pause than this is not waited for. */
+/** If a service asks for a longer pause than this, the call fails at once. */
 const LONGEST_RETRY_AFTER_MS = 10_000;
 const FIRST_BACKOFF_MS = 250;
 
-/** Quick failures; a model that let its time pass has used up the patience of whoever waits. */
+/** Failures that come quickly. After a timeout no call is repeated, because the client has waited long enough. */
 const RETRIED: ReadonlySet<LlmErrorCode> = new Set([
   'llm_rate_limited',
   'llm_unavailable',
@@ -37,7 +37,7 @@ const RETRIED: ReadonlySet<LlmErrorCode> = new Set([
   'llm_stream_error',
 ]);
 
-/** What speaks against the service; a limited rate or a bad request speaks against the caller. */
+/** Failures that are the service's fault. A limited rate or a bad request is the caller's. */
 const COUNTED: ReadonlySet<LlmErrorCode> = new Set([
   'llm_unavailable',
   'llm_unreachable',
@@ -54,7 +54,7 @@ export class ResilientModel implements LlmModel {
   readonly #inner: LlmModel;
   readonly #options: Resilience;
   readonly #notice: (notice: ResilienceNotice) => void;
-  /** One per service and model: a failing one must not block its neighbor. */
+  /** One for each service and model, so that a failing model does not block the others. */
   readonly #policies = new Map<string, IPolicy>();
 
   constructor(
@@ -73,7 +73,7 @@ export class ResilientModel implements LlmModel {
       if (!first.done) yield first.value;
       yield* rest;
     } finally {
-      await rest.return(); // also where the reader left at the first event, which `yield*` does not see
+      await rest.return(); // needed if the reader stops at the first event, before `yield*`
     }
   }
 
@@ -84,7 +84,7 @@ export class ResilientModel implements LlmModel {
       return { first: await rest.next(), rest };
     }, signal);
     try {
-      return await orAbort(opening, signal); // the policy's own pauses do not heed the signal
+      return await orAbort(opening, signal); // the policy's own pauses ignore the signal
     } catch (error) {
       if (error instanceof BrokenCircuitError) throw new LlmError('llm_circuit_open');
       throw error;
@@ -131,7 +131,7 @@ function isWorthRetrying(error: unknown): boolean {
   );
 }
 
-/** What the service asked for, else doubling with up to half as much again, so that many callers spread. */
+/** The pause that the service asked for; else one that doubles each time, plus up to half of it at random, so that callers do not repeat in step. */
 function pauseBefore(attempt: number, error: unknown): number {
   const asked = error instanceof LlmError ? error.retryAfterMs : undefined;
   return asked ?? FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 2);

@@ -17,7 +17,7 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
 
 export const SIMULATED: Pick<LlmTarget, 'provider' | 'baseUrl'> = {
   provider: 'simulated',
-  baseUrl: 'http://simulated.invalid/v1', // RFC 6761: resolves nowhere, so a request that escaped goes nowhere
+  baseUrl: 'http://simulated.invalid/v1', // RFC 6761 reserves .invalid, so that a request sent to it by mistake reaches no service
 };
 
 /** `gen_ai.provider.name`: a well-known name, `ollama` by its port, else the host. */
@@ -40,5 +40,5 @@ export function needsKey(baseUrl: string): boolean {
     return false;
   if (isIP(host) === 4) return !/^(127\.|10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2\d|3[01])\.)/.test(host);
   if (isIP(host) === 6) return !/^(::1$|f[cd]|fe80)/i.test(host);
-  return host.includes('.'); // a bare name is a neighbor: a Compose service, a host of the same network
+  return host.includes('.'); // a name without a dot is a Compose service, or a host of the same network
 }

@@ -1,12 +1,13 @@
-// Tells thoughts from the answer where a service leaves both in `content`, between tags like <think> and </think>
-// (vLLM, Ollama, llama.cpp and LM Studio without a reasoning parser). How the text is cut into pieces makes no difference.
-// A start tag counts only at the very beginning, behind blanks or an ended thought; anywhere else it is ordinary text.
-// An end tag without a start means that the prompt's template had opened the thought: all text so far was reasoning. It
-// counts where neither reasoning nor a start tag has come before, and not in code or behind a quotation mark.
+// Separates thoughts from the answer if a service leaves both in `content`, between tags like <think> and </think>
+// (vLLM, Ollama, llama.cpp and LM Studio without a reasoning parser). The result is the same however the text is cut into parts.
+// A start tag counts only at the beginning of the text, or after a thought has ended; blanks may come before it. Anywhere else
+// it is ordinary text. An end tag without a start means that the prompt's template has opened the thought, so that all text so far
+// was reasoning: `Let me see.</think>Yes.` becomes the thought `Let me see.` and the answer `Yes.` Such an end tag counts only if
+// neither reasoning nor a start tag has come before, and not in code or after a quotation mark.
 
 import type { LlmEvent } from './model.ts';
 
-/** In lower case; found in any case. */
+/** Written in lower case here; upper case counts as well. */
 const TAGS: readonly (readonly [start: string, end: string])[] = [
   ['<think>', '</think>'],
   ['<thinking>', '</thinking>'],
@@ -22,14 +23,14 @@ const TAGS: readonly (readonly [start: string, end: string])[] = [
 ];
 const STARTS = TAGS.map(([start]) => start);
 const ENDS = TAGS.map(([, end]) => end);
-/** Blanks before a start tag, at most: a model may not have us hold more of its text than this. */
+/** The most blanks before a start tag. It bounds the text that is held back. */
 const MAX_BLANKS = 1_000;
 
 const START = new RegExp(`^\\s{0,${MAX_BLANKS}}(${anyOf(STARTS)})`, 'i');
 const USELESS_END = new RegExp(`^\\s{0,${MAX_BLANKS}}(?:${anyOf(ENDS)})`, 'i');
 const MAYBE_TAG = new RegExp(`^\\s{0,${MAX_BLANKS}}(?:${beginningOf([...STARTS, ...ENDS])})?$`, 'i');
 
-/** A tag, and a text's end that may become one. */
+/** Expressions that find a tag, and the end of a text that may become one. */
 interface Mark {
   whole: RegExp;
   maybe: RegExp;
@@ -38,55 +39,55 @@ const END_OF = new Map(TAGS.map(([start, end]) => [start, markOf([end])]));
 const ANY_TAG = markOf([...STARTS, ...ENDS]);
 
 type Said = Extract<LlmEvent, { text: string }>;
-type Piece = Said | { type: 'retract' };
+type Separated = Said | { type: 'retract' };
 
 export class ThoughtTags {
   #state: 'beginning' | 'thought' | 'answer' = 'beginning';
-  /** Of the thought that goes on. */
+  /** The tag that ends the current thought. */
   #end: Mark = ANY_TAG;
-  /** What cannot be told yet: blanks, or what may become a tag. */
+  /** Text that is held back: blanks, or a part that may become a tag. */
   #held = '';
-  /** An end tag without a start can come no more. */
+  /** From now on an end tag without a start is ordinary text. */
   #isSettled = false;
-  /** Blanks beside a tag belong to neither side. */
+  /** The last thing was a tag. Blanks after it belong neither to the thought nor to the answer. */
   #isBesideTag = false;
   readonly #code = new CodeWatch();
 
-  /** Says that reasoning has come by itself, outside of the text. */
-  reasoned(): void {
+  /** To be called when the service sends reasoning in a field of its own. */
+  noteReasoning(): void {
     this.#isSettled = true;
   }
 
-  /** What can be told once `text` has come. */
-  push(text: string): Piece[] {
+  /** Takes the next text, and returns what is certain by now. */
+  separate(text: string): Separated[] {
     this.#held += text;
-    const pieces: Piece[] = [];
+    const events: Separated[] = [];
     let goesOn = true;
-    while (goesOn && this.#held !== '') goesOn = this.#step(pieces);
-    return joined(pieces);
+    while (goesOn && this.#held !== '') goesOn = this.#step(events);
+    return joined(events);
   }
 
-  /** The rest, when no more text comes. */
+  /** The held text, when no more text comes. */
   end(): Said | undefined {
     const text = this.#held;
     this.#held = '';
     return text === '' ? undefined : { type: this.#state === 'thought' ? 'reasoning' : 'text', text };
   }
 
-  /** Takes what it can from the held text; false where more has to come first. */
-  #step(pieces: Piece[]): boolean {
+  /** Processes the held text up to the next tag; false if more text has to come first. */
+  #step(events: Separated[]): boolean {
     if (this.#isBesideTag) {
       this.#held = this.#held.trimStart();
       if (this.#held === '') return false;
     }
     if (this.#state === 'beginning') return this.#begin();
     this.#isBesideTag = false;
-    return this.#state === 'thought' ? this.#think(pieces) : this.#answer(pieces);
+    return this.#state === 'thought' ? this.#think(events) : this.#answer(events);
   }
 
   #begin(): boolean {
     const start = START.exec(this.#held);
-    const tag = start ?? USELESS_END.exec(this.#held); // a model that was told not to think may still end a thought
+    const tag = start ?? USELESS_END.exec(this.#held); // a model that is asked not to think may still send an end tag
     if (tag) {
       if (start) {
         this.#state = 'thought';
@@ -100,29 +101,29 @@ export class ThoughtTags {
     return true;
   }
 
-  #think(pieces: Piece[]): boolean {
+  #think(events: Separated[]): boolean {
     const tag = this.#end.whole.exec(this.#held);
-    if (!tag) return this.#release(pieces, 'reasoning', this.#end);
-    pieces.push({ type: 'reasoning', text: this.#held.slice(0, tag.index) });
+    if (!tag) return this.#release(events, 'reasoning', this.#end);
+    events.push({ type: 'reasoning', text: this.#held.slice(0, tag.index) });
     this.#state = 'beginning';
     this.#passTag(tag);
     return true;
   }
 
-  #answer(pieces: Piece[]): boolean {
-    if (this.#isSettled) return this.#release(pieces, 'text');
+  #answer(events: Separated[]): boolean {
+    if (this.#isSettled) return this.#release(events, 'text');
     const tag = ANY_TAG.whole.exec(this.#held);
-    if (!tag) return this.#release(pieces, 'text', ANY_TAG);
+    if (!tag) return this.#release(events, 'text', ANY_TAG);
     const before = this.#held.slice(0, tag.index);
     this.#code.pass(before);
     if (this.#code.isTalkedAbout) {
       this.#code.pass(tag[0]);
-      pieces.push({ type: 'text', text: before + tag[0] });
+      events.push({ type: 'text', text: before + tag[0] });
       this.#held = this.#held.slice(before.length + tag[0].length);
     } else if (STARTS.includes(tag[0].toLowerCase())) {
-      this.#isSettled = true; // the end tag that follows has a start
+      this.#isSettled = true; // the end tag that follows belongs to this start tag
     } else {
-      pieces.push({ type: 'retract' }, { type: 'reasoning', text: before });
+      events.push({ type: 'retract' }, { type: 'reasoning', text: before });
       this.#state = 'beginning';
       this.#passTag(tag);
     }
@@ -135,32 +136,32 @@ export class ThoughtTags {
     this.#isBesideTag = true;
   }
 
-  /** All that is held, except what may become `end`. */
-  #release(pieces: Piece[], type: 'reasoning' | 'text', end?: Mark): false {
+  /** Releases the held text, except for the part that may become `end`. */
+  #release(events: Separated[], type: 'reasoning' | 'text', end?: Mark): false {
     const until = end?.maybe.exec(this.#held)?.index ?? this.#held.length;
     const text = this.#held.slice(0, until);
     this.#held = this.#held.slice(until);
     if (type === 'text' && !this.#isSettled) this.#code.pass(text);
-    pieces.push({ type, text });
+    events.push({ type, text });
     return false;
   }
 }
 
-/** Fewer pieces that say the same. */
-function joined(pieces: readonly Piece[]): Piece[] {
-  const all: Piece[] = [];
-  for (const piece of pieces) {
+/** Joins neighbors of the same type. */
+function joined(events: readonly Separated[]): Separated[] {
+  const all: Separated[] = [];
+  for (const event of events) {
     const last = all.at(-1);
-    if (piece.type === 'retract') all.push(piece);
-    else if (last?.type === piece.type) last.text += piece.text;
-    else if (piece.text !== '') all.push(piece);
+    if (event.type === 'retract') all.push(event);
+    else if (last?.type === event.type) last.text += event.text;
+    else if (event.text !== '') all.push(event);
   }
   return all;
 }
 
-/** Whether a text ends in code (between backticks) or with a quotation mark: a tag that follows is only talked about. */
+/** Whether a text ends in code (between backticks) or with a quotation mark: then the text only mentions the tag that follows. */
 class CodeWatch {
-  /** Backticks in a row, at the end. */
+  /** Backticks in a row at the end of the text. */
   #ticks = 0;
   #isFenced = false;
   #isInline = false;
@@ -195,7 +196,7 @@ function anyOf(tags: readonly string[]): string {
   return tags.map(escaped).join('|');
 }
 
-/** Of any of `tags`: its first characters, never all of them. */
+/** An expression for the first characters of any of `tags`, but not for the whole tag. */
 function beginningOf(tags: readonly string[]): string {
   return tags
     .map((tag) => [...tag.slice(0, -1)].reduceRight((rest, char) => `${escaped(char)}(?:${rest})?`, ''))

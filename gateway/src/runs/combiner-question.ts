@@ -1,9 +1,9 @@
-// What the combiner is asked: the question and the answers there are. Each stands behind a heading that holds a mark, made
-// anew for every run after the answers have come: no message, answer or earlier turn can imitate a heading.
+// The combiner's prompt: the question, and the answers of the tasks, each under a heading. Every heading contains a random mark
+// that is made after the answers have come, so that no message, answer or earlier turn can imitate a heading.
 
 import { randomBytes } from 'node:crypto';
 
-/** A task's answer, or why it gave none. */
+/** A task's answer, or the reason why there is none. */
 export type TaskAnswer = { name: string } & ({ text: string; cut: boolean } | { missing: string });
 
 export function combinerQuestion(message: string, answers: readonly TaskAnswer[]): string {

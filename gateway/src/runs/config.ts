@@ -1,4 +1,4 @@
-// The environment of processing runs: a fragment of the gateway's schema, and what follows from it.
+// The environment variables of runs, as a part of the gateway's schema, and which model serves which lane.
 
 import { fileURLToPath } from 'node:url';
 import { about, flag, whole } from '@llm-streamer/shared/config.ts';
@@ -62,7 +62,7 @@ export const runVariables = {
 
 export type RunVariables = z.output<z.ZodObject<typeof runVariables>>;
 
-/** Which model serves a lane: the lane's own settings, else the environment's. */
+/** Finds the model that serves a lane: by the settings of the lane in the prompts file, else by the environment. */
 export class Targets {
   readonly #variables: Pick<RunVariables, 'USE_LLM_MOCK' | 'LLM_KEY' | 'LLM_BASE_URL' | 'LLM_MODEL'>;
   readonly #secret: (name: string) => string | undefined;
@@ -80,7 +80,7 @@ export class Targets {
     const { USE_LLM_MOCK, LLM_BASE_URL, LLM_MODEL, LLM_KEY } = this.#variables;
     if (USE_LLM_MOCK) return { ...SIMULATED, model: lane.model ?? 'sim-1' };
     const baseUrl = (lane.base_url ?? LLM_BASE_URL).replace(/\/+$/, '');
-    // Another service never gets the key that was meant for the default one.
+    // LLM_KEY is for the default service. It is sent to no other.
     const key = lane.key_env ? this.#secret(lane.key_env) : lane.base_url ? undefined : LLM_KEY;
     return {
       provider: providerOf(baseUrl),
@@ -90,7 +90,7 @@ export class Targets {
     };
   }
 
-  /** What is missing for these lanes to be served; `undefined` where nothing is. */
+  /** Says what is missing to serve these lanes; `undefined` if nothing is. */
   complaint(lanes: readonly LanePrompt[]): string | undefined {
     if (this.#variables.USE_LLM_MOCK) return undefined;
     const byReason = Map.groupBy(lanes, (lane) => this.#lacks(lane));

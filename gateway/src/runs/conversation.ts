@@ -1,4 +1,4 @@
-// A conversation is the turns on its channel. Here: how a turn is written, and what of the past the models are given.
+// A conversation consists of the turns on its channel. This file writes and reads a turn, and selects the turns that models get.
 
 import { conversationChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
@@ -9,7 +9,7 @@ import type { LlmMessage } from '../llm/model.ts';
 export interface Turn {
   role: 'user' | 'assistant';
   text: string;
-  /** The run that it belongs to. */
+  /** The id of the run that the turn belongs to. */
   run: string;
   /** Epoch ms. */
   time: number;
@@ -28,7 +28,7 @@ export function turnEntry(conversationId: string, turn: Turn, source: string): E
   };
 }
 
-/** The turn that an entry holds; `undefined` where it is something else. */
+/** The turn that an entry contains; `undefined` if it contains none. */
 export function turnOf({ event, msg, run, time, attrs }: Entry): Turn | undefined {
   const role = attrs?.role;
   if (event !== EVENTS.conversationTurn || (role !== 'user' && role !== 'assistant')) return undefined;
@@ -36,8 +36,8 @@ export function turnOf({ event, msg, run, time, attrs }: Entry): Turn | undefine
 }
 
 /**
- * The newest turns that fit into `maxTokens`, oldest first, beginning with a question: half an exchange would put
- * words into somebody's mouth.
+ * The newest turns that fit into `maxTokens`, the oldest first. They begin with a question: an answer without its question would
+ * mislead the model.
  */
 export function contextOf(turns: readonly Turn[], maxTokens: number): LlmMessage[] {
   let left = maxTokens;
@@ -51,7 +51,7 @@ export function contextOf(turns: readonly Turn[], maxTokens: number): LlmMessage
   return turns.slice(from).map(({ role, text }) => ({ role, content: text }));
 }
 
-/** Tokens of a text as a bound: tokenizers make about one of four Latin letters, and one of each CJK character. */
+/** Estimates the tokens of a text: tokenizers make about one token of four Latin letters, and one of each CJK character. */
 export function estimateTokens(text: string): number {
   const wide = text.match(/[\u2E80-\uFFFF]/g)?.length ?? 0;
   return Math.ceil((text.length - wide) / 4) + wide;

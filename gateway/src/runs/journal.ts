@@ -1,11 +1,11 @@
-// Writes a run's entries in order. Deltas are joined for up to 40 ms, or for as long as an append takes: a slow log
-// makes fewer, larger entries and never a queue of small ones.
+// Writes a run's entries in order. It joins the deltas of a lane for 40 ms, or for as long as an append takes if that is longer.
+// So a slow log gets fewer and larger entries, not a queue of small ones.
 
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '@llm-streamer/shared/broker/broker.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import type { LanePlan } from './run-plan.ts';
 
-/** The run's side of the log. @throws PublishRefused `fenced` once the run has ended. */
+/** Appends to the run's channel. @throws PublishRefused `fenced` once the run has ended. */
 export interface RunAppender {
   append(drafts: readonly Draft[]): Promise<void>;
 }
@@ -19,23 +19,23 @@ interface OpenDelta {
 }
 
 const COALESCE_MS = 40;
-/** Bytes of an entry beside its text, with room to spare. */
+/** Bytes of an entry besides its text; real entries need less. */
 const OVERHEAD_BYTES = 1_024;
-/** Of JSON for one UTF-16 unit, at most. */
+/** The most bytes of JSON for one UTF-16 unit: an escape like `\u0000`. */
 const BYTES_PER_UNIT = 6;
 
 export interface JournalOptions {
   appender: RunAppender;
   entryBytes: number;
   delta(lane: LanePlan, kind: DeltaKind, text: string): EntryFields;
-  /** Called once, when an append has failed: nothing further will be written. */
+  /** Called once, when an append has failed; nothing is written after that. */
   onBroken(error: unknown): void;
 }
 
 export class Journal {
   readonly #options: JournalOptions;
   #queue: (EntryFields | OpenDelta)[] = [];
-  /** The delta of each lane that may still grow. */
+  /** For each lane, the delta that further text is added to. */
   readonly #open = new Map<LanePlan, OpenDelta>();
   #timer: NodeJS.Timeout | undefined;
   #writing: Promise<void> | undefined;
@@ -57,14 +57,14 @@ export class Journal {
     if (!this.#timer && !this.#writing) this.#timer = setTimeout(() => this.#flush(), COALESCE_MS);
   }
 
-  /** An entry of `lane`, or of the whole run; written without waiting for more. */
+  /** Queues an entry of `lane`, or of the run as a whole, and writes it as soon as no append is under way. */
   appendEntry(fields: EntryFields, lane?: LanePlan): void {
     if (lane !== undefined) this.#open.delete(lane);
     this.#queue.push(fields);
     if (!this.#writing) this.#flush();
   }
 
-  /** Resolves when everything is in the log. @throws what the append threw that failed. */
+  /** Resolves when everything is in the log. @throws the error of the append that failed. */
   async drain(): Promise<void> {
     while (this.#writing || this.#queue.length > 0) {
       if (!this.#writing) this.#flush();
@@ -78,10 +78,10 @@ export class Journal {
     this.#timer = undefined;
     if (this.#broken) this.#queue = [];
     if (this.#writing || this.#queue.length === 0) return;
-    const taken = this.#queue;
+    const items = this.#queue;
     this.#queue = [];
     this.#open.clear();
-    this.#writing = this.#write(taken)
+    this.#writing = this.#write(items)
       .catch((error: unknown) => {
         this.#broken = { error };
         this.#options.onBroken(error);
@@ -92,7 +92,7 @@ export class Journal {
       });
   }
 
-  /** An event that waited for the append goes at once, deltas gather anew. */
+  /** Events that waited for the append are written at once. Deltas are joined for some time first. */
   #pauseMs(): number {
     return this.#queue.some((item) => 'event' in item) ? 0 : COALESCE_MS;
   }
@@ -115,20 +115,20 @@ export class Journal {
   }
 
   #deltas({ lane, kind, text }: OpenDelta): EntryFields[] {
-    // A delta over the limit of an entry would lose its end.
+    // An entry over the limit would be cut, and its text would lose its end. So a long delta becomes several entries.
     const size = Math.max(64, Math.floor((this.#options.entryBytes - OVERHEAD_BYTES) / BYTES_PER_UNIT));
-    return pieces(text, size).map((piece) => this.#options.delta(lane, kind, piece));
+    return splitText(text, size).map((part) => this.#options.delta(lane, kind, part));
   }
 }
 
-/** Cuts `text` into pieces of at most `size` units, never through a surrogate pair. */
-function pieces(text: string, size: number): string[] {
-  const cut: string[] = [];
+/** Splits `text` into parts of at most `size` UTF-16 units, never within a surrogate pair. */
+function splitText(text: string, size: number): string[] {
+  const parts: string[] = [];
   for (let at = 0; at < text.length; ) {
     let end = Math.min(at + size, text.length);
     if (end < text.length && /[\uD800-\uDBFF]/.test(text[end - 1] as string)) end--;
-    cut.push(text.slice(at, end));
+    parts.push(text.slice(at, end));
     at = end;
   }
-  return cut;
+  return parts;
 }

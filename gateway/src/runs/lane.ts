@@ -1,4 +1,4 @@
-// One model call of a run: its events become entries as they come, its end a result that is never thrown.
+// One model call of a run. Its events become entries as they come. A failure is a result, too: `runLane` never throws.
 
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { LlmError } from '../llm/failure.ts';
@@ -14,7 +14,7 @@ export type LaneResult = { text: string; usage: Usage } & (
   | { ok: false; error: LlmError }
 );
 
-/** What one call came to, for metrics. */
+/** The outcome of one call, for metrics. */
 export interface GenerationRecord {
   lane: LanePlan;
   durationMs: number;
@@ -22,7 +22,7 @@ export interface GenerationRecord {
   error?: LlmError;
 }
 
-/** Hears of every model call of every run. Must not throw. */
+/** Is informed of every model call of every run. Its methods must not throw. */
 export interface GenerationObserver {
   /** An entry for the log of model calls. */
   onEntry(fields: EntryFields): void;
@@ -34,13 +34,13 @@ export interface LaneContext {
   journal: Journal;
   entries: RunEntries;
   observer: GenerationObserver;
-  /** Whether the log of model calls may hold what was said. */
+  /** Whether the entries about model calls contain the texts of the messages. */
   logContent: boolean;
   /** How many tasks the run has. */
   tasks: number;
 }
 
-/** UTF-16 units of one answer, reasoning included: what a model may hold of this process's memory. */
+/** The most UTF-16 units of one answer, reasoning included. It bounds the memory that a model can use. */
 const MAX_ANSWER = 1_048_576;
 
 export async function runLane(

@@ -1,5 +1,5 @@
-// Finds the runs whose gateway is gone. A run is lost only after the same sign of life was seen for a whole lease, by
-// this process's own clock, while the log answered throughout: neither a paused log nor a paused watcher ends a run.
+// Finds the runs whose gateway is gone. A run is lost if its sign of life has not changed for a whole lease, measured by this
+// process's clock, while the log answered every time. So neither a paused log nor a paused watcher ends a run.
 
 import type { RunStore } from './store/run-store.ts';
 
@@ -10,7 +10,7 @@ export interface LeaseWatchOptions {
   everyMs: number;
   /** Monotonic milliseconds. */
   now?: () => number;
-  /** Called with the sign of life that did not change. */
+  /** Called for a lost run. @param renewed the sign of life that has not changed. */
   onLost(id: string, renewed: number): Promise<unknown>;
 }
 
@@ -44,7 +44,7 @@ export class LeaseWatch {
     try {
       this.#judge(await this.#options.store.running());
     } catch {
-      this.#seen.clear(); // the log did not answer: what it said before counts no more
+      this.#seen.clear(); // the log did not answer, so the time begins anew for every run
     } finally {
       this.#looking = false;
     }
@@ -53,6 +53,7 @@ export class LeaseWatch {
   #judge(running: readonly { id: string; renewed: number }[]): void {
     const { leaseMs, everyMs, onLost } = this.#options;
     const now = this.#now();
+    // This process was paused itself, and may have missed signs of life.
     if (now - this.#lastLook > 2 * everyMs + 500) this.#seen.clear();
     this.#lastLook = now;
     const ids = new Set(running.map(({ id }) => id));

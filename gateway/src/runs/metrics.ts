@@ -1,4 +1,4 @@
-// What runs and model calls cost, by OpenTelemetry's GenAI names in Prometheus' spelling.
+// The metrics of runs and model calls, with OpenTelemetry's GenAI names in Prometheus' spelling.
 
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';
@@ -6,7 +6,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { GenerationRecord } from './lane.ts';
 import { WORKFLOW } from './run-entries.ts';
 
-/** The conventions' own buckets. */
+/** The buckets that the conventions recommend. */
 const SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 
 const label = (name: string) => name.replaceAll('.', '_');
@@ -20,7 +20,7 @@ export class RunMetrics {
   readonly #output: Counter;
   readonly #runs: Histogram;
 
-  /** @param active how many runs go on. */
+  /** @param active the number of runs that are running. */
   constructor(registry: Registry, active: () => number) {
     const registers = [registry];
     this.#duration = new Histogram({
@@ -58,7 +58,7 @@ export class RunMetrics {
     });
     new Gauge({
       name: 'llm_streamer_runs_active',
-      help: 'Runs of this gateway that go on.',
+      help: 'Runs of this gateway that are running.',
       registers,
       collect() {
         this.set(active());

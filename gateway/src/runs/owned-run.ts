@@ -1,5 +1,5 @@
-// A run that this gateway runs: its writer, which outlasts an outage of the log, and the signs of life that keep others
-// from declaring it lost.
+// A run of this gateway: it repeats its writes during an outage of the log, and renews the run's record, so that other gateways
+// do not declare the run lost.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -17,7 +17,7 @@ export interface OwnedRunOptions {
 }
 
 const RETRY_MS = 250;
-/** How long an append is repeated before the run is given up. */
+/** How long a write is repeated before the run fails. */
 const PATIENCE_MS = 120_000;
 
 export class OwnedRun implements RunWriter {
@@ -50,7 +50,7 @@ export class OwnedRun implements RunWriter {
     if (!ended) throw fenced();
   }
 
-  /** Stops the signs of life, and the calls where they still go on. */
+  /** Stops the signs of life, and the model calls that are still running. */
   stop(): void {
     clearInterval(this.#timer);
     this.#over.abort();
@@ -64,7 +64,7 @@ export class OwnedRun implements RunWriter {
     });
   }
 
-  /** Repeats `step`, whose outcome may be unknown: stamps and tokens make that harmless. */
+  /** Repeats `step` while the log cannot be reached. The stamp or the token makes it harmless if the log had taken the first one. */
   async #persist<T>(step: () => Promise<T>): Promise<T> {
     const deadline = performance.now() + PATIENCE_MS;
     while (true) {

@@ -1,4 +1,4 @@
-// Fan out to the tasks, then combine what came: the life of one run, written to its channel as it happens.
+// The life of one run: it asks all tasks at the same time, has their answers combined, and writes each step to the run's channel.
 
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { LlmError } from '../llm/failure.ts';
@@ -13,9 +13,9 @@ import type { LanePlan, RunPlan } from './run-plan.ts';
 import type { RunEnding } from './store/run-store.ts';
 import { type RunTotals, sumOf } from './usage.ts';
 
-/** The run's record and channel. Both reject with PublishRefused `fenced` once the run has ended, whoever ended it. */
+/** Writes the run's record and channel. Its methods reject with PublishRefused `fenced` once the run has ended. */
 export interface RunWriter extends RunAppender {
-  /** Ends the run: its state and these entries in one step. */
+  /** Ends the run: writes its state and these entries in one step. */
   end(ending: RunEnding, drafts: readonly Draft[]): Promise<void>;
 }
 
@@ -25,7 +25,7 @@ export interface PipelineOptions {
   /** The label of this gateway. */
   source: string;
   entryBytes: number;
-  /** Milliseconds a run may take; the tasks get a part of it, so that there is time left to combine. */
+  /** Milliseconds that a run may take. The tasks get a part of it, so that there is time left to combine. */
   timeoutMs: number;
   logContent: boolean;
 }
@@ -44,15 +44,15 @@ export class Pipeline {
     this.#options = options;
   }
 
-  /** The first entries of a run, to be written in one step with its record. */
+  /** The first entries of a run. They are written in one step with its record. */
   opening(plan: RunPlan): Draft[] {
     const started = new RunEntries(plan, this.#options.source).runStarted(plan.lanes);
     return this.#drafts([started, lifecycleCopy(started)]);
   }
 
   /**
-   * Runs to the end, and says how it ended. When `ended` aborts, because somebody else has ended the run, the calls stop
-   * at once and nothing more is written. @throws what the writer threw, `fenced` included.
+   * Does the run, and returns how it ended. When `ended` aborts, because the run was ended elsewhere, the calls stop at once,
+   * nothing more is written, and the result is undefined. @throws the errors of the writer, `fenced` included.
    */
   async run(plan: RunPlan, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
     const began = performance.now();
@@ -144,12 +144,12 @@ export class Pipeline {
   }
 }
 
-/** What a lane's model is given. */
+/** The messages that a lane's model gets. */
 function conversation({ prompt }: LanePlan, history: readonly LlmMessage[], question: string): LlmMessage[] {
   return [{ role: 'system', content: prompt.system }, ...history, { role: 'user', content: question }];
 }
 
-/** What the combiner is told of a task. */
+/** What the combiner gets of a task. */
 function answerOf({ lane: { prompt }, result }: TaskResult): TaskAnswer {
   const { name } = prompt;
   return result.ok ? { name, text: result.text, cut: result.cut } : { name, missing: result.error.message };

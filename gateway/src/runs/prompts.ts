@@ -1,5 +1,5 @@
-// The prompts file: which tasks a run has, their prompts and models. Re-read when it changes; a broken edit is reported
-// and the last good prompts stay.
+// The prompts file says which tasks a run has, with their prompts and models. It is read again when it changes. A file that is
+// not valid is reported, and the last valid prompts stay in use.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const NAME_RULE = 'must be 1 to 40 of a-z 0-9 _ -';
 const VARIABLE_RULE = 'must be the name of an environment variable, like OTHER_KEY';
 const TASKS_RULE = `must be a list of 1 to ${MAX_TASKS} tasks`;
 
-/** These fields and no others: a misspelt one would silently change nothing. */
+/** An object with these fields and no others: a misspelt field would otherwise be ignored silently. */
 const object = <Shape extends z.ZodRawShape>(shape: Shape, rule: string) =>
   z.strictObject(shape, {
     error: (issue) =>
@@ -28,7 +28,7 @@ const lane = object(
     system: words(50_000),
     model: words(200).optional(),
     base_url: baseUrl('key_env').optional(),
-    /** Name of the environment variable that holds the key: keys do not belong into this file. */
+    /** The name of the environment variable with the key. Keys do not belong in this file. */
     key_env: z
       .string(VARIABLE_RULE)
       .regex(/^[A-Z][A-Z0-9_]*$/, VARIABLE_RULE)
@@ -79,10 +79,10 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Where the parser stopped. Its own sentence quotes the file, and prompts stay out of logs. */
+/** The line where the parser stopped. Its own message quotes the file, but prompts must not get into logs. */
 function lineOf({ message }: Error, text: string): string | number {
-  const told = /\(line (\d+) /.exec(message)?.[1];
-  if (told !== undefined) return told;
+  const line = /\(line (\d+) /.exec(message)?.[1];
+  if (line !== undefined) return line;
   const around = / (?:\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message)?.[1];
   const until = around === undefined ? text.length : text.indexOf(around) + around.length / 2;
   return text.slice(0, until).split('\n').length;
@@ -90,12 +90,12 @@ function lineOf({ message }: Error, text: string): string | number {
 
 export interface PromptsOptions {
   path: string;
-  /** Says what is wrong with a set beyond its form, such as a model without a key; undefined where nothing is. */
+  /** Says what else is wrong with valid prompts, such as a model without a key; undefined if nothing is. */
   check?: (prompts: PromptSet) => string | undefined;
   onChange?: (prompts: PromptSet) => void;
-  /** The last good prompts stay in use. */
+  /** Called with the reason when the file is not valid; the last valid prompts stay in use. */
   onBroken?: (reason: string) => void;
-  /** Milliseconds between looks at the file (1000). Read, not watched: container and network mounts lose events. */
+  /** Milliseconds between reads of the file (1000). It is not watched, because container and network mounts lose events. */
   pollMs?: number;
 }
 
@@ -103,15 +103,15 @@ export class Prompts {
   readonly #options: PromptsOptions;
   readonly #timer: NodeJS.Timeout;
   #current: PromptSet;
-  /** What the file held at the last look, good or not; a reason where it could not be read. */
+  /** The content of the file when it was last read, valid or not; the reason if it could not be read. */
   #seen: string;
 
-  /** @throws CodedError at the start: `invalid_prompts` for the file, `invalid_config` for what `check` says of it. */
+  /** @throws CodedError `invalid_prompts` if the file is not valid, `invalid_config` if `check` finds something wrong. */
   constructor(options: PromptsOptions) {
     this.#options = options;
     this.#seen = readText(options.path);
     this.#current = this.#accept(this.#seen);
-    this.#timer = setInterval(() => this.#look(), options.pollMs ?? 1_000).unref();
+    this.#timer = setInterval(() => this.#readAgain(), options.pollMs ?? 1_000).unref();
   }
 
   get current(): PromptSet {
@@ -122,7 +122,7 @@ export class Prompts {
     clearInterval(this.#timer);
   }
 
-  #look(): void {
+  #readAgain(): void {
     try {
       const text = readText(this.#options.path);
       if (text === this.#seen) return;

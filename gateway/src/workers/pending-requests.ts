@@ -1,18 +1,18 @@
-// Questions to another process, which may be frozen: each is answered within a time limit or counts as unanswered.
+// Requests to another process, which may be frozen: a request that is not answered in time resolves with undefined.
 
-/** Questions that may be open at a time: what is sent to a process that reads nothing stays in this one's memory. */
-const MAX_OPEN = 20_000;
+/** The most requests that wait at a time. Messages to a process that does not read them stay in this one's memory. */
+const MAX_PENDING = 20_000;
 
-interface Open<Answer> {
-  take(answer: Answer): void;
+interface Pending<Answer> {
+  resolve(answer: Answer): void;
   giveUp(): void;
   timer: NodeJS.Timeout;
 }
 
 export class PendingRequests<Answer> {
-  readonly #open = new Map<number, Open<Answer>>();
+  readonly #pending = new Map<number, Pending<Answer>>();
   readonly #patienceMs: number;
-  #asked = 0;
+  #lastId = 0;
   #closed = false;
 
   constructor(patienceMs: number) {
@@ -20,41 +20,41 @@ export class PendingRequests<Answer> {
   }
 
   /**
-   * Resolves with the answer, or with undefined where none came in time; an answer that comes after that goes to `late`.
-   * `send` sends the question with its number, which the answer repeats.
+   * Resolves with the answer, or with undefined if none came in time; an answer that comes later goes to `late`.
+   * `send` has to send the request with its number, which the answer repeats.
    */
   send(send: (id: number) => void, late: (answer: Answer) => void = () => {}): Promise<Answer | undefined> {
-    if (this.#closed || this.#open.size >= MAX_OPEN) return Promise.resolve(undefined);
-    const id = ++this.#asked;
+    if (this.#closed || this.#pending.size >= MAX_PENDING) return Promise.resolve(undefined);
+    const id = ++this.#lastId;
     return new Promise((resolve) => {
-      const open: Open<Answer> = {
-        take: resolve,
+      const pending: Pending<Answer> = {
+        resolve,
         giveUp: () => {
-          open.take = late;
+          pending.resolve = late;
           resolve(undefined);
         },
-        timer: setTimeout(() => open.giveUp(), this.#patienceMs),
+        timer: setTimeout(() => pending.giveUp(), this.#patienceMs),
       };
-      this.#open.set(id, open);
+      this.#pending.set(id, pending);
       send(id);
     });
   }
 
   settle(id: number, answer: Answer): void {
-    const open = this.#open.get(id);
-    if (!open) return;
-    this.#open.delete(id);
-    clearTimeout(open.timer);
-    open.take(answer);
+    const pending = this.#pending.get(id);
+    if (!pending) return;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    pending.resolve(answer);
   }
 
-  /** The other process is gone: what is open, and what is asked from now on, has no answer. */
+  /** The other process is gone: requests that wait, and those that are made from now on, get no answer. */
   close(): void {
     this.#closed = true;
-    for (const { timer, giveUp } of this.#open.values()) {
+    for (const { timer, giveUp } of this.#pending.values()) {
       clearTimeout(timer);
       giveUp();
     }
-    this.#open.clear();
+    this.#pending.clear();
   }
 }

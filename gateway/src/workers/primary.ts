@@ -1,4 +1,4 @@
-// The process that holds the port for several workers: counts their viewers together, adds up their metrics, replaces one
+// The process that holds the port for several workers: it counts the viewers of all, adds up their metrics, replaces a worker
 // that dies, and ends when all have ended.
 
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,9 +8,9 @@ import { AggregatorRegistry, Gauge, Registry } from 'prom-client';
 import { type ConnectionLimits, LocalConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
 import { WorkerHandle } from './worker-handle.ts';
 
-/** Before another takes a dead one's place: one that dies at once would keep the machine busy with its starts. */
-const PAUSE_MS = 500;
-/** After the grace period. */
+/** The pause before a dead worker is replaced. Without it, a worker that dies at once would keep the machine busy with starts. */
+const RESTART_PAUSE_MS = 500;
+/** How long after the grace period a worker is killed. */
 const KILL_AFTER_MS = 1_000;
 
 export interface PrimaryOptions {
@@ -23,32 +23,32 @@ export interface PrimaryOptions {
 
 export class Primary {
   readonly #options: PrimaryOptions;
-  readonly #places: LocalConnectionLimiter;
-  /** By their numbers, from 1; undefined while one is being replaced. */
-  readonly #members = new Map<number, WorkerHandle | undefined>();
+  readonly #limiter: LocalConnectionLimiter;
+  /** The workers by their numbers, from 1; undefined while one is being replaced. */
+  readonly #workers = new Map<number, WorkerHandle | undefined>();
   readonly #silent = new Set<WorkerHandle>();
   #totals: Promise<string> | undefined;
   #stopping = false;
-  #told = false;
+  #hasListened = false;
 
   constructor(options: PrimaryOptions) {
     this.#options = options;
-    this.#places = new LocalConnectionLimiter(options.limits);
+    this.#limiter = new LocalConnectionLimiter(options.limits);
   }
 
-  /** Resolves with the exit code when every worker has ended. A worker that cannot start has said why. */
+  /** Resolves with the exit code when every worker has ended. A worker that cannot start prints the reason itself. */
   async run(): Promise<number> {
     const { workers, graceMs, logger } = this.#options;
     const stop = (signal: NodeJS.Signals) => {
       if (this.#stopping) return;
       this.#stopping = true;
-      for (const member of this.#members.values()) member?.kill(signal);
+      for (const member of this.#workers.values()) member?.kill(signal);
       // A worker ends itself within the grace period; a frozen one cannot.
       setTimeout(() => {
-        for (const member of this.#members.values()) member?.kill('SIGKILL');
+        for (const member of this.#workers.values()) member?.kill('SIGKILL');
       }, graceMs + KILL_AFTER_MS).unref();
     };
-    // Its workers would end with it, without a word to their viewers.
+    // If the primary died, its workers would die at once, without `bye` events to their viewers. So it stops them first.
     onUncaught(
       (line) => logger.fatal(line),
       () => stop('SIGTERM'),
@@ -63,33 +63,33 @@ export class Primary {
   /** One worker after another under the same number, until the gateway stops. */
   async #keep(number: number, stop: (signal: NodeJS.Signals) => void): Promise<number> {
     for (;;) {
-      const member = new WorkerHandle(this.#places, {
+      const member = new WorkerHandle(this.#limiter, {
         listening: (url) => this.#listening(url),
         metrics: () => this.#metrics(),
       });
-      this.#members.set(number, member);
+      this.#workers.set(number, member);
       const how = await member.ended;
-      this.#members.set(number, undefined);
+      this.#workers.set(number, undefined);
       this.#silent.delete(member);
       if (this.#stopping) return typeof how === 'number' ? how : 0;
-      if (how === 1 && !this.#told) {
-        // None has ever listened, and this one has said why it cannot.
+      if (how === 1 && !this.#hasListened) {
+        // No worker has ever listened, and this one has printed why it cannot.
         stop('SIGTERM');
         return how;
       }
       this.#options.logger.error(`worker ${number} (${member.pid}) ended with ${how}; starting another`);
-      await pause(PAUSE_MS);
+      await pause(RESTART_PAUSE_MS);
       if (this.#stopping) return 0;
     }
   }
 
   #listening(url: string): void {
-    if (this.#told) return;
-    this.#told = true;
-    process.send?.(url, () => {}); // where whoever started this has gone, nobody needs to know
+    if (this.#hasListened) return;
+    this.#hasListened = true;
+    process.send?.(url, () => {}); // an error means that the process that started this one has gone
   }
 
-  /** Asks the workers once for all who want the totals at the same time. */
+  /** Those who want the totals at the same time share one request to the workers. */
   #metrics(): Promise<string> {
     this.#totals ??= this.#askAll().finally(() => {
       this.#totals = undefined;
@@ -105,7 +105,7 @@ export class Primary {
       labelNames: ['worker'],
       registers: [own],
     });
-    const asked = [...this.#members].map(async ([number, member]) => {
+    const asked = [...this.#workers].map(async ([number, member]) => {
       const measured = await member?.collectMetrics();
       if (member) this.#noteSilence(number, member, measured === undefined);
       return { number, measured };

@@ -83,7 +83,7 @@ describe('tags of thoughts', () => {
       if (event?.type === 'retract') Object.assign(said, { text: '', reasoning: said.reasoning + said.text });
       else if (event && event.type !== 'finish') said[event.type] += event.text;
     };
-    for (const piece of pieces) for (const event of tags.push(piece)) take(event);
+    for (const piece of pieces) for (const event of tags.separate(piece)) take(event);
     take(tags.end());
     return said;
   };

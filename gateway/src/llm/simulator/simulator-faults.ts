@@ -47,7 +47,7 @@ const STATUS: Record<string, readonly [number, string]> = {
   'sim-503': [503, 'simulated-secret is overloaded'],
 };
 
-/** The refusal that `model` stands for; `undefined` where it answers. Hangs until the abort for `sim-hang-headers`. */
+/** The refusal that `model` stands for; `undefined` if it answers. For `sim-hang-headers` it waits until `signal` aborts. */
 export async function answerFault(model: string, signal: AbortSignal): Promise<Response | undefined> {
   if (model === 'sim-hang-headers') await pause(2 ** 31 - 1, undefined, { signal, ref: false });
   if (model === 'sim-endless-error') return new Response(endless(), { status: 400 });
@@ -59,14 +59,14 @@ export async function answerFault(model: string, signal: AbortSignal): Promise<R
 }
 
 function endless(): ReadableStream<Uint8Array> {
-  const some = new TextEncoder().encode(ENDLESS);
-  return new ReadableStream({ pull: (controller) => controller.enqueue(some) }, { highWaterMark: 0 });
+  const chunk = new TextEncoder().encode(ENDLESS);
+  return new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }, { highWaterMark: 0 });
 }
 
-/** A piece of what never ends. */
+/** One part of a line, or of a body, that never ends. */
 export const ENDLESS = 'a'.repeat(65_536);
 
-/** How an answer of `model` breaks; `undefined` where it does not. */
+/** The fault that ends an answer of `model` early; `undefined` if there is none. */
 export function breakOf(model: string): Break | undefined {
   return BREAKS.find((name) => model === `sim-${name}`);
 }

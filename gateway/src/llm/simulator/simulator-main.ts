@@ -1,5 +1,5 @@
-// `npm run sim-llm -- --port 4010`: the simulator as a service, for LLM_BASE_URL=http://127.0.0.1:4010/v1. Whatever is
-// wrong with the command line becomes one clear line and exit code 2.
+// `npm run sim-llm -- --port 4010`: the simulator as a service, for LLM_BASE_URL=http://127.0.0.1:4010/v1. A mistake in the
+// command line is answered with one clear line and exit code 2.
 
 import { parseArgs } from 'node:util';
 import { whole } from '@llm-streamer/shared/config.ts';

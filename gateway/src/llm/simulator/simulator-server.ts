@@ -1,4 +1,4 @@
-// The simulator behind a port: the same handler over real HTTP, for whoever wants a service to point LLM_BASE_URL at.
+// The simulator as a service: the same function over real HTTP, so that LLM_BASE_URL can point to it.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ export class SimulatorServer {
   constructor(simulator: Simulator) {
     this.#simulator = simulator;
     this.#server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy()); // a fault in mid-stream: the socket dies
+      this.#serve(request, response).catch(() => response.destroy()); // a fault in the middle of a stream ends its socket
     });
   }
 
@@ -33,7 +33,7 @@ export class SimulatorServer {
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    // Not part of the protocol: what each call has cost, to see that a cancelled one stops.
+    // This is not part of the protocol. It shows what each call has cost, so that one can see that a cancelled call stops.
     if (request.url === '/debug/calls') {
       response.setHeader('content-type', 'application/json');
       response.end(JSON.stringify(this.#simulator.calls));
