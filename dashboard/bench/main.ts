@@ -1,5 +1,6 @@
-// What the page bears: a real gateway, a real browser, entries at a steady rate; beside it a page that appends a div per
-// entry. `npm run bench -w dashboard [-- --seconds 60]`; build the page first (npm start and npm test do).
+// The load that the page can bear: a real gateway and browser, entries at a steady rate, and for comparison a page that
+// appends a div per entry. `npm run bench -w dashboard [-- --seconds 60]`; build the page first (npm start and npm test
+// do).
 import { parseArgs } from 'node:util';
 import { launchChromium } from '../../test-support/chromium.ts';
 import { startProcess } from '../../test-support/process.ts';
@@ -14,10 +15,10 @@ const gateway = startProcess(['gateway/src/main.ts'], {
 const url = (await gateway.saw(/http:\/\/[\d.:]+/)).trim();
 const results: Figures[] = [];
 try {
-  // The naive pages last: one that hangs must not cost the others time.
+  // The naive pages come last: a page that hangs must not cost the others time.
   for (const measure of [measureDashboard, measureNaive]) {
     for (const rate of [10_000, 1_000]) {
-      // A browser of its own each: one page's garbage is not the next one's pause.
+      // Each page has a browser of its own, so that garbage of one page does not slow the next.
       const browser = await launchChromium({ args: ['--enable-precise-memory-info'] });
       const figures = await measure(browser, url, rate, seconds);
       await Promise.race([browser.close(), new Promise((resolve) => setTimeout(resolve, 10_000))]);
@@ -29,12 +30,12 @@ try {
   await gateway.stop();
 }
 print(results);
-// A page too busy to close would hold the process.
+// A page that is too busy to close would keep the process running.
 process.exit(
   results.some(({ page, received, published }) => page === 'dashboard' && received !== published) ? 1 : 0,
 );
 
-/** NaN: the page did not answer. */
+/** NaN where the page did not answer. */
 function figure(value: number, digits: number): string {
   return Number.isNaN(value) ? 'no answer' : value.toFixed(digits);
 }

@@ -1,4 +1,4 @@
-// One page under one load: what its frames, heap and books look like.
+// Measures one page under one load: its frames, its heap and its ledger.
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { publishSteadily } from './publish.ts';
 
@@ -40,7 +40,7 @@ export async function measureDashboard(
   await page.getByText('LIVE').waitFor();
   const load = await underLoad(page, url, channel, rate, seconds);
   const total = load.published.toLocaleString('en');
-  // What is on its way arrives, and the next ping compares the books.
+  // Waits until the last entries arrive and the next ping compares the counts.
   await page
     .locator('.ledger', { hasText: `/ ${total} ✓` })
     .waitFor({ timeout: 20_000 })
@@ -59,8 +59,8 @@ export async function measureDashboard(
 }
 
 /**
- * What a page of five lines does: an EventSource, a div per entry, scrolled to the end. It soon answers no question, so
- * it says its figures as it goes; what it was stuck for at the end counts as one frame.
+ * Measures a page of five lines for comparison: an EventSource and a div per entry, scrolled to the end. It soon
+ * answers no request, so it logs its figures all the time; the time for which it hangs at the end counts as one frame.
  */
 export async function measureNaive(
   browser: Browser,
@@ -71,13 +71,13 @@ export async function measureNaive(
   const page = await browser.newPage({ viewport: SIZE });
   const channel = `bench:naive${rate}`;
   await page.goto(`${url}/healthz`);
-  const said: Recorded = { frames: [], long: [] };
+  const logged: Recorded = { frames: [], long: [] };
   let received = 0;
   page.on('console', (message) => {
     const [what, value, rows] = message.text().split(' ');
-    if (what === 'long') said.long.push(Number(value));
+    if (what === 'long') logged.long.push(Number(value));
     if (what !== 'frame') return;
-    said.frames.push(Number(value));
+    logged.frames.push(Number(value));
     received = Number(rows);
   });
   await page.evaluate((stream) => {
@@ -101,9 +101,12 @@ export async function measureNaive(
   const cdp = await page.context().newCDPSession(page);
   const early = after((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
   const published = await publishSteadily(url, channel, rate, seconds);
-  const stuck = seconds * 1_000 - said.frames.reduce((sum, ms) => sum + ms, 0);
-  const recorded = summary({ frames: stuck > 0 ? [...said.frames, stuck] : said.frames, long: said.long });
-  // As many as it had shown when the last entry was published.
+  const stuck = seconds * 1_000 - logged.frames.reduce((sum, ms) => sum + ms, 0);
+  const recorded = summary({
+    frames: stuck > 0 ? [...logged.frames, stuck] : logged.frames,
+    long: logged.long,
+  });
+  // The number of entries shown when the last one was published.
   const rows = received;
   const heaps = { heapEarly: await early, heapLate: await inTime(heap(cdp), Number.NaN) };
   return {
@@ -186,7 +189,7 @@ async function heap(cdp: CDPSession): Promise<number> {
   return (await cdp.send('Runtime.getHeapUsage')).usedSize / 1e6;
 }
 
-/** A page that is too busy to answer is not waited for. */
+/** Does not wait for a page that is too busy to answer. */
 function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
   return Promise.race([answer.catch(() => otherwise), after(PATIENCE_MS).then(() => otherwise)]);
 }

@@ -1,10 +1,11 @@
-// Entries at a steady rate, posted as any producer posts them. Late batches are caught up, so the rate holds on average.
+// Publishes entries at a steady rate by the API that every producer uses. A late batch is followed by a larger one, so
+// the average rate is kept.
 
 const TICK_MS = 40;
 const BATCH = 400;
 const LEVELS = ['debug', 'info', 'info', 'info', 'warn', 'info', 'info', 'error'] as const;
 
-/** Resolves with how many the gateway took. */
+/** Resolves with the number of entries that the gateway accepted. */
 export async function publishSteadily(
   url: string,
   channel: string,

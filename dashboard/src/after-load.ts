@@ -1,5 +1,5 @@
-// What can wait until after the first picture: the colours of ANSI sequences, a notice about values of the link that are
-// not possible, and the announcements for screen readers.
+// What can wait until after the first picture: the colours of ANSI sequences, a notice about values of the link that
+// are not possible, and the announcements for screen readers.
 import { announce } from './panels/summary.ts';
 import { ignoredIn } from './state/link-check.ts';
 import { showNotice } from './state/store.ts';

@@ -1,5 +1,5 @@
-// The page's composition: builds session, viewport, cursor and history, and brings session and viewport to the view that
-// the URL describes.
+// The page's composition: builds session, viewport, cursor and history, and brings session and viewport to the view
+// that the URL describes.
 
 import { effect, untracked } from '@preact/signals';
 import { Series } from './charts/series.ts';
@@ -54,7 +54,9 @@ export class App {
   #patternOf: PatternOf | undefined;
   /** True from the start of a stream until the entry that its link names is shown. */
   #isArriving = true;
-  /** Set when the view is complete: from then on a change between following and holding is the reader's, for the URL. */
+  /**
+   * Set when the view is complete: from then on a change between following and holding is the reader's, for the URL.
+   */
   #isSettled = false;
 
   constructor(log: HTMLElement) {

@@ -148,8 +148,8 @@ function detail(context: KeyContext): void {
 let searches = 0;
 
 /**
- * Moves the cursor to the next item in a direction that `wanted` accepts. The search runs in slices, because a highlighted
- * expression may take milliseconds for each item.
+ * Moves the cursor to the next item in a direction that `wanted` accepts. The search runs in slices, because a
+ * highlighted expression may take milliseconds for each item.
  */
 function seek(context: KeyContext, direction: 1 | -1, wanted: (item: Item) => boolean = () => true): void {
   const search = ++searches;

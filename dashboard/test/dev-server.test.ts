@@ -1,4 +1,4 @@
-// `npm run dev`: the page's server hands on whatever the gateway answers, as if the page had come from the gateway.
+// `npm run dev`: the development server passes requests to the gateway, as if the gateway had served the page.
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { createServer, type ViteDevServer } from 'vite';

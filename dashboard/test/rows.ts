@@ -1,4 +1,4 @@
-// Entries for tests, as the gateway would send them.
+// Entries for tests, in the form in which the gateway sends them.
 import { type EntryRow, parseEntry } from '../src/stream/row.ts';
 
 let n = 1_000;
@@ -15,7 +15,7 @@ export function entry(fields: Record<string, unknown> = {}): EntryRow {
     ...fields,
   };
   const row = parseEntry(JSON.stringify(whole));
-  if (!row) throw new Error('an entry that is none');
+  if (!row) throw new Error('not an entry');
   return row;
 }
 

@@ -1,5 +1,5 @@
-// Four charts of the last 15 minutes, drawn by uPlot once a second. Dragging selects a time range; a click goes to the first
-// entry at that time.
+// Four charts of the last 15 minutes, drawn by uPlot once a second. Dragging selects a time range; a click goes to the
+// first entry at that time.
 import { effect } from '@preact/signals';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';

@@ -1,4 +1,5 @@
-// Goes to older entries: the entry that a link names, a range of time, an export. The modules for it are loaded when used.
+// Goes to older entries: the entry that a link names, a range of time, an export. The modules for it are loaded when
+// used.
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { cursorRow, showNotice, updateView, viewState } from '../state/store.ts';
@@ -21,7 +22,10 @@ export class HistoryNavigator {
     this.#viewport = viewport;
   }
 
-  /** Shows only a range of time and fetches what the page lacks of it. With `reveal`, goes to that row and clears the filter. */
+  /**
+   * Shows only a range of time and fetches what the page lacks of it. With `reveal`, goes to that row and clears the
+   * filter.
+   */
   showRange(from: number, to: number, reveal?: Row): void {
     updateView({ range: { from, to }, ...(reveal && { q: '', level: '' }) });
     if (reveal) cursorRow.value = reveal;
@@ -50,7 +54,9 @@ export class HistoryNavigator {
     else showNotice('the entry of this link is no longer in the log');
   }
 
-  /** Exports what is shown or, if a range is chosen, all entries of that range from the gateway: NDJSON with UTC times. */
+  /**
+   * Exports what is shown or, if a range is chosen, all entries of that range from the gateway: NDJSON with UTC times.
+   */
   export(): void {
     this.#noticeFailure(async () => {
       const loaded = await exportModule();

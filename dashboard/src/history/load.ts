@@ -1,4 +1,5 @@
-// Loads the entries of a gap into its place, as far as the log still has them. This module is loaded at the first click.
+// Loads the entries of a gap into its place, as far as the log still has them. This module is loaded at the first
+// click.
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
@@ -86,8 +87,8 @@ function entriesIn(rows: readonly Row[]): number {
   return rows.filter((row) => row.kind === 'entry').length;
 }
 
-// Ids after the gap's start that the view has already: where the ledger finds a gap by counting, its range also contains
-// entries that did arrive.
+// Ids after the gap's start that the view has already: where the ledger finds a gap by counting, its range also
+// contains entries that did arrive.
 function idsBefore({ buffer }: Session, gap: GapRow): Set<string> {
   const after = parsePosition(gap.after ?? '') ?? 0;
   const ids = new Set<string>();

@@ -17,7 +17,9 @@ export interface HistoryPage {
   done: boolean;
 }
 
-/** Reads `api/entries`; rejects with the server's own sentence. `reported` holds the gaps of the pages before this one. */
+/**
+ * Reads `api/entries`; rejects with the server's own sentence. `reported` holds the gaps of the pages before this one.
+ */
 export async function readHistory(
   query: URLSearchParams,
   reported = new ReportedGaps(),

@@ -29,7 +29,9 @@ export async function* readRange(
   }
 }
 
-/** Inserts entries that are older than the view before its first row, with a gap between the two; no entry is repeated. */
+/**
+ * Inserts entries that are older than the view before its first row, with a gap between the two; no entry is repeated.
+ */
 export async function fetchRange(session: Session, from: number, to: number): Promise<void> {
   const { buffer } = session;
   const known = new Set<string>();

@@ -1,5 +1,5 @@
-// Completes words of the filter from the latest entries: keys, sources, channels, runs, events and attribute names. This
-// module is loaded when the reader first types into the filter.
+// Completes words of the filter from the latest entries: keys, sources, channels, runs, events and attribute names.
+// This module is loaded when the reader first types into the filter.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { LogBuffer } from '../stream/buffer.ts';
 import type { EntryRow } from '../stream/row.ts';

@@ -17,8 +17,8 @@ export interface Filter {
 type Test = (row: EntryRow) => boolean;
 
 /**
- * Throws a FilterError with a sentence for the reader if an expression, level or number is wrong, and PatternsMissing if a
- * regular expression needs `patternOf`.
+ * Throws a FilterError with a sentence for the reader if an expression, level or number is wrong, and PatternsMissing
+ * if a regular expression needs `patternOf`.
  */
 export function compileFilter(input: string, floor: Level | '', patternOf?: PatternOf): Filter {
   const terms = parseTerms(input, patternOf);

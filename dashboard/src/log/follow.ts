@@ -1,5 +1,5 @@
-// Whether the log follows its end: FOLLOW, HELD or PAUSED. A gesture of looking back (wheel, touch, scrollbar, selection)
-// holds immediately; scrolling down to the end follows again, except in a pause.
+// Whether the log follows its end: FOLLOW, HELD or PAUSED. A gesture of looking back (wheel, touch, scrollbar,
+// selection) holds immediately; scrolling down to the end follows again, except in a pause.
 import type { Row } from '../stream/row.ts';
 
 export type FollowMode = 'follow' | 'held' | 'paused';

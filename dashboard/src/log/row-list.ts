@@ -1,5 +1,5 @@
-// The list that the log shows: the rows that pass the filter, with the deltas of one generation folded into one item. It
-// computes the place of each line by arithmetic, without the DOM.
+// The list that the log shows: the rows that pass the filter, with the deltas of one generation folded into one item.
+// It computes the place of each line by arithmetic, without the DOM.
 import type { LogBuffer } from '../stream/buffer.ts';
 import type { EntryRow, GapRow, Row } from '../stream/row.ts';
 import { Fold } from './fold.ts';

@@ -1,5 +1,5 @@
-// One recycled row of the log in the DOM. Text is inserted as text nodes only, never as HTML; a node that shows its item
-// already is not touched.
+// One recycled row of the log in the DOM. Text is inserted as text nodes only, never as HTML; a node that shows its
+// item already is not touched.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { Found, Pattern } from '../regex/pattern.ts';
 import type { EntryRow, GapRow, MarkRow } from '../stream/row.ts';

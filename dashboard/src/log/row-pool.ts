@@ -1,5 +1,5 @@
-// The recycled row nodes, always in the order of their items: a node that scrolled out is moved to the other end and shows
-// another item there.
+// The recycled row nodes, always in the order of their items: a node that scrolled out is moved to the other end and
+// shows another item there.
 
 import type { Item } from './item.ts';
 import type { RowList } from './row-list.ts';

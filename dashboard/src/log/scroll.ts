@@ -1,5 +1,5 @@
-// The scroll position in lines. A spacer gives the scrollbar its length. Lines that were evicted above stay part of that
-// length until a rebase, so that the rows under the reader do not jump: only then is the scrollbar moved.
+// The scroll position in lines. A spacer gives the scrollbar its length. Lines that were evicted above stay part of
+// that length until a rebase, so that the rows under the reader do not jump: only then is the scrollbar moved.
 
 /** Height of a line in px; the style sheet's `--line`. */
 export const LINE = 20;
@@ -67,7 +67,9 @@ export class Scroll {
     if (Math.abs(this.#top - end) > 1) this.#set(end);
   }
 
-  /** Keeps the reader's rows in place: `evicted` lines were removed above them, and they are `moved` lines further down. */
+  /**
+   * Keeps the reader's rows in place: `evicted` lines were removed above them, and they are `moved` lines further down.
+   */
   keep(lines: number, evicted: number, moved: number): void {
     this.#base += evicted;
     this.#fit(lines);

@@ -1,5 +1,5 @@
-// Makes hostile text safe to show: control characters become pictures, bidi overrides become ⍰, ANSI colours become class
-// names. It also computes how many lines a text takes, without the DOM.
+// Makes hostile text safe to show: control characters become pictures, bidi overrides become ⍰, ANSI colours become
+// class names. It also computes how many lines a text takes, without the DOM.
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: these expressions search for controls
 
 import type { EntryRow } from '../stream/row.ts';
@@ -28,7 +28,8 @@ const PICTURED =
 
 /**
  * At most `limit` characters of a message as spans, and `…` where there are more. Escape sequences do not count. With
- * `lines`, line ends stay; without, each becomes ⏎. Example: `\x1b[31mfailed\x1b[0m` is one span `failed` of style `fg1`.
+ * `lines`, line ends stay; without, each becomes ⏎. Example: `\x1b[31mfailed\x1b[0m` is one span `failed` of style
+ * `fg1`.
  */
 export function spansOf(text: string, limit: number, lines: boolean): Span[] {
   const head = text.length > limit ? text.slice(0, limit) : text;
@@ -69,7 +70,9 @@ function safe(text: string, lines: boolean): string {
   });
 }
 
-/** The state of ANSI attributes: 16 colours, bold, dim, italic, underline. Other colours become the nearest of the 16. */
+/**
+ * The state of ANSI attributes: 16 colours, bold, dim, italic, underline. Other colours become the nearest of the 16.
+ */
 class AnsiStyle {
   readonly #codes: readonly string[];
 
@@ -143,7 +146,9 @@ export function isCutAt(item: Item, columns: number): boolean {
   return columns > 0 && linesNeeded(item, columns) > MAX_LINES;
 }
 
-/** How many characters of a wrapped message are read: one line more than is shown, to see whether the message is cut. */
+/**
+ * How many characters of a wrapped message are read: one line more than is shown, to see whether the message is cut.
+ */
 export function wrappedLimit(columns: number): number {
   return (MAX_LINES + 1) * columns;
 }

@@ -1,5 +1,6 @@
-// The log on screen: at most 150 recycled row nodes show a part of up to 100,000 rows, painted at most once per animation
-// frame. The rows are in a layer that does not scroll; where each stands follows from the scrollbar's position.
+// The log on screen: at most 150 recycled row nodes show a part of up to 100,000 rows, painted at most once per
+// animation frame. The rows are in a layer that does not scroll; where each stands follows from the scrollbar's
+// position.
 
 import type { Pattern } from '../regex/pattern.ts';
 import type { GapRow, Row } from '../stream/row.ts';
@@ -55,8 +56,8 @@ export class Viewport {
   #tick = 0;
   #evictedSeen = 0;
   /**
-   * The row that keeps its place on screen while lists are swapped, until the reader scrolls. It is remembered here because
-   * a list in between may be too short to show the row at that place.
+   * The row that keeps its place on screen while lists are swapped, until the reader scrolls. It is remembered here
+   * because a list in between may be too short to show the row at that place.
    */
   #pinned: { row: Row | undefined; above: number; top: number } | undefined;
   #wrap = false;
@@ -121,7 +122,9 @@ export class Viewport {
     this.invalidate();
   }
 
-  /** To call after rows of the buffer were inserted or removed: the list does not change until a new one is complete. */
+  /**
+   * To call after rows of the buffer were inserted or removed: the list does not change until a new one is complete.
+   */
   rearrange(): void {
     this.#isFrozen = true;
     this.rebuild();

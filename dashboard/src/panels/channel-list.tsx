@@ -92,8 +92,8 @@ export function ChannelList() {
     </>
   );
 
-  // Removing a channel from under a pattern replaces the pattern by the other channels that it matches: of `logs:*` with
-  // logs:a, logs:b and logs:c, removing logs:a leaves logs:b and logs:c.
+  // Removing a channel from under a pattern replaces the pattern by the other channels that it matches: of `logs:*`
+  // with logs:a, logs:b and logs:c, removing logs:a leaves logs:b and logs:c.
   function toggle(channel: string, isWanted: boolean): void {
     const current = viewState.value.channels;
     const names = channels.value.map((each) => each.channel);

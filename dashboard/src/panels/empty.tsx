@@ -1,5 +1,5 @@
-// The empty state, loaded when there is nothing to show: how many entries the filter hides and a button that clears it, or
-// commands that send a first entry to the chosen channel.
+// The empty state, loaded when there is nothing to show: how many entries the filter hides and a button that clears it,
+// or commands that send a first entry to the chosen channel.
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
 import { LINE } from '../log/scroll.ts';

@@ -1,5 +1,5 @@
-// The filter's input. Enter filters, Alt+Enter only highlights, Esc closes an open list of completions or else clears the
-// filter.
+// The filter's input. Enter filters, Alt+Enter only highlights, Esc closes an open list of completions or else clears
+// the filter.
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lazyModule } from '../lazy.ts';

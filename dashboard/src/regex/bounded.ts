@@ -1,5 +1,6 @@
-// A regular expression of the reader. It matches what JavaScript's engine matches and takes a few milliseconds per text at
-// most, because a link may contain any expression: where JavaScript's engine could take longer, our own bounded one is used.
+// A regular expression of the reader. It matches what JavaScript's engine matches and takes a few milliseconds per text
+// at most, because a link may contain any expression: where JavaScript's engine could take longer, our own bounded one
+// is used.
 
 import { longestWithin } from './cost.ts';
 import { Matcher } from './matcher.ts';
@@ -9,7 +10,9 @@ import { parse } from './syntax.ts';
 
 /** Steps that JavaScript's engine may take for one text; a step takes a few nanoseconds. */
 const NATIVE_STEPS = 1_000_000;
-/** Steps that our engine may take for one text: states × characters. A large expression searches less of a text for it. */
+/**
+ * Steps that our engine may take for one text: states × characters. A large expression searches less of a text for it.
+ */
 const STEPS = 1_000_000;
 /** The same for highlighting, which searches a screen full of texts at once. */
 const FIND_STEPS = 100_000;

@@ -1,5 +1,5 @@
-// Which characters a class, an escape or a dot matches. JavaScript's engine answers once for each character; the answer is
-// kept.
+// Which characters a class, an escape or a dot matches. JavaScript's engine answers once for each character; the answer
+// is kept.
 
 const ASCII = 128;
 

@@ -110,7 +110,9 @@ export class Matcher {
       this.#enter(program, into, state.next, at, start);
   }
 
-  /** Adds a state and all states that it leads to without reading a character: the preferred first, each at most once. */
+  /**
+   * Adds a state and all states that it leads to without reading a character: the preferred first, each at most once.
+   */
   #enter(program: Program, into: Threads, id: number, at: number, start: number): void {
     const pending = this.#pending;
     pending.push(id);
@@ -156,7 +158,9 @@ export class Matcher {
   }
 }
 
-/** The states that wait for the character at one position, in order of preference, and where the match of each began. */
+/**
+ * The states that wait for the character at one position, in order of preference, and where the match of each began.
+ */
 class Threads {
   readonly states: Uint16Array;
   readonly starts: Uint32Array;

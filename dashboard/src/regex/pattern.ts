@@ -1,5 +1,5 @@
-// The patterns that a filter searches for. Plain text needs this file only; the engine for regular expressions, bounded.ts,
-// is loaded with the first expression.
+// The patterns that a filter searches for. Plain text needs this file only; the engine for regular expressions,
+// bounded.ts, is loaded with the first expression.
 
 export interface Found {
   start: number;

@@ -1,5 +1,5 @@
-// Parses a regular expression to a tree. JavaScript's engine first decides whether the expression is valid, and later which
-// characters a class or escape matches, so that this file only needs to understand the structure.
+// Parses a regular expression to a tree. JavaScript's engine first decides whether the expression is valid, and later
+// which characters a class or escape matches, so that this file only needs to understand the structure.
 
 import { PatternError } from './pattern.ts';
 

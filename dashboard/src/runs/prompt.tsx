@@ -1,5 +1,5 @@
-// The prompt: Ctrl or ⌘ with Enter starts a run, or stops the run that is running. With "conversation" checked, each prompt
-// continues the same conversation.
+// The prompt: Ctrl or ⌘ with Enter starts a run, or stops the run that is running. With "conversation" checked, each
+// prompt continues the same conversation.
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { run, runInUrl, takePrompt } from '../state/run-state.ts';

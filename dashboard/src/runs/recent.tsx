@@ -1,5 +1,5 @@
-// The recent runs: how each ended, how long it took, how many tokens it used. A click shows the run and filters the log to
-// it.
+// The recent runs: how each ended, how long it took, how many tokens it used. A click shows the run and filters the log
+// to it.
 import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { clockOf, duration } from '../log/time.ts';

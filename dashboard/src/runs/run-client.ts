@@ -1,5 +1,5 @@
-// The gateway's API for runs: starts a run, cancels it, lists the recent ones. A failure rejects with a sentence for the
-// reader.
+// The gateway's API for runs: starts a run, cancels it, lists the recent ones. A failure rejects with a sentence for
+// the reader.
 
 import type { Problem, ProcessRequest, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 
@@ -24,7 +24,9 @@ export async function recentRuns(): Promise<RunSummary[]> {
   return ((await response.json()) as RunsAnswer).runs;
 }
 
-/** Not `crypto.randomUUID`: browsers offer it to secure origins only, and plain HTTP in a local network is not secure. */
+/**
+ * Not `crypto.randomUUID`: browsers offer it to secure origins only, and plain HTTP in a local network is not secure.
+ */
 export function freshId(prefix: string): string {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
   return `${prefix}-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;

@@ -1,12 +1,15 @@
-// Every choice of the reader as one value, the view, which is read from and written to the URL's query string. A URL gives
-// the same view to everyone who opens it.
+// Every choice of the reader as one value, the view, which is read from and written to the URL's query string. A URL
+// gives the same view to everyone who opens it.
 import { isPattern } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { TIME_MODES, type TimeMode } from '../log/time.ts';
 
 export interface ViewState {
   channels: string[];
-  /** Names in the URL that are not valid channels: the page shows them as invalid, and the URL keeps them until the reader chooses others. */
+  /**
+   * Names in the URL that are not valid channels: the page shows them as invalid, and the URL keeps them until the
+   * reader chooses others.
+   */
   invalidChannels: string[];
   /** The filter; terms as in `filter-terms.ts`. */
   q: string;

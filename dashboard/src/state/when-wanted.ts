@@ -14,7 +14,10 @@ export function noticeMissing(name: string): () => void {
   };
 }
 
-/** Calls `mount` once, when the module is first wanted. While it cannot be loaded, each change of the stream tries again. */
+/**
+ * Calls `mount` once, when the module is first wanted. While it cannot be loaded, each change of the stream tries
+ * again.
+ */
 export function whenWanted<T>(
   isWanted: () => boolean,
   load: LazyModule<T>,

@@ -1,5 +1,6 @@
-// One SSE stream that is always connected or about to be: after each failure it waits, with a growing and jittered pause,
-// and resumes after the last id received. A watchdog ends a connection that stays silent. Runs in a page and in a worker.
+// One SSE stream that is always connected or about to be: after each failure it waits, with a growing and jittered
+// pause, and resumes after the last id received. A watchdog ends a connection that stays silent. Runs in a page and in
+// a worker.
 
 import type { Bye, Hello } from '@llm-streamer/shared/stream-events.ts';
 import { SseParser } from './sse-parser.ts';
@@ -57,7 +58,10 @@ export class StreamClient {
     this.#abort?.abort();
   }
 
-  /** After the network came back, the tab became visible or the reader asked: retries now, and soon ends a silent stream. */
+  /**
+   * After the network came back, the tab became visible or the reader asked: retries now, and soon ends a silent
+   * stream.
+   */
   nudge(): void {
     if (this.#pauseTimer !== undefined) this.#connect('trying again now').catch(reportError);
     else if (Date.now() - this.#lastReceipt > this.#silenceLimit) this.#graceUntil = Date.now() + TICK_MS;

@@ -1,5 +1,5 @@
-// The rows of the log: entries, gaps and marks. An entry keeps its JSON as text, and only the fields that the list needs
-// as values: the garbage collector would have to visit 100,000 trees of attributes otherwise.
+// The rows of the log: entries, gaps and marks. An entry keeps its JSON as text, and only the fields that the list
+// needs as values: the garbage collector would have to visit 100,000 trees of attributes otherwise.
 
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
@@ -57,7 +57,9 @@ export class EntryRow {
     return 160 + this.raw.length + this.msg.length;
   }
 
-  /** The attributes as JSON, for searches. The gateway writes them last, and in a string the key's quotes are escaped. */
+  /**
+   * The attributes as JSON, for searches. The gateway writes them last, and in a string the key's quotes are escaped.
+   */
   get attrsText(): string {
     const start = this.raw.indexOf(',"attrs":');
     return start < 0 ? '' : this.raw.slice(start + 9, -1);
@@ -150,7 +152,8 @@ function asAttrs(value: unknown): Record<string, unknown> | undefined {
     : undefined;
 }
 
-// Sources, channels, events and runs repeat: each distinct text is kept once. A hostile number of them empties the table.
+// Sources, channels, events and runs repeat: each distinct text is kept once. A hostile number of them empties the
+// table.
 let names = new Map<string, string>();
 
 function intern(name: string): string {

@@ -42,7 +42,10 @@ export class Session {
   #newest = new Map<string, number>();
   /** Gaps that are counted already: after a resume the gateway may report trimmed or expired entries again. */
   #reportedGaps = new ReportedGaps();
-  /** The gap of a reconnect that the gateway could not resume; dropped if the replay overlaps or the gateway reports a gap. */
+  /**
+   * The gap of a reconnect that the gateway could not resume; dropped if the replay overlaps or the gateway reports a
+   * gap.
+   */
   #pending: GapRow | undefined;
   #isResumed = false;
   #droppedAt = 0;

@@ -1,5 +1,5 @@
-// The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets the latest
-// entries and a `hello` with the current count, so that the tab's own ledger agrees from the first frame on.
+// The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets the
+// latest entries and a `hello` with the current count, so that the tab's own ledger agrees from the first frame on.
 
 import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { StreamClient } from './client.ts';

@@ -17,7 +17,9 @@ export function createSource(listener: StreamListener, shared: boolean): Source 
   return shared && 'SharedWorker' in globalThis ? new SharedSource(listener) : new OwnSource(listener);
 }
 
-/** Tries again, without end, to load the module that holds the connection, and reports the wait as the stream's state. */
+/**
+ * Tries again, without end, to load the module that holds the connection, and reports the wait as the stream's state.
+ */
 class Reopening {
   readonly #listener: StreamListener;
   readonly #open: () => void;
@@ -114,7 +116,9 @@ class SharedSource implements Source {
   readonly #listener: StreamListener;
   readonly #reopening: Reopening;
   readonly #lock = `llm-streamer-tab-${Math.random().toString(36).slice(2)}`;
-  /** Resolves once the tab holds its lock. Only then may the worker request the lock: to get it means the tab is closed. */
+  /**
+   * Resolves once the tab holds its lock. Only then may the worker request the lock: to get it means the tab is closed.
+   */
   readonly #hasLock: Promise<void>;
   #url = '';
   #port: MessagePort | undefined;

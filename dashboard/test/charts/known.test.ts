@@ -3,7 +3,7 @@ import { known } from '../../src/charts/known.ts';
 import { Series } from '../../src/charts/series.ts';
 import { entry } from '../rows.ts';
 
-it('knows nothing of the time before its first entry, and of every second after it', () => {
+it('gives null for seconds before the first entry, and a count for every second after it', () => {
   const series = new Series();
   const first = Math.floor(Date.now() / 1000) - 5;
   series.countEntry(entry({ time: first * 1000 }));

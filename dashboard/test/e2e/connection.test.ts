@@ -1,4 +1,5 @@
-// Issue point 9: the link is never dead, says why it is not live, and is one per distinct query however many tabs.
+// The stream: it always reconnects, the page shows why it is not live, and all tabs with the same query share one
+// stream.
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
@@ -22,9 +23,9 @@ describe.each([
     gateway = await ScriptedGateway.ofTest();
   });
 
-  it('outlives a status other than 200 and shows the server’s words', async () => {
+  it('tries again after a status other than 200, and shows the server’s sentence', async () => {
     gateway.answer = (response) => {
-      // Longer than this test waits: the retry is the reader's.
+      // Longer than this test waits, so that the retry is the reader's click.
       response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '3600' });
       response.end(
         JSON.stringify({
@@ -42,7 +43,7 @@ describe.each([
     await sees(page, 'LIVE');
   });
 
-  it('shows why the gateway said goodbye and comes back when told', async () => {
+  it('shows why the gateway closed the stream, and comes back after the pause that it asked for', async () => {
     const page = await openPage(browser, `${gateway.url}/${search}`);
     await sees(page, 'LIVE');
     gateway.write(frame('bye', { code: 'over_limit', message: 'too many viewers', retry: 600 }));
@@ -52,7 +53,7 @@ describe.each([
     await sees(page, 'LIVE');
   });
 
-  it('sent away at each attempt, tries less and less often and says it in one row', async () => {
+  it('closed at each attempt, tries less and less often and shows one row for all attempts', async () => {
     const bye = { code: 'over_limit', message: 'too many viewers', retry: 100 };
     gateway.answer = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -77,7 +78,7 @@ describe.each([
   });
 
   it('retries at once when the network is back', async () => {
-    // Longer than this test waits: only the event can make it try.
+    // Longer than this test waits, so that only the event can cause the attempt.
     gateway.answer = (response) => response.writeHead(503, { 'retry-after': '3600' }).end();
     const page = await openPage(browser, `${gateway.url}/${search}`);
     await sees(page, /RETRYING in \d{4} s/);
@@ -106,13 +107,13 @@ it('counts no replayed entry as lag', async () => {
 });
 
 describe('the watchdog', () => {
-  it('notices a silent connection by its watchdog and leaves an idle one that pings alone', async () => {
+  it('ends a silent connection, and keeps an idle one that still gets pings', async () => {
     const gateway = await ScriptedGateway.ofTest();
     gateway.answer = (response) => gateway.greet(response, { keepalive: 200 });
     const page = await openPage(browser, gateway.url);
     await sees(page, 'LIVE');
     const pings = setInterval(() => gateway.ping(), 200);
-    // Longer than the watchdog waits: only pings come, and the first connection must still be the one.
+    // Longer than the watchdog waits: only pings arrive, and the first connection must still be open.
     await eventually(
       'pings were compared',
       async () =>
@@ -139,7 +140,7 @@ describe('tabs', () => {
   });
   afterAll(() => gateway.stop());
 
-  it('with the same query share one stream, each with a ledger of its own that adds up', async () => {
+  it('with the same query share one stream, and the ledger of each agrees', async () => {
     const first = await openPage(browser, `${gateway.url}/?channels=${channel}`);
     await gateway.publish({ channel, msg: 'one' });
     await lastRow(first, 'one');
@@ -148,7 +149,7 @@ describe('tabs', () => {
     await lastRow(second, 'one');
     await gateway.publish({ channel, msg: 'two' });
     for (const page of [first, second]) {
-      // Only the tab in front is given frames to draw in.
+      // The browser paints only the tab in front.
       await page.bringToFront();
       await lastRow(page, 'two');
       await sees(page, 'lost 0 / 2 ✓');
@@ -179,7 +180,7 @@ describe('tabs', () => {
     await sees(first, '4 of 6 connections in use');
   });
 
-  it('that are hidden take everything in and draw nothing until they are in front', async () => {
+  it('that are hidden receive all entries and paint nothing until they are in front', async () => {
     const tab = await Tab.open(browser, `${gateway.url}/?channels=${channel}`);
     const text = () => tab.read<string>('document.body.innerText');
     const rows = () => tab.read<number>("document.querySelectorAll('#log .row .msg:not(:empty)').length");

@@ -1,4 +1,4 @@
-// A view with nothing in it says why: what the filter hides is never called empty.
+// A view without entries says why: a view whose entries the filter hides is never called empty.
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
@@ -16,7 +16,7 @@ afterAll(async () => {
   await gateway.stop();
 });
 
-it('a channel that nobody has written shows lines that write to it, by HTTP and by Redis', async () => {
+it('a channel without entries shows commands that write to it, by HTTP and by Redis', async () => {
   const page = await openPage(browser, `${gateway.url}/?channels=logs:unwritten`);
   await sees(page, /No entries on logs:unwritten/);
   const lines = await page.locator('.empty pre').allInnerTexts();
@@ -26,8 +26,8 @@ it('a channel that nobody has written shows lines that write to it, by HTTP and 
   expect(lines[1]).toBe("redis-cli PUBLISH logs:unwritten 'hello'");
 });
 
-describe('a filter that nothing passes', () => {
-  it.each([1280, 360])('says how many it hides, at %i px, and can be cleared', async (width) => {
+describe('a filter that no entry passes', () => {
+  it.each([1280, 360])('shows how many entries it hides, at %i px, and can be cleared', async (width) => {
     const page = await openPage(browser, `${gateway.url}/?channels=logs:f&q=zzzzz`, { width });
     await sees(page, 'Nothing passes the filter: 200 hidden');
     await page.getByRole('button', { name: 'clear the filter' }).click();
@@ -43,7 +43,7 @@ describe('a filter that nothing passes', () => {
     await lastRow(page, 'line 199');
   });
 
-  it('goes away with the first entry that passes', async () => {
+  it('disappears with the first entry that passes', async () => {
     const page = await openPage(browser, `${gateway.url}/?channels=logs:g,logs:f&q=found`);
     await sees(page, 'Nothing passes the filter');
     await gateway.publish({ channel: 'logs:g', msg: 'found' });
@@ -51,7 +51,7 @@ describe('a filter that nothing passes', () => {
     await eventually('it is gone', async () => (await page.locator('.empty').count()) === 0);
   });
 
-  it('and that is wrong from the start hides nothing, and says that it is not applied', async () => {
+  it('that is wrong from the start hides nothing, and the page says that it is not applied', async () => {
     const page = await openPage(browser, `${gateway.url}/?channels=logs:f&q=/4(\\d/`);
     await sees(page, /Unterminated group.*not applied/);
     await eventually('all are shown', async () => (await messages(page)).length > 0);

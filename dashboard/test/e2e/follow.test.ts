@@ -1,4 +1,5 @@
-// Issue point 2: follow, held and paused are always named, hold still by entry, and count what they miss.
+// Follow, held and paused: the page always shows which one it is, keeps the same entries on screen while it is held or
+// paused, and counts the entries that arrive meanwhile.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
@@ -35,7 +36,7 @@ describe('follow, held and paused', () => {
     expect(await status(page)).toContain('FOLLOW');
   });
 
-  it('holds the very same entries when the reader scrolls up, and counts new ones and errors', async () => {
+  it('keeps the same entries on screen when the reader scrolls up, and counts new entries and errors', async () => {
     await page.mouse.move(400, 300);
     await page.mouse.wheel(0, -400);
     await sees(page, 'HELD');
@@ -49,7 +50,7 @@ describe('follow, held and paused', () => {
     await sees(page, 'FOLLOW');
   });
 
-  it('says in the URL that it holds, and a reload holds at the end with nothing counted as new', async () => {
+  it('has the hold in the URL, and a reload holds at the end with nothing counted as new', async () => {
     await page.mouse.move(400, 300);
     await page.mouse.wheel(0, -400);
     await sees(page, 'HELD');
@@ -64,7 +65,7 @@ describe('follow, held and paused', () => {
     await eventually('the URL says so', () => !page.url().includes('follow'));
   });
 
-  it('holds the very same entry when rows break anew', async () => {
+  it('keeps the same entry at the top when rows are wrapped differently', async () => {
     const long = lines(60, next).map((line) => ({ ...line, msg: `${line.msg} ${'long '.repeat(100)}` }));
     await gateway.publish(...long);
     next += long.length;
@@ -91,7 +92,7 @@ describe('follow, held and paused', () => {
     await sees(page, '10 new');
   });
 
-  it('follows on G though text is selected, and goes on following', async () => {
+  it('follows on G although text is selected, and keeps following', async () => {
     const row = (i: number) => page.locator('#log .row .msg').nth(i);
     const [from, to] = [await row(3).boundingBox(), await row(5).boundingBox()];
     if (!from || !to) throw new Error('no rows');
@@ -110,7 +111,7 @@ describe('follow, held and paused', () => {
     expect(await status(page)).toContain('FOLLOW');
   });
 
-  it('holds its place over a filter whose rows all fit on the screen', async () => {
+  it('keeps its place after a filter whose rows all fit on the screen', async () => {
     await page.keyboard.press('g');
     await sees(page, 'HELD');
     await twoFrames(page);
@@ -122,9 +123,9 @@ describe('follow, held and paused', () => {
     const filter = page.getByRole('combobox', { name: 'Filter' });
     await filter.fill(`/^line ${next - 1}$/`);
     await filter.press('Enter');
-    // A gap at the front stays beside it.
+    // There is also a gap at the front.
     await eventually('one row', async () => (await messages(page)).length <= 2);
-    // The browser tells of the place that this left it at.
+    // Waits for the browser's scroll event of this change.
     await twoFrames(page);
     await filter.fill('');
     await filter.press('Enter');
@@ -132,7 +133,7 @@ describe('follow, held and paused', () => {
     await sees(page, 'HELD');
   });
 
-  it('counts as new what came since, not what another filter shows', async () => {
+  it('counts entries as new that arrived since, not entries that another filter shows', async () => {
     await publish(3, { msg: 'early' });
     await publish(20);
     await lastRow(page, `line ${next - 1}`);
@@ -147,7 +148,7 @@ describe('follow, held and paused', () => {
     await sees(page, '↓ 2 new');
   });
 
-  it('holds when all is selected', async () => {
+  it('holds when everything is selected', async () => {
     await page.keyboard.press('Control+a');
     await sees(page, 'HELD');
     await page.keyboard.press('G');
@@ -176,7 +177,7 @@ describe('follow, held and paused', () => {
     await lastRow(page, `line ${next - 1}`);
   });
 
-  it('Space pauses even at the bottom, ingest goes on, and Space leads back to where the reader was', async () => {
+  it('Space pauses even at the bottom, entries are still received, and Space goes back to where the reader was', async () => {
     await page.keyboard.press('Space');
     await sees(page, 'PAUSED');
     const seen = next - 1;
@@ -197,7 +198,7 @@ describe('follow, held and paused', () => {
     await lastRow(page, `line ${next - 1}`);
   });
 
-  it('a pause outlasts scrolling to the end', async () => {
+  it('a pause does not end when the reader scrolls to the end', async () => {
     await page.keyboard.press('Space');
     await sees(page, 'PAUSED');
     await page.mouse.move(400, 300);

@@ -1,5 +1,5 @@
-// Whatever expression a link brings or a reader types, the page goes on answering: in a real browser, with the real
-// gateway, and lines that such expressions do not come to an end on.
+// No regular expression, from a link or typed, freezes the page: shown in a real browser with the real gateway, and
+// with lines on which such expressions would not end in JavaScript's engine.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
@@ -22,7 +22,7 @@ afterAll(async () => {
 const publish = (channel: string, msg: string, count: number) =>
   gateway.publish(...Array.from({ length: count }, () => ({ channel, source: 'test', msg })));
 
-/** Draws, takes keys, and shows what comes: what a frozen page does not. */
+/** Checks that the page paints, handles keys and shows new entries, which a frozen page does not. */
 async function answers(page: Page, channel: string, last: string): Promise<void> {
   await twoFrames(page);
   await page.keyboard.press('?');
@@ -48,7 +48,7 @@ it.each(['q', 'hl'])('a link’s %s=/(a|a)*$/ does not freeze the page', async (
   await answers(page, channel, 'the page is alive');
 });
 
-it('no expression that is typed freezes the page, to filter, to highlight or to look for', {
+it('no typed expression freezes the page, whether it filters, highlights or searches', {
   timeout: 180_000,
 }, async () => {
   const channel = 'logs:typed';

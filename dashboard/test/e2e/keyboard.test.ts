@@ -1,4 +1,4 @@
-// Issue point 11: everything by keyboard, nothing that clashes, and nothing that axe finds serious.
+// Everything can be done by keyboard, no key disturbs typing or the browser's own keys, and axe finds nothing serious.
 import { createRequire } from 'node:module';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -43,7 +43,7 @@ const open = async (search = '', size = {}) => {
 const cursor = (page: Page) => page.locator('#log .row.cursor .msg').innerText();
 
 describe('the keyboard', () => {
-  it('walks rows, errors, runs and hits', async () => {
+  it('moves over rows, errors, runs and hits', async () => {
     const page = await open();
     const press = async (keys: string, expected: string) => {
       for (const key of keys) await page.keyboard.press(key);
@@ -64,7 +64,7 @@ describe('the keyboard', () => {
     await press('n', 'a warning green');
   });
 
-  it('opens and closes detail, help and run of levels without a mouse', async () => {
+  it('opens and closes the detail and the help, and steps through the levels, without a mouse', async () => {
     const page = await open();
     await page.keyboard.press('k');
     await page.keyboard.press('Enter');
@@ -98,7 +98,7 @@ describe('the keyboard', () => {
     expect(await page.locator('.cursor').count()).toBe(0);
   });
 
-  it('reaches and scrolls what is wider or longer than its place: charts and fields', async () => {
+  it('reaches and scrolls areas that are larger than their place: charts and fields', async () => {
     const page = await open('&charts=1&panel=run', { width: 700 });
     await page.locator('#charts canvas').first().waitFor();
     await page.locator('#panel textarea').waitFor();
@@ -137,7 +137,8 @@ describe('accessibility', () => {
   ])('axe finds nothing serious: %s', async (_name, theme, width, search) => {
     const page = await open(`&theme=${theme}${search}`, { width });
     if (search !== '') {
-      // A click counts where the row still is when the button goes up: nothing may come in above or beside it.
+      // A click needs the row in the same place when the button goes up, so nothing may open above or beside it
+      // meanwhile.
       for (const [part, content] of Object.entries({ charts: 'canvas', list: 'li', panel: 'textarea' }))
         if (search.includes(part)) await page.locator(`#${part} ${content}`).first().waitFor();
       await page.locator('#log .row').last().click();
@@ -150,10 +151,10 @@ describe('accessibility', () => {
     expect([...inDialog, ...(await serious(page))]).toEqual([]);
   });
 
-  it('leaves the log itself silent and sums up politely', async () => {
+  it('has a silent log, and announces sums politely', async () => {
     const page = await open();
     expect(await page.locator('#log').getAttribute('aria-live')).toBe('off');
-    // What sums up is loaded after the first picture, and counts from then on.
+    // The module that announces is loaded after the first picture, and counts from then on.
     await eventually('a summary', async () => {
       await gateway.publish({ channel: 'logs', msg: 'the end', level: 'error' });
       return /\d+ entr(?:y|ies), \d+ errors?/.test(await page.locator('#summary').innerText());
@@ -162,7 +163,7 @@ describe('accessibility', () => {
 });
 
 async function serious(page: Page): Promise<string[]> {
-  // The page's own policy forbids injected scripts; the check comes in through the debugger, as an extension would.
+  // The page's policy forbids injected scripts, so axe is evaluated through the debugger, as an extension would do it.
   await page.evaluate(await (await import('node:fs/promises')).readFile(AXE, 'utf8'));
   return page.evaluate(async () => {
     const { axe } = globalThis as unknown as {

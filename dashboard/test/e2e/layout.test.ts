@@ -1,4 +1,4 @@
-// What is shown has its place at every width: nothing covers the log, and what a reader may press is on the screen.
+// The layout at every width: nothing covers the log, and every button is on the screen.
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
@@ -92,7 +92,7 @@ describe('a narrow screen', () => {
     expect(marks[0]).not.toBe(none);
   });
 
-  it('keeps the log in its place while the link is retried, and says why', async () => {
+  it('keeps the log in its place while the stream is retried, and says why', async () => {
     const page = await open();
     const before = await log(page);
     gateway.answer = (response) => response.writeHead(503).end();
@@ -103,7 +103,7 @@ describe('a narrow screen', () => {
     expect(await log(page)).toEqual(before);
   });
 
-  it('has every button of the bottom line on the screen, however much was lost', async () => {
+  it('has every button of the bottom line on the screen, however large the counts are', async () => {
     const page = await open();
     gateway.send(Array.from({ length: 501 }, (_, i) => `line ${i}`));
     gateway.write(
@@ -129,7 +129,7 @@ it('a low screen with charts still shows the log', async () => {
   await eventually('six lines', async () => ((await log(page))?.height ?? 0) >= 120);
 });
 
-it('the time of the last check is told as the log tells times', async () => {
+it('the time of the last check has the same form as times in the log', async () => {
   const page = await open('', { width: 1440, height: 900 });
   gateway.send(['a']);
   gateway.ping();

@@ -1,4 +1,5 @@
-// Issue point 4: the ledger compares the books at each ping; every gap is a row of its kind and can be loaded in place.
+// The ledger: it compares the counts at each ping, and each gap is a row that says its reason and can be loaded in
+// place.
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -28,7 +29,7 @@ describe('the ledger, against a gateway that loses things', () => {
     return page;
   };
 
-  it('is whole only after a comparison', async () => {
+  it('shows ✓ only after a comparison', async () => {
     const page = await open();
     gateway.send(['a', 'b', 'c']);
     await sees(page, 'lost 0 / 3');
@@ -37,7 +38,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, 'lost 0 / 3 ✓');
   });
 
-  it('shows entries that were sent and never came as a gap of that size, and loads them in place', async () => {
+  it('shows entries that were sent and did not arrive as a gap of that size, and loads them in place', async () => {
     const page = await open();
     gateway.send(['a', 'b', 'c', 'd'], ['b', 'c']);
     gateway.entries = { entries: [gateway.entry('b').data, gateway.entry('c').data], gaps: [], done: true };
@@ -84,11 +85,11 @@ describe('the ledger, against a gateway that loses things', () => {
     gateway.send(['b']);
     await sees(page, 'missed while reconnecting');
     await sees(page, 'lost 0 + 1 of unknown size / 2');
-    // Neither the gap nor the mark of the reconnect is an entry.
+    // The gap and the mark of the reconnect do not count as entries.
     await sees(page, '2 kept');
   });
 
-  it('counts a gap once that a resumed stream is told of again', async () => {
+  it('counts a gap once that a resumed stream reports again', async () => {
     const page = await open();
     const gap = { channel: 'logs', after: '1-1', before: '9-900000', reason: 'trimmed', missed: null };
     gateway.write(frame('gap', gap));
@@ -103,7 +104,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await sees(page, 'lost 0 + 2 of unknown size / 2');
   });
 
-  it('keeps in a gap, to the last entry, what the page has no room for', async () => {
+  it('keeps every entry that the page has no room for in a gap', async () => {
     const page = await open();
     const entries = Array.from({ length: 31_000 }, (_, i) => gateway.entry(`old ${i}`).data);
     gateway.entries = { entries, gaps: [], done: true };
@@ -117,7 +118,7 @@ describe('the ledger, against a gateway that loses things', () => {
     await eventually('from its first entry on', async () => (await messages(page))[0] === 'old 0');
   });
 
-  it('says when the log has no more of a gap', async () => {
+  it('says when the log has no more entries of a gap', async () => {
     const page = await open();
     gateway.entries = {
       entries: [],
@@ -133,7 +134,7 @@ describe('the ledger, against a gateway that loses things', () => {
   });
 });
 
-describe('the ledger, against the real gateway behind a network that breaks', () => {
+describe('the ledger, against the real gateway over a network that breaks', () => {
   let gateway: Gateway;
   let network: Network;
   beforeAll(async () => {
@@ -158,7 +159,7 @@ describe('the ledger, against the real gateway behind a network that breaks', ()
     await sees(page, /reconnected after [\d.]+ s, \d+ replayed/);
   });
 
-  it('names what retention dropped while the reader was away', async () => {
+  it('shows a gap for entries that retention dropped while the reader was away', async () => {
     const page = await openPage(browser, `${network.url}/?channels=logs:busy`);
     await sees(page, 'LIVE');
     await gateway.publish({ channel: 'logs:busy', msg: 'before' });
@@ -167,7 +168,7 @@ describe('the ledger, against the real gateway behind a network that breaks', ()
     network.cut();
     await gateway.publish(...lines(2_500, 0, { channel: 'logs:busy' }));
     network.isDown = false;
-    // What a browser says when its network is back; the page may also have come back by itself already.
+    // The event of a browser whose network came back; the page may also have reconnected by itself already.
     await page.evaluate(() => dispatchEvent(new Event('online')));
     await sees(page, 'line 2499');
     await page.keyboard.press('g');
@@ -175,7 +176,7 @@ describe('the ledger, against the real gateway behind a network that breaks', ()
     await sees(page, /lost 0 \+ 1 of unknown size \/ 1,\d\d\d/);
   });
 
-  it('says what was evicted from the page, and loads what lies before', async () => {
+  it('shows how many entries were evicted from the page, and loads older ones', async () => {
     await gateway.publish(...lines(900, 0, { channel: 'logs:long' }));
     const page = await openPage(browser, `${network.url}/?channels=logs:long&tail=100`);
     await lastRow(page, 'line 899');

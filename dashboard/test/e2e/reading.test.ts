@@ -1,4 +1,5 @@
-// Issue points 3, 5, 6, 7, 10 and 12: what a reader does with the log, on the real gateway.
+// What a reader does with the log, on the real gateway: folding, filters, detail, times, text, links, exports,
+// channels.
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -58,7 +59,7 @@ describe('token fold', () => {
     attrs: { lane: 'llm-1', tokens },
   });
 
-  it('shows the deltas of a generation as one growing line with count and speed, and x opens them', async () => {
+  it('shows the deltas of a generation as one growing line with count and speed, and x expands it', async () => {
     const { page, channel } = await shown([
       delta('r1', 'The capital', 3, EARLIER),
       { msg: 'a log line' },
@@ -82,7 +83,7 @@ describe('token fold', () => {
     );
   });
 
-  it('sets orchestration apart from log lines and gives the entries of a run one mark', async () => {
+  it('shows orchestration events unlike log lines, and the entries of a run with the same mark', async () => {
     const { page } = await shown([
       { msg: 'plain' },
       { event: 'run.started', run: 'r9', msg: 'fan-out' },
@@ -105,7 +106,7 @@ describe('filter', () => {
     { msg: 'out of memory', level: 'error', attrs: { 'gen_ai.usage.output_tokens': 900 } },
   ];
 
-  it('filters on Enter, highlights only on Alt+Enter, clears on Escape, and says what it hides', async () => {
+  it('filters on Enter, only highlights on Alt+Enter, clears on Escape, and shows how many entries it hides', async () => {
     const { page } = await shown(mixed);
     await filterBy(page, 'level:warn+ -memory');
     await shows(page, ['upstream 429']);
@@ -120,7 +121,7 @@ describe('filter', () => {
     await eventually('no marks', async () => (await page.locator('#log mark').count()) === 0);
   });
 
-  it('keeps the last good view on a bad regex and says why', async () => {
+  it('keeps the last valid filter when a regex is invalid, and says why', async () => {
     const { page } = await shown(mixed);
     await filterBy(page, '/4\\d\\d/');
     await shows(page, ['upstream 429']);
@@ -135,7 +136,7 @@ describe('filter', () => {
     await shows(page, ['out of memory']);
   });
 
-  it('completes from the values seen', async () => {
+  it('completes with values of the entries', async () => {
     const { page } = await shown(mixed);
     await page.getByRole('combobox', { name: 'Filter' }).pressSequentially('source:g');
     await page.getByRole('option', { name: 'source:gpu-7' }).waitFor();
@@ -192,7 +193,7 @@ describe('detail', () => {
     await eventually('another row is one click', async () => (await detail.innerText()).includes('r5'));
   });
 
-  it("shows a stack trace among an entry's attributes as lines, whatever its logger calls it", async () => {
+  it('shows a stack trace in an attribute of any name as lines', async () => {
     const stack = 'Error: boom\n    at inner (/app/x.js:3:1)\n    at outer (/app/x.js:9:1)';
     const { page } = await shown([
       {
@@ -272,7 +273,7 @@ describe('time, wrapping and text', () => {
     expect(page.url()).toContain('time=delta');
   });
 
-  it('wraps on w: every line of an entry is there, at the height that arithmetic gave it', async () => {
+  it('wraps on w: every line of an entry is shown, at the computed height', async () => {
     const { page } = await shown([{ msg: `first\n  second\n${'long '.repeat(60)}` }, { msg: 'below' }]);
     const height = () =>
       page
@@ -312,7 +313,7 @@ describe('time, wrapping and text', () => {
     expect(copied.length).toBe(2);
   });
 
-  it('copies all that is shown after Ctrl+A, not only the rows on screen', async () => {
+  it('copies the whole list after Ctrl+A, not only the rows on screen', async () => {
     const { page } = await shown(lines(300).map(({ msg }) => ({ msg, time: EARLIER })));
     await lastRow(page, 'line 299');
     await page.locator('#log').focus();
@@ -379,8 +380,8 @@ describe('the URL is the view', () => {
     expect(new URL(page.url()).searchParams.get('channels')).toBe(channel);
   });
 
-  it('says what a link asks for that is not possible', async () => {
-    // A notice goes after a while: all there were are kept.
+  it('shows which values of a link are not possible', async () => {
+    // A notice disappears after a while, so this script collects all notices.
     const init = `addEventListener('DOMContentLoaded', () => {
       globalThis.notices = '';
       new MutationObserver(() => {
@@ -460,7 +461,7 @@ describe('channels', () => {
     await shows(page, ['on the other']);
   });
 
-  it('that are empty give a curl line that works when pasted', async () => {
+  it('that are empty show a curl command that works when pasted', async () => {
     const page = await openPage(browser, `${gateway.url}/?channels=empty:*`);
     const line = await page.locator('.empty pre').first().innerText();
     await promisify(execFile)('sh', ['-c', line]);
@@ -468,7 +469,7 @@ describe('channels', () => {
   });
 
   it.each(['runs:mine', 'conversations:*'])(
-    'that only runs may write, as %s, give a line that starts one',
+    'that only runs may write, as %s, show a command that starts a run',
     async (pattern) => {
       const page = await openPage(browser, `${gateway.url}/?channels=${pattern}`);
       const line = await page.locator('.empty pre').first().innerText();
@@ -477,7 +478,7 @@ describe('channels', () => {
     },
   );
 
-  it('that cannot be are named, and stay in the link', async () => {
+  it('whose names are invalid are shown as such, and stay in the link', async () => {
     const page = await openPage(browser, `${gateway.url}/?channels=no%20channel`);
     await sees(page, 'no channel: no channel');
     await page.keyboard.press('t');

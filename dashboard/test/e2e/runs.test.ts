@@ -1,4 +1,4 @@
-// The run panel: a run started from the page, seen from its first token to its end, through a reload.
+// The run panel: a run that is started from the page is shown from its first token to its end, also after a reload.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -27,7 +27,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-/** One gateway for all tests that want the same settings: what they do there, they do in runs of their own. */
+/** One gateway for all tests with the same settings; each test works with runs of its own. */
 const gateways = new Map<string, Promise<Gateway>>();
 /** One service of simulated models for each pace, by milliseconds per token. */
 const simulators = new Map<number, Promise<SimulatorProcess>>();
@@ -86,7 +86,7 @@ describe('a run from the page', () => {
     expect(await page.locator('.heading [role=status]').innerText()).toBe('finished · 3 of 3 done');
   });
 
-  it('thinks before it speaks', async () => {
+  it('shows that a lane is thinking until its first text', async () => {
     const { page } = await open({}, { tokenMs: 60 });
     await send(page, 'Explain tides');
     await lane(page, 'llm-1').locator('.thinking').waitFor();
@@ -94,7 +94,7 @@ describe('a run from the page', () => {
     await lane(page, 'llm-1').locator('.reasoning').waitFor();
   });
 
-  it('stops when told, and keeps what was said', async () => {
+  it('stops at the Stop button, and keeps the text so far', async () => {
     const { page, gateway } = await open({}, { tokenMs: 40 });
     await send(page, 'Explain tides');
     await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
@@ -109,7 +109,7 @@ describe('a run from the page', () => {
     expect(runs.map((run) => run.state)).toEqual(['cancelled']);
   });
 
-  it('stops by the keys that started it, and starts no other', async () => {
+  it('stops with the keys that started it, and these start no other run', async () => {
     const { page, gateway } = await open({}, { tokenMs: 41 });
     await send(page, 'Explain tides');
     await eventually('a lane has text', async () => (await said(page, 'llm-1')).includes('Picture tides'));
@@ -124,7 +124,7 @@ describe('a run from the page', () => {
     expect(await page.getByRole('dialog', { name: 'Keys' }).innerText()).toContain('Ctrl+Enter');
   });
 
-  it('is filled in by a link and sent by the reader alone', async () => {
+  it('has its prompt filled in by a link, and only the reader sends it', async () => {
     const sent: string[] = [];
     const { page } = await open(
       {},
@@ -146,7 +146,7 @@ describe('a run from the page', () => {
     expect(sent).toEqual(['run']);
   });
 
-  it('shows what was cut off, and thoughts that came in the answer as reasoning', async () => {
+  it('shows that an answer was cut off, and thoughts inside the answer as reasoning', async () => {
     const env = { PROMPTS_FILE: promptsFile('sim-length', 'sim-think', 'sim-think-end') };
     const { page } = await open(env, { tokenMs: 1 });
     await send(page, 'Explain tides');
@@ -163,7 +163,7 @@ describe('a run from the page', () => {
     }
   });
 
-  it('shows why a lane failed, beside what it had said, and goes on', async () => {
+  it('shows why a lane failed next to its text so far, and continues', async () => {
     const { page } = await open({ PROMPTS_FILE: promptsFile('sim-1', 'sim-die', 'sim-401') });
     await send(page, 'Explain tides');
     await ended(page);
@@ -175,7 +175,7 @@ describe('a run from the page', () => {
     expect(await said(page, 'llm-combine')).toContain('llm-2 and llm-3 gave no answer');
   });
 
-  it('narrows the log to itself when it is chosen', async () => {
+  it('filters the log to a recent run that is clicked', async () => {
     const { page, gateway } = await open();
     await gateway.publish({ channel: 'logs', msg: 'something else' });
     await send(page, 'Explain tides');
@@ -213,7 +213,7 @@ describe('a run from the page', () => {
     await eventually('no marks', async () => (await marked.count()) === 0);
   });
 
-  it('carries a conversation on', async () => {
+  it('continues a conversation', async () => {
     const { page } = await open({}, { tokenMs: 1 });
     await page.getByLabel('conversation').check();
     await send(page, 'What is rust?');
@@ -224,7 +224,7 @@ describe('a run from the page', () => {
     );
   });
 
-  it('shows text as text, whoever wrote it', async () => {
+  it('shows HTML in prompts and answers as text', async () => {
     const { page } = await open({}, { tokenMs: 1 });
     await send(page, 'Explain <img src=x onerror="document.title=1"> & <b>tides</b>');
     await ended(page);
@@ -233,7 +233,7 @@ describe('a run from the page', () => {
     expect(await page.title()).not.toBe('1');
   });
 
-  it('says what is wrong when it cannot start', async () => {
+  it('says why it cannot start', async () => {
     const { page } = await open({ RATE_LIMIT_PER_SECOND: '0.01', RATE_LIMIT_BURST: '1' }, { tokenMs: 1 });
     await send(page, 'Explain tides');
     await ended(page);
@@ -273,7 +273,7 @@ describe('a run from the page', () => {
     expect(serious).toEqual([]);
   });
 
-  it('is understood by a link of somebody else, and an unknown one too', async () => {
+  it('is shown by a link in another browser, and a link to an unknown run says so', async () => {
     const { page, gateway } = await open({}, { tokenMs: 1 });
     await send(page, 'Explain tides');
     await ended(page);

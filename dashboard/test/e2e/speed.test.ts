@@ -1,5 +1,5 @@
-// Issue points 1 and 8: bounded whatever comes, small to load, and charts from the entries themselves. How fast it is,
-// the bench measures.
+// The page's bounds: rows, nodes and bytes to load. Also the charts, which count the entries themselves. The page's
+// speed is measured by its bench, not here.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => browser.close());
 
 describe('bounds', () => {
-  it('keeps the last 100,000 entries with at most 150 rows in the document, and says what it evicted', async () => {
+  it('keeps the last 100,000 entries with at most 150 rows in the document, and shows how many it evicted', async () => {
     const gateway = await ScriptedGateway.ofTest();
     const page = await openPage(browser, gateway.url, { height: 1_000 });
     await sees(page, 'LIVE');
@@ -59,7 +59,7 @@ describe('charts', () => {
   });
   afterAll(() => gateway.stop());
 
-  it('come when opened, count the entries themselves, and lead to what they show', async () => {
+  it('are loaded when opened, count the entries themselves, and a click goes to the entries', async () => {
     const page = await openPage(browser, `${gateway.url}/?channels=logs`);
     const loaded: string[] = [];
     page.on('request', (request) => loaded.push(request.url()));

@@ -13,7 +13,7 @@ for (const source of ['gpu-07', 'gpu-08', 'cpu-1', 'two words']) {
 const values = (input: string) => complete(input, input.length, buffer)?.values;
 
 describe('completion', () => {
-  it('offers values seen, after any other terms and a minus', () => {
+  it('offers values of the entries, after other terms and after a minus', () => {
     expect(values('error source:gp')).toEqual(['source:gpu-08', 'source:gpu-07']);
     expect(values('-source:cpu')).toEqual(['-source:cpu-1']);
     expect(values('channel:err')).toEqual(['channel:logs:errors']);
@@ -26,7 +26,7 @@ describe('completion', () => {
     expect(values('level:wa')).toEqual(['level:warn+']);
   });
 
-  it('offers nothing for nothing, and nothing that would have to be quoted', () => {
+  it('offers nothing for an empty word, and no value that would need quotes', () => {
     expect(values('')).toBeUndefined();
     expect(values('source:two')).toEqual([]);
   });

@@ -78,13 +78,13 @@ describe('the filter', () => {
   });
 
   it.each(['/(a)\\1/', 'msg:/(?<n>a+)\\k<n>/', '/a/ '.repeat(6), 'a'.repeat(1_001)])(
-    '%s could hold the page and is refused',
+    '%s could block the page and is refused',
     (filter) => {
       expect(() => compile(filter, '')).toThrow(FilterError);
     },
   );
 
-  it('takes an expression of any form that a line may satisfy', () => {
+  it('accepts expressions of every form', () => {
     const long = entry({ msg: `${'a'.repeat(5_000)}` });
     for (const filter of ['/(a|a)*$/', '/(a+)+$/', 'msg:/^(a|aa)+$/', '-/(a|a)*b/', 'msg:*a*a*a*a*a*a*a*a'])
       expect(compile(filter, '').test(long)).toBe(true);
@@ -103,7 +103,7 @@ describe('the filter', () => {
     expect(compile(filter, '').hits).toHaveLength(1);
   });
 
-  it('says that an expression needs what is not loaded yet', () => {
+  it('says that the engine for an expression is not loaded yet', () => {
     expect(() => compileFilter('a /b/', '')).toThrow(PatternsMissing);
     expect(compileFilter('a', '').test(entry({ msg: 'a' }))).toBe(true);
   });
@@ -113,7 +113,7 @@ describe('the filter', () => {
     expect(compile('ttft:slow', '').test(entry({ attrs: { ttft: 'slow' } }))).toBe(true);
   });
 
-  it('takes links and clock times as text, not as keys', () => {
+  it('reads links and clock times as text, not as keys', () => {
     const link = entry({ msg: 'see http://a.example/x at 12:30' });
     expect(compile('http://a.example 12:30', '').test(link)).toBe(true);
   });
@@ -123,7 +123,7 @@ describe('the filter', () => {
     expect(compile('/var', '').test(entry({ msg: 'open /var/log' }))).toBe(true);
   });
 
-  it('knows what of it the server can do', () => {
+  it('knows which of its conditions the gateway can apply', () => {
     expect(compile('timeout source:gpu-* run:r1', 'warn')).toMatchObject({
       server: { q: 'timeout', source: 'gpu-*', run: 'r1', level: 'warn' },
       rest: [],

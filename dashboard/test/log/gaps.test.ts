@@ -15,7 +15,7 @@ const gap = (fields: Partial<GapRow>) =>
   );
 
 describe('a gap in words', () => {
-  it('has its count, kind and range', () => {
+  it('has its count, reason and time range', () => {
     expect(gap({ missed: 4_120, after: '1000-1', before: '62000-9' })).toBe(
       '4,120 entries · trimmed: the channel keeps no more · 00:00:01.000 – 00:01:02.000',
     );
@@ -25,7 +25,7 @@ describe('a gap in words', () => {
     expect(gap({ reason: 'reset' })).toMatch(/^an unknown number of entries · the log was wiped/);
   });
 
-  it('shows a reason that it does not know as it came', () => {
+  it('shows an unknown reason as the gateway gave it', () => {
     expect(gap({ reason: 'new_reason', missed: 1 })).toBe('1 entry · new_reason');
   });
 });

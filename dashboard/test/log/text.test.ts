@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isCutAt, linesOf, spansOf } from '../../src/log/text.ts';
 import { entry } from '../rows.ts';
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: nothing raw may be left
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the test searches for controls
 const RAW = /[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u200e\u200f\ud800-\udfff]/u;
 
 const text = (message: string, lines = false) =>
@@ -12,7 +12,7 @@ const text = (message: string, lines = false) =>
     .join('');
 
 describe('hostile text', () => {
-  it('shows whatever it is given without one raw control, override or half character', () => {
+  it('shows any text without a control, a bidi override or half a character', () => {
     const hostile = fc.array(
       fc.oneof(
         fc.string({ unit: 'binary', maxLength: 8 }),
@@ -48,16 +48,16 @@ describe('hostile text', () => {
     ]);
   });
 
-  it('swallows cursor movements, titles and links of terminals', () => {
+  it('removes cursor movements, titles and links of terminals', () => {
     expect(text('a\x1b[2K\x1b[1Gb\x1b]0;evil\x07c\x1b]8;;http://x\x1b\\d')).toBe('abcd');
   });
 
-  it('shows what follows the beginning of a title, a link or a device string that never ends', () => {
+  it('shows the text after a title, a link or a device string that never ends', () => {
     expect(text('a\x1b]0;b')).toBe('a0;b');
     expect(text('a\x1bPb\nc', true)).toBe('ab\nc');
   });
 
-  it('cuts by what is seen, with an ellipsis, and reads no more than it must', () => {
+  it('cuts by shown characters, with an ellipsis, and reads a bounded number of characters', () => {
     const cut = (message: string, limit: number) =>
       spansOf(message, limit, false)
         .map((span) => span.text)

@@ -1,5 +1,5 @@
-// Expressions that JavaScript's own engine does not finish on a line of many `a`: one line each, for the unit tests and
-// for the page in a real browser.
+// Expressions that JavaScript's engine does not finish on a line of many `a`, for the unit tests and for the page in a
+// real browser.
 
 export const CATASTROPHES = [
   '(a|a)*$',

@@ -1,4 +1,4 @@
-// A reader's expressions: they match as JavaScript's own engine says, and no text makes one of them run for long.
+// A reader's regular expressions: they match what JavaScript's engine matches, and no text makes one of them run long.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { boundedPattern } from '../../src/regex/bounded.ts';
@@ -9,7 +9,7 @@ import { compile } from '../../src/regex/program.ts';
 import { parse } from '../../src/regex/syntax.ts';
 import { CATASTROPHES } from './catastrophes.ts';
 
-/** By the engine whose time is bounded, whatever the length of the text. */
+/** Matches with the bounded engine, whatever the length of the text. */
 function bounded(source: string, flags: string) {
   const matcher = new Matcher(compile(parse(source, flags)), /[uv]/.test(flags));
   return {
@@ -28,7 +28,7 @@ function native(source: string, flags: string) {
   };
 }
 
-/** Repetitions in repetitions may be too large for the bounded engine, and take for ever in JavaScript's. */
+/** Nested repetitions may be too large for the bounded engine, and may not end in JavaScript's. */
 function isFeasible(source: string, flags: string, text: string): boolean {
   const expression = parse(source, flags);
   try {
@@ -39,7 +39,9 @@ function isFeasible(source: string, flags: string, text: string): boolean {
   return longestWithin(expression, 10_000_000, text.length) === text.length;
 }
 
-/** What is not empty, as the page highlights it: V8 also finds empty matches between the halves of a pair of surrogates. */
+/**
+ * What is not empty, as the page highlights it: V8 also finds empty matches between the halves of a pair of surrogates.
+ */
 function agree(source: string, flags: string, text: string) {
   const results = [bounded, native].map((engine) => {
     const { test, find } = engine(source, flags);
@@ -105,7 +107,7 @@ describe('the bounded engine', () => {
     for (const text of TEXTS) agree(source, flags, text);
   });
 
-  it('agrees with JavaScript on whatever expression and text', () => {
+  it('agrees with JavaScript on any expression and text', () => {
     fc.assert(
       fc.property(
         expressions,
@@ -121,7 +123,8 @@ describe('the bounded engine', () => {
   });
 });
 
-// Built of few letters, so that they match often; repetitions of what may be empty are the hard part.
+// Expressions of few letters, so that they match often. Repetitions of expressions that may be empty are the hard
+// cases.
 const { expression: expressions } = fc.letrec<{ expression: string; atom: string }>((tie) => ({
   atom: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -170,14 +173,14 @@ describe('a reader’s expression', () => {
       expect(error).toBeInstanceOf(PatternError); // refused in words is an end, too
       return;
     }
-    // What these would take in JavaScript's own engine is longer than any test may run.
+    // JavaScript's engine would take longer for these than any test may run.
     for (const text of ['a'.repeat(5_000), `${'a'.repeat(20_000)}!`]) {
       pattern.test(text);
       pattern.find(text);
     }
   });
 
-  it('is right about a long line, which JavaScript’s own engine would not finish', () => {
+  it('is right about a long line, on which JavaScript’s engine would not end', () => {
     const line = 'a'.repeat(5_000);
     expect(boundedPattern('(a|a)*$', '').test(line)).toBe(true);
     expect(boundedPattern('^(a|aa)+$', '').test(`${line}!`)).toBe(false);

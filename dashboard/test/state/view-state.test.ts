@@ -19,12 +19,12 @@ describe('the URL is the view', () => {
     expect(formatView(parseView('?models=a,b&q=x'), '?models=a,b&q=old')).toBe('?models=a,b&q=x');
   });
 
-  it('names what can be no channel', () => {
+  it('names invalid channels', () => {
     expect(parseView('?channels=logs,a b,')).toMatchObject({ channels: ['logs'], invalidChannels: ['a b'] });
     expect(parseView('?channels=')).toMatchObject({ channels: ['*'], invalidChannels: [] });
   });
 
-  it('takes run= and source= as conditions', () => {
+  it('reads run= and source= as conditions', () => {
     expect(parseView('?run=r7f&source=gpu-1&q=x').q).toBe('x run:r7f source:gpu-1');
   });
 

@@ -13,14 +13,14 @@ describe('the ring of rows', () => {
     expect(buffer.head).toMatchObject({ reason: 'evicted', missed: 15 });
   });
 
-  it('holds its byte bound against long entries', () => {
+  it('keeps within its byte bound when entries are long', () => {
     const buffer = new LogBuffer(1_000, 100_000);
     for (let i = 0; i < 50; i++) buffer.append(entry({ msg: 'x'.repeat(5_000) }));
     expect(buffer.bytes).toBeLessThanOrEqual(100_000);
     expect(buffer.size).toBeGreaterThan(1);
   });
 
-  it('puts loaded rows in their place and renumbers what follows', () => {
+  it('inserts loaded rows in their place and moves the rows after them', () => {
     const buffer = new LogBuffer(10);
     for (let i = 0; i < 10; i++) buffer.append(entry({ msg: `m${i}` }));
     buffer.insert(buffer.first + 4, [entry({ msg: 'a' }), entry({ msg: 'b' })]);
@@ -31,7 +31,7 @@ describe('the ring of rows', () => {
     expect(seen.map((row) => row?.at)).toEqual(seen.map((_, i) => buffer.first + i));
   });
 
-  it('counts entries, and no other rows, however they come and go', () => {
+  it('counts entries, and no other rows, when rows are added and removed', () => {
     const buffer = new LogBuffer(10);
     for (let i = 0; i < 12; i++) buffer.append(i % 3 === 0 ? new MarkRow('mark') : entry());
     expect(buffer.entries).toBe(7);
@@ -44,7 +44,7 @@ describe('the ring of rows', () => {
     expect(buffer.entries).toBe(0);
   });
 
-  it('removes a row that is settled', () => {
+  it('removes a row and closes the place', () => {
     const buffer = new LogBuffer(10);
     for (let i = 0; i < 3; i++) buffer.append(entry({ msg: `m${i}` }));
     buffer.remove(buffer.first + 1);

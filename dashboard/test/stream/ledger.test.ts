@@ -29,14 +29,14 @@ describe('the ledger', () => {
     expect(ledger.lost).toBe(3);
   });
 
-  it('sees entries that the replay promised and did not bring', () => {
+  it('finds entries that the gateway replayed and that did not arrive', () => {
     const ledger = new Ledger();
     ledger.beginConnection({ count: 0 }, '1-1');
     ledger.countEntry(false);
     expect(ledger.checkReplay(4, '1-9')).toMatchObject({ missed: 3 });
   });
 
-  it('books an announced gap once, not again at the next ping', () => {
+  it('counts a reported gap once, not again at the next ping', () => {
     const ledger = connected(100);
     ledger.countReportedGap(gapRow({ reason: 'trimmed', missed: 7, after: '1-20', before: '1-28' }));
     ledger.countEntry(false);
@@ -44,7 +44,7 @@ describe('the ledger', () => {
     expect(ledger.lost).toBe(7);
   });
 
-  it('never shows a gap of unknown size as nothing; the next ping sizes it', () => {
+  it('counts a gap of unknown size as unknown until the next ping gives its size', () => {
     const ledger = connected(100);
     const gap = gapRow({ reason: 'expired', missed: null });
     ledger.countReportedGap(gap);
@@ -63,7 +63,7 @@ describe('the ledger', () => {
     expect(ledger.unknown).toBe(1);
   });
 
-  it('counts repeats as received by the connection but once in the total', () => {
+  it('counts an entry that came twice once in the total', () => {
     const ledger = new Ledger();
     ledger.beginConnection({ count: 0 }, '1-1');
     ledger.countEntry(false);
@@ -72,7 +72,7 @@ describe('the ledger', () => {
     expect(ledger).toMatchObject({ received: 1, duplicates: 1, lost: 0 });
   });
 
-  it('gives back what was loaded', () => {
+  it('no longer counts entries of a gap as lost after they were loaded', () => {
     const ledger = connected(0);
     const gap = gapRow({ reason: 'reconnect', missed: null });
     ledger.countReportedGap(gap);

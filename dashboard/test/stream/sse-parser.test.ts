@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { SseParser } from '../../src/stream/sse-parser.ts';
 import type { Frame } from '../../src/stream/wire.ts';
 
-function parseInPieces(text: string, cuts: readonly number[]): Frame[] {
+function parseInChunks(text: string, cuts: readonly number[]): Frame[] {
   const parser = new SseParser();
   const places = [...new Set(cuts.map((cut) => cut % (text.length + 1)))].sort((a, b) => a - b);
   const frames: Frame[] = [];
@@ -37,23 +37,23 @@ const stream = fc
   .map((lines) => lines.map(([text, end]) => text + end).join(''));
 
 describe('the SSE parser', () => {
-  it('reads any stream like an independent parser, however it is cut', () => {
+  it('reads any stream like an independent parser, whatever its chunks', () => {
     fc.assert(
       fc.property(stream, fc.array(fc.nat(), { maxLength: 8 }), (text, cuts) => {
-        // A lone CR at the very end leaves open whether an LF follows; both see it alike only once it is decided.
+        // After a CR at the very end, the parsers differ until they know whether an LF follows; so line ends are added.
         const whole = `${text}\n\n`;
         const expected: Frame[] = [];
         const independent = createParser({
           onEvent: ({ event, data }) => expected.push({ event: event ?? '', data }),
         });
         independent.feed(whole);
-        const seen = parseInPieces(whole, cuts).map(({ event, data }) => ({ event, data }));
+        const seen = parseInChunks(whole, cuts).map(({ event, data }) => ({ event, data }));
         expect(seen).toEqual(expected);
       }),
     );
   });
 
-  it('keeps the last id over frames that carry none, and gives none to those frames', () => {
+  it('keeps the last id after frames without one, and gives no id to those frames', () => {
     const parser = new SseParser();
     const frames = parser.push('id: 1-2\ndata: a\n\ndata: b\n\n');
     expect(frames).toEqual([
@@ -63,7 +63,7 @@ describe('the SSE parser', () => {
     expect(parser.lastId).toBe('1-2');
   });
 
-  it('forgets half a frame after a lost connection', () => {
+  it('drops half a frame after a lost connection', () => {
     const parser = new SseParser();
     parser.push('id: 1-2\ndata: whole\n\nid: 1-3\ndata: ha');
     parser.reset();

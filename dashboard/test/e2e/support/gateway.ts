@@ -1,7 +1,7 @@
 // The real gateway as a child process, and entries posted to it as any producer would.
 import { type RunningProcess, startProcess } from '../../../../test-support/process.ts';
 
-/** Just below a hook's timeout: its own message says more. */
+/** Just below a hook's timeout, because the error thrown here says more than the hook's. */
 const STARTS_WITHIN_MS = 55_000;
 
 export interface Gateway {
@@ -23,7 +23,7 @@ export async function startGateway(env: Record<string, string> = {}): Promise<Ga
     process,
     async publish(...entries) {
       const ids: string[] = [];
-      // In the size that the API takes at once.
+      // In batches of the size that the API accepts.
       for (let i = 0; i < entries.length; i += 400) {
         const response = await fetch(`${url}/api/publish`, {
           method: 'POST',

@@ -1,10 +1,10 @@
-// The page as a person reads it: what rows say, what the bars say. A page ends with its test, and an error of the page
-// itself fails that test.
+// The page as a person reads it: the texts of rows and bars. A page is closed at the end of its test, and an uncaught
+// error in the page fails the test.
 import type { Browser, Page } from 'playwright-core';
 import { expect, onTestFinished } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
 
-/** Long enough for a busy machine; a page that works takes a few frames. */
+/** Long enough for a busy machine; usually a few frames suffice. */
 const PATIENCE_MS = 30_000;
 
 export interface Opening {
@@ -12,11 +12,11 @@ export interface Opening {
   height?: number;
   /** Script that runs before the page's own. */
   init?: string;
-  /** What is done before the page is asked for, such as routes. */
+  /** Called before the page is requested, for example to add routes. */
   before?(page: Page): Promise<unknown>;
 }
 
-/** Opens a page in a context of its own, which is closed before what the test opened earlier. */
+/** Opens a page in a context of its own, which is closed at the end of the test, before anything opened earlier. */
 export async function openPage(
   browser: Browser,
   url: string,
@@ -24,7 +24,7 @@ export async function openPage(
 ): Promise<Page> {
   const context = await browser.newContext({ viewport: { width, height }, acceptDownloads: true });
   const errors: string[] = [];
-  // Of all its tabs.
+  // Errors of all tabs of the context.
   context.on('weberror', (error) => errors.push(String(error.error())));
   onTestFinished(async () => {
     await context.close();
@@ -67,7 +67,7 @@ export async function lastRow(page: Page, text: string): Promise<void> {
   });
 }
 
-/** Waits until the frame after the next has been drawn. */
+/** Waits until the frame after the next was painted. */
 export function twoFrames(page: Page): Promise<void> {
   return page.evaluate(
     () => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))),

@@ -1,4 +1,4 @@
-// A gateway that says what a test tells it: for the faults that the real one must not have.
+// A gateway that a test scripts, for faults that the real gateway must not have.
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -15,15 +15,15 @@ export class ScriptedGateway {
   /** Requests of `/stream`, in order. */
   readonly requests: IncomingMessage[] = [];
   readonly streams = new Set<ServerResponse>();
-  /** Answers the next requests of `/stream`; by default a greeting. */
+  /** Answers requests of `/stream`; by default with `hello` and `live`. */
   answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => this.greet(response);
-  /** What `/api/entries` answers. */
+  /** The answer of `/api/entries`. */
   entries: object = { entries: [], gaps: [], done: true };
   count = 0;
   #n = 1_000;
   readonly #server = createServer((request, response) => this.#serve(request, response));
 
-  /** Starts one that ends with the test, after the pages opened later. */
+  /** Starts a gateway that is stopped at the end of the test, after the pages that are opened later. */
   static async ofTest(): Promise<ScriptedGateway> {
     const gateway = new ScriptedGateway();
     await gateway.#start();

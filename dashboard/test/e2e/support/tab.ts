@@ -1,4 +1,5 @@
-// A tab of the browser's own, which is hidden when another is in front: pages of the driver all pass for visible.
+// A tab that is hidden while another is in front. Pages that the driver opens always count as visible, so this tab is
+// opened and controlled without it.
 import type { Browser, CDPSession } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 
@@ -14,7 +15,7 @@ export class Tab {
     this.#session = session;
   }
 
-  /** Opens a tab in front of the others; it ends with the test. */
+  /** Opens a tab in front of the others; it is closed at the end of the test. */
   static async open(browser: Browser, url: string): Promise<Tab> {
     const session = await browser.newBrowserCDPSession();
     const { targetId } = await session.send('Target.createTarget', { url });

@@ -1,4 +1,5 @@
-// Parts that are loaded when wanted: one that does not come is said, breaks nothing, and comes when wanted again.
+// Modules that are loaded when first needed: a load that fails is shown to the reader, breaks nothing, and is tried
+// again when the module is needed again.
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
@@ -15,20 +16,20 @@ beforeEach(async () => {
   gateway = await ScriptedGateway.ofTest();
 });
 
-/** Opens the page with one part of it out of reach. */
-async function openWithout(part: string, search = ''): Promise<Page> {
+/** Opens the page with one module that cannot be fetched. */
+async function openWithout(name: string, search = ''): Promise<Page> {
   const page = await openPage(browser, `${gateway.url}/${search}`, {
-    before: (fresh) => fresh.route(`**/assets/${part}-*.js`, (route) => route.abort('connectionrefused')),
+    before: (fresh) => fresh.route(`**/assets/${name}-*.js`, (route) => route.abort('connectionrefused')),
   });
-  await sees(page, search.includes('shared=0') && part === 'client' ? 'RETRYING' : 'LIVE');
+  await sees(page, search.includes('shared=0') && name === 'client' ? 'RETRYING' : 'LIVE');
   return page;
 }
 
 const press = (key: string) => (page: Page) => page.keyboard.press(key);
 const click = (name: string) => (page: Page) => page.getByRole('button', { name, exact: true }).click();
 
-describe('a part that cannot be loaded', () => {
-  // How often the same wish is repeated: most open and close in turn.
+describe('a module that cannot be loaded', () => {
+  // The number says how often the action is repeated: most actions open and close alternately.
   it.each<[string, string, (page: Page) => Promise<void>, number, string]>([
     ['detail', 'the detail', (page) => page.locator('#log .row').first().click(), 2, '#detail .fields'],
     ['channel-list', 'the channel list', (page) => page.locator('button.channels').click(), 2, '#list form'],
@@ -36,28 +37,28 @@ describe('a part that cannot be loaded', () => {
     ['charts', 'the charts', click('charts'), 2, '#charts canvas'],
     ['panel', 'the run panel', click('run'), 2, '#panel textarea'],
     ['load', 'what loads gaps', click('load'), 1, '.row.gap:has-text("gone from the log")'],
-  ])('%s: the page says so, and has it with the next wish', async (part, name, wish, wishes, selector) => {
-    const page = await openWithout(part);
+  ])('%s: the page says so, and shows it at the next attempt', async (file, name, act, repeats, selector) => {
+    const page = await openWithout(file);
     gateway.send(['a', 'b']);
     const gap = { channel: 'logs', after: '1-1', before: '2-9', reason: 'trimmed', missed: 7 };
     gateway.write(frame('gap', gap, '2-8'));
     gateway.entries = { entries: [], gaps: [gap], done: true };
     await sees(page, 'lost 7 / 2');
-    await wish(page);
+    await act(page);
     await sees(page, `${name} could not be loaded`);
     await page.unrouteAll();
-    for (let i = 0; i < wishes; i++) await wish(page);
+    for (let i = 0; i < repeats; i++) await act(page);
     await page.locator(selector).first().waitFor();
   });
 
-  it('comes by itself when the link is back', async () => {
+  it('is loaded without an action when the stream is live again', async () => {
     const page = await openWithout('charts', '?charts=1');
     await page.unrouteAll();
     gateway.cut();
     await page.locator('#charts canvas').first().waitFor();
   });
 
-  it('the empty state: is not shown, and comes with the next empty view', async () => {
+  it('the empty state: is not shown, and is shown in the next empty view', async () => {
     const page = await openWithout('empty', '?list=1');
     await page.unrouteAll();
     expect(await page.locator('.empty').count()).toBe(0);
@@ -66,7 +67,7 @@ describe('a part that cannot be loaded', () => {
     await page.locator('.empty pre').first().waitFor();
   });
 
-  it('the keys: come with a later key', async () => {
+  it('the keys: work from a later key on', async () => {
     const page = await openWithout('keys');
     gateway.send(['a']);
     await lastRow(page, 'a');
@@ -87,7 +88,7 @@ describe('a part that cannot be loaded', () => {
     await Promise.all([page.waitForEvent('download'), click('↓NDJSON')(page)]);
   });
 
-  it('the client of a page without SharedWorker: the link says so and is tried again', async () => {
+  it('the client of a page without SharedWorker: the stream’s state says so, and the page tries again', async () => {
     const page = await openWithout('client', '?shared=0');
     await sees(page, 'a part of the page could not be loaded');
     await page.unrouteAll();
@@ -96,7 +97,7 @@ describe('a part that cannot be loaded', () => {
   });
 });
 
-it('a list of completions that comes after Enter is never shown, and takes no Escape', async () => {
+it('a list of completions that arrives after Enter is never shown, and handles no Escape', async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
