@@ -40,9 +40,11 @@ export class RunHistory {
     ))
       if (record) {
         const { entry } = record;
-        room -= entry.event === EVENTS.generationDelta ? entry.msg.length : 0;
+        const isDelta = entry.event === EVENTS.generationDelta;
+        room -= isDelta ? entry.msg.length : 0;
         cut ||= room < 0;
-        view = reduceRun(view, cut ? { ...entry, msg: '' } : entry);
+        // What went wrong is said in any case: only the texts of the answers have no end of their own.
+        view = reduceRun(view, cut && isDelta ? { ...entry, msg: '' } : entry);
       } else if (gap) trimmed = true;
     return { ...view, ...(trimmed && { trimmed }), ...(cut && { cut }) };
   }

@@ -51,18 +51,22 @@ describe('/api/runs', () => {
   });
 
   it('shows as much of very long texts as an answer may hold, and says that they are cut', async () => {
-    const { url, broker } = await serve({ LLM_SIM_DELAY: '10000' });
+    const { url, broker } = await serve({}, SILENT_MODELS_MS);
     const message_id = id();
     await post(url, { message: 'Explain tides', message_id }, { prefer: 'respond-async' });
     const delta = { time: 1, channel: `runs:${message_id}`, source: 'x', level: 'debug' } as const;
     const fields = { ...delta, event: 'generation.delta', msg: 'x'.repeat(60_000), attrs: { lane: 'llm-2' } };
     for (let i = 0; i < 50; i++) await broker.publish([draft(fields)]);
+    const failed = { event: 'generation.failed', msg: 'The model stopped.', attrs: { lane: 'llm-2' } };
+    await broker.publish([draft({ ...delta, ...failed })]);
     const run = (await (await fetch(`${url}/api/runs/${message_id}`)).json()) as {
       cut?: boolean;
-      lanes: { lane: string; text: string }[];
+      lanes: { lane: string; text: string; error?: { message: string } }[];
     };
     expect(run.cut).toBe(true);
-    const length = run.lanes.find(({ lane }) => lane === 'llm-2')?.text.length ?? 0;
+    const cut = run.lanes.find(({ lane }) => lane === 'llm-2');
+    expect(cut?.error?.message).toBe('The model stopped.');
+    const length = cut?.text.length ?? 0;
     expect(length).toBeGreaterThan(1_900_000);
     expect(length).toBeLessThanOrEqual(2_097_152);
     await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });

@@ -184,8 +184,14 @@ function recordOf(id: string, hash: Record<string, string>): RunRecord | undefin
 function lanesOf(text: string): RunRecord['lanes'] | undefined {
   try {
     const lanes: unknown = JSON.parse(text);
-    return Array.isArray(lanes) ? lanes : undefined;
+    return Array.isArray(lanes) && lanes.every(isLane) ? lanes : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isLane(lane: unknown): boolean {
+  if (typeof lane !== 'object' || lane === null) return false;
+  const fields = lane as Record<string, unknown>;
+  return ['lane', 'role', 'provider', 'model'].every((name) => typeof fields[name] === 'string');
 }

@@ -83,9 +83,12 @@ it('what other programs have written under the keys of runs is no run, and is re
   await client.runId(10_000);
   const key = (name: string) => `{${namespace}}:${name}`;
   await store.begin({ ...facts, id: 'good' }, 't', []);
-  for (const id of ['hash', 'lanes', 'text']) await client.redis.zadd(key('runs'), Date.now() + 1_000, id);
+  const broken = { lanes: '{', nulls: '[null]', nameless: '[{}]' };
+  for (const id of ['hash', 'text', ...Object.keys(broken)])
+    await client.redis.zadd(key('runs'), Date.now() + 1_000, id);
   await client.redis.hset(key('run:hash'), 'a', 'b');
-  await client.redis.hset(key('run:lanes'), 'state', 'running', 'lanes', '{', 'started', 'nan');
+  for (const [id, lanes] of Object.entries(broken))
+    await client.redis.hset(key(`run:${id}`), 'state', 'running', 'lanes', lanes, 'started', 'nan');
   await client.redis.set(key('run:text'), 'mine');
   expect((await store.list(10)).map(({ id }) => id)).toEqual(['good']);
   expect(await store.get('hash')).toBeUndefined();
