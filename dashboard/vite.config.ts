@@ -7,7 +7,7 @@ const gateway = process.env.GATEWAY_URL ?? 'http://127.0.0.1:8000';
 
 const VOCABULARY: Record<string, Record<string, string>> = { EVENTS, GEN_AI, ATTRS };
 
-/** Writes names of the vocabulary out where they are used: a table of which one is read would come with all of them. */
+/** Replaces `EVENTS.runStarted` and the like by their text, so that the page does not load the whole tables. */
 const spellOut: Plugin = {
   name: 'spell-out',
   transform(code, id) {
@@ -24,7 +24,7 @@ export default defineConfig({
   plugins: [spellOut],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: {
-    // With the page's own Host: the gateway compares it with Origin, and takes changes from its own page only.
+    // Keeps the page's Host: the gateway compares it with Origin and accepts changes from its own page only.
     proxy: Object.fromEntries(
       ['/stream', '/api', '/healthz', '/readyz', '/sse', '/metrics'].map((path) => [
         path,
@@ -37,7 +37,7 @@ export default defineConfig({
     emptyOutDir: true,
     modulePreload: false,
     target: 'es2022',
-    // All that the page begins with in one file: it comes in one round trip, and compresses best.
+    // What the first picture needs is one file: it takes one round trip and compresses best.
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'shell', tags: ['$initial'] }] } } },
   },
 });
