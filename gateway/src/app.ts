@@ -1,4 +1,4 @@
-// The composition root: makes the gateway's parts and wires them into one Fastify application.
+// The composition root: makes the gateway's parts and connects them in one Fastify application.
 
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -33,27 +33,27 @@ import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/viewer/
 import { Connections } from './stream/viewer/connections.ts';
 import { WriteBudget } from './stream/wire/write-budget.ts';
 
-/** A request must have arrived by then, its body included. */
+/** Time for a request to arrive, its body included. */
 const REQUEST_MS = 30_000;
 
 const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
 
-/** What several processes on one port have together. */
+/** What several processes on one port share. */
 export interface SharedTotals {
   registry: Registry;
   limiter: ConnectionLimiter;
-  /** In Prometheus' text form; undefined where they cannot be had now. */
+  /** The metrics in Prometheus' text form; undefined if they are not available now. */
   metrics(): Promise<string | undefined>;
 }
 
-/** What only tests change. */
+/** Settings that only tests change. */
 export interface Tuning {
   hub?: Partial<HubTuning>;
   history?: Partial<HistoryTuning>;
   simulator?: Partial<SimulatorOptions>;
 }
 
-/** Those of one process. */
+/** The limits and metrics of a gateway that has the port to itself. */
 function ownTotals(config: Config): SharedTotals {
   const registry = new Registry();
   return {
@@ -63,7 +63,7 @@ function ownTotals(config: Config): SharedTotals {
   };
 }
 
-/** An application ready to listen; closing it ends its streams, not its broker. */
+/** An application that is ready to listen. Closing it ends its streams, but does not close the broker. */
 export function createApp(
   config: Config,
   broker: Broker,
@@ -80,19 +80,19 @@ export function createApp(
     clientErrorHandler: answerMalformed,
     return503OnClosing: false,
     http: {
-      // A hundred channels of 200 characters, each of which an URL may write as three.
+      // Enough for a hundred channels of 200 characters, each of which a URL may write as three.
       maxHeaderSize: 65_536,
-      // Node takes the longer of the two times for the whole request, so that both have to be set.
+      // Node applies the longer one of `headersTimeout` and `requestTimeout` to the whole request, so both have to be set.
       headersTimeout: REQUEST_MS,
-      // How often Node looks for requests that are over their time: by default, only every 30 s.
+      // How often Node looks for requests that have exceeded their time. By default it is only every 30 s.
       connectionsCheckingInterval: 1_000,
-      // Node would answer without a problem's code; `origins` asks for the header.
+      // Node's own answer would have no error code. The plugin `origins` checks the header instead.
       requireHostHeader: false,
     },
     trustProxy: trustedProxies(config),
     bodyLimit: 1_048_576,
     routerOptions: { maxParamLength: 400 },
-    // Streams outlive any timeout of the server; ended ones close their sockets themselves.
+    // This does not limit how long a stream lasts. A stream closes its socket itself when it ends.
     requestTimeout: REQUEST_MS,
     forceCloseConnections: 'idle',
   });
@@ -163,7 +163,7 @@ export function createApp(
     stateLog.report('info', 'gateway started');
   });
   app.addHook('preClose', async () => {
-    await runs.close(); // first: whoever watches a run of this gateway is told how it ended
+    await runs.close(); // first, so that the clients of this gateway's runs get their last event
     await runStreams.close();
     await connections.close();
     stateLog.report('info', 'gateway stopping');

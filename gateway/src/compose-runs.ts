@@ -1,4 +1,4 @@
-// The composition of processing runs: models, prompts, records and readers, from the configuration and the log.
+// Makes the parts that runs need from the configuration and the log: models, prompts, records and readers.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
@@ -32,6 +32,7 @@ import type { RunStore } from './runs/store/run-store.ts';
 
 /** Milliseconds without a sign of life after which a run is lost. */
 const LEASE_MS = 6_000;
+/** After this many failures in a row, a model is not called for BREAKER_PAUSE_MS. */
 const BREAK_AFTER = 5;
 const BREAKER_PAUSE_MS = 10_000;
 /** Time for the last entries about model calls to reach the log. */
@@ -46,7 +47,7 @@ export interface Runs {
   close(): Promise<void>;
 }
 
-/** @throws CodedError where a model could not be served as configured, or the prompts file cannot be used. */
+/** @throws CodedError if the configuration lacks something that a model needs, or if the prompts file is not valid. */
 export function composeRuns(
   config: Config,
   broker: Broker,
@@ -85,7 +86,7 @@ export function composeRuns(
     maxRuns: config.MAX_RUNS,
     leaseMs: LEASE_MS,
     logger,
-    ended: (state, durationMs) => metrics.observeRun(state, durationMs),
+    onEnded: (state, durationMs) => metrics.observeRun(state, durationMs),
   });
   return {
     service,

@@ -1,4 +1,4 @@
-// The gateway's environment: every variable with its unit, default and off value.
+// The gateway's environment variables: each with its meaning, default and allowed values. docs/configuration.md is made from them.
 
 import { isIP, isIPv6 } from 'node:net';
 import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
-/** Where the gateway listens, and whom it answers. */
+/** Where the gateway listens, and which clients it answers. */
 export const serverVariables = {
   HOST: about(
     z.string().min(1).default('127.0.0.1'),
@@ -65,7 +65,7 @@ export const serverVariables = {
   ),
 };
 
-/** What viewers get, and how many may come. */
+/** What viewers get, and how many viewers there may be. */
 export const streamVariables = {
   ADOPT_CHANNELS: about(
     list(
@@ -111,17 +111,17 @@ const variables = {
   ...streamVariables,
 };
 
-/** This machine, as URLs name it. */
+/** The names of this machine in URLs. */
 export const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]'];
 
-/** With or without a port, which does not matter: behind a proxy it is the proxy's. */
+/** The port is optional, and is ignored: with a proxy in front, it is the port of the proxy. */
 function isHost(text: string): boolean {
   if (isIPv6(text)) return true;
   const [, address, name] = /^(?:\[([^\]]+)\]|([A-Za-z0-9._-]+))(?::\d{1,5})?$/.exec(text) ?? [];
   return address === undefined ? name !== undefined : isIPv6(address);
 }
 
-/** Compared as text with what browsers send, so nothing that they never send is taken. */
+/** Origins are compared as texts with what browsers send, so a text that browsers never send is a mistake. */
 function isOrigin(text: string): boolean {
   const url = URL.parse(text);
   if (!/^[a-z][a-z0-9+.-]*:\/\/[^/?#@*\\\s]+$/.test(text) || url === null) return false;
@@ -151,12 +151,12 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
   return readConfig(variables, env);
 }
 
-/** The variable that a prompts file names as holding a key. */
+/** Reads the variable that the prompts file names with `key_env`. */
 export function readSecret(name: string): string | undefined {
   return process.env[name];
 }
 
-/** Fastify's form of TRUST_PROXY. */
+/** TRUST_PROXY in the form that Fastify takes. */
 export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
   if (TRUST_PROXY === '' || TRUST_PROXY === 'false') return false;
   return TRUST_PROXY === 'true' ? true : TRUST_PROXY.split(',').map((proxy) => proxy.trim());

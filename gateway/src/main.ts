@@ -1,4 +1,5 @@
-// The gateway's process: environment, log, broker, server; one clear line and a non-zero exit when it cannot start.
+// The gateway's process: reads the environment, opens the log and starts the server. If it cannot start, it prints one clear line
+// and exits with a code other than 0.
 
 import cluster from 'node:cluster';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
@@ -14,8 +15,9 @@ import { adoptedChannels, type Config, connectionLimits, readGatewayConfig } fro
 import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 
+/** How long the start waits for Redis. */
 const START_PATIENCE_MS = 5_000;
-/** Connections that the system holds for us: whoever finds no place comes again only after a second. */
+/** Connections that the operating system keeps until they are accepted. A client that finds no room tries again only after a second. */
 const BACKLOG = 4_096;
 
 try {
@@ -55,16 +57,16 @@ async function run(config: Config, logger: Logger): Promise<void> {
   const app = createApp(config, broker, logger, link);
   await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
   const [url = ''] = app.addresses();
-  // To scripts/start.ts, which may have asked for any port; a worker's word goes there by its primary.
+  // scripts/start.ts may have asked for any free port, so it gets the URL. A worker reports to its primary, which passes it on.
   process.send?.(cluster.isWorker ? { ask: 'listening', url } : url, () => {});
 
   let stopping = false;
   stop = async () => {
     if (stopping) return;
     stopping = true;
-    // A viewer that takes nothing must not hold the process.
+    // A viewer whose socket accepts nothing must not keep the process from ending.
     setTimeout(() => process.exit(), config.SHUTDOWN_GRACE_MS).unref();
-    // Neither must a connection that never sent a request.
+    // Neither must a connection on which no request has come.
     setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
     await app.close();
     await broker.close();

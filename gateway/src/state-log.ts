@@ -1,5 +1,5 @@
-// What the gateway says about itself on `logs:gateway`: changes of state, and at most once a second a summary. Never a
-// line per connection, request or delivery, and nothing about publishing: that would feed itself.
+// Writes the gateway's own state to `logs:gateway`: changes of state, and at most once a second a summary of its viewers. It writes
+// no entry for each connection or request, and nothing about publishing, because such an entry would cause the next one.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { draft, type Level } from '@llm-streamer/shared/entry.ts';
@@ -13,17 +13,18 @@ export class StateLog {
   readonly #broker: Broker;
   readonly #publisher: Publisher;
   readonly #gateway: string;
-  readonly #viewers: Connections;
+  readonly #connections: Connections;
   readonly #timer: NodeJS.Timeout;
-  #said = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
+  #reported = { connected: 0, resumed: 0, resumedWithGap: 0, refused: 0, stalled: 0 };
+  /** Viewers at the last summary. */
   #size = 0;
-  #warned: string | undefined;
+  #lastWarning: string | undefined;
 
-  constructor(broker: Broker, viewers: Connections, gateway: string) {
+  constructor(broker: Broker, connections: Connections, gateway: string) {
     this.#broker = broker;
     this.#publisher = new Publisher(broker, { source: gateway, noticeChannel: CHANNELS.gateway });
     this.#gateway = gateway;
-    this.#viewers = viewers;
+    this.#connections = connections;
     this.#timer = setInterval(() => {
       this.#warn();
       this.#summarize();
@@ -42,21 +43,21 @@ export class StateLog {
 
   #warn(): void {
     const { warning } = this.#broker.status();
-    if (warning !== undefined && warning !== this.#warned) this.report('warn', warning);
-    this.#warned = warning;
+    if (warning !== undefined && warning !== this.#lastWarning) this.report('warn', warning);
+    this.#lastWarning = warning;
   }
 
   #summarize(): void {
-    const { totals, size, lagging } = this.#viewers;
+    const { totals, size, lagging } = this.#connections;
     const parts = [
-      count(totals.connected - this.#said.connected, 'connected'),
-      count(totals.resumed - this.#said.resumed, 'resumed'),
-      count(totals.resumedWithGap - this.#said.resumedWithGap, 'resumed with a gap'),
-      count(totals.refused - this.#said.refused, 'refused'),
-      count(totals.stalled - this.#said.stalled, 'closed as stalled'),
-      count(this.#size + totals.connected - this.#said.connected - size, 'left'),
+      count(totals.connected - this.#reported.connected, 'connected'),
+      count(totals.resumed - this.#reported.resumed, 'resumed'),
+      count(totals.resumedWithGap - this.#reported.resumedWithGap, 'resumed with a gap'),
+      count(totals.refused - this.#reported.refused, 'refused'),
+      count(totals.stalled - this.#reported.stalled, 'closed as stalled'),
+      count(this.#size + totals.connected - this.#reported.connected - size, 'left'),
     ].filter((part) => part !== '');
-    this.#said = { ...totals };
+    this.#reported = { ...totals };
     this.#size = size;
     if (parts.length === 0) return;
     this.report('info', parts.join(', '), { viewers: size, lagging });

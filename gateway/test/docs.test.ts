@@ -27,7 +27,7 @@ function section(page: string, heading: string): string {
   return rest.split(/^## /m)[0] as string;
 }
 
-/** What stands in backticks in the first column of the tables. */
+/** The words in backticks in the first column of the tables. */
 function firstColumn(text: string): Set<string> {
   const rows = [...text.matchAll(/^\| (.*?) \|/gm)].map(([, cell]) => cell as string);
   return new Set(rows.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, word]) => word as string)));
@@ -51,7 +51,7 @@ describe('routes', () => {
     const routes = new Set<string>();
     app.addHook('onRoute', ({ method, url, path }) => {
       const methods = [method].flat().filter((name) => name !== 'HEAD');
-      // Several methods share a handler where it only says that another method is meant.
+      // A handler that several methods share only answers that another method is meant.
       if (methods.length === 1) routes.add(`${methods[0]} ${path === '/*' ? '/' : url}`);
     });
     await app.ready();
@@ -105,7 +105,7 @@ describe('variables', () => {
 });
 
 describe('error codes', () => {
-  /** Codes that no client gets: they end the start of a program, or stay between a gateway and its log. */
+  /** Codes that no client gets: a program that cannot start ends with them, or a gateway gets them from its log. */
   const INTERNAL = [
     'invalid_config',
     'invalid_prompts',
@@ -186,7 +186,7 @@ it('metrics are those of docs/operations.md', async () => {
 describe('links', () => {
   const pages = [...PROSE, 'CHANGELOG.md'];
 
-  /** The anchors of a page, as GitHub makes them of its headings. */
+  /** The anchors that GitHub makes of the headings of a page. */
   const anchorsOf = (path: string) =>
     matches(
       read(path)

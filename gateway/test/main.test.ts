@@ -1,4 +1,5 @@
-// The gateway's process: where it cannot start, one clear line on stderr and a non-zero exit; where it can, a clean end.
+// The gateway's process: if it cannot start, it prints one clear line on stderr and exits with a code other than 0; if it can, it
+// ends cleanly.
 import { once } from 'node:events';
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -13,7 +14,7 @@ import { SseClient } from '../../test-support/sse-client.ts';
 const start = (env: Record<string, string>) =>
   startProcess(['gateway/src/main.ts'], { env: { PORT: '0', LOG_LEVEL: 'fatal', ...env } });
 
-/** Runs to its end, and gives what it said. */
+/** Runs the gateway to its end, and returns its output. */
 const refused = async (env: Record<string, string>) => {
   const program = start(env);
   const { code, signal } = await program.exited;

@@ -1,4 +1,4 @@
-// However the gateway is started, Node gets the same flags.
+// Node gets the same flags in every way of starting the gateway.
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { ROOT } from '../../test-support/process.ts';

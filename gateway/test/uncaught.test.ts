@@ -10,7 +10,7 @@ import {
 import { freePort, type RedisServer, randomNamespace, startRedis } from '../../test-support/redis.ts';
 import { SseClient } from '../../test-support/sse-client.ts';
 
-/** Loaded before the program: what happens when it gets SIGUSR2. */
+/** A module that Node loads before the program, and that throws at SIGUSR2. */
 const bug = (code: string) =>
   `data:text/javascript,process.on('SIGUSR2', () => { ${encodeURIComponent(code)} })`;
 const BUG = bug('throw new Error("first\\nsecond")');
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const onRedis = () => ({ REDIS_URL: redis.url, NAMESPACE: randomNamespace() });
 
-/** Starts a gateway with the bug; the port is chosen here, since several workers do not print theirs. */
+/** Starts a gateway with the bug. The port is chosen here, because several workers do not print theirs. */
 async function start(code: string, env: Record<string, string>) {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;

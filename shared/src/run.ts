@@ -1,10 +1,10 @@
-// What became of a run, from its entries alone: a pure reducer that the gateway and the page share.
+// Computes the state of a run from its entries alone: a pure reducer that the gateway and the page share.
 
 import type { Entry } from './entry.ts';
 import { EVENTS } from './events.ts';
 import { ATTRS, GEN_AI } from './gen-ai.ts';
 
-/** `running` ends in exactly one of the others. */
+/** A run is `running` first, and then in exactly one of the other states. */
 export const RUN_STATES = ['running', 'finished', 'failed', 'cancelled', 'lost'] as const;
 export type RunState = (typeof RUN_STATES)[number];
 export type EndState = Exclude<RunState, 'running'>;
@@ -25,16 +25,16 @@ export interface LaneView extends LaneInfo {
   state: LaneState;
   text: string;
   reasoning: string;
-  /** Epoch ms by the writer's clock; 0 while it has not come to that. */
+  /** Epoch milliseconds by the writer's clock; 0 until it happens. */
   started: number;
   firstContent: number;
   ended: number;
-  /** Estimated while it streams and where it failed, as the model counted them at the end; 0 where nothing came. */
+  /** An estimate while the lane streams, and if it fails. If it finishes, the number that the model reports. */
   outputTokens: number;
   inputTokens: number;
-  /** The model reached its limit of tokens: what it said is complete only as far as it goes. */
+  /** The model has reached its limit of tokens, so the text ends early. */
   cut?: true;
-  /** A stable code and a sentence, on a failed lane. */
+  /** A stable code and a sentence, if the lane has failed. */
   error?: { code: string; message: string };
 }
 
@@ -70,7 +70,7 @@ function newLane({ lane, role, provider, model }: LaneInfo): LaneView {
   return { lane, role, state: 'waiting', provider, model, ...nothing, outputTokens: 0, inputTokens: 0 };
 }
 
-/** The run after `entry`; entries that say nothing about it leave it as it is. Never changes its argument. */
+/** Returns the run after `entry`; an entry that is not about the run changes nothing. It does not modify its argument. */
 export function reduceRun(run: RunView, entry: Entry): RunView {
   const { event, attrs = {} } = entry;
   if (event === undefined || run.state !== 'running') return run;
@@ -138,7 +138,7 @@ function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): La
   }
 }
 
-/** Whether `attrs` of a finished generation say that it ended at its limit of tokens. */
+/** Whether the attributes of a finished generation say that it has reached its limit of tokens. */
 export function isCut(attrs: Readonly<Record<string, unknown>>): boolean {
   const reasons = attrs[GEN_AI.finishReasons];
   return Array.isArray(reasons) && reasons.includes('length');

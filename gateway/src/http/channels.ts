@@ -1,4 +1,5 @@
-// GET /api/channels: what channels there are, how much they hold, and how busy they are.
+// GET /api/channels: the channels of the log, with their number of entries and their rate. However many clients ask at once, at most
+// one list is made at a time.
 
 import type { ChannelSummary } from '@llm-streamer/shared/api-types.ts';
 import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts';
@@ -7,7 +8,7 @@ import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance } from 'fastify';
 import { refuseParameters } from './refuse-parameters.ts';
 
-/** Rates are taken over at least this long, and at most about twice as long. */
+/** A rate is the mean of at least this time, and of at most about twice as much. */
 const RATE_MS = 2_000;
 
 interface Sample {
@@ -15,13 +16,13 @@ interface Sample {
   totals: Map<string, number>;
 }
 
-/** Of fifty thousand channels with names of middling length. */
+/** Bytes of a list of fifty thousand channels with names of medium length. */
 const ANSWER_BYTES = 16_777_216;
 
 export function channelsRoute(app: FastifyInstance, broker: Broker): void {
   const rates = new Rates();
-  const pace = new TimeSlicer();
-  /** The list that is made next: for all who ask until then. One that is being made may already lack what they know. */
+  const slicer = new TimeSlicer();
+  /** The next list, for all requests that come before it is begun. They cannot share the current one, which may lack newer channels. */
   let next: Promise<Buffer> | undefined;
   let current: Promise<unknown> = Promise.resolve();
 
@@ -34,17 +35,17 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
       return made;
     });
     const answer = await next;
-    await pace.pauseIfDue(); // megabytes each: not to all who asked in one go
+    await slicer.pauseIfDue(); // a list can have megabytes, so not all who wait for it get it in the same round
     return reply.type('application/json; charset=utf-8').send(answer);
   });
 
   async function list(): Promise<Buffer> {
-    const infos = await inOrder(await broker.channels('*'), pace);
-    const rateOf = rates.take(infos, Date.now());
+    const infos = await sortByName(await broker.channels('*'), slicer);
+    const rateOf = rates.measure(infos, Date.now());
     const parts: string[] = [];
     for (const { channel, entries, total, last } of infos) {
-      const turn = pace.pauseIfDue();
-      if (turn) await turn;
+      const pause = slicer.pauseIfDue();
+      if (pause) await pause;
       const summary: ChannelSummary = {
         channel,
         entries,
@@ -59,34 +60,34 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
   }
 }
 
-const RUN = 1_000;
+const CHUNK = 1_000;
 
-/** By name. Tens of thousands are sorted in runs that are merged two by two: one sort of all would hold the loop. */
-async function inOrder(infos: readonly ChannelInfo[], pace: TimeSlicer): Promise<ChannelInfo[]> {
-  let runs: ChannelInfo[][] = [];
-  for (let from = 0; from < infos.length; from += RUN) {
-    await pace.pauseIfDue();
-    runs.push(infos.slice(from, from + RUN).sort((a, b) => compare(a.channel, b.channel)));
+/** Sorts by name, in chunks that are merged in pairs: to sort tens of thousands at once would block the event loop. */
+async function sortByName(infos: readonly ChannelInfo[], slicer: TimeSlicer): Promise<ChannelInfo[]> {
+  let chunks: ChannelInfo[][] = [];
+  for (let from = 0; from < infos.length; from += CHUNK) {
+    await slicer.pauseIfDue();
+    chunks.push(infos.slice(from, from + CHUNK).sort((a, b) => compare(a.channel, b.channel)));
   }
-  while (runs.length > 1) {
+  while (chunks.length > 1) {
     const merged: ChannelInfo[][] = [];
-    for (let i = 0; i < runs.length; i += 2)
-      merged.push(await merge(runs[i] as ChannelInfo[], runs[i + 1] ?? [], pace));
-    runs = merged;
+    for (let i = 0; i < chunks.length; i += 2)
+      merged.push(await merge(chunks[i] as ChannelInfo[], chunks[i + 1] ?? [], slicer));
+    chunks = merged;
   }
-  return runs[0] ?? [];
+  return chunks[0] ?? [];
 }
 
 async function merge(
   left: readonly ChannelInfo[],
   right: readonly ChannelInfo[],
-  pace: TimeSlicer,
+  slicer: TimeSlicer,
 ): Promise<ChannelInfo[]> {
   const all: ChannelInfo[] = [];
   let [l, r] = [0, 0];
   while (l < left.length || r < right.length) {
-    const turn = pace.pauseIfDue();
-    if (turn) await turn;
+    const pause = slicer.pauseIfDue();
+    if (pause) await pause;
     const [a, b] = [left[l], right[r]];
     if (a && (!b || compare(a.channel, b.channel) <= 0)) {
       all.push(a);
@@ -101,11 +102,12 @@ async function merge(
 
 const { compare } = new Intl.Collator();
 
+/** Compares the totals of two lists that were made at different times. */
 class Rates {
   #older: Sample | undefined;
   #newer: Sample | undefined;
 
-  take(infos: readonly ChannelInfo[], now: number): (channel: string, total: number) => number | null {
+  measure(infos: readonly ChannelInfo[], now: number): (channel: string, total: number) => number | null {
     if (!this.#newer || now - this.#newer.at >= RATE_MS) {
       this.#older = this.#newer && now - this.#newer.at < 10 * RATE_MS ? this.#newer : undefined;
       this.#newer = { at: now, totals: new Map(infos.map(({ channel, total }) => [channel, total])) };
@@ -113,7 +115,7 @@ class Rates {
     const base = this.#older;
     if (!base) return () => null;
     const seconds = (now - base.at) / 1_000;
-    // A log that was wiped counts anew, and so does a channel whose entries all went.
+    // The total falls if the log was wiped, or if the channel has lost all its entries. The rate is then 0, not negative.
     return (channel, total) =>
       Math.max(0, Math.round(((total - (base.totals.get(channel) ?? 0)) / seconds) * 10) / 10);
   }

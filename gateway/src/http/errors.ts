@@ -1,5 +1,5 @@
-// The one table of the error codes that an HTTP answer may carry: the status of each, and a sentence that says what it
-// means. docs/errors.md is made from it, and a code that is not in it does not compile.
+// The table of all error codes of HTTP answers: the status of each, and a sentence that says what it means. docs/errors.md is made
+// from it, and a code that is not in it does not compile.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 
@@ -101,12 +101,12 @@ export function isErrorCode(code: string): code is ErrorCode {
 }
 
 interface HttpErrorOptions {
-  /** The input that is at fault. */
+  /** The parameter, header or field that is at fault. */
   field?: string | undefined;
   headers?: Readonly<Record<string, string>>;
 }
 
-/** An error as a client sees it. `detail` says what is wrong with this request, and what is allowed. */
+/** An error that a client gets. `detail` says what is wrong with this request, and what is allowed. */
 export class HttpError extends CodedError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-// Is the process alive (/healthz), can it serve (/readyz), and how do its streams do (/sse/health).
+// Says whether the process is alive (/healthz), whether it can serve (/readyz), and how its streams are doing (/sse/health).
 
 import type { StreamHealth } from '@llm-streamer/shared/api-types.ts';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';

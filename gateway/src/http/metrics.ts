@@ -1,4 +1,4 @@
-// GET /metrics: in Prometheus' text form.
+// GET /metrics: the metrics of all workers, in Prometheus' text form.
 
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';

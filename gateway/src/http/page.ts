@@ -1,4 +1,4 @@
-// GET /: the dashboard, as built; only its own scripts and styles may run in it.
+// GET /: the built dashboard. Its security headers allow it no scripts and styles but its own.
 
 import { existsSync } from 'node:fs';
 import fastifyStatic from '@fastify/static';
@@ -11,11 +11,11 @@ const SECURITY_HEADERS = {
   'referrer-policy': 'no-referrer',
 };
 
-/** @throws CodedError `no_dashboard` where the page has not been built. */
+/** @throws CodedError `no_dashboard` if the page has not been built. */
 export function pageRoutes(app: FastifyInstance, root: string): void {
   if (!existsSync(`${root}/index.html`))
     throw new CodedError('no_dashboard', 'the dashboard is not built; run: npx vite build dashboard');
-  // The page's addresses are relative: without the slash they would miss the base path.
+  // The addresses in the page are relative. Without a slash at the end of the base path they would resolve to its parent.
   if (app.prefix !== '')
     app.get('', (request, reply) => reply.redirect(`${app.prefix}/${/\?.*/.exec(request.url)?.[0] ?? ''}`));
   app.register(fastifyStatic, {

@@ -1,18 +1,19 @@
-// POST /api/process: starts a run, or finds it, and streams it.
+// POST /api/process: starts a run, or finds the one that the same request has started, and streams it.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ID, ID_RULE, type Params, parseCursor } from '../parameters.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import type { RunRequest } from '../runs/run-plan.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { HttpError } from './errors.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 
-/** Of a body: the longest message takes six bytes a character, as escapes. */
+/** Bytes of a body. The longest message takes six bytes for each character, if it is written as escapes. */
 const BODY_BYTES = 131_072;
-/** UTF-16 units: as a turn of a conversation it must fit into one entry, in any script. */
+/** UTF-16 units. As a turn of a conversation, the message must fit into one entry, in any script. */
 const MAX_MESSAGE = 16_000;
 const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;
 
@@ -37,16 +38,16 @@ export function processRoute(
   { service, streams, limiter, limit }: ProcessServices,
 ): void {
   app.register(async (scope) => {
-    scope.removeContentTypeParser('text/plain'); // JSON or 415
+    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
     scope.post('/api/process', { bodyLimit: BODY_BYTES }, async (request, reply) => {
       const body = parseBody(request.body);
       const after = parseCursor(request.headers['last-event-id'], request.query as Params);
-      const order = {
+      const wanted: RunRequest = {
         id: body.message_id,
         message: body.message,
         ...(body.conversation_id !== undefined && { conversationId: body.conversation_id }),
       };
-      const run = await service.start(order, () => throttle(request, reply));
+      const run = await service.start(wanted, () => throttle(request, reply));
       if (!/\brespond-async\b/.test(request.headers.prefer?.toString() ?? ''))
         return streams.send(reply, run, after);
       return reply

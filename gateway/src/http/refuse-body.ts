@@ -1,4 +1,4 @@
-// For GET routes that stream: refuses a request with a body, whose bytes would arrive while the stream goes on.
+// For GET routes that stream: refuses a request with a body, because its bytes would arrive in the middle of the stream.
 
 import type { FastifyRequest } from 'fastify';
 import { HttpError } from './errors.ts';

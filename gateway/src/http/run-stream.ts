@@ -1,5 +1,5 @@
-// A run as an SSE response: a reader of its channel in the form of POST /api/process. It resumes by Last-Event-ID; a
-// client that goes away leaves the run alone.
+// Sends a run as an SSE response, with the events of POST /api/process. The response reads the run's channel, so a client can resume
+// by Last-Event-ID, and the run goes on when a client disconnects.
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
@@ -29,13 +29,13 @@ const DRAIN_MS = 300;
 
 export interface RunStreamOptions {
   broker: Broker;
-  /** The run's record; undefined where there is none any more. */
+  /** Finds the run's record; undefined if there is none any more. */
   find(id: string): Promise<RunRecord | undefined>;
-  /** Milliseconds between comments on a quiet stream, and looks whether its run is still there. */
+  /** Milliseconds between two comments on a quiet stream. Each time it also checks that the run still exists. */
   keepAliveMs: number;
   /** Milliseconds a client waits before it reconnects. */
   retryMs: number;
-  /** Milliseconds a socket may take nothing before it is closed; 0 for ever. */
+  /** Milliseconds that a socket may accept nothing before it is closed; 0 never closes one. */
   stallMs: number;
   limiter: ConnectionLimiter;
 }
@@ -54,8 +54,8 @@ export class RunStreams {
   }
 
   /**
-   * Answers with what follows `after`, live while the run goes on. 204 where nothing follows and nothing ever will, which
-   * ends an EventSource's attempts. @throws BrokerUnavailable, or HttpError `over_limit`, before the answer has begun.
+   * Answers with the events after the position `after`, live while the run is running. If the run has ended and no event follows,
+   * the answer is 204, and an EventSource does not reconnect. @throws BrokerUnavailable, or HttpError `over_limit`, before the answer has begun.
    */
   async send(reply: FastifyReply, run: RunRecord, after: Position): Promise<FastifyReply> {
     const { broker, limiter } = this.#options;
@@ -66,7 +66,7 @@ export class RunStreams {
       run.state === 'running'
         ? followChannel(broker, channel, after, gone.signal)
         : readHistory(broker, channel, after, await broker.head());
-    // A run that goes on may be silent for long: its head is not kept waiting for the first entry.
+    // The first entry of a running run may take long. The headers do not wait for it.
     const first = run.state === 'running' ? undefined : await items.next();
     if (first?.done) return reply.code(204).send();
     const { ip } = reply.request;
@@ -97,7 +97,7 @@ export class RunStreams {
     return this.#closing ? this.#refuse(reply, 'shutdown') : undefined;
   }
 
-  /** Ends all streams, those of runs that have just ended with their last event; other clients come back, elsewhere. */
+  /** Ends all streams. Runs of this gateway have just ended, and their clients get the last event; others resume on another gateway. */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.race([Promise.allSettled(this.#open.values()), pause(DRAIN_MS)]);
@@ -128,30 +128,30 @@ export class RunStreams {
     const { keepAliveMs, stallMs } = this.#options;
     let lost = false;
     let quiet = true;
-    // A log that was wiped says nothing further, not even the end: without this look its readers would wait for ever.
-    const look = async () => {
+    // If the log was wiped, no entry follows, not even the end. Without this check the client would wait without end.
+    const checkRun = async () => {
       if (await this.#exists(id)) return;
       lost = true;
       gone.abort();
     };
     this.#begin(reply);
-    // Nothing is added while the socket does not drain: what waits there is a sign of life enough.
+    // While the socket does not drain, no comment is added. The bytes that wait are a sign of life themselves.
     const alive = setInterval(() => {
       if (raw.writableLength === 0 && !raw.destroyed) raw.write(': ping\n\n');
-      if (quiet) look().catch((error) => reply.log.error({ err: error }, 'a run stream failed'));
+      if (quiet) checkRun().catch((error) => reply.log.error({ err: error }, 'a run stream failed'));
       quiet = true;
     }, keepAliveMs);
     try {
-      if (first && put(raw, first, id)) return;
+      if (first && writeItem(raw, first, id)) return;
       for await (const item of items) {
         if (raw.writableNeedDrain && !(await drained(raw, gone.signal, stallMs))) return void raw.destroy();
-        if (put(raw, item, id)) return;
+        if (writeItem(raw, item, id)) return;
         quiet = false;
-        if (item.gap?.reason === 'reset') await look();
+        if (item.gap?.reason === 'reset') await checkRun();
       }
       if (lost && !raw.destroyed) raw.write(frameOf(lostEvent(id)));
     } catch (error) {
-      // Without a final event the client knows that it has not seen the end, and resumes.
+      // The stream ends without a final event, so the client knows that it has to resume.
       if (!(error instanceof BrokerUnavailable) && !gone.signal.aborted)
         reply.log.error({ err: error }, 'a run stream failed');
     } finally {
@@ -161,18 +161,18 @@ export class RunStreams {
     }
   }
 
-  /** True also where nobody can say. */
+  /** True also if the log cannot be asked. */
   async #exists(id: string): Promise<boolean> {
     try {
       return (await this.#options.find(id)) !== undefined;
     } catch {
-      return true; // the log is away: the next look tells more
+      return true; // the log cannot be reached; the next check may succeed
     }
   }
 }
 
-/** True after the run's last event. */
-function put(raw: ServerResponse, item: PageItem, id: string): boolean {
+/** Writes the event of an item, if it has one. Returns true after the run's last event. */
+function writeItem(raw: ServerResponse, item: PageItem, id: string): boolean {
   const event = item.record ? wireEvent(item.record.entry, id) : trimmedEvent(id);
   if (event) {
     const position = item.record ? item.record.n : item.gap.before - 1;
@@ -186,13 +186,13 @@ function frameOf({ event, data }: WireEvent, position?: Position): string {
   return sseFrame({ event, ...id, data: JSON.stringify(data) });
 }
 
-/** False where the socket took nothing for `stallMs`, or is gone. */
+/** Resolves with false if the socket accepts nothing for `stallMs`, or is gone. */
 async function drained(raw: ServerResponse, gone: AbortSignal, stallMs: number): Promise<boolean> {
   const late = stallMs > 0 ? [AbortSignal.timeout(stallMs)] : [];
   try {
     await once(raw, 'drain', { signal: AbortSignal.any([gone, ...late]) });
     return true;
   } catch {
-    return false; // the signal: a response has no other way to fail here
+    return false; // one of the signals has aborted; there is no other error here
   }
 }

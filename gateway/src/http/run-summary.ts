@@ -1,4 +1,4 @@
-// A run as clients see it in lists and answers.
+// Turns a run's record into the summary that clients get, in lists and in single answers.
 
 import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';

@@ -1,4 +1,4 @@
-// /api/runs and /api/conversations: what runs there are, one of them, its stream, its end; the turns of a conversation.
+// /api/runs and /api/conversations: the list of runs, one run, its stream, its cancellation; the turns of a conversation.
 
 import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 import type { FastifyInstance } from 'fastify';
@@ -14,7 +14,7 @@ import { summaryOf } from './run-summary.ts';
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
 const IGNORED_BYTES = 65_536;
-/** What a list of runs, the texts of one, the turns of a conversation may take while they are made. */
+/** Bytes that an answer may take: a list of runs, and the texts of a run or a conversation. */
 const LIST = { config: { answerBytes: 1_048_576 } };
 const TEXTS = { config: { answerBytes: 16_777_216 } };
 
@@ -39,14 +39,18 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     return { ...summaryOf(run), ...(trimmed && { trimmed }), ...(cut && { cut }), lanes };
   });
 
-  const streaming = { onRequest: refuseBody, exposeHeadRoute: false, config: { saysGoodbye: true } } as const;
+  const streaming = {
+    onRequest: refuseBody,
+    exposeHeadRoute: false,
+    config: { refusesItself: true },
+  } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request.headers['last-event-id'], request.query as Params);
     return streams.refuseIfClosing(reply) ?? streams.send(reply, await known(request.params.id), after);
   });
 
   app.register(async (scope) => {
-    // No body is asked for, and none refused: curl -d '' says that it sends a form.
+    // A body is not needed, but is accepted and ignored: `curl -d ''` says that it sends a form.
     scope.removeAllContentTypeParsers();
     const ignored = { parseAs: 'buffer', bodyLimit: IGNORED_BYTES } as const;
     scope.addContentTypeParser('*', ignored, (_request, _body, done) => done(null));

@@ -50,7 +50,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else granted.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
-  const options = { onRequest: [refuseBody, onRequest], config: { saysGoodbye: true as const } };
+  const options = { onRequest: [refuseBody, onRequest], config: { refusesItself: true as const } };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
     const selection = parseSelection(request.query);
     const header = request.headers['last-event-id'];

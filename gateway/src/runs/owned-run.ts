@@ -33,7 +33,7 @@ export class OwnedRun implements RunWriter {
     this.#timer.unref();
   }
 
-  /** Aborts when the run has ended, whoever ended it. */
+  /** Aborts when the run has ended, on this gateway or another. */
   get over(): AbortSignal {
     return this.#over.signal;
   }
@@ -59,7 +59,7 @@ export class OwnedRun implements RunWriter {
   #renew(): void {
     const { id, token, store } = this.#options;
     store.append(id, token, []).catch((error: unknown) => {
-      // While the log cannot be reached, nobody can declare the run lost either.
+      // While the log cannot be reached, no other gateway can declare the run lost either.
       if (isFenced(error)) this.stop();
     });
   }

@@ -1,5 +1,5 @@
-// How often one client may start runs: a number of runs in a window of time, counted in this process, or in Redis for all
-// gateways together. The counting is that of rate-limiter-flexible; what is ours is who counts as one client.
+// Limits how often one client may start runs: a number of runs in a window of time, counted in this process, or in Redis for all
+// gateways together. rate-limiter-flexible does the counting; this file says what the window is and what counts as one client.
 
 import { isIPv6 } from 'node:net';
 import { toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
@@ -19,7 +19,7 @@ export interface RateLimitOptions {
   perSecond: number;
 }
 
-/** So many runs in so many seconds. */
+/** At most `runs` in `seconds`. */
 export interface RateWindow {
   runs: number;
   seconds: number;
@@ -33,7 +33,7 @@ export interface RateVerdict {
   resetMs: number;
 }
 
-/** A timer of Node waits no longer than 2^31 ms, and one that is given more fires at once: the limit would be none. */
+/** A timer of Node that is set to more than 2^31 ms fires at once, so a longer window would be no limit at all. */
 const MAX_WINDOW_S = 24 * 86_400;
 
 /**
@@ -51,13 +51,13 @@ export interface RateLimiter {
   consume(address: string): Promise<RateVerdict>;
 }
 
-/** Clients that a process counts at a time. Beyond it the one that came first is forgotten, and may begin anew. */
+/** The most clients that a process counts. With one more, the one that came first is forgotten, and its window begins anew. */
 const MAX_CLIENTS = 50_000;
 
 export class MemoryRateLimiter implements RateLimiter {
   readonly window: RateWindow;
   readonly #limiter: RateLimiterMemory;
-  /** The library bounds neither clients nor windows: an attacker with many addresses could fill the memory. */
+  /** The library does not bound the number of clients: an attacker with many addresses could fill the memory. */
   readonly #clients = new Set<string>();
 
   constructor(options: RateLimitOptions) {
@@ -77,7 +77,7 @@ export class MemoryRateLimiter implements RateLimiter {
   }
 }
 
-/** Without Redis nobody is counted, and nobody is let in: the run itself could not begin either. */
+/** While Redis is away no run is admitted. It could not begin anyway, because its record is in Redis, too. */
 export class RedisRateLimiter implements RateLimiter {
   readonly window: RateWindow;
   readonly #client: RedisClient;
@@ -96,7 +96,7 @@ export class RedisRateLimiter implements RateLimiter {
 
   async consume(address: string): Promise<RateVerdict> {
     try {
-      await this.#client.runId(); // connects, where nobody has yet
+      await this.#client.runId(); // connects, if the client has not connected yet
       return await consume(this.#limiter, clientOf(address));
     } catch (error) {
       throw toPublishError(error, this.#client);
@@ -104,7 +104,7 @@ export class RedisRateLimiter implements RateLimiter {
   }
 }
 
-/** The library rejects with its verdict where the limit is reached, and with an error where it could not count. */
+/** The library rejects with its verdict if the limit is reached, and with an error if it could not count. */
 async function consume(limiter: RateLimiterAbstract, client: string): Promise<RateVerdict> {
   const [allowed, result] = await limiter.consume(client).then(
     (result) => [true, result] as const,
@@ -116,7 +116,7 @@ async function consume(limiter: RateLimiterAbstract, client: string): Promise<Ra
   return { allowed, remaining: result.remainingPoints, resetMs: result.msBeforeNext };
 }
 
-/** The whole of a customer's IPv6 network is one client: each has 2^64 addresses to choose from. */
+/** An IPv6 network of 64 bits is one client, because a single customer has all of its 2^64 addresses: `2001:db8::1` becomes `2001:db8:0:0::/64`. */
 export function clientOf(address: string): string {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (v4 !== undefined || !isIPv6(address)) return v4 ?? address;

@@ -1,4 +1,4 @@
-// The entries of one run: what each step says, on the run's own channel, and its copies for the log of all runs.
+// Makes the entries of one run: one for each step, on the run's own channel, and copies for the channels of all runs and calls.
 
 import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
@@ -41,7 +41,7 @@ export class RunEntries {
     );
   }
 
-  /** @param code why, on every end but `finished`. */
+  /** @param code the reason, for every end but `finished`. */
   runEnded(
     state: EndState,
     msg: string,
@@ -66,7 +66,7 @@ export class RunEntries {
     );
   }
 
-  /** @param tokens of what the model is given, estimated. */
+  /** @param tokens an estimate of what the model gets. */
   laneStarted(lane: LanePlan, tasks: number, tokens: number): EntryFields {
     const msg =
       lane.role === 'combiner' ? `Combining via LLM ${tasks + 1}` : `Sending to ${lane.prompt.name}`;
@@ -114,7 +114,7 @@ export class RunEntries {
     );
   }
 
-  /** @param partial whether some of its text had come. */
+  /** @param partial whether a part of the answer has come. */
   laneFailed(lane: LanePlan, error: LlmError, partial: boolean, durationMs: number): EntryFields {
     return this.#entry(
       EVENTS.generationFailed,
@@ -127,7 +127,7 @@ export class RunEntries {
         ...(error.httpStatus !== undefined && { 'http.response.status_code': error.httpStatus }),
         [ATTRS.duration]: round(durationMs / 1000),
       },
-      error.code === 'cancelled' ? 'info' : 'error', // what somebody asked for is no fault
+      error.code === 'cancelled' ? 'info' : 'error', // a cancelled call is not a fault
     );
   }
 
@@ -179,7 +179,7 @@ export function lifecycleCopy(entry: EntryFields): EntryFields {
   return { ...entry, channel: CHANNELS.runs };
 }
 
-/** The same entry for the log of model calls. */
+/** The same entry for the channel of all model calls. @param content attributes with the texts of the messages. */
 export function generationCopy(entry: EntryFields, content?: Record<string, unknown>): EntryFields {
   return {
     ...entry,

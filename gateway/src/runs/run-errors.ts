@@ -1,5 +1,5 @@
-// The codes with which a run can fail as a whole, each with the sentence that its readers get. docs/errors.md is made from
-// it. A lane has the codes of a model call (llm/failure.ts).
+// The codes with which a run as a whole can fail, each with the sentence that its readers get. docs/errors.md is made from this
+// table. A lane fails with the codes of a model call (llm/failure.ts).
 
 export const RUN_ERRORS = {
   no_answer: 'No model gave an answer.',

@@ -1,4 +1,4 @@
-// What the log still tells of runs and conversations: a run with its lanes and texts, the turns of a conversation.
+// Reads runs and conversations from the log: a run with its lanes and texts, and the turns of a conversation.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
@@ -10,9 +10,9 @@ import { readHistory } from './run-reader.ts';
 import { sumOf, type Usage } from './usage.ts';
 
 const TURNS_READ = 200;
-/** Of a conversation's turns, about. */
+/** About how many bytes of a conversation's turns are read. */
 const CONVERSATION_BYTES = 2_097_152;
-/** UTF-16 units of all texts of a run: beyond it nothing is added. */
+/** The most UTF-16 units of all texts of a run together. */
 const RUN_TEXT = 2_097_152;
 
 export class RunHistory {
@@ -23,12 +23,12 @@ export class RunHistory {
   }
 
   /**
-   * Every lane with its text so far. `trimmed` where entries are no longer kept, `cut` where the texts are over the bound:
-   * what is there is then a part.
+   * Every lane with its text so far. The texts are incomplete if entries are no longer kept (`trimmed`), or if the texts are
+   * longer than the bound (`cut`).
    * @param lanes of the run's record: the entry that names them may no longer be kept.
    */
   async run(id: string, lanes: readonly LaneInfo[] = []): Promise<RunView & { trimmed?: true; cut?: true }> {
-    let room = RUN_TEXT;
+    let left = RUN_TEXT;
     let cut = false;
     let view = newRun(id, lanes);
     let trimmed = false;
@@ -41,15 +41,15 @@ export class RunHistory {
       if (record) {
         const { entry } = record;
         const isDelta = entry.event === EVENTS.generationDelta;
-        room -= isDelta ? entry.msg.length : 0;
-        cut ||= room < 0;
+        left -= isDelta ? entry.msg.length : 0;
+        cut ||= left < 0;
         // What went wrong is said in any case: only the texts of the answers have no end of their own.
         view = reduceRun(view, cut && isDelta ? { ...entry, msg: '' } : entry);
       } else if (gap) trimmed = true;
     return { ...view, ...(trimmed && { trimmed }), ...(cut && { cut }) };
   }
 
-  /** What a run has used that ended before its time: as its models counted where they did, else estimated. */
+  /** The tokens of a run that ended early: counted by the model for lanes that finished, estimated for the others. */
   async usage(id: string, lanes: readonly LaneInfo[]): Promise<Usage> {
     const run = await this.run(id, lanes);
     const answering = run.lanes.filter(({ firstContent }) => firstContent > 0);
@@ -60,7 +60,7 @@ export class RunHistory {
     );
   }
 
-  /** The newest turns, oldest first. `trimmed` where there are earlier ones. */
+  /** The newest turns, the oldest of them first. `trimmed` if there are earlier ones. */
   async conversation(id: string): Promise<{ turns: Turn[]; trimmed?: true }> {
     const channels = [conversationChannel(id)];
     const newest: Turn[] = [];

@@ -1,16 +1,16 @@
-// Reads one channel from a position on, history and then live, gapless: the reader pulls, so a slow one holds a bounded
-// queue and falls back to history.
+// Reads one channel from a position on, first history and then live, without gaps. The reader pulls: if it is slow, its queue is
+// dropped at a bound, and it continues from history.
 
 import type { Broker, Listener, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { readPages } from '@llm-streamer/shared/broker/read-pages.ts';
 
 const PAGE = 200;
-/** A reader that does not take what it has asked for holds about so many, and no more. */
+/** About the size of a page, which is what a reader that has stopped reading keeps in memory. */
 const PAGE_BYTES = 131_072;
 const MAX_QUEUED_BYTES = 1_048_576;
 
-/** Ends when `signal` aborts. @throws BrokerUnavailable when the log cannot be reached. */
+/** Ends when `signal` aborts. @throws BrokerUnavailable if the log cannot be reached. */
 export async function* followChannel(
   broker: Broker,
   channel: string,
@@ -31,7 +31,7 @@ export async function* followChannel(
         if (item.record) cursor = item.record.n;
         yield item;
       }
-      upTo = inbox.newest;
+      upTo = inbox.newest; // the queue was dropped here, so history continues up to the newest entry
     }
   } finally {
     subscription.close();
@@ -50,7 +50,7 @@ export async function* readHistory(
   for await (const { items } of readPages(broker, query)) yield* items;
 }
 
-/** What has come and was not taken yet; over its bound it is emptied, and `take` gives nothing once. */
+/** The queue of live items. When it is over its bound it is emptied, and `takeItem` returns undefined once. */
 class Inbox implements Listener {
   newest: Position = 0;
   readonly #signal: AbortSignal;
@@ -65,19 +65,19 @@ class Inbox implements Listener {
   }
 
   onRecord(record: Exclude<PageItem['record'], undefined>): void {
-    if (record.id === null) return; // shown live elsewhere, but no part of a run
+    if (record.id === null) return; // not stored, so it is not a part of the run
     this.newest = record.n;
     this.#bytes += record.data.length;
-    this.#push({ record });
+    this.#enqueue({ record });
   }
 
   onGap(gap: Exclude<PageItem['gap'], undefined>): void {
-    this.#push({ gap });
+    this.#enqueue({ gap });
   }
 
   onAdvance(): void {}
 
-  /** False once the signal aborted. */
+  /** Resolves with true when there is something to take, and with false once the signal has aborted. */
   async waitForItems(): Promise<boolean> {
     while (!this.#signal.aborted && this.#items.length === 0 && !this.#overflowed)
       await new Promise<void>((resolve) => {
@@ -96,7 +96,7 @@ class Inbox implements Listener {
     return item;
   }
 
-  #push(item: PageItem): void {
+  #enqueue(item: PageItem): void {
     if (!this.#overflowed) this.#items.push(item);
     if (this.#bytes > MAX_QUEUED_BYTES) {
       this.#items = [];

@@ -1,4 +1,4 @@
-// Starts, cancels and finds runs. Any gateway may be asked about any run; the one that began it runs it.
+// Starts, cancels and finds runs. Every gateway knows every run; the one that began a run does the work.
 
 import { randomBytes } from 'node:crypto';
 import type { Broker, Subscription } from '@llm-streamer/shared/broker/broker.ts';
@@ -29,21 +29,21 @@ export interface RunServiceOptions {
   targets: Targets;
   /** The label of this gateway. */
   source: string;
-  /** Tokens of a conversation's past that the models are given. */
+  /** Tokens of the conversation so far that the models get. */
   contextTokens: number;
   /** Runs of this gateway at a time. */
   maxRuns: number;
   /** Milliseconds without a sign of life after which a run is lost. */
   leaseMs: number;
   logger: Logger;
-  /** Hears of every run that this gateway has ended. */
-  ended?: (state: EndState, durationMs: number) => void;
+  /** Called for every run that this gateway has ended. */
+  onEnded?: (state: EndState, durationMs: number) => void;
 }
 
-/** Signs of life in one lease. */
+/** How often a run's record is renewed within a lease. */
 const RENEWALS = 4;
 
-/** The code of a run that somebody else than its pipeline ends. */
+/** The code of a run that is ended by something other than its pipeline. */
 const END_CODE = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' } as const;
 
 export class RunService {
@@ -68,22 +68,25 @@ export class RunService {
     this.#subscription = await this.#options.broker.subscribe([CHANNELS.runs], {
       onRecord: ({ entry }) =>
         this.#onRunEvent(entry).catch((error) =>
-          this.#options.logger.debug({ run: entry.run, code: codeOf(error) }, 'could not look after a run'),
+          this.#options.logger.debug(
+            { run: entry.run, code: codeOf(error) },
+            'could not check a run of this gateway',
+          ),
         ),
-      onGap: () => undefined, // a missed end is found by the next sign of life
+      onGap: () => undefined, // if an end is missed, the next renewal of the record is refused
       onAdvance: () => undefined,
     });
   }
 
-  /** Runs of this gateway that go on. */
+  /** How many runs of this gateway are running. */
   get active(): number {
     return this.#owned.size;
   }
 
   /**
-   * Starts the run, or finds it where the same request has started it before. `admit` is asked before a new one begins,
-   * and refuses it by throwing.
-   * @throws CodedError `message_id_reused` where another request has, `too_many_runs` where this gateway has its limit.
+   * Starts the run, or finds it if the same request has started it before. `admit` is called before a new run begins, and
+   * refuses it by throwing.
+   * @throws CodedError `message_id_reused` if a different request has used the id, `too_many_runs` if this gateway has as many runs as it may.
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
     const { store, prompts, targets, source, pipeline } = this.#options;
@@ -117,13 +120,13 @@ export class RunService {
     };
     const token = randomBytes(16).toString('hex');
     const begun = await store.begin(facts, token, pipeline.opening(plan));
-    if (begun === 'started') this.#drive(plan, token);
+    if (begun === 'started') this.#startPipeline(plan, token);
     const record = await store.get(id);
     if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');
     return sameRequest(record, fingerprint);
   }
 
-  /** Ends the run wherever it runs; gives its record afterwards, `undefined` where there is none. */
+  /** Ends the run, on whichever gateway it runs. Resolves with its record after that, or `undefined` if there is none. */
   async cancel(id: string): Promise<RunRecord | undefined> {
     await this.#end(id, 'cancelled', 'anybody');
     return this.#options.store.get(id);
@@ -137,7 +140,7 @@ export class RunService {
     return this.#options.store.list(limit);
   }
 
-  /** Ends the runs of this gateway, so that nobody has to wait until they are found lost. */
+  /** Ends the runs of this gateway, so that their clients do not have to wait until another gateway finds them lost. */
   async close(): Promise<void> {
     this.#watch.stop();
     this.#subscription?.close();
@@ -151,25 +154,25 @@ export class RunService {
     return contextOf(turns, contextTokens);
   }
 
-  #drive(plan: RunPlan, token: string): void {
+  #startPipeline(plan: RunPlan, token: string): void {
     const { store, leaseMs } = this.#options;
     const run = new OwnedRun({ id: plan.id, token, store, renewMs: leaseMs / RENEWALS });
-    const done = this.#run(plan, run).finally(() => {
+    const done = this.#execute(plan, run).finally(() => {
       run.stop();
       this.#owned.delete(plan.id);
     });
     this.#owned.set(plan.id, { run, done });
   }
 
-  async #run(plan: RunPlan, run: OwnedRun): Promise<void> {
+  async #execute(plan: RunPlan, run: OwnedRun): Promise<void> {
     const { pipeline, history, logger, source } = this.#options;
     const began = performance.now();
     try {
       const ending = await pipeline.run(plan, run, run.over);
-      if (ending) this.#options.ended?.(ending.state, ending.totals.durationMs);
+      if (ending) this.#options.onEnded?.(ending.state, ending.totals.durationMs);
     } catch (error) {
       if (isFenced(error)) return;
-      // Nothing of the error but its code: it may quote what somebody wrote.
+      // Only the error's code is logged: its message may quote a prompt.
       const code = error instanceof CodedError ? error.code : 'internal';
       logger.error(
         { run: plan.id, code, stack: code === 'internal' ? stackOf(error) : undefined },
@@ -181,14 +184,14 @@ export class RunService {
         const totals = { ...used, durationMs: performance.now() - began };
         const ending: AbnormalEnding = { state: 'failed', code, totals };
         await run.end(ending, abnormalEnd(plan, source, ending, msg));
-        this.#options.ended?.('failed', totals.durationMs);
+        this.#options.onEnded?.('failed', totals.durationMs);
       } catch (again) {
         logger.error({ run: plan.id, code: codeOf(again) }, 'run could not be ended');
       }
     }
   }
 
-  /** Whether this call has ended it. */
+  /** Resolves with whether this call has ended the run. */
   async #end(id: string, state: 'cancelled' | 'lost' | 'failed', guard: EndGuard): Promise<boolean> {
     const { store, history, source } = this.#options;
     const record = await store.get(id);
@@ -201,11 +204,11 @@ export class RunService {
     const ended = await store.end(id, ending, drafts, guard);
     if (!ended) return false;
     this.#owned.get(id)?.run.stop();
-    this.#options.ended?.(state, totals.durationMs);
+    this.#options.onEnded?.(state, totals.durationMs);
     return true;
   }
 
-  /** Somebody says that a run of ours has ended. Its record decides: anybody can write to that channel. */
+  /** An entry says that a run of this gateway has ended. Anybody can write to that channel, so the run's record decides. */
   async #onRunEvent({ event, run: id }: LogRecord['entry']): Promise<void> {
     if (event === undefined || id === undefined || !Object.hasOwn(RUN_END, event)) return;
     const owned = this.#owned.get(id);
@@ -228,7 +231,7 @@ function codeOf(error: unknown): string {
   return error instanceof CodedError ? error.code : 'internal';
 }
 
-/** Where it happened; the first lines of a stack are the message again. */
+/** The places in the code. The first lines of a stack are left out, because they repeat the message. */
 function stackOf(error: unknown): string | undefined {
   const lines = error instanceof Error ? error.stack?.split('\n') : undefined;
   return lines?.filter((line) => line.startsWith('    at ')).join('\n');

@@ -1,5 +1,6 @@
-// A run's entries as the events of POST /api/process. Pure: the same entries give the same stream, live or replayed.
+// Turns a run's entries into the events of POST /api/process. The same entries give the same events, live or replayed.
 
+import type { RunUsage } from '@llm-streamer/shared/api-types.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
@@ -10,21 +11,21 @@ export interface WireData {
   message_id: string;
   conversation_id?: string;
   status: string;
-  /** The lane that says it; absent where the run as a whole does. */
+  /** The lane; absent if the event is about the run as a whole. */
   source?: string;
   message?: string;
   /** A stable code, on `error`. */
   code?: string;
-  /** On `error`: some text had come, and stays valid as far as it goes. */
+  /** On `error`: a part of the text has come, and stays valid. */
   partial?: boolean;
-  /** On `thinking`: all that its source has said as `Streaming` so far was reasoning; its answer follows. */
+  /** On `thinking`: all text of this source with the status `Streaming` so far was reasoning; the answer follows. */
   retracts?: true;
-  /** Of an answer that was cut off at its limit of tokens: a task's, or on `done` the combiner's. */
+  /** The answer was cut off at its limit of tokens: that of a task, or on `done` that of the combiner. */
   finish_reason?: 'length';
   /** True on the last event of the run. */
   final?: boolean;
-  /** Of all lanes, on the last event. */
-  usage?: { input_tokens: number; output_tokens: number; estimated?: true };
+  /** The tokens of all lanes together, on the last event. */
+  usage?: RunUsage;
 }
 
 export interface WireEvent {
@@ -54,7 +55,7 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
     case EVENTS.generationRetracted:
       return { event: 'thinking', data: { ...about, status: 'Reasoning', ...source, retracts: true } };
     case EVENTS.generationFinished:
-      if (!isCut(attrs) || attrs.role === 'combiner') return undefined; // the combiner's is told with `done`
+      if (!isCut(attrs) || attrs.role === 'combiner') return undefined; // for the combiner, `done` says it
       return { event: 'thinking', data: { ...about, status: 'Cut', ...source, finish_reason: 'length' } };
     case EVENTS.generationFailed:
       return {
@@ -85,14 +86,14 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
   }
 }
 
-/** Said in place of entries that are no longer kept. */
+/** Sent instead of entries that are no longer kept. */
 export function trimmedEvent(messageId: string): WireEvent {
   const message = RUN_ERRORS.history_trimmed;
   const about = { message_id: messageId, status: 'Incomplete', code: 'history_trimmed', message };
   return { event: 'error', data: { ...about, partial: true, final: false } };
 }
 
-/** Said, as the last event, of a run that the log has lost: its record is gone, and nothing will follow. */
+/** The last event of a run that the log has lost: its record is gone, and no entry will follow. */
 export function lostEvent(messageId: string): WireEvent {
   const about = { message_id: messageId, status: END_STATUS[EVENTS.runLost], code: 'run_lost' };
   const message = 'The log has lost this run.';
@@ -105,7 +106,7 @@ const END_STATUS = {
   [EVENTS.runLost]: 'Lost',
 } as const;
 
-/** Whether no event can follow. */
+/** Whether the entry is the last one of its run. */
 export function isEnd({ event }: Entry): boolean {
   return event !== undefined && Object.hasOwn(RUN_END, event);
 }
@@ -114,7 +115,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function usageOf({ attrs = {} }: Entry): NonNullable<WireData['usage']> {
+function usageOf({ attrs = {} }: Entry): RunUsage {
   return {
     input_tokens: Number(attrs.input_tokens),
     output_tokens: Number(attrs.output_tokens),

@@ -1,4 +1,4 @@
-// The containers as a person starts them: `up --build --scale producer=3` wherever a Docker engine answers.
+// The containers as a user starts them, with `up --build --scale producer=3`. The test is skipped if no Docker engine answers.
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { freePort } from '../../../test-support/redis.ts';
 
 const MINUTES = 60_000;
 const BASE_IMAGES = ['node:24-bookworm-slim', 'redis:8-alpine'];
-/** What npm says when the build reaches no package registry. */
+/** What npm prints if the build does not reach a package registry. */
 const NO_REGISTRY = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET_TIMEOUT/;
 
 const project = `llmstreamer${randomBytes(4).toString('hex')}`;
@@ -36,7 +36,7 @@ async function runWith(env: Record<string, string>, command: string, ...args: st
   }
 }
 
-/** Why this machine cannot run the containers; undefined where it can. */
+/** The reason why this machine cannot run the containers; undefined if it can. */
 async function obstacle(): Promise<string | undefined> {
   if (/^(?:tcp|ssh|http)/.test(process.env.DOCKER_HOST ?? ''))
     return 'the Docker engine is on another machine';
@@ -50,11 +50,11 @@ async function obstacle(): Promise<string | undefined> {
   return undefined;
 }
 
-/** `docker compose` or `docker-compose`, on the committed file; what a test needs of its own stands in an override. */
+/** `docker compose` or `docker-compose`, with the committed file, and an override with the settings that only the test needs. */
 async function composeCommand(port: number) {
   dir = await mkdtemp(join(tmpdir(), 'llm-streamer-compose-'));
-  const override = join(dir, 'override.yml'); // JSON is YAML
-  // The host's network for the build alone: some machines reach their package registry only by it.
+  const override = join(dir, 'override.yml'); // JSON is valid YAML
+  // Only the build uses the network of the host, because some machines reach their package registry in no other way.
   const service = (image: string) => ({ image, build: { network: 'host' } });
   const services = { gateway: service(images.gateway), producer: service(images.producer) };
   await writeFile(override, JSON.stringify({ services }));
@@ -117,7 +117,7 @@ describe('docker compose up --build --scale producer=3', () => {
       const health = ['inspect', '--format', '{{.State.Health.Status}}', gateway];
       await eventually('healthy', async () => (await run('docker', ...health)).stdout === 'healthy', MINUTES);
 
-      // 137 is what a container gets that did not end by itself in time.
+      // 137 is the exit code of a container that did not end in time and was killed.
       const ours = await containers('gateway', 'producer');
       await compose('stop', '--timeout', '5', 'gateway', 'producer');
       const codes = await run('docker', 'inspect', '--format', '{{.State.ExitCode}}', ...ours);

@@ -1,5 +1,5 @@
-// The shell commands of the README and of docs/ work as they stand: in a fresh copy of the repository, pasted in order, with
-// nothing changed but the port. A block that needs more than this machine says so in a comment before it.
+// The shell commands of the README and of docs/ work as written: they run in order in a fresh copy of the repository, and only the port
+// is changed. A block that needs more than this machine has a comment before it that says so.
 import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,12 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT, type RunningProcess, startProcess } from '../../../test-support/process.ts';
 import { freePort } from '../../../test-support/redis.ts';
 
-/** A machine with other work may take long to build the page and to start everything. */
+/** A busy machine may take long to build the page and to start everything. */
 const PATIENCE_MS = 180_000;
 
 interface Block {
   page: string;
-  /** Its first line. */
+  /** The first line of the block. */
   name: string;
   text: string;
   /** The comment before it: `start`, or `not run: …` with the reason. */
@@ -40,7 +40,7 @@ beforeAll(async () => {
     .toString()
     .split('\0')
     .filter((file) => file !== '');
-  // Their times tell whether the dependencies are as the lock file says.
+  // npm compares the times of these files to decide whether the dependencies match the lock file.
   for (const file of files)
     cpSync(join(ROOT, file), join(folder, file), { recursive: true, preserveTimestamps: true, force: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));

@@ -1,4 +1,4 @@
-// A browser's own EventSource, without a line of our client code, through restarts of the gateway under it.
+// A browser's own EventSource, without any client code of this project, misses nothing while its gateway is restarted.
 
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';

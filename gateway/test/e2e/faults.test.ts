@@ -1,4 +1,4 @@
-// Nothing is lost silently through any fault of Redis or of a gateway: what every viewer saw against what was acknowledged.
+// No fault of Redis or of a gateway loses an entry silently: compares what every viewer received with what the log acknowledged.
 
 import { describe, expect, it } from 'vitest';
 import { startRedis } from '../../../test-support/redis.ts';

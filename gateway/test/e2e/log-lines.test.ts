@@ -1,4 +1,4 @@
-// What real programs write is one readable entry each, through every way in: `pipe`, a plain PUBLISH, NDJSON and text.
+// Each line of a real program becomes one readable entry, in every way of writing: `pipe`, a plain PUBLISH, NDJSON and text.
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -53,7 +53,7 @@ describe.each(['Redis', 'the embedded log'])('with %s, a line of any program is 
   });
 
   it('by pipe', async () => {
-    // Without a line between them, an error and the stack trace after it would rightly be one entry.
+    // An error and a stack trace directly after it become one entry, which is right; so another line is put between them.
     const input = LOG_LINES.map(({ line }) => `${line}\nbetween\n`).join('');
     const pipe = startProcess(['producer/src/main.ts', 'pipe', '--channel', 'logs:pipe'], {
       env: { GATEWAY_URL: url },

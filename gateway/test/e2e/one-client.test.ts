@@ -1,5 +1,5 @@
-// Whatever one client asks for, the others do not wait for it: no request holds the event loop, and none fills the memory,
-// on either log. The loop is measured in CPU time of the gateway's own thread, which other programs do not lengthen.
+// No request of one client delays the others: none blocks the event loop, and none fills the memory, on either log. The test measures
+// the CPU time of the gateway's main thread, which does not depend on other programs.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -8,7 +8,7 @@ import { eventually, type RunningProcess, startProcess } from '../../../test-sup
 import { type RedisServer, startRedis } from '../../../test-support/redis.ts';
 
 const HELD_MS = 50;
-/** Well above what all answers together may take, and well below what a few of them would without a bound. */
+/** Clearly more than all answers together may take, and clearly less than a few of them would take without a bound. */
 const GROWN_BYTES = 250_000_000;
 const CHANNELS = 8_000;
 const LARGE = 60_000;
@@ -54,7 +54,7 @@ describe.each(['embedded', 'Redis'])('with the log %s', (log) => {
   const publish = async (entries: unknown) =>
     expect(await post('/api/publish', JSON.stringify(entries))).toBe(200);
 
-  /** What the probe has seen since it was asked last. */
+  /** What the probe has measured since the last call. */
   const probe = async (): Promise<{ heldMs: number; bytes: number }> => {
     const reports = () => [...gateway.stdout.matchAll(/^probe (\S+) (\d+)\n/gm)];
     const before = reports().length;
@@ -63,7 +63,7 @@ describe.each(['embedded', 'Redis'])('with the log %s', (log) => {
     return { heldMs: Number(ms), bytes: Number(bytes) };
   };
 
-  /** Until the stream is live. */
+  /** Resolves when the stream is live. */
   const stream = async (query: string): Promise<void> => {
     const gone = new AbortController();
     const response = await fetch(`${url}/stream?${query}`, { signal: gone.signal });
@@ -103,7 +103,7 @@ describe.each(['embedded', 'Redis'])('with the log %s', (log) => {
     expect((await probe()).heldMs).toBeLessThan(HELD_MS);
   });
 
-  it('clients that ask for much and take nothing fill no memory and keep nobody out', async () => {
+  it('clients that request large answers and accept nothing do not fill the memory, and do not lock others out', async () => {
     const { bytes: before } = await probe();
     const paths = [
       '/api/entries?channels=large&limit=10000',
@@ -112,15 +112,15 @@ describe.each(['embedded', 'Redis'])('with the log %s', (log) => {
     ];
     const sockets = times(36, (i): Socket => {
       const socket = connect(Number(new URL(url).port), '127.0.0.1').pause();
-      socket.on('error', () => undefined); // closed by the gateway, which is its right
+      socket.on('error', () => undefined); // the gateway may close the connection
       socket.write(`GET ${paths[i % paths.length]} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
       return socket;
     });
-    // Each has its answer, or was closed to make room for another.
+    // Each request has its answer, or its connection was closed to make room for another.
     await Promise.all(
       sockets.map((socket) => Promise.race([once(socket, 'readable'), once(socket, 'close')])),
     );
-    // Behind all of them in the line for room; on a very busy machine not with the first attempt.
+    // This request waits for room after all the others. On a very busy machine the first attempt may fail.
     await eventually(
       'an answer',
       async () => (await get('/api/entries?channels=large&limit=20')) === 200,

@@ -1,9 +1,9 @@
-// Gateways as processes, and clients that read runs: for whole-product tests.
+// For tests of the whole product: gateways as processes, and clients that read runs.
 
 import { createParser } from 'eventsource-parser';
 import { type RunningProcess, startProcess } from '../../../test-support/process.ts';
 
-/** A program may take this long to start where the machine has other work. */
+/** How long a program may take to start on a busy machine. */
 const START_MS = 90_000;
 
 export interface ServedGateway {
@@ -32,7 +32,7 @@ export interface RunEvent {
   };
 }
 
-/** Starts a run and leaves its stream alone. */
+/** Starts a run without reading its stream. */
 export async function startRun(url: string, id: string, message = `Explain ${id}`): Promise<number> {
   const response = await fetch(`${url}/api/process`, {
     method: 'POST',
@@ -43,7 +43,7 @@ export async function startRun(url: string, id: string, message = `Explain ${id}
   return response.status;
 }
 
-/** Reads a run's stream until it ends, `enough` says so, or the server goes away. */
+/** Reads a run's stream until it ends, `enough` returns true, or the server goes away. */
 export async function readRun(
   url: string,
   id: string,
@@ -66,13 +66,13 @@ export async function readRun(
       break;
     }
   } catch (error) {
-    // A killed gateway breaks its streams off: what came until then counts, and the reader resumes elsewhere.
+    // A killed gateway ends its streams abruptly. The frames until then count, and the reader resumes on another gateway.
     if (!(error instanceof TypeError || (error as Error).name === 'AbortError')) throw error;
   }
   return events;
 }
 
-/** Reads a run to its end through whatever happens: at the first of `urls`, then at the next with Last-Event-ID. */
+/** Reads a run to its end: at the first of `urls`, and whenever the stream breaks, at the next one with Last-Event-ID. */
 export async function readRunThrough(
   urls: readonly string[],
   id: string,
@@ -94,7 +94,7 @@ export async function readRunThrough(
   throw new Error(`run ${id} did not end: ${JSON.stringify(events.at(-1))}`);
 }
 
-/** What each source said, in order. */
+/** The text of each source, in order. */
 export function textOf(events: readonly RunEvent[], source: string): string {
   return events
     .filter(({ data }) => data.source === source && data.status === 'Streaming')

@@ -16,7 +16,7 @@ import {
   textOf,
 } from './run-fleet.ts';
 
-// Each test starts processes and lets leases run out: on a machine with other work that takes minutes.
+// Each test starts processes and waits until leases run out, which takes minutes on a busy machine.
 vi.setConfig({ testTimeout: 180_000 });
 
 let redis: RedisServer;
@@ -33,11 +33,11 @@ afterEach(async () => {
   );
 });
 
-/** The variables of a gateway whose models take `delay` ms per token and send `chunk` tokens at a time. */
+/** The variables of a gateway whose models take `delay` ms for each token, and send `chunk` tokens at a time. */
 async function models(delay: number, chunk: number): Promise<Record<string, string>> {
   const service = await startSimulator('--delay', `${delay}`, '--chunk', `${chunk}`);
   services.push(service);
-  // A hundred runs on a busy machine may wait long for their models.
+  // On a busy machine, a hundred runs may wait long for their models.
   const patience = {
     RUN_TIMEOUT_MS: '600000',
     LLM_FIRST_CONTENT_TIMEOUT_MS: '120000',
@@ -149,7 +149,7 @@ describe('a model service over the network', () => {
     return { a, b, service, calls };
   };
 
-  /** The code that a client is told, and whether some text had come. */
+  /** The code that a client gets, and whether a part of the text has come. */
   const CODES: Record<string, string> = {
     'sim-401': 'llm_unauthorized false',
     'sim-429': 'llm_rate_limited false',
@@ -167,7 +167,7 @@ describe('a model service over the network', () => {
   };
   const named = (models: readonly string[]) => Object.fromEntries(models.map((model) => [model, model]));
 
-  it('may fail in every way: each is told by its code, and the run goes on with what there is', async () => {
+  it('may fail in every way: each failure has its code, and the run goes on with the other answers', async () => {
     const lanes = { 'llm-ok': 'sim-1', ...named(Object.keys(CODES)) };
     const env = { LLM_FIRST_CONTENT_TIMEOUT_MS: '10000', LLM_CHUNK_TIMEOUT_MS: '10000', LLM_RETRIES: '1' };
     const { a, service } = await withService(lanes, ['--delay', '2'], env);

@@ -1,4 +1,4 @@
-// `npm run soak`: its command line. What it runs is what faults.test.ts runs, in full size.
+// The command line of `npm run soak`. It runs the same scenarios as faults.test.ts, in full size.
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { startProcess } from '../../../test-support/process.ts';
@@ -6,7 +6,7 @@ import { startProcess } from '../../../test-support/process.ts';
 const soak = (...options: string[]) =>
   startProcess([fileURLToPath(new URL('../../../scripts/soak.ts', import.meta.url)), ...options]);
 
-it('--help says what may be asked for, and which faults there are', async () => {
+it('--help names the options and the faults', async () => {
   const child = soak('--help');
   expect(await child.exited).toMatchObject({ code: 0 });
   for (const text of ['--viewers N', '--seed N', 'gateway killed']) expect(child.stdout).toContain(text);

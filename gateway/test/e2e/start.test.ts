@@ -1,4 +1,4 @@
-// `npm start` as a person runs it: the page fills, and whatever ends it, no process is left behind.
+// `npm start` as a user runs it: the page fills, and no process is left, however it ends.
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -9,20 +9,20 @@ import { freePort, randomNamespace, startRedis } from '../../../test-support/red
 const running: RunningProcess[] = [];
 
 function start(env: Record<string, string> = {}, ...args: string[]): RunningProcess {
-  // Set but empty, REDIS_URL counts as unset, whatever a .env file says.
+  // An empty REDIS_URL counts as unset, also if a .env file sets it.
   const process = startProcess(['scripts/start.ts', ...args], { env: { REDIS_URL: '', PORT: '0', ...env } });
   running.push(process);
   return process;
 }
 
-/** Starts and waits for the URL that it prints. */
+/** Starts the product, and waits for the URL that it prints. */
 async function started(env: Record<string, string> = {}, ...args: string[]) {
   const process = start(env, ...args);
   const url = await process.saw(/http:\/\/\S+/);
   return { process, url };
 }
 
-/** The children of a process, by what they run. */
+/** The child processes of a process, by the program that they run. */
 function childrenOf(pid: number): { pid: number; command: string }[] {
   const table = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
   return table.split('\n').flatMap((line) => {
@@ -51,12 +51,12 @@ describe('npm start', () => {
       expect(children).toHaveLength(4);
       expect(await process.stop(signal)).toEqual({ code: 0, signal: null });
       expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
-      expect(process.stdout.split(url)).toHaveLength(2); // the URL once
-      expect(process.stderr).toBe(''); // and no line that is no warning
+      expect(process.stdout.split(url)).toHaveLength(2); // the URL stands there once
+      expect(process.stderr).toBe(''); // no line is on stderr
     },
   );
 
-  it('shows the programs’ own logs to whoever sets LOG_LEVEL', async () => {
+  it('shows the programs’ own logs if LOG_LEVEL is set', async () => {
     const { process } = await started({ LOG_LEVEL: 'info' });
     await process.saw(/^producer-3: info: simulating /m);
     expect(process.output).toMatch(/^gateway: info: Server listening/m);
@@ -90,7 +90,7 @@ describe('npm start', () => {
     expect(await process.stop('SIGINT')).toEqual({ code: 0, signal: null });
   });
 
-  it('ends with an error when the gateway dies, and takes the producers along', async () => {
+  it('ends with an error when the gateway dies, and ends the producers, too', async () => {
     const { process } = await started();
     const children = childrenOf(process.pid);
     const gateway = children.find(({ command }) => command.includes('gateway/src/main.ts'));
@@ -100,7 +100,7 @@ describe('npm start', () => {
     expect(children.filter(({ pid }) => isAlive(pid))).toEqual([]);
   });
 
-  it('leaves no process behind even when it is killed itself', async () => {
+  it('leaves no process even when it is killed itself', async () => {
     const { process } = await started();
     const children = childrenOf(process.pid);
     expect(children).toHaveLength(4);

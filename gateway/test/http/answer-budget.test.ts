@@ -1,4 +1,5 @@
-// Room for large answers, with real sockets: who finds none waits, and whoever has gone or takes nothing holds nobody up.
+// The budget for large answers, with real sockets: an answer that finds no room waits, and a client that has gone or accepts nothing
+// does not delay the others.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
@@ -19,7 +20,7 @@ interface Made {
   finish(): void;
 }
 
-/** A gateway with room for one answer, whose answers are finished by hand; `/large` are too large for any socket's buffer. */
+/** A gateway with room for one answer; the test finishes the answers. Those of `/large` are larger than any socket's buffer. */
 async function open(stallMs = 0) {
   app = fastify({ forceCloseConnections: true });
   const making: Made[] = [];

@@ -1,4 +1,4 @@
-// GET /api/channels: what there is, how much, and how busy; nothing of people's texts.
+// GET /api/channels: the channels, how many entries they have, and their rate; the channels with people's texts are not listed.
 import { afterEach, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';

@@ -1,4 +1,5 @@
-// /healthz, /readyz and /sse/health: alive, able to serve, and how the streams do; with a real Redis that goes and comes.
+// /healthz, /readyz and /sse/health say whether the gateway is alive, can serve, and how its streams are doing, with a real Redis that
+// goes away and comes back.
 import { afterEach, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';

@@ -30,7 +30,7 @@ afterEach(async () => {
   }
 });
 
-/** A gateway on Redis whose models say nothing for longer than a test lasts. */
+/** A gateway on Redis whose models do not answer within the time of a test. */
 async function serve(namespace: string, keepAliveMs: number): Promise<string> {
   const config = readGatewayConfig({
     REDIS_URL: redis.url,
@@ -48,7 +48,7 @@ async function serve(namespace: string, keepAliveMs: number): Promise<string> {
   return app.listen({ port: 0, host: '127.0.0.1' });
 }
 
-/** What a reader gets of a run whose log is treated so once it has begun. */
+/** Begins a run, loses it with `lose`, and returns what a client of the run gets. */
 async function readOf(url: string, lose: (message_id: string) => Promise<unknown>) {
   const message_id = id();
   const response = await post(url, { message: 'Explain tides', message_id });
@@ -68,8 +68,8 @@ async function readOf(url: string, lose: (message_id: string) => Promise<unknown
 
 const LOST = { status: 'Lost', code: 'run_lost', partial: true, final: true };
 
-describe('whoever reads a run that the log has lost', () => {
-  it('is told so at the reset or soon after, and finds it gone', async () => {
+describe('a client of a run that the log has lost', () => {
+  it('gets `run_lost` at the reset or soon after, and finds the run gone', async () => {
     const url = await serve(randomNamespace(), 5_000);
     const { message_id, last } = await readOf(url, async () => {
       await admin.flushall();
@@ -80,14 +80,14 @@ describe('whoever reads a run that the log has lost', () => {
     expect((await fetch(`${url}/api/runs/${message_id}/stream`)).status).toBe(404);
   });
 
-  it('is told so by the keep-alive where nothing else tells it', async () => {
+  it('gets `run_lost` with the keep-alive if no reset reaches the stream', async () => {
     const namespace = randomNamespace();
     const url = await serve(namespace, 100);
     const { message_id, last } = await readOf(url, (run) => admin.del(`{${namespace}}:run:${run}`));
     expect(last).toMatchObject({ event: 'error', json: { message_id, ...LOST } });
   });
 
-  it('leaves no run behind on the gateway that ran it', async () => {
+  it('leaves no running run on the gateway that ran it', async () => {
     const url = await serve(randomNamespace(), 100);
     const active = async () =>
       (await (await fetch(`${url}/metrics`)).text()).match(/^llm_streamer_runs_active.*$/m)?.[0];

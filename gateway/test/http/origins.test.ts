@@ -1,4 +1,4 @@
-// Who may address the gateway and from which sites: known hosts, its own page, and the origins an operator has opened.
+// The gateway answers to known host names only, and takes changes only from its own page and from origins that are allowed.
 
 import { once } from 'node:events';
 import { request } from 'node:http';
@@ -15,7 +15,7 @@ interface Answer {
   body: string;
 }
 
-/** Over node's http: fetch does not let a test choose Host and Origin. */
+/** Uses node:http, because fetch does not let a test choose Host and Origin. */
 const ask = (
   headers: Record<string, string>,
   { method = 'GET', path = '/api/channels', body = '' } = {},

@@ -18,7 +18,7 @@ it('serves the page with headers under which only its own scripts run', async ()
   expect(response.headers.get('cache-control')).toBe('no-cache');
 });
 
-it('what the page names is there, and may be kept for ever', async () => {
+it('every file that the page names is there, and may be cached without limit', async () => {
   gateway = await openGateway();
   const page = await (await fetch(`${gateway.url}/`)).text();
   const files = [...page.matchAll(/(?:src|href)="([^"]*assets[^"]*)"/g)].map(([, file]) => file as string);

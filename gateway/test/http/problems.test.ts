@@ -1,4 +1,4 @@
-// Whatever a client sends, the answer is a problem with a code, never a 500 and never an exception's text.
+// Every wrong request is answered with a problem that has a code, never with 500 and never with the text of an exception.
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
@@ -16,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => gateway.close());
 
-/** Sends bytes as they are and gives all that comes back: clients normalize what we want to try. */
+/** Sends bytes as they are and returns all that comes back. HTTP clients would correct the requests that are tested here. */
 const raw = async (request: string): Promise<string> => {
   const socket = connect(gateway.port, '127.0.0.1');
   let heard = '';
@@ -118,7 +118,7 @@ describe('paths', () => {
         fc.array(piece, { maxLength: 8 }),
         async (start, rest) => {
           const path = (start + rest.join('')).replaceAll(/[^\x21-\x7e]/g, '');
-          // HEAD, so that a query that happens to be right opens no stream.
+          // The method is HEAD, so that a query that happens to be valid opens no stream.
           const answer = await get(path, 'HEAD');
           expect(answer).toMatch(/^HTTP\/1.1 [234]\d\d /);
         },
@@ -159,7 +159,7 @@ describe('requests that are no HTTP', () => {
   it('a body that is slow to arrive is cut as soon as its time is over', async () => {
     const app = createApp(readGatewayConfig({}), new MemoryBroker(), createLogger('gateway', 'silent', true));
     await app.listen({ host: '127.0.0.1', port: 0 });
-    // Node would take the longer of the two times for the whole request.
+    // Node applies the longer one of its two timeouts to the whole request.
     expect(app.server.headersTimeout).toBe(app.server.requestTimeout);
     app.server.headersTimeout = 100;
     app.server.requestTimeout = 100;
@@ -169,7 +169,7 @@ describe('requests that are no HTTP', () => {
       heard += text;
     });
     socket.write(post('Content-Length: 100'));
-    // Well before Node would look by itself, which it does every 30 s.
+    // By default Node checks only every 30 s, which would be too late for this test.
     await eventually('an answer', () => heard.includes('"code":"request_timeout"'), 15_000);
     expect(heard).toMatch(/^HTTP\/1.1 408 /);
     expect(heard).toMatch(PROBLEM);
@@ -199,7 +199,7 @@ describe('while the gateway is stopping', () => {
       heard += text;
     });
     const request = 'GET /api/channels HTTP/1.1\r\nHost: localhost\r\n\r\n';
-    // The beginning of a second request in the same write: heard by the gateway when it answers the first.
+    // The beginning of a second request is in the same write, so that the gateway has received it when it answers the first.
     socket.write(`${request}${request.slice(0, 20)}`);
     await eventually('an answer', () => heard.includes('{"channels"'));
     const stopped = stopping.stop();

@@ -124,7 +124,7 @@ describe('POST /api/process', () => {
     expect((await problem(await post(url, body))).detail).toBe(detail);
   });
 
-  it('says that the body is missing where there is no content type either', async () => {
+  it('says that the body is missing, also if there is no content type', async () => {
     const { url } = await serve();
     const response = await fetch(`${url}/api/process`, { method: 'POST' });
     expect(await problem(response)).toMatchObject({

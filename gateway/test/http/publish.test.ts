@@ -1,4 +1,4 @@
-// POST /api/publish: every form a client may send, whole or not at all, and what hostile input does: nothing.
+// POST /api/publish: every form that a client may send is stored as a whole or not at all, and hostile input does no harm.
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
@@ -15,7 +15,7 @@ const TEXT = { 'content-type': 'text/plain' };
 const NDJSON = { 'content-type': 'application/x-ndjson' };
 
 let serial = 0;
-/** A channel of this test's own. */
+/** A channel that no other test uses. */
 const fresh = () => `c${serial++}`;
 
 const post = async (
@@ -377,7 +377,7 @@ describe('numbers of writers', () => {
   });
 });
 
-describe('a log that takes no more', () => {
+describe('a log that is full', () => {
   it('answers too_many_channels for new channels only', async () => {
     const small = await openGateway({ MAX_CHANNELS: '2' });
     await small.broker.publish([line('a', '1'), line('logs:gateway', '2')]);

@@ -1,5 +1,5 @@
-// What clients are told where Redis lets the gateway listen to some channels only, or would evict: stable codes, in the form
-// that each kind of client survives.
+// If Redis lets the gateway listen to some channels only, or may evict keys, each kind of client gets a stable code in a form that it
+// can handle.
 
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

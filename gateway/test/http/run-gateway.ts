@@ -1,4 +1,4 @@
-// A gateway in the test's own process, and a client of its runs.
+// For tests: a gateway in the test's own process, and a client of its runs.
 
 import { randomUUID } from 'node:crypto';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
@@ -26,7 +26,7 @@ afterEach(async () => {
   }
 });
 
-/** Models that say nothing for longer than a test lasts. */
+/** Models that do not answer within the time of a test. */
 export const SILENT_MODELS_MS = 10_000;
 
 /**
@@ -63,7 +63,7 @@ export interface Frame extends EventSourceMessage {
   json: WireData;
 }
 
-/** Frames until the response ends, or until `enough`. */
+/** Reads frames until the response ends, or until `enough` returns true. */
 export async function frames(
   response: Response,
   enough: (all: Frame[]) => boolean = () => false,

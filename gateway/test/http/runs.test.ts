@@ -72,7 +72,7 @@ describe('/api/runs', () => {
     await fetch(`${url}/api/runs/${message_id}/cancel`, { method: 'POST' });
   });
 
-  it('cancels a run, and says so to whoever watches', async () => {
+  it('cancels a run, and its clients get an event that says so', async () => {
     const { url } = await serve({}, SILENT_MODELS_MS);
     const message_id = id();
     const watching = frames(await post(url, { message: 'Explain tides', message_id }));
@@ -178,7 +178,7 @@ describe('/api/runs', () => {
     const refused = await fetch(`${url}/api/runs/${message_id}/stream`);
     expect(refused.status).toBe(503);
     expect((await problem(refused)).code).toBe('over_limit');
-    // A native EventSource would give up for ever: it is to come again.
+    // A native EventSource would not reconnect after another status.
     const headers = { accept: 'text/event-stream' };
     const browser = await fetch(`${url}/api/runs/${message_id}/stream`, { headers });
     expect([browser.status, await browser.text()]).toEqual([200, 'retry: 1234\n\n']);

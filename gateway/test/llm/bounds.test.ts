@@ -1,4 +1,4 @@
-// A service that sends without end fills no memory: what it may send is bounded where it comes in, and it is cut off there.
+// A service that sends without end does not fill the memory: the gateway closes the connection at a bound.
 
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,7 +8,7 @@ import { ProviderModel } from '../../src/llm/provider.ts';
 import { ask, collect, timeoutsFor } from './collect.ts';
 
 const MIB = 2 ** 20;
-/** Far beyond every bound; only a service that is never cut off gets so far. */
+/** Far beyond every bound: only a service whose connection is never closed sends as much. */
 const ENDLESS = 512 * MIB;
 const HELLO = 'data: {"choices":[{"index":0,"delta":{"content":"hello"}}]}\n\n';
 
@@ -16,11 +16,11 @@ interface Endless {
   status?: number;
   type?: string;
   start?: string;
-  /** Sent again and again. */
+  /** The part that is repeated without end. */
   again: string;
 }
 
-/** Resolves when `response` takes more, or was closed. */
+/** Resolves when `response` accepts more, or has been closed. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const go = () => {
@@ -31,7 +31,7 @@ function drained(response: ServerResponse): Promise<void> {
   });
 }
 
-/** Serves `endless` and counts what it could send until it was cut off. */
+/** Serves `endless`, and counts the bytes until the connection is closed. */
 async function serve({ status = 200, type = 'text/event-stream', start = '', again }: Endless) {
   const piece = Buffer.from(again.repeat(Math.ceil(65_536 / again.length)));
   const sent = { bytes: 0, isCutOff: false };

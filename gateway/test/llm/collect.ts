@@ -4,10 +4,10 @@ import type { LlmError } from '../../src/llm/failure.ts';
 import type { LlmEvent, LlmFinish, LlmModel, LlmRequest, LlmTarget } from '../../src/llm/model.ts';
 import type { LlmTimeouts } from '../../src/llm/provider.ts';
 
-/** How long a test waits for what surely comes. */
+/** How long a test waits for something that is certain to come. */
 export const PATIENCE_MS = 15_000;
 
-/** Short where the model's fault lets that very timeout run out, else out of reach. */
+/** The timeout that the model's fault is about is short; all others are never reached. */
 export function timeoutsFor(...models: readonly string[]): LlmTimeouts {
   const hangs = models.some((model) => model.startsWith('sim-hang'));
   const stalls = models.includes('sim-stall');

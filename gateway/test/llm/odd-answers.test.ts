@@ -1,4 +1,5 @@
-// Whatever a service streams, and however the network cuts it, comes out the same: a corpus, served over real HTTP.
+// Answers of services in unusual forms, served over real HTTP: the result is as expected, and is the same however the network splits
+// the bytes.
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -26,7 +27,7 @@ const isCount = (tokens: number) => Number.isSafeInteger(tokens) && tokens >= 0;
 const headersOf = ({ type = 'text/event-stream' }: OddAnswer) => ({ 'content-type': type });
 
 describe('over HTTP', () => {
-  /** Serves the answer that the path names by its number, whole or byte by byte. */
+  /** Serves the answer with the number in the path, either at once or byte by byte. */
   const server = createServer(async (request, response) => {
     const [, pace, number] = (request.url ?? '').split('/');
     const answer = ODD_ANSWERS[Number(number)] as OddAnswer;

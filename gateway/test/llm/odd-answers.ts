@@ -1,14 +1,14 @@
-// What real services stream beside the plain case, as bytes, and what must come of each. Adding one is adding an entry.
+// Unusual answers of real services, as bytes, and the result that each must have. A new case is a new element of the list.
 
 export interface OddAnswer {
   name: string;
-  /** `text/event-stream` unless said otherwise. */
+  /** `text/event-stream` by default. */
   type?: string;
   status?: number;
   body: string;
   text?: string;
   reasoning?: string;
-  /** Of the finish, `stop` unless said otherwise; none where it fails. */
+  /** The reason of the `finish` event, `stop` by default; absent if the call fails. */
   reason?: string;
   /** The code with which the call fails. */
   code?: string;

@@ -103,7 +103,7 @@ describe('a failed call', () => {
     },
   );
 
-  it('is `llm_unreachable` where nobody listens', async () => {
+  it('is `llm_unreachable` if no server listens', async () => {
     const closed = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => closed.once('listening', resolve));
     const { port } = closed.address() as AddressInfo;
@@ -158,7 +158,7 @@ describe('a failed call', () => {
   });
 });
 
-describe('whoever stops', () => {
+describe('a reader that stops', () => {
   const slow = new Simulator({ chunkTokens: 1, tokenMs: 5 });
   const slowServer = new SimulatorServer(slow);
   let slowUrl: string;

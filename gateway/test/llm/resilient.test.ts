@@ -6,7 +6,7 @@ import { ask, collect, PATIENCE_MS, timeoutsFor } from './collect.ts';
 
 const once = { retries: 1, breakAfter: 100, pauseMs: 60_000 };
 
-/** A service that fails its first calls with `faults`, one each, and then answers. */
+/** A service that fails its first calls with `faults`, one for each call, and then answers. */
 function flaky(...faults: string[]) {
   const simulator = new Simulator({ chunkTokens: 4, tokenMs: 0 });
   const calls: string[] = [];
@@ -27,7 +27,7 @@ function flaky(...faults: string[]) {
 }
 
 describe('a resilient model', () => {
-  it.each(['sim-503', 'sim-429'])('answers after one %s as if nothing had been', async (fault) => {
+  it.each(['sim-503', 'sim-429'])('answers after one %s as if there had been no failure', async (fault) => {
     const { provider, calls } = flaky(fault);
     const notices: unknown[] = [];
     const model = new ResilientModel(provider, once, (notice) => notices.push(notice));
@@ -95,7 +95,7 @@ describe('a resilient model', () => {
 describe('its breaker', () => {
   const off = { retries: 0, breakAfter: 2, pauseMs: 60_000 };
 
-  it('opens after failures in a row, then calls nobody', async () => {
+  it('opens after failures in a row, and then calls no service', async () => {
     const { provider, calls } = flaky('sim-503', 'sim-503');
     const model = new ResilientModel(provider, off);
     await collect(model, ask({}));

@@ -1,4 +1,4 @@
-// No text that people or models write can pass for a heading of the combiner's question.
+// No text of a person or a model can imitate a heading of the combiner's prompt.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { combinerQuestion } from '../../src/runs/combiner-question.ts';
 
 const MARK = /begin with (\[[0-9a-f]{16}\])/;
 
-/** The sections as a reader finds them who knows the mark from the first line. */
+/** The sections that a reader finds with the mark from the first line. */
 function sectionsOf(question: string): { heading: string; text: string }[] {
   const mark = MARK.exec(question)?.[1] as string;
   return question
@@ -19,7 +19,7 @@ function sectionsOf(question: string): { heading: string; text: string }[] {
 }
 
 describe('the question for the combiner', () => {
-  it('says whose each answer is, which was cut off, and whose is missing', () => {
+  it('names the task of each answer, and says which answers are cut off or missing', () => {
     const question = combinerQuestion('Why?', [
       { name: 'llm-1', text: 'So.', cut: false },
       { name: 'llm-2', text: 'Because', cut: true },

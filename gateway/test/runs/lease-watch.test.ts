@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { LeaseWatch } from '../../src/runs/lease-watch.ts';
 
-/** A watch with a clock and a log of our own. */
+/** A watch whose clock and log the test controls. */
 function watching() {
   const lost: string[] = [];
   const state = { now: 0, running: [{ id: 'm1', renewed: 1 }], answers: true };
@@ -61,7 +61,7 @@ describe('a lease', () => {
     expect(lost).toEqual([]);
   });
 
-  it('of a run that has ended is nobody’s concern', async () => {
+  it('of a run that has ended is ignored', async () => {
     const { lost, state, pass } = watching();
     await pass(3_000);
     state.running = [];

@@ -98,7 +98,7 @@ it('in memory forgets the client that came first where there are too many', asyn
   expect(await allowed('first')).toBe(true);
 });
 
-it('in Redis lets nobody in while Redis is away', async () => {
+it('in Redis admits no run while Redis is away', async () => {
   const away = new RedisClient('redis://127.0.0.1:1', 'runs', undefined);
   clients.push(away);
   const limiter = new RedisRateLimiter(away, randomNamespace(), { burst: 1, perSecond: 1 });

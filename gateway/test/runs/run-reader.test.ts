@@ -41,7 +41,7 @@ describe('a reader of a run', () => {
           }
         };
         for (const { before, reads } of steps) {
-          await write(before); // sixty of them are more than a reader's queue may hold
+          await write(before); // sixty of these entries exceed the bound of a reader's queue
           await take(reads);
         }
         await take(written);
@@ -54,7 +54,7 @@ describe('a reader of a run', () => {
     );
   }, 120_000);
 
-  it('is told what is no longer kept', async () => {
+  it('gets a gap for entries that are no longer kept', async () => {
     const broker = new MemoryBroker({
       ...DEFAULT_RETENTION,
       prefixes: [],
@@ -70,7 +70,7 @@ describe('a reader of a run', () => {
     await broker.close();
   });
 
-  it('leaves nothing behind when it goes', async () => {
+  it('ends when its signal aborts', async () => {
     const broker = new MemoryBroker();
     const gone = new AbortController();
     const reader = followChannel(broker, 'runs:m1', BEGINNING, gone.signal);

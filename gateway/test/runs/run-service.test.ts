@@ -27,7 +27,7 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((gateway) => gateway.close()));
 });
 
-/** Two gateways on one Redis; on one log in memory there is but one. */
+/** Two gateways on one Redis; with a log in memory, both are the same gateway. */
 const kinds = [
   {
     kind: 'in memory',
@@ -183,7 +183,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     );
   });
 
-  it('are not stopped by somebody who only says that they ended', async () => {
+  it('are not stopped by an entry that falsely says that they have ended', async () => {
     const [a] = await make();
     const run = id();
     await a.service.start({ id: run, message: 'Explain tides' });
@@ -241,7 +241,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
 });
 
 describe('a run whose gateway is gone', () => {
-  it('is declared lost once, by whoever sees it first', async () => {
+  it('is declared lost once, by the gateway that notices it first', async () => {
     const namespace = randomNamespace();
     const watchers = await Promise.all(
       ['gw-a', 'gw-b', 'gw-c'].map((name) =>
@@ -261,7 +261,7 @@ describe('a run whose gateway is gone', () => {
   });
 });
 
-describe('whoever can publish to Redis', () => {
+describe('a program that can publish to Redis', () => {
   it('cannot put a word into a run', async () => {
     const namespace = randomNamespace();
     const a = await openGateway('gw-a', redisLog(redis.url, namespace), { tokenMs: 10 });
@@ -304,7 +304,7 @@ describe('while Redis is paused', () => {
         entries.some(({ event }) => event === 'generation.delta'),
       );
       own.pause();
-      await new Promise((resolve) => setTimeout(resolve, 2_000)); // five leases: the pause is what is tested
+      await new Promise((resolve) => setTimeout(resolve, 2_000)); // five leases: the test is about the pause
       own.resume();
       const { entries, gaps } = await reading;
       expect(gaps).toEqual([]);

@@ -1,4 +1,4 @@
-// A gateway's runs from real parts, for tests: a broker, a store, the simulator behind the real client.
+// For tests: the runs of a gateway from real parts, with a broker, a store, and the real client that calls the simulator.
 
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
@@ -36,7 +36,7 @@ export interface GatewayOptions {
   leaseMs?: number;
   tokenMs?: number;
   contextTokens?: number;
-  /** `sim-stall` and its like: runs that surely go on until somebody ends them. */
+  /** With a model like `sim-stall`, runs do not end until the test ends them. */
   model?: string;
 }
 
@@ -93,7 +93,7 @@ export async function openGateway(
   return { service, history, store, broker, simulator, close };
 }
 
-/** Reads a run to its end, or until `enough`; gives the entries and where the reading stopped. */
+/** Reads a run to its end, or until `enough` returns true; returns the entries and the position where it stopped. */
 export async function readRun(
   broker: Broker,
   id: string,

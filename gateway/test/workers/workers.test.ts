@@ -1,5 +1,5 @@
-// Several processes on one port are one gateway: limits and metrics are those of all, one that dies is replaced, and a
-// signal ends them all.
+// Several processes on one port are one gateway: limits and metrics count all of them, a worker that dies is replaced, and a signal
+// ends all.
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -52,15 +52,15 @@ async function start(env: Record<string, string> = {}) {
     },
   });
   await healthy(`${url}/readyz`);
-  // All of them: the primary hands connections out in turn.
+  // The primary passes connections to the workers in turn, so this reaches all of them.
   await eventually('every worker', async () => (await workersOf(url)).size === WORKERS);
   return { url, process: gateway };
 }
 
-/** Process ids, by the names that the workers give. */
+/** The process ids in the names that the workers give. */
 async function workersOf(url: string): Promise<Set<number>> {
   const asked = Array.from({ length: 4 * WORKERS }, async () => {
-    // What was handed to a worker as it died is never answered.
+    // A connection that was passed to a worker as it died gets no answer.
     const signal = AbortSignal.timeout(5_000);
     const response = await fetch(`${url}/sse/health`, { headers: { connection: 'close' }, signal });
     return Number(/-(\d+)$/.exec(((await response.json()) as { gateway: string }).gateway)?.[1]);
@@ -96,7 +96,7 @@ it('limits, metrics and streams are those of one gateway, and a dead worker is r
     const now = await workersOf(url);
     return now.size === WORKERS && !now.has(victim);
   });
-  // The places of its viewers are free again.
+  // The connections of its viewers no longer count.
   const left = served.filter(({ closed }) => !closed).length;
   expect(left).toBeLessThan(10);
   const again = await Promise.all(
@@ -108,7 +108,7 @@ it('limits, metrics and streams are those of one gateway, and a dead worker is r
   for (const viewer of [...served, ...again].filter(({ status }) => status === 200)) await viewer.ended();
 });
 
-/** The totals, from a worker that answers: the primary hands connections out in turn, also to one that hangs. */
+/** The totals from a worker that answers. The primary passes connections to the workers in turn, also to one that hangs. */
 const totals = (url: string) =>
   eventually('totals', async () => {
     const response = await fetch(`${url}/metrics`, {
@@ -125,7 +125,7 @@ const up = (metrics: string) =>
     value,
   ]);
 
-it('metrics name the worker that hangs, has died or starts, and end nobody', async () => {
+it('metrics name the worker that hangs, has died or starts, and do not end a process', async () => {
   const { url, process: primary } = await start();
   expect(up(await totals(url))).toEqual([
     ['1', '1'],
@@ -138,7 +138,7 @@ it('metrics name the worker that hangs, has died or starts, and end nobody', asy
   expect(new Map(up(without) as [string, string][]).size).toBe(WORKERS);
   expect(up(without).map(([, value]) => value)).toEqual(expect.arrayContaining(['0', '1']));
   expect(without).toMatch(/^llm_streamer_connections 0$/m);
-  // Totals that were asked for while it hung, and its own late answers.
+  // The totals that were requested while the worker hung, and its late answers, arrive here.
   await Promise.all([totals(url), totals(url)]);
   thaw(victim);
   await eventually('both counted again', async () =>
@@ -154,9 +154,9 @@ it('metrics name the worker that hangs, has died or starts, and end nobody', asy
   expect(primary.stderr).not.toContain('Operation timed out');
 });
 
-it('a primary that does not answer is named, and a place it gave too late is free again', async () => {
+it('a primary that does not answer is named, and a connection that it admitted too late is released', async () => {
   const { url, process: primary } = await start({ MAX_CONNECTIONS: '1' });
-  // The primary hands out connections: while it hangs, only those that a worker has already are served.
+  // The primary accepts the connections. While it hangs, workers serve only the connections that they have already.
   const ask = async (agent: Agent, path: string, headers: OutgoingHttpHeaders = {}) => {
     const [response] = (await once(get(`${url}${path}`, { agent, headers }), 'response')) as [
       IncomingMessage,

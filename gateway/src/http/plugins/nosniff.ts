@@ -1,4 +1,5 @@
-// Every answer says that a browser must take its content for what the answer calls it, and never for a page or a script.
+// Sets a header on every answer that keeps browsers from guessing: the content is never treated as a page or a script unless its
+// type says so.
 
 import type { FastifyInstance } from 'fastify';
 

@@ -1,5 +1,5 @@
-// Who may address the gateway, and from which sites: known hosts only (against DNS rebinding), and changes only from the
-// page itself or from origins that the operator has opened.
+// Says by which host names the gateway may be addressed, which prevents DNS rebinding, and which sites may use it: changes come
+// only from the gateway's own page, or from origins that the operator has allowed.
 
 import { isIPv6 } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -15,7 +15,7 @@ export interface OriginPolicy {
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
 const ALLOWED_HEADERS = 'content-type, last-event-id, prefer, publisher-id, publisher-seq';
 
-export function origins(app: FastifyInstance, { hosts, origins: opened }: OriginPolicy): void {
+export function origins(app: FastifyInstance, { hosts, origins: allowed }: OriginPolicy): void {
   app.addHook('onRequest', async (request, reply) => {
     const names = request.raw.headersDistinct.host ?? [];
     if (names.length > 1 || (names.length === 0 && request.raw.httpVersion === '1.1'))
@@ -31,7 +31,7 @@ export function origins(app: FastifyInstance, { hosts, origins: opened }: Origin
 
     const { origin } = request.headers;
     if (origin === undefined || isOwn(request, origin)) return;
-    if (opened.includes('*') || opened.includes(origin)) {
+    if (allowed.includes('*') || allowed.includes(origin)) {
       reply.headers(corsHeaders(origin));
       if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined)
         return preflight(reply);
@@ -47,8 +47,8 @@ export function origins(app: FastifyInstance, { hosts, origins: opened }: Origin
   });
 }
 
-/** What a page of `origin` needs to read an answer; also for streams, which bypass the framework's reply. */
-export function corsHeaders(origin: string): Record<string, string> {
+/** The headers that a page of `origin` needs to read an answer. */
+function corsHeaders(origin: string): Record<string, string> {
   return {
     'access-control-allow-origin': origin,
     'access-control-expose-headers': 'next, done, gaps, retry-after',
@@ -71,7 +71,7 @@ function isOwn({ headers }: FastifyRequest, origin: string): boolean {
   try {
     return new URL(origin).host === headers.host?.toLowerCase();
   } catch {
-    return false; // "null", of a sandboxed page or a file
+    return false; // the origin of a sandboxed page or a file is "null"
   }
 }
 

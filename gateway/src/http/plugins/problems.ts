@@ -1,4 +1,4 @@
-// Every error leaves as application/problem+json (RFC 9457) with a stable code; nobody sees a raw exception's text.
+// Sends every error as application/problem+json (RFC 9457) with a stable code. A client never gets the text of an exception.
 
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
@@ -33,18 +33,18 @@ export function problems(app: FastifyInstance): void {
   app.server.on('checkExpectation', refuseExpectation);
 }
 
-/** Of routes without parameters; anything else in the path could be read as a pattern. */
+/** The methods of a path without parameters. Other characters in the path could be read as a pattern of the router. */
 function methodsAt(app: FastifyInstance, url: string): string[] {
   if (!/^[\w/.-]+$/.test(url)) return [];
   return (['GET', 'HEAD', 'POST'] as const).filter((method) => app.hasRoute({ method, url }));
 }
 
-/** For a path that cannot be decoded: no route and no hook has seen the request. */
+/** Answers a path that cannot be decoded. No route and no hook gets such a request. */
 export function answerBadUrl(_error: FastifyError, _request: unknown, reply: FastifyReply): void {
   sendProblem(reply, new HttpError('invalid_url', 'the path is not well encoded, or too long'));
 }
 
-/** For a request that expects something else than `100-continue`; Node gives it to no route. */
+/** Answers a request that expects something else than `100-continue`. Node passes it to no route. */
 function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const problem = new HttpError('expectation_failed', 'expect 100-continue, or nothing', {
     field: 'Expect',
@@ -52,7 +52,7 @@ function refuseExpectation(_request: IncomingMessage, response: ServerResponse):
   response.writeHead(problem.status, { 'content-type': PROBLEM, ...NOSNIFF }).end(textOf(problem));
 }
 
-/** For what Node's parser refuses: there is no request yet, only a socket, and it is of no further use. */
+/** Answers what Node's parser refuses. There is no request yet, only a socket, which is closed after the answer. */
 export function answerMalformed(error: ConnectionError, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   if (isAnswering(socket)) return void socket.destroy();

@@ -1,5 +1,5 @@
-// Records of runs in one process's memory, beside a log in memory. Steps are atomic because nothing is awaited between
-// the check and the append.
+// The records of runs in memory, for a log in memory. A step is atomic because nothing is awaited between its check and its
+// append.
 
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
@@ -14,15 +14,15 @@ import {
   type RunStore,
 } from './run-store.ts';
 
-interface Owned {
+interface StoredRun {
   token: string;
   record: RunRecord;
 }
 
 export class MemoryRunStore implements RunStore {
   readonly #broker: MemoryBroker;
-  /** In the order in which they began. */
-  readonly #runs = new Map<string, Owned>();
+  /** In the order in which the runs began. */
+  readonly #runs = new Map<string, StoredRun>();
 
   constructor(broker: MemoryBroker) {
     this.#broker = broker;
@@ -99,7 +99,7 @@ export class MemoryRunStore implements RunStore {
   }
 }
 
-function allows(guard: EndGuard, { token, record }: Owned): boolean {
+function allows(guard: EndGuard, { token, record }: StoredRun): boolean {
   if (guard === 'anybody') return true;
   return 'token' in guard ? guard.token === token : guard.renewed === record.renewed;
 }

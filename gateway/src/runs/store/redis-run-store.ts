@@ -1,4 +1,5 @@
-// Records of runs in Redis, beside the log and in its hash slot: every step is one script together with its entries.
+// The records of runs in Redis, in the same hash slot as the log: each step is one script that changes the record and writes the
+// entries.
 
 import { checkBatch } from '@llm-streamer/shared/broker/batch.ts';
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
@@ -21,7 +22,7 @@ import {
 
 const LUA = new URL('./lua/run.lua', import.meta.url);
 const STEP = loadScript(LUA, '');
-/** A run can always end, also where the memory is full. */
+/** A run can always end, even if Redis has reached its memory limit. */
 const LAST_STEP = loadScript(LUA, 'allow-oom');
 
 type Step = {
@@ -39,7 +40,7 @@ export class RedisRunStore implements RunStore {
   readonly #keys: RedisKeys;
   readonly #retention: RetentionPolicy;
 
-  /** `client` is closed with this store. */
+  /** The store owns `client` and closes it. */
   constructor(client: RedisClient, namespace: string, retention: RetentionPolicy) {
     this.#client = client;
     this.#keys = new RedisKeys(namespace);
@@ -84,11 +85,11 @@ export class RedisRunStore implements RunStore {
   }
 
   async get(id: string): Promise<RunRecord | undefined> {
-    return this.#asking(async (redis) => recordOf(id, await redis.hgetall(this.#keys.run(id))));
+    return this.#query(async (redis) => recordOf(id, await redis.hgetall(this.#keys.run(id))));
   }
 
   async list(limit: number): Promise<RunRecord[]> {
-    return this.#asking(async (redis) => {
+    return this.#query(async (redis) => {
       const ids = await redis.zrange(this.#keys.runs, '0', `${limit - 1}`, 'REV');
       const pipeline = redis.pipeline();
       for (const id of ids) pipeline.hgetall(this.#keys.run(id));
@@ -98,7 +99,7 @@ export class RedisRunStore implements RunStore {
   }
 
   async running(): Promise<{ id: string; renewed: number }[]> {
-    return this.#asking(async (redis) => {
+    return this.#query(async (redis) => {
       const ids = await redis.smembers(this.#keys.running);
       const pipeline = redis.pipeline();
       for (const id of ids) pipeline.hget(this.#keys.run(id), 'renewed');
@@ -144,7 +145,7 @@ export class RedisRunStore implements RunStore {
     }
   }
 
-  async #asking<T>(ask: (redis: RedisClient['redis']) => Promise<T>): Promise<T> {
+  async #query<T>(ask: (redis: RedisClient['redis']) => Promise<T>): Promise<T> {
     try {
       await this.#client.runId();
       return await ask(this.#client.redis);
@@ -157,7 +158,7 @@ export class RedisRunStore implements RunStore {
 function recordOf(id: string, hash: Record<string, string>): RunRecord | undefined {
   const { state, fingerprint = '', gateway = '', version = '', lanes = '[]', conversation, code } = hash;
   const parsed = lanesOf(lanes);
-  // Another program's hash under a run's key is no run.
+  // The key may hold a hash of another program.
   if (!RUN_STATES.includes(state as RunState) || parsed === undefined) return undefined;
   const number = (name: string) => Number(hash[name]) || 0;
   return {

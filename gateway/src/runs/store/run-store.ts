@@ -1,5 +1,5 @@
-// The contract of the records of runs. One conformance suite holds for every implementation. The promise: a run has
-// exactly one end, its state and its last entries change in one step, and nothing is written to it after.
+// The contract of the records of runs; one conformance suite tests every implementation. It guarantees that a run has exactly one
+// end, that its state and its last entries are written in one step, and that nothing is written to the run after that.
 
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
@@ -19,11 +19,11 @@ export interface RunFacts extends RunIdentity {
 
 export interface RunRecord extends RunFacts {
   state: RunState;
-  /** Epoch ms by the log's clock. */
+  /** Epoch milliseconds by the log's clock. */
   started: number;
-  /** 0 while it runs. */
+  /** 0 while the run is running. */
   ended: number;
-  /** Grows with every append and every sign of life. */
+  /** A counter that grows with every append and every sign of life. */
   renewed: number;
   totals: RunTotals;
   /** Why the run ended, unless it is `finished`. */
@@ -34,27 +34,31 @@ export interface RunEnding extends Pick<RunRecord, 'code' | 'totals'> {
   state: EndState;
 }
 
-/** Who may end a run: its owner, by token; anybody, if it has not moved since; anybody at all. */
+/**
+ * Who may end a run: its owner, who knows the token; any gateway, if the record has not been renewed since; any gateway at all.
+ * For example, a gateway that saw `renewed` 7 for six seconds ends the run as lost with `{ renewed: 7 }`. If the owner was only
+ * slow and has renewed it to 8 meanwhile, the run goes on.
+ */
 export type EndGuard = { token: string } | { renewed: number } | 'anybody';
 
 export interface RunStore {
-  /** Creates the record and writes the first entries. The same token again is the same beginning, repeated. */
+  /** Creates the record and writes the first entries. A call with the token of the record is a repeat, and changes nothing. */
   begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'>;
   /**
-   * Appends to a running run and renews it; no drafts renew it only.
-   * @throws PublishRefused `fenced` unless it runs under `token`; BrokerUnavailable when the outcome is unknown.
+   * Appends to a running run and renews it; without drafts it is only renewed.
+   * @throws PublishRefused `fenced` if the run has ended or has another token; BrokerUnavailable if the outcome is unknown.
    */
   append(id: string, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void>;
-  /** False where the run does not exist, has ended before, or the guard does not hold: then nothing was written. */
+  /** False if the run does not exist, has ended already, or `guard` does not hold; then nothing was written. */
   end(id: string, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean>;
   get(id: string): Promise<RunRecord | undefined>;
-  /** The newest first. */
+  /** The newest run first. */
   list(limit: number): Promise<RunRecord[]>;
   running(): Promise<{ id: string; renewed: number }[]>;
   close(): Promise<void>;
 }
 
-/** Runs that `list` can reach back to. */
+/** How many runs `list` can return at most. */
 export const LISTED_RUNS = 1_000;
 
 export function fenced(): PublishRefused {

@@ -1,4 +1,4 @@
-// What can go wrong, one function each: played on a fleet while it writes, reads, drops and resumes.
+// The faults, each a function that does it to a fleet while writers write, and viewers drop and resume.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Redis } from 'ioredis';
@@ -6,11 +6,11 @@ import { eventually } from '../../../../test-support/process.ts';
 import { type RedisServer, startRedis } from '../../../../test-support/redis.ts';
 import type { Fleet } from './fleet.ts';
 
-/** What a fault may touch, and how many entries pass before and after it. */
+/** The parts that a fault may act on, and how many entries are written before and after it. */
 export interface Stage {
   fleet: Fleet;
   redis: RedisServer;
-  /** Entries between two steps. */
+  /** Entries that are written between two steps. */
   pace: number;
 }
 
@@ -49,7 +49,7 @@ export const FAULTS: Record<string, Fault> = {
     await fleet.more(pace);
     await admin.config('SET', 'client-output-buffer-limit', 'pubsub 65536 0 0');
     for (const { pid } of fleet.gateways) if (pid !== undefined) process.kill(pid, 'SIGSTOP');
-    // What the kernel buffers between them is more than the limit: it is full before Redis keeps anything.
+    // The kernel buffers more than Redis's limit, so its buffers have to fill before Redis buffers anything.
     for (const writer of fleet.writers)
       writer.write(Math.ceil(20_000_000 / 8_000 / fleet.writers.length), 8_000);
     await Promise.all(fleet.writers.map(({ publisher }) => publisher.flush()));
@@ -86,12 +86,12 @@ export const FAULTS: Record<string, Fault> = {
   },
 };
 
-/** Waits for the clock: the fault itself is a stretch of time. */
+/** Waits for a time, because the fault itself lasts for a time. */
 function seconds(count: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, count * 1_000));
 }
 
-/** One address in front of two servers: first a master, then the replica that is promoted behind it. */
+/** One address for two servers: first it leads to a master, and then to the replica that is promoted. */
 export class FailoverProxy {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
@@ -142,8 +142,8 @@ export class FailoverProxy {
 }
 
 /**
- * A replica that has fallen behind is promoted behind the same address: the log goes back. Every viewer has seen more
- * than the replica has, and half of them are away while the master takes what nobody else will ever get.
+ * A lagging replica is promoted, and the address leads to it: the log goes back. Every viewer has received more than the replica
+ * has, and half of the viewers are away while the master stores entries that it will lose.
  */
 export async function promoteLaggingReplica(
   { fleet, redis, pace }: Stage,
@@ -157,7 +157,7 @@ export async function promoteLaggingReplica(
     /master_link_status:up/.test(await copy.info('replication')),
   );
   await fleet.more(pace);
-  // The link breaks, the master goes on: what it takes now, the replica never gets.
+  // The link breaks, and the master goes on. The replica never gets the entries that the master stores now.
   await copy.call('REPLICAOF', '127.0.0.1', '1');
   const restored = await newest(copy);
   await eventually('every viewer beyond the replica', () =>

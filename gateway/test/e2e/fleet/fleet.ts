@@ -1,4 +1,4 @@
-// Two gateways on a real Redis, numbered writers and viewers that drop and resume: the stage on which faults are played.
+// Two gateways on a real Redis, with writers that number their entries, and viewers that drop and resume: what faults act on.
 
 import { eventually, healthy, type RunningProcess, startProcess } from '../../../../test-support/process.ts';
 import { freePort, type RedisServer, randomNamespace } from '../../../../test-support/redis.ts';
@@ -96,11 +96,11 @@ export class Fleet {
     );
   }
 
-  /** Stops writing, waits until every viewer has reached the end of the log, and judges. */
+  /** Stops writing, waits until every viewer has reached the end of the log, and compares. */
   async finish(): Promise<Verdict> {
     clearInterval(this.#timer);
     for (const { publisher } of this.writers) await publisher.flush();
-    // One more entry on every channel, so that each viewer knows by itself when it is at the end.
+    // One more entry on every channel shows each viewer that it has reached the end.
     for (const writer of this.writers) {
       writer.write(this.#options.channels);
       await writer.publisher.flush();
@@ -194,7 +194,7 @@ export class Gateway {
   }
 }
 
-/** mulberry32: the same seed, the same choices. */
+/** mulberry32: the same seed gives the same choices. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

@@ -1,4 +1,4 @@
-// Compares what every viewer saw with what the log acknowledged to the writers.
+// Compares what every viewer received with what the log acknowledged to the writers.
 
 import type { RecordingViewer } from './viewer.ts';
 import type { Acknowledged } from './writer.ts';
@@ -6,11 +6,11 @@ import type { Acknowledged } from './writer.ts';
 export interface Verdict {
   entries: number;
   reconnects: number;
-  /** Connections that came in gzip. */
+  /** Connections that were compressed with gzip. */
   compressed: number;
-  /** Owed to a viewer, not received. */
+  /** Entries that a viewer should have received, and has not. */
   missing: number;
-  /** Of these, named by a gap. */
+  /** How many of these a gap has reported. */
   explained: number;
   duplicates: number;
   disordered: number;
@@ -46,7 +46,7 @@ export function judge(viewers: readonly RecordingViewer[], acknowledged: readonl
     verdict.ledgerFaults += viewer.ledger.length;
     verdict.details.push(...viewer.ledger);
     const seen = new Map<string, number>();
-    // What the log lost before it was acknowledged, its writer writes again.
+    // An entry that the log lost before it acknowledged it is written again by its writer.
     const rolledBack = (channel: string, n: number) =>
       gaps.some((gap) => gap.reason === 'rollback' && covers(gap, channel, n));
     let last = 0;
@@ -77,7 +77,7 @@ export function judge(viewers: readonly RecordingViewer[], acknowledged: readonl
         );
     }
     for (const gap of gaps) {
-      // A rollback is of what the log has lost, also where this viewer was lucky to have seen it.
+      // A rollback reports entries that the log has lost, even if this viewer has received them.
       const lost = acknowledged.some(
         (entry) => channels.includes(entry.channel) && covers(gap, entry.channel, entry.n ?? 0),
       );

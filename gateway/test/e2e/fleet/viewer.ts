@@ -1,4 +1,4 @@
-// A viewer that keeps a record: an SSE client of its own, which drops and resumes with Last-Event-ID like an EventSource.
+// A viewer that remembers what it receives: an SSE client that drops and resumes with Last-Event-ID, like an EventSource.
 
 import { type ClientRequest, get } from 'node:http';
 import { constants, createGunzip } from 'node:zlib';
@@ -25,14 +25,14 @@ export class RecordingViewer {
   readonly channels: readonly string[];
   readonly entries: SeenEntry[] = [];
   readonly gaps: SeenGap[] = [];
-  /** Position of the first `hello`: what was published later is owed to this viewer. */
+  /** The position of the first `hello`. This viewer has to receive everything that is published after it. */
   start: number | undefined;
   reconnects = 0;
-  /** Connections that came in gzip. */
+  /** Connections that were compressed with gzip. */
   compressed = 0;
-  /** For a person who asks why it is late. */
+  /** The state of the viewer, as text for a person who debugs a test. */
   state = 'connecting';
-  /** Ledger faults: a ping whose count does not fit what came, or bytes that are no gzip. */
+  /** Faults: a `ping` whose count differs from the entries received, or bytes that are not gzip. */
   readonly ledger: string[] = [];
   readonly #urls: () => string[];
   readonly #random: () => number;
@@ -44,7 +44,7 @@ export class RecordingViewer {
   #away = false;
   #count = { base: 0, received: 0, replayed: 0, live: false };
 
-  /** `urls` gives the gateways to choose from at each connection. */
+  /** @param urls returns the gateways from which the viewer chooses at each connection. */
   constructor(channels: readonly string[], urls: () => string[], random: () => number, gzip: boolean) {
     this.#gzip = gzip;
     this.channels = channels;
@@ -57,7 +57,7 @@ export class RecordingViewer {
     return numberOf(this.#lastEventId);
   }
 
-  /** Cuts the connection as a network would; the viewer comes back by itself. */
+  /** Cuts the connection as a network would; the viewer reconnects by itself. */
   drop(): void {
     this.#request?.destroy();
   }
@@ -161,7 +161,7 @@ export class RecordingViewer {
   }
 }
 
-/** Gives what it can at any time, and does not mind that a stream ends without gzip's trailer. */
+/** Decompresses as much as possible at any time, and accepts a stream that ends without gzip's trailer. */
 function gunzip() {
   return createGunzip({ flush: constants.Z_SYNC_FLUSH, finishFlush: constants.Z_SYNC_FLUSH });
 }

@@ -1,4 +1,4 @@
-// A writer that keeps a record: numbers its entries per channel and remembers what the log acknowledged.
+// A writer that numbers its entries on each channel, and remembers which ones the log has acknowledged.
 
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
@@ -8,7 +8,7 @@ import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 export interface Acknowledged {
   channel: string;
   k: number;
-  /** The log's number; null where a repeated batch showed that the first attempt had succeeded. */
+  /** The position in the log; null if the batch was repeated and the first attempt turned out to have succeeded. */
   n: number | null;
 }
 

@@ -1,4 +1,4 @@
-// `npm run sim-llm`: whatever is wrong with its command line is one clear line on stderr and exit code 2.
+// `npm run sim-llm`: a mistake in its command line is answered with one clear line on stderr and exit code 2.
 
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';

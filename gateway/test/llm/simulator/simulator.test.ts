@@ -20,7 +20,7 @@ const post = (body: unknown, init: RequestInit = {}) =>
 const chat = { model: 'sim-1', stream: true, messages: [{ role: 'user', content: 'What is a rainbow?' }] };
 
 describe('the simulator', () => {
-  it('says the same for the same message and another thing for another', async () => {
+  it('gives the same answer to the same message, and another answer to another message', async () => {
     const texts = await Promise.all(
       ['Explain tides', 'Explain tides', 'Explain rust'].map(async (question) => {
         const model = new ProviderModel(timeoutsFor(), simulator.fetch);

@@ -1,4 +1,4 @@
-// What every store of runs must do, as one suite: run against each implementation by its own test file.
+// The suite that every store of runs must pass. The test file of each implementation runs it.
 
 import { randomUUID } from 'node:crypto';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
@@ -9,7 +9,7 @@ import type { RunFacts, RunStore } from '../../../src/runs/store/run-store.ts';
 
 export interface StoreUnderTest {
   store: RunStore;
-  /** Another process's view of the same records; the same object where there is but one process. */
+  /** The store of another process with the same records; the same object if the store is in memory. */
   other: RunStore;
   broker: Broker;
 }
@@ -49,14 +49,14 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       expect(await heard(broker, id)).toEqual(['begin']);
     });
 
-    it('begins once: another token finds it there, the same token has only asked twice', async () => {
+    it('begins once: another token finds it, and the same token is a repeat', async () => {
       const { other, broker, id, token } = await begun();
       expect(await other.begin({ ...facts, id }, randomUUID(), says(id, 'again'))).toBe('exists');
       expect(await other.begin({ ...facts, id }, token, says(id, 'repeated'))).toBe('started');
       expect(await heard(broker, id)).toEqual(['begin']);
     });
 
-    it('takes entries of its owner, in order and each batch once', async () => {
+    it('stores the entries of its owner in order, and each batch once', async () => {
       const { store, broker, id, token } = await begun();
       const stamp = { writer: randomUUID(), seq: 1 };
       await store.append(id, token, says(id, 'a', 'b'), stamp);
@@ -65,7 +65,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       expect(await heard(broker, id)).toEqual(['begin', 'a', 'b', 'c']);
     });
 
-    it('takes nothing of a stranger', async () => {
+    it('refuses entries with another token', async () => {
       const { other, broker, id } = await begun();
       await expect(other.append(id, randomUUID(), says(id, 'x'))).rejects.toMatchObject({ code: 'fenced' });
       await expect(other.append('m-none', 'x', says('m-none', 'x'))).rejects.toMatchObject({
@@ -92,7 +92,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       expect(await heard(broker, id)).toEqual(['begin', 'end']);
     });
 
-    it('that has ended takes nothing, not even of its owner', async () => {
+    it('that has ended refuses all entries, also those of its owner', async () => {
       const { store, other, broker, id, token } = await begun();
       await other.end(id, { state: 'cancelled', code: 'cancelled', totals }, says(id, 'end'), 'anybody');
       await expect(store.append(id, token, says(id, 'x'))).rejects.toMatchObject({ code: 'fenced' });
@@ -114,7 +114,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       expect(await heard(broker, id)).toEqual(['begin', 'end']);
     });
 
-    it('is declared lost only where it has not moved since it was seen', async () => {
+    it('is declared lost only if it has not been renewed since it was seen', async () => {
       const { store, other, id, token } = await begun();
       const seen = (await other.running()).find((run) => run.id === id) as { renewed: number };
       await store.append(id, token, []);
@@ -149,7 +149,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       for (const id of ids) {
         await store.begin({ ...facts, id }, 'token', says(id, 'begin'));
         await store.append(id, 'token', []);
-        const began = Date.now(); // runs of one millisecond have no order
+        const began = Date.now(); // two runs that begin in the same millisecond have no order
         await until(() => Date.now() > began);
       }
       await store.end(ids[1] as string, { state: 'finished', totals }, [], { token: 'token' });
