@@ -1,7 +1,7 @@
 // Compiles an expression to a machine of states. A state that reads a character leads to one other state; a fork leads
-// to several, the preferred first. As in JavaScript, a repetition that ends without having read a character fails, so
-// each state exists once for "has read" and once for "has not". Example: `(a*)*` ends on an empty text instead of
-// repeating.
+// to several, the preferred first. As in JavaScript, a repetition that ends without having read a character fails:
+// `(a*)*` ends on an empty text instead of repeating. A state therefore exists once for each number of the repetitions
+// around it that have read nothing yet.
 
 import { Characters } from './characters.ts';
 import { PatternError } from './pattern.ts';

@@ -1,4 +1,4 @@
-// The run panel: a prompt, a lane for each model, the summary, and the recent runs.
+// The run panel: a prompt, a lane for each model call, their summary, and the recent runs.
 import type { RunView } from '@llm-streamer/shared/run.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';

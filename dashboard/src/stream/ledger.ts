@@ -1,7 +1,8 @@
-// Proves that no entry is missing, or says how many are: at each ping, received = replayed + (ping.count −
-// hello.count). Example: `hello` says count 100, then 3 entries are replayed, then 4 arrive live. A ping with count 104
-// agrees with the 7 received. A ping with count 106 shows that 2 entries were lost on the way: a gap of size 2. Gaps
-// that the gateway reports itself are counted as it reports them.
+// Proves that no entry is missing, or says how many are. At each ping this must hold:
+//   received = replayed + (ping.count − hello.count)
+// Example: `hello` says count 100, then 3 entries are replayed, then 4 arrive live. A ping with count 104 agrees with the
+// 7 received. A ping with count 106 shows that 2 entries were lost on the way: a gap of size 2. Gaps that the gateway
+// reports itself are counted as it reports them.
 
 import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { GapRow } from './row.ts';
