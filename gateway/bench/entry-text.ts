@@ -1,5 +1,5 @@
-// What is published: entries of an exact size that read like a log, each with the time it was written (the machine's
-// monotonic clock, the same in every process) and its number on its lane, where a viewer finds both without parsing.
+// What is published: entries of an exact size that read like a log. Each holds the time at which it was written, by the machine's
+// monotonic clock, which is the same in every process, and its number on its lane. A viewer finds both without parsing.
 
 /** One stream of numbered entries: a channel, or one writer's share of a channel. */
 export interface Lane {
@@ -7,7 +7,7 @@ export interface Lane {
   source: string;
 }
 
-/** Stands before the stamp, and nowhere else in an entry. */
+/** The mark before the stamp; it occurs nowhere else in an entry. */
 export const MARK = '@@';
 export const STAMP_DIGITS = 16;
 export const NUMBER_DIGITS = 10;
@@ -15,7 +15,7 @@ export const NUMBER_DIGITS = 10;
 export const MARK_BYTES = MARK.length + STAMP_DIGITS + 1 + NUMBER_DIGITS;
 
 const VARIANTS = 64;
-/** As logs are: few sentences, and a number that differs. */
+/** As in a log, there are few different sentences, with a number that changes. */
 const SENTENCES = [
   'generation finished, the stream ended with reason stop; ',
   'request queued behind others until a sequence ends; ',
@@ -37,7 +37,7 @@ export class EntryText {
   readonly lane: Lane;
   readonly #texts: string[];
 
-  /** `bytes`: of every entry's JSON, before the log adds its head. */
+  /** `bytes`: the size of every entry's JSON, before the log adds the head. */
   constructor(lane: Lane, bytes: number) {
     this.lane = lane;
     const rest = bytes - this.#write(0, 0, 0, '').length;
@@ -60,7 +60,7 @@ export class EntryText {
 
 const known = new Map<number, string[]>();
 
-/** Texts of one length, the same in every run: a number of a seeded walk, then sentences in their order. */
+/** Texts of one length, the same in every run: a seeded pseudo-random number, and sentences one after another. */
 function textsOf(length: number): string[] {
   let texts = known.get(length);
   if (texts) return texts;

@@ -1,4 +1,4 @@
-// Latencies in bounded memory: microseconds in buckets of at most 1.6 %, so that processes can hand them on and add them up.
+// Latencies in bounded memory: microseconds in buckets of at most 1.6 %, so that processes can pass them on and add them up.
 
 const SUB = 64;
 const BUCKETS = SUB * 40;
@@ -19,7 +19,7 @@ export class Histogram {
     this.counts.fill(0);
   }
 
-  /** Milliseconds; NaN where nothing was recorded. */
+  /** In milliseconds; NaN if nothing was recorded. */
   percentile(share: number): number {
     let total = 0;
     for (const count of this.counts) total += count;

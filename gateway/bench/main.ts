@@ -1,4 +1,4 @@
-// `npm run bench`: starts all it needs, measures every scenario, prints one table. Bounded: nothing begins after
+// `npm run bench`: starts all it needs, measures every scenario and prints one table. It is bounded: nothing begins after
 // `--minutes`. `npm run bench -- fan-out gzip --quick`; `--help` lists the scenarios with their bars.
 
 import { execFileSync } from 'node:child_process';
@@ -66,8 +66,8 @@ console.log(
 );
 console.log(header());
 let failed = false;
-// Each scenario has its share of the time, by how many designs it measures: one that overruns must not cost the last ones
-// their first round.
+// Each scenario gets a share of the time by the number of designs that it measures, so that one that takes too long does not
+// cost the last ones their first round.
 const designsOf = (scenarios: readonly Scenario[]) =>
   scenarios.reduce((total, { designs }) => total + Object.keys(designs).length, 0);
 for (const [i, scenario] of asked.entries())
@@ -116,7 +116,7 @@ async function play({ name, designs, bars, remarks }: Scenario, share: number): 
   });
 }
 
-/** On a terminal: what is measured now, on a line that the next one takes. */
+/** On a terminal, says what is measured now, on a line that the next message overwrites. */
 function tellProgress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }

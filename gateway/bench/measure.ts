@@ -1,5 +1,5 @@
-// How a stage is measured: so many entries at a steady rate, or the highest rate at which no entry is lost and the 99th
-// percentile stays below a quarter of a second.
+// How a stage is measured: at a steady rate, or at the highest rate at which no entry is lost and the 99th percentile stays
+// below a quarter of a second.
 
 import { Histogram } from './histogram.ts';
 import type { LoadReport } from './load/load-worker.ts';
@@ -11,17 +11,17 @@ export const SUSTAINED_P99_MS = 250;
 const CONNECT_BURST = 128;
 const QUIET_MS = 150;
 const PATIENCE_MS = 15_000;
-/** Shares of the closed loop's rate, tried in turn in an open loop. */
+/** Shares of the closed loop's rate that are tried one after another in an open loop. */
 const STEPS = [1, 0.95, 0.9, 0.85, 0.8, 0.65, 0.5, 0.35];
-/** What the closed loop lets be under way, as time at the rate it sees. */
+/** How far the publisher may be ahead of the viewers in the closed loop, as time at the measured rate. */
 const UNDER_WAY_S = 0.1;
 const LEAST_UNDER_WAY = 64;
 const CONTROL_MS = 10;
-/** A load client that used this much of a core is worth a word; with the second, it had none to spare. */
+/** A load client that used the first share of a core is mentioned; one that used the second was at its limit. */
 const BUSY = 0.8;
 const SATURATED = 0.93;
 
-/** Connects the cast's viewers; returns kB of the server's memory for each. */
+/** Connects the viewers; returns how many kB of the server's memory each of them takes. */
 export async function connect(stage: Stage, burst = CONNECT_BURST): Promise<{ kb: number; ms: number }> {
   const { viewers: count, sampled } = stage.cast;
   const before = stage.memory().target;
@@ -37,7 +37,7 @@ export async function connect(stage: Stage, burst = CONNECT_BURST): Promise<{ kb
   return { kb: (stage.memory().target - before) / count / 1_024, ms };
 }
 
-/** Two entries on every lane, so that caches, contexts and the channels themselves exist; then everything counts anew. */
+/** Publishes two entries on every lane, so that caches and channels exist, and then sets all counts to 0. */
 export async function warmUp(stage: Stage): Promise<void> {
   const { lanes } = stage.cast;
   for (let i = 0; i < 2; i++) {
@@ -49,7 +49,7 @@ export async function warmUp(stage: Stage): Promise<void> {
   await stage.load.call('begin', undefined);
 }
 
-/** Entries per second that the server takes from the publisher; they have all arrived when this resolves. */
+/** How many entries per second the server takes from the publisher. Resolves when all of them have arrived. */
 export async function appendRate(stage: Stage, count: number): Promise<number> {
   await stage.load.call('begin', undefined);
   const { ms } = await stage.publisher.call('send', { count, rate: 0 });
@@ -58,7 +58,7 @@ export async function appendRate(stage: Stage, count: number): Promise<number> {
   return (count * 1_000) / ms;
 }
 
-/** Open loop: exactly `rate` × `seconds` entries, and what came of them. */
+/** Open loop: publishes exactly `rate` × `seconds` entries, and reports how they arrived. */
 export async function steady(stage: Stage, rate: number, seconds: number): Promise<Figures> {
   const count = Math.max(1, Math.round(rate * seconds));
   await stage.load.call('begin', undefined);
@@ -76,12 +76,12 @@ export async function steady(stage: Stage, rate: number, seconds: number): Promi
   return { ...figuresOf(report, entries, cpu, elapsed), notes };
 }
 
-/** Whether a rate was sustained: nothing missing, and nobody far behind. */
+/** Whether a rate was sustained: no entry is missing, and none came late. */
 export function isSustained({ lost = 0, p99 = Number.POSITIVE_INFINITY }: Figures): boolean {
   return lost === 0 && p99 < SUSTAINED_P99_MS;
 }
 
-/** The highest sustained rate: found in a closed loop, then proved in an open one that knows nothing of the viewers. */
+/** The highest sustained rate: found in a closed loop, and then confirmed in an open one, which does not wait for viewers. */
 export async function sustained(stage: Stage, seconds: number): Promise<Figures> {
   const found = await followed(stage, seconds);
   let figures: Figures = {};
@@ -96,7 +96,7 @@ export async function sustained(stage: Stage, seconds: number): Promise<Figures>
   };
 }
 
-/** Closed loop: the publisher never gets further ahead of the viewers than a tenth of a second. Entries per second. */
+/** Closed loop: the publisher is never ahead of the viewers by more than a tenth of a second. Returns entries per second. */
 async function followed(stage: Stage, seconds: number): Promise<number> {
   await stage.load.call('begin', undefined);
   const began = performance.now();
@@ -166,6 +166,6 @@ export function notesOf(report: LoadReport, cpu: Cpu, seconds: number): string[]
   else if (load > BUSY) notes.push('the load client used over 80 % of a core');
   if (report.closed > 0) notes.push(`${report.closed} viewers were disconnected`);
   if (report.sampled.gaps > 0)
-    notes.push(`${report.sampled.gaps} gaps told to ${report.sampled.viewers} viewers`);
+    notes.push(`${report.sampled.gaps} gaps reported to ${report.sampled.viewers} viewers`);
   return notes;
 }

@@ -15,7 +15,7 @@ export function childrenOf(pid: number): number[] {
   return children.split(' ').filter(Boolean).map(Number);
 }
 
-/** Proportional set size in bytes: memory shared with other processes counts in parts. */
+/** Proportional set size in bytes: memory that several processes share is divided among them. */
 export function memoryOf(pid: number): number {
   const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   return Number(/^Pss:\s+(\d+) kB/m.exec(rollup)?.[1]) * 1_024;
@@ -25,7 +25,7 @@ export function filesOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** Files that a process started from here may open. */
+/** How many files a process that is started from here may open. */
 export function openFilesLimit(): number {
   const limits = readFileSync('/proc/self/limits', 'utf8');
   return Number(/^Max open files\s+\d+\s+(\d+)/m.exec(limits)?.[1] ?? 1_024);

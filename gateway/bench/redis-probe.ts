@@ -1,4 +1,4 @@
-// What Redis says of the connections that are subscribed to something.
+// Asks Redis how many connections are subscribed to something.
 
 import { Redis } from 'ioredis';
 

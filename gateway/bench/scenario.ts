@@ -8,16 +8,16 @@ export interface Context {
   seconds: number;
   /** A count of viewers, channels or entries, made smaller by `--scale`; never below `least`. */
   scaled(count: number, least?: number): number;
-  /** What the designs before have measured in this round. */
+  /** What the earlier designs have measured in this round. */
   round: Readonly<Record<string, Figures>>;
 }
 
-/** Undefined where the design is not installed. */
+/** Undefined if the design is not installed. */
 export type Measure = (context: Context) => Promise<Figures | undefined>;
 
 export interface Bar {
   says: string;
-  /** From the medians of all rounds, by design; undefined where a design is missing. */
+  /** From the medians of all rounds, by design; undefined if a design is missing. */
   of(designs: Readonly<Record<string, Figures>>): number | undefined;
   least?: number;
   most?: number;
@@ -29,11 +29,11 @@ export interface Scenario {
   /** In the order of measuring. */
   designs: Readonly<Record<string, Measure>>;
   bars: readonly Bar[];
-  /** What else a row should say, from its medians. */
+  /** Further notes on a row, from its medians. */
   remarks?(figures: Figures): readonly string[];
 }
 
-/** What `pick` gives for the first design over what it gives for the second. */
+/** What `pick` gives for the first design, divided by what it gives for the second. */
 export function ratio(
   pick: (figures: Figures) => number | undefined,
   first: string,

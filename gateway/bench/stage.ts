@@ -1,5 +1,5 @@
-// What a measurement needs, all of it fresh: a real redis-server, the server under load, a publisher and a load client, each
-// a process of its own, and the CPU time of each.
+// What a measurement needs, started anew for each: a real redis-server, the server under load, a publisher and a load client.
+// Each is a process of its own, whose CPU time is measured.
 
 import { type RedisServer, startRedis } from '../../test-support/redis.ts';
 import type { Lane } from './entry-text.ts';
@@ -22,9 +22,9 @@ export interface Cast {
   /** Viewers that read every entry. */
   sampled: number;
   lanes: readonly Lane[];
-  /** What viewers ask for, in turn, where that is not a lane each: each is some of the lanes, in their turn. */
+  /** What viewers ask for, one after another, if it is not a lane each: every list names some of the lanes. */
   wanted?: readonly Lane[];
-  /** Of an entry's JSON. */
+  /** Bytes of an entry's JSON. */
   bytes: number;
   request?: ViewerRequest;
 }
@@ -50,7 +50,7 @@ export class Stage {
     this.#workers = [this.load, this.publisher];
   }
 
-  /** Undefined where the target is not installed. */
+  /** Undefined if the target is not installed. */
   static async open(start: StartTarget, cast: Cast): Promise<Stage | undefined> {
     const redis = await startRedis({ args: ['--maxclients', '15000'] });
     const target = await start(redis).catch(async (error) => {
@@ -71,7 +71,7 @@ export class Stage {
     }
   }
 
-  /** Runs a measurement and takes the stage down, whatever comes of it. */
+  /** Runs a measurement, and takes the stage down even if the measurement fails. */
   static async with<T>(
     start: StartTarget,
     cast: Cast,
@@ -113,7 +113,7 @@ export class Stage {
     };
   }
 
-  /** Bytes of the server, and of Redis. */
+  /** Memory of the server and of Redis, in bytes. */
   memory(): { target: number; redis: number } {
     return {
       target: this.target.pids.reduce((total, pid) => total + memoryOf(pid), 0),

@@ -1,8 +1,8 @@
 // What one scenario measured of one design, the median over rounds, and how both are printed.
 
-/** A missing figure was not measured, or cannot be. */
+/** A figure is missing if it was not measured, or cannot be. */
 export interface Figures {
-  /** Deliveries per second: one entry at one viewer is one. */
+  /** Deliveries per second: one entry that reaches one viewer is one delivery. */
   rate?: number;
   p50?: number;
   p99?: number;
@@ -17,7 +17,7 @@ export interface Figures {
   /** Entries that did not come, or came twice or out of order, over all rounds. */
   lost?: number;
   repeated?: number;
-  /** What only some scenarios measure; the bars and notes refer to it. */
+  /** Figures that only some scenarios measure, for bars and notes. */
   more?: Readonly<Record<string, number>>;
   /** What a reader must know to judge the row. */
   notes?: readonly string[];
@@ -35,7 +35,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }
 
-/** Medians of each figure by itself; what was lost is added up, and what any round noted is kept. */
+/** The median of each figure by itself. Losses are added up, and the notes of all rounds are kept. */
 export function medianOf(rounds: readonly Figures[]): Figures {
   const valuesOf = (pick: (figures: Figures) => number | undefined) =>
     rounds.map(pick).filter((value) => value !== undefined && !Number.isNaN(value)) as number[];
@@ -97,7 +97,7 @@ export function line(cells: readonly string[]): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-/** Three digits that count. */
+/** Rounds to three significant digits. */
 export function short(value: number | undefined): string {
   if (value === undefined || Number.isNaN(value)) return '';
   if (!Number.isFinite(value)) return '∞';

@@ -1,5 +1,5 @@
-// A process of the benchmark's own, and calls to it: the load, the publisher and the ceiling must not share a thread with
-// each other or with what counts them. A worker ends with the process that started it.
+// Processes of the benchmark, and calls to them: the load, the publisher and the ceiling must not share a thread with each other
+// or with what counts them. A worker ends with the process that started it.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,12 +21,13 @@ interface Reply {
 }
 
 /**
- * Collections run on threads that take the cores from those who are measured. There are many in a small young generation,
- * and in code of V8's middle compiler, where what was sent or read outlives them.
+ * Garbage collections run on threads that take the cores from the processes that are measured. A small young generation makes
+ * them frequent. Code of V8's middle compiler makes them costly: what was sent or read survives them (RESULTS.md, "the bench's
+ * own publisher").
  */
 const RARE_COLLECTIONS = ['--max-semi-space-size=64', '--no-maglev'];
 
-/** Whatever takes longer has hung: a server that stopped answering, or a machine that cannot. */
+/** A call that takes longer has hung: the server has stopped answering, or the machine is too slow. */
 const CALL_MS = 90_000;
 
 export class Worker<M extends Methods> {
@@ -79,7 +80,7 @@ export class Worker<M extends Methods> {
   }
 }
 
-/** The other end: answers the calls of the process that started this one, until that is gone. */
+/** The worker's side: answers the calls of the process that started it, until that process is gone. */
 export function serve(methods: Methods): void {
   process.on('message', ({ id, method, parameters }: Request) => {
     const answer = async () => methods[method]?.(parameters);

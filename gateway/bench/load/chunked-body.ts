@@ -1,5 +1,5 @@
-// Finds the content of a chunked HTTP response in the pieces in which a socket brings it. The work is per chunk, not per
-// byte: what a viewer counts must cost it less than the gateway's write.
+// Finds the content of a chunked HTTP response in what a socket reads. Its work grows with the chunks, not with the bytes: to
+// count must cost a viewer less than the gateway's write.
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -7,20 +7,20 @@ const HEAD_END = Buffer.from('\r\n\r\n');
 const NOTHING = Buffer.alloc(0);
 
 export class ChunkedBody {
-  /** The response's head; '' until it has come. */
+  /** The response's head; '' until it has arrived. */
   head = '';
   /** Bytes of content and number of chunks so far. */
   bytes = 0;
   chunks = 0;
   #headSoFar = NOTHING;
-  /** Of the chunk under way: bytes that are to come, then its line end. */
+  /** How many bytes of the current chunk are still to come, its line end included. */
   #left = 0;
   #size = 0;
   #inSize = true;
   #sizeDone = false;
 
-  /** `content` is called with every stretch of content, which is valid during the call only. */
-  read(data: Buffer, length: number, content?: (stretch: Buffer) => void): void {
+  /** Calls `content` with each part of the content; the bytes are valid only during the call. */
+  read(data: Buffer, length: number, content?: (bytes: Buffer) => void): void {
     let at = this.head === '' ? this.#readHead(data, length) : 0;
     while (at < length) {
       if (this.#inSize) {
@@ -32,7 +32,7 @@ export class ChunkedBody {
         this.#left -= end - at;
         at = end;
       } else {
-        at++; // of the two bytes that end a chunk
+        at++; // one of the two bytes that end a chunk
         if (--this.#left === 0) this.#inSize = true;
       }
     }
@@ -60,7 +60,7 @@ export class ChunkedBody {
         return at + 1;
       }
       if (byte === CR || this.#sizeDone || !isHex(byte))
-        this.#sizeDone = true; // an extension counts for nothing
+        this.#sizeDone = true; // a chunk extension is ignored
       else this.#size = this.#size * 16 + ((byte & 0x0f) + (byte > 0x39 ? 9 : 0));
     }
     return length;

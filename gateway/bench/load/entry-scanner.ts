@@ -1,5 +1,5 @@
-// Reads every entry of one viewer's stream by its mark: how old it is, and whether it is the one that had to come. Also
-// adds up what `gap` frames say is missing.
+// Reads every entry of one viewer's stream by its mark: how old it is, and whether it is the next in order. It also adds up
+// how many entries `gap` frames report as missing.
 
 import { MARK, MARK_BYTES, NUMBER_DIGITS, nowMicroseconds, STAMP_DIGITS } from '../entry-text.ts';
 import type { Histogram } from '../histogram.ts';
@@ -10,10 +10,10 @@ const FRAME_END = '\n\n';
 
 export class EntryScanner {
   entries = 0;
-  /** Numbers that were passed over, came twice, or came after a later one. */
+  /** Numbers that were skipped, came twice, or came after a later one. */
   lost = 0;
   repeated = 0;
-  /** What gap frames have named; `unknown` counts those that cannot say how many. */
+  /** What gap frames have reported; `unknown` counts gaps that do not say how many entries are missing. */
   gaps = 0;
   missed = 0;
   unknown = 0;
@@ -26,13 +26,13 @@ export class EntryScanner {
     this.#latencies = latencies;
   }
 
-  /** Counts anew from here; the order goes on. */
+  /** Sets the counts to 0; the order of entries is still checked across this call. */
   begin(): void {
     this.entries = this.lost = this.repeated = this.gaps = this.missed = this.unknown = 0;
   }
 
-  feed(stretch: Buffer): void {
-    const data = this.#carry.length > 0 ? Buffer.concat([this.#carry, stretch]) : stretch;
+  feed(bytes: Buffer): void {
+    const data = this.#carry.length > 0 ? Buffer.concat([this.#carry, bytes]) : bytes;
     const now = nowMicroseconds();
     let next = 0;
     for (let at = data.indexOf(MARK); at >= 0; at = data.indexOf(MARK, next)) {
@@ -42,7 +42,7 @@ export class EntryScanner {
       next = at + MARK_BYTES;
     }
     this.#carry = Buffer.from(data.subarray(Math.max(next, data.length - MARK_BYTES + 1)));
-    this.#findGaps(stretch);
+    this.#findGaps(bytes);
   }
 
   #entry(data: Buffer, at: number, now: number): void {
@@ -57,8 +57,8 @@ export class EntryScanner {
     this.#last = number;
   }
 
-  #findGaps(stretch: Buffer): void {
-    const data = this.#gapCarry.length > 0 ? Buffer.concat([this.#gapCarry, stretch]) : stretch;
+  #findGaps(bytes: Buffer): void {
+    const data = this.#gapCarry.length > 0 ? Buffer.concat([this.#gapCarry, bytes]) : bytes;
     let next = Math.max(0, data.length - GAP.length + 1);
     for (let at = data.indexOf(GAP); at >= 0; at = data.indexOf(GAP, at + GAP.length)) {
       const end = data.indexOf(FRAME_END, at);

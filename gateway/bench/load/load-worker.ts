@@ -1,5 +1,5 @@
-// The load: many viewers in a process of its own. A viewer that is not sampled has had every entry if it has had as many
-// bytes as a sampled one of the same lane: what one window sends is the same for all.
+// The load: many viewers in a process of its own. Only some are sampled, which means that every entry is read. Another viewer has
+// every entry if it has as many bytes as a sampled viewer of the same lane, since all of them are sent the same.
 
 import { Histogram } from '../histogram.ts';
 import { serve } from '../worker.ts';
@@ -7,29 +7,29 @@ import { BenchViewer } from './viewer.ts';
 
 export interface OpenLoad {
   port: number;
-  /** A request for each lane; viewer i asks for lane i mod their number. */
+  /** A request for each lane; viewer i sends request i modulo their number. */
   requests: readonly string[];
   count: number;
-  /** Of these, how many read every entry; all of them where there are several lanes. */
+  /** How many of the viewers read every entry; all of them if there are several lanes. */
   sampled: number;
-  /** Connections that are under way at a time; all at once where it is `count`. */
+  /** How many viewers connect at a time; with `count` all connect at once. */
   burst: number;
   bytesPerSecond?: number;
-  /** No HTTP: whatever comes is content. */
+  /** The server speaks no HTTP: everything that comes is content. */
   bare?: boolean;
 }
 
 export interface LoadReport {
   viewers: number;
   closed: number;
-  /** Entries that came, over all viewers. */
+  /** Entries that arrived, over all viewers. */
   deliveries: number;
   wireBytes: number;
-  /** Writes of the server to one viewer, as far as chunks tell. */
+  /** How often the server wrote to one viewer, estimated by the number of chunks. */
   chunks: number;
   bodyBytes: number;
   latencies: Float64Array;
-  /** Of the sampled viewers. */
+  /** Figures of the sampled viewers. */
   sampled: {
     viewers: number;
     entries: number;
@@ -46,11 +46,11 @@ const POLL_MS = 2;
 const latencies = new Histogram();
 const viewers: BenchViewer[] = [];
 const scanned: BenchViewer[] = [];
-/** Viewers of several lanes cannot be compared by their bytes. */
+/** Viewers of different lanes cannot be compared by their bytes. */
 let allScanned = false;
 
 const methods = {
-  /** Resolves when every viewer has its response's head. */
+  /** Resolves when every viewer has received the head of its response. */
   async open({ port, requests, count, sampled, burst, bytesPerSecond, bare = false }: OpenLoad) {
     const began = performance.now();
     allScanned = sampled >= count;
@@ -74,7 +74,7 @@ const methods = {
     return { ms: performance.now() - began };
   },
 
-  /** Counts anew. */
+  /** Sets all counts to 0. */
   begin() {
     latencies.clear();
     for (const viewer of viewers) viewer.begin();
@@ -85,7 +85,7 @@ const methods = {
     return viewers.length === 0 ? 0 : deliveries() / viewers.length;
   },
 
-  /** Resolves when `entries` have come, over all viewers, with the time it took; or when time is up. */
+  /** Resolves when `entries` have arrived, over all viewers, or when the time is up; gives the time it took. */
   async reached({ entries, timeoutMs }: { entries: number; timeoutMs: number }) {
     const began = performance.now();
     while (deliveries() < entries && performance.now() - began < timeoutMs)
@@ -93,7 +93,7 @@ const methods = {
     return { done: deliveries() >= entries, ms: performance.now() - began };
   },
 
-  /** Resolves when nothing has come for `quietMs`. */
+  /** Resolves when nothing has arrived for `quietMs`. */
   async settled({ quietMs, timeoutMs }: { quietMs: number; timeoutMs: number }) {
     const end = performance.now() + timeoutMs;
     for (let last = -1, since = 0; performance.now() < end; ) {

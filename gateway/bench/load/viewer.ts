@@ -1,4 +1,4 @@
-// One SSE viewer as a bare socket. All count bytes; the sampled ones read every entry.
+// One SSE viewer as a bare socket. Every viewer counts bytes; a sampled one also reads every entry.
 
 import { connect, type Socket } from 'node:net';
 import { createGunzip, type Gunzip } from 'node:zlib';
@@ -14,11 +14,11 @@ export interface ViewerOptions {
   port: number;
   /** The whole request, as it goes over the wire. */
   request: string;
-  /** Where a sampled viewer notes latencies. */
+  /** Where a sampled viewer records latencies. */
   latencies?: Histogram;
-  /** Reads no faster than this; the rest stays with the kernel. */
+  /** The viewer reads no faster than this; the rest stays in the kernel. */
   bytesPerSecond?: number;
-  /** No HTTP: whatever comes is content. */
+  /** The server speaks no HTTP: everything that comes is content. */
   bare?: boolean;
 }
 
@@ -33,12 +33,12 @@ export class BenchViewer {
   #chunkBase = 0;
   #gunzip: Gunzip | undefined;
   readonly #socket: Socket;
-  readonly #scan: ((stretch: Buffer) => void) | undefined;
+  readonly #scan: ((bytes: Buffer) => void) | undefined;
 
   constructor({ port, request, latencies, bytesPerSecond, bare = false }: ViewerOptions) {
     if (latencies) {
       this.scanner = new EntryScanner(latencies);
-      this.#scan = (stretch) => this.#decode(stretch);
+      this.#scan = (bytes) => this.#decode(bytes);
     }
     const opened = Promise.withResolvers<void>();
     this.opened = opened.promise;
@@ -56,7 +56,7 @@ export class BenchViewer {
       this.#socket = connect(at);
       this.#sip(Math.ceil((bytesPerSecond * SIP_MS) / 1_000), (chunk) => take(chunk.length, chunk));
     }
-    this.#socket.on('error', () => {}); // the close that follows is counted
+    this.#socket.on('error', () => {}); // 'close' follows, and is counted
     this.#socket.on('close', () => {
       this.closed = true;
       opened.reject(new Error('a viewer’s connection closed before its response began'));
@@ -64,7 +64,7 @@ export class BenchViewer {
     this.#socket.write(request, 'latin1');
   }
 
-  /** Bytes of content, and chunks, since `begin`. */
+  /** How many bytes of content and how many chunks have come since `begin`. */
   get bodyBytes(): number {
     return this.body.bytes - this.#bodyBase;
   }
@@ -85,16 +85,16 @@ export class BenchViewer {
     this.#gunzip?.close();
   }
 
-  #decode(stretch: Buffer): void {
+  #decode(bytes: Buffer): void {
     if (!/^content-encoding: *gzip/im.test(this.body.head)) {
-      this.scanner?.feed(stretch);
+      this.scanner?.feed(bytes);
       return;
     }
     if (!this.#gunzip) {
       this.#gunzip = createGunzip();
       this.#gunzip.on('data', (text: Buffer) => this.scanner?.feed(text));
     }
-    this.#gunzip.write(Buffer.from(stretch)); // a copy: the buffer is read into again before it is inflated
+    this.#gunzip.write(Buffer.from(bytes)); // a copy: the buffer is read into again before it is inflated
   }
 
   #sip(bytes: number, take: (chunk: Buffer) => void): void {

@@ -1,4 +1,5 @@
-// The product's own way in: batches through append.lua, with ids, history and the check for repeats, several under way.
+// Writes through the product's own broker: batches by append.lua, with ids, history and the check for repeats. Several batches are
+// under way at a time.
 
 import { randomBytes } from 'node:crypto';
 import { MAX_BATCH_BYTES } from '@llm-streamer/shared/broker/broker.ts';
@@ -17,7 +18,10 @@ export class LogSink implements Sink {
   readonly #writer = randomBytes(16).toString('hex');
   #seq = 0;
   #acknowledged = 0;
-  /** Batches. Not a Set of promises: its old tables keep them, and all they hold, from one collection to the next. */
+  /**
+   * How many batches are under way. Not a Set of promises: its old tables would keep them, and all that they hold, alive over
+   * garbage collections (RESULTS.md, "the bench's own publisher").
+   */
   #unacknowledged = 0;
   #waiting: (() => void)[] = [];
   #failed: unknown;

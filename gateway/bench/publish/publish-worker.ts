@@ -1,4 +1,5 @@
-// The publisher, in a process of its own: exactly so many entries at a steady rate, or as many as viewers keep up with.
+// The publisher, in a process of its own: it writes a given number of entries at a steady rate, or as many as viewers keep up
+// with.
 
 import { formatPosition } from '@llm-streamer/shared/broker/position.ts';
 import { EntryText, type Lane } from '../entry-text.ts';
@@ -8,41 +9,41 @@ import type { Item, Sink } from './sink.ts';
 import { WIRE_FORMS, WireSink } from './wire-sink.ts';
 
 export interface OpenPublisher {
-  /** `log`: append.lua by way of the product's broker; else bare commands. */
+  /** `log` writes through the product's broker and append.lua, the others by bare commands. */
   form: 'log' | keyof typeof WIRE_FORMS;
   redisUrl: string;
-  /** Of the server that takes bare commands; Redis, or Nchan. */
+  /** The port of the server that takes bare commands: Redis, or Nchan. */
   port: number;
   connections: number;
   maxUnderWay: number;
   lanes: readonly Lane[];
-  /** Entries are numbered in so many sequences in turn: what one viewer wants is one of them. */
+  /** In how many sequences entries are numbered, one after another; a viewer wants one of them. */
   sequences: number;
   bytes: number;
-  /** Entries that are written at a time where nothing else sets the pace. */
+  /** How many entries are written at a time if nothing else sets the pace. */
   batch?: number;
 }
 
 export interface Sent {
   entries: number;
   ms: number;
-  /** How far behind its schedule the publisher was at worst. */
+  /** How late the publisher was at worst, by its schedule. */
   lateMs: number;
 }
 
-/** Once a millisecond is as often as a timer fires. */
+/** A timer cannot fire more often. */
 const STEP_MS = 1;
 const MAX_PER_STEP = 2_000;
 
 let sink: Sink | undefined;
 let texts: EntryText[] = [];
 let sequenceCount = 1;
-/** Entries written since `open`, which numbers them. */
+/** How many entries were written since `open`; they are numbered by it. */
 let written = 0;
-/** How many may be written since `window` began, where viewers hold the publisher back. */
+/** How many entries may be written since `window` began, if viewers hold the publisher back. */
 let credit = 0;
 let stopped = false;
-/** Entries per write, at least and at most. */
+/** The fewest and the most entries per write. */
 let least = 1;
 let most = MAX_PER_STEP;
 
@@ -67,14 +68,14 @@ const methods = {
     else sink = new WireSink(WIRE_FORMS[form], Array(connections).fill(port), maxUnderWay);
   },
 
-  /** Open loop: `count` entries, evenly, whoever keeps up. `rate` 0: as fast as the server takes them. */
+  /** Open loop: writes `count` entries evenly, even if viewers do not keep up. `rate` 0: as fast as the server takes them. */
   async send({ count, rate }: { count: number; rate: number }): Promise<Sent> {
     const began = performance.now();
     let lateMs = 0;
     for (let sent = 0; sent < count; ) {
       const elapsed = performance.now() - began;
       const due = rate === 0 ? count : Math.min(count, Math.floor((elapsed * rate) / 1_000) + 1);
-      const now = portion(due - sent, count - sent);
+      const now = batchSize(due - sent, count - sent);
       if (now > 0) {
         write(now);
         sent += now;
@@ -86,14 +87,14 @@ const methods = {
     return { entries: count, ms: performance.now() - began, lateMs };
   },
 
-  /** Closed loop: goes on until `stop`, never further than `credit` has allowed. */
+  /** Closed loop: writes until `stop`, and no more than `credit` has allowed. */
   async follow(): Promise<Sent> {
     const began = performance.now();
     const first = written;
     stopped = false;
     credit = 0;
     while (!stopped) {
-      const now = portion(first + credit - written, 1);
+      const now = batchSize(first + credit - written, 1);
       if (now > 0) write(now);
       await (now > 0 ? breath() : pause());
     }
@@ -109,7 +110,7 @@ const methods = {
     stopped = true;
   },
 
-  /** Id of the newest entry that the log has taken. */
+  /** The id of the newest entry that the log has acknowledged. */
   lastId(): string {
     if (!(sink instanceof LogSink)) throw new Error('only the log gives ids');
     return formatPosition(sink.last);
@@ -124,13 +125,13 @@ const methods = {
 export type PublishMethods = typeof methods;
 serve(methods);
 
-/** How many of the `due` entries to write now; never less than a batch while `left` holds one. */
-function portion(due: number, left: number): number {
+/** How many of the `due` entries to write now: a batch at least, as long as `left` is enough for one. */
+function batchSize(due: number, left: number): number {
   const now = Math.min(due, sink?.room() ?? 0, most);
   return now < Math.min(least, left) ? 0 : now;
 }
 
-/** Lanes in turn, each sequence numbered from 1. */
+/** Goes through the lanes one after another; each sequence is numbered from 1. */
 function write(count: number): void {
   const items: Item[] = [];
   for (let i = 0; i < count; i++, written++) {

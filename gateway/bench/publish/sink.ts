@@ -1,4 +1,4 @@
-// Where a publisher's entries go. A sink takes a batch at a time and says how much of what it took is still on its way.
+// Where a publisher sends its entries. A sink takes one batch at a time, and says how much more it can take.
 
 import type { EntryText } from '../entry-text.ts';
 
@@ -8,10 +8,10 @@ export interface Item {
 }
 
 export interface Sink {
-  /** Entries it can take now. */
+  /** How many entries it can take now. */
   room(): number;
   send(items: readonly Item[]): void;
-  /** Resolves when the server has acknowledged all, with the acknowledged entries so far. */
+  /** Resolves when the server has acknowledged all entries, with their number since the sink was opened. */
   flushed(): Promise<number>;
   close(): Promise<void>;
 }

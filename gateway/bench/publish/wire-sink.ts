@@ -1,11 +1,11 @@
-// Bare commands over bare sockets, pipelined: PUBLISH for the rivals, XADD and PUBLISH pairs to compare the log with, and
-// HTTP for Nchan, which has no other way in.
+// Pipelined commands over bare sockets: PUBLISH for the other designs, pairs of XADD and PUBLISH to compare the log with, and HTTP
+// for Nchan, which takes nothing else.
 
 import { connect, type Socket } from 'node:net';
 import { nowMicroseconds } from '../entry-text.ts';
 import type { Item, Sink } from './sink.ts';
 
-/** How one entry is written, and what begins each answer to it. */
+/** How an entry is written, and what each answer to it begins with. */
 export interface WireForm {
   command(channel: string, body: string): string;
   answer: string;
@@ -17,7 +17,7 @@ const resp = (...words: string[]) =>
 
 export const WIRE_FORMS = {
   publish: { command: (channel, body) => resp('PUBLISH', channel, body), answer: '\n', answersPerEntry: 1 },
-  // An id of Redis's own choice comes as a bulk string, two lines; with the number of PUBLISH three.
+  // XADD answers with an id as a bulk string, which has two lines, and PUBLISH with a number: three lines in all.
   pairs: {
     command: (channel, body) =>
       resp('XADD', `stream:${channel}`, 'MAXLEN', '~', '10000', '*', 'd', body) +
@@ -52,7 +52,7 @@ export class WireSink implements Sink {
   #failed: Error | undefined;
   #waiting: (() => void)[] = [];
 
-  /** A channel's entries stay on one connection, so that their order holds. */
+  /** All entries of a channel go over one connection, so that they stay in order. */
   constructor(form: WireForm, ports: readonly number[], maxUnderWay: number) {
     this.#form = form;
     this.#maxUnderWay = maxUnderWay;
@@ -124,7 +124,7 @@ export class WireSink implements Sink {
   }
 }
 
-/** The last digits of a channel's name tell them apart. */
+/** Chooses a connection by the last digits of the channel's name. */
 function lineOf(channel: string, lines: number): number {
   return lines === 1 ? 0 : Number(/\d+$/.exec(channel)?.[0] ?? 0) % lines;
 }

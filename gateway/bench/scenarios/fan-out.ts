@@ -1,4 +1,4 @@
-// One channel, a thousand viewers, as fast as each design sustains; beside what bare sockets take.
+// One channel, a thousand viewers, as fast as each design sustains, and how much bare sockets take.
 
 import { NODE_FLAGS } from '../../src/node-flags.ts';
 import { connect, figuresOf, notesOf, sustained, warmUp } from '../measure.ts';

@@ -1,5 +1,5 @@
 // Ten viewers, entries as fast as they can be written: through the log, where the publisher is the limit, and by bare
-// PUBLISH that nobody adopts, where losses are possible and must be named.
+// PUBLISH that is not adopted, where losses are possible and must be reported.
 
 import {
   appendRate,
@@ -26,10 +26,10 @@ const PATIENCE_MS = 10_000;
 const TRIAL_ENTRIES = 5_000;
 const FLOOD_ENTRIES = 300_000;
 const FLOOD_PATIENCE_MS = 6_000;
-/** A server that is flooded may be silent for a while and go on. */
+/** A flooded server may send nothing for this long, and then continue. */
 const FLOOD_QUIET = { quietMs: 1_000, timeoutMs: 10_000 };
 
-/** As many entries as the log takes, and whether the viewers have them as soon as it has. */
+/** Publishes as many entries as the log takes, and measures whether viewers get them at the same rate. */
 async function flatOut(stage: Stage, { seconds, scaled }: Context): Promise<Figures> {
   await connect(stage);
   await warmUp(stage);
@@ -55,19 +55,19 @@ async function flatOut(stage: Stage, { seconds, scaled }: Context): Promise<Figu
   return { ...figures, more, notes: notesOf(report, cpu, elapsed) };
 }
 
-/** More than anybody can take, all at once: what a sampled viewer lacks must be what gaps have told it. */
+/** Publishes more than any viewer can take, all at once: what a sampled viewer misses must have been reported by gaps. */
 async function flood(stage: Stage, { scaled }: Context): Promise<Record<string, number>> {
   await stage.load.call('begin', undefined);
   const count = scaled(FLOOD_ENTRIES, 1_000);
   await stage.publisher.call('send', { count, rate: 0 });
   await stage.load.call('reached', { entries: count * VIEWERS, timeoutMs: FLOOD_PATIENCE_MS });
   await stage.load.call('settled', FLOOD_QUIET);
-  // A gap is told before what follows it, so that there must be something that follows.
+  // A gap is reported before the entry that follows it, so that one more entry is needed.
   await stage.publisher.call('send', { count: 1, rate: 0 });
   await stage.load.call('settled', FLOOD_QUIET);
   const { sampled } = await stage.load.call('report', undefined);
   const lacking = (count + 1) * sampled.viewers - sampled.entries;
-  // A gap that cannot say how many are missing names them all.
+  // A gap that does not say how many entries are missing accounts for all of them.
   return { lacking, unnamed: sampled.unknown > 0 ? 0 : lacking - sampled.missed };
 }
 

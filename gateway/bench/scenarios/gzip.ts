@@ -6,7 +6,7 @@ import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
 import { startGateway } from '../targets/gateway.ts';
 
-/** More than a deflate window holds. */
+/** More entries than a deflate window holds. */
 const WINDOW_ENTRIES = 100;
 
 const design = (gzip: boolean, viewers: number, rate: number) => (context: Context) => {
@@ -16,7 +16,7 @@ const design = (gzip: boolean, viewers: number, rate: number) => (context: Conte
   return Stage.with(startGateway, cast, async (stage) => {
     const { kb } = await connect(stage);
     await warmUp(stage);
-    await appendRate(stage, WINDOW_ENTRIES); // a view that has run for a while, not one that has just begun
+    await appendRate(stage, WINDOW_ENTRIES); // fills the window, as in a view that has run for a while
     const figures: Figures = await steady(stage, rate, context.seconds);
     if (!gzip || figures.more?.gzip === 1) return { ...figures, memory: kb };
     const notes = [...(figures.notes ?? []), 'the gateway did not compress'];

@@ -1,4 +1,4 @@
-// Ten thousand viewers of quiet channels: what each costs in memory, how fast they come, and what stays when they left.
+// Ten thousand viewers of quiet channels: how much memory each costs, how fast they connect, and what is left when they are gone.
 
 import { eventually } from '../../../test-support/process.ts';
 import { connect, quiet } from '../measure.ts';
@@ -21,7 +21,7 @@ const OWN_FILES = 500;
 const BURST = 256;
 const LEAVE_MS = 5_000;
 
-/** `filesEach`: of the server, or of Redis, per viewer. */
+/** `filesEach`: open files of the server, or of Redis, for each viewer. */
 const design = (start: StartTarget, filesEach: number) => (context: Context) => {
   const possible = Math.floor((openFilesLimit() - OWN_FILES) / filesEach);
   const lanes = Array.from({ length: CHANNELS }, (_, i) => ({ channel: `idle:${i}`, source: 'idle' }));
@@ -29,11 +29,11 @@ const design = (start: StartTarget, filesEach: number) => (context: Context) => 
   return Stage.with(start, cast, async (stage) => {
     const files = () => stage.target.pids.reduce((total, pid) => total + filesOf(pid), 0);
     const [filesBefore, before] = [files(), stage.memory()];
-    await stage.publisher.call('close', undefined); // it has a subscription of its own
+    await stage.publisher.call('close', undefined); // the publisher has a subscription, too
     const { ms } = await connect(stage, BURST);
     await quiet(stage);
     const settle = () => new Promise((resolve) => setTimeout(resolve, context.seconds * 1_000));
-    await settle(); // what connecting left behind goes
+    await settle(); // so that the garbage of connecting is collected
     const [filesWith, present] = [files(), stage.memory()];
     const subscribers = await redisSubscribers(stage.redis.url);
     await stage.load.call('close', undefined);

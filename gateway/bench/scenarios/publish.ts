@@ -14,7 +14,7 @@ const UNDER_WAY = 400;
 const TRIAL_ENTRIES = 5_000;
 const PATIENCE_MS = 10_000;
 
-/** Redis alone, which a subscriber asks without HTTP. */
+/** Redis alone: its subscriber speaks no HTTP. */
 const redisAlone =
   (form: OpenPublisher['form']): StartTarget =>
   async (redis) => ({

@@ -1,5 +1,5 @@
-// A thousand viewers come back at once, five thousand entries behind: how long until all have caught up, against the same
-// bytes over bare sockets, and what those notice who were there all along.
+// A thousand viewers come back at once, and each has missed five thousand entries: how long it takes until all have caught up,
+// against the same bytes over bare sockets, and how late entries are for viewers who were live all the time.
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { NODE_FLAGS } from '../../src/node-flags.ts';
@@ -64,7 +64,7 @@ async function storm(stage: Stage, { seconds, scaled }: Context): Promise<Figure
   const figures = figuresOf(report, entries * count, cpu, elapsed);
   const missing = slices * SLICE_ENTRIES * LIVE.viewers - deliveries;
   const during = new Histogram(latencies).percentile(0.99);
-  const { p50: _, p99: __, ...counted } = figures; // an entry's age says nothing of one that waited in history
+  const { p50: _, p99: __, ...counted } = figures; // the age of an entry means nothing if it comes from history
   return {
     ...counted,
     lost: (figures.lost ?? 0) + Math.max(0, missing),

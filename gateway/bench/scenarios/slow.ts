@@ -1,5 +1,5 @@
-// A hundred viewers that read 1 kB/s beside a hundred healthy ones, under 5 MB/s of entries: what they cost the gateway's
-// memory and the healthy ones' latency, against the same load before they came.
+// A hundred viewers that read 1 kB/s beside a hundred healthy ones, under 5 MB/s of entries: how much memory the slow ones cost
+// the gateway, and how much latency the healthy ones, against the same load without them.
 
 import { connect, steady, warmUp } from '../measure.ts';
 import type { Context, Scenario } from '../scenario.ts';
@@ -18,7 +18,7 @@ async function measure(stage: Stage, { seconds, scaled }: Context): Promise<Figu
   await connect(stage);
   await warmUp(stage);
   const rate = scaled(ENTRIES_PER_SECOND);
-  await steady(stage, rate, seconds * 2); // until the ring is full and the heap has found its size
+  await steady(stage, rate, seconds * 2); // until the ring is full and the heap no longer grows
   const { growth: growthBefore, figures: before } = await watched(stage, rate, seconds * 2);
   const slow = stage.addLoad();
   await slow.call('open', {
@@ -34,7 +34,7 @@ async function measure(stage: Stage, { seconds, scaled }: Context): Promise<Figu
   return { ...figures, memory: growth / 1_024 / scaled(VIEWERS), more };
 }
 
-/** With how much memory was added at most, in bytes. */
+/** Also gives how much memory was added at most, in bytes. */
 async function watched(
   stage: Stage,
   rate: number,

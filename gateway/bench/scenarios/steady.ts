@@ -1,4 +1,4 @@
-// Steady rates that every design must keep: what an entry costs, and how late it comes.
+// Steady rates that every design must sustain: how much an entry costs, and how late it comes.
 
 import { connect, steady, warmUp } from '../measure.ts';
 import { type Bar, type Context, ratio, type Scenario } from '../scenario.ts';
@@ -17,7 +17,7 @@ interface Load {
   rate: number;
   /** Lanes are writers on one channel, and each viewer wants one writer's entries. */
   bySource?: boolean;
-  /** Viewers want the lanes by so many patterns. */
+  /** By how many patterns viewers ask for the lanes. */
   patterns?: number;
 }
 
@@ -26,7 +26,7 @@ const SAMPLED = 10;
 /** Below this many entries per second a measurement lasts twice as long, so that a percentile rests on more of them. */
 const FEW_PER_SECOND = 100;
 const ALL = { gateway: startGateway, classical: startClassical, nchan: startNchan, webdis: startWebdis };
-/** What of a figure is the log's: the gateway without it, and the least that Node can do with it. */
+/** Shows how much of a figure is due to the log: the gateway without the log, and the least that Node can do with it. */
 const APART = { ...ALL, 'bare-gateway': startBareGateway, probe: startProbe };
 
 const design =
@@ -53,7 +53,7 @@ const design =
       await warmUp(stage);
       const seconds = rate <= FEW_PER_SECOND ? context.seconds * 2 : context.seconds;
       const perSecond = lanes > 1 ? (rate * laneCount) / lanes : rate;
-      // First through code that is not compiled yet, in every design.
+      // The first entries go through code that is not compiled yet, in every design.
       await steady(stage, perSecond, seconds);
       const figures = await steady(stage, perSecond, seconds);
       return { ...figures, memory: kb };

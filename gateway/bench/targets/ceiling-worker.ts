@@ -1,5 +1,5 @@
-// What the sockets alone can take: a bare server that writes ready-made bytes to every viewer that has taken the last, as
-// fast as they take them. No log, no Redis, no publisher: an entry is as old as what kept this process from writing it.
+// How much the sockets alone can take: a bare server that writes ready-made bytes to all viewers as fast as they read. There is no
+// log, no Redis and no publisher, so that an entry is only as late as this process is in writing it.
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,7 @@ const LARGEST_WRITE = 65_536;
 
 const sockets = new Set<Socket>();
 const live = new Set<Socket>();
-const turns = new WriteBudget();
+const writeBudget = new WriteBudget();
 let burst: Buffer | undefined;
 let running = false;
 
@@ -29,7 +29,7 @@ const server = createServer({ noDelay: true }, (socket) => {
       return;
     }
     sockets.add(socket);
-    if (burst) pour(socket, burst).catch(() => {}); // it has gone
+    if (burst) pour(socket, burst).catch(() => {}); // the viewer is gone
   });
 });
 
@@ -40,7 +40,7 @@ const methods = {
     return (server.address() as AddressInfo).port;
   },
 
-  /** From now on whoever comes gets this much at once: entries of `frame` bytes. */
+  /** From now on every viewer that connects gets this many entries of `frame` bytes at once. */
   burst({ entries, frame }: { entries: number; frame: number }) {
     const perChunk = Math.max(1, Math.floor(LARGEST_WRITE / frame));
     const chunks: Buffer[] = [];
@@ -49,7 +49,7 @@ const methods = {
     burst = Buffer.concat(chunks);
   },
 
-  /** Writes of so many entries to everybody, until `stop`. */
+  /** Writes `entriesPerWrite` entries at a time to all viewers, until `stop`. */
   async run({ entriesPerWrite, frame }: { entriesPerWrite: number; frame: number }) {
     const chunk = chunkOf(entriesPerWrite, frame);
     running = true;
@@ -59,7 +59,7 @@ const methods = {
     }
   },
 
-  /** One entry after another to those who asked for `LIVE_PATH`, each stamped with the time at which it was due. */
+  /** Writes one entry after another to viewers of `LIVE_PATH`, each stamped with the time at which it was due. */
   trickle({ rate, bytes }: { rate: number; bytes: number }) {
     const text = new EntryText({ channel: 'live', source: 'live' }, bytes);
     const step = 1e6 / rate;
@@ -91,7 +91,7 @@ function chunkOf(entries: number, frame: number): Buffer {
   );
 }
 
-/** Marks as in real entries, though all alike: whoever counts them does the same work. */
+/** Frames with the marks of real entries, all with the same number, so that viewers do the same work to count them. */
 function frames(entries: number, frame: number): string {
   const text = new EntryText(
     { channel: 'ceiling', source: 'ceiling' },
@@ -101,10 +101,10 @@ function frames(entries: number, frame: number): string {
   return one.padStart(Math.floor(frame), ':').repeat(entries);
 }
 
-/** In turns with the others, so that whoever is live does not wait for all of them. */
+/** Writes within the budget that all share, so that live viewers do not wait for all the others. */
 async function pour(socket: Socket, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length && !socket.destroyed; at += LARGEST_WRITE) {
-    await turns.acquire(LARGEST_WRITE);
+    await writeBudget.acquire(LARGEST_WRITE);
     if (!socket.write(bytes.subarray(at, at + LARGEST_WRITE))) await once(socket, 'drain');
   }
 }

@@ -1,4 +1,4 @@
-// The product's gateway, as its own process, fed through the log or by bare PUBLISHes that nobody adopts.
+// The product's gateway, as its own process, fed through the log or by bare PUBLISHes that are not adopted.
 
 import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
@@ -46,7 +46,7 @@ async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Pr
   };
 }
 
-/** Connections go to the workers in turn, each of which says its name. */
+/** Each new connection goes to the next worker, and the health of a worker names it. */
 async function nameOf(port: number): Promise<string> {
   const response = await fetch(`http://127.0.0.1:${port}/sse/health`, { headers: { connection: 'close' } });
   return ((await response.json()) as { gateway: string }).gateway;

@@ -3,7 +3,7 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** Daemons' folders are often not on a user's PATH. */
+/** Folders of daemons, which are often missing in a user's PATH. */
 const FOLDERS = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin'].join(
   delimiter,
 );
@@ -23,6 +23,6 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK);
     return true;
   } catch {
-    return false; // absent, or not ours to run
+    return false; // it does not exist, or may not be run
   }
 }

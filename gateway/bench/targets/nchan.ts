@@ -1,4 +1,5 @@
-// Nchan in one nginx process, messages in its memory: the fastest of its ways. Entries come by HTTP POST, its only door.
+// Nchan in one nginx process that keeps messages in memory, which is its fastest mode. Entries come by HTTP POST, since it takes
+// nothing else.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,4 @@
-// Starts what the gateway is compared with and the benchmark brings along: the classical design, and the probe.
+// Starts the servers of the benchmark's own that the gateway is compared with: the classical design, and the probe.
 
 import { startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
@@ -7,7 +7,7 @@ import { barePublish, httpGet, logPublish, type StartTarget, type Target } from 
 export const startClassical: StartTarget = (redis) =>
   start('redis-classical-server.ts', redis, barePublish(redis));
 
-/** The classical design behind the same log as the gateway. */
+/** The classical design, fed through the same log as the gateway. */
 export const startClassicalLog: StartTarget = (redis) =>
   start('redis-classical-server.ts', redis, logPublish);
 

@@ -1,5 +1,5 @@
-// The classical design, as most gateways are first written: a Redis subscriber per viewer, and one write per viewer and
-// entry. A program of its own: `PORT REDIS_URL` as arguments.
+// The classical design, as most gateways are first written: a Redis subscriber for each viewer, and a write for each viewer and
+// entry. It is a program with the arguments `PORT REDIS_URL`.
 
 import { createServer } from 'node:http';
 import { Redis } from 'ioredis';

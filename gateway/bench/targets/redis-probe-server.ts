@@ -1,5 +1,6 @@
-// The least that Node can do: one subscriber, one buffer per entry, one write per viewer; no ids, history, resume or
-// limits. Fed as the gateway is, it shows what of a figure is the log's. A program of its own: `PORT REDIS_URL`.
+// The least that Node can do: one subscriber, one buffer for each entry, one write for each viewer; no ids, history, resume or
+// limits. It is fed as the gateway is, and shows how much of a figure is due to the log. It is a program with the arguments
+// `PORT REDIS_URL`.
 
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';

@@ -1,4 +1,4 @@
-// A server under load, whichever it is: how viewers ask it, how entries reach it, and which processes its work is done in.
+// A server under load, of any design: how viewers ask it, how entries reach it, and which processes do its work.
 
 import type { RedisServer } from '../../../test-support/redis.ts';
 import type { Lane } from '../entry-text.ts';
@@ -6,7 +6,7 @@ import type { OpenPublisher } from '../publish/publish-worker.ts';
 
 export interface Target {
   port: number;
-  /** Its own processes, Redis apart. */
+  /** Its own processes, without Redis. */
   pids: readonly number[];
   /** It answers without HTTP. */
   bare?: boolean;
@@ -23,7 +23,7 @@ export interface ViewerRequest {
   lastEventId?: string;
 }
 
-/** Undefined where it is not installed on this machine. */
+/** Undefined if it is not installed on this machine. */
 export type StartTarget = (redis: RedisServer) => Promise<Target | undefined>;
 
 export function httpGet(path: string, headers: readonly string[] = []): string {
@@ -31,13 +31,13 @@ export function httpGet(path: string, headers: readonly string[] = []): string {
   return `GET ${path} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 }
 
-/** Of bare sockets: what those ask for who are there before a crowd comes. */
+/** What viewers of the bare sockets ask for if they are live before the others come. */
 export const LIVE_PATH = '/live';
 
-/** The product's own way in, with ids and history. */
+/** Through the product's log, with ids and history. */
 export const logPublish: Target['publish'] = { form: 'log', port: 0, connections: 1, maxUnderWay: 0 };
 
-/** Bare commands to Redis. */
+/** By bare commands to Redis. */
 export function barePublish(redis: RedisServer): Target['publish'] {
   return { form: 'publish', port: redis.port, connections: 1, maxUnderWay: 5_000 };
 }

@@ -1,4 +1,4 @@
-// Webdis, Redis commands over HTTP: a chunked response per subscriber, and a Redis connection behind each.
+// Webdis, Redis commands over HTTP: each subscriber has a chunked response and a Redis connection.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

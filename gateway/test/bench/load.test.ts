@@ -17,7 +17,7 @@ function read(response: string, size: number) {
   const data = Buffer.from(response, 'latin1');
   for (let at = 0; at < data.length; at += size) {
     const piece = data.subarray(at, at + size);
-    body.read(piece, piece.length, (stretch) => scanner.feed(stretch));
+    body.read(piece, piece.length, (bytes) => scanner.feed(bytes));
   }
   return { body, scanner };
 }

@@ -1,5 +1,5 @@
-// The budget for large answers, with real sockets: an answer that finds no room waits, and a client that has gone or accepts nothing
-// does not delay the others.
+// The budget for large answers, with real sockets: a request that finds too little left waits, and clients that are gone or
+// read nothing hold nobody up.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
@@ -20,7 +20,7 @@ interface Made {
   finish(): void;
 }
 
-/** A gateway with room for one answer; the test finishes the answers. Those of `/large` are larger than any socket's buffer. */
+/** A gateway with a budget for one answer at a time. The test finishes its answers; `/large` is larger than any socket's buffer. */
 async function open(stallMs = 0) {
   app = fastify({ forceCloseConnections: true });
   const making: Made[] = [];
@@ -49,12 +49,12 @@ const ask = (port: number, ...paths: string[]) => {
   return socket;
 };
 
-it('makes one after another where there is room for one, in the order in which they were asked for', async () => {
+it('makes one answer after another, in the order of the requests, if the budget is for one', async () => {
   const { url, making, begun } = await open();
   const first = fetch(`${url}/first`);
   await begun('first');
   const second = fetch(`${url}/second`);
-  await expect(fetch(`${url}/unknown/path`)).resolves.toMatchObject({ status: 404 }); // small ones go on
+  await expect(fetch(`${url}/unknown/path`)).resolves.toMatchObject({ status: 404 }); // small answers need no budget
   expect(making.map(({ name }) => name)).toEqual(['first']);
   (await begun('first')).finish();
   expect(await (await first).text()).toBe('first');
@@ -62,7 +62,7 @@ it('makes one after another where there is room for one, in the order in which t
   expect(await (await second).text()).toBe('second');
 });
 
-it('forgets who has gone: while waiting, while the answer is made, and with requests sent ahead', async () => {
+it('forgets clients that are gone: while they wait, while their answer is made, and with pipelined requests', async () => {
   const { url, port, making, begun, asked } = await open();
   const sockets = [ask(port, '/a', '/b')];
   await begun('a');
@@ -75,7 +75,7 @@ it('forgets who has gone: while waiting, while the answer is made, and with requ
   expect(making.map(({ name }) => name)).not.toContain('b');
 });
 
-it('closes an answer that nobody takes where another waits for its room', async () => {
+it('closes an answer that its client does not read if another request waits for its bytes', async () => {
   const { url, port, begun } = await open();
   const silent = ask(port, '/large');
   const closed = once(silent, 'close');
@@ -88,7 +88,7 @@ it('closes an answer that nobody takes where another waits for its room', async 
   expect(silent.bytesRead).toBeLessThan(LARGE.length);
 });
 
-it('closes an answer of which nothing is taken for the time of a stalled viewer', async () => {
+it('closes an answer of which its client reads nothing for `stallMs`', async () => {
   const { port } = await open(300);
   const silent = ask(port, '/large');
   await once(silent, 'readable');
@@ -100,7 +100,7 @@ it('closes an answer of which nothing is taken for the time of a stalled viewer'
   silent.destroy();
 });
 
-it('refuses with a code, and says when to come again, where too many wait', async () => {
+it('refuses with a code and `Retry-After` if too many requests wait', async () => {
   const { url, port, begun, asked } = await open();
   const holder = ask(port, '/a');
   await begun('a');

@@ -1,4 +1,4 @@
-// GET /api/entries: pages of history in both directions, complete, or with what is missing named.
+// GET /api/entries: pages of history in both directions, complete or with their gaps.
 import { afterEach, describe, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { type RedisServer, startRedis } from '../../../test-support/redis.ts';
@@ -22,7 +22,7 @@ const get = async (query: string): Promise<Answer> => {
 const msgs = ({ entries }: Answer) => entries.map(({ msg }) => msg);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
 
-/** 1,200 entries, every third on `b`. */
+/** Publishes 1,200 entries, every third of them on `b`. */
 const fill = async (): Promise<string[]> => {
   const ids: (string | null)[] = [];
   for (let i = 0; i < 1_200; i += 400)
@@ -57,7 +57,7 @@ describe('pages', () => {
     expect(page.gaps).toEqual([]);
   });
 
-  it('a filter loses nothing at the border of two pages, in either direction', async () => {
+  it('a filter loses nothing between two pages, in either direction', async () => {
     gateway = await openGateway();
     const ids = await fill();
     const expected = range(0, 1_200).filter((msg) => msg.includes('7'));
@@ -65,7 +65,7 @@ describe('pages', () => {
     let page = await get('channels=a,b&q=7&limit=25&tail=25');
     for (back.unshift(...msgs(page)); !page.done; back.unshift(...msgs(page)))
       page = await get(`channels=a,b&q=7&limit=25&before=${page.next}`);
-    // The search is over all fields of text; only the message holds digits here.
+    // `q` searches several fields; here only the message holds digits.
     expect(back).toEqual(expected);
     const on: string[] = [];
     page = await get(`channels=a,b&q=7&limit=25&after=${ids[0]}`);
@@ -113,7 +113,7 @@ describe('pages', () => {
     expect(page.entries).toHaveLength(10);
   });
 
-  it('says where a filtered search gave up, and can be asked to go on from there', async () => {
+  it('says where a filtered search gave up, and continues from there if asked to', async () => {
     gateway = await openGateway({}, { history: { scanLimit: 1_000 } });
     const ids = await fill();
     const first = await get(`channels=a,b&q=1199&after=${ids[0]}`);
@@ -140,18 +140,18 @@ describe.each(['embedded', 'Redis'])('pages of large entries, with the log %s', 
     async (direction, form, filter) => {
       redis = log === 'Redis' ? await startRedis() : undefined;
       gateway = await openGateway(redis && { REDIS_URL: redis.url });
-      // Small ones among large ones, so that no mean says where a page ends.
+      // Small entries among large ones, so that their mean size does not tell where a page ends.
       const sizes = range(0, 300).map((i) => (Number(i) % 7 < 3 ? 20 : 500 * ((Number(i) * 37) % 130)));
       for (let i = 0; i < sizes.length; i += 15)
         await gateway.broker.publish(
           sizes.slice(i, i + 15).map((size, j) => line(`big:${(i + j) % 3}`, `${i + j}:${'x'.repeat(size)}`)),
         );
       const found: string[] = [];
-      let place = direction === 'forwards' ? '&since=1h' : '';
+      let bound = direction === 'forwards' ? '&since=1h' : '';
       let pages = 0;
       for (let done = false; !done; pages++) {
         const headers = form === 'NDJSON' ? { accept: 'application/x-ndjson' } : {};
-        const url = `${gateway.url}/api/entries?channels=big:*&limit=10000${filter}${place}`;
+        const url = `${gateway.url}/api/entries?channels=big:*&limit=10000${filter}${bound}`;
         const response = await fetch(url, { headers });
         const text = await response.text();
         expect(text.length).toBeLessThan(5_000_000);
@@ -166,7 +166,7 @@ describe.each(['embedded', 'Redis'])('pages of large entries, with the log %s', 
         const numbers = page.entries.map(({ msg }) => msg.split(':', 1)[0] as string);
         if (direction === 'forwards') found.push(...numbers);
         else found.unshift(...numbers);
-        place = `&${direction === 'forwards' ? 'after' : 'before'}=${page.next}`;
+        bound = `&${direction === 'forwards' ? 'after' : 'before'}=${page.next}`;
         ({ done } = page);
       }
       expect(found).toEqual(range(0, 300));
@@ -176,7 +176,7 @@ describe.each(['embedded', 'Redis'])('pages of large entries, with the log %s', 
 });
 
 describe('forms', () => {
-  it('NDJSON where it is asked for, one stored entry a line, with next, done and gaps as headers', async () => {
+  it('NDJSON if it is asked for: one stored entry a line, with next, done and gaps as headers', async () => {
     gateway = await openGateway();
     await fill();
     const headers = { accept: 'application/x-ndjson' };
@@ -190,7 +190,7 @@ describe('forms', () => {
     expect(response.headers.get('gaps')).toBe('0');
   });
 
-  it('a channel that nobody has written to is empty, not an error', async () => {
+  it('a channel without entries gives an empty page, not an error', async () => {
     gateway = await openGateway();
     expect(await get('channels=nobody')).toMatchObject({ entries: [], gaps: [], done: true });
   });

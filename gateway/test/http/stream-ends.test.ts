@@ -8,7 +8,7 @@ import { randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { open, range, start } from './stream-gateway.ts';
 
 describe('limits', () => {
-  it('a native EventSource is told in the stream to come back, others by 503', async () => {
+  it('a refused EventSource gets a stream that asks it to come back, other clients get a 503', async () => {
     const gateway = await start({ MAX_CONNECTIONS: '1', SSE_RETRY_MS: '1000' });
     await (await gateway.view()).saw('live');
     const browser = await gateway.view('', { headers: { accept: 'text/event-stream' } });
@@ -25,21 +25,21 @@ describe('limits', () => {
     expect(await gateway.health()).toMatchObject({ connections: 1, refused: 2 });
   });
 
-  it('a limit holds also for viewers that come while their view is being opened', async () => {
+  it('a limit also holds for viewers that come while their view is being opened', async () => {
     const redis = await startRedis();
     open.push({ close: () => redis.stop() });
     const gateway = await start({ REDIS_URL: redis.url, NAMESPACE: randomNamespace(), MAX_CONNECTIONS: '2' });
-    open.reverse(); // the gateway ends before its Redis
+    open.reverse(); // the gateway is closed before its Redis
     const headers = { accept: 'text/event-stream' };
     redis.pause();
     const coming = range(0, 8).map(() => gateway.view('channels=a', { headers }));
-    await fetch(`${gateway.url}/healthz`); // by then they wait for Redis
+    await fetch(`${gateway.url}/healthz`); // the answer shows that they wait for Redis by now
     redis.resume();
     await Promise.all(coming);
     expect(await gateway.health()).toMatchObject({ connections: 2, refused: 6 });
   });
 
-  it('an address has a limit of its own, and a place that is left is free again', async () => {
+  it('an address has a limit of its own, and a viewer that leaves makes room', async () => {
     const gateway = await start({ MAX_CONNECTIONS_PER_ADDRESS: '1' });
     const first = await gateway.view();
     await first.saw('live');
@@ -48,14 +48,14 @@ describe('limits', () => {
     await eventually('a place', async () => (await gateway.view()).status === 200);
   });
 
-  it('too many different queries are refused; one that is there already is not', async () => {
+  it('too many different queries are refused; a query that has a view already is not', async () => {
     const gateway = await start({ MAX_VIEWS: '1' });
     await (await gateway.view('channels=a')).saw('live');
     expect((await gateway.view('channels=b')).status).toBe(503);
     expect((await gateway.view('channels=a')).status).toBe(200);
   });
 
-  it('too many different patterns are refused so that an EventSource comes again; what is there already is not', async () => {
+  it('too many different patterns are refused so that an EventSource comes back; known patterns are not', async () => {
     const gateway = await start();
     const query = (viewer: string) => `channels=${range(0, 10).map((i) => `*:${viewer}:${i}`)}`;
     const viewers = await Promise.all(range(0, 50).map((i) => gateway.view(query(i))));
@@ -111,7 +111,7 @@ describe('ends', () => {
       });
       const host = 'Host: localhost\r\n';
       const request = `GET /healthz HTTP/1.1\r\n${host}\r\nGET ${path} HTTP/1.1\r\n${host}Accept: text/event-stream\r\n\r\n`;
-      // Its beginning comes with a request before it: an idle connection might be closed first.
+      // Its first bytes come with a request before it, since the gateway could close an idle connection first.
       late.write(request.slice(0, -20));
       await eventually('the first answer', () => heard.includes('HTTP/1.1 200'));
       const ended = once(late, 'close');
@@ -126,7 +126,7 @@ describe('ends', () => {
     },
   );
 
-  it('a viewer that takes nothing does not hold the application up', async () => {
+  it('a viewer that reads nothing does not keep the application from closing', async () => {
     const gateway = await openGateway();
     const slow = await gateway.view('channels=a');
     await slow.saw('live');
@@ -150,7 +150,7 @@ describe('ends', () => {
     });
   });
 
-  it('a request pipelined behind a stream ends both and leaves nothing', async () => {
+  it('a request that is pipelined after a stream ends both and leaves nothing', async () => {
     const gateway = await start();
     const socket = connect(gateway.port, '127.0.0.1');
     socket.resume().on('error', () => {});
@@ -163,7 +163,7 @@ describe('ends', () => {
     });
   });
 
-  it('a stream pipelined behind other requests begins when they are answered', async () => {
+  it('a stream that is pipelined after other requests begins when they are answered', async () => {
     const gateway = await start();
     const socket = connect(gateway.port, '127.0.0.1');
     let heard = '';
@@ -171,7 +171,7 @@ describe('ends', () => {
       heard += text;
     });
     const request = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
-    // The page is read from a file, so that it is answered later than the stream could begin.
+    // The page is read from a file, so that its answer is ready later than the stream.
     socket.write(request('/healthz') + request('/') + request('/stream'));
     await eventually('the stream', () => heard.includes('event: live'));
     expect(heard.match(/HTTP\/1\.1 200|"status":"ok"|<\/html>|event: hello/g)).toEqual([
@@ -185,7 +185,7 @@ describe('ends', () => {
     socket.destroy();
   });
 
-  it('a socket that takes nothing for too long is closed', async () => {
+  it('a socket that reads nothing for too long is closed', async () => {
     const gateway = await start({ SSE_STALL_MS: '200' });
     const stalled = await gateway.view('channels=a');
     await stalled.saw('live');

@@ -1,11 +1,11 @@
-// A gateway whose viewers vanish, and which ends, with the test.
+// Starts gateways that are closed, with all their viewers, when the test ends.
 
 import { afterEach } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import type { SseClient } from '../../../test-support/sse-client.ts';
 import type { Tuning } from '../../src/app.ts';
 
-/** What ends with the test, in this order. */
+/** What is closed when the test ends, in this order. */
 export const open: { close(): Promise<void> }[] = [];
 const viewers: SseClient[] = [];
 

@@ -1,4 +1,4 @@
-// However many viewers come at once, whatever else the gateway does waits for a few of them only.
+// However many viewers come at once, everything else that the gateway does waits for a few of them only.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
@@ -13,25 +13,25 @@ import { LocalConnectionLimiter } from '../../src/stream/viewer/connection-limit
 const CLIENTS = 200;
 const REQUEST = 'GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n';
 
-class CountingPlaces extends LocalConnectionLimiter {
-  entered = 0;
+class CountingLimiter extends LocalConnectionLimiter {
+  acquired = 0;
 
   override acquire(address: string) {
-    this.entered++;
+    this.acquired++;
     return super.acquire(address);
   }
 }
 
 let broker: MemoryBroker;
 let app: FastifyInstance;
-let limiter: CountingPlaces;
+let limiter: CountingLimiter;
 let clients: Socket[];
 
 beforeEach(async () => {
   const config = readGatewayConfig({});
   const registry = new Registry();
   broker = new MemoryBroker();
-  limiter = new CountingPlaces({ maxConnections: 0, maxPerAddress: 0 });
+  limiter = new CountingLimiter({ maxConnections: 0, maxPerAddress: 0 });
   const totals = { registry, limiter, metrics: () => registry.metrics() };
   app = createApp(config, broker, createLogger('gateway', 'silent', true), totals);
   await app.listen({ port: 0, host: '127.0.0.1' });
@@ -54,26 +54,26 @@ it('begins a few streams in each round of the event loop, and all of them', asyn
   const perRound: number[] = [];
   const answered = Promise.all(clients.map((client) => once(client, 'data')));
   for (const client of clients) client.write(REQUEST);
-  for (let before = 0; limiter.entered < CLIENTS; before = limiter.entered) {
+  for (let before = 0; limiter.acquired < CLIENTS; before = limiter.acquired) {
     await round();
-    perRound.push(limiter.entered - before);
+    perRound.push(limiter.acquired - before);
   }
   await answered;
   expect(Math.max(...perRound)).toBeLessThanOrEqual(CLIENTS / 4);
 });
 
-it('begins none for those who have gone meanwhile', async () => {
+it('begins no stream for a client that is gone by then', async () => {
   for (const client of clients) client.write(REQUEST);
-  while (limiter.entered === 0) await round();
+  while (limiter.acquired === 0) await round();
   for (const client of clients) client.resetAndDestroy();
   while ((await connected()) > 0) await round();
   for (let i = 0; i < CLIENTS; i++) await round();
-  expect(limiter.entered).toBeLessThan(CLIENTS / 2);
+  expect(limiter.acquired).toBeLessThan(CLIENTS / 2);
 });
 
-it('lets none wait that are pipelined behind others: nothing would hold their client back', async () => {
+it('does not let pipelined requests wait: nothing would hold their client back', async () => {
   const [client] = clients as [Socket];
   client.write(REQUEST.repeat(CLIENTS));
-  while (limiter.entered === 0) await round();
-  expect(limiter.entered).toBe(CLIENTS);
+  while (limiter.acquired === 0) await round();
+  expect(limiter.acquired).toBe(CLIENTS);
 });

@@ -153,7 +153,7 @@ describe('positions', () => {
     expect(second.msgs).toEqual(range(0, 3));
   });
 
-  it('names a gap where retention has dropped what a resumed viewer missed', async () => {
+  it('reports a gap if retention has dropped what a resumed viewer missed', async () => {
     const gateway = await start({ RETENTION_ENTRIES: '100' });
     const [seen] = await publish(gateway, 'a', 'seen');
     for (let i = 0; i < 10; i++) await publish(gateway, 'a', ...range(i * 100, i * 100 + 100));
@@ -163,7 +163,7 @@ describe('positions', () => {
     expect(gap?.data).toMatchObject({ channel: 'a', after: seen, reason: 'trimmed' });
     expect(viewer.events[1]).toBe(gap);
     expect(viewer.msgs.at(-1)).toBe('999');
-    // Told once: whoever has had an entry after it is not told again.
+    // The gap is reported once: a viewer that has an entry after it does not get it again.
     const again = await gateway.view('channels=a', { lastEventId: `${viewer.entries[0]?.id}` });
     await again.saw('live');
     expect(again.named('gap')).toEqual([]);
@@ -171,7 +171,7 @@ describe('positions', () => {
     expect(await gateway.health()).toMatchObject({ resumed: 1, resumedWithGap: 1 });
   });
 
-  it('tells a viewer that was cut off in the middle of a replay again of what is missing behind that', async () => {
+  it('reports the rest of a gap again to a viewer that was cut off in the middle of its replay', async () => {
     const gateway = await start({ RETENTION_ENTRIES: '100' });
     const [seen] = await publish(gateway, 'steady', 'seen');
     for (let i = 0; i < 10; i++) {
@@ -183,7 +183,7 @@ describe('positions', () => {
     expect(whole.events.slice(0, 2).map(({ event }) => event)).toEqual(['hello', 'gap']);
     const [gap] = whole.named('gap');
     expect(gap?.data).toMatchObject({ channel: 'busy', after: seen });
-    // It had some entries of the other channel, and the gap before them.
+    // By then the viewer had the gap and some entries of the other channel.
     const cut = whole.entries[4];
     expect(cut?.channel).toBe('steady');
     const resumed = await gateway.view('channels=busy,steady', { lastEventId: `${cut?.id}` });
@@ -192,7 +192,7 @@ describe('positions', () => {
     expect(resumed.msgs).toEqual(whole.msgs.slice(5));
   });
 
-  it('tells a cursor of another log that the log was reset, and shows all there is', async () => {
+  it('reports a reset to a cursor of another log, and shows all entries of this one', async () => {
     const gateway = await start();
     await publish(gateway, 'a', 'new');
     for (const lastEventId of ['1-1000', '9007199254740-9007199254740991']) {
@@ -248,7 +248,7 @@ describe('selections', () => {
     }
   });
 
-  it('a pattern shows reserved channels only to whom asks for them by their prefix', async () => {
+  it('a pattern shows reserved channels only if it begins with their prefix', async () => {
     const gateway = await start();
     const all = await gateway.view('channels=*');
     const runs = await gateway.view('channels=runs:*');
@@ -260,7 +260,7 @@ describe('selections', () => {
     expect(runs.msgs).toEqual(['private']);
   });
 
-  it('equal wishes share a view, whatever the order of their parameters', async () => {
+  it('equal queries share a view, whatever the order of their parameters', async () => {
     const gateway = await start();
     const queries = [
       'channels=a,b&level=warn',
@@ -273,7 +273,7 @@ describe('selections', () => {
     expect(await gateway.health()).toMatchObject({ connections: 4, views: 2 });
   });
 
-  it('a filtered search of history gives up at its bound, and says so', async () => {
+  it('a filtered search of history gives up at its bound, and reports that', async () => {
     const gateway = await start({}, { history: { scanLimit: 1_000 } });
     const [first] = await publish(gateway, 'a', 'needle 0');
     for (let i = 0; i < 5; i++) await publish(gateway, 'a', ...range(0, 500));

@@ -13,13 +13,13 @@ export class Bucket<K, T> {
     return this.#buckets.get(this.#key)?.length ?? 0;
   }
 
-  add(item: T): void {
+  addItem(item: T): void {
     const items = this.#buckets.get(this.#key);
     if (items) items.push(item);
     else this.#buckets.set(this.#key, [item]);
   }
 
-  remove(item: T): void {
+  removeItem(item: T): void {
     const left = this.#buckets.get(this.#key)?.filter((other) => other !== item) ?? [];
     if (left.length > 0) this.#buckets.set(this.#key, left);
     else this.#buckets.delete(this.#key);

@@ -130,7 +130,7 @@ export class Hub {
     subscription.removeView(view);
     if (!subscription.isIdle) return;
     this.#subscriptions.delete(subscription.channels.join(','));
-    this.#patterns.remove(subscription.channels);
+    this.#patterns.removePatterns(subscription.channels);
     subscription.close();
   }
 
@@ -173,7 +173,7 @@ export class Hub {
     if (known) return known;
     const subscription = new SharedSubscription(channels, this.#broker);
     this.#subscriptions.set(key, subscription);
-    this.#patterns.add(channels);
+    this.#patterns.addPatterns(channels);
     return subscription;
   }
 

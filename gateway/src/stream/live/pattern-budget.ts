@@ -19,7 +19,7 @@ export class PatternBudget {
     return this.#cost + costOf(fresh) <= MAX_MATCHING_COST;
   }
 
-  add(patterns: readonly string[]): void {
+  addPatterns(patterns: readonly string[]): void {
     for (const pattern of patterns.filter(matchingCost)) {
       const uses = this.#uses.get(pattern) ?? 0;
       if (uses === 0) this.#cost += matchingCost(pattern);
@@ -27,7 +27,7 @@ export class PatternBudget {
     }
   }
 
-  remove(patterns: readonly string[]): void {
+  removePatterns(patterns: readonly string[]): void {
     for (const pattern of patterns.filter(matchingCost)) {
       const uses = (this.#uses.get(pattern) ?? 0) - 1;
       if (uses > 0) {

@@ -12,7 +12,7 @@ import { SubstringIndex } from './substring-index.ts';
 /** Up to this many views it costs less to offer the entry to all than to look for those that may want it. */
 const FEW_VIEWS = 8;
 
-type Filing<V> = Pick<Bucket<unknown, V>, 'size' | 'add' | 'remove'>;
+type Filing<V> = Pick<Bucket<unknown, V>, 'size' | 'addItem' | 'removeItem'>;
 
 export class ViewIndex<V extends { readonly selection: Selection }> {
   readonly #views: V[] = [];
@@ -31,7 +31,7 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
 
   addView(view: V): void {
     const smallest = this.#bucketsFor(view.selection).reduce((a, b) => (b.size < a.size ? b : a));
-    smallest.add(view);
+    smallest.addItem(view);
     this.#filed.set(view, smallest);
     this.#views.push(view);
   }
@@ -39,7 +39,7 @@ export class ViewIndex<V extends { readonly selection: Selection }> {
   removeView(view: V): void {
     const bucket = this.#filed.get(view);
     if (!bucket) return;
-    bucket.remove(view);
+    bucket.removeItem(view);
     this.#filed.delete(view);
     this.#views.splice(this.#views.indexOf(view), 1);
   }

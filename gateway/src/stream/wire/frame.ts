@@ -50,8 +50,8 @@ function writeBytes(bytes: Buffer, target: Buffer, at: number): number {
 
 /**
  * The id of a gap is the position just before what follows it, so that a client that resumes there does not get the gap again:
- * a gap with `before` 104 has the id of 103. Gaps of one channel (`trimmed`, `expired`) have none, because entries of other
- * channels may lie before 104 and the client's cursor must not pass them.
+ * a gap with `before` 104 has the id of 103. A gap that is `trimmed` or `expired` has none, because entries of other channels
+ * may lie before 104, and the client's cursor must not pass them.
  */
 export function gapFrame(gap: Gap): Buffer {
   const { channel, after, before, reason, missed } = gap;

@@ -1,4 +1,4 @@
-// A page cut in stretches says what the log would say to whoever asked it from each stretch's beginning on.
+// A page that is cut into blocks gives from each block's beginning on what the log itself would give to a reader there.
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
@@ -15,7 +15,7 @@ let start = 0;
 beforeAll(async () => {
   start = await broker.head();
   for (let i = 0; i < 3_000; i++) {
-    // `busy` and `loud` lose their oldest; the last entry that either lost lies among those of the others.
+    // `busy` and `loud` lose their oldest entries. The last lost entry of each lies between entries of other channels.
     const channel = i % 3 === 0 ? 'busy' : i > 2_000 ? 'loud' : `quiet-${i % 7}`;
     await broker.publish([line(channel, `${i} ${'x'.repeat(i % 5 === 0 ? 900 : 100)}`)]);
   }
@@ -31,10 +31,10 @@ it.each([
   const filter = compileFilter(parseSelection({ channels: '*', ...filters }));
   for (const after of [BEGINNING, start]) {
     const page = await broker.readPage({ ...everything, after });
-    const stretches = await toHistoryBlocks(page, after, filter, new TimeSlicer());
-    expect(stretches.length).toBeGreaterThan(4);
+    const blocks = await toHistoryBlocks(page, after, filter, new TimeSlicer());
+    expect(blocks.length).toBeGreaterThan(4);
     let from = after;
-    for (const { gaps, chunk, entries, scanned, next, done } of stretches) {
+    for (const { gaps, chunk, entries, scanned, next, done } of blocks) {
       const { items } = await broker.readPage({ ...everything, after: from });
       expect(gaps).toEqual(items.flatMap(({ gap }) => gap ?? []));
       const records = items.flatMap(({ record }) => (record && record.n <= next ? record : []));
@@ -45,7 +45,7 @@ it.each([
       expect(done).toBe(next === page.next);
       from = next;
     }
-    expect(stretches.some(({ gaps }) => gaps.length > 0)).toBe(true);
-    expect(stretches.at(-1)?.gaps).toEqual([]);
+    expect(blocks.some(({ gaps }) => gaps.length > 0)).toBe(true);
+    expect(blocks.at(-1)?.gaps).toEqual([]);
   }
 });

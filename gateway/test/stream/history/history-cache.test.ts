@@ -1,4 +1,4 @@
-// Whatever readers of a history share, each gets just what it would have read alone, and a crowd costs few readings.
+// Readers who share history each get exactly what they would have read alone, and a crowd costs the log few reads.
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
@@ -26,7 +26,7 @@ afterAll(() => log.close());
 const selection = parseSelection({ channels: 'a,b' });
 const view = () => ({ selection, filter: compileFilter(selection) });
 
-/** The messages that a reader gets, and how many stretches it took. */
+/** The messages that a reader gets. */
 async function readAll(history: History, query: ReturnType<typeof view>, after: Position, upTo: Position) {
   let text = '';
   let entries = 0;
@@ -61,7 +61,7 @@ it('readers from anywhere to anywhere, together, each get what they would have g
   );
 });
 
-/** Counts what is read of the log. */
+/** Counts the reads of the log. */
 function counting(broker: Broker) {
   let reads = 0;
   const read: Broker['readPage'] = (wanted) => {
@@ -86,12 +86,12 @@ it('a crowd that comes back from the same place reads the log once', async () =>
   expect(count()).toBe(alone);
   await crowd(new History(broker, { shareBytes: SHARE_BYTES }));
   expect(count()).toBe(2 * alone);
-  // Those who come from elsewhere join them after a stretch.
+  // A reader that begins elsewhere uses the same blocks once it has reached the beginning of one.
   await readAll(history, query, positions[333] as Position, to);
   expect(count()).toBeLessThanOrEqual(2 * alone + 1);
 });
 
-it('shares nothing where it may keep nothing', async () => {
+it('shares nothing if it may keep nothing', async () => {
   const { broker, count } = counting(log);
   const history = new History(broker, { shareBytes: 0 });
   const query = view();
@@ -104,7 +104,7 @@ it('shares nothing where it may keep nothing', async () => {
   expect(count()).toBe(2);
 });
 
-it('goes on after a reading that failed', async () => {
+it('reads again after a read that failed', async () => {
   let fails = true;
   const read: Broker['readPage'] = (wanted) =>
     fails ? Promise.reject(new Error('away')) : log.readPage(wanted);
@@ -119,7 +119,7 @@ it('goes on after a reading that failed', async () => {
   expect(await readAll(history, query, from, to)).toHaveLength(9);
 });
 
-it('those who ask for a bound each wait for one reading at most, not one after another', async () => {
+it('readers with a different bound each wait for one read at most, and then read side by side', async () => {
   const waiting: (() => void)[] = [];
   const read: Broker['readPage'] = async (wanted) => {
     await new Promise<void>((go) => waiting.push(go));
@@ -133,14 +133,14 @@ it('those who ask for a bound each wait for one reading at most, not one after a
   const from = positions[0] as Position;
   const bounds = positions.slice(1, 21);
   const readings = Promise.all(bounds.map((upTo) => readAll(history, query, from, upTo)));
-  await eventually('the first reading', () => waiting.length === 1);
+  await eventually('the first read', () => waiting.length === 1);
   waiting.pop()?.();
   await eventually('all the others at once', () => waiting.length === bounds.length - 1);
   for (const go of waiting) go();
   expect((await readings).map(({ length }) => length)).toEqual(bounds.map((_, i) => i + 1));
 });
 
-it('a crowd that asks the same shares it, also where it leads nowhere and nothing may be kept', async () => {
+it('a crowd that asks for the same shares one read, even if that leads nowhere or is too large to keep', async () => {
   for (const shareBytes of [SHARE_BYTES, 1]) {
     const { broker, count } = counting(log);
     const history = new History(broker, { shareBytes });
@@ -153,7 +153,7 @@ it('a crowd that asks the same shares it, also where it leads nowhere and nothin
   }
 });
 
-it('a page that holds more than a stretch is read once', async () => {
+it('a page that holds more than a block is read once', async () => {
   const wide = {
     read: (wanted: Parameters<Broker['readPage']>[0]) => log.readPage({ ...wanted, limit: COUNT }),
   };
@@ -166,7 +166,7 @@ it('a page that holds more than a stretch is read once', async () => {
   expect(count()).toBe(1);
 });
 
-it('who was told what is missing gets nothing from an older reading, but what is of the same page or newer', async () => {
+it('a reader that knows what is missing gets nothing from an older read, only from the same or a newer one', async () => {
   const { broker, count } = counting(log);
   const history = new History(broker, { shareBytes: SHARE_BYTES });
   const query = view();
@@ -176,8 +176,8 @@ it('who was told what is missing gets nothing from an older reading, but what is
     interval,
   });
   expect(count()).toBe(1);
-  const anothers = { ...interval };
-  const newer = await history.readBlock(query, { ...wanted, reportedBy: anothers });
+  const later = { ...interval };
+  const newer = await history.readBlock(query, { ...wanted, reportedBy: later });
   expect(newer.interval).not.toBe(interval);
   expect(count()).toBe(2);
   expect((await history.readBlock(query, { ...wanted, reportedBy: interval })).interval).toBe(interval);

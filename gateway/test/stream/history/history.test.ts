@@ -63,7 +63,7 @@ it('pages of any size, in either direction, give what a model gives', async () =
   );
 });
 
-it('a filtered search reads no more than its bound, names what it left, and goes on from there', async () => {
+it('a filtered search reads no more than its bound, reports what it has left out, and continues from there', async () => {
   const history = new History(broker, { scanLimit: 500, shareBytes: 0 });
   const wanted = query({ q: `${COUNT - 1}` });
   const [first, last] = [positions[0] as Position, positions.at(-1) as Position];
@@ -75,7 +75,7 @@ it('a filtered search reads no more than its bound, names what it left, and goes
   expect(numbers(end)).toEqual([COUNT - 1]);
 });
 
-it('begins a tail so that exactly its entries follow, and where there are none, now', async () => {
+it('a tail begins so that exactly its entries follow, and without entries it begins now', async () => {
   const history = new History(broker, { shareBytes: 0 });
   const now = await broker.head();
   const { selection, filter } = query({ channels: 'a', level: 'error' });
@@ -91,16 +91,16 @@ it('begins a tail so that exactly its entries follow, and where there are none, 
   expect(none).toEqual({ position: now });
 });
 
-it('a search that nobody waits for any more ends with the page it is at', async () => {
+it('an abandoned search ends with the page that it reads', async () => {
   const history = new History(broker, { shareBytes: 0 });
   let asked = 0;
   const upTo = await broker.head();
-  const isGone = () => ++asked > 1;
+  const isAbandoned = () => ++asked > 1;
   const found = await history.search(query({ channels: '*' }), {
     after: 0,
     upTo,
     limit: COUNT,
-    isAbandoned: isGone,
+    isAbandoned,
   });
   expect(found.records.length).toBeGreaterThan(0);
   expect(found).toMatchObject({ done: false });

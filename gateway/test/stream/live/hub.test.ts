@@ -1,4 +1,4 @@
-// One process, many viewers, one Redis: what it costs, what it leaves behind, and what it says about itself.
+// One process with many viewers and one Redis: what that costs, what is left after it, and what the gateway logs about it.
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../../test-support/gateway.ts';
@@ -36,7 +36,7 @@ const subscriptions = async () =>
 const publish = (...msgs: string[]) => gateway.broker.publish(msgs.map((msg) => line('logs', msg)));
 
 describe('two hundred viewers', () => {
-  it('share the connections to Redis that one has, and leave nothing behind', async () => {
+  it('share the Redis connections of a single viewer, and leave nothing open', async () => {
     const before = await eventually('all its connections', async () => {
       const names = await connections();
       return names.length === 4 && names;
@@ -58,7 +58,7 @@ describe('two hundred viewers', () => {
     await eventually('no subscription more than at first', async () => (await subscriptions()) === quiet);
   });
 
-  it('are told of on logs:gateway in summaries, at most one a second, none of them about publishing', async () => {
+  it('appear on logs:gateway in summaries, at most one a second, none of them about publishing', async () => {
     const reader = await gateway.view('channels=logs:gateway&tail=100');
     await reader.saw('live');
     const viewers = await Promise.all(Array.from({ length: 100 }, () => gateway.view('channels=logs')));
@@ -67,7 +67,7 @@ describe('two hundred viewers', () => {
     for (const viewer of viewers) viewer.vanish();
     const counted = (word: string) =>
       reader.msgs.reduce((sum, msg) => sum + Number(new RegExp(`(\\d+) ${word}`).exec(msg)?.[1] ?? 0), 0);
-    await eventually('all told', () => counted('left') === 100);
+    await eventually('all counted', () => counted('left') === 100);
     expect(counted('connected')).toBe(101);
     const summaries = reader.entries.filter(({ msg }) => /\d+ (connected|left)/.test(`${msg}`));
     const times = summaries.map(({ time }) => Number(time));
@@ -88,7 +88,7 @@ describe('two gateways on one Redis', () => {
         await publish(`${count++}`, `${count++}`);
     })();
     const got: string[] = [];
-    // Somebody is on each already, so that the viewer joins views that stand wherever they stand.
+    // A viewer is on each gateway already, so that the one that moves joins views that have gone on without it.
     const stay = await Promise.all(
       [gateway, other].map(({ url }) => SseClient.open(`${url}/stream?channels=logs`)),
     );

@@ -1,4 +1,4 @@
-// The ring against a plain list of all segments: what it hands out is what was added, from the right one on.
+// The ring against a plain list of all segments: it hands out what was kept, from the right segment on.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Segment } from '../../../src/stream/live/segment.ts';
@@ -7,8 +7,8 @@ import { Chunk } from '../../../src/stream/wire/chunk.ts';
 
 const LIMIT = 65_536;
 
-/** `by`: how far the segment moves on; 0 for a ping's. */
-const added = fc.record({ by: fc.nat(3), bytes: fc.integer({ min: 1, max: 9_000 }) });
+/** `by`: how many positions the segment covers; 0 for one that holds only a ping. */
+const step = fc.record({ by: fc.nat(3), bytes: fc.integer({ min: 1, max: 9_000 }) });
 
 function segmentsOf(list: readonly { by: number; bytes: number }[]): Segment[] {
   let to = 1_000;
@@ -23,9 +23,9 @@ function segmentsOf(list: readonly { by: number; bytes: number }[]): Segment[] {
 const contentOf = (segments: readonly Segment[]) =>
   Buffer.concat(segments.map(({ chunk }) => chunk.body)).toString();
 
-it('hands out what was added, joined, from the first on that a cursor can take', () => {
+it('hands out what was kept, joined, from the first segment after the cursor on', () => {
   fc.assert(
-    fc.property(fc.array(added, { minLength: 1, maxLength: 60 }), fc.nat(200), (list, offset) => {
+    fc.property(fc.array(step, { minLength: 1, maxLength: 60 }), fc.nat(200), (list, offset) => {
       const all = segmentsOf(list);
       const ring = new SegmentRing();
       const kept: Segment[] = [];
@@ -53,7 +53,7 @@ it('hands out what was added, joined, from the first on that a cursor can take',
   );
 });
 
-it('keeps the newest always, no more than its limit, and once it is full at least half of that', () => {
+it('always keeps the newest segment, no more than its limit, and at least half of the limit once it is full', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 1, max: 50_000 }), { minLength: 1, maxLength: 40 }), (sizes) => {
       const all = segmentsOf(sizes.map((bytes) => ({ by: 1, bytes })));
@@ -70,7 +70,7 @@ it('keeps the newest always, no more than its limit, and once it is full at leas
   );
 });
 
-it('hands out copies: what a viewer has not sent yet stays as it was while the ring goes on', () => {
+it('hands out copies, which stay as they are while the ring is overwritten', () => {
   const all = segmentsOf(Array.from({ length: 100 }, () => ({ by: 1, bytes: 5_000 })));
   const ring = new SegmentRing();
   ring.keep(all[0] as Segment, LIMIT);
@@ -81,7 +81,7 @@ it('hands out copies: what a viewer has not sent yet stays as it was while the r
   expect(ring.segmentAfter(0)).toBeUndefined();
 });
 
-it('hands the same to all who stand at the same place, and a large segment as it came', () => {
+it('hands the same joined segment to all viewers with the same cursor, and a large segment as it is', () => {
   const all = segmentsOf([100, 100, 20_000, 100].map((bytes) => ({ by: 1, bytes })));
   const ring = new SegmentRing();
   for (const segment of all) ring.keep(segment, LIMIT);

@@ -1,4 +1,4 @@
-// The index against trying every needle: it may give more, never less, and of many needles only a few more.
+// The index against trying every needle: it misses none, and of many needles it gives only a few that are not contained.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { Bucket } from '../../../src/stream/live/bucket.ts';
@@ -8,7 +8,7 @@ const smallest = (buckets: Bucket<number, string>[]) => buckets.sort((a, b) => a
 
 const file = (needles: Iterable<string>) => {
   const index = new SubstringIndex<string>();
-  for (const needle of needles) smallest(index.buckets(needle))?.add(needle);
+  for (const needle of needles) smallest(index.buckets(needle))?.addItem(needle);
   return index;
 };
 
@@ -18,7 +18,7 @@ const found = (index: SubstringIndex<string>, texts: readonly string[]) => {
   return found.sort();
 };
 
-/** Of few characters, so that needles overlap and occur; some of them beyond ASCII. */
+/** Few different characters, some beyond ASCII, so that needles overlap and occur in the texts. */
 const letters = fc.constantFrom('a', 'b', 'c', 'ä', '漢', '\ud83d', '\u{1f600}');
 const text = (maxLength: number) => fc.string({ unit: letters, maxLength });
 
@@ -43,20 +43,20 @@ it('of ten thousand needles gives those that are in the text and few others', ()
   expect(got.length).toBeLessThan(100);
 });
 
-it('many needles that share a bucket are not few: they are looked up, too', () => {
+it('counts many needles that share a bucket as many, and looks them up', () => {
   const index = file(Array.from({ length: 100 }, (_, i) => 'a'.repeat(4 + i)));
   expect(found(index, ['zzz'])).toEqual([]);
 });
 
-it('is empty again when all are gone', () => {
+it('is empty again when all items are removed', () => {
   const index = new SubstringIndex<string>();
   const [first, , last] = index.buckets('needle');
-  first?.add('one');
-  first?.add('other');
-  last?.add('needle');
+  first?.addItem('one');
+  first?.addItem('other');
+  last?.addItem('needle');
   expect([index.isEmpty, last?.size, first?.size]).toEqual([false, 1, 2]);
   for (const item of ['one', 'other', 'needle'])
-    for (const bucket of index.buckets('needle')) bucket.remove(item);
+    for (const bucket of index.buckets('needle')) bucket.removeItem(item);
   expect(index.isEmpty).toBe(true);
   expect(found(index, ['needle'])).toEqual([]);
 });

@@ -1,4 +1,4 @@
-// The index against asking every view's filter: nobody who wants an entry is passed over, and few others are asked.
+// The index against the filter of every view: no view that wants an entry is missed, and few others are candidates.
 import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import { type EntryFields, LEVELS } from '@llm-streamer/shared/entry.ts';
 import fc from 'fast-check';
@@ -44,7 +44,7 @@ const entry = fc
   );
 
 describe('an index of views', () => {
-  it.each([0, 100])('passes over nobody who wants the entry, with %i others', (others) => {
+  it.each([0, 100])('misses no view that wants the entry, with %i others', (others) => {
     const crowd = Array.from({ length: others }, (_, i) =>
       view(i % 2 ? { q: `other ${i}` } : { source: `other-${i}*` }),
     );
@@ -78,7 +78,7 @@ describe('an index of views', () => {
     'sources of one run': (i) => ({ run: 'run-7', source: `worker-${i}` }),
     'texts from one source': (i) => ({ level: 'info', source: 'worker-7', q: `request ${i} ` }),
   };
-  it.each(Object.entries(kinds))('of a thousand %s asks those that match and few others', (_, make) => {
+  it.each(Object.entries(kinds))('of a thousand %s gives those that match and few others', (_, make) => {
     const views = Array.from({ length: 1_000 }, (_, i) => view(make(i)));
     const index = indexOf(views);
     const entry = record('request 7 took 12 ms', { source: 'worker-7', run: 'run-7' });
@@ -99,7 +99,7 @@ describe('an index of views', () => {
       expect(new Set(index.candidates(entry))).toEqual(new Set(wanting));
   });
 
-  it('looks at nothing of an entry where there is nobody to choose from', () => {
+  it('does not read the entry while there are few views', () => {
     const index = indexOf([view({}), view({ q: 'x' })]);
     const unread = new Proxy(record('x'), {
       get: (_, key) => {
@@ -111,7 +111,7 @@ describe('an index of views', () => {
     expect(() => index.candidates(unread)).toThrow('entry was read');
   });
 
-  it('is not disturbed by the leaving of a view that never came', () => {
+  it('ignores the removal of a view that was never added', () => {
     const stays = view({});
     const index = indexOf([stays]);
     index.removeView(view({}));

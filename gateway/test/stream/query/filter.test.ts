@@ -1,4 +1,4 @@
-// Filters: what passes, that nothing is parsed where nothing need be, and that no source pattern can hang the gateway.
+// Filters: what passes, that nothing is parsed without need, and that no source pattern can hang the gateway.
 import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import fc from 'fast-check';
@@ -16,11 +16,11 @@ const record = (msg: string, more: Partial<EntryFields> = {}): LogRecord => {
 const passes = (filter: object, entry: LogRecord) => compileFilter({ channels: ['a'], ...filter })?.(entry);
 
 describe('a filter', () => {
-  it('is none where the selection has none, so that nothing is parsed', () => {
+  it('is null if the selection filters nothing, so that nothing is parsed', () => {
     expect(compileFilter({ channels: ['a', 'b*'] })).toBeNull();
   });
 
-  it('takes a level and all above it', () => {
+  it('passes a level and all above it', () => {
     const shown = (['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const).filter((level) =>
       passes({ level: 'warn' }, record('x', { level })),
     );
@@ -35,13 +35,13 @@ describe('a filter', () => {
     expect(passes({ q: '.*' }, record('abc'))).toBe(false);
   });
 
-  it('takes an entry only if every part agrees', () => {
+  it('passes an entry only if every part of the selection does', () => {
     const entry = record('slow', { level: 'warn', source: 'gpu-1', run: 'r1' });
     expect(passes({ level: 'info', source: 'gpu-*', run: 'r1', q: 'slow' }, entry)).toBe(true);
     expect(passes({ level: 'info', source: 'gpu-*', run: 'r2', q: 'slow' }, entry)).toBe(false);
   });
 
-  it('reads a source literally but for its stars', () => {
+  it('reads a source literally, except for its stars', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1, maxLength: 20 }), fc.string({ maxLength: 5 }), (source, more) => {
         const name = source.replaceAll('*', '').toWellFormed();
@@ -55,7 +55,7 @@ describe('a filter', () => {
     );
   });
 
-  it('a source of many stars costs no more than others', () => {
+  it('takes no longer for a source with many stars', () => {
     const entry = record('x', { source: 'a'.repeat(200) });
     for (const stars of [5, 20, 100]) expect(passes({ source: `${'a*'.repeat(stars)}b` }, entry)).toBe(false);
   });

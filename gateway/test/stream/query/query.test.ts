@@ -1,4 +1,4 @@
-// What a viewer may ask: one canonical form for equal wishes, and errors that name the parameter.
+// What a viewer may ask for: equal queries have one canonical form, and errors name the parameter.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseTime } from '../../../src/parameters.ts';
@@ -33,7 +33,7 @@ describe('a selection', () => {
     expect(new Set(asks.map((params) => selectionKey(parseSelection(params)))).size).toBe(asks.length);
   });
 
-  it('is of all channels where it names none', () => {
+  it('means all channels if it names none', () => {
     for (const params of [{}, { channels: '' }, { channels: [' , ', ','] }])
       expect(parseSelection(params)).toEqual({ channels: ['*'] });
   });
@@ -55,7 +55,7 @@ describe('a selection', () => {
     expect(parseSelection({ channels: 'a**,*******' }).channels).toEqual(['*', 'a*']);
   });
 
-  it('throws nothing but errors that name a parameter, whatever it is given', () => {
+  it('throws only errors that name a parameter, whatever it is given', () => {
     fc.assert(
       fc.property(
         fc.dictionary(fc.string(), fc.anything()),
@@ -95,7 +95,7 @@ describe('a start', () => {
     expect(parseStart(params, undefined, NOW)).toEqual(start);
   });
 
-  it('is the header, where there is one, before all else', () => {
+  it('is the position in the header, if there is one', () => {
     expect(parseStart({ lastEventId: '1-7' }, '1-9', NOW)).toEqual({ from: 'position', position: 9 });
   });
 
@@ -110,7 +110,7 @@ describe('a start', () => {
     '21.11.2026',
     '2026-13-01',
     `${'9'.repeat(400)}`,
-  ])('no time is read from %o', (value) => {
+  ])('%o is no time', (value) => {
     expect(() => parseTime('since', value, NOW)).toThrow(/^since: /);
   });
 });

@@ -1,5 +1,5 @@
-// What a viewer is promised, on both brokers: each entry once and in order across reconnects at any moment, a ledger that
-// adds up, and slow viewers that cost nobody anything.
+// What a viewer is promised, on both logs: each entry once and in order across reconnects at any moment, a ledger that adds
+// up, and slow viewers that delay nobody.
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Broker, Listener } from '@llm-streamer/shared/broker/broker.ts';
@@ -50,7 +50,7 @@ const start = async (kind: Kind, coding: Coding, env: Record<string, string> = {
   return { ...gateway, view };
 };
 
-/** Writes numbered entries to the channels in turn, about ten thousand a second, until told to stop. */
+/** Writes numbered entries to one channel after another, about ten thousand a second, until `stop` is called. */
 function writer({ broker }: TestGateway, channels: readonly string[], size = 20) {
   let stopped = false;
   let count = 0;
@@ -97,8 +97,8 @@ function ledger(viewer: SseClient): { pings: number; wrong: string[] } {
 const numberOf = (id: unknown) => Number(`${id}`.split('-')[1]);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `${from + i}`);
 
-/** A gateway that is held up: what its log announces reaches it when it is let go. */
-async function heldUp(log: Broker) {
+/** A gateway that lags its log: after `hold` it receives nothing that the log announces until `release`. */
+async function laggingGateway(log: Broker) {
   const waiting: (() => void)[] = [];
   let holding = false;
   const later = (call: () => void) => (holding ? waiting.push(call) : call());
@@ -127,15 +127,15 @@ async function heldUp(log: Broker) {
   };
 }
 
-it('the ledger of a viewer that comes with more than its new gateway has had adds up, too', async () => {
+it('the ledger of a viewer that has seen more than its new gateway adds up, too', async () => {
   const log = new MemoryBroker();
-  const gateway = await heldUp(log);
+  const gateway = await laggingGateway(log);
   const early = await SseClient.open(`${gateway.url}/stream?channels=x`);
   await early.saw('live');
   gateway.hold();
   const ids = await log.publish(range(0, 5).map((msg) => line('x', msg)));
   const ahead = await SseClient.open(`${gateway.url}/stream?channels=x`, { lastEventId: `${ids[2]}` });
-  expect(ahead.status).toBe(200); // it is told nothing yet, but it is not kept waiting for an answer
+  expect(ahead.status).toBe(200); // it gets its head at once, and the stream once the gateway has caught up
   gateway.release();
   await ahead.got(2);
   await log.publish([line('x', '5')]);
@@ -147,7 +147,7 @@ it('the ledger of a viewer that comes with more than its new gateway has had add
   await log.close();
 });
 
-it('a viewer that resumes in a log that was wiped before its gateway knows is told once, and sent nothing twice', async () => {
+it('a viewer that resumes in a wiped log before its gateway knows of that gets one gap, and nothing twice', async () => {
   const old = new MemoryBroker();
   let log: Broker = old;
   const listeners: Listener[] = [];
@@ -174,7 +174,7 @@ it('a viewer that resumes in a log that was wiped before its gateway knows is to
   await log.publish(range(0, 3).map((msg) => line('x', msg)));
   const viewer = await SseClient.open(url, { lastEventId: `${seen}` });
   await viewer.saw('live');
-  // Now the gateway learns of it, as from Redis.
+  // Now the gateway learns that the log was wiped, as it would from Redis.
   const listener = listeners[0] as Listener;
   listener.onGap({
     channel: null,
@@ -268,7 +268,7 @@ describe.each<[Kind, Coding]>([
       await healthy.got(count);
       return (await gateway.health()).lagging === 1;
     });
-    // Far more than the ring holds, so that it must read history; the healthy one has had all of it already.
+    // Far more than the ring holds, so that the slow viewer must read history; the healthy one has all of it by now.
     for (let i = 0; i < 4; i++, count += 50)
       await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${noise()}`)));
     await healthy.got(count);
@@ -284,7 +284,7 @@ describe.each<[Kind, Coding]>([
     for (const viewer of [slow, healthy]) viewer.vanish();
   });
 
-  it('a slow viewer that lost entries to retention is told of each gap, and of no other', async () => {
+  it('a slow viewer that lost entries to retention gets each gap, and no other', async () => {
     const gateway = await start(
       kind,
       coding,
@@ -298,7 +298,7 @@ describe.each<[Kind, Coding]>([
     const publish = async () => {
       await gateway.broker.publish(range(count, count + 50).map((msg) => line('x', `${msg} ${noise()}`)));
       count += 50;
-      // Written by now, and not joined with what comes next.
+      // The entries have been written by then, and are not joined with the next ones.
       await eventually('the healthy one has it', () => fast.msgs.at(-1)?.startsWith(`${count - 1} `));
     };
     await eventually('a lagging viewer', async () => {
@@ -308,21 +308,22 @@ describe.each<[Kind, Coding]>([
     for (let i = 0; i < 20; i++) await publish();
     slow.resume();
     await eventually('the last entry', () => slow.msgs.at(-1)?.startsWith(`${count - 1} `));
-    // The rule of prev: what an entry's channel had before it was shown, or told of as missing; nothing else was told of.
+    // The rule of `prev`: the entry before it on its channel was either shown or reported as missing, and nothing else was
+    // reported.
     let shown = numberOf(slow.events[0]?.id);
-    let told: number[] = [];
+    let reported: number[] = [];
     let gaps = 0;
     for (const { event, data } of slow.events) {
-      if (event === 'gap') told.push(numberOf(data.before) - 1);
+      if (event === 'gap') reported.push(numberOf(data.before) - 1);
       if (event !== '') continue;
-      const isHole = Number(data.prev) > shown;
-      expect(told.length > 0).toBe(isHole);
-      if (isHole) {
+      const isGap = Number(data.prev) > shown;
+      expect(reported.length > 0).toBe(isGap);
+      if (isGap) {
         gaps++;
-        expect(told.at(-1)).toBeGreaterThanOrEqual(Number(data.prev));
+        expect(reported.at(-1)).toBeGreaterThanOrEqual(Number(data.prev));
       }
       shown = numberOf(data.id);
-      told = [];
+      reported = [];
     }
     expect(gaps).toBeGreaterThan(0);
     slow.vanish();

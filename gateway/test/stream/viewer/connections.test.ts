@@ -1,4 +1,4 @@
-// Who may come: limits are counted per process and per address, behind trusted proxies by the address that they name.
+// Connections are limited in all and for each address; the address is the one that a trusted proxy names.
 import { afterEach, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
@@ -8,20 +8,20 @@ afterEach(() => gateway.close());
 
 const from = (address: string) => gateway.view('', { headers: { 'x-forwarded-for': address } });
 
-it('an address is what a trusted proxy says', async () => {
+it('the address is the one that a trusted proxy names', async () => {
   gateway = await openGateway({ MAX_CONNECTIONS_PER_ADDRESS: '1', TRUST_PROXY: 'loopback' });
   expect((await from('192.0.2.1')).status).toBe(200);
   expect((await from('192.0.2.2')).status).toBe(200);
   expect((await from('192.0.2.1')).status).toBe(503);
 });
 
-it('an address is the peer itself where no proxy is trusted', async () => {
+it('the address is that of the peer if no proxy is trusted', async () => {
   gateway = await openGateway({ MAX_CONNECTIONS_PER_ADDRESS: '1' });
   expect((await from('192.0.2.1')).status).toBe(200);
   expect((await from('192.0.2.2')).status).toBe(503);
 });
 
-it('a crowd that comes and goes leaves every place free', async () => {
+it('after a crowd has come and gone there is room for the next one', async () => {
   gateway = await openGateway({ MAX_CONNECTIONS: '10' });
   for (let round = 0; round < 3; round++) {
     const crowd = await Promise.all(Array.from({ length: 30 }, () => gateway.view()));

@@ -1,4 +1,4 @@
-// Frames and segments as bytes: read back by an independent parser, forged by nothing.
+// Frames and chunks as bytes: an independent parser reads them back, and no text can forge one.
 import { LogRecord, writeHead } from '@llm-streamer/shared/broker/record.ts';
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
@@ -34,13 +34,13 @@ describe('frames', () => {
     );
   });
 
-  it('an entry that is not in the log has no id, so that no cursor moves', () => {
+  it('an entry that is not stored has no id, so that no cursor moves', () => {
     expect(parse(Chunk.of([record('x', 0)]).body)).toEqual([
       { id: undefined, event: undefined, data: record('x', 0).data.toString() },
     ]);
   });
 
-  it('a gap that entries of other channels may lie in leaves the cursor where it is', () => {
+  it('a gap in which entries of other channels may lie has no id, so that no cursor moves', () => {
     const gap = { channel: 'a', after: 5_000, before: 9_001, reason: 'trimmed' as const, missed: null };
     const [frame] = parse(gapFrame(gap));
     expect(frame).toMatchObject({ event: 'gap' });
@@ -76,8 +76,8 @@ const part = fc.oneof(
     .map(({ msg, n }) => record(msg, n)),
 );
 
-describe('segments', () => {
-  it('are one HTTP chunk whose size is its bytes, with the bare body inside the same memory', () => {
+describe('chunks', () => {
+  it('are framed with their size, and the bare body lies in the same memory', () => {
     fc.assert(
       fc.property(fc.array(part, { minLength: 1 }), (parts) => {
         const { framed, body } = Chunk.of(parts);

@@ -1,4 +1,5 @@
-// Parts made apart, and parts of a shared sequence from any reset on, are one gzip stream to an independent decoder.
+// Parts that were compressed by themselves, and parts of a shared sequence from any reset on, form one gzip stream for an
+// independent decoder.
 import { constants, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -16,7 +17,7 @@ const part = fc.record({
 });
 
 describe('a gzip stream', () => {
-  it('of parts made apart gives their texts', async () => {
+  it('of parts that were compressed by themselves gives their texts', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(part, { maxLength: 12 }), async (parts) => {
         const made = parts.map(({ kind, text }) =>
@@ -28,7 +29,7 @@ describe('a gzip stream', () => {
     );
   });
 
-  it('may take up a shared sequence at each of its resets, behind parts of its own', async () => {
+  it('can continue with a shared sequence from any of its resets on, after parts of its own', async () => {
     const deflater = new Deflater();
     const texts = Array.from({ length: 40 }, (_, i) => `{"id":"${i}","msg":"the same words ${i % 7}"}\n\n`);
     const shared: Buffer[] = [];
@@ -43,7 +44,7 @@ describe('a gzip stream', () => {
         `event: hello\n\n${texts.slice(from).join('')}`,
       );
     }
-    // What the memory of the sequence is for.
+    // Referring back to earlier parts is what makes a shared sequence smaller.
     expect(shared[5]?.length).toBeLessThan((await deflateApart(Buffer.from(texts[5] as string))).length / 2);
   });
 
