@@ -158,6 +158,8 @@ function seek(context: KeyContext, direction: 1 | -1, wanted: (item: Item) => bo
   const searchSlice = () => {
     if (search !== searches || context.viewport.rows !== shown) return;
     const deadline = performance.now() + SEEK_MS;
+    // Rows may have been evicted since the last slice; the search goes on with the oldest that is left.
+    if (direction > 0) place = Math.max(place, shown.first);
     for (; place >= shown.first && place < shown.end; place += direction) {
       const item = shown.get(place);
       if (item && wanted(item)) {

@@ -94,6 +94,9 @@ function regex(source: string, flags: string, patternOf: PatternOf | undefined):
   try {
     return patternOf(source, flags);
   } catch (error) {
-    throw new FilterError(error instanceof PatternError ? error.message : `/${source}/: too large`);
+    if (error instanceof PatternError) throw new FilterError(error.message);
+    // What JavaScript throws where recursion goes too deep.
+    if (error instanceof RangeError) throw new FilterError(`/${source}/: too large`);
+    throw error;
   }
 }

@@ -1,7 +1,7 @@
 // Compiles a filter: a test of entries, the patterns to highlight, and the conditions that the gateway can apply.
 import { globMatcher } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
-import { literalPattern, type Pattern, type PatternOf } from '../regex/pattern.ts';
+import { type Budget, literalPattern, type Pattern, type PatternOf, rowBudget } from '../regex/pattern.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { FilterError, parseTerms, type Term } from './filter-terms.ts';
 
@@ -54,10 +54,14 @@ function positive(term: Term): Test {
   const { key, operator } = term;
   if (key === undefined) {
     const pattern = textPattern(term);
-    return (row) =>
-      pattern.test(row.msg) ||
-      (row.event !== undefined && pattern.test(row.event)) ||
-      (row.attrsText !== '' && pattern.test(row.attrsText));
+    return (row) => {
+      const budget = rowBudget();
+      return (
+        pattern.test(row.msg, budget) ||
+        (row.event !== undefined && pattern.test(row.event, budget)) ||
+        (row.attrsText !== '' && pattern.test(row.attrsText, budget))
+      );
+    };
   }
   if (key === 'level') return levelTest(term);
   if (operator !== ':') return compare(key, operator, term.text);
@@ -67,8 +71,13 @@ function positive(term: Term): Test {
   if (key === 'run' || key === 'event' || key === 'id') return (row) => matches(row[key] ?? '');
   // A key that is not a field is an attribute, or the text has a colon: `error:404` finds both.
   const literal = term.pattern ? undefined : literalPattern(`${key}:${term.text}`);
-  return (row) =>
-    attributes(row, key).some((value) => matches(asText(value))) || (literal?.test(row.msg) ?? false);
+  return (row) => {
+    const budget = rowBudget();
+    return (
+      attributes(row, key).some((value) => matches(asText(value), budget)) ||
+      (literal?.test(row.msg) ?? false)
+    );
+  };
 }
 
 function levelTest(term: Term): Test {
@@ -110,10 +119,10 @@ function attributes(row: EntryRow, key: string): unknown[] {
   return found;
 }
 
-function valueTest(term: Term): (value: string) => boolean {
+function valueTest(term: Term): (value: string, budget?: Budget) => boolean {
   if (term.pattern) {
     const { pattern } = term;
-    return (value) => pattern.test(value);
+    return (value, budget) => pattern.test(value, budget);
   }
   if (term.text.includes('*') && !term.quoted) return globMatcher(term.text);
   return (value) => value === term.text;

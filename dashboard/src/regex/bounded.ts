@@ -1,62 +1,84 @@
-// A regular expression of the reader. It matches what JavaScript's engine matches and takes a few milliseconds per text
-// at most, because a link may contain any expression: where JavaScript's engine could take longer, our own bounded one
-// is used.
+// A reader's expression: matches as JavaScript's own would, within the bounds of bounds.ts, since a link may bring any.
+// Where JavaScript's engine could take longer, one whose time is bounded takes over.
 
-import { longestWithin } from './cost.ts';
+import { ASK_STEPS, FIND_STEPS, REACH, ROW_STEPS } from './bounds.ts';
+import { isQuickToCompile, longestWithin } from './cost.ts';
 import { Matcher } from './matcher.ts';
-import { type Found, firstMatches, head, nativeMatches, type Pattern, SEARCHED_CHARS } from './pattern.ts';
-import { compile } from './program.ts';
+import {
+  type Budget,
+  type Found,
+  firstMatches,
+  head,
+  nativeMatches,
+  type Pattern,
+  rowBudget,
+} from './pattern.ts';
+import { compile, type Machine } from './program.ts';
 import { parse } from './syntax.ts';
 
-/** Steps that JavaScript's engine may take for one text; a step takes a few nanoseconds. */
-const NATIVE_STEPS = 1_000_000;
-/**
- * Steps that our engine may take for one text: states × characters. A large expression searches less of a text for it.
- */
-const STEPS = 1_000_000;
-/** The same for highlighting, which searches a screen full of texts at once. */
-const FIND_STEPS = 100_000;
+const ASCII = /^[\0-\x7f]*$/;
 
-/** @throws PatternError, with a sentence for the reader */
+/** @throws PatternError, with words for the reader */
 export function boundedPattern(source: string, flags: string): Pattern {
   const expression = parse(source, flags);
-  const native = new RegExp(source, `${flags}g`);
-  const nativeLength = longestWithin(expression, NATIVE_STEPS, SEARCHED_CHARS);
-  const isCheap = nativeLength === SEARCHED_CHARS;
-  return new Bounded(
-    native,
-    nativeLength,
-    isCheap ? undefined : new Matcher(compile(expression), /[uv]/.test(flags)),
-  );
+  const machine = compile(expression);
+  const native = isQuickToCompile(expression)
+    ? longestWithin(expression, ROW_STEPS, REACH)
+    : { length: -1, price: 0 };
+  // JavaScript's engine compiles an expression only when it is first used.
+  return new Bounded(new RegExp(source, `${flags}g`), native, machine, /[uv]/.test(flags));
 }
 
 class Bounded implements Pattern {
   readonly #native: RegExp;
-  /** The longest text that JavaScript's engine searches. */
-  readonly #nativeLength: number;
-  readonly #matcher: Matcher | undefined;
-  readonly #length: number;
+  /** The longest text that JavaScript's engine gets, and the steps that it takes there for each position at most. */
+  readonly #nativeLimit: { length: number; price: number };
+  readonly #machine: Machine;
+  readonly #matcher: Matcher;
 
-  constructor(native: RegExp, nativeLength: number, matcher: Matcher | undefined) {
+  constructor(
+    native: RegExp,
+    nativeLimit: { length: number; price: number },
+    machine: Machine,
+    unicode: boolean,
+  ) {
     this.#native = native;
-    this.#nativeLength = nativeLength;
-    this.#matcher = matcher;
-    this.#length = matcher ? Math.min(SEARCHED_CHARS, Math.floor(STEPS / matcher.size)) : SEARCHED_CHARS;
+    this.#nativeLimit = nativeLimit;
+    this.#machine = machine;
+    this.#matcher = new Matcher(machine, unicode);
   }
 
-  test(text: string): boolean {
-    const searched = head(text, this.#length);
-    if (this.#matcher && searched.length > this.#nativeLength) return this.#matcher.test(searched);
+  test(text: string, budget: Budget = rowBudget()): boolean {
+    const seen = head(text);
+    const price = this.#price(seen);
+    const limit = Math.min(seen.length, Math.floor(budget.steps / price) - 1);
+    if (limit < 0) return false;
+    budget.steps -= (limit + 1) * price;
+    if (!this.#isForNative(seen)) return this.#matcher.test(seen, limit);
     this.#native.lastIndex = 0;
-    return this.#native.test(searched);
+    return this.#native.test(head(seen, limit));
   }
 
   find(text: string): Found[] {
-    const searched = head(text, this.#length);
+    const seen = head(text);
+    const positions = Math.floor(FIND_STEPS / this.#price(seen));
+    // Half of them for one pass over the text, the rest for what has to be looked at again.
+    const limit = Math.min(seen.length, Math.floor(positions / 2) - 1);
     return firstMatches(
-      this.#matcher && searched.length > this.#nativeLength
-        ? this.#matcher.matches(searched, FIND_STEPS / this.#matcher.size)
-        : nativeMatches(this.#native, searched),
+      this.#isForNative(seen)
+        ? nativeMatches(this.#native, head(seen, limit))
+        : this.#matcher.matches(seen, limit, positions - (limit + 1)),
     );
+  }
+
+  #isForNative(text: string): boolean {
+    return text.length <= this.#nativeLimit.length;
+  }
+
+  /** Steps that each position of a text takes at most. */
+  #price(text: string): number {
+    if (this.#isForNative(text)) return this.#nativeLimit.price;
+    const { size, asking } = this.#machine;
+    return asking === 0 || ASCII.test(text) ? size : size + asking * ASK_STEPS;
   }
 }

@@ -1,5 +1,5 @@
-// Runs a compiled expression over a text with all its threads at once, so that no expression takes more than states ×
-// characters steps. It finds what JavaScript's engine finds: the leftmost match, and of several the preferred one.
+// Runs a machine of states over a text, all its threads at once: for each position at most as many steps as the machine
+// has size, whatever the expression. Finds what JavaScript's own engine would find: the leftmost match, by the preferred way.
 
 import type { Found } from './pattern.ts';
 import type { Machine, Program, State } from './program.ts';
@@ -9,11 +9,15 @@ export class Matcher {
   readonly #unicode: boolean;
   readonly #threads: readonly [Threads, Threads];
   readonly #pending: number[] = [];
-  /** For each lookahead and lookbehind: 1 at the positions where it matches. */
+  /** For each look, whether it matches at a position. */
   #looks: Uint8Array[] = [];
   #text = '';
-  /** Characters that may still be read; at 0 the search ends without a match. */
-  #budget = 0;
+  /** Where reading ends. What stands after it is seen by `$` and `\b` alone. */
+  #end = 0;
+  /** Positions that may still be looked at; the match under way is given up when there are none. */
+  #left = 0;
+  /** Edges followed and characters compared so far. */
+  steps = 0;
 
   constructor(machine: Machine, unicode: boolean) {
     this.#machine = machine;
@@ -21,12 +25,9 @@ export class Matcher {
     this.#threads = [new Threads(machine.size), new Threads(machine.size)];
   }
 
-  get size(): number {
-    return this.#machine.size;
-  }
-
-  test(text: string): boolean {
-    this.#prepare(text);
+  /** Whether it matches within the first `limit` characters, in (limit + 1) × size steps. */
+  test(text: string, limit: number): boolean {
+    this.#prepare(text, limit);
     let found = false;
     this.#scan(this.#machine, false, () => {
       found = true;
@@ -35,11 +36,15 @@ export class Matcher {
     return found;
   }
 
-  /** The matches from left to right, none inside another, until `characters` characters were read. */
-  *matches(text: string, characters: number): Generator<Found, void, undefined> {
-    this.#prepare(text);
-    this.#budget = characters;
-    for (let at = 0; at <= text.length; ) {
+  /**
+   * The matches within the first `limit` characters, from left to right, none inside another, until so many positions have
+   * been looked at: (limit + 1 + positions) × size steps. Where a match is sought in vain, its positions are looked at again.
+   */
+  *matches(text: string, limit: number, positions: number): Generator<Found, void, undefined> {
+    if (limit < 0) return;
+    this.#prepare(text, limit);
+    this.#left = positions;
+    for (let at = 0; at <= this.#end; ) {
       const found = this.#leftmost(at);
       if (!found) return;
       yield found;
@@ -47,13 +52,14 @@ export class Matcher {
     }
   }
 
-  /** Finds for each lookahead and lookbehind all positions where it matches, in one pass each. */
-  #prepare(text: string): void {
+  /** Looks are found first, each at all positions in one pass. */
+  #prepare(text: string, limit: number): void {
     this.#text = text;
+    this.#end = Math.min(text.length, limit);
     this.#looks = [];
     for (const { behind, program } of this.#machine.looks) {
-      const holds = new Uint8Array(text.length + 1);
-      // A lookahead is read from the end of the text, so that one pass finds all positions.
+      const holds = new Uint8Array(this.#end + 1);
+      // What follows a position is read from the end, so that one pass tells it for all positions.
       this.#scan(program, !behind, (at) => {
         holds[at] = 1;
         return true;
@@ -62,12 +68,11 @@ export class Matcher {
     }
   }
 
-  /** Calls `matched` with each position where a match ends (`backwards`: begins), until it returns false. */
+  /** Says where a match ends that began anywhere; `backwards`, where it begins. Goes on while `matched` gives true. */
   #scan(program: Program, backwards: boolean, matched: (at: number) => boolean): void {
-    const { length } = this.#text;
     let [now, next] = this.#threads;
     now.clear();
-    for (let at = backwards ? length : 0; ; ) {
+    for (let at = backwards ? this.#end : 0; ; ) {
       this.#enter(program, now, program.start, at, at);
       if (now.matched >= 0 && !matched(at)) return;
       const size = backwards ? this.#lengthBefore(at) : this.#lengthAt(at);
@@ -86,15 +91,15 @@ export class Matcher {
     let found: Found | undefined;
     now.clear();
     for (let at = from; ; ) {
-      // A thread that began earlier is preferred; after a match no new thread begins.
+      if (--this.#left < 0) return undefined;
+      // A thread that began earlier goes first; once one has matched, none begins any more.
       if (!found) this.#enter(program, now, program.start, at, at);
       if (now.matched >= 0) {
         found = { start: now.starts[now.matched] as number, end: at };
-        now.count = now.matched; // the threads after it are less preferred
+        now.count = now.matched; // those behind it are of less preferred ways
       }
       const size = this.#lengthAt(at);
       if (size === 0 || (found && now.count === 0)) return found;
-      if (--this.#budget < 0) return undefined;
       const code = this.#codeAt(at);
       at += size;
       next.clear();
@@ -106,18 +111,18 @@ export class Matcher {
 
   #read(program: Program, id: number, code: number, into: Threads, at: number, start: number): void {
     const state = program.states[id] as State;
+    this.steps++;
     if (state.kind === 'read' && state.characters.has(code))
       this.#enter(program, into, state.next, at, start);
   }
 
-  /**
-   * Adds a state and all states that it leads to without reading a character: the preferred first, each at most once.
-   */
+  /** Adds a state and all that it leads to without reading, the preferred first; each at most once. */
   #enter(program: Program, into: Threads, id: number, at: number, start: number): void {
     const pending = this.#pending;
     pending.push(id);
     while (pending.length > 0) {
       const each = pending.pop() as number;
+      this.steps++;
       if (!into.isNew(each)) continue;
       const state = program.states[each] as State;
       if (state.kind === 'fork') {
@@ -127,7 +132,7 @@ export class Matcher {
       } else if (state.kind === 'look') {
         if ((this.#looks[state.index]?.[at] === 1) !== state.negated) pending.push(state.next);
       } else if (state.kind !== 'fail') {
-        into.addThread(each, start);
+        into.add(each, start);
         if (state.kind === 'match') into.matched = into.count - 1;
       }
     }
@@ -142,9 +147,9 @@ export class Matcher {
     return (before !== after) === (is === 'b');
   }
 
-  /** Length of the character at a position: 2 for a pair of surrogates with the flag u or v, 0 at the end. */
+  /** Of the character at a position: 2 for a pair of surrogates where the flag u or v is set, 0 at the end. */
   #lengthAt(at: number): number {
-    if (at >= this.#text.length) return 0;
+    if (at >= this.#end) return 0;
     return this.#unicode && (this.#text.codePointAt(at) as number) > 0xffff ? 2 : 1;
   }
 
@@ -158,14 +163,12 @@ export class Matcher {
   }
 }
 
-/**
- * The states that wait for the character at one position, in order of preference, and where the match of each began.
- */
+/** States that wait for the character at one position, in the order of preference, and where the match of each began. */
 class Threads {
   readonly states: Uint16Array;
   readonly starts: Uint32Array;
   count = 0;
-  /** Index of the thread that is a match; -1 for none. */
+  /** Which of them is a match; -1 for none. */
   matched = -1;
   readonly #seen: Uint32Array;
   #round = 0;
@@ -188,7 +191,7 @@ class Threads {
     return true;
   }
 
-  addThread(state: number, start: number): void {
+  add(state: number, start: number): void {
     this.states[this.count] = state;
     this.starts[this.count++] = start;
   }

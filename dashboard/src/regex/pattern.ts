@@ -1,13 +1,21 @@
-// The patterns that a filter searches for. Plain text needs this file only; the engine for regular expressions,
-// bounded.ts, is loaded with the first expression.
+// What a reader looks for in texts. The engine for regular expressions (bounded.ts) is loaded when the first one is asked
+// for; plain text needs no more than this.
+
+import { MAX_FOUND, MAX_LOOKED_AT, REACH, ROW_STEPS } from './bounds.ts';
 
 export interface Found {
   start: number;
   end: number;
 }
 
+/** Steps that are left for several texts together, such as the thousand attributes of one row. */
+export interface Budget {
+  steps: number;
+}
+
 export interface Pattern {
-  test(text: string): boolean;
+  /** Texts that share a budget are looked at until it is spent; what is left of them counts as not matching. */
+  test(text: string, budget?: Budget): boolean;
   /** The first matches that are not empty, from left to right; fewer where finding more would take too long. */
   find(text: string): Found[];
 }
@@ -15,22 +23,23 @@ export interface Pattern {
 /** Makes a pattern of an expression. @throws PatternError */
 export type PatternOf = (source: string, flags: string) => Pattern;
 
-/** Says in a sentence for the reader what is wrong with an expression. */
+/** What is wrong with an expression, in words for the reader. */
 export class PatternError extends Error {}
 
-/** How many characters of a text are searched: a search of a megabyte for each entry would block the page. */
-export const SEARCHED_CHARS = 20_000;
-const MAX_MATCHES = 200;
+export function rowBudget(): Budget {
+  return { steps: ROW_STEPS };
+}
 
-export function head(text: string, length = SEARCHED_CHARS): string {
+export function head(text: string, length = REACH): string {
   return text.length > length ? text.slice(0, length) : text;
 }
 
 export function firstMatches(matches: Iterable<Found>): Found[] {
   const found: Found[] = [];
+  let lookedAt = 0;
   for (const { start, end } of matches) {
     if (end > start) found.push({ start, end });
-    if (found.length === MAX_MATCHES) break;
+    if (found.length === MAX_FOUND || ++lookedAt === MAX_LOOKED_AT) break;
   }
   return found;
 }
@@ -40,7 +49,7 @@ export function* nativeMatches(pattern: RegExp, text: string): Generator<Found, 
   for (const { index, 0: match } of text.matchAll(pattern)) yield { start: index, end: index + match.length };
 }
 
-/** Finds a text literally, in upper or lower case. */
+/** Text as it is, whatever its case. */
 export function literalPattern(text: string): Pattern {
   const pattern = new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gi');
   return {

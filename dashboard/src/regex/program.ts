@@ -1,8 +1,8 @@
-// Compiles an expression to a machine of states. A state that reads a character leads to one other state; a fork leads
-// to several, the preferred first. As in JavaScript, a repetition that ends without having read a character fails:
-// `(a*)*` ends on an empty text instead of repeating. A state therefore exists once for each number of the repetitions
-// around it that have read nothing yet.
+// An expression as a machine of states. A state that reads a character leads on to one other; a fork leads to several,
+// the preferred first. So that repetitions behave as JavaScript's, a state also knows whether the repetition that it
+// stands in has read anything yet: one that came to its end without having read anything fails.
 
+import { MAX_SIZE, MAX_WORK } from './bounds.ts';
 import { Characters } from './characters.ts';
 import { PatternError } from './pattern.ts';
 import type { Expression } from './syntax.ts';
@@ -20,7 +20,7 @@ export interface Program {
   start: number;
 }
 
-/** A lookahead or lookbehind. It may contain others, which then are before it in the list. */
+/** What must, or must not, match before or behind a position; it may look further itself, by those before it in the list. */
 export interface Look {
   behind: boolean;
   program: Program;
@@ -28,30 +28,40 @@ export interface Look {
 
 export interface Machine extends Program {
   looks: Look[];
-  /** States of all programs together. */
+  /** States, edges and class tests of all programs together: no position of a text takes more steps. */
   size: number;
+  /** How often JavaScript's engine may have to be asked at one position whether a character is in a class. */
+  asking: number;
+  classes: Iterable<Characters>;
 }
 
-export const MAX_STATES = 2_000;
-
-/** @throws PatternError where the machine would have more than MAX_STATES. */
+/** @throws PatternError where its size would be more than MAX_SIZE. */
 export function compile(expression: Expression): Machine {
   const compiler = new Compiler();
   const program = compiler.program(expression, false);
-  return { ...program, looks: compiler.looks, size: compiler.size };
+  const { looks, size, classes } = compiler;
+  // Two, since \\b compares the characters before and after the position.
+  const asking = 2 * classes.filter(({ asks }) => asks).length;
+  return { ...program, looks, size, asking, classes };
 }
 
 /**
- * The next state, by how many of the innermost repetitions have read nothing yet. A state that reads a character always
- * continues with the first: no repetition is empty any more.
+ * Where to go on from, by how many of the innermost repetitions have read nothing yet. Whatever reads a character leads
+ * on with none of them.
  */
 type Continuation = readonly number[];
 
 class Compiler {
   readonly looks: Look[] = [];
   readonly #characters = new Map<string, Characters>();
+  readonly #nullable = new Map<Expression, boolean>();
   size = 0;
+  #work = 0;
   #states: State[] = [];
+
+  get classes(): Characters[] {
+    return [...this.#characters.values()];
+  }
 
   program(expression: Expression, backwards: boolean): Program {
     const outer = this.#states;
@@ -64,6 +74,7 @@ class Compiler {
   }
 
   #compile(expression: Expression, then: Continuation, backwards: boolean): Continuation {
+    this.#spend(then.length);
     switch (expression.kind) {
       case 'character': {
         const { source, flags } = expression;
@@ -91,9 +102,7 @@ class Compiler {
       }
       case 'choice': {
         const options = expression.options.map((option) => this.#compile(option, then, backwards));
-        return then.map((_, i) =>
-          this.#add({ kind: 'fork', nexts: options.map((each) => each[i] as number) }),
-        );
+        return then.map((_, i) => this.#fork(options.map((each) => each[i] as number)));
       }
       case 'repeat':
         return this.#repeat(expression, then, backwards);
@@ -105,11 +114,10 @@ class Compiler {
     then: Continuation,
     backwards: boolean,
   ): Continuation {
-    const mayBeEmpty = isNullable(body);
+    const mayBeEmpty = this.#isNullable(body);
     const fail = this.#add({ kind: 'fail' });
-    /** The first states of one more repetition, which continues at `next`; a repetition that reads nothing fails. */
+    /** Entries of one more time round, which goes on to `next`; one that reads nothing fails. */
     const round = (next: number): Continuation => {
-      this.#count();
       if (!mayBeEmpty)
         return this.#compile(
           body,
@@ -121,6 +129,7 @@ class Compiler {
     const forks = (): { nexts: number[]; id: number }[] =>
       then.map(() => {
         const nexts: number[] = [];
+        this.#grow(2); // the edges that `join` adds
         return { nexts, id: this.#add({ kind: 'fork', nexts }) };
       });
     const join = (into: { nexts: number[] }[], entries: Continuation) => {
@@ -143,7 +152,6 @@ class Compiler {
       }
     }
     for (let i = 0; i < min; i++) {
-      this.#count();
       rest = this.#compile(body, rest, backwards);
     }
     return rest;
@@ -156,30 +164,64 @@ class Compiler {
     return known;
   }
 
+  /** Of edges to the same state only the most preferred one counts. */
+  #fork(all: readonly number[]): number {
+    this.#spend(all.length);
+    const nexts = [...new Set(all)];
+    return nexts.length === 1 ? (nexts[0] as number) : this.#add({ kind: 'fork', nexts });
+  }
+
   #add(state: State): number {
-    this.#count();
+    this.#grow(sizeOf(state));
     return this.#states.push(state) - 1;
   }
 
-  #count(): void {
-    if (++this.size > MAX_STATES)
+  #grow(by: number): void {
+    this.size += by;
+    this.#spend(by);
+  }
+
+  #spend(work: number): void {
+    this.#work += work;
+    if (this.size > MAX_SIZE || this.#work > MAX_WORK)
       throw new PatternError(
         'the expression is too large: what it repeats counts as often as it is repeated',
       );
   }
+
+  #isNullable(expression: Expression): boolean {
+    let known = this.#nullable.get(expression);
+    if (known === undefined) {
+      known = this.#findNullable(expression);
+      this.#nullable.set(expression, known);
+    }
+    return known;
+  }
+
+  #findNullable(expression: Expression): boolean {
+    switch (expression.kind) {
+      case 'character':
+        return false;
+      case 'sequence':
+        return expression.parts.every((part) => this.#isNullable(part));
+      case 'choice':
+        return expression.options.some((option) => this.#isNullable(option));
+      case 'repeat':
+        return expression.min === 0 || this.#isNullable(expression.body);
+      default:
+        return true;
+    }
+  }
 }
 
-function isNullable(expression: Expression): boolean {
-  switch (expression.kind) {
-    case 'character':
-      return false;
-    case 'sequence':
-      return expression.parts.every(isNullable);
-    case 'choice':
-      return expression.options.some(isNullable);
-    case 'repeat':
-      return expression.min === 0 || isNullable(expression.body);
+/** The state itself, its edges, and the characters that it compares. */
+function sizeOf(state: State): number {
+  switch (state.kind) {
+    case 'fork':
+      return 1 + state.nexts.length;
+    case 'assertion':
+      return 4;
     default:
-      return true;
+      return 2;
   }
 }

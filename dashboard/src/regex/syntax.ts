@@ -1,10 +1,11 @@
-// Parses a regular expression to a tree. JavaScript's engine first decides whether the expression is valid, and later
-// which characters a class or escape matches, so that this file only needs to understand the structure.
+// A regular expression as a tree. JavaScript's own engine says first whether it is one, and later which characters each
+// class or escape matches, so that only the structure has to be understood here.
 
+import { MAX_DEPTH, MAX_PROPERTIES, MAX_SOURCE } from './bounds.ts';
 import { PatternError } from './pattern.ts';
 
 export type Expression =
-  /** Matches one character: a class, an escape, a dot or a literal, in JavaScript's syntax. */
+  /** One character: a class, an escape, a dot or itself, as JavaScript's engine understands it. */
   | { kind: 'character'; source: string; flags: string }
   | { kind: 'assertion'; is: '^' | '$' | 'b' | 'B'; multiline: boolean; flags: string }
   | { kind: 'look'; behind: boolean; negated: boolean; body: Expression }
@@ -17,47 +18,54 @@ const GROUP = /\((?:\?(?:<?[=!]|<[^>]*>|([ims]*)(?:-([ims]*))?:))?/y;
 const ESCAPE = /\\(?:x[\da-fA-F]{2}|u[\da-fA-F]{4}|c[a-zA-Z]|[0-3][0-7]{0,2}|[4-7][0-7]?|.)/sy;
 const UNICODE_ESCAPE =
   /\\(?:u\{[\da-fA-F]+\}|u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|u[\da-fA-F]{4}|x[\da-fA-F]{2}|c[a-zA-Z]|[pP]\{[^}]*\}|.)/sy;
-/** With the flag v, these match several characters at once, which our engine cannot. */
+/** With the flag v a class or a property may match several characters at once. */
 const STRINGS = /\\q\{|\\p\{(?:Basic_Emoji|Emoji_Keycap_Sequence|RGI_)/;
 
-/** @throws PatternError for an invalid expression, and for one that cannot be matched in bounded time. */
+/** @throws PatternError where it is no regular expression, or one that cannot be matched in a bounded time. */
 export function parse(source: string, flags: string): Expression {
-  let empty: RegExpExecArray | null;
+  if (source.length > MAX_SOURCE)
+    throw new PatternError(`an expression longer than ${MAX_SOURCE} characters`);
+  if (/[uv]/.test(flags) && (source.match(/\\p/gi)?.length ?? 0) > MAX_PROPERTIES)
+    throw new PatternError(`/${source}/: more than ${MAX_PROPERTIES} Unicode properties, as \\p{L}`);
   try {
     new RegExp(source, flags);
-    // This always matches the empty text; its result shows how many groups `source` has and whether they have names.
-    empty = new RegExp(`(?:${source})|`, flags).exec('');
   } catch (error) {
     const message = error instanceof Error ? error.message : '';
     throw new PatternError(message.replace('Invalid regular expression: ', ''));
   }
   if (flags.includes('v') && STRINGS.test(source))
     throw new PatternError(`/${source}/: classes of several characters are not supported`);
-  return new Parser(source, flags, (empty?.length ?? 1) - 1, empty?.groups !== undefined).parse();
+  return new Parser(source, flags).parse();
 }
 
 class Parser {
   readonly #source: string;
   readonly #unicode: boolean;
-  readonly #groups: number;
-  readonly #hasNames: boolean;
   #flags: string;
   #at = 0;
+  #depth = 0;
+  /** Groups that capture. */
+  #groups = 0;
+  #hasNames = false;
+  /** The lowest number after a backslash, which is a reference if there are as many groups, and whether there was `\k`. */
+  #number = Number.POSITIVE_INFINITY;
+  #hasK = false;
 
-  constructor(source: string, flags: string, groups: number, hasNames: boolean) {
+  constructor(source: string, flags: string) {
     this.#source = source;
     this.#flags = flags;
     this.#unicode = /[uv]/.test(flags);
-    this.#groups = groups;
-    this.#hasNames = hasNames;
   }
 
   parse(): Expression {
-    return this.#choice();
+    const expression = this.#choice();
+    if (this.#number <= this.#groups || (this.#hasK && (this.#hasNames || this.#unicode)))
+      throw new PatternError(`/${this.#source}/: references back, as \\1, could freeze the page`);
+    return expression;
   }
 
   #choice(): Expression {
-    const options: Expression[] = [];
+    let options: Expression[] = [];
     let parts: Expression[] = [];
     while (this.#at < this.#source.length && this.#source[this.#at] !== ')') {
       if (this.#source[this.#at] === '|') {
@@ -69,11 +77,14 @@ class Parser {
       }
     }
     options.push({ kind: 'sequence', parts });
+    // Of several empty options only the first is ever tried with success.
+    const empty = options.findIndex(isEmpty);
+    options = options.filter((option, i) => i <= empty || !isEmpty(option));
     return options.length === 1 ? (options[0] as Expression) : { kind: 'choice', options };
   }
 
   #quantified(body: Expression): Expression {
-    const found = this.#match(QUANTIFIER);
+    const found = this.#take(QUANTIFIER);
     if (!found) return body;
     const [text, least, comma, most, question] = found;
     const lazy = question === '?';
@@ -99,11 +110,16 @@ class Parser {
   }
 
   #group(): Expression {
-    const [head = '(', on = '', off = ''] = this.#match(GROUP) ?? [];
+    const [head = '(', on = '', off = ''] = this.#take(GROUP) ?? [];
+    if (/^\((?:\?<[^=!]|$)/.test(head)) this.#groups++;
+    if (/^\(\?<[^=!]/.test(head)) this.#hasNames = true;
+    if (++this.#depth > MAX_DEPTH)
+      throw new PatternError(`groups within groups, more than ${MAX_DEPTH} deep`);
     const outer = this.#flags;
     this.#flags = [...new Set(outer + on)].filter((flag) => !off.includes(flag)).join('');
     const body = this.#choice();
     this.#flags = outer;
+    this.#depth--;
     this.#at++; // the bracket that closes it
     const [, behind, sign] = /^\(\?(<?)([=!])$/.exec(head) ?? [];
     return sign === undefined ? body : { kind: 'look', behind: behind === '<', negated: sign === '!', body };
@@ -115,14 +131,13 @@ class Parser {
       this.#at += 2;
       return this.#assertion(next);
     }
-    const digits = /^[1-9]\d*/.exec(this.#source.slice(this.#at + 1))?.[0];
-    const isNumbered = digits !== undefined && Number(digits) <= this.#groups;
-    if (isNumbered || (next === 'k' && (this.#hasNames || this.#unicode)))
-      throw new PatternError(`/${this.#source}/: references back, as \\1, could freeze the page`);
+    const digits = /^[1-9]\d*/.exec(this.#source.slice(this.#at + 1, this.#at + 5))?.[0];
+    if (digits !== undefined) this.#number = Math.min(this.#number, Number(digits));
+    if (next === 'k') this.#hasK = true;
     const form = this.#unicode ? UNICODE_ESCAPE : ESCAPE;
     form.lastIndex = this.#at;
     const text = form.exec(this.#source)?.[0] ?? '\\';
-    // Without a letter after it, \c is a backslash and then a c.
+    // Without a letter behind it, \c is a backslash and then a c.
     if (text === '\\c') return this.#character(1, '\\\\');
     return this.#character(text.length);
   }
@@ -133,12 +148,12 @@ class Parser {
 
   #character(length: number, source = this.#source.slice(this.#at, this.#at + length)): Expression {
     this.#at += length;
-    // A bracket or brace of its own could be read as syntax.
+    // Alone, a bracket or a brace could be taken for syntax.
     const single = /^[{}\]]$/.test(source) ? `\\${source}` : source;
     return { kind: 'character', source: single, flags: this.#flags };
   }
 
-  /** The end of the class that begins here; a class contains other classes only with the flag v. */
+  /** Where the class that begins here ends; classes stand in classes only with the flag v. */
   #classEnd(): number {
     const nests = this.#flags.includes('v');
     let depth = 0;
@@ -157,10 +172,14 @@ class Parser {
     return (this.#source.codePointAt(this.#at) ?? 0) > 0xffff ? 2 : 1;
   }
 
-  #match(form: RegExp): RegExpExecArray | null {
+  #take(form: RegExp): RegExpExecArray | null {
     form.lastIndex = this.#at;
     const found = form.exec(this.#source);
     if (found) this.#at += found[0].length;
     return found;
   }
+}
+
+function isEmpty(expression: Expression): boolean {
+  return expression.kind === 'sequence' && expression.parts.length === 0;
 }

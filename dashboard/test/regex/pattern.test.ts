@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { boundedPattern } from '../../src/regex/bounded.ts';
 import { longestWithin } from '../../src/regex/cost.ts';
 import { Matcher } from '../../src/regex/matcher.ts';
-import { type Pattern, PatternError } from '../../src/regex/pattern.ts';
+import { type Pattern, PatternError, rowBudget } from '../../src/regex/pattern.ts';
 import { compile } from '../../src/regex/program.ts';
 import { parse } from '../../src/regex/syntax.ts';
 import { CATASTROPHES } from './catastrophes.ts';
@@ -13,9 +13,9 @@ import { CATASTROPHES } from './catastrophes.ts';
 function bounded(source: string, flags: string) {
   const matcher = new Matcher(compile(parse(source, flags)), /[uv]/.test(flags));
   return {
-    test: (text: string) => matcher.test(text),
+    test: (text: string) => matcher.test(text, text.length),
     find: (text: string) =>
-      [...matcher.matches(text, Number.POSITIVE_INFINITY)].map(({ start, end }) => [start, end]),
+      [...matcher.matches(text, text.length, Number.POSITIVE_INFINITY)].map(({ start, end }) => [start, end]),
   };
 }
 
@@ -36,7 +36,7 @@ function isFeasible(source: string, flags: string, text: string): boolean {
   } catch (error) {
     return !(error instanceof PatternError);
   }
-  return longestWithin(expression, 10_000_000, text.length) === text.length;
+  return longestWithin(expression, 10_000_000, text.length).length === text.length;
 }
 
 /**
@@ -192,14 +192,34 @@ describe('a reader’s expression', () => {
     ]);
   });
 
+  it('has one budget for all the texts of a row, such as its attributes', () => {
+    const pattern = boundedPattern('(a|b)*c', '');
+    const budget = rowBudget();
+    const texts = Array.from({ length: 2_000 }, () => 'a'.repeat(1_000));
+    expect(texts.some((text) => pattern.test(text, budget))).toBe(false);
+    expect(budget.steps).toBeGreaterThanOrEqual(0);
+    expect(pattern.test(`${'a'.repeat(999)}c`, budget)).toBe(false); // it is spent
+    expect(pattern.test(`${'a'.repeat(999)}c`)).toBe(true);
+  });
+
   it.each([
     ['(\\w+) \\1', ''],
     ['(?<w>a+)\\k<w>', ''],
     ['(a{1000}){1000}', ''],
     ['(?:){100000000}', ''],
     ['\\p{RGI_Emoji}', 'v'],
+    ['\\1(a)', ''],
+    ['\\k<x>(?<x>a)', ''],
+    ['(?:'.repeat(200) + ')'.repeat(200), ''],
+    ['a'.repeat(1_001), ''],
+    ['\\p{L}'.repeat(6), 'u'],
     ['(', ''],
-  ])('/%s/%s is refused in words', (source, flags) => {
+  ])('/%.40s/%s is refused in words', (source, flags) => {
     expect(() => boundedPattern(source, flags)).toThrow(PatternError);
+  });
+
+  it('counts alternatives that are the same as one', () => {
+    const pattern = boundedPattern(`(?:${'|'.repeat(900)}a){600}x`, '');
+    expect([pattern.test(`${'a'.repeat(200)}x`), pattern.test('a'.repeat(200))]).toEqual([true, false]);
   });
 });
