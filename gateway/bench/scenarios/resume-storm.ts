@@ -110,7 +110,7 @@ async function p99Of(load: Load): Promise<number> {
 
 export const resumeStorm: Scenario = {
   name: 'resume-storm',
-  about: '1,000 viewers reconnect at once, 5,000 entries behind, beside 20 live ones at 100 entries/s',
+  about: '1,000 viewers that missed 5,000 entries reconnect at once, beside 20 live ones at 100 entries/s',
   designs: {
     gateway: (context) => {
       const viewers = context.scaled(VIEWERS);

@@ -45,7 +45,7 @@ const CATCH_UP_PATIENCE_MS = 5_000;
 
 export class Connection implements Viewer {
   readonly socket: Socket;
-  /** What the viewer occupies; whoever removes the connection releases it. */
+  /** What the viewer occupies; it is released when the connection is removed. */
   readonly slot: Slot;
   readonly #view: View;
   /** Null for a viewer that does not take gzip, or does not get it. */
