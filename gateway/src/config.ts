@@ -95,7 +95,7 @@ export const streamVariables = {
   ),
   MAX_CONNECTIONS_PER_ADDRESS: about(
     whole(0, 0, 1_000_000),
-    'SSE connections at a time from one client address. 0 sets no limit.',
+    'SSE connections at a time from one client address (an IPv6 network /64 is one). 0 sets no limit.',
   ),
   MAX_VIEWS: about(
     whole(5_000, 1, 1_000_000),

@@ -4,12 +4,13 @@ import type { EntriesPage } from '@llm-streamer/shared/api-types.ts';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { GapData } from '@llm-streamer/shared/stream-events.ts';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseEntryId, parseTime, parseWhole, text } from '../parameters.ts';
 import { type History, nothingFrom, type SearchRange, type SearchResult } from '../stream/history/history.ts';
 import { compileFilter } from '../stream/query/filter.ts';
 import type { FilteredSelection } from '../stream/query/filtered-selection.ts';
 import { parseSelection } from '../stream/query/query.ts';
+import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
@@ -19,8 +20,19 @@ const PAGE_BYTES = 4_194_304;
 const ANSWER_BYTES = 2 * PAGE_BYTES;
 const KEYS = ['after', 'before', 'since', 'until', 'limit', 'tail'];
 
+const SEARCHES = ['level', 'source', 'run', 'q'];
+/** This many entries of the usual largest size are a small answer. */
+const FEW = 8;
+
+/** A few entries without a filter are read at once; a search may read much of the log, however little it finds. */
+function answerBytes({ query }: FastifyRequest): number {
+  const { limit, tail, ...others } = query as Record<string, unknown>;
+  const isSmall = Number(limit ?? tail) <= FEW && !SEARCHES.some((key) => key in others);
+  return isSmall ? SMALL_ANSWER : ANSWER_BYTES;
+}
+
 export function entriesRoute(app: FastifyInstance, broker: Broker, history: History): void {
-  const options = { config: { answerBytes: ANSWER_BYTES } };
+  const options = { config: { answerBytes } };
   app.get<{ Querystring: Record<string, unknown> }>('/api/entries', options, async (request, reply) => {
     const { query } = request;
     const selection = parseSelection(query, KEYS);

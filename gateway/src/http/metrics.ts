@@ -3,9 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { HttpError } from './errors.ts';
+import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 
 export function metricsRoute(app: FastifyInstance, metrics: () => Promise<string | undefined>): void {
-  app.get('/metrics', { config: { answerBytes: 1_048_576 } }, async (_request, reply) => {
+  app.get('/metrics', { config: { answerBytes: SMALL_ANSWER } }, async (_request, reply) => {
     const text = await metrics();
     if (text === undefined)
       throw new HttpError('primary_unavailable', 'the gateway’s first process gave no totals; ask again');

@@ -7,6 +7,7 @@ import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { HttpError } from './errors.ts';
+import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -15,7 +16,7 @@ const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
 const IGNORED_BYTES = 65_536;
 /** Bytes that an answer may take: a list of runs, and the texts of a run or a conversation. */
-const LIST = { config: { answerBytes: 1_048_576 } };
+const LIST = { config: { answerBytes: SMALL_ANSWER } };
 const TEXTS = { config: { answerBytes: 16_777_216 } };
 
 type ById = { Params: { id: string } };

@@ -1,7 +1,6 @@
 // Limits how often one client may start runs: a number of runs in a window of time, counted in this process, or in Redis for all
 // gateways together. rate-limiter-flexible does the counting; this file says what the window is and what counts as one client.
 
-import { isIPv6 } from 'node:net';
 import { toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import type { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
@@ -11,6 +10,7 @@ import {
   RateLimiterRedis,
   RateLimiterRes,
 } from 'rate-limiter-flexible';
+import { clientOf } from '../client-of.ts';
 
 export interface RateLimitOptions {
   /** Runs that a client may start at once. */
@@ -114,21 +114,4 @@ async function consume(limiter: RateLimiterAbstract, client: string): Promise<Ra
     },
   );
   return { allowed, remaining: result.remainingPoints, resetMs: result.msBeforeNext };
-}
-
-/** An IPv6 network of 64 bits is one client, because a single customer has all of its 2^64 addresses: `2001:db8::1` becomes `2001:db8:0:0::/64`. */
-export function clientOf(address: string): string {
-  const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (v4 !== undefined || !isIPv6(address)) return v4 ?? address;
-  const [head = '', tail] = (address.split('%')[0] as string).split('::');
-  const groups = head === '' ? [] : head.split(':');
-  if (tail !== undefined) {
-    const after = tail === '' ? [] : tail.split(':');
-    while (groups.length + after.length < 8) groups.push('0');
-    groups.push(...after);
-  }
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
 }

@@ -1,8 +1,8 @@
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { clientOf } from '../../src/client-of.ts';
 import {
-  clientOf,
   MemoryRateLimiter,
   type RateLimiter,
   RedisRateLimiter,

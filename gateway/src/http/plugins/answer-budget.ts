@@ -1,150 +1,138 @@
-// How many bytes large answers may take at once, over all requests: while they are made, and until their clients have read
-// them. A request that finds too little left waits. An answer that its client does not read is closed, and sooner if others wait.
+// How many bytes answers may take at once, over all requests: while they are made, and until their clients have taken them.
+// A request without room waits; small answers have room of their own, so that they never wait for large ones.
 
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { clientOf } from '../../client-of.ts';
+import { Answer, AnswerRoom, LOOK_MS, noRoom } from './answer-room.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Bytes that an answer of this route may take while it is made. A route without it has small answers only. */
-    answerBytes?: number;
+    /** Bytes that an answer of this route may take while it is made. Routes without it have tiny answers only. */
+    answerBytes?: number | ((request: FastifyRequest) => number);
   }
 }
 
-const BUDGET_BYTES = 67_108_864;
-/** More requests than this do not wait; they are refused. */
-const MAX_WAITING = 500;
-/** A request that has waited for this long is refused. */
-const MAX_WAIT_MS = 30_000;
-/** An answer that its client has not read within this time is closed if another request waits for its bytes. */
-const RECLAIM_AFTER_MS = 5_000;
-const SWEEP_MS = 1_000;
+/** The largest answer that counts as small. */
+export const SMALL_ANSWER = 1_048_576;
+export const ROOMS = { small: 8_388_608, large: 58_720_256 };
+/** Requests that a client may send ahead on one connection. */
+const MAX_AHEAD = 16;
 
-interface Reservation {
-  socket: Socket;
-  bytes: number;
-  /** When the request began to wait, or when its answer was made. */
-  since: number;
-  /** Lets the request go on, or refuses it; undefined once the request has its bytes. */
-  begin: ((error?: CodedError) => void) | undefined;
-  isMade: boolean;
-}
-
-/** `stallMs`: how long a client may read nothing of an answer before its socket is closed; 0: without limit. */
-export function answerBudget(app: FastifyInstance, stallMs: number, budgetBytes = BUDGET_BYTES): void {
-  const budget = new AnswerBudget(budgetBytes);
+/** `stallMs`: how long a socket may take nothing of an answer before it is closed; 0 for no limit. */
+export function answerBudget(app: FastifyInstance, stallMs: number, rooms = ROOMS): void {
+  const budget = new AnswerBudget(rooms);
   app.addHook('onRequest', (request, _reply, done) => {
     const { answerBytes } = request.routeOptions.config;
     if (answerBytes === undefined) done();
-    else budget.acquire(request, answerBytes, done);
+    else budget.enter(request, typeof answerBytes === 'number' ? answerBytes : answerBytes(request), done);
   });
-  app.addHook('onSend', async (request, _reply, payload) => {
-    // Node ends this timeout by itself when the answer is written or the next request comes.
-    request.raw.socket.setTimeout(stallMs);
+  app.addHook('onSend', async (request, reply, payload) => {
     if (typeof payload === 'string' || Buffer.isBuffer(payload))
-      budget.resize(request, Buffer.byteLength(payload));
+      budget.made(request, Buffer.byteLength(payload));
+    watchStalls(reply.raw, request.raw.socket, stallMs, () => budget.stalled(request));
   });
-  app.addHook('onResponse', async (request) => budget.release(request));
+  app.addHook('onResponse', async (request) => budget.leave(request));
   app.addHook('onClose', async () => budget.close());
 }
 
-class AnswerBudget {
-  #free: number;
-  readonly #reservations = new Map<FastifyRequest, Reservation>();
-  readonly #watched = new WeakSet<Socket>();
-  #waiting: Reservation[] = [];
-  #sweeper: NodeJS.Timeout | undefined;
-
-  constructor(bytes: number) {
-    this.#free = bytes;
-  }
-
-  /** Calls `begin` as soon as there are enough bytes left; never if the client is gone by then. */
-  acquire(request: FastifyRequest, bytes: number, begin: (error?: CodedError) => void): void {
-    const { socket } = request.raw;
-    if (socket.destroyed) return;
-    if (this.#waiting.length >= MAX_WAITING) {
-      begin(tooManyAnswers());
+/** Calls `onStall` again and again while the client takes nothing; after `stallMs` of it, closes the connection. */
+function watchStalls(answer: ServerResponse, socket: Socket, stallMs: number, onStall: () => void): void {
+  let first = 0;
+  let last = Number.NEGATIVE_INFINITY;
+  const begin = () => {
+    socket.setTimeout(LOOK_MS);
+    // Node's own listener comes next, and sets the time of an idle connection, or begins to write the next answer.
+    answer.prependOnceListener('finish', () => socket.setTimeout(0));
+  };
+  // Node emits it if the system has taken nothing of the answer during the last LOOK_MS.
+  answer.on('timeout', () => {
+    const now = performance.now();
+    const isSecond = now - last < 2 * LOOK_MS;
+    if (!isSecond) first = now - LOOK_MS;
+    last = now;
+    if (stallMs > 0 && now - first >= stallMs) {
+      socket.destroy();
       return;
     }
-    if (!this.#watched.has(socket)) {
-      // One listener for a socket, however many requests its client pipelines.
-      this.#watched.add(socket);
-      socket.once('close', () => this.#releaseAllOf(socket));
+    if (isSecond) onStall(); // once, it may be that this process was busy
+    socket.setTimeout(LOOK_MS);
+  });
+  // Without a socket, its turn to be written has not come: the client sent other requests before it.
+  if (answer.socket) begin();
+  else answer.once('socket', begin);
+}
+
+interface Entered {
+  answer: Answer;
+  room: AnswerRoom;
+}
+
+class AnswerBudget {
+  readonly #small: AnswerRoom;
+  readonly #large: AnswerRoom;
+  readonly #entered = new WeakMap<FastifyRequest, Entered>();
+  /** Of each connection, in the order of its requests. Only the first waits for room, and is made. */
+  readonly #lines = new WeakMap<Socket, Entered[]>();
+
+  constructor(rooms: { small: number; large: number }) {
+    this.#small = new AnswerRoom(rooms.small);
+    this.#large = new AnswerRoom(rooms.large);
+  }
+
+  /** Calls `begin` as soon as there is room; never if the client has gone by then. */
+  enter(request: FastifyRequest, bytes: number, begin: (error?: Error) => void): void {
+    const { socket } = request.raw;
+    if (socket.destroyed) return;
+    const line = this.#lineOf(socket);
+    if (line.length > MAX_AHEAD) {
+      begin(noRoom());
+      return;
     }
-    const reservation = { socket, bytes, since: performance.now(), begin, isMade: false };
-    this.#reservations.set(request, reservation);
-    this.#waiting.push(reservation);
-    this.#grant();
-    if (this.#waiting.length > 0) this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
+    const answer = new Answer(clientOf(request.ip), socket, bytes, begin);
+    const entered = { answer, room: bytes <= SMALL_ANSWER ? this.#small : this.#large };
+    this.#entered.set(request, entered);
+    if (line.push(entered) === 1) entered.room.enter(answer);
   }
 
-  /** The answer is made, and takes this many bytes until its client has read it. */
-  resize(request: FastifyRequest, bytes: number): void {
-    const reservation = this.#reservations.get(request);
-    if (!reservation || reservation.begin) return;
-    this.#free += reservation.bytes - bytes;
-    reservation.bytes = bytes;
-    reservation.since = performance.now();
-    reservation.isMade = true;
-    this.#grant();
+  made(request: FastifyRequest, bytes: number): void {
+    const entered = this.#entered.get(request);
+    entered?.room.made(entered.answer, bytes);
   }
 
-  release(request: FastifyRequest): void {
-    this.#forget(request);
-    this.#grant();
+  stalled(request: FastifyRequest): void {
+    const entered = this.#entered.get(request);
+    if (entered) entered.answer.stalledAt = performance.now();
+  }
+
+  leave(request: FastifyRequest): void {
+    const entered = this.#entered.get(request);
+    if (!entered) return;
+    entered.room.leave(entered.answer);
+    const line = this.#lineOf(request.raw.socket);
+    if (line[0] !== entered) return; // the connection is closed
+    line.shift();
+    line[0]?.room.enter(line[0].answer);
   }
 
   close(): void {
-    clearInterval(this.#sweeper);
+    this.#small.close();
+    this.#large.close();
   }
 
-  /** Forgets all requests of the socket before it grants anything: the next in the queue could be one of them. */
-  #releaseAllOf(socket: Socket): void {
-    for (const [request, reservation] of this.#reservations)
-      if (reservation.socket === socket) this.#forget(request);
-    this.#grant();
-  }
-
-  #forget(request: FastifyRequest): void {
-    const reservation = this.#reservations.get(request);
-    if (!reservation) return;
-    this.#reservations.delete(request);
-    if (reservation.begin) this.#waiting = this.#waiting.filter((other) => other !== reservation);
-    else this.#free += reservation.bytes;
-  }
-
-  #grant(): void {
-    for (let next = this.#waiting[0]; next && next.bytes <= this.#free; next = this.#waiting[0]) {
-      this.#waiting.shift();
-      this.#free -= next.bytes;
-      const { begin } = next;
-      next.begin = undefined;
-      begin?.();
+  #lineOf(socket: Socket): Entered[] {
+    let line = this.#lines.get(socket);
+    if (!line) {
+      line = [];
+      this.#lines.set(socket, line);
+      socket.once('close', () => this.#gone(socket));
     }
+    return line;
   }
 
-  #sweep(): void {
-    const now = performance.now();
-    for (const [request, { begin, since }] of this.#reservations) {
-      if (!begin || now - since < MAX_WAIT_MS) continue;
-      this.release(request);
-      begin(tooManyAnswers());
-    }
-    let missing = (this.#waiting[0]?.bytes ?? 0) - this.#free;
-    for (const { socket, bytes, since, isMade } of this.#reservations.values()) {
-      if (missing <= 0) break;
-      if (!isMade || now - since < RECLAIM_AFTER_MS) continue;
-      missing -= bytes;
-      socket.destroy();
-    }
-    if (this.#waiting.length > 0) return;
-    clearInterval(this.#sweeper);
-    this.#sweeper = undefined;
+  #gone(socket: Socket): void {
+    const [first] = this.#lineOf(socket).splice(0);
+    first?.room.leave(first.answer);
   }
-}
-
-function tooManyAnswers(): CodedError {
-  return new CodedError('too_many_answers', 'too many large answers at a time; ask again in a moment');
 }

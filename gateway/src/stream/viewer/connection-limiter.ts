@@ -1,5 +1,7 @@
 // How many connections there may be at a time: in all, and from one client address.
 
+import { clientOf } from '../../client-of.ts';
+
 export interface ConnectionLimits {
   /** Connections at a time; 0 for no limit. */
   maxConnections: number;
@@ -19,8 +21,8 @@ export interface ConnectionLimiter {
 
 export class LocalConnectionLimiter implements ConnectionLimiter {
   readonly #limits: ConnectionLimits;
-  readonly #perAddress = new Map<string, number>();
-  #total = 0;
+  readonly #perClient = new Map<string, number>();
+  #taken = 0;
 
   constructor(limits: ConnectionLimits) {
     this.#limits = limits;
@@ -28,18 +30,20 @@ export class LocalConnectionLimiter implements ConnectionLimiter {
 
   acquire(address: string): OverLimit | undefined {
     const { maxConnections, maxPerAddress } = this.#limits;
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    if (maxConnections > 0 && this.#total >= maxConnections) return 'over_limit';
-    if (maxPerAddress > 0 && ofAddress >= maxPerAddress) return 'over_address_limit';
-    this.#total++;
-    this.#perAddress.set(address, ofAddress + 1);
+    const client = clientOf(address);
+    const here = this.#perClient.get(client) ?? 0;
+    if (maxConnections > 0 && this.#taken >= maxConnections) return 'over_limit';
+    if (maxPerAddress > 0 && here >= maxPerAddress) return 'over_address_limit';
+    this.#taken++;
+    this.#perClient.set(client, here + 1);
     return undefined;
   }
 
   release(address: string): void {
-    this.#total--;
-    const left = (this.#perAddress.get(address) ?? 0) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+    this.#taken--;
+    const client = clientOf(address);
+    const here = (this.#perClient.get(client) ?? 0) - 1;
+    if (here > 0) this.#perClient.set(client, here);
+    else this.#perClient.delete(client);
   }
 }

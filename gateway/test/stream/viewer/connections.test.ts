@@ -15,6 +15,13 @@ it('the address is the one that a trusted proxy names', async () => {
   expect((await from('192.0.2.1')).status).toBe(503);
 });
 
+it('a network of IPv6 is one address', async () => {
+  gateway = await openGateway({ MAX_CONNECTIONS_PER_ADDRESS: '1', TRUST_PROXY: 'loopback' });
+  expect((await from('2001:db8:0:1::1')).status).toBe(200);
+  expect((await from('2001:db8:0:1::2')).status).toBe(503);
+  expect((await from('2001:db8:0:2::1')).status).toBe(200);
+});
+
 it('the address is that of the peer if no proxy is trusted', async () => {
   gateway = await openGateway({ MAX_CONNECTIONS_PER_ADDRESS: '1' });
   expect((await from('192.0.2.1')).status).toBe(200);
