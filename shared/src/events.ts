@@ -3,7 +3,7 @@
 export const EVENTS = {
   requestQueued: 'request.queued',
   generationStarted: 'generation.started',
-  /** `msg` is the next part of the text, `attrs.tokens` its size; a lane writes at most one per 50 ms. */
+  /** `msg` is the next part of the text, `attrs.tokens` its size; parts of one lane are joined for 40 ms. */
   generationDelta: 'generation.delta',
   /** All text of the lane before this entry was reasoning; its answer begins after it. */
   generationRetracted: 'generation.retracted',

@@ -73,7 +73,7 @@ export class RunStreams {
     const refusal = await limiter.acquire(ip);
     if (refusal !== undefined) {
       await items.return();
-      return this.#refuse(reply, refusal);
+      return this.refuse(reply, refusal);
     }
     const claimed = await claimSocket(reply.request.raw, reply.raw);
     reply.hijack();
@@ -94,7 +94,7 @@ export class RunStreams {
 
   /** The answer while the gateway is stopping; undefined while it is not. */
   refuseIfClosing(reply: FastifyReply): FastifyReply | undefined {
-    return this.#closing ? this.#refuse(reply, 'shutdown') : undefined;
+    return this.#closing ? this.refuse(reply, 'shutdown') : undefined;
   }
 
   /** Ends all streams. Runs of this gateway have just ended, and their clients get the last event; others resume on another gateway. */
@@ -104,8 +104,9 @@ export class RunStreams {
     for (const gone of this.#open.keys()) gone.abort();
   }
 
-  #refuse(reply: FastifyReply, code: Refusal): FastifyReply {
-    if (!needsStream(reply.request)) throw refusalOf(code);
+  /** Answers without a stream of the run. @throws HttpError for a client that is not an EventSource */
+  refuse(reply: FastifyReply, code: Refusal | 'not_ready', cause?: Error): FastifyReply {
+    if (!needsStream(reply.request)) throw refusalOf(code, cause);
     reply.hijack();
     this.#begin(reply);
     reply.raw.end();

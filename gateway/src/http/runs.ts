@@ -1,6 +1,7 @@
 // /api/runs and /api/conversations: the list of runs, one run, its stream, its cancellation; the turns of a conversation.
 
 import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance } from 'fastify';
 import { type Params, parseCursor, parseId, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
@@ -47,7 +48,14 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request.headers['last-event-id'], request.query as Params);
-    return streams.refuseIfClosing(reply) ?? streams.send(reply, await known(request.params.id), after);
+    try {
+      return (
+        streams.refuseIfClosing(reply) ?? (await streams.send(reply, await known(request.params.id), after))
+      );
+    } catch (error) {
+      if (error instanceof BrokerUnavailable) return streams.refuse(reply, 'not_ready', error);
+      throw error;
+    }
   });
 
   app.register(async (scope) => {

@@ -4,12 +4,12 @@ import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/error
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
 import { parseSelection, parseStart, type Start } from '../stream/query/query.ts';
 import { Connection, type ConnectionServices } from '../stream/viewer/connection.ts';
-import { CLOSE_REASONS, type CloseReason, type Connections } from '../stream/viewer/connections.ts';
+import type { CloseReason, Connections } from '../stream/viewer/connections.ts';
 import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
 import { controlFrame } from '../stream/wire/frame.ts';
 import { claimSocket } from './claim-socket.ts';
-import { HttpError } from './errors.ts';
 import { refuseBody } from './refuse-body.ts';
+import { needsStream, refusalOf, SSE_HEADERS } from './sse-response.ts';
 
 export interface StreamServices extends ConnectionServices {
   connections: Connections;
@@ -19,12 +19,7 @@ export interface StreamServices extends ConnectionServices {
   retryMs: number;
 }
 
-const HEAD = [
-  ['content-type', 'text/event-stream; charset=utf-8'],
-  ['cache-control', 'no-store, no-transform'],
-  ['vary', 'accept-encoding'],
-  ['x-accel-buffering', 'no'],
-] as const;
+const HEAD = Object.entries({ ...SSE_HEADERS, vary: 'accept-encoding' });
 
 /**
  * What it costs to begin a stream, in bytes that could be copied in the same time. So 16 streams begin in one round of the
@@ -112,10 +107,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     }
   }
 
-  /**
-   * Answers without a stream. A native EventSource never comes back after another status than 200, so it gets a stream with a
-   * single `bye` that asks it to reconnect; all other clients get a problem.
-   */
+  /** Answers without a stream: an EventSource gets a single `bye` that asks it to reconnect, all other clients get a problem. */
   function refuse(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -123,13 +115,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     cause?: Error,
   ): FastifyReply {
     connections.totals.refused++;
-    if (!request.headers.accept?.includes('text/event-stream')) {
-      if (cause instanceof ChannelsForbidden) throw cause;
-      throw new HttpError(
-        code === 'not_ready' ? 'broker_unavailable' : code,
-        cause?.message ?? CLOSE_REASONS[code],
-      );
-    }
+    if (!needsStream(request)) throw refusalOf(code, cause);
     const { socket } = request.raw;
     reply.hijack();
     if (reply.raw.socket !== socket) {

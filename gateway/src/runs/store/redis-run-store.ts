@@ -60,7 +60,9 @@ export class RedisRunStore implements RunStore {
   }
 
   async append(id: string, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void> {
-    const reply = await this.#step(STEP, { step: 'append', id, token, stamp, drafts });
+    // A sign of life must get through where the memory is full: otherwise a run whose models think would look lost.
+    const script = drafts.length === 0 ? LAST_STEP : STEP;
+    const reply = await this.#step(script, { step: 'append', id, token, stamp, drafts });
     if (reply === 'fenced') throw fenced();
   }
 
