@@ -82,7 +82,7 @@ function reached(path: string, way: string[] = [], seen = new Map<string, string
   return seen;
 }
 
-/** Circles of types are still open to these folders, until their own are gone. */
+/** In these folders only imports of values count, because they still have circles of types. */
 const TYPES_MAY_CIRCLE = /^(?:gateway\/src\/stream|dashboard\/src\/log)\//;
 
 /** The shortest way along imports from a file back to itself; undefined where there is none. */

@@ -1,4 +1,4 @@
-// What one publish may hold, checked alike by every broker: a batch is taken whole or not at all.
+// The bounds of one `publish`, the same for every broker. A batch beyond them is refused as a whole.
 
 import type { Draft } from '../entry.ts';
 import { PublishRefused } from '../errors.ts';

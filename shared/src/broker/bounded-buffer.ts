@@ -1,16 +1,17 @@
-// Live messages held back, as while history is read. Bounded: beyond the bound all are dropped, and `overflowed` says so.
+// Live messages that wait, for example until history has been read. At most 32 MiB: beyond that all of them are dropped, and
+// `overflowed` says so.
 
 const MAX_BYTES = 32 * 1_048_576;
-/** What a message costs beside its data. */
+/** What a message takes besides its data, roughly. */
 const OVERHEAD_BYTES = 200;
 
 export class BoundedBuffer<Message extends { data: Buffer }> {
-  /** Messages were dropped, and none are held until somebody clears this or takes what there is. */
+  /** Messages were dropped. None is held until `drain`, or until this is set to false. */
   overflowed = false;
   #messages: Message[] = [];
   #bytes = 0;
 
-  /** False for the message at which the bound is passed. */
+  /** False for the message that passes the bound, and so once for each overflow. */
   hold(message: Message): boolean {
     if (this.overflowed) return true;
     this.#bytes += message.data.length + OVERHEAD_BYTES;
@@ -23,7 +24,7 @@ export class BoundedBuffer<Message extends { data: Buffer }> {
     return false;
   }
 
-  /** All of them, in order; none are left. */
+  /** Takes all messages out, in order. */
   drain(): Message[] {
     const messages = this.#messages;
     this.clear();

@@ -1,8 +1,8 @@
-// Channels and patterns, and which of them match a channel: found out once for each channel, however many messages come on it.
+// A set of channels and patterns that knows which of them match a channel. A channel is compared once, at its first message.
 
 import { channelMatcher } from '../channels.ts';
 
-/** Channels beyond this are compared anew, so that a flood of names cannot fill the memory. */
+/** More answers than this are not kept, so that a flood of channel names cannot fill the memory. */
 const MAX_KNOWN = 10_000;
 
 export class PatternSet {
@@ -29,7 +29,7 @@ export class PatternSet {
     this.#known.clear();
   }
 
-  /** In the order in which they were added. */
+  /** The patterns are in the order in which they were added. */
   patternsMatching(channel: string): readonly string[] {
     let found = this.#known.get(channel);
     if (found) return found;

@@ -4,12 +4,12 @@
 import type { Page, PageItem, ReadQuery } from './broker.ts';
 import { ReportedGaps } from './reported-gaps.ts';
 
-/** A broker, or whatever else gives pages. */
+/** A broker, or a part of one that gives pages. */
 export interface PageSource {
   readPage(query: ReadQuery): Promise<Page>;
 }
 
-/** Ends with the page that is `done`. A query that nobody waits for any more gets no further pages. */
+/** Ends with the page that is `done`. If the query is abandoned, no further page is read. */
 export async function* readPages(
   source: PageSource,
   query: ReadQuery,

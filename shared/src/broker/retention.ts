@@ -1,21 +1,22 @@
-// How long the log keeps what: by count and idle time per channel, with values of its own for some prefixes.
+// How much the log keeps: entries and idle time of a channel, with other values for channels that begin with some prefixes,
+// and bounds for the log as a whole.
 
 import { CONVERSATION_PREFIX, RUN_PREFIX } from '../channels.ts';
 
 export interface Retention {
-  /** Entries kept per channel (approximately: whole blocks are dropped). */
+  /** Entries kept in a channel, approximately: the oldest are dropped in blocks. */
   entries: number;
-  /** Milliseconds without a new entry after which a channel's entries go. */
+  /** Milliseconds without a new entry after which a channel loses its entries. */
   idleMs: number;
 }
 
 export interface RetentionPolicy {
   default: Retention;
-  /** The first prefix that fits wins. */
+  /** Of several prefixes that a channel begins with, the first counts. */
   prefixes: readonly (Retention & { prefix: string })[];
-  /** Channels the log accepts. */
+  /** The most channels that the log may have. */
   maxChannels: number;
-  /** Bytes the whole log may take; 0 for no bound. */
+  /** Bytes that the whole log may take; 0 for no bound. */
   maxBytes: number;
 }
 

@@ -1,25 +1,24 @@
-// Channel → subscriptions, shared by all brokers: delivers each numbered entry once, in order. Owns no connection. A channel
-// is compared with all patterns once, when its first entry comes, also where nobody wants it.
+// Finds the listeners of a channel, and delivers each entry to them once, in order. Both brokers use it; it owns no connection.
+// A channel is compared with all patterns once, at its first entry, and the result is kept, also if nobody listens to it.
 
 import { channelMatcher, isExact, matchingCost } from '../channels.ts';
 import type { Gap, Listener } from './broker.ts';
 import type { Position } from './position.ts';
 import type { LogRecord } from './record.ts';
 
-/** One listener's interest in a set of patterns. Nothing is delivered before `from` is settled. */
+/** One listener's interest in a set of patterns. */
 export interface Interest {
   readonly patterns: readonly string[];
   readonly listener: Listener;
-  /** Delivery is complete after this position. */
+  /** Everything after this position is delivered. Undefined until it is known; until then nothing is delivered. */
   from: Position | undefined;
 }
 
 export interface Route {
-  /** The newest entry of the channel that was delivered, or where delivery began. */
+  /** The position of the newest entry that was delivered, or where delivery began. An entry up to here is a repetition. */
   deliveredUpTo: Position;
-  /** Empty where nobody wants the channel. */
   interests: readonly Interest[];
-  /** False where the interests must be looked for again. */
+  /** False if `interests` must be found again. */
   isMatched: boolean;
 }
 
@@ -28,9 +27,9 @@ interface Wildcard {
   interests: Set<Interest>;
 }
 
-/** Routes beyond this are made anew, so that a flood of channel names cannot fill the memory. */
+/** With more routes than this all are dropped and made again as needed, so that a flood of names cannot fill the memory. */
 const MAX_ROUTES = 200_000;
-/** Where a listener's patterns would cost more to compare with all routes, each is compared again when its next entry comes. */
+/** If it costs more than this to compare a listener's patterns with all routes, each route is compared at its next entry. */
 const MAX_JOIN_COST = 100_000;
 const NOBODY: readonly Interest[] = [];
 
@@ -38,9 +37,9 @@ export class Routes {
   readonly #exact = new Map<string, Set<Interest>>();
   readonly #wildcard = new Map<string, Wildcard>();
   readonly #interests = new Set<Interest>();
-  /** An entry costs a look here, whoever listens to what. */
+  /** By channel. An entry costs one look-up here, however many patterns there are. */
   readonly #routes = new Map<string, Route>();
-  /** What routes that were given up had delivered. */
+  /** The highest position that a dropped route had delivered: a new route must not deliver it again. */
   #floor: Position = 0;
   readonly #matcher: typeof channelMatcher;
   readonly #maxJoinCost: number;
@@ -50,7 +49,7 @@ export class Routes {
     this.#maxJoinCost = maxJoinCost;
   }
 
-  /** All patterns that somebody is interested in. */
+  /** All patterns that have a listener. */
   patterns(): string[] {
     return [...this.#exact.keys(), ...this.#wildcard.keys()];
   }
@@ -70,7 +69,7 @@ export class Routes {
     if (interest.from !== undefined) this.#attach(interest);
   }
 
-  /** Begins delivery: what comes from now on is after `from`. */
+  /** Begins delivery. Every entry that comes from now on is after `from`. */
   startDelivery(interest: Interest, from: Position): void {
     interest.from = from;
     if (this.#interests.has(interest)) this.#attach(interest);
@@ -84,8 +83,7 @@ export class Routes {
       interests?.delete(interest);
       if (interests?.size === 0) (isExact(pattern) ? this.#exact : this.#wildcard).delete(pattern);
     }
-    for (const routeOf of routes ?? [])
-      routeOf.interests = routeOf.interests.filter((other) => other !== interest);
+    for (const route of routes ?? []) route.interests = route.interests.filter((other) => other !== interest);
     if (!routes) this.#matchAgain();
   }
 
@@ -104,7 +102,7 @@ export class Routes {
     return route;
   }
 
-  /** Tells a gap to all whom it may concern, unless it is of numbers that its channel's route has passed. */
+  /** Reports a gap to all listeners whom it may concern: only the part after what the channel's route has delivered. */
   deliverGap(gap: Gap): void {
     if (gap.channel === null) {
       for (const { listener } of this.#delivering()) listener.onGap(gap);
@@ -131,7 +129,7 @@ export class Routes {
     }
   }
 
-  /** The routes that there are of channels that an interest is in; undefined where finding them would take too long. */
+  /** The existing routes of channels that an interest matches; undefined if finding them would take too long. */
   #routesOf({ patterns }: Interest): Route[] | undefined {
     const cost = patterns.reduce((sum, pattern) => sum + matchingCost(pattern), 0);
     if (cost * this.#routes.size > this.#maxJoinCost) return undefined;
@@ -143,7 +141,7 @@ export class Routes {
     return [...found].filter(({ isMatched }) => isMatched);
   }
 
-  /** Keeps what was delivered, and holds on to no listener meanwhile. */
+  /** Keeps what each route has delivered, and drops the listeners: a route that gets no more entries keeps none in memory. */
   #matchAgain(): void {
     for (const route of this.#routes.values()) {
       route.interests = NOBODY;
@@ -180,7 +178,7 @@ function begin(route: Route, interests: readonly Interest[]): void {
   );
 }
 
-/** Delivers one numbered entry unless the route has had it. */
+/** Delivers one entry, unless the route has delivered it before. */
 export function deliverRecord(route: Route, record: LogRecord): void {
   if (record.n <= route.deliveredUpTo) return;
   route.deliveredUpTo = record.n;

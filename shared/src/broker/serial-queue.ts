@@ -1,14 +1,14 @@
-// Work that together would take too much goes one at a time, first come, first served; whoever has gone meanwhile holds
-// nobody up.
+// Runs one task at a time, in the order in which they came, where several at once would take too much memory or time. A task
+// that was abandoned while it waited is skipped.
 
 export class SerialQueue {
   #last: Promise<void> = Promise.resolve();
 
-  /** Resolves or rejects as `work` does; undefined where nobody waits for it any more when its turn has come. */
-  runNext<T>(work: () => Promise<T>, isGone = () => false): Promise<T | undefined> {
-    const turn = this.#last.then(() => (isGone() ? undefined : work()));
+  /** Resolves or rejects as `work` does. Undefined if `isAbandoned` when all earlier tasks have ended. */
+  runNext<T>(work: () => Promise<T>, isAbandoned = () => false): Promise<T | undefined> {
+    const result = this.#last.then(() => (isAbandoned() ? undefined : work()));
     const end = () => undefined;
-    this.#last = turn.then(end, end);
-    return turn;
+    this.#last = result.then(end, end);
+    return result;
   }
 }

@@ -8,7 +8,7 @@ import type { LogRecord } from '../../src/broker/record.ts';
 import type { RetentionPolicy } from '../../src/broker/retention.ts';
 import { type Draft, draft } from '../../src/entry.ts';
 
-/** Makes a broker on the same log each time it is called with the same `log`, and closes it after the test. */
+/** Makes a broker, and closes it after the test. Calls with the same `log` give brokers on the same log. */
 export type MakeBroker = (options?: {
   log?: string;
   retention?: Partial<RetentionPolicy>;
@@ -18,7 +18,7 @@ export function line(channel: string, msg: string): Draft {
   return draft({ time: 1_795_224_320_113, channel, source: 'test', level: 'info', msg });
 }
 
-/** Collects what a listener hears, and lets a test await it. */
+/** Collects what a listener gets, and lets a test wait for it. */
 export class Ear implements Listener {
   readonly records: LogRecord[] = [];
   readonly gaps: Gap[] = [];
@@ -224,7 +224,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     expect(next.done).toBe(true);
   });
 
-  it('has read backwards at once where the channels hold nothing', async () => {
+  it('is done at once reading backwards where the channels hold nothing', async () => {
     const broker = await make();
     await broker.publish([line('other', '1')]);
     for (const after of [BEGINNING, await broker.head()]) {
@@ -267,7 +267,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     expect(tail.gaps).toEqual([]);
   });
 
-  it('names every gap before any entry, and again to whoever was cut off among the entries of others', async () => {
+  it('names every gap before any entry, and again to a reader who resumes among the entries of other channels', async () => {
     const broker = await make({ retention: { default: { entries: 100, idleMs: 60_000 } } });
     const start = await broker.head();
     for (let i = 0; i < 20; i++) {
@@ -330,7 +330,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     }
   });
 
-  it('tells a cursor from another log of the reset, then gives all there is', async () => {
+  it('names a reset to a cursor of another log, then gives all entries', async () => {
     const broker = await make();
     await broker.publish([line('a', '1')]);
     for (const foreign of [1_000_000, Number.MAX_SAFE_INTEGER - 1]) {
@@ -340,7 +340,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     }
   });
 
-  it('names the gap of a channel that was forgotten and made anew, to whom it concerns', async () => {
+  it('names the gap of a channel that was forgotten and made anew, to readers who may have missed entries', async () => {
     const broker = await make({ retention: { maxChannels: 2, prefixes: [FLEETING] } });
     const start = await broker.head();
     const [lost] = numbers(await broker.publish([line('fleeting', 'lost')]));
@@ -367,7 +367,7 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     expect([msgs, gaps]).toEqual([['here'], []]);
   });
 
-  it('finds a place by time', async () => {
+  it('finds a position by time', async () => {
     const broker = await make();
     await broker.publish([line('a', 'old')]);
     const between = await broker.head();

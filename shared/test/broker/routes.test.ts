@@ -1,4 +1,4 @@
-// Routes against a model: each entry reaches each listener of its channel once, whoever comes and goes meanwhile.
+// Routes against a model: each entry reaches each listener of its channel once, while other listeners come and go.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LogRecord } from '../../src/broker/record.ts';
@@ -14,7 +14,7 @@ function interest(patterns: readonly string[], from?: number) {
   return { made, got, expected: [] as number[] };
 }
 
-it('an entry reaches those who listen to its channel when it comes, once each, and nobody else', () => {
+it('an entry reaches each present listener of its channel once, and no other listener', () => {
   const patterns = fc.subarray(['a', 'b', 'a:1', 'a*', '*:1', '*', 'c*'], { minLength: 1 });
   const step = fc.oneof(
     fc.record({ do: fc.constant('come' as const), patterns, settled: fc.boolean() }),
@@ -57,7 +57,7 @@ it('an entry reaches those who listen to its channel when it comes, once each, a
   );
 });
 
-it('a flood of channel names makes nobody see an entry twice', () => {
+it('a flood of channel names shows no listener an entry twice', () => {
   const routes = new Routes();
   const { made, got } = interest(['*'], 0);
   routes.register(made);
@@ -96,7 +96,7 @@ it('a channel is compared with each pattern once, however many entries come on i
   expect(made.compared).toBe(2 * patterns);
 });
 
-it('nobody who comes or goes has many patterns compared with very many channels at once', () => {
+it('no listener that comes or goes has many patterns compared with very many channels at once', () => {
   const made = counting();
   const { made: all, got } = interest(['*'], 0);
   made.routes.register(all);
@@ -106,7 +106,7 @@ it('nobody who comes or goes has many patterns compared with very many channels 
   made.routes.register(guest);
   made.routes.unregister(guest);
   expect(made.compared).toBeLessThanOrEqual(100_000);
-  deliverRecord(made.routes.route('c:1'), record('c:1', 1)); // had before
+  deliverRecord(made.routes.route('c:1'), record('c:1', 1)); // delivered before
   deliverRecord(made.routes.route('c:1'), record('c:1', 20_001));
   expect(made.compared).toBeLessThanOrEqual(100_000 + STARRY.length + 1);
   expect(got).toHaveLength(20_001);

@@ -26,7 +26,7 @@ const RETENTION = {
 };
 const CHANNELS = ['a', 'b', 'c'];
 
-/** Reads as a gateway does: subscribe, history up to the seam, then live; keeps its place when it drops. */
+/** Reads as a gateway does: it subscribes, reads history up to the seam, then live. It keeps its cursor when it drops. */
 class Reader {
   readonly seen: LogRecord[] = [];
   readonly gaps: Gap[] = [];
@@ -43,12 +43,12 @@ class Reader {
     this.#limit = limit;
   }
 
-  /** Is cut off after so many items of what it would have been sent. */
+  /** The connection breaks after this many items of a page. */
   async peek(items: number): Promise<void> {
     if (this.#subscription) return;
     const query = { channels: this.#patterns, after: this.cursor, limit: this.#limit };
     const page = await this.#broker.readPage(query);
-    for (const { record, gap } of page.items.slice(0, items)) record ? this.#take(record) : this.#note(gap);
+    for (const { record, gap } of page.items.slice(0, items)) record ? this.#see(record) : this.#note(gap);
   }
 
   async resume(): Promise<void> {
@@ -57,7 +57,7 @@ class Reader {
     const early: (() => void)[] = [];
     const inOrder = (act: () => void) => (live ? act() : early.push(act));
     this.#subscription = await this.#broker.subscribe(this.#patterns, {
-      onRecord: (record) => inOrder(() => this.#take(record)),
+      onRecord: (record) => inOrder(() => this.#see(record)),
       onGap: (gap) => inOrder(() => this.#note(gap)),
       onAdvance: () => {},
     });
@@ -65,7 +65,7 @@ class Reader {
     if (this.cursor !== from) {
       const query = { channels: this.#patterns, after: this.cursor, upTo: from, limit: this.#limit };
       for await (const { items, next } of readPages(this.#broker, query)) {
-        for (const { record, gap } of items) record ? this.#take(record) : this.#note(gap);
+        for (const { record, gap } of items) record ? this.#see(record) : this.#note(gap);
         this.cursor = next;
       }
     }
@@ -78,14 +78,14 @@ class Reader {
     this.#subscription = undefined;
   }
 
-  #take(record: LogRecord): void {
+  #see(record: LogRecord): void {
     this.seen.push(record);
     this.cursor = record.n;
   }
 
   #note(gap: Gap): void {
     this.gaps.push(gap);
-    // As the id of its frame says.
+    // As the gateway does it by the id of the gap's frame.
     if (!mayOverlap(gap.reason)) this.cursor = Math.max(this.cursor, gap.before - 1);
   }
 }
@@ -161,7 +161,7 @@ async function play(
       kept = published.length;
       keptHead = await broker.head();
     } else if (await stage.back()) {
-      // A reader no further than the log now is can't know what it never saw; one that was further must be told.
+      // A reader whose cursor the older copy has reached sees no difference. A reader whose cursor is further must get a gap.
       const unknowable = reader.cursor <= keptHead;
       for (const entry of published.slice(kept)) entry.lost ||= unknowable;
     }
@@ -189,7 +189,7 @@ async function play(
   const missing = wanted.filter(({ n }) => !seen.has(n));
   const unnamed = missing.filter((entry) => !entry.lost && !reader.gaps.some((gap) => named(gap, entry)));
   expect(unnamed, 'missing and named by no gap').toEqual([]);
-  // What channels that nobody remembers have held is told to all whose patterns may have named them.
+  // A gap for forgotten channels goes to all readers whose patterns may match one of them.
   const vague = ({ channel, reason }: Gap) =>
     reason === 'rollback' || (channel === null && reason === 'expired');
   const empty = reader.gaps.filter((gap) => !vague(gap) && !missing.some((entry) => named(gap, entry)));
@@ -272,7 +272,7 @@ function forgetting(redis: Redis, client: RedisClient, namespace: string): () =>
   };
 }
 
-/** Rewinds a namespace to a copy of its keys, under another server's name, and cuts whoever is connected. */
+/** Sets a namespace back to a copy of its keys, as if on another server, and cuts all connections. */
 function rewinding(redis: Redis, namespace: string, broker: RedisBroker): Pick<Stage, 'snapshot' | 'back'> {
   const copy = new Map<string, Buffer>();
   const keys = () => redis.keys(`{${namespace}}:*`);

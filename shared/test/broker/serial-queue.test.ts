@@ -21,7 +21,7 @@ it('does one piece of work at a time, in the order of asking, also after one tha
   expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
 });
 
-it('leaves out whoever has gone when the turn comes, not who goes later', async () => {
+it('skips a task that was abandoned before it began, not one that is abandoned later', async () => {
   const queue = new SerialQueue();
   const { promise, resolve } = Promise.withResolvers<void>();
   let gone = false;

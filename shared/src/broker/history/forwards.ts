@@ -1,4 +1,4 @@
-// A page of history from a cursor on: what the log still holds, in order, and what it does not.
+// Reads a page of history after a cursor: the entries that the log holds, in order, and a gap for whatever is missing.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import { PAGE_BYTES, type Page, type PageItem, type ReadQuery } from '../broker.ts';
@@ -8,13 +8,13 @@ import type { ChannelStreams } from './channel-streams.ts';
 import { mergeRead } from './merge.ts';
 import { assemblePage, type ForwardRead } from './page.ts';
 
-/** How a page may be read. */
 export interface ReadLimits {
-  /** Over more channels than this there is no page. */
+  /** Over more channels than this no page is read. */
   mostChannels: number;
   pace: TimeSlicer;
 }
 
+/** Undefined if the query matches more than `mostChannels` channels with entries after the cursor. */
 export async function readForwards(
   streams: ChannelStreams,
   state: LogState,
@@ -28,7 +28,7 @@ export async function readForwards(
 
   const { allKnown, newestByChannel } = await streams.findNewest(channels, after);
   if (newestByChannel.size > mostChannels) return undefined;
-  const slices = [...newestByChannel].map(([channel, last]): ForwardRead => {
+  const reads = [...newestByChannel].map(([channel, last]): ForwardRead => {
     return {
       channel,
       last,
@@ -39,48 +39,49 @@ export async function readForwards(
       forgottenBefore: 0,
     };
   });
-  const reading = mergeRead(
-    slices,
+  const merged = mergeRead(
+    reads,
     { end: upTo, limit, bytes, pace },
-    (group, count) => streams.after(group, count),
-    // Whatever came since `lasts` lies beyond the bound.
+    (group, count) => streams.readAfter(group, count),
+    // Entries that came after `findNewest` are after the bound.
     ({ last }, { n }) => n >= last,
   );
-  // Asked for after `lasts`, so that a channel which is not among these because it was forgotten is among those.
-  const [end, forgotten] = await Promise.all([reading, allKnown ? 0 : streams.highestForgotten()]);
-  if (allKnown) await addForgottenBefore(streams, slices);
-  await nameReasons(streams, slices, after);
-  const page = await assemblePage(slices, { after, upTo, end }, pace, forgotten);
+  // The order matters: `highestForgotten` is read after `findNewest`. A channel that is forgotten in between is missing from
+  // the one and counted in the other. In the other order it could be missing from both.
+  const [end, forgotten] = await Promise.all([merged, allKnown ? 0 : streams.highestForgotten()]);
+  if (allKnown) await addForgottenBefore(streams, reads);
+  await nameReasons(streams, reads, after);
+  const page = await assemblePage(reads, { after, upTo, end }, pace, forgotten);
   return { ...page, items: [...items, ...page.items] };
 }
 
-/** Of channels whose first entry is there: an earlier one of the same name may have been forgotten. */
-async function addForgottenBefore(streams: ChannelStreams, slices: readonly ForwardRead[]): Promise<void> {
-  const young = slices.filter(({ first }) => first?.prev === 0);
+/** For channels whose first entry is still there: an earlier channel of the same name may have been forgotten. */
+async function addForgottenBefore(streams: ChannelStreams, reads: readonly ForwardRead[]): Promise<void> {
+  const young = reads.filter(({ first }) => first?.prev === 0);
   await inGroups(young, async (group) => {
     const forgotten = await streams.forgottenBefore(group.map(({ channel }) => channel));
-    group.forEach((slice, i) => {
-      slice.forgottenBefore = forgotten[i] ?? 0;
+    group.forEach((read, i) => {
+      read.forgottenBefore = forgotten[i] ?? 0;
     });
   });
 }
 
-/** Time takes whole streams, the bounds by count and bytes take their oldest entries. */
+/** Retention by idle time drops whole streams; the bounds of count and bytes drop the oldest entries of a stream. */
 async function nameReasons(
   streams: ChannelStreams,
-  slices: readonly ForwardRead[],
+  reads: readonly ForwardRead[],
   after: Position,
 ): Promise<void> {
-  const holed = slices.filter(({ first, last }) => (first?.prev ?? last) > after);
-  await inGroups(holed, async (group) => {
+  const incomplete = reads.filter(({ first, last }) => (first?.prev ?? last) > after);
+  await inGroups(incomplete, async (group) => {
     const trimmed = await streams.wereTrimmed(group.map(({ channel }) => channel));
-    group.forEach((slice, i) => {
-      if (!trimmed[i]) slice.reason = 'expired';
+    group.forEach((read, i) => {
+      if (!trimmed[i]) read.reason = 'expired';
     });
   });
 }
 
-/** In one round trip: of more, request and reply alone would hold the loop. */
+/** Channels in one round trip. With more, the request and its reply alone would hold the event loop for too long. */
 const GROUP = 1_000;
 
 async function inGroups<T>(all: readonly T[], ask: (group: readonly T[]) => Promise<void>): Promise<void> {

@@ -1,43 +1,51 @@
-// Reads many channels side by side, oldest or newest first, until what a page needs is known of all of them. Holds no more
-// than about two pages, however many channels there are, and lets others read between two groups.
+// Reads many channels side by side, oldest or newest first, until every entry of one page is known. However many channels there
+// are, it holds about two pages in memory at most, and other readers get their turn between two groups of channels.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import type { Position } from '../position.ts';
 import type { LogRecord } from '../record.ts';
 import { type ChannelRead, cutoffAfter, TO_THE_END } from './page.ts';
 
-/** Channels read in one round trip, and in the first one, before which nobody knows how large the entries are. */
+/** Channels that are read in one round trip. The first one is smaller, because the size of the entries is not known yet. */
 const GROUP = 256;
 const FIRST_GROUP = 64;
-/** What an entry is taken to need until some have been read: nearly all need far less. */
+/** The assumed size of an entry until some have been read. Nearly all are much smaller. */
 const GUESSED_BYTES = 32_768;
-/** A page over very many channels holds more than was asked for, up to so many bytes: each sweep over them is dear. */
+/**
+ * A page over very many channels may hold more than was asked for, up to this many bytes. Each page needs a sweep over all of
+ * them, so larger pages make fewer sweeps.
+ */
 const WIDE_PAGE_BYTES = 8_388_608;
 
 export interface Bounds {
-  /** Where the page ends at the latest. */
+  /** The page ends here at the latest. */
   end: Position;
   /** Entries that are wanted. */
   limit: number;
-  /** Bytes that are wanted, about. */
+  /** About the bytes that are wanted. */
   bytes: number;
   pace: TimeSlicer;
-  /** Towards the oldest. */
+  /** Newest first. */
   reverse?: boolean;
 }
 
-/** The next `count` entries of each channel behind its reach, fewer only where there are no more. */
+/** Reads the next `count` entries of each channel from its `completeUpTo`; fewer only if there are no more. */
 export type ReadMore<R extends ChannelRead> = (group: readonly R[], count: number) => Promise<LogRecord[][]>;
 
 /**
- * Fills the readings; what lies behind the page is let go of. Returns where the page ends: no reading's reach is less.
- * `isWhole`: whether nothing that matters lies behind a channel's record.
+ * Fills `reads` with the entries of one page, and returns where the page ends: every channel is complete up to there.
+ * `isLast` says whether the channel has no entry after this record that the page could need.
+ *
+ * In rounds: each one reads some entries of every channel that is not complete up to the end of the page. When more entries are
+ * known than the page needs, its end comes nearer, and what is after the end is dropped. An example: 3 entries are wanted of a
+ * (1, 4, 5, …) and b (2, 3, 6, …), and the first round reads three of each. The third of all is 3. So the page ends at 3, and 4,
+ * 5 and 6 are dropped. Both channels are complete up to 3, and there is no second round.
  */
 export async function mergeRead<R extends ChannelRead>(
-  readings: readonly R[],
+  reads: readonly R[],
   { end: bound, limit, bytes, pace, reverse = false }: Bounds,
   readOn: ReadMore<R>,
-  isWhole: (reading: R, record: LogRecord) => boolean,
+  isLast: (read: R, record: LogRecord) => boolean,
 ): Promise<Position> {
   const sign = reverse ? -1 : 1;
   const isBefore = (a: Position, b: Position) => sign * (a - b) < 0;
@@ -45,63 +53,63 @@ export async function mergeRead<R extends ChannelRead>(
   let size = 0;
   let count = 0;
 
-  const take = (reading: R, records: readonly LogRecord[], asked: number) => {
+  const add = (read: R, records: readonly LogRecord[], asked: number) => {
     const [next] = records;
-    const goesOn = !reverse && reading.first !== undefined;
-    // Given up by the log between two readings: the next page begins before the gap, and names it.
-    const breakOff = () => {
-      if (isBefore(reading.completeUpTo, end)) end = reading.completeUpTo;
+    const goesOn = !reverse && read.first !== undefined;
+    // Retention dropped entries between two rounds. The page ends before that gap, and the next one begins with it.
+    const endBeforeGap = () => {
+      if (isBefore(read.completeUpTo, end)) end = read.completeUpTo;
     };
-    if (goesOn && next && next.prev > reading.completeUpTo) return breakOff();
-    if (next) reading.first ??= { n: next.n, prev: next.prev };
+    if (goesOn && next && next.prev > read.completeUpTo) return endBeforeGap();
+    if (next) read.first ??= { n: next.n, prev: next.prev };
     for (const record of records) {
-      reading.records.push(record);
+      read.records.push(record);
       size += record.data.length;
     }
     count += records.length;
     const furthest = records.at(-1);
-    if (furthest) reading.completeUpTo = furthest.n;
-    const known = reading.records.at(-1);
-    if (known && isWhole(reading, known)) reading.completeUpTo = sign * TO_THE_END;
-    else if (records.length < asked && goesOn) breakOff();
-    else if (records.length < asked) reading.completeUpTo = sign * TO_THE_END;
+    if (furthest) read.completeUpTo = furthest.n;
+    const known = read.records.at(-1);
+    if (known && isLast(read, known)) read.completeUpTo = sign * TO_THE_END;
+    else if (records.length < asked && goesOn) endBeforeGap();
+    else if (records.length < asked) read.completeUpTo = sign * TO_THE_END;
   };
-  const letGo = (reading: R) => {
-    let kept = reading.records.length;
-    while (kept > 0 && isBefore(end, (reading.records[kept - 1] as LogRecord).n)) kept--;
-    if (kept === reading.records.length) return;
-    for (const { data } of reading.records.splice(kept)) {
+  const dropAfterEnd = (read: R) => {
+    let kept = read.records.length;
+    while (kept > 0 && isBefore(end, (read.records[kept - 1] as LogRecord).n)) kept--;
+    if (kept === read.records.length) return;
+    for (const { data } of read.records.splice(kept)) {
       size -= data.length;
       count--;
     }
-    reading.completeUpTo = end;
+    read.completeUpTo = end;
   };
-  const fitting = (room: number) =>
+  const countIn = (room: number) =>
     Math.max(1, Math.floor(room / (count > 0 ? size / count : GUESSED_BYTES)));
   const wanted = () =>
-    Math.max(Math.min(limit, fitting(bytes)), Math.min(readings.length, fitting(WIDE_PAGE_BYTES)));
+    Math.max(Math.min(limit, countIn(bytes)), Math.min(reads.length, countIn(WIDE_PAGE_BYTES)));
   const cut = () => {
-    const place = cutoffAfter(wanted(), readings, reverse);
-    if (place !== undefined && isBefore(place, end)) end = place;
-    for (const reading of readings) letGo(reading);
+    const cutoff = cutoffAfter(wanted(), reads, reverse);
+    if (cutoff !== undefined && isBefore(cutoff, end)) end = cutoff;
+    for (const read of reads) dropAfterEnd(read);
   };
 
-  let behind = readings;
-  for (let least = 1; behind.length > 0; least *= 2) {
-    const most = Math.min(limit, fitting(bytes));
-    const asked = Math.min(most + 1, Math.max(least, Math.ceil((2 * most) / behind.length)));
-    for (let from = 0; from < behind.length; ) {
-      const group = behind.slice(from, from + (count === 0 ? FIRST_GROUP : GROUP));
+  let incomplete = reads;
+  for (let least = 1; incomplete.length > 0; least *= 2) {
+    const most = Math.min(limit, countIn(bytes));
+    const asked = Math.min(most + 1, Math.max(least, Math.ceil((2 * most) / incomplete.length)));
+    for (let from = 0; from < incomplete.length; ) {
+      const group = incomplete.slice(from, from + (count === 0 ? FIRST_GROUP : GROUP));
       from += group.length;
       const chunks = await readOn(group, asked);
-      group.forEach((reading, i) => void take(reading, chunks[i] ?? [], asked));
+      group.forEach((read, i) => void add(read, chunks[i] ?? [], asked));
       await pace.pauseIfDue();
       if (count > 2 * wanted()) cut();
     }
     await pace.pauseIfDue();
     cut();
     await pace.pauseIfDue();
-    behind = readings.filter(({ completeUpTo }) => isBefore(completeUpTo, end));
+    incomplete = reads.filter(({ completeUpTo }) => isBefore(completeUpTo, end));
   }
   return end;
 }

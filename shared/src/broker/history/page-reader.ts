@@ -1,5 +1,5 @@
-// Reads pages of history in either direction. Pages over very many channels take turns: together they would hold megabytes
-// each, and keep the process from all else.
+// Reads pages of history in either direction. Pages over more than 1,000 channels are read one at a time: each of them takes
+// megabytes and many round trips.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import type { Page, ReadQuery } from '../broker.ts';
@@ -25,18 +25,21 @@ export class PageReader {
 
   async readPage(query: ReadQuery): Promise<Page> {
     const page =
-      (await this.#page(query, MANY_CHANNELS)) ??
-      (await this.#widePages.runNext(() => this.#page(query, Number.POSITIVE_INFINITY), query.isAbandoned));
+      (await this.#readPage(query, MANY_CHANNELS)) ??
+      (await this.#widePages.runNext(
+        () => this.#readPage(query, Number.POSITIVE_INFINITY),
+        query.isAbandoned,
+      ));
     const { after, upTo, reverse } = query;
     return page ?? { items: [], next: reverse && upTo !== undefined ? upTo : after, done: false };
   }
 
-  /** Undefined where it would be over more than so many channels. */
-  async #page(query: ReadQuery, mostChannels: number): Promise<Page | undefined> {
+  /** Undefined if it would be over more than `mostChannels` channels. */
+  async #readPage(query: ReadQuery, mostChannels: number): Promise<Page | undefined> {
     const state = await this.#state();
-    const reach = { mostChannels, pace: this.#pace };
+    const limits = { mostChannels, pace: this.#pace };
     return query.reverse
-      ? readBackwards(this.#streams, state, query, reach)
-      : readForwards(this.#streams, state, query, reach);
+      ? readBackwards(this.#streams, state, query, limits)
+      : readForwards(this.#streams, state, query, limits);
   }
 }

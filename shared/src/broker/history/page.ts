@@ -1,80 +1,90 @@
-// Merges what was read from several channels into one page of history: in order, each entry once, every gap named.
+// Makes one page of history of what was read from several channels: the entries in order, each once, and every gap named.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import type { Gap, GapReason, Page, PageItem } from '../broker.ts';
 import type { Position } from '../position.ts';
 import type { LogRecord, RecordHead } from '../record.ts';
 
-/** What was read of one channel from the page's beginning on. */
+/** What was read of one channel, from where the page begins. */
 export interface ChannelRead {
   channel: string;
-  /** What was read first, whether or not the page has room for it. */
+  /** The head of the first record that was read, even if the page ends before that record. */
   first: RecordHead | undefined;
-  /** In the order of reading, without gaps. */
+  /** In the order of reading. Between two of them the log holds nothing of the channel. */
   records: LogRecord[];
-  /** Up to here the channel holds nothing but `records`. */
+  /** From where the page begins up to here, the channel holds `records` and nothing else. */
   completeUpTo: Position;
 }
 
-/** Of a channel that is read forwards: what tells the gaps. */
+/** What was read of a channel forwards, and what shows whether entries are missing. */
 export interface ForwardRead extends ChannelRead {
-  /** `n` of the channel's newest entry ever. */
+  /** The position of the newest entry that the channel ever had, whether or not the log still holds it. */
   last: Position;
-  /** Why older entries may be missing. */
+  /** Why entries are missing, if any are. */
   reason: GapReason;
-  /** The highest number that was forgotten, of any channel, when this one was made; 0 for none. */
+  /** The highest position of any channel that was forgotten before this channel was made; 0 if none was. */
   forgottenBefore: Position;
 }
 
-/** The reach of a channel that was read to its end. */
+/** `completeUpTo` of a channel that was read to its end. */
 export const TO_THE_END = Number.MAX_SAFE_INTEGER;
 
 export interface PageBounds {
   after: Position;
   upTo: Position;
-  /** How far the page goes; no slice's reach is less. */
+  /** Where the page ends. Every channel is complete up to here at least. */
   end: Position;
 }
 
-/** Where `limit` entries of all readings end, in the order of reading; undefined where there are no more than that. */
+/**
+ * The position of the last of the first `limit` entries of all channels together, in the order of reading; undefined if there
+ * are no more than `limit`. For example, with a at 1, 4, 5, b at 2, 3, and a limit of 3, it is 3.
+ */
 export function cutoffAfter(
   limit: number,
-  readings: readonly ChannelRead[],
+  reads: readonly ChannelRead[],
   reverse = false,
 ): Position | undefined {
   let count = 0;
-  for (const { records } of readings) count += records.length;
+  for (const { records } of reads) count += records.length;
   if (count <= limit) return undefined;
-  const places = new Float64Array(count);
-  for (const { records } of readings) for (const { n } of records) places[--count] = n;
-  places.sort();
-  return places.at(reverse ? -limit : limit - 1);
+  const positions = new Float64Array(count);
+  for (const { records } of reads) for (const { n } of records) positions[--count] = n;
+  positions.sort();
+  return positions.at(reverse ? -limit : limit - 1);
 }
 
 /**
- * By the rule of `prev`: after position c, the next entry on a channel must have `prev` ≤ c, and a channel without one
- * must have `last` ≤ c. All gaps come first, whatever lies before their ends: whoever is cut off among the entries of
- * other channels has been told, and is told again by the place reached. A channel's first entry says nothing of an
- * earlier channel of its name, so that there what was forgotten counts. `forgotten`: of channels that nobody remembers.
+ * The page, with its gaps by the rule of `prev`: after cursor c, the next entry of a channel must have `prev` ≤ c, and a channel
+ * without a next entry must have `last` ≤ c. Otherwise entries are missing.
+ *
+ * An example with short numbers. The log took a 101 (prev 0), b 102 (prev 0), a 103 (prev 101) and a 104 (prev 103). A reader
+ * of both is at 101. The page is 102, 103, 104, and nothing is missing: 102 has prev 0 ≤ 101, and 103 has prev 101 ≤ 101.
+ * - The log has dropped 103. The first of a is then 104, with prev 103 > 101: a gap of a, after 101 and before 104.
+ * - The log has dropped 103 and 104. Nothing of a is left, and its `last` is 104 > 101: a gap of a, after 101 and before 105.
+ *
+ * All gaps come before all entries; `Gap` says why. The first entry of a channel has prev 0 also if an earlier channel of the same
+ * name was forgotten. There `forgottenBefore` counts instead of prev. `forgotten` is the highest position of any forgotten
+ * channel, if the query may match one; 0 if not.
  */
 export async function assemblePage(
-  slices: readonly ForwardRead[],
+  reads: readonly ForwardRead[],
   { after, upTo, end }: PageBounds,
   pace: TimeSlicer,
   forgotten = 0,
 ): Promise<Page> {
-  const records = await inOrder(slices, pace);
+  const records = await inOrder(reads, pace);
   const gaps: Gap[] = [];
-  const tell = (channel: string | null, newestMissing: Position, reason: GapReason) => {
-    // What is missing beyond the bound is told to whoever reads there; this reader may have it already, live.
+  const addGap = (channel: string | null, newestMissing: Position, reason: GapReason) => {
+    // After `upTo` this reader may get the entries live. A reader of later pages gets the rest of the gap there.
     const newest = Math.min(newestMissing, upTo);
     if (newest > after) gaps.push({ channel, after, before: newest + 1, reason, missed: null });
   };
-  tell(null, forgotten, 'expired');
-  for (const { channel, first, last, reason, forgottenBefore: before } of slices) {
-    if (!first) tell(channel, last, reason);
-    else if (first.prev > 0) tell(channel, first.prev, reason);
-    else if (forgotten === 0) tell(channel, before, 'expired');
+  addGap(null, forgotten, 'expired');
+  for (const { channel, first, last, reason, forgottenBefore: before } of reads) {
+    if (!first) addGap(channel, last, reason);
+    else if (first.prev > 0) addGap(channel, first.prev, reason);
+    else if (forgotten === 0) addGap(channel, before, 'expired');
   }
   await pace.pauseIfDue();
   gaps.sort((a, b) => a.before - b.before);
@@ -83,12 +93,15 @@ export async function assemblePage(
   return { items, next: end, done: end >= upTo };
 }
 
-/** What all readings hold, oldest first. Tens of thousands of entries, compared one by one, would take too long in one turn. */
-export async function inOrder(readings: readonly ChannelRead[], pace: TimeSlicer): Promise<LogRecord[]> {
-  const byNumber = new Map<Position, LogRecord>();
-  for (const { records } of readings) for (const record of records) byNumber.set(record.n, record);
+/**
+ * The records of all channels, oldest first. Their positions are sorted as numbers, since sorting tens of thousands of records with
+ * a comparing function would hold the event loop for too long.
+ */
+export async function inOrder(reads: readonly ChannelRead[], pace: TimeSlicer): Promise<LogRecord[]> {
+  const byPosition = new Map<Position, LogRecord>();
+  for (const { records } of reads) for (const record of records) byPosition.set(record.n, record);
   await pace.pauseIfDue();
-  const numbers = Float64Array.from(byNumber.keys()).sort();
+  const positions = Float64Array.from(byPosition.keys()).sort();
   await pace.pauseIfDue();
-  return Array.from(numbers, (n) => byNumber.get(n) as LogRecord);
+  return Array.from(positions, (n) => byPosition.get(n) as LogRecord);
 }

@@ -1,5 +1,5 @@
-// The log in one process's memory: the embedded default where there is no Redis. Same contract, same bytes; it ends with
-// the process.
+// The log in the memory of one process: the default without Redis. It keeps the same contract and makes the same bytes as the
+// log in Redis, and it ends with the process.
 
 import type { Draft } from '../../entry.ts';
 import { PublishRefused } from '../../errors.ts';
@@ -23,7 +23,7 @@ import { MemoryStore } from './memory-store.ts';
 import { MemoryStreams } from './memory-streams.ts';
 
 const TICK_MS = 1_000;
-/** Writers whose last batch is remembered; the least recent is forgotten first. */
+/** Writers whose last batch is remembered. With more, the one that has not written for longest is forgotten. */
 const MAX_WRITERS = 10_000;
 
 export class MemoryBroker implements Broker {
@@ -35,7 +35,7 @@ export class MemoryBroker implements Broker {
   readonly #timer: NodeJS.Timeout;
   #closed = false;
 
-  /** `now` gives epoch ms. */
+  /** `now` returns epoch ms. */
   constructor(retention: RetentionPolicy = DEFAULT_RETENTION, now: () => number = Date.now) {
     this.#store = new MemoryStore(retention, now);
     const pace = new TimeSlicer();
@@ -48,7 +48,7 @@ export class MemoryBroker implements Broker {
   async publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {
     checkBatch(drafts);
     if (this.#closed) throw new PublishRefused('log_full', 'the log is closed');
-    if (stamp && !this.#fresh(stamp)) return drafts.map(() => null);
+    if (stamp && !this.#isNew(stamp)) return drafts.map(() => null);
     const records = this.#store.append(drafts);
     if (stamp) this.#remember(stamp);
     for (const record of records) deliverRecord(this.#routes.route(record.channel), record);
@@ -94,7 +94,7 @@ export class MemoryBroker implements Broker {
     clearInterval(this.#timer);
   }
 
-  #fresh({ writer, seq }: WriterStamp): boolean {
+  #isNew({ writer, seq }: WriterStamp): boolean {
     return seq > (this.#writers.get(writer) ?? 0);
   }
 

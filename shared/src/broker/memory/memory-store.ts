@@ -1,4 +1,5 @@
-// The entries of the embedded log: numbered, kept within their bounds, found by position. Knows no listeners.
+// The entries of the log in memory. It gives them their positions and drops the oldest where a bound is passed. It knows no
+// listeners.
 
 import type { Draft } from '../../entry.ts';
 import { PublishRefused } from '../../errors.ts';
@@ -13,11 +14,11 @@ export interface Channel {
   bytes: number;
   newest: Position;
   total: number;
-  /** Why the newest of what is missing went. */
+  /** Why the newest of the dropped entries was dropped. */
   reason: 'trimmed' | 'expired';
-  /** Epoch ms after which its entries go. */
+  /** Epoch ms at which all entries expire. */
   expires: number;
-  /** The highest number that was forgotten, of any channel, before this one was made. */
+  /** The highest position of any channel that was forgotten before this one was made. */
   forgotten: Position;
 }
 
@@ -30,7 +31,7 @@ export class MemoryStore {
   #head: Position;
   #forgotten: Position = 0;
   #bytes = 0;
-  /** Before this moment nothing expires: most readings need not look at each channel. */
+  /** Epoch ms before which nothing expires, so that most calls need not look at each channel. */
   #nextExpiry = Number.POSITIVE_INFINITY;
 
   constructor(retention: RetentionPolicy, now: () => number) {
@@ -54,24 +55,24 @@ export class MemoryStore {
     return this.#channels;
   }
 
-  /** The highest number of a channel that was forgotten; 0 for none. */
+  /** The highest position of any channel that was forgotten; 0 if none was. */
   get forgotten(): Position {
     return this.#forgotten;
   }
 
-  /** @throws PublishRefused `too_many_channels`; nothing is taken then. */
+  /** @throws PublishRefused `too_many_channels`; then nothing was stored. */
   append(drafts: readonly Draft[]): LogRecord[] {
     const names = new Set(drafts.map(({ channel }) => channel));
     const unknown = [...names].filter((name) => !this.#channels.has(name)).length;
     if (unknown > 0 && this.#channels.size + unknown > this.#retention.maxChannels)
       throw new PublishRefused('too_many_channels', 'the log holds its limit of channels');
-    const records = drafts.map((draft) => this.#add(draft));
+    const records = drafts.map((draft) => this.#appendOne(draft));
     for (const name of names) this.#trim(name);
     this.#trimTotal();
     return records;
   }
 
-  /** Drops what was idle too long; where room for channels gets scarce, forgets the channels too. */
+  /** Drops the entries of channels that were idle for too long. If the log is nearly full of channels, forgets these, too. */
   dropExpired(): void {
     const now = this.#now();
     const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
@@ -90,7 +91,7 @@ export class MemoryStore {
     }
   }
 
-  #add({ channel: name, body }: Draft): LogRecord {
+  #appendOne({ channel: name, body }: Draft): LogRecord {
     let channel = this.#channels.get(name);
     if (!channel) {
       const forgotten = this.#forgotten;
@@ -115,7 +116,7 @@ export class MemoryStore {
     const { entries, idleMs } = retentionOf(this.#retention, name);
     channel.expires = this.#now() + idleMs;
     this.#nextExpiry = Math.min(this.#nextExpiry, channel.expires);
-    // In blocks, so that a full channel does not move its whole array for each entry.
+    // In blocks: dropping one entry for each new one would move the whole array each time.
     const excess = channel.records.length - entries;
     if (excess > Math.min(100, entries / 10)) this.#drop(channel, excess, 'trimmed');
   }

@@ -1,5 +1,5 @@
-// The embedded log's channels as pages of history are made from them. Answers at once, but that matching many patterns with
-// many channels takes turns with all else.
+// The channels of the log in memory, for pages of history. Everything is at hand; only the comparing of many patterns with many
+// channels is cut into short portions, so that the event loop stays free.
 
 import { channelMatcher, isExact } from '../../channels.ts';
 import type { TimeSlicer } from '../../time-slicer.ts';
@@ -12,7 +12,7 @@ import type { Channel } from './memory-store.ts';
 /** What the streams need of the store. */
 export interface Channels {
   readonly channels: ReadonlyMap<string, Channel>;
-  /** The highest number of a channel that was forgotten. */
+  /** The highest position of any channel that was forgotten; 0 if none was. */
   readonly forgotten: Position;
 }
 
@@ -27,36 +27,36 @@ export class MemoryStreams implements ChannelStreams {
 
   async findNewest(patterns: readonly string[], after: Position): Promise<NewestEntries> {
     const { channels } = this.#store;
-    const lasts = new Map<string, Position>();
+    const newestByChannel = new Map<string, Position>();
     const wildcards = patterns.filter((pattern) => !isExact(pattern)).map(channelMatcher);
     const exact = patterns.filter(isExact);
     for (const name of exact) {
       const last = channels.get(name)?.newest ?? 0;
-      if (last > after) lasts.set(name, last);
+      if (last > after) newestByChannel.set(name, last);
     }
     if (wildcards.length > 0)
       for (const [name, { newest }] of channels) {
         if (newest <= after) continue;
-        const turn = this.#pace.pauseIfDue();
-        if (turn) await turn;
-        if (wildcards.some((matches) => matches(name))) lasts.set(name, newest);
+        const pause = this.#pace.pauseIfDue();
+        if (pause) await pause;
+        if (wildcards.some((matches) => matches(name))) newestByChannel.set(name, newest);
       }
     return {
-      newestByChannel: lasts,
+      newestByChannel,
       allKnown: wildcards.length === 0 && exact.every((name) => channels.has(name)),
     };
   }
 
-  async after(readings: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
-    return readings.map(({ channel, completeUpTo }) => {
+  async readAfter(reads: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
+    return reads.map(({ channel, completeUpTo }) => {
       const records = this.#records(channel);
       const start = firstAfter(records, completeUpTo);
       return records.slice(start, start + count);
     });
   }
 
-  async readBefore(readings: readonly ChannelRead[], floor: Position, count: number): Promise<LogRecord[][]> {
-    return readings.map(({ channel, completeUpTo }) => {
+  async readBefore(reads: readonly ChannelRead[], floor: Position, count: number): Promise<LogRecord[][]> {
+    return reads.map(({ channel, completeUpTo }) => {
       const records = this.#records(channel);
       const end = firstAfter(records, completeUpTo - 1);
       return records.slice(Math.max(firstAfter(records, floor), end - count), end).reverse();
@@ -80,7 +80,7 @@ export class MemoryStreams implements ChannelStreams {
   }
 }
 
-/** Index of the first record with a number above `position`. */
+/** The index of the first record after `position`. */
 function firstAfter(records: readonly LogRecord[], position: Position): number {
   let low = 0;
   let high = records.length;

@@ -1,4 +1,4 @@
-// Writes to the log in Redis: one script call per batch, atomic and in order.
+// Writes to the log in Redis: one call of a script for each batch, which is stored as a whole and in order, or not at all.
 
 import type { Draft } from '../../entry.ts';
 import { PublishRefused } from '../../errors.ts';
@@ -23,7 +23,10 @@ export class RedisAppend {
     this.#retention = retention;
   }
 
-  /** With `lease`, the entries are adopted: refused unless that lease still holds, announced to the gateways only. */
+  /**
+   * With a `lease`, the entries are adopted messages: they are refused if that lease is not held any more, and announced to
+   * gateways only, because plain subscribers have got the messages already.
+   */
   async appendBatch(drafts: readonly Draft[], stamp?: WriterStamp, lease = ''): Promise<(string | null)[]> {
     if (drafts.length === 0) return [];
     checkBatch(drafts);
@@ -47,7 +50,7 @@ export class RedisAppend {
   }
 }
 
-/** As `log.lua` reads a batch: the number of channels, each with its bounds, then each entry with its channel's index. */
+/** A batch as `log.lua` reads it: the number of channels, each with its bounds, then each entry with the index of its channel. */
 export function batchArguments(drafts: readonly Draft[], retention: RetentionPolicy): (string | number)[] {
   const index = new Map<string, number>();
   const channels: (string | number)[] = [];
@@ -65,7 +68,7 @@ export function batchArguments(drafts: readonly Draft[], retention: RetentionPol
   return [index.size, ...channels, ...entries];
 }
 
-/** What a failed script call means to a writer. */
+/** The error that a writer gets for a failed call of a script. */
 export function toPublishError(error: unknown, client: RedisClient): Error {
   if (error instanceof PublishRefused) return error;
   switch (codeOf(error)) {

@@ -1,5 +1,5 @@
-// Looks now and then whether the log could take an entry, before one that comes shows it: whether its keys are its own, what
-// the Redis user may do, and whether Redis would evict entries.
+// Checks every three seconds whether the log could take an entry: whether its keys are its own, what the Redis user may do, and
+// whether Redis would evict entries. So a fault shows in /api/health before the first entry fails.
 
 import type { Logger } from '../../logger.ts';
 import { loadScript, type RedisClient } from './client.ts';
@@ -23,21 +23,21 @@ export class RedisCheckup {
     this.#logger = logger;
   }
 
-  /** Why the log can take nothing, in words for clients; undefined where it can. */
+  /** Why the log can take no entries, in words for clients; undefined if it can. */
   get fault(): string | undefined {
     return this.#fault;
   }
 
-  /** What endangers entries although all works. */
+  /** What endangers entries although everything works. */
   get warning(): string | undefined {
     return this.#warning;
   }
 
-  /** @throws what the first look finds. */
+  /** @throws what the first check finds. */
   async start(): Promise<void> {
-    await this.#look();
+    await this.#check();
     this.#timer = setInterval(() => {
-      this.#again().catch((error) => {
+      this.#checkAgain().catch((error) => {
         this.#fault = inWords(error);
       });
     }, EVERY_MS).unref();
@@ -47,13 +47,13 @@ export class RedisCheckup {
     clearInterval(this.#timer);
   }
 
-  async #again(): Promise<void> {
+  async #checkAgain(): Promise<void> {
     if (!this.#client.connected) return;
-    await this.#look();
+    await this.#check();
     this.#fault = undefined;
   }
 
-  async #look(): Promise<void> {
+  async #check(): Promise<void> {
     const denied = (await this.#client.runScript(CHECKUP, this.#keys, [])) as string[];
     if (denied.length > 0) throw this.#client.reportRefusal(forbidden(denied));
     const policy = /^maxmemory_policy:([\w-]+)/m.exec(await this.#client.redis.info('memory'))?.[1];

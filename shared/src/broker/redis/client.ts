@@ -1,5 +1,5 @@
-// One connection to Redis that knows which server process it talks to. A command runs on the connection it was meant
-// for or fails at once; nothing is queued while the server is away, and nothing is sent again by itself.
+// One connection to Redis that knows which server process it talks to. While the server is away commands fail at once: nothing is
+// queued, and nothing is sent a second time, so that no command runs later than its caller expects.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -11,17 +11,17 @@ import { codeOf, inFull, inWords } from './errors.ts';
 import { readGreeting } from './greeting.ts';
 import type { RedisKeys } from './keys.ts';
 
-/** A server that does not answer within this is treated as away; the outcome of the command is then unknown. */
+/** A command fails if Redis does not answer within this time. Its outcome is then unknown. */
 const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_BACKOFF_MS = 2_000;
-/** A connection that has served for so long was a good one: after it, the pauses between attempts begin small again. */
+/** After a connection that served for at least this long, the pauses between attempts to connect begin small again. */
 const GOOD_MS = 5_000;
-/** The same complaint is not logged more often. */
+/** The same complaint is logged at most once in this time. */
 const REPEAT_MS = 60_000;
 const MAX_COMPLAINTS = 100;
 const HUNG_UP = 'it closes connections without an answer: does it want TLS (rediss://)?';
-/** With these the log itself refuses, as its callers expect it to. */
+/** The log's own refusals, which callers expect and handle. */
 const EXPECTED = ['LEASELOST', 'TOOMANYCHANNELS', 'OOM'];
 
 export { messageOf } from './errors.ts';
@@ -29,7 +29,7 @@ export { messageOf } from './errors.ts';
 const prelude = readFileSync(new URL('./lua/log.lua', import.meta.url), 'utf8');
 const MEND = loadScript('mend', 'allow-oom');
 
-/** The highest number of a log that a process knows of, shared by its connections: a log made anew begins above it. */
+/** The highest position that a process has seen, shared by its connections. A log that must be created begins above it. */
 export interface Seen {
   highest: number;
 }
@@ -42,16 +42,16 @@ export class RedisClient {
   #runId: string | undefined;
   #arrival: PromiseWithResolvers<string> | undefined;
   #lastError: unknown = 'not connected yet';
-  /** This attempt to connect has failed already: what comes after its first error is only a consequence. */
+  /** This attempt to connect has failed. Further errors are only consequences of the first one. */
   #failed = false;
   #identifiedAt = 0;
   #attempts = 0;
   #closed = false;
-  /** While the log is being opened, whoever opens it says what is wrong. */
+  /** Set while the log is being opened: then the caller reports what is wrong. */
   quiet = false;
   readonly #complaints = new Map<string, number>();
 
-  /** `label` tells the connections of one process apart in CLIENT LIST and in the log. */
+  /** `label` names this connection in CLIENT LIST and in log lines. */
   constructor(url: string, label: string, logger: Logger | undefined, seen: Seen = { highest: 0 }) {
     this.#label = label;
     this.#logger = logger;
@@ -62,14 +62,14 @@ export class RedisClient {
       connectionName: `llm-streamer-${label}`,
       connectTimeout: CONNECT_TIMEOUT_MS,
       commandTimeout: COMMAND_TIMEOUT_MS,
-      // The greeting is read here, and says more than whether the data are loaded.
+      // `#greet` reads INFO itself, and checks more than whether Redis has loaded its data.
       enableReadyCheck: false,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
       retryStrategy: () => this.#pause(),
-      // A demoted master stays connected and refuses writes: look for the master again.
+      // A master that has become a replica keeps its connections and refuses writes. A new connection may find the new master.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
     });
     this.redis.on('connecting', () => {
@@ -91,12 +91,12 @@ export class RedisClient {
     return this.#runId !== undefined;
   }
 
-  /** Why it does not serve, in words for clients. */
+  /** Why there is no connection, in words for clients. */
   get lastError(): string {
     return inWords(this.#lastError);
   }
 
-  /** The same for the process's own log; what it waits for where nothing has failed yet. */
+  /** The same for the log of this process. If nothing has failed yet, what it is waiting for. */
   get complaint(): string {
     if (this.#lastError instanceof Error) return inFull(this.#lastError);
     const { status, options } = this.redis;
@@ -106,7 +106,7 @@ export class RedisClient {
       : 'no TLS connection came about there: does it speak TLS?';
   }
 
-  /** Begins to connect, and keeps at it for ever; resolves with the server's run_id once it is there. */
+  /** Connects, and tries until it succeeds. Resolves with the run_id of the server. */
   arrival(): Promise<string> {
     if (this.#runId !== undefined) return Promise.resolve(this.#runId);
     if (this.redis.status === 'wait') this.redis.connect().catch(() => this.#lastError);
@@ -114,7 +114,7 @@ export class RedisClient {
     return this.#arrival.promise;
   }
 
-  /** The server's run_id; @throws BrokerUnavailable where it is not there within `patienceMs`. */
+  /** The run_id of the server. @throws BrokerUnavailable if there is no connection within `patienceMs`. */
   async runId(patienceMs = 1_000): Promise<string> {
     if (this.#runId !== undefined) return this.#runId;
     const { promise, reject } = Promise.withResolvers<string>();
@@ -122,21 +122,23 @@ export class RedisClient {
     return Promise.race([this.arrival(), promise]).finally(() => clearTimeout(timer));
   }
 
-  /** Runs one of the log's scripts with the header that every script expects. */
+  /** Runs one of the log's scripts. If that finds numbers which another program has changed, they are repaired first. */
   async runScript(script: Script, keys: RedisKeys, args: readonly (string | number)[]): Promise<unknown> {
     const header = await this.#header(keys);
     try {
       return await this.#run(script, header, args);
     } catch (error) {
       if (codeOf(error) !== 'LOGSTATE') throw this.reportRefusal(error);
-      this.#logger?.warn(`redis: mended ${await this.#run(MEND, header, [])}`);
+      const repairs = await this.#run(MEND, header, []);
+      // Nothing is left to repair if another connection was faster.
+      if (repairs !== '') this.#logger?.warn(`redis: mended ${repairs}`);
       return await this.#run(script, header, args);
     }
   }
 
   /**
-   * A pipeline that begins with one of the log's scripts. It is sent in one write, which Redis reads as a whole and runs to
-   * its end before it turns to another client.
+   * A pipeline that begins with one of the log's scripts. It is sent in one write. Redis reads that as a whole, and serves no
+   * other client in between.
    */
   async scriptPipeline(
     script: Script,
@@ -147,13 +149,13 @@ export class RedisClient {
     return this.redis.pipeline().eval(script.text, 0, ...header, ...args);
   }
 
-  /** Leaves this connection, on which what is needed was refused, for a new one after a pause. */
+  /** Gives this connection up, because something that is needed failed on it, and connects anew after a pause. */
   reconnect(error: unknown): void {
     this.#failure(error);
     this.redis.disconnect(true);
   }
 
-  /** Says in the process's log what Redis refuses to do, and keeps it as the reason for not serving; returns it. */
+  /** Logs what Redis refuses to do, and keeps it as the reason in `lastError`. Returns the error. */
   reportRefusal(error: unknown): unknown {
     const code = codeOf(error);
     if (code === '' || EXPECTED.includes(code)) return error;
@@ -191,7 +193,7 @@ export class RedisClient {
     if (this.#failed) return;
     this.#failed = true;
     this.#lastError = error;
-    // Before the first connection the caller says that there is none.
+    // Before the first connection the caller reports that there is none.
     if (this.#identifiedAt > 0) this.#complain(inFull(error));
   }
 
@@ -204,7 +206,7 @@ export class RedisClient {
     this.#logger?.warn({ connection: this.#label }, `redis: ${text}`);
   }
 
-  /** Milliseconds until the next attempt: twice as many each time, jittered, so that many processes do not come at once. */
+  /** Milliseconds until the next attempt: doubled each time, and random in part, so that many processes do not come at once. */
   #pause(): number {
     const longest = Math.min(MAX_BACKOFF_MS, 50 * 2 ** Math.min(this.#attempts++, 10));
     return longest * (0.5 + Math.random() / 2);
@@ -212,7 +214,7 @@ export class RedisClient {
 
   async #greet(): Promise<void> {
     const { db } = this.redis.options;
-    // Sent with the connection already, but a refusal of it would go by unseen, and the log into database 0.
+    // ioredis has sent SELECT already, but ignores a refusal. The log would then be in database 0.
     if (db) await this.redis.select(db);
     const runId = readGreeting(await this.redis.info());
     this.#runId = runId;
@@ -229,8 +231,8 @@ export interface Script {
 }
 
 /**
- * Loads a script, of `lua/` by name or any by its address, behind the log's own functions. `allow-oom`: it must run also
- * when the memory is full.
+ * Loads a script by its name in `lua/` or by its address, and puts the log's functions in front of it. With `allow-oom` it runs
+ * also when the memory of Redis is full.
  */
 export function loadScript(script: string | URL, flags: '' | 'allow-oom'): Script {
   const address = typeof script === 'string' ? new URL(`./lua/${script}.lua`, import.meta.url) : script;

@@ -1,7 +1,7 @@
-// What goes wrong with a server, in two forms: in full for the process's own log, and for clients without what may hold
-// keys, lines of a script or addresses.
+// What is wrong with a Redis server, in two forms: in full for the log of this process, and for clients without keys, lines of a
+// script or addresses, which could give something away.
 
-/** By the code with which an answer begins. */
+/** What an error of Redis means, by the code with which it begins. */
 const MEANINGS: Readonly<Record<string, string>> = {
   NOAUTH: 'it wants a user or password',
   WRONGPASS: 'it does not know this user and password',
@@ -14,7 +14,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   UNUSABLE: 'a key of the log holds the value of another program',
 };
 
-/** By the first byte of an answer that is not Redis's. */
+/** First bytes of answers that are not from Redis. */
 const TLS_ALERT = 0x15;
 const MARKUP = [0x48, 0x3c]; // HTTP/1.1 400, or <html>
 
@@ -22,21 +22,21 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The code with which Redis refuses; '' for any other error. */
+/** The code of an error from Redis, such as NOPERM; '' for any other error. */
 export function codeOf(error: unknown): string {
   if (!(error instanceof Error) || error.name !== 'ReplyError') return '';
   if (isForbidden(error)) return 'NOPERM';
   return /^[A-Z]+\b/.exec(error.message)?.[0] ?? '';
 }
 
-/** Redis names the missing right only where the command did not come from a script. */
+/** Redis words a missing right differently for commands that come from a script. */
 export function isForbidden(error: unknown): boolean {
   return /^NOPERM|^ERR The user executing the script/.test(messageOf(error));
 }
 
-/** For the process's own log. */
+/** For the log of this process. */
 export function inFull(error: unknown): string {
-  // Where in a script it arose says nothing to whoever runs a gateway.
+  // An operator can do nothing with the line of the script.
   return (foreign(error) ?? messageOf(error)).replace(/\s*script: \w+, on @?user_script:\d+\.$/, '');
 }
 
@@ -49,7 +49,7 @@ export function inWords(error: unknown): string {
   return meaning === undefined ? answer : `${answer}: ${meaning}`;
 }
 
-/** What a peer is that answers, but not as Redis does. */
+/** What a server is that answers, but not as Redis does; undefined if it is Redis. */
 function foreign(error: unknown): string | undefined {
   const message = messageOf(error);
   const byte = Number(/^Unknown RESP type (\d+)/.exec(message)?.[1] ?? Number.NaN);
@@ -61,7 +61,7 @@ function foreign(error: unknown): string | undefined {
   return undefined;
 }
 
-/** A connection's error names addresses, its code does not. */
+/** The code of a connection's error, because its message names addresses. */
 function shortly(error: unknown): string {
   return (error as NodeJS.ErrnoException)?.code ?? messageOf(error);
 }

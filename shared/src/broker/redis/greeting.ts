@@ -1,9 +1,9 @@
-// What a server says of itself when a connection is made. One on which the log cannot live is refused in one clear line.
+// Reads what a server says about itself on a new connection (INFO). A server that cannot hold the log is refused in one line.
 
-/** Of Redis: the first whose scripts may say whether they run when the memory is full. */
+/** The first version of Redis whose scripts can declare that they run when the memory is full (`allow-oom`). */
 const OLDEST_MAJOR = 7;
 
-/** The run_id from what INFO answers. @throws Error with what is wrong with the server. */
+/** The run_id, from the answer to INFO. @throws Error that says what is wrong with the server. */
 export function readGreeting(info: string): string {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
   const mode = field('redis_mode');

@@ -1,5 +1,5 @@
-// What the log in Redis holds: its state, its channels, and its history in pages, with every gap named. A page costs as
-// many reads as channels changed since the cursor, not as there are.
+// Reads the log in Redis: its state, its channels, and its history in pages, with every gap named. A page reads only channels that
+// have entries after the cursor, however many channels there are.
 
 import { TimeSlicer } from '../../time-slicer.ts';
 import type { ChannelInfo, Page, ReadQuery } from '../broker.ts';
@@ -11,7 +11,7 @@ import { RedisStreams } from './streams.ts';
 
 const STATE = loadScript('state', 'allow-oom');
 const CHANNELS = loadScript('channels', 'allow-oom');
-/** By one call of that script. */
+/** Channels in one call of that script. */
 const CHANNELS_PER_CALL = 100;
 
 export class RedisHistory {
@@ -48,17 +48,17 @@ export class RedisHistory {
     return this.#pages.readPage(query);
   }
 
-  /** Looked at a few at a time: Redis does nothing else meanwhile. */
+  /** A few at a time, because Redis serves nobody else while a script runs. */
   async channels(pattern: string): Promise<ChannelInfo[]> {
     await this.#client.runId();
     const { newestByChannel } = await this.#streams.findNewest([pattern], 0);
     const channels: ChannelInfo[] = [];
     const all = [...newestByChannel];
     for (let from = 0; from < all.length; from += CHANNELS_PER_CALL) {
-      const some = all.slice(from, from + CHANNELS_PER_CALL);
-      const names = some.map(([channel]) => channel);
+      const group = all.slice(from, from + CHANNELS_PER_CALL);
+      const names = group.map(([channel]) => channel);
       const sizes = (await this.#client.runScript(CHANNELS, this.#keys, names)) as number[];
-      some.forEach(([channel, last], i) => {
+      group.forEach(([channel, last], i) => {
         channels.push({ channel, entries: sizes[2 * i] ?? 0, total: sizes[2 * i + 1] ?? 0, last });
       });
     }

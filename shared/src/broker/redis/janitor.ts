@@ -1,4 +1,4 @@
-// Keeps the log within its bounds of bytes and channels. Run by the gateway that holds the adopter's lease.
+// Keeps the log within its bounds of bytes and channels. It runs every ten seconds, in the process that holds the adopter's lease.
 
 import type { Logger } from '../../logger.ts';
 import type { RetentionPolicy } from '../retention.ts';
@@ -7,7 +7,10 @@ import type { RedisKeys } from './keys.ts';
 
 const FORGET = loadScript('forget', 'allow-oom');
 const SLICE = 500;
-/** Channels without entries are forgotten only when room for new ones gets scarce: a forgotten one costs readers a gap. */
+/**
+ * Channels without entries are forgotten only beyond this share of the most channels. Forgetting one has a price: readers of a
+ * pattern get a gap, because the log no longer knows whether they have missed entries of it.
+ */
 const SCARCE = 0.9;
 
 export class RedisJanitor {
@@ -36,16 +39,16 @@ export class RedisJanitor {
     const { redis } = this.#client;
     const index = this.#keys.last;
     const count = await redis.zcard(index);
-    let excess = count - Math.floor(this.#retention.maxChannels * SCARCE);
-    for (let start = 0; excess > 0 && start < count; start += SLICE) {
+    let surplus = count - Math.floor(this.#retention.maxChannels * SCARCE);
+    for (let start = 0; surplus > 0 && start < count; start += SLICE) {
       const oldest = await redis.zrange(index, `${start}`, `${start + SLICE - 1}`);
       const gone = Number(await this.#client.runScript(FORGET, this.#keys, oldest));
-      excess -= gone;
+      surplus -= gone;
       start -= gone;
     }
   }
 
-  /** Over the bound, the channels that take most give up their oldest entries, a tenth at a time. */
+  /** If the log is over its bound, drops the oldest entries of the largest channels, at least a tenth of each. */
   async #trim(): Promise<void> {
     const { redis } = this.#client;
     const channels = await redis.zrange(this.#keys.last, '0', '-1');

@@ -1,5 +1,5 @@
-// The log in Redis, for any number of processes. Three connections whatever the number of readers: subscriptions,
-// commands, history. The last two guarantees of the contract (order, completeness) rest on append.lua and the feed.
+// The log in Redis, for any number of processes. Each process has three connections, however many readers it has: subscriptions,
+// commands, and history. append.lua guarantees the order of entries; live/feed.ts guarantees that a gap names every entry which a listener misses.
 
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_ENTRY_BYTES, type Draft } from '../../entry.ts';
@@ -38,7 +38,7 @@ export interface RedisBrokerOptions {
   namespace?: string;
   retention?: RetentionPolicy;
   entryBytes?: number;
-  /** Patterns of channels whose foreign messages this process offers to put into the log; none by default. */
+  /** Patterns of channels whose foreign messages this process may adopt. None by default. */
   adopt?: readonly string[];
   logger?: Logger;
 }
@@ -55,6 +55,7 @@ export class RedisBroker implements Broker {
   readonly #heartbeat: RedisHeartbeat;
   readonly #checkup: RedisCheckup;
   readonly #logger: Logger | undefined;
+
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
     const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
@@ -80,7 +81,7 @@ export class RedisBroker implements Broker {
     this.#feed = new RedisFeed({
       client: subscriber,
       subscriptions: new RedisSubscriptions(subscriber, keys, options.adopt ?? [], logger),
-      // Its own, so that what is live never waits for viewers who read over very many channels.
+      // An own queue of pages, so that live entries never wait for viewers who read history over very many channels.
       history: new RedisHistory(this.#reads, keys),
       foreign: this.#adopter,
       logger,
@@ -101,8 +102,8 @@ export class RedisBroker implements Broker {
   }
 
   /**
-   * Connects and begins to listen. @throws BrokerUnavailable where the log does not serve within `patienceMs`; its message
-   * says in full why, for whoever starts the process.
+   * Connects and begins to listen. @throws BrokerUnavailable if that takes longer than `patienceMs`; its message says in full
+   * why, for the operator who starts the process.
    */
   async open(patienceMs: number): Promise<void> {
     const late = Promise.withResolvers<never>();
@@ -126,7 +127,7 @@ export class RedisBroker implements Broker {
     await this.#listen();
   }
 
-  /** The first of the connections that does not serve. */
+  /** The first connection that is not up. */
   #obstacle(): RedisClient {
     return [this.#commands, this.#reads].find(({ connected }) => !connected) ?? this.#subscriber;
   }
@@ -161,9 +162,9 @@ export class RedisBroker implements Broker {
 
   status(): BrokerStatus {
     const silent = this.#heartbeat.isBeating && this.#feed.isLive && this.#feed.silentMs > SILENT_MS;
-    const heard = !this.#heartbeat.isBeating || (this.#feed.isLive && !silent);
+    const isFed = !this.#heartbeat.isBeating || (this.#feed.isLive && !silent);
     const { fault, warning } = this.#checkup;
-    const ready = this.#commands.connected && this.#reads.connected && heard && fault === undefined;
+    const ready = this.#commands.connected && this.#reads.connected && isFed && fault === undefined;
     const why = fault ?? (silent ? SILENT : this.#obstacle().lastError);
     return {
       ready,
@@ -178,7 +179,7 @@ export class RedisBroker implements Broker {
     this.#heartbeat.stop();
     this.#checkup.stop();
     const { lease } = this.#adopter;
-    // Handed over, so that the next adopter need not wait for it to expire.
+    // Given back, so that the next adopter need not wait for the lease to expire.
     if (lease !== '' && this.#commands.connected && this.#feed.isAttached)
       await this.#adopter
         .resign(() => this.#commands.runScript(RELEASE, this.#keys, [lease, 2 * CLOSE_MS]), CLOSE_MS)

@@ -1,5 +1,5 @@
-// The log's streams and the index of its channels. Each method is one round trip, but that a large index is read in
-// portions, one reader at a time.
+// The streams of the log in Redis and the index of its channels, for pages of history. Each method is one round trip, except that
+// a large index is read in batches, by one reader at a time.
 
 import { channelMatcher, isExact } from '../../channels.ts';
 import type { TimeSlicer } from '../../time-slicer.ts';
@@ -14,7 +14,7 @@ import type { RedisKeys } from './keys.ts';
 
 type Matcher = (channel: string) => boolean;
 
-/** Of the index, read in one round trip: a long reply would keep the process from all else. */
+/** Channels of the index that are read in one round trip. Parsing a longer reply would hold the event loop. */
 const INDEX_BATCH = 1_000;
 
 export class RedisStreams implements ChannelStreams {
@@ -32,51 +32,55 @@ export class RedisStreams implements ChannelStreams {
   async findNewest(patterns: readonly string[], after: Position): Promise<NewestEntries> {
     const exact = patterns.filter(isExact);
     const wildcards = patterns.filter((pattern) => !isExact(pattern)).map(channelMatcher);
-    const lasts = new Map<string, Position>();
-    let known = wildcards.length === 0;
+    const newestByChannel = new Map<string, Position>();
+    let allKnown = wildcards.length === 0;
     if (exact.length > 0) {
       const scores = await this.#client.redis.zmscore(this.#keys.last, ...exact);
       exact.forEach((channel, i) => {
         const score = scores[i];
-        if (score === null || score === undefined) known = false;
-        else if (Number(score) > after) lasts.set(channel, Number(score));
+        if (score === null || score === undefined) allKnown = false;
+        else if (Number(score) > after) newestByChannel.set(channel, Number(score));
       });
     }
-    if (wildcards.length > 0) await this.#addChanged(lasts, wildcards, after);
-    return { newestByChannel: lasts, allKnown: known };
+    if (wildcards.length > 0) await this.#addChanged(newestByChannel, wildcards, after);
+    return { newestByChannel, allKnown };
   }
 
-  async #addChanged(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position) {
-    const next = await this.#addBatch(lasts, wildcards, after);
-    if (next !== undefined) await this.#scans.runNext(() => this.#addAll(lasts, wildcards, next));
+  async #addChanged(newestByChannel: Map<string, Position>, wildcards: readonly Matcher[], after: Position) {
+    const next = await this.#addBatch(newestByChannel, wildcards, after);
+    if (next !== undefined) await this.#scans.runNext(() => this.#addAll(newestByChannel, wildcards, next));
   }
 
-  async #addAll(lasts: Map<string, Position>, wildcards: readonly Matcher[], after: Position): Promise<void> {
+  async #addAll(
+    newestByChannel: Map<string, Position>,
+    wildcards: readonly Matcher[],
+    after: Position,
+  ): Promise<void> {
     for (let from: Position | undefined = after; from !== undefined; )
-      from = await this.#addBatch(lasts, wildcards, from);
+      from = await this.#addBatch(newestByChannel, wildcards, from);
   }
 
-  /** Returns where the next one begins. A channel that changes meanwhile comes again, with its newer number. */
+  /** Returns where the next batch begins. A channel that gets an entry meanwhile comes again, with its new position. */
   async #addBatch(
-    lasts: Map<string, Position>,
+    newestByChannel: Map<string, Position>,
     wildcards: readonly Matcher[],
     after: Position,
   ): Promise<Position | undefined> {
-    const portion = ['WITHSCORES', 'LIMIT', 0, INDEX_BATCH] as const;
-    const reply = await this.#client.redis.zrangebyscore(this.#keys.last, `(${after}`, '+inf', ...portion);
+    const batch = ['WITHSCORES', 'LIMIT', 0, INDEX_BATCH] as const;
+    const reply = await this.#client.redis.zrangebyscore(this.#keys.last, `(${after}`, '+inf', ...batch);
     for (let i = 0; i < reply.length; i += 2) {
       const channel = reply[i] as string;
-      // Hostile patterns take as long for a channel as thousands of others do for all.
-      const turn = this.#pace.pauseIfDue();
-      if (turn) await turn;
-      if (wildcards.some((matches) => matches(channel))) lasts.set(channel, Number(reply[i + 1]));
+      // A hostile pattern may need as much time for one channel as others do for thousands.
+      const pause = this.#pace.pauseIfDue();
+      if (pause) await pause;
+      if (wildcards.some((matches) => matches(channel))) newestByChannel.set(channel, Number(reply[i + 1]));
     }
     return reply.length < 2 * INDEX_BATCH ? undefined : Number(reply.at(-1));
   }
 
-  async after(readings: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
+  async readAfter(reads: readonly ChannelRead[], count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
-    for (const { channel, completeUpTo } of readings)
+    for (const { channel, completeUpTo } of reads)
       pipeline.xrangeBuffer(
         this.#keys.stream(channel),
         `(${formatPosition(completeUpTo)}`,
@@ -85,17 +89,17 @@ export class RedisStreams implements ChannelStreams {
         count,
       );
     const replies = (await pipeline.exec()) ?? [];
-    return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
+    return reads.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
 
-  async readBefore(readings: readonly ChannelRead[], floor: Position, count: number): Promise<LogRecord[][]> {
+  async readBefore(reads: readonly ChannelRead[], floor: Position, count: number): Promise<LogRecord[][]> {
     const pipeline = this.#client.redis.pipeline();
-    for (const { channel, completeUpTo } of readings) {
+    for (const { channel, completeUpTo } of reads) {
       const [from, to] = [`(${formatPosition(completeUpTo)}`, `(${formatPosition(floor)}`];
       pipeline.xrevrangeBuffer(this.#keys.stream(channel), from, to, 'COUNT', count);
     }
     const replies = (await pipeline.exec()) ?? [];
-    return readings.map(({ channel }, i) => toRecords(channel, replies[i]));
+    return reads.map(({ channel }, i) => toRecords(channel, replies[i]));
   }
 
   async wereTrimmed(channels: readonly string[]): Promise<boolean[]> {
@@ -124,7 +128,7 @@ type StreamReply = [Error | null, unknown] | undefined;
 function toRecords(channel: string, reply: StreamReply): LogRecord[] {
   if (!reply) return [];
   const [error, rows] = reply;
-  // Another program's value is under the channel's key: its entries are missing, which the page then says.
+  // Another program has put its own value under the key of this channel. The entries are gone, and the page names the gap.
   if (codeOf(error) === 'WRONGTYPE') return [];
   if (error) throw error;
   const records: LogRecord[] = [];

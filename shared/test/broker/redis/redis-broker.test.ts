@@ -74,7 +74,7 @@ describe('RedisBroker', () => {
     expect(items.map(({ record }) => record?.entry.msg)).toEqual([msg]);
   });
 
-  it('leads a reader whose bound lies among lost numbers behind them', async () => {
+  it('raises a reader’s bound among lost positions to their end', async () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });
     await broker.publish([line('a', 'kept')]);
@@ -173,7 +173,7 @@ describe('RedisBroker', () => {
     }
   });
 
-  it('reads no page over very many channels for whoever has gone when its turn comes', async () => {
+  it('reads no page over very many channels that was abandoned while it waited', async () => {
     const broker = await stage.broker();
     const drafts = Array.from({ length: 1_200 }, (_, i) => line(`c${i}`, 'x'));
     for (let i = 0; i < drafts.length; i += 400) await broker.publish(drafts.slice(i, i + 400));
@@ -316,7 +316,7 @@ describe('RedisBroker', () => {
     await own.stop();
   });
 
-  it('leaves no subscription behind when the last listener has gone', async () => {
+  it('ends a subscription after its last listener has left', async () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });
     const { close } = await broker.subscribe(['gone'], new Ear());

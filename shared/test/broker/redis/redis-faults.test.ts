@@ -54,7 +54,7 @@ async function slowSubscriber(): Promise<{
   };
 }
 
-/** A way to the server that can cut all connections, and then turns away those that say `label` until told otherwise. */
+/** A relay to the server that can cut all connections. It can also refuse new ones that say `label`, until that is undone. */
 async function brittleLink(): Promise<{
   url: string;
   cut(label: string): void;
@@ -171,7 +171,7 @@ describe('RedisBroker', () => {
     link.close();
   });
 
-  it('names what may be missing of messages that nobody stores, and only to their readers', async () => {
+  it('names what may be missing of messages that are not stored, and only to their readers', async () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace, adopt: [] });
     const [reader, other] = [new Ear(), new Ear()];
@@ -228,7 +228,7 @@ describe('RedisBroker', () => {
     expect([ear.msgs, ear.gaps]).toEqual([['after'], []]);
   });
 
-  it('delivers what a new log takes, also where its clock is behind that of the wiped one', async () => {
+  it('delivers the entries of a new log, also where its clock is slower than the wiped log’s positions', async () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });
     const ear = new Ear();

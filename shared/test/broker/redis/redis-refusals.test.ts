@@ -47,7 +47,7 @@ describe('a key of the log that holds a value of another program', () => {
     expect(await stage.redis.type(key(name))).toBe(kind); // it is not ours to delete
 
     await stage.redis.del(key(name));
-    // A lease that another may have had meanwhile is not given back.
+    // The lease is not restored, since another process may have held it meanwhile.
     if (kept && name !== 'adopter') await stage.redis.restore(key(name), 0, kept);
     await ready(log).toBe(true);
     const ear = new Ear();
@@ -160,7 +160,7 @@ describe('a number in the log’s state that the log cannot have written', () =>
     },
   );
 
-  it('n below what was given out: nothing is given twice, and readers are told', async () => {
+  it('n below positions that were given out: none is given twice, and readers get a gap', async () => {
     const { log, said, key } = await broker();
     const [id] = await log.publish([line('a', '1')]);
     const start = await stage.redis.hget(key('log'), 'start');
@@ -206,7 +206,7 @@ describe('what Redis refuses for a while', () => {
       for (let i = 0; i < attempts; i++)
         await expect(log.publish([line('a', `${i}`)])).rejects.toMatchObject({ code: 'broker_unavailable' });
       await ready(log).toBe(false);
-      // Without ticks nobody can begin to listen; the right to add entries is not needed for that.
+      // Without ticks no listener can begin. The right to add entries is not needed for ticks.
       if (code !== 'NOPERM')
         await expect(log.subscribe(['b'], new Ear())).rejects.toMatchObject({ code: 'broker_unavailable' });
       expect((await connections()) - before).toBeLessThan(attempts / 3);

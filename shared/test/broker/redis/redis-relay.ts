@@ -39,7 +39,7 @@ export class RedisRelay {
     for (const send of this.#waiting.splice(0)) send();
   }
 
-  /** Ends every connection, and takes no other: to the server, whoever used this way is dead. */
+  /** Ends every connection and accepts no new one. To the server, the process that used the relay is dead. */
   cut(): void {
     this.#server.close();
     for (const socket of this.#sockets) socket.destroy();

@@ -9,7 +9,7 @@ import { RedisBroker, type RedisBrokerOptions } from '../../../src/broker/redis/
 export interface RedisStage {
   readonly server: RedisServer;
   readonly redis: Redis;
-  /** An open broker, in a namespace of its own unless told otherwise. */
+  /** An open broker, in a namespace of its own unless `options` name one. */
   broker(options?: Partial<RedisBrokerOptions>): Promise<RedisBroker>;
   /** A connection as the broker's parts use it. */
   client(): Promise<RedisClient>;

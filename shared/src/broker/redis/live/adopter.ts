@@ -1,6 +1,10 @@
-// Puts foreign messages (a plain PUBLISH from any language) into the log: one gateway at a time, held by a lease. A
-// message counts only if it came while the lease held or, before that, while nobody held one, by the order of this
-// process's own subscription. That begins with the news of who holds it, so that its first message counts, too.
+// Puts foreign messages (a plain PUBLISH from any language) into the log. All gateways hear them, and the one that has the lease
+// adopts them, so that each is stored once. The changes of the lease come by the same subscription as the messages. Therefore
+// all gateways agree which messages came under which lease.
+//
+// An example. Gateway A has the lease, and dies. Messages 7 and 8 come while there is no lease: gateways B and C hold them. Then
+// B takes the lease, and its announcement comes to both. B adopts 7 and 8, C drops them. Whatever may be lost, such as a
+// message that A has received and not stored, is named by a notice on logs:gateway.
 
 import { channelMatcher } from '../../../channels.ts';
 import { draftPayload } from '../../../decode/decode.ts';
@@ -14,7 +18,7 @@ import type { WriterStamp } from '../../broker.ts';
 import type { RedisAppend } from '../append.ts';
 import type { ForeignHandler } from './feed.ts';
 
-/** A shorter vacancy is the ordinary time between two renewals. */
+/** If nobody held the lease for a shorter time than this, nothing is reported: it is renewed only once a second. */
 const VACANCY_MS = 2_000;
 
 export class RedisAdopter implements ForeignHandler {
@@ -23,25 +27,26 @@ export class RedisAdopter implements ForeignHandler {
   readonly #patterns: readonly { pattern: string; matches: (channel: string) => boolean }[];
   readonly #entryBytes: number;
   readonly #logger: Logger | undefined;
-  /** Who adopts, as this process's own subscription last told; null for nobody, undefined where it has missed the news. */
+  /** The lease in force, by the order of the subscription; null if there is none, undefined if changes may have been missed. */
   #holder: string | null | undefined;
-  /** This process has not heard all that came since the lease fell free: those who have may take it first. */
+  /** The lease fell free before this process began to listen. A process that has heard all messages since may take it first. */
   #newcomer = true;
   #publisher: Publisher | undefined;
-  /** What came while nobody was known to adopt: whoever takes the lease next puts it into the log, the others drop it. */
+  /** Messages that came while there was no lease. The next holder adopts them, the other processes drop them. */
   readonly #heldWhileVacant = new BoundedBuffer<{ channel: string; data: Buffer }>();
   #adoptedBefore = 0;
-  /** When this process's own subscription last told who adopts, epoch ms; and why something of it is missing since. */
+  /** When the subscription last said who adopts, epoch ms. */
   #holderHeardAt = 0;
+  /** Why messages since then may be missing; undefined if none are. */
   #interrupted: string | undefined;
-  /** The log has taken nothing of late: the lease was not this process's any more. */
+  /** The log has refused entries under this process's lease, because the lease had ended. */
   #refused = false;
-  /** Says what may be missing; unlike what is adopted, not bound to a lease. */
+  /** Writes the notices of what may be missing. They need no lease. */
   readonly #notices: Publisher;
   #resigned: PromiseWithResolvers<void> | undefined;
-  /** What came between the end of this process's own lease and the next one. */
+  /** Messages that came between the release of this process's lease and the next lease. */
   #unclaimed: { channel: string; data: Buffer }[] | undefined;
-  /** Still sends what came before the lease was given back. */
+  /** Still stores messages that came before the lease was released. */
   #leavingPublisher: Publisher | undefined;
   #closed = false;
 
@@ -68,7 +73,7 @@ export class RedisAdopter implements ForeignHandler {
     return this.#adoptedBefore + (this.#publisher?.counters.published ?? 0);
   }
 
-  /** The lease this process holds, '' for none. */
+  /** The lease that this process holds; '' for none. */
   get lease(): string {
     return this.#holder?.startsWith(`${this.#instance}:`) ? this.#holder : '';
   }
@@ -85,14 +90,14 @@ export class RedisAdopter implements ForeignHandler {
   onLeaseHolder(holder: string | null): void {
     if (this.#interrupted !== undefined && this.lease !== '')
       this.#reportPossibleLoss(this.#holderHeardAt, this.#interrupted);
-    // Whoever else holds the lease has had what the log refused here.
+    // If another process holds the lease, it has adopted what the log refused here.
     else if (this.#refused && (holder === null || holder.startsWith(`${this.#instance}:`)))
       this.#reportPossibleLoss(this.#holderHeardAt, "the adopter's lease was lost");
     this.#refused = false;
     this.#interrupted = undefined;
     this.#holderHeardAt = Date.now();
     if (holder === this.#holder) return;
-    // A tick that tells a process which has missed the news that nobody adopts does not tell it since when.
+    // After an interruption a tick may say that there is no lease, but not since when. The process stays a newcomer then.
     this.#newcomer &&= this.#holder === undefined && holder === null;
     if (this.#resigned) {
       this.#resigned.resolve();
@@ -101,35 +106,37 @@ export class RedisAdopter implements ForeignHandler {
     }
     this.#retire();
     this.#holder = holder;
-    const waited = this.#heldWhileVacant.drain();
-    // The announcement of the next lease may come before the reply to the release of this process's own.
-    if (this.#resigned && holder !== null) this.#unclaimed ??= waited;
+    const held = this.#heldWhileVacant.drain();
+    // The next lease may be announced before the reply to `release` arrives.
+    if (this.#resigned && holder !== null) this.#unclaimed ??= held;
     const lease = this.lease;
     if (lease === '' || this.#closed) return;
     this.#publisher = new Publisher(
       { publish: (drafts, stamp) => this.#put(drafts, stamp, lease) },
       { source: `gateway-${this.#instance}`, ...(this.#logger && { logger: this.#logger }) },
     );
-    for (const { channel, data } of waited) this.#publisher.enqueue(this.#decode(channel, data));
+    for (const { channel, data } of held) this.#publisher.enqueue(this.#decode(channel, data));
   }
 
   onInterrupted(why: string): void {
     if (this.#patterns.length === 0) return;
-    const held = this.#heldWhileVacant.drain().length > 0;
-    // Another that heard them may adopt them, or nobody.
-    if (held || this.#holder === null)
+    const dropped = this.#heldWhileVacant.drain().length > 0;
+    // Another process that has heard them may adopt them, but it is not certain that there is one.
+    if (dropped || this.#holder === null)
       this.#reportPossibleLoss(this.#holderHeardAt, `${why} while nobody adopted`);
     this.#interrupted = why;
-    // The log refuses what comes under a lease that was lost meanwhile; another's may have gone to a third.
+    // A lease of this process stays in force here: if it has ended, the log refuses entries under it. The lease of another process
+    // may have gone to a third one meanwhile.
     if (this.lease !== '') return;
     this.#holder = undefined;
     this.#newcomer = true;
   }
 
   /**
-   * Gives the lease back by `release`, which tells how many others hear the announcement of that. What comes before it is
-   * still adopted here, what comes after it is the next holder's; where nobody else has heard it, what comes before there is
-   * a next holder is adopted here, too. Resolves when the announcement has come, after `deadlineMs` at the latest.
+   * Gives the lease back by `release`, which returns how many other processes hear the announcement. Messages before the
+   * announcement are still adopted here, and those after it by the next holder. If no other process hears it, messages after it
+   * are adopted here as well, until there is a next holder. Resolves when the announcement has come, after `deadlineMs` at the
+   * latest.
    */
   async resign(release: () => Promise<unknown>, deadlineMs: number): Promise<void> {
     this.#closed = true;
@@ -148,7 +155,7 @@ export class RedisAdopter implements ForeignHandler {
     }
   }
 
-  /** Says in the log what may be missing, when nobody adopted since `lastHeldMs`. */
+  /** Reports that messages may be missing, if nobody held the lease from `lastHeldMs` until now. */
   reportVacancy(lastHeldMs: number): void {
     if (lastHeldMs === 0 || Date.now() - lastHeldMs < VACANCY_MS) return;
     this.#reportPossibleLoss(lastHeldMs, 'no gateway was adopting them');
@@ -157,7 +164,7 @@ export class RedisAdopter implements ForeignHandler {
   onForeignMessage(channel: string, data: Buffer, pattern: string): Draft | null {
     const adopting = this.#patterns.find(({ matches }) => matches(channel))?.pattern;
     if (adopting === undefined) return this.#decode(channel, data);
-    if (pattern !== adopting) return null; // another copy of it
+    if (pattern !== adopting) return null; // a second copy, by another subscription
     if (this.#publisher) this.#publisher.enqueue(this.#decode(channel, data));
     else if (
       !this.#holder &&
@@ -202,7 +209,7 @@ export class RedisAdopter implements ForeignHandler {
     return draftPayload(data, { channel, now: Date.now(), source: 'redis' }, this.#entryBytes);
   }
 
-  /** What waits in a lost lease's publisher is refused by the log: another gateway has had it, or nobody may. */
+  /** Closes the publisher of a lease that has ended. The log refuses what is still in it. */
   #retire(): void {
     if (!this.#publisher) return;
     const publisher = this.#publisher;

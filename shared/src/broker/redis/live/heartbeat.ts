@@ -1,5 +1,5 @@
-// Sends a tick once a second, and at once when asked: it tells this process the log's position through its own
-// subscription, keeps or takes the adopter's lease, and paces the duties that go with it.
+// Sends a tick once a second, and at once on request. Each tick brings the log's head through this process's own subscription, and
+// renews or takes the adopter's lease. The holder's duties are done at the same pace.
 
 import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../../../logger.ts';
@@ -11,9 +11,9 @@ import type { RedisFeed } from './feed.ts';
 
 const TICK = loadScript('tick', 'allow-oom');
 const TICK_MS = 1_000;
-/** How long a dead adopter's lease holds. */
+/** A lease that is not renewed ends after this. When an adopter dies, foreign messages are held for that long. */
 const LEASE_MS = 3_000;
-/** A tick that the server took but that did not come back within this shows a dead subscription. */
+/** If a tick that Redis has published does not come back within this, the subscription is dead. */
 const TICK_LOST_MS = 5_000;
 const JANITOR_EVERY_TICKS = 10;
 
@@ -23,15 +23,15 @@ export class RedisHeartbeat {
   readonly #feed: RedisFeed;
   readonly #adopter: RedisAdopter;
   readonly #janitor: RedisJanitor;
-  /** '' where this process offers to adopt nothing. */
+  /** The instance that asks for the lease; '' if this process adopts nothing. */
   readonly #candidate: string;
   readonly #logger: Logger | undefined;
   #timer: NodeJS.Timeout | undefined;
   #sending = false;
-  #wanted = false;
+  #isWanted = false;
   #ticksSinceSweep = 0;
-  /** The lease under which this process took up its duties. */
-  #duty = '';
+  /** The lease that this process held at the last tick. */
+  #heldLease = '';
   #stopped = false;
 
   constructor(options: {
@@ -65,14 +65,14 @@ export class RedisHeartbeat {
     clearInterval(this.#timer);
   }
 
-  /** A pipeline that begins with a tick, for a connection that is about to subscribe. It may take the lease. */
+  /** A pipeline that begins with a tick, for a connection that is about to subscribe. The tick may take the lease. */
   firstTick(client: RedisClient): Promise<ChainableCommander> {
     return client.scriptPipeline(TICK, this.#keys, this.#arguments(this.#feed.nextTick(), true));
   }
 
-  /** One tick under way at a time; one that is asked for meanwhile follows at once. */
+  /** One tick is under way at a time. A request that comes meanwhile is served right after it. */
   sendTick(): void {
-    this.#wanted = true;
+    this.#isWanted = true;
     if (this.#sending || this.#stopped) return;
     this.#sending = true;
     this.#send()
@@ -83,9 +83,9 @@ export class RedisHeartbeat {
   }
 
   async #send(): Promise<void> {
-    while (this.#wanted && !this.#stopped) {
-      this.#wanted = false;
-      // Also while history is read: the lease must outlast that.
+    while (this.#isWanted && !this.#stopped) {
+      this.#isWanted = false;
+      // While history is read ticks go on, so that the lease does not end.
       if (!this.#feed.isAttached) return;
       const count = this.#feed.nextTick();
       try {
@@ -98,8 +98,8 @@ export class RedisHeartbeat {
         this.#feed.expectTick(count, TICK_LOST_MS);
         if (this.#candidate === '') continue;
         if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(lastHeld));
-        // A holder that has not renewed it in time may be dead, and a free one is left to others for a while: be there when
-        // that ends.
+        // The holder has not renewed its lease in time, and may be dead. Or the lease is free, and others go first for a while.
+        // In both cases the next tick comes at the moment when that ends.
         else if (leaseMs < TICK_MS) setTimeout(() => this.sendTick(), leaseMs + 1).unref();
       } catch (error) {
         this.#logger?.debug(`tick: ${messageOf(error)}`);
@@ -112,8 +112,8 @@ export class RedisHeartbeat {
   }
 
   #performDuties(lease: string, lastHeldMs: number): void {
-    if (lease !== this.#duty) {
-      this.#duty = lease;
+    if (lease !== this.#heldLease) {
+      this.#heldLease = lease;
       this.#logger?.info('adopting foreign messages');
       this.#adopter.reportVacancy(lastHeldMs);
     }

@@ -1,5 +1,5 @@
-// Judges by the log's own numbers what a subscription brings: the next entry of its channel, one that was had before, a
-// stranger's message, or the proof that history must be read first. Delivers what is next; knows no connection.
+// Judges each message of a subscription by the head in front of it: the next entry of its channel, a repetition, a foreign message,
+// or the proof that history must be read first. Delivers entries in their order, each once. It knows no connection.
 
 import type { LogState } from '../../log-state.ts';
 import type { Position } from '../../position.ts';
@@ -7,10 +7,10 @@ import { hasToken, isWellFormed, LogRecord, parseHead, type RecordHead } from '.
 import { deliverRecord, type Routes } from '../../routes.ts';
 import { ClockBound } from './clock-bound.ts';
 
-/** `handled`: delivered, had before, or forged. */
+/** `handled`: it was delivered now or before, or it is forged. `readFrom`: entries after this position are missing. */
 export type Judgement = 'handled' | 'foreign' | { readFrom: Position };
 
-/** A log whose token or clock seems to have changed is looked at no more often than this; forgeries cost no more. */
+/** A message that claims another token or a much later clock has the log's state read, but no more often than this. */
 const RELEARN_MS = 1_000;
 type Doubt = 'token' | 'horizon';
 
@@ -21,25 +21,28 @@ export class Sequencer {
   readonly #isHeardOnce: (channel: string) => boolean;
   readonly #clockBound = new ClockBound();
   #token = '';
-  /** Times that the log's history was begun to be read. */
+  /** How many times a reading of history has begun. */
   #historyReads = 0;
   readonly #relearnedAt: Record<Doubt, number> = { token: -Infinity, horizon: -Infinity };
-  /** History is read on another connection: until a later tick comes back, what it held may still arrive here too. */
+  /**
+   * History is read on another connection, so entries that it held may still arrive by the subscription. Only a tick that was
+   * sent after the reading shows that all of them have come.
+   */
   #isInStep = false;
   #inStepAfter = 0;
 
-  /** `heardOnce` tells whether messages of a channel come by one subscription only. */
-  constructor(routes: Routes, heardOnce: (channel: string) => boolean) {
+  /** `isHeardOnce` says whether exactly one subscription brings the messages of a channel. */
+  constructor(routes: Routes, isHeardOnce: (channel: string) => boolean) {
     this.#routes = routes;
-    this.#isHeardOnce = heardOnce;
+    this.#isHeardOnce = isHeardOnce;
   }
 
-  /** Kept with each message when it comes: tells whether history has been read since. */
+  /** Kept with each message when it comes, and compared when it is judged: has history been read in between? */
   get historyReads(): number {
     return this.#historyReads;
   }
 
-  /** Asks for the log's state; what came before now is either in the history up to its head, or nowhere. */
+  /** Asks for the log's state. Every entry that was announced before is in the history up to its head, or nowhere. */
   async learnState(ask: () => Promise<LogState>): Promise<LogState> {
     this.#historyReads++;
     const askedAt = performance.now();
@@ -49,28 +52,28 @@ export class Sequencer {
     return state;
   }
 
-  /** History has been delivered up to `position`; the ticks up to `sentTicks` say nothing of what comes after it. */
+  /** History has been delivered. Ticks up to number `sentTicks` were sent before that. */
   onCaughtUp(sentTicks: number): void {
     this.#isInStep = false;
     this.#inStepAfter = sentTicks;
   }
 
-  /** `reads` as it was when the message came. */
+  /** `reads` is what `historyReads` was when the message came. */
   judgeMessage(channel: string, data: Buffer, reads: number): Judgement {
     const head = parseHead(data);
     if (head === null || !isWellFormed(data, channel)) return 'foreign';
-    // Another log has taken this one's place, or somebody has made up a token.
+    // Another log has taken the place of this one, or the token is forged.
     if (!hasToken(this.#token, data))
       return this.#mayRelearn('token') ? { readFrom: this.deliveredUpTo } : 'foreign';
-    // Forged, or the log's clock was set.
+    // The position is forged, or the log's clock was set.
     if (this.#clockBound.exceeds(head.n))
       return this.#mayRelearn('horizon') ? { readFrom: this.deliveredUpTo } : 'handled';
-    // A copy of an old entry, published again.
+    // A program has published a copy of an old entry. The log announces each only once.
     if (head.n <= this.deliveredUpTo && this.#isInStep && this.#isHeardOnce(channel)) return 'foreign';
     return this.#deliverInSequence(channel, data, head, reads);
   }
 
-  /** A tick's claim to the log's head. Where history must be read first, the next tick will do. */
+  /** A tick says that the log's head is `position`. If history must be read first, this tick is void: another one follows. */
   judgeTick(position: Position, token: string, count: number): Judgement {
     const doubt = token !== this.#token ? 'token' : this.#clockBound.exceeds(position) ? 'horizon' : null;
     if (doubt) return this.#mayRelearn(doubt) ? { readFrom: this.deliveredUpTo } : 'foreign';
@@ -79,13 +82,18 @@ export class Sequencer {
     return 'handled';
   }
 
+  /**
+   * By the rule of `prev`. For example, the channel has been delivered up to 103. The entry 104 with prev 103 is the next. The entry
+   * 106 with prev 105 shows that 105 is missing: it is read from history first. If 106 comes again after that, and 105 was not
+   * in history either, there is a gap after 103 and before 106.
+   */
   #deliverInSequence(channel: string, data: Buffer, head: RecordHead, reads: number): Judgement {
     const route = this.#routes.route(channel);
     const { deliveredUpTo } = route;
     if (head.n <= deliveredUpTo) return 'handled';
     if (route.interests.length > 0 && head.prev > deliveredUpTo) {
       if (reads === this.#historyReads) return { readFrom: deliveredUpTo };
-      // History was read since it came, and holds nothing that leads up to it.
+      // History has been read since this message came, and it does not hold the entries in between.
       this.#routes.deliverGap({
         channel,
         after: deliveredUpTo,

@@ -1,4 +1,5 @@
-// Which Redis channels and patterns one connection listens to: each at most once, and none that a wildcard already hears.
+// The Redis channels and patterns that one connection subscribes to. Each is subscribed once, however many listeners it has. They
+// stay for a moment after the last listener has left.
 
 import type { ChainableCommander } from 'ioredis';
 import { isExact, matches } from '../../../channels.ts';
@@ -17,12 +18,12 @@ const MAX_LINGERING = 1_000;
 export class RedisSubscriptions {
   readonly #client: RedisClient;
   readonly #keys: RedisKeys;
-  /** Heard always, whoever listens. */
+  /** Patterns that stay subscribed, with listeners or without. */
   readonly #permanent: readonly string[];
   readonly #logger: Logger | undefined;
-  /** What is asked for on this connection, each with its acknowledgement. */
+  /** Patterns that are subscribed on this connection, each with the acknowledgement of Redis. */
   readonly #active = new Map<string, Promise<unknown>>();
-  /** These, and those that were left, but Redis has not acknowledged it: what it sent before still comes. */
+  /** These, and those that were left, until Redis has acknowledged that: messages that it sent before still come. */
   readonly #heard = new PatternSet();
   /** Patterns that listeners have left since the last look for unwanted ones. */
   #lingering = 0;
@@ -40,27 +41,27 @@ export class RedisSubscriptions {
     this.#logger = logger;
   }
 
-  /** A new connection hears nothing yet. */
+  /** The connection is new, and subscribes to nothing yet. */
   reset(): void {
     this.#active.clear();
     this.#heard.clear();
   }
 
   /**
-   * Begins a connection's subscriptions at the end of `first`, a pipeline of one command: `channels` of Redis, and the
-   * permanent ones. Returns the reply to that command.
+   * Adds the first subscriptions of a connection to `first`, a pipeline of one command, and sends it: `channels` of Redis, and the
+   * permanent patterns. Returns the reply to the command.
    */
   async subscribePermanent(first: ChainableCommander, channels: readonly string[]): Promise<unknown> {
     const permanent = this.#permanent.filter((pattern) => !this.#isCovered(pattern));
     first.subscribe(...channels);
-    // One by one: Redis refuses all names of a command for one that is forbidden, and does not say which.
+    // One command each: if one name of a command is forbidden, Redis refuses all of them, and does not say which it is.
     for (const pattern of permanent) {
       const wire = this.#keys.wirePrefix + pattern;
       if (isExact(pattern)) first.subscribe(wire);
       else first.psubscribe(wire);
     }
     const sent = first.exec();
-    for (const pattern of permanent) this.#await(pattern, sent);
+    for (const pattern of permanent) this.#track(pattern, sent);
     const [[error, reply] = [null, undefined], ...acknowledged] = (await sent) ?? [];
     if (error) throw error;
     acknowledged.forEach(([refusal], i) => {
@@ -71,20 +72,20 @@ export class RedisSubscriptions {
     return reply;
   }
 
-  /** Resolves when Redis has acknowledged `patterns`, whoever asked for them first. */
+  /** Resolves when Redis has acknowledged all `patterns`. */
   async subscribeAll(patterns: readonly string[]): Promise<void> {
     const wanted = [...new Set(patterns)].filter((pattern) => !this.#isCovered(pattern));
     const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
     const exact = fresh.filter(isExact);
     const wildcards = fresh.filter((pattern) => !isExact(pattern));
     const { redis } = this.#client;
-    this.#ask(exact, (names) => redis.subscribe(...names));
-    this.#ask(wildcards, (names) => redis.psubscribe(...names));
+    this.#subscribe(exact, (names) => redis.subscribe(...names));
+    this.#subscribe(wildcards, (names) => redis.psubscribe(...names));
     await Promise.all(wanted.map((pattern) => this.#active.get(pattern)));
   }
 
-  /** Redis refuses all of them for one that is forbidden, and does not say which: then each is asked for alone. */
-  #ask(patterns: readonly string[], subscribe: (names: string[]) => Promise<unknown>): void {
+  /** If one name of a command is forbidden, Redis refuses all of them, and does not say which. Then each gets its own command. */
+  #subscribe(patterns: readonly string[], subscribe: (names: string[]) => Promise<unknown>): void {
     if (patterns.length === 0) return;
     const names = patterns.map((pattern) => this.#keys.wirePrefix + pattern);
     const together = subscribe(names);
@@ -96,11 +97,11 @@ export class RedisSubscriptions {
           throw isForbidden(refusal) ? new ChannelsForbidden(pattern, refusal) : refusal;
         });
       };
-      this.#await(pattern, together.catch(alone));
+      this.#track(pattern, together.catch(alone));
     });
   }
 
-  #await(pattern: string, acknowledged: Promise<unknown>): void {
+  #track(pattern: string, acknowledged: Promise<unknown>): void {
     this.#active.set(pattern, acknowledged);
     this.#heard.add(pattern);
     acknowledged.catch(() => {
@@ -110,7 +111,7 @@ export class RedisSubscriptions {
     });
   }
 
-  /** Leaves all. Resolves when Redis has acknowledged that: no entry comes any more. */
+  /** Leaves all patterns. Resolves when Redis has acknowledged that. No entry comes after it. */
   async unsubscribeAll(): Promise<void> {
     const { redis } = this.#client;
     const active = [...this.#active.keys()];
@@ -152,18 +153,18 @@ export class RedisSubscriptions {
     }
   }
 
-  /** Whether exactly one subscription hears the channel, so that no message of it comes twice. */
+  /** Whether exactly one subscription brings the messages of the channel, so that none comes twice. */
   isHeardOnce(channel: string): boolean {
     return this.#heard.patternsMatching(channel).length === 1;
   }
 
-  /** Of the subscriptions that hear the channel, the one whose copy counts. */
+  /** If several subscriptions bring copies of a message on this channel, the one whose copy counts. */
   firstToHear(channel: string): string | undefined {
     if (this.#active.has(channel)) return channel;
     return this.#heard.patternsMatching(channel).find((pattern) => this.#active.has(pattern));
   }
 
-  /** A channel that a permanent wildcard hears is not subscribed again: each message would come twice. */
+  /** A channel that a permanent wildcard matches is not subscribed itself, because each message would come twice. */
   #isCovered(pattern: string): boolean {
     return isExact(pattern) && this.#permanent.some((wide) => !isExact(wide) && matches(wide, pattern));
   }

@@ -1,20 +1,20 @@
-// The ticks that a process sends itself through the log's server: the return of one proves that whatever was subscribed
-// when it was sent is heard now, and that nothing before it is still under way.
+// Counts the ticks that a process sends to itself through Redis. When a tick comes back, all subscriptions that Redis had when it was
+// sent are in force, and every entry up to the position in the tick has arrived.
 
 import type { Position } from '../../position.ts';
 import type { Interest } from '../../routes.ts';
 
-/** As `tick.lua` publishes it. */
+/** A tick, as `tick.lua` publishes it. */
 export interface Tick {
   /** The log's head when it was sent. */
   position: Position;
   token: string;
-  /** Who adopts foreign messages; null for nobody. */
+  /** The lease of the process that adopts foreign messages; null if there is none. */
   holder: string | null;
   count: number;
 }
 
-/** null for what no tick of ours looks like. */
+/** null for anything that `tick.lua` does not write. */
 export function parseTick(data: Buffer): Tick | null {
   const [n, token, holder, text] = data.toString('latin1').split(' ');
   const [position, count] = [Number(n), Number(text)];
@@ -33,7 +33,7 @@ interface Waiting {
 export class Ticks {
   #sent = 0;
   #returned = 0;
-  /** When one last came back, by the monotonic clock. */
+  /** When a tick last came back, by the monotonic clock. */
   #lastReturnedAt = 0;
   #waiting: Waiting[] = [];
 
@@ -47,12 +47,12 @@ export class Ticks {
     return ++this.#sent;
   }
 
-  /** Nothing is owed before now: a new connection has just been joined. */
+  /** The silence is measured from now on, because a new connection has just begun. */
   resetSilence(): void {
     this.#lastReturnedAt = performance.now();
   }
 
-  /** Milliseconds since one came back. */
+  /** Milliseconds since a tick came back. */
   get silentMs(): number {
     return performance.now() - this.#lastReturnedAt;
   }
@@ -61,14 +61,17 @@ export class Ticks {
     return count <= this.#returned;
   }
 
-  /** Resolves with the position from which `interest` is served, when a tick that is yet to be sent has returned. */
+  /** Resolves when a tick that is sent after this call has come back, with the position after which `interest` gets entries. */
   waitForNext(interest: Interest): Promise<Position> {
     const { promise, resolve, reject } = Promise.withResolvers<Position>();
     this.#waiting.push({ tick: this.#sent + 1, interest, resolve, reject });
     return promise;
   }
 
-  /** Calls `settle` at once for each interest that waited for this tick: the next message may lie in the same chunk. */
+  /**
+   * Calls `settle` for each interest that waited for this tick. It does so before it returns, because the next message may be an entry
+   * in the same chunk of data, and the interest must already get that.
+   */
   onReturned(count: number, settle: (interest: Interest) => Position): void {
     this.#returned = Math.max(this.#returned, count);
     this.#lastReturnedAt = performance.now();
@@ -78,7 +81,7 @@ export class Ticks {
     for (const { interest, resolve } of settled) resolve(settle(interest));
   }
 
-  /** Nobody waits any longer. */
+  /** All waiting interests fail with `error`. */
   rejectWaiting(error: Error): void {
     const waiting = this.#waiting;
     this.#waiting = [];

@@ -13,7 +13,7 @@
 --   rollbacks     list: "restored:lifted", see log-state.ts
 --   writer:<id>   the highest seq of a writer's batches
 --   adopter       the lease: "<instance>:<fence>"
---   held          exists while somebody has the lease, and NEWCOMERS_WAIT longer
+--   held          exists while there is a lease, and NEWCOMERS_WAIT longer
 --   leaving       the lease that was given back last, while its holder may still append
 --   fence         how many leases there have been
 -- If another program has written to a key, scripts end with an error that names it: UNUSABLE for a value of another kind,

@@ -1,4 +1,4 @@
-// The adopter of foreign messages says in the log what it may have missed: nobody else can.
+// The adopter of foreign messages reports in the log what it may have missed. No other process could know it.
 
 import { describe, expect, it } from 'vitest';
 import { randomNamespace } from '../../../../../test-support/redis.ts';
@@ -80,7 +80,7 @@ describe('RedisAdopter', () => {
       const shown = ear.msgs.map(Number).sort((a, b) => a - b);
       expect(shown).toEqual(Array.from({ length: published }, (_, i) => i));
     }
-    // Also what came while nobody adopted: a viewer that comes later has it, too.
+    // Messages that came while there was no lease are stored as well, for viewers that come later.
     const reader = await stage.broker({ namespace });
     const stored: number[] = [];
     for await (const { items } of readPages(reader, { channels: ['logs:b'], after: 0, limit: 1_000 }))

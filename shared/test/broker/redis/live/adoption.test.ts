@@ -1,5 +1,5 @@
-// Every plain PUBLISH that Redis reports as heard is in the log once, whatever gateways start and stop meanwhile; what is lost
-// where one dies is named by a notice.
+// Every plain PUBLISH that Redis reports as heard is in the log once, whatever gateways start and stop meanwhile. If a gateway dies,
+// a notice names the time from which messages may be missing.
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -33,7 +33,7 @@ async function noticed(namespace: string): Promise<{ from: number; to: number }[
   });
 }
 
-/** What is wrong once the log holds all that it will: messages that it holds twice, and those it lacks without a notice. */
+/** What is wrong in the end: messages that the log holds twice, and those that it lacks and no notice names. */
 async function faults(namespace: string, writer: PlainWriter): Promise<{ twice: number[]; lost: number[] }> {
   await writer.stop();
   await eventually('a last message is adopted', async () => {
@@ -44,7 +44,7 @@ async function faults(namespace: string, writer: PlainWriter): Promise<{ twice: 
     .map(({ msg }) => Number(msg))
     .filter((k) => !Number.isNaN(k));
   const spans = await noticed(namespace);
-  // A lease is renewed once a second: what its holder had not yet put into the log may be as old as that.
+  // A lease is renewed once a second. Messages that its holder has not stored may be as old as that.
   const isNamed = (at: number) => spans.some(({ from, to }) => from - 1_000 <= at && at <= to);
   return {
     twice: got.filter((k, i) => got.indexOf(k) !== i),

@@ -8,7 +8,7 @@ const EVERY_MS = 2;
 export class PlainWriter {
   readonly #redis: Redis;
   readonly #wire: string;
-  /** Of those that somebody heard, when each was sent, epoch ms. */
+  /** When each message was sent that a subscriber got, epoch ms. */
   readonly heard = new Map<number, number>();
   #sent = 0;
   #stopped = false;
@@ -20,7 +20,7 @@ export class PlainWriter {
     this.#writing = this.#write();
   }
 
-  /** Resolves when it has sent so many more. */
+  /** Resolves when it has sent `count` more messages. */
   async more(count: number): Promise<void> {
     for (const goal = this.#sent + count; this.#sent < goal; ) await pause(EVERY_MS);
   }
