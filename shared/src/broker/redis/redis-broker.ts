@@ -1,5 +1,6 @@
-// The log in Redis, for any number of processes. Each process has three connections, however many readers it has: subscriptions,
-// commands, and history. append.lua guarantees the order of entries; live/feed.ts guarantees that a gap names every entry which a listener misses.
+// The log in Redis, for any number of processes. Each process has three connections, however many readers it has:
+// subscriptions, commands, and history. append.lua guarantees the order of entries; live/feed.ts guarantees that a gap names
+// every entry which a listener misses.
 
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_ENTRY_BYTES, type Draft } from '../../entry.ts';

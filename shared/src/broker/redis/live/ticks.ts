@@ -69,8 +69,8 @@ export class Ticks {
   }
 
   /**
-   * Calls `settle` for each interest that waited for this tick. It does so before it returns, because the next message may be an entry
-   * in the same chunk of data, and the interest must already get that.
+   * Calls `settle` for each interest that waited for this tick. It does so before it returns, because the next message may be an
+   * entry in the same chunk of data, and the interest must already get that.
    */
   onReturned(count: number, settle: (interest: Interest) => Position): void {
     this.#returned = Math.max(this.#returned, count);
