@@ -9,6 +9,7 @@ import { loadDotEnv, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
+import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { createApp, type SharedTotals } from './app.ts';
 import { adoptedChannels, type Config, connectionLimits, readGatewayConfig } from './config.ts';
@@ -42,7 +43,23 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
 }
 
 async function run(config: Config, logger: Logger): Promise<void> {
-  let stop = async (): Promise<void> => process.exit();
+  const { broker, open } = createBroker(config, logger);
+  let app: FastifyInstance | undefined;
+  let listening: Promise<unknown> | undefined;
+  let stopping = false;
+  // From the beginning: as soon as the broker listens, other programs count on it to put into the log what it hears.
+  const stop = async () => {
+    if (stopping) return;
+    stopping = true;
+    // A viewer that takes nothing must not hold the process.
+    setTimeout(() => process.exit(), config.SHUTDOWN_GRACE_MS).unref();
+    await listening?.catch(() => undefined);
+    // Neither must a connection that never sent a request.
+    setTimeout(() => app?.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
+    await app?.close();
+    await broker.close();
+    process.exit();
+  };
   const fail = (error: unknown) => {
     logger.error({ err: error }, 'stopping failed');
     process.exit(1);
@@ -52,31 +69,25 @@ async function run(config: Config, logger: Logger): Promise<void> {
     () => stop().catch(fail),
     config.SHUTDOWN_GRACE_MS,
   );
-  const broker = await openBroker(config, logger);
-  const link = cluster.isWorker ? workerTotals() : undefined;
-  const app = createApp(config, broker, logger, link);
-  await app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
-  const [url = ''] = app.addresses();
-  // scripts/start.ts may have asked for any free port, so it gets the URL. A worker reports to its primary, which passes it on.
-  process.send?.(cluster.isWorker ? { ask: 'listening', url } : url, () => {});
-
-  let stopping = false;
-  stop = async () => {
-    if (stopping) return;
-    stopping = true;
-    // A viewer whose socket accepts nothing must not keep the process from ending.
-    setTimeout(() => process.exit(), config.SHUTDOWN_GRACE_MS).unref();
-    // Neither must a connection on which no request has come.
-    setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
-    await app.close();
-    await broker.close();
-    process.exit();
-  };
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.once(signal, () => {
       logger.info(`${signal}: stopping`);
       stop().catch(fail);
     });
+  try {
+    await open();
+    if (stopping) return;
+    app = createApp(config, broker, logger, cluster.isWorker ? workerTotals() : undefined);
+    listening = app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
+    await listening;
+  } catch (error) {
+    if (stopping) return;
+    await broker.close();
+    throw error;
+  }
+  const [url = ''] = app.addresses();
+  // To scripts/start.ts, which may have asked for any port; a worker's word goes there by its primary.
+  process.send?.(cluster.isWorker ? { ask: 'listening', url } : url, () => {});
 }
 
 function workerTotals(): SharedTotals {
@@ -85,9 +96,9 @@ function workerTotals(): SharedTotals {
   return { registry, limiter: link, metrics: () => link.metrics() };
 }
 
-async function openBroker(config: Config, logger: Logger): Promise<Broker> {
+function createBroker(config: Config, logger: Logger): { broker: Broker; open: () => Promise<void> } {
   const retention = retentionPolicy(config);
-  if (config.REDIS_URL === undefined) return new MemoryBroker(retention);
+  if (config.REDIS_URL === undefined) return { broker: new MemoryBroker(retention), open: async () => {} };
   const broker = new RedisBroker({
     url: config.REDIS_URL,
     namespace: config.NAMESPACE,
@@ -96,8 +107,7 @@ async function openBroker(config: Config, logger: Logger): Promise<Broker> {
     adopt: adoptedChannels(config),
     logger,
   });
-  await broker.open(START_PATIENCE_MS);
-  return broker;
+  return { broker, open: () => broker.open(START_PATIENCE_MS) };
 }
 
 function explain(error: unknown): string {

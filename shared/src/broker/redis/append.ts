@@ -77,7 +77,10 @@ export function toPublishError(error: unknown, client: RedisClient): Error {
     case 'TOOMANYCHANNELS':
       return new PublishRefused('too_many_channels', 'the log holds its limit of channels');
     case 'LEASELOST':
-      return new PublishRefused('lease_lost', 'another gateway adopts');
+      return new PublishRefused(
+        'lease_lost',
+        'the lease under which these messages were to be stored has ended',
+      );
     case 'UNUSABLE':
       return new PublishRefused(
         'channel_unusable',

@@ -32,7 +32,10 @@ import { RedisHeartbeat } from './live/heartbeat.ts';
 import { RedisSubscriptions } from './live/subscriptions.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
+const LEFT = loadScript('left', 'allow-oom');
 const CLOSE_MS = 1_000;
+/** For what this process has heard as the adopter, and not stored yet. */
+const ADOPT_REST_MS = 2_000;
 
 export interface RedisBrokerOptions {
   url: string;
@@ -56,6 +59,8 @@ export class RedisBroker implements Broker {
   readonly #heartbeat: RedisHeartbeat;
   readonly #checkup: RedisCheckup;
   readonly #logger: Logger | undefined;
+  /** Settled once the broker listens, or cannot. */
+  #listening: Promise<void> = Promise.resolve();
 
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
@@ -177,24 +182,33 @@ export class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
+    // A process that is beginning to listen may hold the lease already, and have heard messages that only it can store.
+    if (this.#subscriber.connected) await settledWithin(this.#listening, CLOSE_MS);
     this.#heartbeat.stop();
     this.#checkup.stop();
     const { lease } = this.#adopter;
-    // Given back, so that the next adopter need not wait for the lease to expire.
-    if (lease !== '' && this.#commands.connected && this.#feed.isAttached)
+    // Handed over, so that the next adopter need not wait for it to expire.
+    const isHandedOver = lease !== '' && this.#commands.connected && this.#feed.isAttached;
+    const release = [lease, CLOSE_MS + ADOPT_REST_MS];
+    if (isHandedOver)
       await this.#adopter
-        .resign(() => this.#commands.runScript(RELEASE, this.#keys, [lease, 2 * CLOSE_MS]), CLOSE_MS)
+        .resign(() => this.#commands.runScript(RELEASE, this.#keys, release), CLOSE_MS)
         .then(() => this.#feed.unsubscribeAll(CLOSE_MS))
         .catch((error) => this.#logger?.debug(messageOf(error)));
-    await this.#adopter.close(CLOSE_MS);
+    const isComplete = await this.#adopter.close(ADOPT_REST_MS);
+    if (isHandedOver && isComplete)
+      await this.#commands
+        .runScript(LEFT, this.#keys, [lease])
+        .catch((error) => this.#logger?.debug(messageOf(error)));
     this.#feed.close();
     this.#commands.close();
     this.#reads.close();
   }
 
-  async #listen(): Promise<void> {
+  #listen(): Promise<void> {
     this.#heartbeat.start();
-    await this.#feed.open();
+    this.#listening = this.#feed.open();
+    return this.#listening;
   }
 
   async #readOrUnavailable<T>(read: () => Promise<T>): Promise<T> {
@@ -204,4 +218,14 @@ export class RedisBroker implements Broker {
       throw this.#reads.unavailable(error);
     }
   }
+}
+
+/** Waits until `promise` is settled, for `deadlineMs` at most. */
+async function settledWithin(promise: Promise<unknown>, deadlineMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, deadlineMs);
+  });
+  await Promise.race([promise.catch(() => undefined), late]);
+  clearTimeout(timer);
 }

@@ -105,6 +105,17 @@ describe('a key of the log that holds a value of another program', () => {
   });
 });
 
+it('another program’s value under a writer’s key concerns this writer only, and is named', async () => {
+  const { log, said, key } = await broker();
+  await stage.redis.hset(key('writer:one'), 'f', 'v');
+  const drafts = [line('a', 'm')];
+  await expect(log.publish(drafts, { writer: 'one', seq: 1 })).rejects.toMatchObject({
+    code: 'channel_unusable',
+  });
+  expect(said.join('\n')).toContain(`${key('writer:one')} holds a hash of another program`);
+  expect(await log.publish(drafts, { writer: 'two', seq: 1 })).toHaveLength(1);
+});
+
 describe('a number in the log’s state that the log cannot have written', () => {
   const VALUES = ['abc', '', 'nan', 'inf', '-5', '1.5', '1e300', '9007199254740993', `${HIGHEST + 1}`, '0x'];
   const hash = (field: string) => (redis: Redis, key: (name: string) => string, value: string) =>
@@ -117,6 +128,8 @@ describe('a number in the log’s state that the log cannot have written', () =>
     token: hash('token'),
     leased: hash('leased'),
     vacated: hash('vacated'),
+    released: hash('released'),
+    leaving: hash('leaving'),
     forgotten: text('forgotten'),
     fence: text('fence'),
     adopter: text('adopter'),

@@ -1,25 +1,19 @@
-// Puts foreign messages (a plain PUBLISH from any language) into the log. All gateways hear them, and the one that has the lease
-// adopts them, so that each is stored once. The changes of the lease come by the same subscription as the messages. Therefore
-// all gateways agree which messages came under which lease.
-//
-// An example. Gateway A has the lease, and dies. Messages 7 and 8 come while there is no lease: gateways B and C hold them. Then
-// B takes the lease, and its announcement comes to both. B adopts 7 and 8, C drops them. Whatever may be lost, such as a
-// message that A has received and not stored, is named by a notice on logs:gateway.
+// Puts foreign messages (a plain PUBLISH from any language) into the log: one gateway at a time, the holder of a lease. A
+// message counts only if it came while the lease held or, before that, while nobody held one, by the order of this
+// process's own subscription. What the lease's holder must leave undone is named by a notice in the log.
 
 import { channelMatcher } from '../../../channels.ts';
 import { draftPayload } from '../../../decode/decode.ts';
 import { type Draft, draft } from '../../../entry.ts';
-import { PublishRefused } from '../../../errors.ts';
 import { CHANNELS } from '../../../events.ts';
 import type { Logger } from '../../../logger.ts';
 import { Publisher } from '../../../publish/publisher.ts';
-import { BoundedBuffer } from '../../bounded-buffer.ts';
-import type { WriterStamp } from '../../broker.ts';
 import type { RedisAppend } from '../append.ts';
+import { AdoptionQueue, type ForeignMessage } from './adoption-queue.ts';
 import type { ForeignHandler } from './feed.ts';
 
-/** If nobody held the lease for a shorter time than this, nothing is reported: it is renewed only once a second. */
-const VACANCY_MS = 2_000;
+/** For the last notices of a process that ends. */
+const NOTICES_MS = 1_000;
 
 export class RedisAdopter implements ForeignHandler {
   readonly #append: RedisAppend;
@@ -27,27 +21,28 @@ export class RedisAdopter implements ForeignHandler {
   readonly #patterns: readonly { pattern: string; matches: (channel: string) => boolean }[];
   readonly #entryBytes: number;
   readonly #logger: Logger | undefined;
-  /** The lease in force, by the order of the subscription; null if there is none, undefined if changes may have been missed. */
+  /** Who adopts, as this process's own subscription said last; null for nobody, undefined where it has missed the news. */
   #holder: string | null | undefined;
-  /** The lease fell free before this process began to listen. A process that has heard all messages since may take it first. */
+  /** This process has not heard all that came since the lease fell free: those that have may take it first. */
   #newcomer = true;
-  #publisher: Publisher | undefined;
-  /** Messages that came while there was no lease. The next holder adopts them, the other processes drop them. */
-  readonly #heldWhileVacant = new BoundedBuffer<{ channel: string; data: Buffer }>();
-  #adoptedBefore = 0;
-  /** When the subscription last said who adopts, epoch ms. */
-  #holderHeardAt = 0;
-  /** Why messages since then may be missing; undefined if none are. */
-  #interrupted: string | undefined;
-  /** The log has refused entries under this process's lease, because the lease had ended. */
-  #refused = false;
-  /** Writes the notices of what may be missing. They need no lease. */
-  readonly #notices: Publisher;
+  /**
+   * What came under this process's own lease or, not started, while nobody was known to adopt: the process that takes the
+   * lease next stores it, the others drop it.
+   */
+  #queue: AdoptionQueue;
+  /** Still stores what came before the lease was given back. */
+  #leaving: AdoptionQueue | undefined;
+  /** What came between the end of this process's own lease and the next one. */
+  #unclaimed: AdoptionQueue | undefined;
   #resigned: PromiseWithResolvers<void> | undefined;
-  /** Messages that came between the release of this process's lease and the next lease. */
-  #unclaimed: { channel: string; data: Buffer }[] | undefined;
-  /** Still stores messages that came before the lease was released. */
-  #leavingPublisher: Publisher | undefined;
+  #adoptedBefore = 0;
+  /** All that was published before this time has come here or was reported, epoch ms by the log's clock. */
+  #heardUpTo = 0;
+  /** Why something that was published since then may not have come. */
+  #interrupted: string | undefined;
+  #overflowed = false;
+  /** Says what may be missing; unlike what is adopted, not bound to a lease. */
+  readonly #notices: Publisher;
   #closed = false;
 
   constructor(options: {
@@ -66,14 +61,15 @@ export class RedisAdopter implements ForeignHandler {
       { publish: (drafts, stamp) => this.#append.appendBatch(drafts, stamp) },
       { source: `gateway-${this.#instance}`, noticeChannel: CHANNELS.gateway },
     );
+    this.#queue = this.#newQueue();
   }
 
   /** Foreign messages that this process has put into the log. */
   get adopted(): number {
-    return this.#adoptedBefore + (this.#publisher?.counters.published ?? 0);
+    return this.#adoptedBefore + this.#queue.stored;
   }
 
-  /** The lease that this process holds; '' for none. */
+  /** The lease this process holds, '' for none. */
   get lease(): string {
     return this.#holder?.startsWith(`${this.#instance}:`) ? this.#holder : '';
   }
@@ -82,61 +78,49 @@ export class RedisAdopter implements ForeignHandler {
     return this.#newcomer;
   }
 
-  onSubscribed(holder: string | null): void {
-    this.onLeaseHolder(holder);
+  /**
+   * Of what was published before this time, nothing is lost if this process dies now: it is in the log, or a notice there
+   * says that it may be missing. Epoch ms by the log's clock; 0 where this is not known.
+   */
+  get storedUpTo(): number {
+    return this.lease === '' || this.#notices.counters.buffered > 0 ? 0 : this.#queue.storedUpTo;
+  }
+
+  onSubscribed(holder: string | null, time: number): void {
+    this.onLeaseHolder(holder, time);
     this.#newcomer = holder === null;
   }
 
-  onLeaseHolder(holder: string | null): void {
+  onLeaseHolder(holder: string | null, time?: number): void {
     if (this.#interrupted !== undefined && this.lease !== '')
-      this.#reportPossibleLoss(this.#holderHeardAt, this.#interrupted);
-    // If another process holds the lease, it has adopted what the log refused here.
-    else if (this.#refused && (holder === null || holder.startsWith(`${this.#instance}:`)))
-      this.#reportPossibleLoss(this.#holderHeardAt, "the adopter's lease was lost");
-    this.#refused = false;
+      this.#reportPossibleLoss(this.#heardUpTo, this.#interrupted);
+    if (this.#overflowed) this.#reportPossibleLoss(this.#heardUpTo, 'more came than could be held');
     this.#interrupted = undefined;
-    this.#holderHeardAt = Date.now();
-    if (holder === this.#holder) return;
-    // After an interruption a tick may say that there is no lease, but not since when. The process stays a newcomer then.
-    this.#newcomer &&= this.#holder === undefined && holder === null;
-    if (this.#resigned) {
-      this.#resigned.resolve();
-      this.#leavingPublisher ??= this.#publisher;
-      this.#publisher = undefined;
-    }
-    this.#retire();
-    this.#holder = holder;
-    const held = this.#heldWhileVacant.drain();
-    // The next lease may be announced before the reply to `release` arrives.
-    if (this.#resigned && holder !== null) this.#unclaimed ??= held;
-    const lease = this.lease;
-    if (lease === '' || this.#closed) return;
-    this.#publisher = new Publisher(
-      { publish: (drafts, stamp) => this.#put(drafts, stamp, lease) },
-      { source: `gateway-${this.#instance}`, ...(this.#logger && { logger: this.#logger }) },
-    );
-    for (const { channel, data } of held) this.#publisher.enqueue(this.#decode(channel, data));
+    this.#overflowed = false;
+    this.#heardUpTo = Math.max(this.#heardUpTo, time ?? 0);
+    // A log that was wiped may give out the same lease again.
+    if (holder !== this.#holder || this.#queue.isRefused) this.#change(holder);
+    if (time !== undefined && this.lease !== '') this.#queue.mark(time);
   }
 
   onInterrupted(why: string): void {
     if (this.#patterns.length === 0) return;
-    const dropped = this.#heldWhileVacant.drain().length > 0;
-    // Another process that has heard them may adopt them, but it is not certain that there is one.
-    if (dropped || this.#holder === null)
-      this.#reportPossibleLoss(this.#holderHeardAt, `${why} while nobody adopted`);
+    // The log refuses what comes under a lease that was lost meanwhile.
+    if (this.lease === '') {
+      // Another process that heard them may adopt them, or nobody.
+      if (this.#queue.isIncomplete || this.#holder === null)
+        this.#reportPossibleLoss(this.#heardUpTo, `${why} while nobody adopted`);
+      this.#queue = this.#newQueue();
+      this.#holder = undefined;
+      this.#newcomer = true;
+    }
     this.#interrupted = why;
-    // A lease of this process stays in force here: if it has ended, the log refuses entries under it. The lease of another process
-    // may have gone to a third one meanwhile.
-    if (this.lease !== '') return;
-    this.#holder = undefined;
-    this.#newcomer = true;
   }
 
   /**
-   * Gives the lease back by `release`, which returns how many other processes hear the announcement. Messages before the
-   * announcement are still adopted here, and those after it by the next holder. If no other process hears it, messages after it
-   * are adopted here as well, until there is a next holder. Resolves when the announcement has come, after `deadlineMs` at the
-   * latest.
+   * Gives the lease back by `release`, which returns how many others hear the announcement of that. What comes before it is
+   * still adopted here, what comes after it is the next holder's; where nobody else has heard it, what comes before there is
+   * a next holder is adopted here, too. Resolves when the announcement has come, after `deadlineMs` at the latest.
    */
   async resign(release: () => Promise<unknown>, deadlineMs: number): Promise<void> {
     this.#closed = true;
@@ -146,51 +130,67 @@ export class RedisAdopter implements ForeignHandler {
     const deadline = setTimeout(announced.resolve, deadlineMs);
     try {
       const [others] = await Promise.all([release(), announced.promise]);
-      const unclaimed = this.#unclaimed ?? this.#heldWhileVacant.drain();
-      if (others !== 0) return;
-      for (const { channel, data } of unclaimed) this.#leavingPublisher?.enqueue(this.#decode(channel, data));
-      if (this.#holder === null) this.#publisher = this.#leavingPublisher;
+      if (others !== 0 || !this.#leaving) return;
+      this.#leaving.append(this.#unclaimed ?? this.#queue);
+      if (this.#holder === null) this.#queue = this.#leaving;
     } finally {
       clearTimeout(deadline);
     }
   }
 
-  /** Reports that messages may be missing, if nobody held the lease from `lastHeldMs` until now. */
-  reportVacancy(lastHeldMs: number): void {
-    if (lastHeldMs === 0 || Date.now() - lastHeldMs < VACANCY_MS) return;
-    this.#reportPossibleLoss(lastHeldMs, 'no gateway was adopting them');
+  /** Says in the log what may be missing, where the holder before has stored only what was published before `timeMs`. */
+  reportVacancy(timeMs: number): void {
+    this.#reportPossibleLoss(timeMs, 'no gateway was adopting them');
   }
 
   onForeignMessage(channel: string, data: Buffer, pattern: string): Draft | null {
     const adopting = this.#patterns.find(({ matches }) => matches(channel))?.pattern;
-    if (adopting === undefined) return this.#decode(channel, data);
-    if (pattern !== adopting) return null; // a second copy, by another subscription
-    if (this.#publisher) this.#publisher.enqueue(this.#decode(channel, data));
-    else if (
-      !this.#holder &&
-      (!this.#closed || this.#resigned) &&
-      !this.#heldWhileVacant.hold({ channel, data })
-    )
-      this.#reportPossibleLoss(this.#holderHeardAt, 'nobody adopted, and they were too many to hold');
+    if (adopting === undefined) return this.#decode({ channel, data });
+    if (pattern !== adopting) return null; // another copy of it
+    const isMine =
+      this.#queue.isStarted || (!this.#holder && (!this.#closed || this.#resigned !== undefined));
+    if (isMine && !this.#queue.push({ channel, data })) this.#overflowed = true;
     return null;
   }
 
-  async close(deadlineMs: number): Promise<void> {
+  async close(deadlineMs: number): Promise<boolean> {
     this.#closed = true;
-    await Promise.all(
-      [this.#publisher, this.#leavingPublisher, this.#notices].map((publisher) =>
-        publisher?.close(deadlineMs),
-      ),
-    );
+    const queues = [...new Set([this.#leaving, this.#queue])].filter((queue) => queue?.isStarted);
+    const stored = await Promise.all(queues.map((queue) => queue?.close(deadlineMs)));
+    const since = Math.min(...queues.map((queue) => queue?.storedUpTo ?? 0));
+    const isComplete = stored.every(Boolean);
+    if (!isComplete)
+      this.#reportPossibleLoss(since, 'the gateway that adopted them ended before it had stored all');
+    const unreported = await this.#notices.close(NOTICES_MS);
+    return isComplete || unreported === 0;
   }
 
-  async #put(drafts: readonly Draft[], stamp: WriterStamp, lease: string): Promise<(string | null)[]> {
-    try {
-      return await this.#append.appendBatch(drafts, stamp, lease);
-    } catch (error) {
-      this.#refused ||= error instanceof PublishRefused && error.code === 'lease_lost';
-      throw error;
-    }
+  /** From this message on, another adopts, or nobody. */
+  #change(holder: string | null): void {
+    // A tick that says to a process which has missed the news that nobody adopts does not say since when.
+    this.#newcomer &&= this.#holder === undefined && holder === null;
+    const [endedLease, ended, wasVacant] = [this.lease, this.#queue, !this.#holder];
+    this.#holder = holder;
+    const { lease } = this;
+    const isContinued = wasVacant && (holder === null || lease !== '');
+    if (!isContinued) this.#queue = this.#newQueue();
+    if (this.#resigned) {
+      this.#resigned.resolve();
+      if (endedLease !== '') this.#leaving = ended;
+      // The announcement of the next lease may come before the reply to the release of this process's own.
+      else if (!isContinued) this.#unclaimed ??= ended;
+    } else if (endedLease !== '') this.#retire(ended);
+    if (lease === '' || this.#closed) return;
+    this.#queue.start({ publish: (drafts, stamp) => this.#append.appendBatch(drafts, stamp, lease) });
+  }
+
+  #newQueue(): AdoptionQueue {
+    return new AdoptionQueue({
+      decode: (message) => this.#decode(message),
+      source: `gateway-${this.#instance}`,
+      since: this.#heardUpTo,
+      logger: this.#logger,
+    });
   }
 
   #reportPossibleLoss(sinceMs: number, why: string): void {
@@ -205,16 +205,27 @@ export class RedisAdopter implements ForeignHandler {
     this.#notices.enqueue(draft(fields));
   }
 
-  #decode(channel: string, data: Buffer): Draft {
-    return draftPayload(data, { channel, now: Date.now(), source: 'redis' }, this.#entryBytes);
+  #decode({ channel, data }: ForeignMessage): Draft {
+    const context = { channel, now: Date.now(), source: 'redis' };
+    try {
+      return draftPayload(data, context, this.#entryBytes);
+    } catch (error) {
+      // Not its message, which may quote what somebody sent.
+      this.#logger?.error(
+        `a message on ${channel} cannot be decoded (${(error as Error).name}), it is kept as text`,
+      );
+      const msg = data.toString('utf8', 0, this.#entryBytes);
+      return draft(
+        { time: context.now, channel, source: context.source, level: 'info', msg },
+        this.#entryBytes,
+      );
+    }
   }
 
-  /** Closes the publisher of a lease that has ended. The log refuses what is still in it. */
-  #retire(): void {
-    if (!this.#publisher) return;
-    const publisher = this.#publisher;
-    this.#publisher = undefined;
-    this.#adoptedBefore += publisher.counters.published;
-    publisher.close(0).catch((error) => this.#logger?.warn(`adopter: ${error.message}`));
+  /** What waits under a lost lease is refused by the log. */
+  #retire(queue: AdoptionQueue): void {
+    if (queue.isIncomplete) this.#reportPossibleLoss(queue.storedUpTo, "the adopter's lease was lost");
+    this.#adoptedBefore += queue.stored;
+    queue.close(0).catch((error) => this.#logger?.warn(`adopter: ${error.message}`));
   }
 }

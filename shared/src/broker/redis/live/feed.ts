@@ -25,10 +25,16 @@ export interface ForeignHandler {
    * back from the log as an entry, and for a second copy.
    */
   onForeignMessage(channel: string, data: Buffer, pattern: string): Draft | null;
-  /** A subscription begins. `holder` adopts the first message that it will bring; null if nobody does. */
-  onSubscribed(holder: string | null): void;
-  /** From here on `holder` adopts; null if nobody does. The news comes with each tick, and when the lease changes hands. */
-  onLeaseHolder(holder: string | null): void;
+  /**
+   * A subscription begins at `time`, by the log's clock (epoch ms). `holder` adopts the first message that it will bring;
+   * null if nobody does.
+   */
+  onSubscribed(holder: string | null, time: number): void;
+  /**
+   * From here on `holder` adopts; null if nobody does. The news comes when the lease changes hands, and with each tick. A tick
+   * also says at what time it was sent: all that was published before has come, or was dropped.
+   */
+  onLeaseHolder(holder: string | null, time?: number): void;
   /** The connection broke, or held messages were dropped: messages since the last tick may be missing. */
   onInterrupted(why: string): void;
 }
@@ -231,8 +237,9 @@ export class RedisFeed {
       this.#tickChannel,
       this.#adoptedChannel,
     ]);
-    const [holder] = reply as [string];
-    if (connection === this.#catchUp.connection) this.#foreign.onSubscribed(holder === '' ? null : holder);
+    const [holder, , , time] = reply as [string, string, number, string];
+    if (connection === this.#catchUp.connection)
+      this.#foreign.onSubscribed(holder === '' ? null : holder, Number(time));
     await this.#subscriptions.subscribeAll(this.#routes.patterns());
     if (connection !== this.#catchUp.connection) return; // it broke meanwhile, and the next one is on its way
     this.#catchUp.attach();
@@ -318,7 +325,7 @@ export class RedisFeed {
     }
     const { deliveredUpTo } = this.#sequencer;
     this.#client.seen.highest = Math.max(this.#client.seen.highest, tick.position);
-    this.#foreign.onLeaseHolder(tick.holder);
+    this.#foreign.onLeaseHolder(tick.holder, tick.time);
     this.#routes.advance(deliveredUpTo);
     this.#ticks.onReturned(tick.count, (interest) => {
       this.#routes.startDelivery(interest, deliveredUpTo);

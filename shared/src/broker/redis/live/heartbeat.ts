@@ -30,8 +30,9 @@ export class RedisHeartbeat {
   #sending = false;
   #isWanted = false;
   #ticksSinceSweep = 0;
-  /** The lease that this process held at the last tick. */
-  #heldLease = '';
+  /** The lease under which this process took up its duties, and the vacancy that it reported last. */
+  #duty = '';
+  #reportedVacancy = 0;
   #stopped = false;
 
   constructor(options: {
@@ -94,12 +95,12 @@ export class RedisHeartbeat {
           this.#keys,
           this.#arguments(count, this.#adopter.isNewcomer),
         );
-        const [holder, lastHeld, leaseMs] = reply as [string, string, number];
+        const [holder, vacated, leaseMs] = reply as [string, string, number];
         this.#feed.expectTick(count, TICK_LOST_MS);
         if (this.#candidate === '') continue;
-        if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(lastHeld));
-        // The holder has not renewed its lease in time, and may be dead. Or the lease is free, and others go first for a while.
-        // In both cases the next tick comes at the moment when that ends.
+        if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(vacated));
+        // A holder that has not renewed it in time may be dead, and a free one is left to others for a while: be there when
+        // that ends.
         else if (leaseMs < TICK_MS) setTimeout(() => this.sendTick(), leaseMs + 1).unref();
       } catch (error) {
         this.#logger?.debug(`tick: ${messageOf(error)}`);
@@ -108,15 +109,20 @@ export class RedisHeartbeat {
   }
 
   #arguments(count: number, isNewcomer: boolean): (string | number)[] {
-    return [this.#feed.tickChannel, this.#candidate, LEASE_MS, count, isNewcomer ? '1' : ''];
+    const { tickChannel } = this.#feed;
+    // A renewal may hide the vacancy before this lease, once that is reported.
+    const storedUpTo = this.#duty === this.#adopter.lease ? this.#adopter.storedUpTo : 0;
+    return [tickChannel, this.#candidate, LEASE_MS, count, isNewcomer ? '1' : '', storedUpTo];
   }
 
-  #performDuties(lease: string, lastHeldMs: number): void {
-    if (lease !== this.#heldLease) {
-      this.#heldLease = lease;
+  #performDuties(lease: string, vacatedMs: number): void {
+    if (lease !== this.#duty) {
+      this.#duty = lease;
+      this.#reportedVacancy = 0;
       this.#logger?.info('adopting foreign messages');
-      this.#adopter.reportVacancy(lastHeldMs);
     }
+    if (vacatedMs !== this.#reportedVacancy) this.#adopter.reportVacancy(vacatedMs);
+    this.#reportedVacancy = vacatedMs;
     if (++this.#ticksSinceSweep < JANITOR_EVERY_TICKS) return;
     this.#ticksSinceSweep = 0;
     this.#janitor.sweep().catch((error) => this.#logger?.warn(`janitor: ${messageOf(error)}`));

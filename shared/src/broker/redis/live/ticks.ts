@@ -12,15 +12,17 @@ export interface Tick {
   /** The lease of the process that adopts foreign messages; null if there is none. */
   holder: string | null;
   count: number;
+  /** When it was sent, epoch ms by the log's clock. */
+  time: number;
 }
 
 /** null for anything that `tick.lua` does not write. */
 export function parseTick(data: Buffer): Tick | null {
-  const [n, token, holder, text] = data.toString('latin1').split(' ');
-  const [position, count] = [Number(n), Number(text)];
-  if (!Number.isSafeInteger(position) || !Number.isSafeInteger(count)) return null;
+  const [n, token, holder, text, ms] = data.toString('latin1').split(' ');
+  const [position, count, time] = [Number(n), Number(text), Number(ms)];
+  if (![position, count, time].every(Number.isSafeInteger)) return null;
   if (token === undefined || holder === undefined) return null;
-  return { position, token, holder: holder === '-' ? null : holder, count };
+  return { position, token, holder: holder === '-' ? null : holder, count, time };
 }
 
 interface Waiting {

@@ -7,7 +7,7 @@ local writer, seq, lease, wire_prefix, max_channels = ARGV[4], tonumber(ARGV[5])
 local BATCH = 9
 
 if lease ~= '' and redis.call('GET', P .. 'adopter') ~= lease and redis.call('GET', P .. 'leaving') ~= lease then
-  return redis.error_reply('LEASELOST another gateway adopts')
+  return redis.error_reply('LEASELOST this lease has ended')
 end
 local log = open()
 if repeated(writer, seq) then return { '0', log.token } end

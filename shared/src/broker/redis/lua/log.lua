@@ -4,8 +4,9 @@
 -- each script has arguments of its own. There are no KEYS: which keys a batch needs follows from the channels in it, and a Redis
 -- Cluster, which would have to know them, is not supported.
 -- Keys, all with the prefix:
---   log           hash: token, start, n (the head), run (the server's run_id), leased (when the lease was renewed last, ms),
---                 vacated (`leased` of the lease before)
+--   log           hash: token, start, n (the head), run (the server's run_id), leased (up to when all that was published is
+--                 stored, ms), vacated (`leased` of the lease before, if messages may be missing since then), released (the
+--                 lease was given back), leaving (`leased` of a holder that gave it back and has not stored all yet)
 --   last          sorted set: channel -> position of its newest entry
 --   ch:<channel>  stream: the entries of a channel, each a record in the field d
 --   forgotten     the highest position of any channel that was forgotten
@@ -116,7 +117,14 @@ end
 
 -- Whether this writer's batch was stored before. A batch without a writer ('') never was.
 local function repeated(writer, seq)
-  return writer ~= '' and seq <= (whole(redis.call('GET', P .. 'writer:' .. writer)) or 0)
+  if writer == '' then return false end
+  local key = P .. 'writer:' .. writer
+  local newest = redis.pcall('GET', key)
+  if type(newest) == 'table' then
+    expect(key, 'string')
+    error(newest)
+  end
+  return seq <= (whole(newest) or 0)
 end
 
 local function remember(writer, seq)

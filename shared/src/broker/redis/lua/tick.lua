@@ -3,11 +3,15 @@
 -- in front of the subscriptions of a new connection: then the reply says who adopts the first message that they bring.
 -- ARGV: 4 channel of the ticks of this process, 5 instance of a candidate for the lease ('' for none), 6 ms for which the lease
 -- lasts, 7 number of the tick, 8 '1' for a candidate that was not listening yet when the lease fell free. Such a newcomer
--- lets others go first, since they have held all messages since then; it takes the lease if nobody has after a second.
--- Publishes "<head> <token> <lease, or - for none> <number>". A lease that was taken is also announced to all on #adopted.
--- Returns { lease or '', when the lease before this one was last renewed (epoch ms) or '0', ms until the lease ends unless it
--- is renewed, or until anybody may take it }.
+-- lets others go first, since they have held all messages since then; it takes the lease if nobody has after a second. 9 ms
+-- since the epoch up to which the holder has stored all that was published, '0' if it does not know.
+-- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms>". A lease that was taken is also announced to all on #adopted.
+-- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
+-- ends unless it is renewed, or until anybody may take it, epoch ms now }.
 local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
+local stored_up_to = tonumber(ARGV[9])
+local time = int(math.floor(now() / 1000))
+local function logged(field) return whole(redis.call('HGET', LOG, field)) end
 local log = checked()
 local lease = redis.call('GET', P .. 'adopter')
 if instance ~= '' then
@@ -16,18 +20,28 @@ if instance ~= '' then
     lease = instance .. ':' .. redis.call('INCR', P .. 'fence')
     is_ours = true
     redis.call('SET', P .. 'adopter', lease, 'PX', lease_ms)
+    -- A candidate that was listening when the lease was given back has held all that came since. Others have not.
+    local continues = not newcomer and logged('released')
     -- Kept, because the reply to this tick may be lost. The new holder then learns it from a later one.
-    redis.call('HSET', LOG, 'vacated', int(whole(redis.call('HGET', LOG, 'leased')) or 0))
+    redis.call('HSET', LOG, 'vacated', int(not continues and logged('leased') or 0))
+    redis.call('HDEL', LOG, 'released')
+    redis.call('HSETNX', LOG, 'leased', time)
     -- With this message the holder begins to adopt, and the others drop what they have held.
     redis.call('PUBLISH', P .. '#adopted', lease)
   elseif is_ours then
     redis.call('PEXPIRE', P .. 'adopter', lease_ms)
   end
   if is_ours then
-    redis.call('HSET', LOG, 'leased', int(math.floor(now() / 1000)))
+    if stored_up_to > (logged('leased') or 0) then redis.call('HSET', LOG, 'leased', int(stored_up_to)) end
+    local leaving = logged('leaving')
+    if leaving and redis.call('EXISTS', P .. 'leaving') == 0 then
+      -- The holder before died, or ran out of time, before it had stored all.
+      redis.call('HSET', LOG, 'vacated', int(leaving))
+      redis.call('HDEL', LOG, 'leaving')
+    end
     redis.call('SET', P .. 'held', '1', 'PX', lease_ms + NEWCOMERS_WAIT)
   end
 end
-redis.call('PUBLISH', tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number)
+redis.call('PUBLISH', tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time)
 local ends = redis.call('PTTL', P .. (lease and 'adopter' or 'held'))
-return { lease or '', int(whole(redis.call('HGET', LOG, 'vacated')) or 0), ends }
+return { lease or '', int(logged('vacated') or 0), ends, time }

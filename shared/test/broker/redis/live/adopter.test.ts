@@ -98,6 +98,7 @@ describe('RedisAdopter', () => {
         3_000,
         1,
         '',
+        0,
       ]);
     await tick('one');
     const held = await stage.redis.hget(`{${namespace}}:log`, 'leased');

@@ -8,12 +8,15 @@ import { randomNamespace } from '../../../../../test-support/redis.ts';
 import { loadScript } from '../../../../src/broker/redis/client.ts';
 import { RedisKeys } from '../../../../src/broker/redis/keys.ts';
 import { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
+import { DEFAULT_RETENTION } from '../../../../src/broker/retention.ts';
 import { RedisRelay } from '../redis-relay.ts';
 import { redisStage } from '../redis-stage.ts';
 import { PlainWriter } from './plain-writer.ts';
 
 const stage = redisStage();
 const CHANNEL = 'logs:plain';
+/** Whatever is missing was lost before it came into the log. */
+const retention = { ...DEFAULT_RETENTION, default: { entries: 1_000_000, idleMs: 3_600_000 } };
 
 interface Stored {
   time: number;
@@ -26,8 +29,13 @@ async function stored(namespace: string, channel: string): Promise<Stored[]> {
   return rows.map(([, fields]) => JSON.parse(fields[1] as string));
 }
 
+interface Span {
+  from: number;
+  to: number;
+}
+
 /** The spans of time of which a notice says that messages may be missing. */
-async function noticed(namespace: string): Promise<{ from: number; to: number }[]> {
+async function noticed(namespace: string): Promise<Span[]> {
   return (await stored(namespace, 'logs:gateway')).map(({ time, msg }) => {
     return { from: Date.parse(/since (\S+) may be missing/.exec(msg)?.[1] ?? ''), to: time };
   });
@@ -38,17 +46,20 @@ async function faults(namespace: string, writer: PlainWriter): Promise<{ twice: 
   await writer.stop();
   await eventually('a last message is adopted', async () => {
     await stage.redis.publish(`{${namespace}}:${CHANNEL}`, 'last');
-    return (await stored(namespace, CHANNEL)).some(({ msg }) => msg === 'last');
+    const newest = await stage.redis.xrevrange(`{${namespace}}:ch:${CHANNEL}`, '+', '-', 'COUNT', 1);
+    return newest.some(([, fields]) => JSON.parse(fields[1] as string).msg === 'last');
   });
   const got = (await stored(namespace, CHANNEL))
-    .map(({ msg }) => Number(msg))
+    .map(({ msg }) => Number(/^\d+/.exec(msg)?.[0] ?? Number.NaN))
     .filter((k) => !Number.isNaN(k));
-  const spans = await noticed(namespace);
-  // A lease is renewed once a second. Messages that its holder has not stored may be as old as that.
-  const isNamed = (at: number) => spans.some(({ from, to }) => from - 1_000 <= at && at <= to);
+  const [spans, all] = [await noticed(namespace), new Set(got)];
+  const isNamed = (at: Span) => spans.some(({ from, to }) => from <= at.to && at.from <= to);
   return {
-    twice: got.filter((k, i) => got.indexOf(k) !== i),
-    lost: [...writer.heard].filter(([k, at]) => !got.includes(k) && !isNamed(at)).map(([k]) => k),
+    twice: got.sort((a, b) => a - b).filter((k, i) => got[i - 1] === k),
+    lost: [...writer.heard]
+      .filter(([k, at]) => !all.has(k) && !isNamed(at))
+      .map(([k]) => k)
+      .slice(0, 20),
   };
 }
 
@@ -63,22 +74,26 @@ class Gateways {
   async start(prepare: (relay: RedisRelay) => void = () => {}): Promise<void> {
     const relay = await RedisRelay.start(stage.server.port);
     prepare(relay);
-    const broker = new RedisBroker({ url: relay.url, namespace: this.namespace, adopt: ['logs*'] });
+    const broker = new RedisBroker({
+      url: relay.url,
+      namespace: this.namespace,
+      adopt: ['logs*'],
+      retention,
+    });
     const opened = broker.open(10_000);
+    opened.catch(() => {}); // it may be stopped or killed before
     this.#running.push({ relay, broker, opened });
   }
 
-  /** The one at `index` of those that run, once it has started. */
+  /** The one at `index` of those that run, however far its start has come. */
   async stop(index: number): Promise<void> {
     const [one] = this.#running.splice(index % this.#running.length, 1);
-    await one?.opened;
     await one?.broker.close();
     one?.relay.cut();
   }
 
-  async kill(index: number): Promise<void> {
+  kill(index: number): void {
     const [one] = this.#running.splice(index % this.#running.length, 1);
-    await one?.opened;
     one?.relay.cut();
     if (one) this.#dead.push(one.broker);
   }
@@ -107,7 +122,7 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       1,
       async ({ namespace }) => {
         const client = await stage.client();
-        const tick = ['elsewhere', 'gone', 1, 1, ''];
+        const tick = ['elsewhere', 'gone', 1, 1, '', 0];
         await client.runScript(loadScript('tick', 'allow-oom'), new RedisKeys(namespace), tick);
         await eventually('expired', async () => (await stage.redis.exists(`{${namespace}}:adopter`)) === 0);
       },
@@ -117,6 +132,7 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       1,
       async (gateways) => {
         await gateways.start();
+        await gateways.opened();
         await gateways.writer.more(20);
         await gateways.stop(0);
       },
@@ -148,9 +164,9 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await eventually('it listens again, and asks what it has missed', () => (relay?.waiting ?? 0) > 0);
       await gateways.start();
-      const renewed = async () => Number(await stage.redis.hget(`{${namespace}}:log`, 'leased'));
-      const [lease, at] = [await stage.redis.get(`{${namespace}}:adopter`), await renewed()];
-      await eventually('it is renewed after it would have ended', async () => (await renewed()) > at + 3_000);
+      const ends = async () => Date.now() + (await stage.redis.pttl(`{${namespace}}:adopter`));
+      const [lease, end] = [await stage.redis.get(`{${namespace}}:adopter`), await ends()];
+      await eventually('it is renewed after it would have ended', async () => (await ends()) > end + 3_000);
       expect(await stage.redis.get(`{${namespace}}:adopter`)).toBe(lease);
       relay?.release();
       expect(await faults(namespace, writer)).toEqual(NONE);
@@ -190,19 +206,23 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       arbitrary: fc.record({ do: fc.constant('start' as const), count: fc.integer({ min: 1, max: 3 }) }),
     },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('stop' as const), who: fc.nat(3) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('write' as const), count: fc.nat(40) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('kill' as const), who: fc.nat(3) }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('write' as const), count: fc.nat(40) }) },
   );
+  const bursts = fc.constantFrom<[number, number]>([1, 0], [200, 400], [500, 40]);
 
-  it('whatever gateways start and stop', { timeout: 120_000 }, async () => {
+  it('or named by a notice, whatever gateways start, stop and die', { timeout: 240_000 }, async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 10 }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 10 }), bursts, async (steps, burst) => {
         const gateways = new Gateways();
         const leaving: Promise<void>[] = [];
+        gateways.writer.setBurst(...burst);
         try {
           await gateways.start();
           for (const now of steps) {
             if (now.do === 'write') await gateways.writer.more(now.count);
-            else if (now.do === 'stop' && gateways.running > 1) {
+            else if (now.do === 'kill' && gateways.running > 0) gateways.kill(now.who);
+            else if (now.do === 'stop' && gateways.running > 0) {
               // One at a time, while others start.
               await Promise.all(leaving);
               leaving.push(gateways.stop(now.who));
@@ -210,6 +230,7 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
               await Promise.all(Array.from({ length: now.count }, () => gateways.start()));
           }
           await Promise.all(leaving);
+          await gateways.start();
           await gateways.opened();
           await gateways.writer.more(20);
           expect(await faults(gateways.namespace, gateways.writer)).toEqual(NONE);
@@ -218,7 +239,7 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
           await gateways.close();
         }
       }),
-      { numRuns: 10 },
+      { numRuns: 10, endOnFailure: true },
     );
   });
 
@@ -231,7 +252,8 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       for (const who of [0, 1, 0]) {
         await writer.more(50);
         await gateways.start();
-        await gateways.kill(who);
+        await gateways.opened();
+        gateways.kill(who);
       }
       await gateways.opened();
       expect(await faults(namespace, writer)).toEqual(NONE);
