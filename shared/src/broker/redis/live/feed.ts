@@ -1,7 +1,7 @@
 // The live half of the log in Redis: one subscriber connection for all listeners of a process. Takes each message to the part
 // that it is for, and makes the subscription whole again after every interruption.
 
-import type { ChainableCommander } from 'ioredis';
+import type { ChainableCommander, Redis } from 'ioredis';
 import { isChannel, isReserved } from '../../../channels.ts';
 import type { Draft } from '../../../entry.ts';
 import type { Logger } from '../../../logger.ts';
@@ -67,6 +67,18 @@ interface RedisFeedOptions {
 /** `<instance>:<number>`, as `tick.lua` makes it. */
 const LEASE = /^\w+:\d+$/;
 
+/** A chunk of this size shows that more is waiting: Node reads 64 kB at a time. */
+const LARGE_CHUNK_BYTES = 32_768;
+
+/** Node would read up to 32 chunks of a burst without coming back to the event loop; the rest waits for the next turn. */
+function readInTurns(socket: Redis['stream']): void {
+  socket.on('data', (chunk: Buffer) => {
+    if (chunk.length < LARGE_CHUNK_BYTES) return;
+    socket.pause();
+    setImmediate(() => socket.resume());
+  });
+}
+
 /** A server whose ticks do not come back for this long is away, even if its connections are open. */
 export const SILENT_MS = 4_000;
 export const SILENT = 'connected, but it does not answer';
@@ -122,6 +134,7 @@ export class RedisFeed {
         if (!this.#closed && this.#client.connected) this.#client.reconnect(error);
       }),
     );
+    redis.on('connect', () => readInTurns(redis.stream));
     redis.on('close', () => this.#onConnectionLost());
     redis.on('messageBuffer', (wire: Buffer, data: Buffer) => this.#receive(wire, data, null));
     redis.on('pmessageBuffer', (pattern: string | Buffer, wire: Buffer, data: Buffer) =>
