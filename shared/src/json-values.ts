@@ -11,6 +11,8 @@ const BACKSLASH = 0x5c;
 const COMMA = 0x2c;
 const BRACKET = 0x5b;
 const BRACE = 0x7b;
+const BRACKET_END = 0x5d;
+const BRACE_END = 0x7d;
 
 /** Whether `text`, if it is JSON, holds more than `most` values. Looks at each character once. */
 export function holdsMoreThan(most: number, text: string): boolean {
@@ -20,6 +22,19 @@ export function holdsMoreThan(most: number, text: string): boolean {
     const code = text.charCodeAt(i);
     if (code === QUOTE) i = endOfString(text, i);
     else if ((code === COMMA || code === BRACKET || code === BRACE) && ++count > most) return true;
+  }
+  return false;
+}
+
+/** Whether `text`, if it is JSON, has more than `most` levels. Looks at each character once. */
+export function isDeeperThan(most: number, text: string): boolean {
+  let levels = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === QUOTE) i = endOfString(text, i);
+    else if (code === BRACKET || code === BRACE) {
+      if (++levels > most) return true;
+    } else if (code === BRACKET_END || code === BRACE_END) levels--;
   }
   return false;
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { decodePayload } from '../src/decode/decode.ts';
-import { holdsMoreThan, isWiderThan } from '../src/json-values.ts';
+import { holdsMoreThan, isDeeperThan, isWiderThan } from '../src/json-values.ts';
 
 const valuesIn = (value: unknown): number =>
   typeof value !== 'object' || value === null
@@ -43,4 +43,14 @@ it('a message of more values than an entry may hold is shown as text', () => {
   const fields = decodePayload(text, { channel: 'logs', now: 1, source: 'x' });
   expect(fields.msg).toBe(text);
   expect(fields.attrs).toBeUndefined();
+});
+
+it('knows how deep a text is, also beside brackets in strings', () => {
+  fc.assert(
+    fc.property(fc.nat(200), fc.string(), (levels, text) => {
+      const nested = '[1,{"a":'.repeat(levels) + JSON.stringify(`[{"${text}`) + '}]'.repeat(levels);
+      expect(isDeeperThan(2 * levels, nested)).toBe(false);
+      expect(isDeeperThan(2 * levels - 1, nested)).toBe(levels > 0);
+    }),
+  );
 });

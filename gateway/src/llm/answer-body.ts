@@ -1,7 +1,8 @@
 // Bounds what a model service sends, before the client library reads it, and brings it into one form: an event stream with the
 // chunks of choice 0 that ends at [DONE]. At most MAX_EVENT of a stream or MAX_ERROR_BYTES of an error are in memory.
 
-import { setImmediate as nextRound } from 'node:timers/promises';
+import { holdsMoreThan, isDeeperThan } from '@llm-streamer/shared/json-values.ts';
+import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { createParser } from 'eventsource-parser';
 import { type ChunkReader, SENTINEL } from './chunk-reader.ts';
 import { LlmError } from './failure.ts';
@@ -12,10 +13,14 @@ const MAX_EVENT = 2 ** 18;
 const MAX_ANSWER_BYTES = 2 ** 27;
 /** Bytes of a refusal that are read. Its text is shown to no client. */
 const MAX_ERROR_BYTES = 2 ** 16;
-/** UTF-16 units that are passed on in one round of the event loop; then other work gets its chance. */
-const UNITS_PER_ROUND = 2 ** 15;
-/** Added to the length of each event, because a small event costs almost as much as a large one. */
-const UNITS_PER_EVENT = 2 ** 9;
+/** UTF-16 units that are parsed at once: even if all of them are empty lines, that takes few milliseconds. */
+const UNITS_AT_ONCE = 2 ** 13;
+/** What one event may hold; its parser, and all who look at its values, would take too long over more. */
+const MAX_VALUES = 10_000;
+const MAX_LEVELS = 64;
+
+/** All answers of the process share the event loop. */
+const pace = new TimeSlicer();
 
 /** The same response, with a bounded body. */
 export async function boundedResponse(response: Response, reader: ChunkReader): Promise<Response> {
@@ -36,7 +41,7 @@ async function beginningOf(body: ReadableStream<Uint8Array>): Promise<Uint8Array
   return Buffer.concat(parts);
 }
 
-/** @throws LlmError `llm_too_long` if the answer exceeds a bound. */
+/** @throws LlmError `llm_too_long` or `llm_invalid_response` if a bound is passed. */
 async function* framesOf(
   body: ReadableStream<Uint8Array>,
   reader: ChunkReader,
@@ -52,38 +57,39 @@ async function* framesOf(
   });
   const decoder = new TextDecoder();
   let bytes = 0;
-  let units = 0;
   let start = '';
   let isWhole: boolean | undefined;
   for await (const part of body) {
     bytes += part.length;
-    const text = decoder.decode(part, { stream: true });
+    let text = decoder.decode(part, { stream: true });
     if (isWhole !== false) {
       start += text;
       // An answer that is not streamed is one JSON object. No meaningful line of an event stream begins with a brace.
       isWhole = /^\s*$/.test(start) ? undefined : /^\s*\{/.test(start);
+      text = start;
     }
-    if (isWhole === false) {
-      parser.feed(start || text);
-      start = '';
+    for (let at = 0; isWhole === false && at < text.length; at += UNITS_AT_ONCE) {
+      parser.feed(text.slice(at, at + UNITS_AT_ONCE));
+      for (const data of events) {
+        if (data.trim() === SENTINEL) return;
+        yield encoder.encode(frame(reader.chunk(bounded(data))));
+        await pace.pauseIfDue();
+      }
+      events = [];
+      if (isTooLong) throw new LlmError('llm_too_long');
+      await pace.pauseIfDue(); // comments and empty lines make no events, but take time
     }
-    let frames = '';
-    for (const data of events) {
-      const isEnd = data.trim() === SENTINEL;
-      if (!isEnd) frames += frame(reader.chunk(data));
-      units += data.length + UNITS_PER_EVENT;
-      if (units < UNITS_PER_ROUND && !isEnd) continue;
-      yield encoder.encode(frames);
-      if (isEnd) return;
-      frames = '';
-      units = 0;
-      await nextRound();
-    }
-    if (frames !== '') yield encoder.encode(frames);
-    events = [];
-    if (isTooLong || start.length > MAX_EVENT || bytes > MAX_ANSWER_BYTES) throw new LlmError('llm_too_long');
+    if (isWhole === false) start = '';
+    if (start.length > MAX_EVENT || bytes > MAX_ANSWER_BYTES) throw new LlmError('llm_too_long');
   }
-  if (isWhole) yield encoder.encode(frame(reader.whole(start)));
+  if (isWhole) yield encoder.encode(frame(reader.whole(bounded(start))));
+}
+
+/** Looks at the text alone, before anything is made of it. */
+function bounded(data: string): string {
+  if (holdsMoreThan(MAX_VALUES, data) || isDeeperThan(MAX_LEVELS, data))
+    throw new LlmError('llm_invalid_response');
+  return data;
 }
 
 function streamOf(parts: AsyncGenerator<Uint8Array, void, undefined>): ReadableStream<Uint8Array> {

@@ -4,6 +4,8 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
+import { boundedResponse } from '../../src/llm/answer-body.ts';
+import { ChunkReader } from '../../src/llm/chunk-reader.ts';
 import { ProviderModel } from '../../src/llm/provider.ts';
 import { ask, collect, timeoutsFor } from './collect.ts';
 
@@ -11,6 +13,10 @@ const MIB = 2 ** 20;
 /** Far beyond every bound: only a service whose connection is never closed sends as much. */
 const ENDLESS = 512 * MIB;
 const HELLO = 'data: {"choices":[{"index":0,"delta":{"content":"hello"}}]}\n\n';
+
+const nested = (levels: number) =>
+  `data: {"choices":[{"index":0,"delta":{"content":""}}],"x":${'['.repeat(levels)}${']'.repeat(levels)}}\n\n`;
+const crowded = (choices: number) => `data: {"choices":[${'{"index":1},'.repeat(choices)}{}]}\n\n`;
 
 interface Endless {
   status?: number;
@@ -59,6 +65,8 @@ describe('a service that never ends', () => {
     ['blanks', { again: ' ' }, 'llm_too_long', ''],
     ['an error', { status: 400, type: 'application/json', again: '{"error":' }, 'llm_rejected', ''],
     ['an error of its own', { status: 503, type: 'text/html', again: '<p>' }, 'llm_unavailable', ''],
+    ['levels', { start: HELLO, again: nested(10_000) }, 'llm_invalid_response', 'hello'],
+    ['choices', { start: HELLO, again: crowded(20_000) }, 'llm_invalid_response', 'hello'],
     ['a redirect', { status: 302, again: 'a' }, 'llm_invalid_response', ''],
   ])('%s is cut off', async (_, endless, code, text) => {
     const { sent, baseUrl } = await serve(endless);
@@ -82,4 +90,26 @@ describe('a service that never ends', () => {
     expect(collected.text).toBe('hello');
     await eventually('the connection is closed', () => sent.isCutOff);
   });
+});
+
+it.each([
+  ['comments', ': ping\n'],
+  ['empty lines', '\n'],
+  ['events', HELLO],
+])('others have their turns while %s are read', async (_, line) => {
+  const piece = Buffer.from(HELLO + line.repeat(65_536 / line.length));
+  let left = 100;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => (left-- > 0 ? controller.enqueue(piece) : controller.close()),
+  });
+  let turns = 0;
+  let isOver = false;
+  const count = () => {
+    turns++;
+    if (!isOver) setImmediate(count);
+  };
+  setImmediate(count);
+  await (await boundedResponse(new Response(body), new ChunkReader())).text();
+  isOver = true;
+  expect(turns).toBeGreaterThan(3);
 });
