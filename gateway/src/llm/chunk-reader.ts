@@ -4,7 +4,11 @@
 
 export const SENTINEL = '[DONE]';
 
-const UNUSUAL = /"(?:message|tool_calls|function_call)"\s*:|"index"\s*:\s*[1-9]/;
+const UNUSUAL =
+  /"(?:message|tool_calls|function_call)"\s*:|"index"\s*:\s*[1-9]|"finish_reason"\s*:\s*"(?:max_tokens|safety)"/i;
+
+/** What services of other protocols call the ends of theirs, in lower case. */
+const FINISH_REASONS: Readonly<Record<string, string>> = { max_tokens: 'length', safety: 'content_filter' };
 
 type Json = Record<string, unknown>;
 
@@ -38,7 +42,10 @@ export class ChunkReader {
   }
 
   #choice({ message, delta = message, ...choice }: Json, defaults: Json): Json {
-    const given = Object.fromEntries(Object.entries(choice).filter(([, value]) => value !== null));
+    const given: Json = Object.fromEntries(Object.entries(choice).filter(([, value]) => value !== null));
+    const reason = typeof given.finish_reason === 'string' ? given.finish_reason : '';
+    const meant = FINISH_REASONS[reason.toLowerCase()];
+    if (meant !== undefined) given.finish_reason = meant;
     if (!isObject(delta)) return { ...defaults, ...given };
     const { tool_calls, function_call, ...said } = delta;
     this.#hasToolCall ||= (Array.isArray(tool_calls) && tool_calls.length > 0) || isObject(function_call);

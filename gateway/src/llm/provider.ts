@@ -133,7 +133,7 @@ export class ProviderModel implements LlmModel {
     if (isFiltered) throw new LlmError('llm_filtered');
     if (finish.reason === 'tool-calls' || (chunks.hasToolCall && !hasAnswer))
       throw new LlmError('llm_tool_call');
-    if (firstContentMs === undefined) throw new LlmError('llm_empty');
+    if (!hasAnswer) throw new LlmError(finish.reason === 'length' ? 'llm_no_tokens_left' : 'llm_empty');
     yield finish;
   }
 

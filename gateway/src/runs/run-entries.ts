@@ -94,13 +94,13 @@ export class RunEntries {
     const seconds = finish.durationMs / 1000;
     const { inputTokens, outputTokens, reported } = finish.usage;
     const size = reported
-      ? `${outputTokens} tokens in ${seconds.toFixed(1)} s (${Math.round(outputTokens / Math.max(seconds, 0.001))} tok/s)`
-      : `in ${seconds.toFixed(1)} s`;
+      ? `: ${outputTokens} tokens in ${seconds.toFixed(1)} s (${Math.round(outputTokens / Math.max(seconds, 0.001))} tok/s)`
+      : ` after ${seconds.toFixed(1)} s`;
     const isCut = finish.reason === 'length';
     const ending = isCut ? 'was cut off at its limit of tokens' : 'finished';
     return this.#entry(
       EVENTS.generationFinished,
-      `${lane.prompt.name} ${ending}: ${size}`,
+      `${lane.prompt.name} ${ending}${size}`,
       {
         ...this.#laneAttrs(lane),
         [GEN_AI.finishReasons]: [finish.reason],

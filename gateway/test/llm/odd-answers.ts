@@ -102,7 +102,7 @@ const THOUGHTS: OddAnswer[] = [
     text: '<thing> is a </thing>',
   },
   { name: 'a tag that is not finished', body: said('yes <'), text: 'yes <' },
-  { name: 'a start tag alone', body: says('<think>hm') + end() + DONE, reasoning: 'hm', text: '' },
+  { name: 'a start tag alone', body: says('<think>hm') + end() + DONE, reasoning: 'hm', code: 'llm_empty' },
   {
     name: 'reasoning of its own, tags in the answer',
     body: thinks('hm') + said('a </think> b'),
@@ -138,6 +138,31 @@ const ENDS: OddAnswer[] = [
     reason: 'content-filter',
   },
   { name: 'the limit of tokens', body: says('a') + end('length') + DONE, text: 'a', reason: 'length' },
+  ...['max_tokens', 'MAX_TOKENS'].map((reason) => ({
+    name: `the limit of tokens as ${reason}`,
+    body: says('a') + end(reason) + DONE,
+    text: 'a',
+    reason: 'length',
+  })),
+  ...['safety', 'SAFETY'].map((reason) => ({
+    name: `a content filter as ${reason}`,
+    body: says('a') + end(reason) + DONE,
+    text: 'a',
+    code: 'llm_filtered',
+  })),
+  { name: 'the limit of tokens, and nothing else', body: end('length') + DONE, code: 'llm_no_tokens_left' },
+  {
+    name: 'the limit of tokens after thoughts',
+    body: thinks('hm') + end('length') + DONE,
+    reasoning: 'hm',
+    code: 'llm_no_tokens_left',
+  },
+  {
+    name: 'the limit of tokens in a thought between tags',
+    body: says('<think>hm') + end('length') + DONE,
+    reasoning: 'hm',
+    code: 'llm_no_tokens_left',
+  },
   { name: 'content after [DONE]', body: said('a') + says('b') + end('length'), text: 'a' },
   {
     name: 'content after [DONE], without blanks',
