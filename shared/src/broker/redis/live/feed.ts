@@ -67,15 +67,24 @@ interface RedisFeedOptions {
 /** `<instance>:<number>`, as `tick.lua` makes it. */
 const LEASE = /^\w+:\d+$/;
 
-/** A chunk of this size shows that more is waiting: Node reads 64 kB at a time. */
-const LARGE_CHUNK_BYTES = 32_768;
+/** After this long in one turn of the event loop, the rest of a burst waits for the next turn. */
+const READ_MS = 5;
 
-/** Node would read up to 32 chunks of a burst without coming back to the event loop; the rest waits for the next turn. */
+/** Node alone would read up to 32 chunks of 64 kB without coming back to the event loop. */
 function readInTurns(socket: Redis['stream']): void {
-  socket.on('data', (chunk: Buffer) => {
-    if (chunk.length < LARGE_CHUNK_BYTES) return;
-    socket.pause();
-    setImmediate(() => socket.resume());
+  let beganAt = 0;
+  const endTurn = () => {
+    beganAt = 0;
+    if (socket.isPaused()) socket.resume();
+  };
+  // Before and after the chunk is handled.
+  socket.prependListener('data', () => {
+    if (beganAt > 0) return;
+    beganAt = performance.now();
+    setImmediate(endTurn);
+  });
+  socket.on('data', () => {
+    if (performance.now() - beganAt > READ_MS) socket.pause();
   });
 }
 

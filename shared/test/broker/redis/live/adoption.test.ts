@@ -188,7 +188,11 @@ describe('every plain PUBLISH that was heard is adopted once', () => {
       await stage.redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
       await eventually('it listens again, and asks what it has missed', () => (relay?.waiting ?? 0) > 0);
       const large = 'x'.repeat(1_048_576);
-      for (let i = 0; i < 40; i++) await stage.redis.publish(`{${namespace}}:logs:large`, large);
+      for (let i = 0; i < 50; i++) {
+        await stage.redis.publish(`{${namespace}}:logs:large`, large);
+        const clients = async () => `${await stage.redis.call('CLIENT', 'LIST', 'TYPE', 'pubsub')}`;
+        await eventually('it has been read', async () => !/ omem=[1-9]/.test(await clients()));
+      }
       relay?.release();
       await eventually('the notice', async () =>
         (await stored(namespace, 'logs:gateway')).some(({ msg }) =>
