@@ -9,7 +9,6 @@ import { loadDotEnv, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
-import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import { createApp, type SharedTotals } from './app.ts';
 import { adoptedChannels, type Config, connectionLimits, readGatewayConfig } from './config.ts';
@@ -44,7 +43,7 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
 
 async function run(config: Config, logger: Logger): Promise<void> {
   const { broker, open } = createBroker(config, logger);
-  let app: FastifyInstance | undefined;
+  let app: ReturnType<typeof createApp> | undefined;
   let listening: Promise<unknown> | undefined;
   let stopping = false;
   // From the beginning: as soon as the broker listens, other programs count on it to put into the log what it hears.

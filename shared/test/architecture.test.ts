@@ -82,16 +82,11 @@ function reached(path: string, way: string[] = [], seen = new Map<string, string
   return seen;
 }
 
-/** In these folders only imports of values count, because they still have circles of types. */
-const TYPES_MAY_CIRCLE = /^(?:gateway\/src\/stream|dashboard\/src\/log)\//;
-
 /** The shortest way along imports from a file back to itself; undefined where there is none. */
 function circleOf(path: string): string | undefined {
-  const typesCount = !TYPES_MAY_CIRCLE.test(path);
   const ways = new Map([[path, [path]]]);
   for (const [from, way] of ways) {
-    for (const { target, typeOnly } of sources.get(from)?.imports ?? []) {
-      if (typeOnly && !typesCount) continue;
+    for (const { target } of sources.get(from)?.imports ?? []) {
       if (target === path) return [...way, path].join(' → ');
       if (!ways.has(target)) ways.set(target, [...way, target]);
     }
