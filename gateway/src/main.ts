@@ -46,14 +46,15 @@ async function run(config: Config, logger: Logger): Promise<void> {
   let app: ReturnType<typeof createApp> | undefined;
   let listening: Promise<unknown> | undefined;
   let stopping = false;
-  // From the beginning: as soon as the broker listens, other programs count on it to put into the log what it hears.
+  // This works from the beginning of the start on. As soon as the broker listens, Redis tells publishers that their message was
+  // heard, and it must get into the log even if the gateway is stopped now.
   const stop = async () => {
     if (stopping) return;
     stopping = true;
-    // A viewer that takes nothing must not hold the process.
+    // A viewer whose socket accepts nothing must not keep the process from ending.
     setTimeout(() => process.exit(), config.SHUTDOWN_GRACE_MS).unref();
     await listening?.catch(() => undefined);
-    // Neither must a connection that never sent a request.
+    // Neither must a connection on which no request has come.
     setTimeout(() => app?.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
     await app?.close();
     await broker.close();
@@ -85,7 +86,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     throw error;
   }
   const [url = ''] = app.addresses();
-  // To scripts/start.ts, which may have asked for any port; a worker's word goes there by its primary.
+  // scripts/start.ts may have asked for any free port, so it gets the URL. A worker reports to its primary, which passes it on.
   process.send?.(cluster.isWorker ? { ask: 'listening', url } : url, () => {});
 }
 

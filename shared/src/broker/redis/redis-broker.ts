@@ -34,7 +34,7 @@ import { RedisSubscriptions } from './live/subscriptions.ts';
 const RELEASE = loadScript('release', 'allow-oom');
 const LEFT = loadScript('left', 'allow-oom');
 const CLOSE_MS = 1_000;
-/** For what this process has heard as the adopter, and not stored yet. */
+/** A process that ends takes at most this long to store messages that it has heard as the adopter. */
 const ADOPT_REST_MS = 2_000;
 
 export interface RedisBrokerOptions {
@@ -187,7 +187,7 @@ export class RedisBroker implements Broker {
     this.#heartbeat.stop();
     this.#checkup.stop();
     const { lease } = this.#adopter;
-    // Handed over, so that the next adopter need not wait for it to expire.
+    // Given back, so that the next adopter need not wait for the lease to expire.
     const isHandedOver = lease !== '' && this.#commands.connected && this.#feed.isAttached;
     const release = [lease, CLOSE_MS + ADOPT_REST_MS];
     if (isHandedOver)

@@ -1,6 +1,10 @@
-// Puts foreign messages (a plain PUBLISH from any language) into the log: one gateway at a time, the holder of a lease. A
-// message counts only if it came while the lease held or, before that, while nobody held one, by the order of this
-// process's own subscription. What the lease's holder must leave undone is named by a notice in the log.
+// Puts foreign messages (a plain PUBLISH from any language) into the log. All gateways hear them, and the one that has the lease
+// adopts them, so that each is stored once. The changes of the lease come by the same subscription as the messages. Therefore
+// all gateways agree which messages came under which lease.
+//
+// An example. Gateway A has the lease, and dies. Messages 7 and 8 come while there is no lease: gateways B and C hold them. Then
+// B takes the lease, and its announcement comes to both. B adopts 7 and 8, C drops them. Whatever may be lost, such as a
+// message that A has received and not stored, is named by a notice on logs:gateway.
 
 import { channelMatcher } from '../../../channels.ts';
 import { draftPayload } from '../../../decode/decode.ts';
@@ -12,7 +16,7 @@ import type { RedisAppend } from '../append.ts';
 import { AdoptionQueue, type ForeignMessage } from './adoption-queue.ts';
 import type { ForeignHandler } from './feed.ts';
 
-/** For the last notices of a process that ends. */
+/** A process that ends waits this long until its last notices are in the log. */
 const NOTICES_MS = 1_000;
 
 export class RedisAdopter implements ForeignHandler {
@@ -21,27 +25,27 @@ export class RedisAdopter implements ForeignHandler {
   readonly #patterns: readonly { pattern: string; matches: (channel: string) => boolean }[];
   readonly #entryBytes: number;
   readonly #logger: Logger | undefined;
-  /** Who adopts, as this process's own subscription said last; null for nobody, undefined where it has missed the news. */
+  /** The lease in force, by the order of the subscription; null if there is none, undefined if changes may have been missed. */
   #holder: string | null | undefined;
-  /** This process has not heard all that came since the lease fell free: those that have may take it first. */
+  /** The lease fell free before this process began to listen. A process that has heard all messages since may take it first. */
   #newcomer = true;
   /**
-   * What came under this process's own lease or, not started, while nobody was known to adopt: the process that takes the
-   * lease next stores it, the others drop it.
+   * Messages that came under this process's lease. Or, in a queue that is not started, messages that came while there was no
+   * lease: the next holder adopts them, the other processes drop them.
    */
   #queue: AdoptionQueue;
-  /** Still stores what came before the lease was given back. */
+  /** Still stores messages that came before the lease was released. */
   #leaving: AdoptionQueue | undefined;
-  /** What came between the end of this process's own lease and the next one. */
+  /** Messages that came between the release of this process's lease and the next lease. */
   #unclaimed: AdoptionQueue | undefined;
   #resigned: PromiseWithResolvers<void> | undefined;
   #adoptedBefore = 0;
-  /** All that was published before this time has come here or was reported, epoch ms by the log's clock. */
+  /** Each message that was published before this time has come, or was reported as missing. Epoch ms by the log's clock. */
   #heardUpTo = 0;
-  /** Why something that was published since then may not have come. */
+  /** Why messages since then may be missing; undefined if none are. */
   #interrupted: string | undefined;
   #overflowed = false;
-  /** Says what may be missing; unlike what is adopted, not bound to a lease. */
+  /** Writes the notices of what may be missing. They need no lease. */
   readonly #notices: Publisher;
   #closed = false;
 
@@ -69,7 +73,7 @@ export class RedisAdopter implements ForeignHandler {
     return this.#adoptedBefore + this.#queue.stored;
   }
 
-  /** The lease this process holds, '' for none. */
+  /** The lease that this process holds; '' for none. */
   get lease(): string {
     return this.#holder?.startsWith(`${this.#instance}:`) ? this.#holder : '';
   }
@@ -79,8 +83,8 @@ export class RedisAdopter implements ForeignHandler {
   }
 
   /**
-   * Of what was published before this time, nothing is lost if this process dies now: it is in the log, or a notice there
-   * says that it may be missing. Epoch ms by the log's clock; 0 where this is not known.
+   * If this process dies now, no message that was published before this time is lost: it is in the log, or a notice there says
+   * that it may be missing. Epoch ms by the log's clock; 0 if this is not known.
    */
   get storedUpTo(): number {
     return this.lease === '' || this.#notices.counters.buffered > 0 ? 0 : this.#queue.storedUpTo;
@@ -105,9 +109,10 @@ export class RedisAdopter implements ForeignHandler {
 
   onInterrupted(why: string): void {
     if (this.#patterns.length === 0) return;
-    // The log refuses what comes under a lease that was lost meanwhile.
+    // A lease of this process stays in force here: if it has ended, the log refuses entries under it. The lease of another process
+    // may have gone to a third one meanwhile.
     if (this.lease === '') {
-      // Another process that heard them may adopt them, or nobody.
+      // Another process that has heard them may adopt them, but it is not certain that there is one.
       if (this.#queue.isIncomplete || this.#holder === null)
         this.#reportPossibleLoss(this.#heardUpTo, `${why} while nobody adopted`);
       this.#queue = this.#newQueue();
@@ -118,9 +123,10 @@ export class RedisAdopter implements ForeignHandler {
   }
 
   /**
-   * Gives the lease back by `release`, which returns how many others hear the announcement of that. What comes before it is
-   * still adopted here, what comes after it is the next holder's; where nobody else has heard it, what comes before there is
-   * a next holder is adopted here, too. Resolves when the announcement has come, after `deadlineMs` at the latest.
+   * Gives the lease back by `release`, which returns how many other processes hear the announcement. Messages before the
+   * announcement are still adopted here, and those after it by the next holder. If no other process hears it, messages after it
+   * are adopted here as well, until there is a next holder. Resolves when the announcement has come, after `deadlineMs` at the
+   * latest.
    */
   async resign(release: () => Promise<unknown>, deadlineMs: number): Promise<void> {
     this.#closed = true;
@@ -138,7 +144,7 @@ export class RedisAdopter implements ForeignHandler {
     }
   }
 
-  /** Says in the log what may be missing, where the holder before has stored only what was published before `timeMs`. */
+  /** Reports that messages since `timeMs` (epoch ms) may be missing: the holder before may not have stored them. */
   reportVacancy(timeMs: number): void {
     this.#reportPossibleLoss(timeMs, 'no gateway was adopting them');
   }
@@ -146,13 +152,14 @@ export class RedisAdopter implements ForeignHandler {
   onForeignMessage(channel: string, data: Buffer, pattern: string): Draft | null {
     const adopting = this.#patterns.find(({ matches }) => matches(channel))?.pattern;
     if (adopting === undefined) return this.#decode({ channel, data });
-    if (pattern !== adopting) return null; // another copy of it
+    if (pattern !== adopting) return null; // a second copy, by another subscription
     const isMine =
       this.#queue.isStarted || (!this.#holder && (!this.#closed || this.#resigned !== undefined));
     if (isMine && !this.#queue.push({ channel, data })) this.#overflowed = true;
     return null;
   }
 
+  /** Stores what is left, for `deadlineMs` at most. Returns whether each message is in the log, or named by a notice there. */
   async close(deadlineMs: number): Promise<boolean> {
     this.#closed = true;
     const queues = [...new Set([this.#leaving, this.#queue])].filter((queue) => queue?.isStarted);
@@ -165,9 +172,9 @@ export class RedisAdopter implements ForeignHandler {
     return isComplete || unreported === 0;
   }
 
-  /** From this message on, another adopts, or nobody. */
+  /** From here on `holder` adopts; null if nobody does. */
   #change(holder: string | null): void {
-    // A tick that says to a process which has missed the news that nobody adopts does not say since when.
+    // After an interruption a tick may say that there is no lease, but not since when. The process stays a newcomer then.
     this.#newcomer &&= this.#holder === undefined && holder === null;
     const [endedLease, ended, wasVacant] = [this.lease, this.#queue, !this.#holder];
     this.#holder = holder;
@@ -177,7 +184,7 @@ export class RedisAdopter implements ForeignHandler {
     if (this.#resigned) {
       this.#resigned.resolve();
       if (endedLease !== '') this.#leaving = ended;
-      // The announcement of the next lease may come before the reply to the release of this process's own.
+      // The next lease may be announced before the reply to `release` arrives.
       else if (!isContinued) this.#unclaimed ??= ended;
     } else if (endedLease !== '') this.#retire(ended);
     if (lease === '' || this.#closed) return;
@@ -210,7 +217,7 @@ export class RedisAdopter implements ForeignHandler {
     try {
       return draftPayload(data, context, this.#entryBytes);
     } catch (error) {
-      // Not its message, which may quote what somebody sent.
+      // The error's message is left out: it may quote what somebody sent.
       this.#logger?.error(
         `a message on ${channel} cannot be decoded (${(error as Error).name}), it is kept as text`,
       );
@@ -222,7 +229,7 @@ export class RedisAdopter implements ForeignHandler {
     }
   }
 
-  /** What waits under a lost lease is refused by the log. */
+  /** Closes the queue of a lease that has ended. The log refuses what is still in it. */
   #retire(queue: AdoptionQueue): void {
     if (queue.isIncomplete) this.#reportPossibleLoss(queue.storedUpTo, "the adopter's lease was lost");
     this.#adoptedBefore += queue.stored;

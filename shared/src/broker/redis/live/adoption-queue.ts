@@ -10,9 +10,9 @@ import { TimeSlicer } from '../../../time-slicer.ts';
 import { messageOf } from '../errors.ts';
 
 const MAX_BYTES = 32 * 1_048_576;
-/** What a message costs beside its data. */
+/** Bytes of memory that a message takes beside its channel and data, roughly. */
 const OVERHEAD_BYTES = 200;
-/** Decoding waits while the publisher has more than this to send, so that nearly all that waits counts for the bound here. */
+/** Decoding pauses while the publisher has more bytes than this to send. So MAX_BYTES bounds nearly everything that waits. */
 const MAX_DECODED_BYTES = 2 * 1_048_576;
 
 export interface ForeignMessage {
@@ -20,7 +20,7 @@ export interface ForeignMessage {
   data: Buffer;
 }
 
-/** Everything that was published before `time` (epoch ms, by the log's clock) stands before this in the queue. */
+/** All messages that were published before `time` (epoch ms, by the log's clock) stand in front of this in the queue. */
 interface Mark {
   time: number;
 }
@@ -29,7 +29,7 @@ export interface AdoptionQueueOptions {
   decode: (message: ForeignMessage) => Draft;
   /** Names the writer in notices of the publisher. */
   source: string;
-  /** Nothing published before this time is still to come into the queue, epoch ms by the log's clock. */
+  /** No message that was published before this time will be pushed. Epoch ms by the log's clock. */
   since: number;
   logger: Logger | undefined;
 }
@@ -51,12 +51,12 @@ export class AdoptionQueue {
     this.#storedUpTo = options.since;
   }
 
-  /** Whether what comes is stored, and not only kept. */
+  /** Whether messages are stored, and not only held. */
   get isStarted(): boolean {
     return this.#publisher !== undefined;
   }
 
-  /** What was published before this time is in the log, as far as it was pushed. */
+  /** Each pushed message that was published before this time is in the log. Epoch ms by the log's clock. */
   get storedUpTo(): number {
     return this.#storedUpTo;
   }
@@ -65,17 +65,17 @@ export class AdoptionQueue {
     return this.#publisher?.counters.published ?? 0;
   }
 
-  /** The log has not taken something: the lease is not this process's any more. */
+  /** Whether the log has refused messages, because the lease had ended. */
   get isRefused(): boolean {
     return this.#isRefused;
   }
 
-  /** Whether messages are here that are not in the log, and some that never will be if no more can be written. */
+  /** Whether the queue holds messages, or the log has refused some. They are lost if nothing more can be written. */
   get isIncomplete(): boolean {
     return this.#isRefused || this.#bytes > 0 || (this.#publisher?.counters.buffered ?? 0) > 0;
   }
 
-  /** False for a message that does not fit any more. */
+  /** Returns false, and drops the message, if the queue is full. */
   push(message: ForeignMessage): boolean {
     const bytes = sizeOf(message);
     if (this.#bytes + bytes > MAX_BYTES) return false;
@@ -88,7 +88,7 @@ export class AdoptionQueue {
     this.#add({ time });
   }
 
-  /** Begins to store what is here and what is yet to come. */
+  /** Begins to store the messages that are held, and those that are pushed later. */
   start(transport: PublishTransport): void {
     const { source, logger } = this.#options;
     const publish: PublishTransport['publish'] = async (drafts, stamp) => {
@@ -103,14 +103,14 @@ export class AdoptionQueue {
     this.#wake();
   }
 
-  /** Adds what another queue holds that was never started. */
+  /** Takes over the messages of another queue, which was never started. */
   append(other: AdoptionQueue): void {
     for (const item of other.#waiting.splice(0)) this.#add(item);
     this.#bytes += other.#bytes;
     other.#bytes = 0;
   }
 
-  /** Takes `deadlineMs` at most to store what is here. Returns whether all of it is in the log. */
+  /** Stores the rest, for `deadlineMs` at most. Returns whether every pushed message is in the log. */
   async close(deadlineMs: number): Promise<boolean> {
     const ends = performance.now() + deadlineMs;
     let timer: NodeJS.Timeout | undefined;
@@ -158,7 +158,7 @@ export class AdoptionQueue {
     this.#isStoring = false;
   }
 
-  /** Once all that stood before the mark is in the log. */
+  /** Raises `storedUpTo` to `time` when all messages in front of the mark are in the log. */
   #noteStored(publisher: Publisher, time: number): void {
     publisher
       .flush()

@@ -30,8 +30,9 @@ export class RedisHeartbeat {
   #sending = false;
   #isWanted = false;
   #ticksSinceSweep = 0;
-  /** The lease under which this process took up its duties, and the vacancy that it reported last. */
-  #duty = '';
+  /** The lease that this process held at the last tick. */
+  #heldLease = '';
+  /** The beginning of the vacancy that was reported under this lease, epoch ms; 0 if none was. */
   #reportedVacancy = 0;
   #stopped = false;
 
@@ -99,8 +100,8 @@ export class RedisHeartbeat {
         this.#feed.expectTick(count, TICK_LOST_MS);
         if (this.#candidate === '') continue;
         if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(vacated));
-        // A holder that has not renewed it in time may be dead, and a free one is left to others for a while: be there when
-        // that ends.
+        // The holder has not renewed its lease in time, and may be dead. Or the lease is free, and others go first for a while.
+        // In both cases the next tick comes at the moment when that ends.
         else if (leaseMs < TICK_MS) setTimeout(() => this.sendTick(), leaseMs + 1).unref();
       } catch (error) {
         this.#logger?.debug(`tick: ${messageOf(error)}`);
@@ -110,14 +111,14 @@ export class RedisHeartbeat {
 
   #arguments(count: number, isNewcomer: boolean): (string | number)[] {
     const { tickChannel } = this.#feed;
-    // A renewal may hide the vacancy before this lease, once that is reported.
-    const storedUpTo = this.#duty === this.#adopter.lease ? this.#adopter.storedUpTo : 0;
+    // After a renewal with this time, the next holder cannot learn of a vacancy before this lease. So that is reported first.
+    const storedUpTo = this.#heldLease === this.#adopter.lease ? this.#adopter.storedUpTo : 0;
     return [tickChannel, this.#candidate, LEASE_MS, count, isNewcomer ? '1' : '', storedUpTo];
   }
 
   #performDuties(lease: string, vacatedMs: number): void {
-    if (lease !== this.#duty) {
-      this.#duty = lease;
+    if (lease !== this.#heldLease) {
+      this.#heldLease = lease;
       this.#reportedVacancy = 0;
       this.#logger?.info('adopting foreign messages');
     }
