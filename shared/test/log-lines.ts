@@ -32,7 +32,6 @@ export const LOG_LINES: readonly LogLine[] = [
   { writer: 'level with a colon, then a tag', line: 'error: [config] bad value', level: 'error' },
   { writer: 'level, then the tag of another', line: 'WARN [log] rotated late', level: 'warn' },
   { writer: 'level, then the tag config', line: 'INFO [config] loaded', level: 'info' },
-  { writer: 'two lines with levels', line: 'ERROR: boom\nINFO: detail', level: 'error' },
   // Python
   { writer: 'Python logging', line: 'ERROR:root:failed: bad thing', level: 'error' },
   {

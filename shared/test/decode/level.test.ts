@@ -24,6 +24,8 @@ describe('guessLevel', () => {
     ['error', 'ERROR:    Exception in ASGI application'],
     ['info', '\u001b[32mINFO\u001b[0m:     Application startup complete.'],
     ['error', '\u001b[31mERROR\u001b[0m:    [Errno 98] address already in use'],
+    // The first of several levels counts, as in a PUBLISH of two lines.
+    ['error', 'ERROR: boom\nINFO: detail'],
     // Python
     ['error', 'ERROR:root:failed: bad thing'],
     ['warn', '2026-11-21 03:22:01,123 - root - WARNING - disk is nearly full'],
