@@ -17,7 +17,7 @@ const ALLOWED_HEADERS = 'content-type, last-event-id, prefer, publisher-id, publ
 
 export function origins(app: FastifyInstance, { hosts, origins: allowed }: OriginPolicy): void {
   app.addHook('onRequest', async (request, reply) => {
-    const names = request.raw.headersDistinct.host ?? [];
+    const names = valuesOf('host', request.raw.rawHeaders);
     if (names.length > 1 || (names.length === 0 && request.raw.httpVersion === '1.1'))
       throw new HttpError('invalid_header', 'send one Host header', {
         field: 'Host',
@@ -45,6 +45,14 @@ export function origins(app: FastifyInstance, { hosts, origins: allowed }: Origi
       );
     }
   });
+}
+
+/**
+ * All values of a header. `rawHeaders` are names and values by turns. Node's `headersDistinct` would stay in memory with its
+ * request for as long as a stream lasts.
+ */
+function valuesOf(name: string, rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name);
 }
 
 /** The headers that a page of `origin` needs to read an answer. */
