@@ -14,6 +14,7 @@ import { healthRoutes } from './http/health.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
 import { answerBudget } from './http/plugins/answer-budget.ts';
+import { authorization } from './http/plugins/authorization.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
@@ -132,6 +133,7 @@ export function createApp(
     origins: config.CORS_ORIGINS,
   });
   shutdown(app);
+  authorization(app);
   answerBudget(app, config.SSE_STALL_MS);
   const health = { broker, hub, viewers: connections, gateway, redis: config.REDIS_URL !== undefined };
   const routes = async (scope: FastifyInstance) => {

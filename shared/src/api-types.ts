@@ -86,6 +86,10 @@ export interface RunsAnswer {
 /** A run in a list; also the answer to a cancel, and to POST /api/process with `Prefer: respond-async`. */
 export interface RunSummary {
   message_id: string;
+  /** Who has begun it; absent where runs belong to nobody. */
+  owner?: string;
+  /** Where its entries are: `runs:<message_id>`, or `runs:<owner>/<message_id>`. */
+  channel: string;
   conversation_id?: string;
   state: RunState;
   /** Why it ended, unless it is `finished`. */
@@ -123,4 +127,102 @@ export interface Conversation {
   trimmed?: true;
   /** The oldest first. */
   turns: { role: 'user' | 'assistant'; message: string; message_id: string; time: number }[];
+}
+
+/** What somebody may do. Channels are names and patterns. */
+export interface GrantsInfo {
+  read: readonly string[];
+  publish: readonly string[];
+  run: boolean;
+  metrics: boolean;
+  admin: boolean;
+}
+
+/** GET /auth/profile, and the answer to POST /auth/login. Where nobody has to sign in, `kind` is `everyone`. */
+export interface Profile {
+  name: string;
+  kind: 'user' | 'key' | 'token' | 'anonymous' | 'everyone';
+  /** Begins the names of one's runs: `runs:<owner>/<message_id>`; empty where runs belong to nobody. */
+  owner: string;
+  role?: string;
+  grants: GrantsInfo;
+  /** Names the session, not its secret: a page keeps what it has received under this name, so that nobody else gets it. */
+  session?: string;
+  expires?: number;
+  /** What the gateway asks of visitors. */
+  auth: 'on' | 'off' | 'report';
+}
+
+/** What GET /auth/profile answers to somebody who has not signed in, beside the problem: how he can. */
+export interface SignInWays {
+  /** Names and passwords are kept here. */
+  password: boolean;
+  /** The name of the identity provider to which GET /auth/oidc leads. */
+  oidc?: string;
+  /** Nobody can sign in yet: no person has been added. */
+  empty?: true;
+  /** POST /auth/signup is open. */
+  signup?: true;
+}
+
+/** POST /auth/token: a session for programs; the token is shown this once. */
+export interface TokenAnswer {
+  token: string;
+  expires: number;
+}
+
+/** GET /auth/sessions */
+export interface SessionsAnswer {
+  sessions: SessionInfo[];
+}
+
+export interface SessionInfo {
+  id: string;
+  /** It is the one that asks. */
+  current: boolean;
+  created: number;
+  seen: number;
+  expires: number;
+  address: string;
+  agent: string;
+}
+
+/** GET /api/users */
+export interface UsersAnswer {
+  users: UserInfo[];
+  roles: RoleInfo[];
+}
+
+export interface UserInfo {
+  name: string;
+  role: string;
+  disabled: boolean;
+  created: number;
+}
+
+export interface RoleInfo {
+  name: string;
+  builtIn: boolean;
+  grants: GrantsInfo;
+}
+
+/** GET /api/keys: one's own; an admin gets all. */
+export interface KeysAnswer {
+  keys: KeyInfo[];
+}
+
+export interface KeyInfo {
+  id: string;
+  name: string;
+  user?: string;
+  grants: GrantsInfo;
+  source?: string;
+  created: number;
+  expires: number;
+  lastUsed: number;
+}
+
+/** POST /api/keys: the only time that the key itself is shown. */
+export interface NewKey extends KeyInfo {
+  key: string;
 }

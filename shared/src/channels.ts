@@ -8,8 +8,12 @@ const PATTERN = /^[A-Za-z0-9_.:/*-]{1,200}$/;
 export const RUN_PREFIX = 'runs:';
 /** The channel of a conversation begins with this. */
 export const CONVERSATION_PREFIX = 'conversations:';
-/** These channels hold people's texts: only the gateway's runs write them, and only a pattern that begins with the prefix reads them. */
-const RESERVED_PREFIXES = [RUN_PREFIX, CONVERSATION_PREFIX] as const;
+/** The channel of what happens to one owner's runs begins with this, where runs have owners. */
+export const RUN_EVENTS_PREFIX = 'events:runs:';
+/** The channels of who signed in, who was refused, and who changed whose rights begin with this. */
+export const AUDIT_PREFIX = 'audit:';
+/** Only the gateway writes to these channels, and only a pattern that begins with the prefix reads them. */
+const RESERVED_PREFIXES = [RUN_PREFIX, CONVERSATION_PREFIX, RUN_EVENTS_PREFIX, AUDIT_PREFIX] as const;
 
 /** Redis compares each pattern with each message, and the part between two stars is searched for anew. */
 export const MAX_STARS = 4;

@@ -9,6 +9,8 @@ export interface Hello {
   keepalive: number;
   /** Epoch ms by the gateway's clock. */
   now: number;
+  /** To what the query was narrowed, where the viewer may not read all that he asked for. */
+  channels?: readonly string[];
 }
 
 export interface Live {

@@ -1,0 +1,111 @@
+// The contract of what is kept of people, roles, keys and sessions; one conformance suite tests every implementation. Secrets are
+// kept as digests only. Each change of somebody's rights raises the epoch in the same step, so that a gateway that compares epochs
+// misses none, even if it has missed the message.
+
+import type { Grants } from '../principal.ts';
+
+export interface Role {
+  /** `viewer`, `member` and `admin` are built in and cannot be changed. */
+  name: string;
+  grants: Grants;
+}
+
+export interface User {
+  name: string;
+  /** A PHC string, such as `$scrypt$ln=15,r=8,p=3$…`. */
+  passwordHash: string;
+  role: string;
+  disabled: boolean;
+  /** Epoch ms. */
+  created: number;
+}
+
+export interface ApiKey {
+  /** Eight letters and digits: the part of the key that may be shown. */
+  id: string;
+  /** SHA-256 of the whole key, 64 hexadecimal digits. */
+  digest: string;
+  name: string;
+  /** The person to whom it belongs: it ends with him, and never allows more than he may. Undefined for a service account. */
+  user?: string;
+  grants: Grants;
+  /** The pattern of the sources that its entries may name; undefined for any. */
+  source?: string;
+  created: number;
+  /** Epoch ms. */
+  expires: number;
+  /** When it was last used, to the minute; 0 for never. */
+  lastUsed: number;
+}
+
+export interface Session {
+  /** SHA-256 of the token, 64 hexadecimal digits. Its first 16 are what people are shown, and what ends it. */
+  digest: string;
+  user: string;
+  /** What an identity provider says of the person, who has no record of his own then. */
+  external?: { name: string; owner: string; grants: Grants };
+  created: number;
+  /** When it was last used, to the minute. */
+  seen: number;
+  /** Epoch ms after which it is over, however much it is used. */
+  expires: number;
+  /** From where it was begun. */
+  address: string;
+  /** The `User-Agent` of the browser that began it, at most 200 characters. */
+  agent: string;
+}
+
+/** Principals whose rights have changed: their ids, as in `Principal.id`, or `session:<first 16 digits>`; `*` for all (a role). */
+export interface RightsChange {
+  epoch: number;
+  principals: readonly string[];
+}
+
+/** All methods throw BrokerUnavailable while the store cannot be reached, which is never an answer `401`. */
+export interface AuthStore {
+  /** Resolves with false if there is one of this name. */
+  addUser(user: User): Promise<boolean>;
+  user(name: string): Promise<User | undefined>;
+  users(): Promise<User[]>;
+  /** Also ends the person's sessions if the password changes. False if there is nobody of this name. */
+  changeUser(
+    name: string,
+    change: Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>,
+  ): Promise<boolean>;
+  /** Also removes the person's keys and sessions. */
+  deleteUser(name: string): Promise<boolean>;
+
+  /** The roles that are not built in. */
+  roles(): Promise<Role[]>;
+  setRole(role: Role): Promise<void>;
+  /** False if somebody has it, or if it does not exist. */
+  deleteRole(name: string): Promise<boolean>;
+
+  addKey(key: ApiKey): Promise<void>;
+  keyByDigest(digest: string): Promise<ApiKey | undefined>;
+  keys(): Promise<ApiKey[]>;
+  revokeKey(id: string): Promise<boolean>;
+  /** Notes that the key was used, if the last note is older than a minute. */
+  keyUsed(id: string, now: number): Promise<void>;
+
+  addSession(session: Session): Promise<void>;
+  /** Undefined also for one that is over: by its age, or unused for longer than `SESSION_IDLE_MS`. */
+  sessionByDigest(digest: string, now: number): Promise<Session | undefined>;
+  sessionUsed(digest: string, now: number): Promise<void>;
+  sessionsOf(user: string): Promise<Session[]>;
+  /** @param id the first 16 digits of the digest. */
+  endSession(user: string, id: string): Promise<boolean>;
+  /** Ends all sessions of a person, but not the one named by `except`. Resolves with their number. */
+  endSessions(user: string, except?: string): Promise<number>;
+
+  /** Grows with every change of anybody's rights. */
+  epoch(): Promise<number>;
+  /** What has changed after `epoch`; `*` if that is not known any more, or if the store went back. */
+  changesSince(epoch: number): Promise<RightsChange>;
+  /** Called soon after a change, by whichever process. A call may be lost; `epoch` tells. Returns what ends it. */
+  onChange(listener: () => void): () => void;
+  close(): Promise<void>;
+}
+
+export const SESSION_IDLE_MS = 12 * 3_600_000;
+export const SESSION_MAX_MS = 30 * 86_400_000;
