@@ -6,6 +6,7 @@
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '../broker/broker.ts';
 import { type Draft, draft } from '../entry.ts';
 import { CHANNELS } from '../events.ts';
+import { settledWithin } from '../settled-within.ts';
 import { Delivery, type PublishTransport } from './delivery.ts';
 import { DraftQueue } from './draft-queue.ts';
 import { type LinkLogger, LinkState } from './link-state.ts';
@@ -117,12 +118,7 @@ export class Publisher {
   async close(deadlineMs: number): Promise<number> {
     this.#closing = true;
     this.#delivery.hurry();
-    let timer: NodeJS.Timeout | undefined;
-    const deadline = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
-    });
-    await Promise.race([this.flush(), deadline]);
-    clearTimeout(timer);
+    await settledWithin(this.flush(), deadlineMs);
     this.#delivery.abandon();
     return this.counters.buffered;
   }
