@@ -1,7 +1,7 @@
 // Bounds what a model service sends, before the client library reads it, and brings it into one form: an event stream with the
 // chunks of choice 0 that ends at [DONE]. At most MAX_EVENT of a stream or MAX_ERROR_BYTES of an error are in memory.
 
-import { holdsMoreThan, isDeeperThan } from '@llm-streamer/shared/json-values.ts';
+import { holdsMoreThan, isDeeperThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { createParser } from 'eventsource-parser';
 import { type ChunkReader, SENTINEL } from './chunk-reader.ts';
@@ -15,11 +15,10 @@ const MAX_ANSWER_BYTES = 2 ** 27;
 const MAX_ERROR_BYTES = 2 ** 16;
 /** UTF-16 units that are parsed at once: even if all of them are empty lines, that takes few milliseconds. */
 const UNITS_AT_ONCE = 2 ** 13;
-/** What one event may hold; its parser, and all who look at its values, would take too long over more. */
-const MAX_VALUES = 10_000;
+/** The most levels of one event: code that looks at deeper values calls itself for each level, and would overflow the stack. */
 const MAX_LEVELS = 64;
 
-/** All answers of the process share the event loop. */
+/** One slicer for all answers of the process, since they share the event loop. */
 const pace = new TimeSlicer();
 
 /** The same response, with a bounded body. */
@@ -57,16 +56,23 @@ async function* framesOf(
   });
   const decoder = new TextDecoder();
   let bytes = 0;
+  // What has come of an answer that may be, or is, one JSON object. No meaningful line of an event stream begins with a brace.
   let start = '';
   let isWhole: boolean | undefined;
   for await (const part of body) {
     bytes += part.length;
     let text = decoder.decode(part, { stream: true });
+    if (isWhole === undefined) {
+      // Only the new part is searched. If `start` were searched, 256 KiB of blanks that come byte by byte would be read 262,144
+      // times.
+      const visible = text.search(/\S/);
+      if (visible >= 0) isWhole = text[visible] === '{';
+    }
     if (isWhole !== false) {
       start += text;
-      // An answer that is not streamed is one JSON object. No meaningful line of an event stream begins with a brace.
-      isWhole = /^\s*$/.test(start) ? undefined : /^\s*\{/.test(start);
-      text = start;
+    } else if (start !== '') {
+      text = start + text;
+      start = '';
     }
     for (let at = 0; isWhole === false && at < text.length; at += UNITS_AT_ONCE) {
       parser.feed(text.slice(at, at + UNITS_AT_ONCE));
@@ -79,15 +85,14 @@ async function* framesOf(
       if (isTooLong) throw new LlmError('llm_too_long');
       await pace.pauseIfDue(); // comments and empty lines make no events, but take time
     }
-    if (isWhole === false) start = '';
     if (start.length > MAX_EVENT || bytes > MAX_ANSWER_BYTES) throw new LlmError('llm_too_long');
   }
   if (isWhole) yield encoder.encode(frame(reader.whole(bounded(start))));
 }
 
-/** Looks at the text alone, before anything is made of it. */
+/** Looks at the text alone, before it is parsed. An event may hold as many values as an entry: both are parsed by the same loop. */
 function bounded(data: string): string {
-  if (holdsMoreThan(MAX_VALUES, data) || isDeeperThan(MAX_LEVELS, data))
+  if (holdsMoreThan(MAX_ENTRY_VALUES, data) || isDeeperThan(MAX_LEVELS, data))
     throw new LlmError('llm_invalid_response');
   return data;
 }

@@ -2,7 +2,7 @@
 
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
 import { boundedResponse } from '../../src/llm/answer-body.ts';
 import { ChunkReader } from '../../src/llm/chunk-reader.ts';
@@ -112,4 +112,18 @@ it.each([
   await (await boundedResponse(new Response(body), new ChunkReader())).text();
   isOver = true;
   expect(turns).toBeGreaterThan(3);
+});
+
+it('a beginning of blanks that comes byte by byte is searched once', async () => {
+  const blanks = 2_000;
+  let left = blanks;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => (left-- > 0 ? controller.enqueue(Buffer.from(' ')) : controller.close()),
+  });
+  const exec = vi.spyOn(RegExp.prototype, 'exec');
+  onTestFinished(() => exec.mockRestore());
+  await (await boundedResponse(new Response(body), new ChunkReader())).text();
+  const searched = exec.mock.calls.reduce((sum, [text]) => sum + text.length, 0);
+  expect(searched).toBeGreaterThanOrEqual(blanks);
+  expect(searched).toBeLessThan(2 * blanks);
 });
