@@ -2,16 +2,16 @@
 // `overflowed` says so.
 
 const MAX_BYTES = 32 * 1_048_576;
-/** What a message takes besides its data, roughly. */
+/** About how much memory a message takes besides its data. */
 const OVERHEAD_BYTES = 200;
 
 export class BoundedBuffer<Message extends { data: Buffer }> {
-  /** Messages were dropped. None is held until `drain`, or until this is set to false. */
+  /** True once messages were dropped. Then no message is held until `drain` is called, or until this is set to false. */
   overflowed = false;
   #messages: Message[] = [];
   #bytes = 0;
 
-  /** False for the message that passes the bound, and so once for each overflow. */
+  /** Returns false for the message that passes the bound, so that a caller can report each overflow once. */
   hold(message: Message): boolean {
     if (this.overflowed) return true;
     this.#bytes += message.data.length + OVERHEAD_BYTES;

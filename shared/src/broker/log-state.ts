@@ -1,5 +1,5 @@
-// What a broker knows of its log, and what that says about a reader's cursor: whether the cursor belongs to this log, and
-// whether the log went back since. A pure judgement of numbers; the gap that a reader must get first comes with it.
+// What a broker knows of its log, and what follows from that for a reader's cursor: whether the cursor belongs to this log, and
+// whether the log has lost entries that the reader has seen. All functions here compute with numbers alone, and read nothing.
 
 import type { Gap } from './broker.ts';
 import type { Position } from './position.ts';
@@ -54,16 +54,17 @@ export function judgeCursor(state: LogState, cursor: Position): { after: Positio
 }
 
 /**
- * Where a reading ends that was asked to end at `upTo`. A bound from before this log's start is of another log, and does not
- * count. A bound among lost positions is raised to their end: a reader that stopped there would itself have a cursor that
- * looks as if it had seen what is lost. In the example above a bound of 4700 becomes 5260, and one of 9000 becomes 5300.
+ * Where a read ends that was asked to end at `upTo`: never beyond the head of the log. A bound below this log's start
+ * belongs to another log, and does not count. A bound among lost positions is raised to the end of these positions: if the read
+ * ended among them, its reader's cursor would look as if the reader had seen lost entries. In the example above a bound of 4700
+ * becomes 5260, and one of 9000 becomes 5300.
  */
 export function clampUpTo(state: LogState, upTo: Position | undefined): Position {
   if (upTo === undefined || upTo < state.start) return state.head;
   return Math.min(rollbackAt(state, upTo)?.lifted ?? upTo, state.head);
 }
 
-/** The rollback that lost this position. */
+/** The rollback that lost the entry at this position; undefined if no rollback did. */
 export function rollbackAt({ rollbacks }: LogState, position: Position): Rollback | undefined {
   return rollbacks.find(({ restored, lifted }) => restored < position && position < lifted);
 }

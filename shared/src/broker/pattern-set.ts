@@ -1,8 +1,9 @@
-// A set of channels and patterns that knows which of them match a channel. A channel is compared once, at its first message.
+// A set of channels and patterns that finds those which match a channel. A channel is compared with all of them once, at its first
+// message; then the answer is remembered.
 
 import { channelMatcher } from '../channels.ts';
 
-/** More answers than this are not kept, so that a flood of channel names cannot fill the memory. */
+/** When this many answers are remembered, all are forgotten, so that a flood of channel names cannot fill the memory. */
 const MAX_KNOWN = 10_000;
 
 export class PatternSet {

@@ -24,7 +24,7 @@ export async function* readPages(
   }
 }
 
-/** The page itself where it names no gap, as most do not. */
+/** A page without gaps, as most pages are, is returned as it is. */
 function withUnreportedGaps(page: Page, reported: ReportedGaps): Page {
   if (page.items[0]?.gap === undefined) return page; // gaps come first
   const items: PageItem[] = [];

@@ -5,7 +5,7 @@ import type { Gap } from './broker.ts';
 import type { Position } from './position.ts';
 
 export class ReportedGaps {
-  /** The `before` of the last gap, by channel; by reason for gaps that may be of any channel. */
+  /** The `before` of the last gap, by channel. Gaps that may be of any channel are kept by reason, as `#reset`. */
   readonly #reportedUpTo = new Map<string, Position>();
 
   /**

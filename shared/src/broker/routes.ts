@@ -1,5 +1,5 @@
 // Finds the listeners of a channel, and delivers each entry to them once, in order. Both brokers use it; it owns no connection.
-// A channel is compared with all patterns once, at its first entry, and the result is kept, also if nobody listens to it.
+// A channel is compared with all patterns once, at its first entry. The result is kept, also where no pattern matches.
 
 import { channelMatcher, isExact, matchingCost } from '../channels.ts';
 import type { Gap, Listener } from './broker.ts';
@@ -10,12 +10,15 @@ import type { LogRecord } from './record.ts';
 export interface Interest {
   readonly patterns: readonly string[];
   readonly listener: Listener;
-  /** Everything after this position is delivered. Undefined until it is known; until then nothing is delivered. */
+  /** Everything after this position is delivered. While the position is not known yet (undefined), nothing is delivered. */
   from: Position | undefined;
 }
 
 export interface Route {
-  /** The position of the newest entry that was delivered, or where delivery began. An entry up to here is a repetition. */
+  /**
+   * The position of the newest entry that was delivered, or where delivery began. An entry up to here is a repetition: after 104,
+   * an entry 103 that comes again, as it does when a broken connection has caught up, is not delivered again.
+   */
   deliveredUpTo: Position;
   interests: readonly Interest[];
   /** False if `interests` must be found again. */
@@ -39,7 +42,7 @@ export class Routes {
   readonly #interests = new Set<Interest>();
   /** By channel. An entry costs one look-up here, however many patterns there are. */
   readonly #routes = new Map<string, Route>();
-  /** The highest position that a dropped route had delivered: a new route must not deliver it again. */
+  /** The highest position that any dropped route had delivered. A new route begins here, so that it delivers nothing twice. */
   #floor: Position = 0;
   readonly #matcher: typeof channelMatcher;
   readonly #maxJoinCost: number;
@@ -141,7 +144,10 @@ export class Routes {
     return [...found].filter(({ isMatched }) => isMatched);
   }
 
-  /** Keeps what each route has delivered, and drops the listeners: a route that gets no more entries keeps none in memory. */
+  /**
+   * Makes each route find its listeners again at its next entry. The position up to which it has delivered stays. Its present
+   * listeners are dropped at once, so that a channel without further entries keeps no closed listener in memory.
+   */
   #matchAgain(): void {
     for (const route of this.#routes.values()) {
       route.interests = NOBODY;

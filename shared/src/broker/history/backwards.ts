@@ -1,5 +1,5 @@
-// Reads a page of history backwards from a bound, the newest entry first. It names no gaps: a reader of older entries is not
-// promised that there are any.
+// Reads a page of history backwards from a bound, the newest entry first. Such a page names no gaps: a reader that goes back has no
+// cursor below which it has everything, so nothing that retention has dropped is missing to it.
 
 import { PAGE_BYTES, type Page, type ReadQuery } from '../broker.ts';
 import type { LogState } from '../log-state.ts';
@@ -9,8 +9,9 @@ import { mergeRead } from './merge.ts';
 import { type ChannelRead, inOrder } from './page.ts';
 
 /**
- * Reads no more channels than it must. Each of the `limit` newest entries up to the bound is on a channel whose newest entry is
- * after the bound, or on one of the `limit` channels with the newest entries up to the bound.
+ * Reads no more channels than it must. If two entries are wanted up to 105, and the newest entries of four channels are a 110,
+ * b 104, c 102 and d 101, then only a, b and c are read: a may have anything below 105, and b and c alone give two entries that
+ * are newer than all of d. So d is left out, and the page ends above 101.
  */
 export async function readBackwards(
   streams: ChannelStreams,
@@ -24,7 +25,7 @@ export async function readBackwards(
   if (newestByChannel.size > mostChannels) return undefined;
   const newest = [...newestByChannel].sort((a, b) => b[1] - a[1]);
   const within = newest.findIndex(([, last]) => last <= upTo);
-  // The other channels are not read, so the page ends above their newest entry.
+  // The channels in `others` are not read, so the page ends above the newest entry of all of them.
   const others = within < 0 ? [] : newest.splice(within + limit);
   const bottom = Math.max(after, others[0]?.[1] ?? 0);
   const reads = newest.map(([channel]): ChannelRead => {

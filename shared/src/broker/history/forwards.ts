@@ -9,7 +9,7 @@ import { mergeRead } from './merge.ts';
 import { assemblePage, type ForwardRead } from './page.ts';
 
 export interface ReadLimits {
-  /** Over more channels than this no page is read. */
+  /** A page that would have to read more channels than this is not read. */
   mostChannels: number;
   pace: TimeSlicer;
 }
@@ -43,11 +43,11 @@ export async function readForwards(
     reads,
     { end: upTo, limit, bytes, pace },
     (group, count) => streams.readAfter(group, count),
-    // Entries that came after `findNewest` are after the bound.
+    // A channel's newest entry when `findNewest` was asked is the last that the page can need: later ones are after the bound.
     ({ last }, { n }) => n >= last,
   );
-  // The order matters: `highestForgotten` is read after `findNewest`. A channel that is forgotten in between is missing from
-  // the one and counted in the other. In the other order it could be missing from both.
+  // The order matters: `highestForgotten` is read after `findNewest`. A channel that is forgotten between the two reads is then in
+  // both answers. In the other order it could be in neither: not forgotten yet at the first read, and gone at the second.
   const [end, forgotten] = await Promise.all([merged, allKnown ? 0 : streams.highestForgotten()]);
   if (allKnown) await addForgottenBefore(streams, reads);
   await nameReasons(streams, reads, after);
@@ -55,7 +55,10 @@ export async function readForwards(
   return { ...page, items: [...items, ...page.items] };
 }
 
-/** For channels whose first entry is still there: an earlier channel of the same name may have been forgotten. */
+/**
+ * Fills `forgottenBefore` of the channels whose very first entry (prev 0) was read. Such an entry shows nothing missing, but an
+ * earlier channel of the same name may have been forgotten; see channel-streams.ts.
+ */
 async function addForgottenBefore(streams: ChannelStreams, reads: readonly ForwardRead[]): Promise<void> {
   const young = reads.filter(({ first }) => first?.prev === 0);
   await inGroups(young, async (group) => {
@@ -66,7 +69,10 @@ async function addForgottenBefore(streams: ChannelStreams, reads: readonly Forwa
   });
 }
 
-/** Retention by idle time drops whole streams; the bounds of count and bytes drop the oldest entries of a stream. */
+/**
+ * Decides for each channel with missing entries whether they were trimmed or have expired: retention by idle time drops whole
+ * streams, and the bounds of count and bytes drop the oldest entries of a stream.
+ */
 async function nameReasons(
   streams: ChannelStreams,
   reads: readonly ForwardRead[],
@@ -81,7 +87,7 @@ async function nameReasons(
   });
 }
 
-/** Channels in one round trip. With more, the request and its reply alone would hold the event loop for too long. */
+/** Channels that are asked about in one round trip. Between two round trips the event loop does other work. */
 const GROUP = 1_000;
 
 async function inGroups<T>(all: readonly T[], ask: (group: readonly T[]) => Promise<void>): Promise<void> {

@@ -1,19 +1,19 @@
 // Reads many channels side by side, oldest or newest first, until every entry of one page is known. However many channels there
-// are, it holds about two pages in memory at most, and other readers get their turn between two groups of channels.
+// are, about two pages are in memory at most, and other work of the event loop is done between two groups of channels.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import type { Position } from '../position.ts';
 import type { LogRecord } from '../record.ts';
 import { type ChannelRead, cutoffAfter, TO_THE_END } from './page.ts';
 
-/** Channels that are read in one round trip. The first one is smaller, because the size of the entries is not known yet. */
+/** Channels that are read in one round trip. The first group is smaller, because the size of the entries is not known yet. */
 const GROUP = 256;
 const FIRST_GROUP = 64;
-/** The assumed size of an entry until some have been read. Nearly all are much smaller. */
+/** The size that is assumed for an entry until some have been read. Nearly all entries are much smaller. */
 const GUESSED_BYTES = 32_768;
 /**
- * A page over very many channels may hold more than was asked for, up to this many bytes. Each page needs a sweep over all of
- * them, so larger pages make fewer sweeps.
+ * A page over very many channels may hold more entries than were asked for, up to this many bytes. Every page reads from each
+ * channel at least once, so larger pages need fewer reads in all.
  */
 const WIDE_PAGE_BYTES = 8_388_608;
 
@@ -29,17 +29,18 @@ export interface Bounds {
   reverse?: boolean;
 }
 
-/** Reads the next `count` entries of each channel from its `completeUpTo`; fewer only if there are no more. */
+/** Reads the next `count` entries of each channel from its `completeUpTo`; fewer only if the channel has no more. */
 export type ReadMore<R extends ChannelRead> = (group: readonly R[], count: number) => Promise<LogRecord[][]>;
 
 /**
  * Fills `reads` with the entries of one page, and returns where the page ends: every channel is complete up to there.
- * `isLast` says whether the channel has no entry after this record that the page could need.
+ * `isLast` says whether the page can need no entry of the channel beyond this record; then the channel counts as read to its end.
  *
- * In rounds: each one reads some entries of every channel that is not complete up to the end of the page. When more entries are
- * known than the page needs, its end comes nearer, and what is after the end is dropped. An example: 3 entries are wanted of a
- * (1, 4, 5, …) and b (2, 3, 6, …), and the first round reads three of each. The third of all is 3. So the page ends at 3, and 4,
- * 5 and 6 are dropped. Both channels are complete up to 3, and there is no second round.
+ * The channels are read in rounds. Each round reads a few entries of every channel that is not complete up to the end of the page.
+ * When more entries are known than the page needs, the end of the page is moved nearer, and entries after the end are dropped. An
+ * example: three entries are wanted of channel a (1, 4, 5, …) and channel b (2, 3, 6, …), and the first round reads three entries
+ * of each. The third entry of both together is 3. So the page ends at 3, and 4, 5 and 6 are dropped. Both channels are complete
+ * up to 3, so there is no second round.
  */
 export async function mergeRead<R extends ChannelRead>(
   reads: readonly R[],
@@ -56,7 +57,8 @@ export async function mergeRead<R extends ChannelRead>(
   const add = (read: R, records: readonly LogRecord[], asked: number) => {
     const [next] = records;
     const goesOn = !reverse && read.first !== undefined;
-    // Retention dropped entries between two rounds. The page ends before that gap, and the next one begins with it.
+    // If retention drops entries between two rounds, the page ends before these entries, and the next page reports the gap. For
+    // example, a round has read 101 and 103 of a channel, and the next round finds 109 with prev 107: the page ends at 103.
     const endBeforeGap = () => {
       if (isBefore(read.completeUpTo, end)) end = read.completeUpTo;
     };

@@ -1,5 +1,5 @@
-// The log in the memory of one process: the default without Redis. It keeps the same contract and makes the same bytes as the
-// log in Redis, and it ends with the process.
+// The log in the memory of one process: what a gateway uses that is given no Redis. It keeps the same contract and makes the same
+// bytes as the log in Redis. Its entries are gone when the process ends.
 
 import type { Draft } from '../../entry.ts';
 import { PublishRefused } from '../../errors.ts';

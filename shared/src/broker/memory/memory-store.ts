@@ -31,7 +31,7 @@ export class MemoryStore {
   #head: Position;
   #forgotten: Position = 0;
   #bytes = 0;
-  /** Epoch ms before which nothing expires, so that most calls need not look at each channel. */
+  /** Epoch ms before which nothing expires, so that most calls of `dropExpired` need not look at each channel. */
   #nextExpiry = Number.POSITIVE_INFINITY;
 
   constructor(retention: RetentionPolicy, now: () => number) {
@@ -72,7 +72,7 @@ export class MemoryStore {
     return records;
   }
 
-  /** Drops the entries of channels that were idle for too long. If the log is nearly full of channels, forgets these, too. */
+  /** Drops the entries of channels that were idle for too long. If the log is nearly full of channels, it also forgets the idle ones. */
   dropExpired(): void {
     const now = this.#now();
     const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
@@ -116,7 +116,7 @@ export class MemoryStore {
     const { entries, idleMs } = retentionOf(this.#retention, name);
     channel.expires = this.#now() + idleMs;
     this.#nextExpiry = Math.min(this.#nextExpiry, channel.expires);
-    // In blocks: dropping one entry for each new one would move the whole array each time.
+    // Entries are dropped in blocks: to drop one for each new entry would move the whole array each time.
     const excess = channel.records.length - entries;
     if (excess > Math.min(100, entries / 10)) this.#drop(channel, excess, 'trimmed');
   }

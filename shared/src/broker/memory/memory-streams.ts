@@ -1,5 +1,5 @@
-// The channels of the log in memory, for pages of history. Everything is at hand; only the comparing of many patterns with many
-// channels is cut into short portions, so that the event loop stays free.
+// The channels of the log in memory, for pages of history. Reading an entry takes no time worth mentioning. Only comparing many
+// patterns with many channels does, so that this work is cut into slices between which the event loop does other work.
 
 import { channelMatcher, isExact } from '../../channels.ts';
 import type { TimeSlicer } from '../../time-slicer.ts';
