@@ -9,7 +9,7 @@ import { parseRetryAfter } from '@llm-streamer/shared/retry-after.ts';
 
 /** How long to wait for an answer. */
 const TIMEOUT_MS = 10_000;
-/** Like 5xx, these say nothing against the batch itself: it is repeated. */
+/** Like 5xx, these statuses do not say that the batch is wrong. So the batch is repeated. */
 const PASSING_STATUS = [408, 425, 429];
 
 class GatewayBusy extends BrokerUnavailable {
@@ -63,7 +63,7 @@ export class HttpTransport implements PublishTransport {
           'publisher-seq': String(seq),
         },
         body,
-        // If it were followed, the POST would become a GET. So a redirect refuses the batch, and its status is logged.
+        // If a redirect were followed, the POST would become a GET. So a redirect refuses the batch, and its status is logged.
         redirect: 'manual',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
@@ -82,7 +82,7 @@ function parse(text: string): Record<string, unknown> {
   }
 }
 
-/** Why fetch failed. The reason is in the error's `cause`; of undici's own errors (UND_ERR_…) the message says more than the code. */
+/** Says why fetch failed. The reason is in the error's `cause`. Of undici's own errors (UND_ERR_…) the message says more than the code. */
 function reason(error: unknown): string {
   const { cause, name, message } = error as Error & { cause?: { code?: string; message?: string } };
   if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;

@@ -21,9 +21,9 @@ export async function openTransport(config: ProducerConfig): Promise<Transport> 
       close: async () => undefined,
     };
   }
-  // Imported only here: a producer that uses HTTP starts faster without it.
+  // The Redis client is imported only here, so that a producer that uses HTTP need not load it.
   const { RedisBroker } = await import('@llm-streamer/shared/broker/redis/redis-broker.ts');
-  // Without a logger: the Publisher logs an outage once, but the Redis client would log each attempt to connect.
+  // The broker gets no logger, because the Publisher logs an outage once, and the Redis client would log each attempt to connect.
   const broker = new RedisBroker({
     url: REDIS_URL,
     namespace: NAMESPACE,

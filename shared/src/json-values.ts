@@ -1,7 +1,7 @@
 // Counts the values that a JSON text holds, before it is parsed: parsing a megabyte of short keys and copying the objects held
 // the event loop for 549 ms, where 50 ms is the limit. `{"a":[1,2]}` holds four values.
 
-/** The most values of one entry. A posted entry with more is refused, a message with more is shown as text. */
+/** The most values of one entry. A posted entry with more is refused, and a message with more is shown as text. */
 export const MAX_ENTRY_VALUES = 10_000;
 /** A text of at most this length is not counted: it has no room for enough values to make parsing slow. */
 const SMALL = 65_536;
@@ -14,7 +14,7 @@ const BRACE = 0x7b;
 const BRACKET_END = 0x5d;
 const BRACE_END = 0x7d;
 
-/** Whether `text`, if it is JSON, holds more than `most` values. Looks at each character once. */
+/** Whether `text`, if it is JSON, holds more than `most` values. Each character is looked at once. */
 export function holdsMoreThan(most: number, text: string): boolean {
   if (text.length <= SMALL) return false;
   let count = 1;
@@ -26,7 +26,7 @@ export function holdsMoreThan(most: number, text: string): boolean {
   return false;
 }
 
-/** Whether `text`, if it is JSON, has more than `most` levels. Looks at each character once. */
+/** Whether `text`, if it is JSON, has more than `most` levels. Each character is looked at once. */
 export function isDeeperThan(most: number, text: string): boolean {
   let levels = 0;
   for (let i = 0; i < text.length; i++) {

@@ -20,12 +20,12 @@ export interface LaneInfo {
   model: string;
 }
 
-/** A lane, as far as its entries go. */
+/** The state of a lane after the entries that have come so far. */
 export interface LaneView extends LaneInfo {
   state: LaneState;
   text: string;
   reasoning: string;
-  /** Epoch milliseconds by the writer's clock; 0 until it happens. */
+  /** Each of these times is in epoch milliseconds by the writer's clock, and 0 until what it names has happened. */
   started: number;
   firstContent: number;
   ended: number;

@@ -1,7 +1,7 @@
 // Divides long work into slices of 5 ms, between which the event loop does whatever else is due: live entries, other requests.
 // However many jobs share a slicer, a live entry waits for one slice only, because each round of the loop runs one job.
 
-/** Far below the 50 ms for which nothing may hold the loop, since a job asks only after every few items and may run over. */
+/** Far below the 50 ms for which nothing may hold the loop: a job asks only after every few items, so its slice may be longer. */
 const SLICE_MS = 5;
 
 /**

@@ -17,7 +17,7 @@ interface Line {
   /** The CSS class whose colour the line has. */
   color: string;
   values: ArrayLike<number>;
-  /** Whether zero means that there was nothing to measure, so that it is not drawn. */
+  /** Whether a zero means that there was nothing to measure. Such a zero is not drawn. */
   sparse?: boolean;
 }
 
@@ -113,7 +113,7 @@ export class Charts {
   #rebuild(): void {
     for (const { plot } of this.#plots) plot.destroy();
     this.#host.replaceChildren();
-    // The attribute of the charts themselves: that of the page may be set after this effect, and colours are read now.
+    // The charts have an attribute of their own, because that of the page may be set after this effect, and the colours are read now.
     this.#host.dataset.theme = this.#theme;
     this.#plots = this.#charts.map((chart) => this.#build(chart));
     this.#fit();

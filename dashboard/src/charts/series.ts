@@ -4,7 +4,7 @@ import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 export const WINDOW_SECONDS = 900;
-/** Further models are counted as one: names come from entries, and could be any number. */
+/** Further models are counted as one, because the names come from entries, and there could be any number of them. */
 const MAX_MODELS = 12;
 const BARS = '▁▂▃▄▅▆▇█';
 

@@ -1,5 +1,5 @@
-// Goes to older entries: the entry that a link names, a range of time, an export. The modules for it are loaded when
-// used.
+// Goes to older entries: the entry that a link names, a range of time, an export. The modules that do this are loaded when they are
+// first used.
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { cursorRow, showNotice, updateView, viewState } from '../state/store.ts';
@@ -23,8 +23,8 @@ export class HistoryNavigator {
   }
 
   /**
-   * Shows only a range of time and fetches what the page lacks of it. With `reveal`, goes to that row and clears the
-   * filter.
+   * Shows only a range of time, and fetches the entries of that range which the page lacks. With `reveal`, goes to that row
+   * and clears the filter.
    */
   showRange(from: number, to: number, reveal?: Row): void {
     updateView({ range: { from, to }, ...(reveal && { q: '', level: '' }) });

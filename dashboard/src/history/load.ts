@@ -1,5 +1,4 @@
-// Loads the entries of a gap into its place, as far as the log still has them. This module is loaded at the first
-// click.
+// Loads the entries of a gap into its place, as far as the log still has them. The page loads this module at the first click on a gap.
 import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
@@ -87,8 +86,8 @@ function entriesIn(rows: readonly Row[]): number {
   return rows.filter((row) => row.kind === 'entry').length;
 }
 
-// Ids after the gap's start that the view has already: where the ledger finds a gap by counting, its range also
-// contains entries that did arrive.
+// Ids after the gap's start that the page has already. The ledger finds some gaps by counting, and the range of such a gap also
+// contains entries that did arrive: of 101 to 110 only one may be missing.
 function idsBefore({ buffer }: Session, gap: GapRow): Set<string> {
   const after = parsePosition(gap.after ?? '') ?? 0;
   const ids = new Set<string>();
@@ -101,7 +100,7 @@ function idsBefore({ buffer }: Session, gap: GapRow): Set<string> {
   return ids;
 }
 
-/** null when the size of any of them is unknown. */
+/** How many entries several gaps have together; null when the size of any gap is unknown. */
 function sum(gaps: readonly GapRow[]): number | null {
   return gaps.reduce(
     (total: number | null, { missed }) => (total === null || missed === null ? null : total + missed),

@@ -1,7 +1,7 @@
 // How many characters of a message fit beside the other cells of a row.
 
 const PROBE_CHARS = 100;
-/** Used while the page has no layout or style sheet yet: px of a character, and characters before the message. */
+/** What counts while the page has no layout or style sheet yet: px of a character, and characters before the message. */
 const CHAR_WIDTH = 7.8;
 const PREFIX = 44;
 const PADDING = 16;

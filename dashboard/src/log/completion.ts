@@ -14,7 +14,7 @@ export interface Completion {
 const FIELDS = ['level', 'source', 'channel', 'run', 'event', 'msg'] as const;
 /** Entries searched, newest first. */
 const SEARCHED_ENTRIES = 5_000;
-/** The attributes of every 16th entry are parsed: parsing all 5,000 would delay the next key. */
+/** The attributes of every 16th entry are parsed, because parsing those of all 5,000 would delay the next key. */
 const PARSE_EVERY = 16;
 const OFFERED = 8;
 

@@ -24,7 +24,7 @@ export class FilterError extends Error {}
 /** The input has a regular expression, and the engine for regular expressions is not loaded yet. */
 export class PatternsMissing extends Error {}
 
-/** Bounds on the input, which may come from a link: each term is tested against every entry. */
+/** The input is bounded because it may come from a link, and each term is tested against every entry. */
 const MAX_LENGTH = 1_000;
 const MAX_PATTERNS = 5;
 
@@ -95,7 +95,7 @@ function regex(source: string, flags: string, patternOf: PatternOf | undefined):
     return patternOf(source, flags);
   } catch (error) {
     if (error instanceof PatternError) throw new FilterError(error.message);
-    // What JavaScript throws where recursion goes too deep.
+    // JavaScript throws a RangeError where recursion goes too deep.
     if (error instanceof RangeError) throw new FilterError(`/${source}/: too large`);
     throw error;
   }

@@ -6,9 +6,9 @@ import type { EntryRow } from '../stream/row.ts';
 export class Fold {
   readonly kind = 'fold';
   readonly key: string;
-  /** Place in the buffer of the first entry that is not evicted. */
+  /** The place in the buffer of the fold's first entry that is not evicted. */
   at: number;
-  /** Place in the list. */
+  /** The place of the fold in the list. */
   place = 0;
   readonly rows: EntryRow[];
   /** Grows with each change, so that a row node can see whether it shows the latest. */
@@ -18,7 +18,7 @@ export class Fold {
   /** Tokens of the generation that still grows: the sum of its deltas, which is an estimate. */
   #growing: number;
   #isEstimate = false;
-  /** Time of the first delta here of the generation that grows. */
+  /** The time of the first delta that this fold has of the generation that still grows. */
   #began: number;
   /** Tokens per second of the generation that ended last. */
   #speed: number | undefined;
@@ -88,7 +88,7 @@ export class Fold {
     this.version++;
   }
 
-  /** Stands before the text. Its length is fixed, so that the text does not move while numbers grow. */
+  /** The label before the text. Its length is fixed, so that the text does not move while numbers grow. */
   get label(): string {
     const speed = this.speed;
     const rate = speed === undefined ? '     ' : `${String(Math.min(9999, Math.round(speed))).padStart(3)}/s`;

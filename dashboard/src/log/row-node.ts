@@ -125,7 +125,7 @@ export class RowNode {
   }
 
   #limit({ wrap, columns }: RowContext): number {
-    // A little more than fits, so that the style sheet's ellipsis shows what is cut.
+    // A little more than fits is shown, so that the style sheet's ellipsis appears where text is cut.
     return wrap ? wrappedLimit(columns) : columns + 4;
   }
 
@@ -139,7 +139,7 @@ export class RowNode {
     });
     this.#load.textContent = gap.loading ? 'loading…' : 'load';
     this.#load.disabled = gap.loading;
-    // Before the text, which may be longer than the line.
+    // The button stands before the text, because the text may be longer than the line.
     this.#message.replaceChildren(this.#load, ` ${describeGap(gap)}`);
   }
 

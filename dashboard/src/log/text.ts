@@ -118,7 +118,7 @@ class AnsiStyle {
   }
 }
 
-// Maps 256 colours and RGB to the 16: one bit each for red, green and blue, and one for brightness.
+// Maps 256 colours and RGB to the 16 colours: one bit each for red, green and blue, and one for brightness.
 function extended(numbers: readonly number[], i: number): number {
   let [r, g, b] = [numbers[i + 2] ?? 0, numbers[i + 3] ?? 0, numbers[i + 4] ?? 0];
   if (numbers[i + 1] === 5) {
@@ -153,7 +153,7 @@ export function wrappedLimit(columns: number): number {
   return (MAX_LINES + 1) * columns;
 }
 
-// Stops counting after MAX_LINES.
+// How many lines an item takes at this width. Counting stops after MAX_LINES.
 function linesNeeded(item: Item, columns: number): number {
   if (item.kind === 'gap') return Math.ceil((describeGap(item).length + LOAD_COLUMNS) / columns);
   if (item.kind === 'mark') return Math.ceil((item.text.length + 3) / columns);

@@ -179,7 +179,7 @@ export class Viewport {
   top(): void {
     this.follow.hold();
     this.#scrollToLine(0);
-    // Pinned without a row, since a list that is being built may begin with another one.
+    // No row is pinned here, because a list that is being built may begin with another row.
     this.#pinned = { row: undefined, above: 0, top: this.#scroll.top };
     this.invalidate();
   }

@@ -1,5 +1,6 @@
-// A reader's expression: matches as JavaScript's own would, within the bounds of bounds.ts, since a link may bring any.
-// Where JavaScript's engine could take longer, one whose time is bounded takes over.
+// Makes a pattern of a reader's regular expression. The pattern finds what JavaScript's own engine would find, within the
+// bounds of bounds.ts, because a link may bring any expression. JavaScript's engine is used where it cannot exceed these
+// bounds; otherwise a slower engine is used, whose time is bounded (matcher.ts).
 
 import { ASK_STEPS, FIND_STEPS, REACH, ROW_STEPS } from './bounds.ts';
 import { isQuickToCompile, longestWithin } from './cost.ts';
@@ -31,7 +32,7 @@ export function boundedPattern(source: string, flags: string): Pattern {
 
 class Bounded implements Pattern {
   readonly #native: RegExp;
-  /** The longest text that JavaScript's engine gets, and the steps that it takes there for each position at most. */
+  /** The longest text that JavaScript's engine is given, and the most steps that it takes for each position of such a text. */
   readonly #nativeLimit: { length: number; price: number };
   readonly #machine: Machine;
   readonly #matcher: Matcher;
@@ -62,7 +63,7 @@ class Bounded implements Pattern {
   find(text: string): Found[] {
     const seen = head(text);
     const positions = Math.floor(FIND_STEPS / this.#price(seen));
-    // Half of them for one pass over the text, the rest for what has to be looked at again.
+    // Half of the positions are for one pass over the text, and half for positions that have to be looked at again.
     const limit = Math.min(seen.length, Math.floor(positions / 2) - 1);
     return firstMatches(
       this.#isForNative(seen)
@@ -75,7 +76,7 @@ class Bounded implements Pattern {
     return text.length <= this.#nativeLimit.length;
   }
 
-  /** Steps that each position of a text takes at most. */
+  /** The most steps that a position of this text takes. */
   #price(text: string): number {
     if (this.#isForNative(text)) return this.#nativeLimit.price;
     const { size, asking } = this.#machine;

@@ -3,7 +3,7 @@
 import { REMEMBERED } from './bounds.ts';
 
 const ASCII = 128;
-/** One of these, or a class of these: it matches all characters beyond ASCII, or none. */
+/** An ASCII character, one of these escapes, or a class of them: it matches either all characters beyond ASCII or none. */
 const ALIKE = /^(?:[\0-\x7f]|\\[wWdD\W])$|^\[(?:[\0-\x5b\x5d-\x7f]|\\[wWdD\W_])*\]$/;
 
 export class Characters {
@@ -13,7 +13,7 @@ export class Characters {
   readonly asks: boolean;
   readonly #pattern: RegExp;
   readonly #isDot: boolean;
-  /** 0: not asked yet, 1: no, 2: yes. The last one is for all beyond ASCII, where they are alike. */
+  /** 0: not asked yet, 1: no, 2: yes. The last element is for all characters beyond ASCII, if they have the same answer. */
   readonly #known = new Uint8Array(ASCII + 1);
   readonly #others = new Map<number, boolean>();
 

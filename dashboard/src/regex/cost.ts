@@ -1,17 +1,20 @@
-// How many steps JavaScript's own engine, which tries one way after another, may take at worst. It is far faster than
-// ours on ordinary expressions, and never comes to an end on others.
+// Computes how many steps JavaScript's own engine may take at worst. That engine tries one way of matching after another: it is far
+// faster than ours on ordinary expressions, and does not come to an end on others, such as `(a|a)*b` on a text of a hundred a.
 
 import { NATIVE_CLASS, NATIVE_SIZE } from './bounds.ts';
 import type { Expression } from './syntax.ts';
 
 interface Cost {
-  /** Ways in which it may match from one position. */
+  /** The number of ways in which the expression may match from one position. */
   ways: number;
-  /** Steps to try them all. */
+  /** The number of steps that it takes to try all ways. */
   steps: number;
 }
 
-/** The longest text, up to `most`, on which it takes at most `budget` steps, and the steps for each position of that text. */
+/**
+ * The length of the longest text, up to `most`, on which JavaScript's engine takes at most `budget` steps, and the steps that
+ * it takes for each position of that text. The length is -1 if there is no such text.
+ */
 export function longestWithin(
   expression: Expression,
   budget: number,
@@ -31,7 +34,10 @@ export function longestWithin(
   return { length: low, price: price(low) };
 }
 
-/** Whether it compiles within milliseconds: for `(?:(?:a|b){3}…){3}` of 900 characters it would take 200 ms. */
+/**
+ * Whether JavaScript's engine compiles the expression within milliseconds. For `(?:(?:a|b){3}…){3}` of 900 characters it would take
+ * 200 ms.
+ */
 export function isQuickToCompile(expression: Expression): boolean {
   return nativeSize(expression) <= NATIVE_SIZE;
 }
@@ -52,7 +58,7 @@ function nativeSize(expression: Expression): number {
     case 'choice':
       return expression.options.reduce((sum, option) => sum + 1 + nativeSize(option), 1);
     case 'repeat':
-      // It writes out up to three rounds, and the loop after them.
+      // JavaScript's engine writes out up to three rounds, and the loop after them.
       return 1 + nativeSize(expression.body) * Math.min(expression.max, 4);
   }
 }

@@ -1,5 +1,7 @@
-// Runs a machine of states over a text, all its threads at once: for each position at most as many steps as the machine
-// has size, whatever the expression. Finds what JavaScript's own engine would find: the leftmost match, by the preferred way.
+// Runs a machine of states over a text. A *thread* is one way in which a match may go on: a state, and where the match began. All
+// threads read a character at the same time, and two threads never wait in the same state. So a position takes at most as many
+// steps as the size of the machine, whatever the expression. The result is what JavaScript's own engine would find: the
+// leftmost match, by the preferred way.
 
 import type { Found } from './pattern.ts';
 import type { Machine, Program, State } from './program.ts';
@@ -9,12 +11,12 @@ export class Matcher {
   readonly #unicode: boolean;
   readonly #threads: readonly [Threads, Threads];
   readonly #pending: number[] = [];
-  /** For each look, whether it matches at a position. */
+  /** For each look-around: 1 at every position where it matches. */
   #looks: Uint8Array[] = [];
   #text = '';
-  /** Where reading ends. What stands after it is seen by `$` and `\b` alone. */
+  /** The position where reading ends. Only `$` and `\b` see the characters after it. */
   #end = 0;
-  /** Positions that may still be looked at; the match under way is given up when there are none. */
+  /** How many positions may still be looked at. At 0 the match that is being sought is given up. */
   #left = 0;
   /** Edges followed and characters compared so far. */
   steps = 0;
@@ -25,7 +27,7 @@ export class Matcher {
     this.#threads = [new Threads(machine.size), new Threads(machine.size)];
   }
 
-  /** Whether it matches within the first `limit` characters, in (limit + 1) × size steps. */
+  /** Whether there is a match within the first `limit` characters. Takes at most (limit + 1) × size steps. */
   test(text: string, limit: number): boolean {
     this.#prepare(text, limit);
     let found = false;
@@ -37,8 +39,9 @@ export class Matcher {
   }
 
   /**
-   * The matches within the first `limit` characters, from left to right, none inside another, until so many positions have
-   * been looked at: (limit + 1 + positions) × size steps. Where a match is sought in vain, its positions are looked at again.
+   * The matches within the first `limit` characters, from left to right, none inside another. It ends when `positions`
+   * positions have been looked at, and takes at most (limit + 1 + positions) × size steps. A position may be looked at several
+   * times: with `a.*b|a` on `aaa`, each a is found alone after the search for a b has read to the end.
    */
   *matches(text: string, limit: number, positions: number): Generator<Found, void, undefined> {
     if (limit < 0) return;
@@ -52,14 +55,14 @@ export class Matcher {
     }
   }
 
-  /** Looks are found first, each at all positions in one pass. */
+  /** Finds first at which positions the look-arounds match: each of them at all positions, in one pass. */
   #prepare(text: string, limit: number): void {
     this.#text = text;
     this.#end = Math.min(text.length, limit);
     this.#looks = [];
     for (const { behind, program } of this.#machine.looks) {
       const holds = new Uint8Array(this.#end + 1);
-      // What follows a position is read from the end, so that one pass tells it for all positions.
+      // A look-ahead is read from the end of the text, so that one pass finds all positions where it matches.
       this.#scan(program, !behind, (at) => {
         holds[at] = 1;
         return true;
@@ -68,7 +71,10 @@ export class Matcher {
     }
   }
 
-  /** Says where a match ends that began anywhere; `backwards`, where it begins. Goes on while `matched` gives true. */
+  /**
+   * Calls `matched` for each position where a match ends that began anywhere before; with `backwards`, for each position where a
+   * match begins that ends anywhere after. Stops when `matched` returns false.
+   */
   #scan(program: Program, backwards: boolean, matched: (at: number) => boolean): void {
     let [now, next] = this.#threads;
     now.clear();
@@ -92,11 +98,11 @@ export class Matcher {
     now.clear();
     for (let at = from; ; ) {
       if (--this.#left < 0) return undefined;
-      // A thread that began earlier goes first; once one has matched, none begins any more.
+      // Threads that began earlier are preferred. Once a thread has matched, no further thread begins.
       if (!found) this.#enter(program, now, program.start, at, at);
       if (now.matched >= 0) {
         found = { start: now.starts[now.matched] as number, end: at };
-        now.count = now.matched; // those behind it are of less preferred ways
+        now.count = now.matched; // the threads after this one are less preferred, so they are dropped
       }
       const size = this.#lengthAt(at);
       if (size === 0 || (found && now.count === 0)) return found;
@@ -116,7 +122,7 @@ export class Matcher {
       this.#enter(program, into, state.next, at, start);
   }
 
-  /** Adds a state and all that it leads to without reading, the preferred first; each at most once. */
+  /** Adds a state, and all states to which it leads without reading a character, the preferred ones first, each at most once. */
   #enter(program: Program, into: Threads, id: number, at: number, start: number): void {
     const pending = this.#pending;
     pending.push(id);
@@ -147,7 +153,7 @@ export class Matcher {
     return (before !== after) === (is === 'b');
   }
 
-  /** Of the character at a position: 2 for a pair of surrogates where the flag u or v is set, 0 at the end. */
+  /** The length of the character at a position: 2 for a pair of surrogates if the flag u or v is set, and 0 at the end. */
   #lengthAt(at: number): number {
     if (at >= this.#end) return 0;
     return this.#unicode && (this.#text.codePointAt(at) as number) > 0xffff ? 2 : 1;
@@ -163,12 +169,12 @@ export class Matcher {
   }
 }
 
-/** States that wait for the character at one position, in the order of preference, and where the match of each began. */
+/** The threads at one position, in the order of preference: the state of each, and where its match began. */
 class Threads {
   readonly states: Uint16Array;
   readonly starts: Uint32Array;
   count = 0;
-  /** Which of them is a match; -1 for none. */
+  /** The index of the thread that has matched; -1 if none has. */
   matched = -1;
   readonly #seen: Uint32Array;
   #round = 0;

@@ -14,7 +14,7 @@ export interface Budget {
 }
 
 export interface Pattern {
-  /** Texts that share a budget are looked at until it is spent; what is left of them counts as not matching. */
+  /** Texts that share a budget are looked at until the budget is spent. The rest of the texts counts as not matching. */
   test(text: string, budget?: Budget): boolean;
   /** The first matches that are not empty, from left to right; fewer where finding more would take too long. */
   find(text: string): Found[];
@@ -49,7 +49,7 @@ export function* nativeMatches(pattern: RegExp, text: string): Generator<Found, 
   for (const { index, 0: match } of text.matchAll(pattern)) yield { start: index, end: index + match.length };
 }
 
-/** Text as it is, whatever its case. */
+/** Finds a plain text, whatever the case of its letters. */
 export function literalPattern(text: string): Pattern {
   const pattern = new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'), 'gi');
   return {

@@ -1,6 +1,7 @@
-// An expression as a machine of states. A state that reads a character leads on to one other; a fork leads to several,
-// the preferred first. So that repetitions behave as JavaScript's, a state also knows whether the repetition that it
-// stands in has read anything yet: one that came to its end without having read anything fails.
+// Compiles an expression to a machine of states. A state that reads a character leads to one other state; a fork leads to
+// several, the preferred one first. In JavaScript a round of a repetition that reads nothing fails, so that `(?:a?)*` ends on an
+// empty text. So a state within repetitions also stands for how many of the innermost of them have read nothing in their
+// present round.
 
 import { MAX_SIZE, MAX_WORK } from './bounds.ts';
 import { Characters } from './characters.ts';
@@ -20,7 +21,10 @@ export interface Program {
   start: number;
 }
 
-/** What must, or must not, match before or behind a position; it may look further itself, by those before it in the list. */
+/**
+ * A look-around: what must, or must not, match before a position (`behind`) or after it. Its own program may contain
+ * look-arounds, which stand before it in the list.
+ */
 export interface Look {
   behind: boolean;
   program: Program;
@@ -28,26 +32,26 @@ export interface Look {
 
 export interface Machine extends Program {
   looks: Look[];
-  /** States, edges and class tests of all programs together: no position of a text takes more steps. */
+  /** The number of states, edges and class tests of all programs together. No position of a text takes more steps. */
   size: number;
-  /** How often JavaScript's engine may have to be asked at one position whether a character is in a class. */
+  /** How often, at one position, JavaScript's engine may have to be asked whether a character is in a class. */
   asking: number;
   classes: Iterable<Characters>;
 }
 
-/** @throws PatternError where its size would be more than MAX_SIZE. */
+/** @throws PatternError if the machine would be larger than MAX_SIZE. */
 export function compile(expression: Expression): Machine {
   const compiler = new Compiler();
   const program = compiler.program(expression, false);
   const { looks, size, classes } = compiler;
-  // Two, since \\b compares the characters before and after the position.
+  // Each class is asked twice, because \b compares the character before the position and the one after it.
   const asking = 2 * classes.filter(({ asks }) => asks).length;
   return { ...program, looks, size, asking, classes };
 }
 
 /**
- * Where to go on from, by how many of the innermost repetitions have read nothing yet. Whatever reads a character leads
- * on with none of them.
+ * The states with which a match goes on. Element k is for a match in which the k innermost repetitions have read nothing in their
+ * present round. So a state that reads a character leads to element 0.
  */
 type Continuation = readonly number[];
 
@@ -116,7 +120,7 @@ class Compiler {
   ): Continuation {
     const mayBeEmpty = this.#isNullable(body);
     const fail = this.#add({ kind: 'fail' });
-    /** Entries of one more time round, which goes on to `next`; one that reads nothing fails. */
+    /** The states with which one more round begins. The round goes on to `next`, and fails if it reads nothing. */
     const round = (next: number): Continuation => {
       if (!mayBeEmpty)
         return this.#compile(
@@ -164,7 +168,7 @@ class Compiler {
     return known;
   }
 
-  /** Of edges to the same state only the most preferred one counts. */
+  /** Makes a fork. Of several edges to the same state only the most preferred one is kept. */
   #fork(all: readonly number[]): number {
     this.#spend(all.length);
     const nexts = [...new Set(all)];
@@ -214,7 +218,7 @@ class Compiler {
   }
 }
 
-/** The state itself, its edges, and the characters that it compares. */
+/** Counts the state itself, its edges, and the characters that it compares. */
 function sizeOf(state: State): number {
   switch (state.kind) {
     case 'fork':

@@ -1,5 +1,5 @@
-// A regular expression as a tree. JavaScript's own engine says first whether it is one, and later which characters each
-// class or escape matches, so that only the structure has to be understood here.
+// Parses a regular expression into a tree. JavaScript's own engine says first whether the expression is valid, and later which
+// characters each class or escape matches, so that only the structure has to be understood here.
 
 import { MAX_DEPTH, MAX_PROPERTIES, MAX_SOURCE } from './bounds.ts';
 import { PatternError } from './pattern.ts';
@@ -21,7 +21,7 @@ const UNICODE_ESCAPE =
 /** With the flag v a class or a property may match several characters at once. */
 const STRINGS = /\\q\{|\\p\{(?:Basic_Emoji|Emoji_Keycap_Sequence|RGI_)/;
 
-/** @throws PatternError where it is no regular expression, or one that cannot be matched in a bounded time. */
+/** @throws PatternError if `source` is no regular expression, or one that cannot be matched in a bounded time. */
 export function parse(source: string, flags: string): Expression {
   if (source.length > MAX_SOURCE)
     throw new PatternError(`an expression longer than ${MAX_SOURCE} characters`);
@@ -44,11 +44,12 @@ class Parser {
   #flags: string;
   #at = 0;
   #depth = 0;
-  /** Groups that capture. */
+  /** How many groups capture. */
   #groups = 0;
   #hasNames = false;
-  /** The lowest number after a backslash, which is a reference if there are as many groups, and whether there was `\k`. */
+  /** The lowest number after a backslash. It is a reference back if there are as many groups: `\2` in `(a)(b)\2`. */
   #number = Number.POSITIVE_INFINITY;
+  /** Whether there was `\k`, which is a reference back if any group has a name. */
   #hasK = false;
 
   constructor(source: string, flags: string) {
@@ -77,7 +78,7 @@ class Parser {
       }
     }
     options.push({ kind: 'sequence', parts });
-    // Of several empty options only the first is ever tried with success.
+    // Of several empty options only the first one can matter, because it always matches.
     const empty = options.findIndex(isEmpty);
     options = options.filter((option, i) => i <= empty || !isEmpty(option));
     return options.length === 1 ? (options[0] as Expression) : { kind: 'choice', options };
@@ -120,7 +121,7 @@ class Parser {
     const body = this.#choice();
     this.#flags = outer;
     this.#depth--;
-    this.#at++; // the bracket that closes it
+    this.#at++; // the bracket that closes the group
     const [, behind, sign] = /^\(\?(<?)([=!])$/.exec(head) ?? [];
     return sign === undefined ? body : { kind: 'look', behind: behind === '<', negated: sign === '!', body };
   }
@@ -137,7 +138,7 @@ class Parser {
     const form = this.#unicode ? UNICODE_ESCAPE : ESCAPE;
     form.lastIndex = this.#at;
     const text = form.exec(this.#source)?.[0] ?? '\\';
-    // Without a letter behind it, \c is a backslash and then a c.
+    // Without a letter after it, \c is a backslash and then a c.
     if (text === '\\c') return this.#character(1, '\\\\');
     return this.#character(text.length);
   }
@@ -148,12 +149,12 @@ class Parser {
 
   #character(length: number, source = this.#source.slice(this.#at, this.#at + length)): Expression {
     this.#at += length;
-    // Alone, a bracket or a brace could be taken for syntax.
+    // A bracket or a brace by itself could be taken for syntax, so it is escaped.
     const single = /^[{}\]]$/.test(source) ? `\\${source}` : source;
     return { kind: 'character', source: single, flags: this.#flags };
   }
 
-  /** Where the class that begins here ends; classes stand in classes only with the flag v. */
+  /** The position where the class that begins here ends. Only with the flag v may a class stand in a class. */
   #classEnd(): number {
     const nests = this.#flags.includes('v');
     let depth = 0;

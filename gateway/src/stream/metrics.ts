@@ -1,5 +1,5 @@
-// The streams' figures in Prometheus' form. They are read from the parts that know them when /metrics is asked, so that they
-// cost the way of an entry nothing.
+// The streams' figures in Prometheus' form. When /metrics is asked, they are read from the parts that count them, so that an entry
+// on its way costs nothing more.
 
 import type { Broker, Listener, Subscription } from '@llm-streamer/shared/broker/broker.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';

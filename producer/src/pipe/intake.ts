@@ -59,8 +59,8 @@ export class Intake {
   }
 
   /**
-   * If this process itself was stalled, the timer ends before the chunks that arrived meanwhile are read. So it looks once more after
-   * them: only if no chunk came is the block complete.
+   * If this process itself was stalled, the timer ends before the chunks that arrived meanwhile are read. So the block is complete
+   * only if no chunk has come after the event loop has read once more.
    */
   #flushIfQuiet(): void {
     const chunks = this.#chunks;

@@ -43,7 +43,7 @@ const CLOSER = /^[}\])]+[,;]?$/;
 
 export interface Block {
   text: string;
-  /** Whether it is a stack trace, so that it is at least a warning even if its first words name no level. */
+  /** Whether the block is a stack trace. Then it is at least a warning, even if its first words name no level. */
   isStack: boolean;
 }
 
@@ -64,9 +64,9 @@ export class StackJoiner {
   #chars = 0;
   #isStack = false;
   #awaits: Awaits = 'nothing';
-  /** Blank lines that came last; they belong to the block only if another of its lines follows. */
+  /** How many blank lines came last. They belong to the block only if another line of the block follows. */
   #blanks = 0;
-  /** The text that a logger put before each line of a traceback, as vLLM's does. */
+  /** The text that a logger, such as vLLM's, puts before each line of a traceback. */
   #prefix = '';
 
   constructor(onBlock: (block: Block) => void) {

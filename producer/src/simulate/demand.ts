@@ -19,7 +19,7 @@ const DESERTING = 0.02;
 /** One prompt in sixty holds a whole document, and is too long for the model. */
 const OVERLONG = 1 / 60;
 
-/** The requests per second of each tenant; together they are `rate`. */
+/** The requests per second of each tenant. Their sum is `rate`. */
 export function demandByTenant(rate: number): Map<string, number> {
   return new Map(TENANTS.map(({ name, share }) => [name, share * rate]));
 }

@@ -11,6 +11,9 @@ export interface DecodeContext {
   source: string;
   /** The level of entries that name none; `info` by default. */
   level?: Level;
-  /** How many lines have carried this one. */
+  /**
+   * How many other lines this line was taken out of; 0 by default. For example, Docker's `{"log":"level=warn msg=slow"}` carries a
+   * line of logfmt, which is decoded with depth 1.
+   */
   depth?: number;
 }

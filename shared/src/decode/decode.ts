@@ -20,7 +20,7 @@ export function decodePayload(payload: Uint8Array | string, context: DecodeConte
   return decodeText(textOf(payload), context);
 }
 
-/** The same as a draft, ready for the log. An entry over `maxBytes` is cut. */
+/** Decodes a message as `decodePayload` does, and gives a draft, ready for the log. An entry over `maxBytes` is cut. */
 export function draftPayload(payload: Uint8Array, context: DecodeContext, maxBytes: number): Draft {
   const text = textOf(payload);
   const written = parseCanonical(text, maxBytes);
@@ -41,7 +41,10 @@ export function decodeObject(
   return line === undefined ? fields : carrying(line, fields, context);
 }
 
-/** A line may carry a line that carries a line, and so on, this often. What lies deeper is plain text: each step takes a part of the stack. */
+/**
+ * How many times a line may be taken out of another line. A line that lies deeper stays plain text, because each step takes a part
+ * of the stack.
+ */
 const MAX_CARRIED = 4;
 
 // Each format gives `undefined` for a text that is not one of its lines. A text of no format is plain text.

@@ -1,4 +1,4 @@
-// How deep values may be nested: deeper ones overflow the stack of whoever reads or writes them with a recursive function.
+// How deep values may be nested: a recursive function that reads or writes deeper values would overflow its stack.
 
 export const MAX_DEPTH = 32;
 

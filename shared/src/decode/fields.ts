@@ -96,7 +96,7 @@ export const MESSAGE: Field<string> = {
   ],
 };
 
-/** The same for the other names of a message, of which a blank one does not count, so that the next name is tried. */
+/** A message under its other names. Unlike `msg` itself, a blank value does not count, so that the next name is tried. */
 export const OTHER_MESSAGE: Field<string> = {
   ...MESSAGE,
   parse: (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined),
@@ -110,7 +110,7 @@ const LABEL = {
 export const SOURCE: Field<string> = {
   ...LABEL,
   own: 'source',
-  isForeign: isFilled, // Go's slog writes the place in the code
+  isForeign: isFilled, // for example the place in the code, which Go's slog writes
   aliases: [
     'name',
     'logger',
@@ -128,7 +128,7 @@ export const SOURCE: Field<string> = {
 export const EVENT: Field<string> = {
   ...LABEL,
   own: 'event',
-  isForeign: isFilled, // Elastic writes an object
+  isForeign: isFilled, // for example an object, which Elastic writes
   aliases: ['event_type'],
 };
 

@@ -22,7 +22,7 @@ import {
 import { levelOfStatus } from './level.ts';
 import { fillTemplate } from './template.ts';
 
-/** The length of a message that is made of the object itself; the attributes hold all of it. */
+/** Where an object has no message, its own JSON is shown, up to this length. The attributes hold the whole object. */
 const MAX_SUMMARY_CHARS = 1_000;
 const VOCABULARY: ReadonlySet<unknown> = new Set(Object.values(EVENTS));
 
@@ -30,7 +30,7 @@ export type Mode = 'strict' | 'lenient';
 
 export interface DecodedObject {
   fields: EntryFields;
-  /** The line of a program that the object carries. It is still to be decoded; `fields` have no message then. */
+  /** The line of a program that the object carries, if it carries one. The caller decodes it; `fields` then have no message. */
   line?: string;
 }
 
@@ -114,7 +114,7 @@ class Fields {
 
   #takeOwn<T>({ own, parse, allowed, isForeign }: Field<T>): T | undefined {
     const value = this.#rest[own];
-    if (value === null) delete this.#rest[own]; // many clients write null for "absent"
+    if (value === null) delete this.#rest[own]; // many clients write null for a field that is absent
     if (value === undefined || value === null) return undefined;
     const parsed = parse(value);
     if (parsed !== undefined) delete this.#rest[own];

@@ -43,7 +43,10 @@ export class Delivery {
     return this.#abandoned;
   }
 
-  /** `dropped` is asked when the outcome is known: how many entries were lost of which no notice has been written yet. */
+  /**
+   * Sends a batch until its outcome is known, or until `abandon` is called. `dropped` gives the number of entries that were lost
+   * and that no notice has reported yet; it is called when the outcome is known, for the line that the link logs.
+   */
   async send(drafts: readonly Draft[], dropped: () => number): Promise<Outcome> {
     const stamp = { writer: this.writer, seq: ++this.#seq };
     for (let attempt = 0; ; attempt++) {
@@ -82,7 +85,7 @@ export class Delivery {
     this.#endPause?.();
   }
 
-  /** Ends the attempts. A batch that is under way may still arrive. */
+  /** Ends the attempts. A batch that was sent without an answer so far may still arrive. */
   abandon(): void {
     this.#abandoned = true;
     this.hurry();

@@ -4,7 +4,7 @@ import type { Draft } from '../entry.ts';
 
 /** The memory of a waiting entry besides its text. It counts, so that a flood of empty lines is bounded, too. */
 const OVERHEAD_BYTES = 100;
-/** With this many unused places at its front, the array is moved up. */
+/** When so many places at the front of the array are unused, the entries after them are moved to the front. */
 const COMPACT_AT = 4096;
 
 export class DraftQueue {

@@ -27,7 +27,7 @@ export class LinkState {
     this.#logger?.warn(`broker unavailable: ${shortMessage(error)}, buffering`);
   }
 
-  /** The log has taken a batch. `dropped` entries were lost during the outage that this ends, if it ends one. */
+  /** To be called when the log has taken a batch. If that ends an outage, `dropped` entries were lost during the outage. */
   acknowledged(dropped: number): void {
     this.#refusal = undefined;
     this.#reportRestored(dropped);

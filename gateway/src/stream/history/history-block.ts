@@ -9,20 +9,23 @@ import type { Filter } from '../query/filter.ts';
 import { Chunk } from '../wire/chunk.ts';
 import { entryBytes } from '../wire/frame.ts';
 
-/** About how much a viewer whose socket is full may hold by itself: viewers share a block only if they ask for the same. */
+/**
+ * About how many bytes wait in the socket of a viewer that does not read. They may be in memory once for each such viewer, because
+ * viewers share a block only if they ask for the same.
+ */
 export const BLOCK_BYTES = 131_072;
 /** A block covers this many entries at most, however few of them pass the filter: a search can give up after each block. */
 const BLOCK_ENTRIES = 500;
 
 /** A part of history; all viewers who read the same share it. */
 export interface HistoryBlock {
-  /** All gaps after the block's beginning, also those beyond its end. To be reported before its entries, each once. */
+  /** All gaps after the block's beginning, also those beyond its end. They are reported before its entries, each once. */
   gaps: readonly Gap[];
   /** The frames of the entries that pass; null if none does. */
   chunk: Chunk | null;
   /** How many entries pass. */
   entries: number;
-  /** Where in the chunk's body the frame of each entry ends, by the entry's position. */
+  /** By the position of each entry: where its frame ends in the body of the chunk. */
   ends: ReadonlyMap<Position, number>;
   /** How many entries were read to find those that pass. */
   scanned: number;

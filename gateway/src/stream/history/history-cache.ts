@@ -1,4 +1,4 @@
-// Blocks of history that were read within the last three seconds: viewers who come back together, as after a restart, cost one
+// Keeps blocks of history for three seconds after they were read. Viewers who come back together, as after a restart, then cost one
 // read and one encoding. Each viewer gets exactly what it would have read alone.
 
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
@@ -6,12 +6,18 @@ import type { FilteredSelection } from '../query/filtered-selection.ts';
 import { Chunk } from '../wire/chunk.ts';
 import type { HistoryBlock } from './history-block.ts';
 
-/** Long enough for viewers who lost their connections together. What the log removes in that time is still shown. */
+/**
+ * Three seconds are enough for viewers who lost their connections together. An entry that the log removes meanwhile is still
+ * shown for as long.
+ */
 const KEEP_MS = 3_000;
 /** About how many bytes a gap takes. */
 const GAP_BYTES = 200;
 
-/** When a read of the log began and ended, by a clock that counts beginnings and ends of reads. */
+/**
+ * When a read of the log began and ended, by a clock that counts the beginnings and ends of reads. For example, a read that begins
+ * first and ends after another has begun is { began: 1, ended: 3 }.
+ */
 export interface ReadInterval {
   began: number;
   ended: number;

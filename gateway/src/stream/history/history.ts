@@ -1,4 +1,5 @@
-// History for viewers and pages: the log's pages, filtered, with a bound on how much one filtered search may read.
+// Gives history to viewers and to the routes that answer with pages: the log's pages, filtered. One filtered search reads a bounded
+// number of entries.
 
 import {
   type Broker,
@@ -29,13 +30,13 @@ export interface HistoryTuning {
 }
 
 const TUNING: HistoryTuning = {
-  // Ten channels that are full by the default RETENTION_ENTRIES: most searches end before, and none occupies Redis for long.
+  // As many entries as ten channels hold that are full by the default RETENTION_ENTRIES. Most searches end before that.
   scanLimit: 100_000,
-  // History over very many channels is long; with less than this, viewers who come back together would each read it.
+  // Enough to keep the history of very many channels. What is not kept, each of the viewers who come back together reads anew.
   shareBytes: 33_554_432,
 };
 
-/** How far a viewer has read, and how far it will. */
+/** How far a viewer has read, and how far it will read. */
 export interface ReplayProgress {
   after: Position;
   upTo: Position;
@@ -54,9 +55,9 @@ export interface SearchRange {
   bytes?: number;
   /** Newest first. */
   reverse?: boolean;
-  /** Gives only the count and the last position: the entries themselves could take megabytes. */
+  /** If true, the result has the count and the last position alone, since the entries themselves could take megabytes. */
   placesOnly?: boolean;
-  /** True once nobody waits for the result: the search then ends with the page that it reads. */
+  /** True once nobody waits for the result. Then the search ends with the page that it is reading. */
   isAbandoned?: () => boolean;
 }
 
@@ -72,11 +73,11 @@ export interface SearchResult {
   done: boolean;
 }
 
-/** Where a stream begins. */
+/** The position at which a stream begins. */
 export interface StartPoint {
   /** Entries after it are sent. */
   position: Position;
-  /** To be reported first: what a bounded search may have left out. */
+  /** Reported first: entries that the search for the beginning may have left out because of its bound. */
   gap?: Gap;
 }
 
@@ -220,8 +221,8 @@ function isFull({ count, bytes }: SearchResult, search: Search): boolean {
 }
 
 /**
- * Adds what passes of a page to `found`, and returns how many entries it has read. It stops where the result is full or
- * `scannable` entries have been read; the rest of the page is found by a search from `next`.
+ * Adds the entries of a page that pass the filter to `found`, and returns how many entries it has looked at. It stops where the
+ * result is full or `scannable` entries have been looked at; a search that continues from `found.next` finds the rest of the page.
  */
 async function collectPassing(
   found: SearchResult,

@@ -7,10 +7,10 @@ import { Deflater } from '../wire/gzip.ts';
 import type { Segment } from './segment.ts';
 import type { SegmentSource, View, Viewer } from './view.ts';
 
-/** After writes that took less than this, the next batch is compressed without a wait: a timer cannot wait less. */
+/** After writes that took less than this, the next batch is compressed without a wait, because no timer waits less than 1 ms. */
 const LEAST_WAIT_MS = 1;
 
-/** Segments that are compressed together, and the viewers who join with them. */
+/** Segments that are compressed together, and the viewers whose stream begins with them. */
 interface Batch {
   segments: Segment[];
   joiners: Set<Viewer>;
@@ -21,7 +21,7 @@ export class CompressedView implements Viewer, SegmentSource {
   readonly #windowMs: number;
   readonly #deflater = new Deflater();
   readonly #viewers = new Set<Viewer>();
-  /** Batches that wait. The last one is open: what comes is added to it until its compression begins. */
+  /** Batches that wait. The last one is open: further segments are added to it until its compression begins. */
   #queue: Batch[] = [];
   #current: Batch | undefined;
   #closed = false;
@@ -89,8 +89,8 @@ export class CompressedView implements Viewer, SegmentSource {
       const segment: Segment = { ...first, to: last.to, unstoredAfter: last.unstoredAfter, chunk };
       const began = performance.now();
       for (const viewer of this.#viewers) viewer.deliverSegment(segment);
-      // As in the hub, writes take about half of the time under load: the pause is as long as they took, so that the next batch
-      // is larger and compresses better.
+      // As in the hub, under load the pause is as long as the writes took. Meanwhile the next batch becomes larger, and so
+      // compresses better.
       const took = performance.now() - began;
       if (took > LEAST_WAIT_MS) await pause(Math.min(this.#windowMs, took));
     }

@@ -3,7 +3,10 @@
 
 import type { GapReason } from '@llm-streamer/shared/broker/broker.ts';
 
-/** A gap that a view reports counts once, however many viewers share the view. One that a replay meets counts once for it. */
+/**
+ * A gap that a view reports counts once, however many viewers share the view. A gap that is reported in the replay of history counts
+ * once for each viewer who gets it.
+ */
 export type GapCounts = Record<GapReason, number>;
 
 export function gapCounts(): GapCounts {

@@ -11,7 +11,7 @@ import { View } from './view.ts';
 
 /** The cost of a write grows with its bytes from here on: a larger one costs no less per byte. See RESULTS.md, "fan-out 1 × 1,000". */
 const FULL_WRITE_BYTES = 65_536;
-/** A timer cannot wait less. */
+/** No timer waits for a shorter time. */
 const LEAST_WAIT_MS = 1;
 
 export interface HubOptions extends Partial<HubTuning> {
@@ -33,13 +33,13 @@ export interface HubTuning {
 }
 
 const TUNING: HubTuning = {
-  // A person does not notice a delay of 50 ms, and writes that carry 50 ms of entries are large enough to be cheap.
+  // A person does not notice a delay of 50 ms. With 1,000 entries a second, a write then carries fifty of them.
   flushWindowMs: 50,
   // A viewer that lags by less is served from memory. One that lags by more reads the log, which costs Redis a request.
   viewRingBytes: 4_194_304,
   // The most that all lagging viewers together can make a gateway keep.
   ringBytes: 67_108_864,
-  // 80 MB. A view beyond it is sent without compression.
+  // They take 80 MB. Further views are sent without compression.
   maxCompressed: 500,
 };
 
@@ -184,8 +184,8 @@ export class Hub {
 
   /**
    * Flushes at once when the stream is quiet. Under load flushes take half of the time: a flush that took 20 ms is followed by
-   * a wait of 20 ms, so that the next write carries more. Once writes are so large that waiting makes them no cheaper, none
-   * waits.
+   * a wait of 20 ms, so that the next write carries more. When a write has FULL_WRITE_BYTES, waiting would make the next one no
+   * cheaper, so that no wait follows.
    */
   #schedule(view: View): void {
     this.#dirty.push(view);

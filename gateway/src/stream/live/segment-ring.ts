@@ -21,8 +21,9 @@ interface KeptSegment extends Omit<Segment, 'chunk'> {
 class Arena {
   bytes: Buffer;
   readonly kept: KeptSegment[] = [];
-  /** The bytes of all kept segments, and of those whose content lies in `bytes`. */
+  /** How many bytes all kept segments have. */
   size = 0;
+  /** How many of these lie in `bytes`; the others are in large segments with a chunk of their own. */
   used = 0;
 
   constructor(bytes: Buffer) {
@@ -62,7 +63,7 @@ export class SegmentRing {
     this.#joined.clear();
     const half = Math.floor(limit / 2);
     if (this.#newer.size > 0 && this.#newer.size + segment.chunk.framed.length > half) {
-      // Joined segments are copies, so that the older buffer can be overwritten.
+      // The older buffer can be overwritten, because viewers were given copies of what was in it.
       const free = this.#older?.bytes ?? NOTHING;
       this.#older = this.#newer;
       this.#newer = new Arena(free.length <= half ? free : NOTHING);
@@ -93,7 +94,8 @@ export class SegmentRing {
     const known = this.#joined.get(first);
     if (known) return known;
     let last = first;
-    // Up to a boundary that does not depend on the cursor, so that viewers with different cursors soon have the same one.
+    // Segments are joined up to a boundary that does not depend on the cursor, so that viewers with different cursors soon have the
+    // same cursor, and share what is joined.
     const boundary = (Math.floor(first.start / JOINED_BYTES) + 1) * JOINED_BYTES;
     for (let i = at + 1; i < kept.length && !last.chunk && last.end < boundary; i++) {
       const next = kept[i] as KeptSegment;

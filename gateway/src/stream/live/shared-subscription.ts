@@ -75,7 +75,7 @@ export class SharedSubscription implements Listener {
     for (const view of this.#index.all) view.ping(now);
   }
 
-  /** Until the subscription is open no view is live, so that nothing that comes before is missed. */
+  /** No view is live before the subscription is open, so that no view misses an entry that comes before. */
   async #open(broker: Broker): Promise<void> {
     this.#subscription = await broker.subscribe(this.channels, this);
     this.onAdvance(this.#subscription.from);

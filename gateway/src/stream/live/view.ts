@@ -33,9 +33,9 @@ export interface Upstream {
 export class View implements SegmentSource {
   readonly selection: Selection;
   readonly filter: Filter | null;
-  /** Entries that the view has sent, as of the last flush. `hello` says it to a new viewer, whose ledger begins with it. */
+  /** How many entries the view had sent at the last flush. `hello` gives a new viewer this count, and its ledger begins with it. */
   flushedCount = 0;
-  /** Those of them that are not stored in the log. */
+  /** How many of these entries are not stored in the log. */
   flushedUnstored = 0;
   /** True once the last viewer has gone. */
   closed = false;
@@ -95,7 +95,7 @@ export class View implements SegmentSource {
 
   /** Live viewers have everything up to here, and the next segment continues from here. */
   get flushedTo(): Position {
-    // While nothing waits, the view has sent all that it wants of what was received.
+    // While no part waits, the view has sent every received entry that it wants.
     return this.#waiting.length > 0 ? this.#from : this.#upstream.receivedUpTo;
   }
 
@@ -117,13 +117,13 @@ export class View implements SegmentSource {
     this.#append(gapFrame(gap), this.#upstream.receivedUpTo);
   }
 
-  /** Sends all viewers a sign of life, with the position and the count of entries up to it. */
+  /** Sends all viewers a sign of life, with a position and the count of entries up to that position. */
   ping(now: number): void {
     const { receivedUpTo } = this.#upstream;
     this.#append(controlFrame('ping', receivedUpTo, { now, count: this.#count }), receivedUpTo);
   }
 
-  /** Hands what waits to every live viewer; returns how many bytes each of them gets. */
+  /** Hands all parts that wait to every live viewer; returns how many bytes each of the viewers gets. */
   flush(ringLimit: number): number {
     if (this.#waiting.length === 0) return 0;
     const segment: Segment = {
@@ -142,7 +142,7 @@ export class View implements SegmentSource {
     return segment.chunk.framed.length;
   }
 
-  /** What a lagging viewer at `cursor` gets next, of the kept segments; see `SegmentRing.segmentAfter`. */
+  /** The kept segment that a lagging viewer at `cursor` gets next; see `SegmentRing.segmentAfter`. */
   segmentAfter(cursor: Position): Segment | undefined {
     return this.#ring.segmentAfter(cursor);
   }

@@ -34,7 +34,10 @@ export type Start =
   | { from: 'tail'; count: number };
 
 export const MAX_CHANNELS_PER_QUERY = 100;
-/** How many of these may have a star elsewhere than at their end. They are costly, and all viewers share one `PatternBudget`. */
+/**
+ * How many of a query's patterns may have a star elsewhere than at their end. Each of them takes ten times as much as others of the
+ * one `PatternBudget` that all viewers share.
+ */
 const MAX_SEARCHES_PER_QUERY = 10;
 export const MAX_TAIL = 10_000;
 
@@ -91,6 +94,7 @@ function parseSince(since: string, now: number): Start {
   return { from: 'time', time: parseTime('since', since, now) };
 }
 
+/** Equal for equal queries, and for no others: every field of `Selection` is in it. Viewers with the same key share a view. */
 export function selectionKey({ channels, level, source, run, q }: Selection): string {
   return JSON.stringify([channels, level, source, run, q]);
 }

@@ -18,7 +18,7 @@ export class Chunk {
     this.#bodyStart = bodyStart;
   }
 
-  /** The content, for compressors and HTTP/1.0 viewers. It is made anew at each call, since most chunks go out framed. */
+  /** The content without its frame, for compressors and HTTP/1.0 viewers. Most chunks are sent framed, so no chunk keeps this. */
   get body(): Buffer {
     return this.framed.subarray(this.#bodyStart, this.framed.length - CRLF);
   }

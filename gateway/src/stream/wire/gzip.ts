@@ -27,7 +27,10 @@ export function deflateApart(bytes: Buffer): Promise<Buffer> {
   return deflateOnce(bytes, { finishFlush: constants.Z_SYNC_FLUSH });
 }
 
-/** With one entry a part a small window already saves most: 41 bytes a frame instead of 309 (RESULTS.md). zlib needs 48 kB for it. */
+/**
+ * With one entry in each part, a small window already saves most: 41 bytes a frame instead of 309 (RESULTS.md). zlib takes 48 kB
+ * for a window of this size.
+ */
 const SHARED = { windowBits: 13, memLevel: 5, flush: constants.Z_SYNC_FLUSH };
 
 /** Compresses a sequence of parts, each of which may refer to the parts since the last reset. Takes one call at a time. */
