@@ -54,7 +54,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     // A viewer whose socket accepts nothing must not keep the process from ending.
     setTimeout(() => process.exit(), config.SHUTDOWN_GRACE_MS).unref();
     await listening?.catch(() => undefined);
-    // Neither must a connection on which no request has come.
+    // A connection on which no request has come must not, either.
     setTimeout(() => app?.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
     await app?.close();
     await broker.close();

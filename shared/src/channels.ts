@@ -38,7 +38,7 @@ export function isSearch(pattern: string): boolean {
   return pattern.slice(0, -1).includes('*');
 }
 
-/** What it costs to compare a pattern with a name, to Redis and to this process; nothing for one that names one channel. */
+/** What it costs Redis and this process to compare a pattern with a name. A pattern that names one channel costs nothing. */
 export function matchingCost(pattern: string): number {
   if (isExact(pattern)) return 0;
   return (isSearch(pattern) ? 10 : 1) * (1 + Math.floor(pattern.length / 20));
@@ -66,7 +66,7 @@ export function matches(pattern: string, channel: string): boolean {
   return channelMatcher(pattern)(channel);
 }
 
-/** Tells of each channel whether it belongs to what `pattern` asks for. */
+/** Makes a function that says whether a channel belongs to what `pattern` asks for. */
 export function channelMatcher(pattern: string): (channel: string) => boolean {
   const fits = globMatcher(pattern);
   const hidden = RESERVED_PREFIXES.filter((prefix) => !pattern.startsWith(prefix));
@@ -79,8 +79,8 @@ export function covers(wide: string, narrow: string): boolean {
 }
 
 /**
- * Tells of each text whether it fits a pattern in which only `*` is special. No part between two stars is searched for twice:
- * where it is found first, it leaves the most room for those that follow.
+ * Makes a function that says whether a text fits a pattern in which only `*` is special. A part between two stars is searched for
+ * once: the first place where it is found leaves the most room for the parts that follow.
  */
 export function globMatcher(pattern: string): (text: string) => boolean {
   const [first = '', ...others] = pattern.split('*');

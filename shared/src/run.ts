@@ -11,11 +11,13 @@ export type EndState = Exclude<RunState, 'running'>;
 
 export type LaneState = 'waiting' | 'streaming' | 'finished' | 'failed' | 'stopped';
 
-/** Which lane it is, and who answers in it. */
+/** A combiner is the last lane of a run: it combines the answers of the tasks. */
+export type LaneRole = 'task' | 'combiner';
+
+/** The name of a lane, and the model that answers in it. */
 export interface LaneInfo {
   lane: string;
-  /** `task` or `combiner`. */
-  role: string;
+  role: LaneRole;
   provider: string;
   model: string;
 }
@@ -94,7 +96,7 @@ function start(run: RunView, entry: Entry): RunView {
     promptVersion: text(attrs[GEN_AI.promptVersion]),
     ...(conversationId !== '' && { conversationId }),
     lanes: plan.map(({ lane, role, provider, model }) =>
-      newLane({ lane: text(lane), role: text(role), provider: text(provider), model: text(model) }),
+      newLane({ lane: text(lane), role: roleOf(role), provider: text(provider), model: text(model) }),
     ),
   };
 }
@@ -146,6 +148,11 @@ export function isCut(attrs: Readonly<Record<string, unknown>>): boolean {
 
 function errorOf({ msg, attrs = {} }: Pick<Entry, 'msg' | 'attrs'>): { code: string; message: string } {
   return { code: text(attrs[GEN_AI.errorType]) || 'unknown', message: msg };
+}
+
+/** Whatever else an entry claims, a lane that does not combine is a task. */
+function roleOf(value: unknown): LaneRole {
+  return value === 'combiner' ? 'combiner' : 'task';
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,7 @@
 // The data of the named events of a stream. The gateway writes them and the page reads them; docs/stream.md explains them.
 
+import type { GapReason } from './broker/broker.ts';
+
 export interface Hello {
   gateway: string;
   resumed: boolean;
@@ -29,7 +31,7 @@ export interface GapData {
   channel: string | null;
   after: string;
   before: string;
-  reason: string;
+  reason: GapReason;
   /** How many; `null` if that cannot be known. */
   missed: number | null;
 }

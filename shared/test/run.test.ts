@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../src/entry.ts';
 import { EVENTS } from '../src/events.ts';
-import { newRun, RUN_STATES, type RunView, reduceRun } from '../src/run.ts';
+import { type LaneInfo, newRun, RUN_STATES, type RunView, reduceRun } from '../src/run.ts';
 
 const entry = (event: string, time: number, msg = '', attrs: Record<string, unknown> = {}): Entry => ({
   time,
@@ -16,7 +16,7 @@ const entry = (event: string, time: number, msg = '', attrs: Record<string, unkn
   run: 'm1',
   attrs,
 });
-const lanes = [
+const lanes: LaneInfo[] = [
   { lane: 'llm-1', role: 'task', provider: 'simulated', model: 'sim-1' },
   { lane: 'llm-combine', role: 'combiner', provider: 'simulated', model: 'sim-1' },
 ];

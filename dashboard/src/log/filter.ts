@@ -105,7 +105,7 @@ function compare(key: string, operator: string, text: string): Test {
 const TTFT = 'gen_ai.response.time_to_first_chunk';
 
 /**
- * Values of the attributes with a name, or whose name ends with it: `output_tokens` finds `gen_ai.usage.output_tokens`.
+ * Values of the attributes whose name is `key` or ends with `.key`: `output_tokens` finds `gen_ai.usage.output_tokens`.
  * `ttft` also finds the time to the first token that GenAI conventions give in seconds, in ms.
  */
 function attributes(row: EntryRow, key: string): unknown[] {

@@ -1,7 +1,12 @@
 // Describes a gap for the reader: how many entries, why they are missing, from when to when.
+import type { GapReason } from '@llm-streamer/shared/broker/broker.ts';
 import type { GapRow } from '../stream/row.ts';
 
-const REASONS: Record<string, string> = {
+/** The reasons that the page itself gives; all others come from the gateway. */
+type PageReason = 'reconnect' | 'transit' | 'evicted' | 'earlier';
+
+/** The words for each reason. A gateway that is newer than the page may send a reason that is not among them. */
+const REASONS: Readonly<Record<GapReason | PageReason, string>> & Readonly<Record<string, string>> = {
   reconnect: 'missed while reconnecting',
   transit: 'lost on the way: the gateway sent more than arrived',
   trimmed: 'trimmed: the channel keeps no more',

@@ -16,7 +16,7 @@ export class Rebuild {
     return this.#list?.options;
   }
 
-  /** Starts a list; one that is being built is dropped. */
+  /** Starts to build a list. If another one is being built, that one is dropped. */
   begin(list: RowList): void {
     this.#list = list;
     this.#started = performance.now();

@@ -74,7 +74,7 @@ describe('the ledger', () => {
 
   it('no longer counts entries of a gap as lost after they were loaded', () => {
     const ledger = connected(0);
-    const gap = gapRow({ reason: 'reconnect', missed: null });
+    const gap = gapRow({ reason: 'rollback', missed: null });
     ledger.countReportedGap(gap);
     ledger.resizeGap(gap, 0);
     expect(ledger).toMatchObject({ lost: 0, unknown: 0 });

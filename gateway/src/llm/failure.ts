@@ -55,7 +55,7 @@ export class LlmError extends Error {
 export function toLlmError(error: unknown): LlmError {
   const ours = causes(error).find((cause) => cause instanceof LlmError); // the client library may have wrapped it
   if (ours) return ours;
-  // The service reported it in the stream; the client library passes that on as it is, and it is never an Error.
+  // The service reported this failure in the stream. The client library passes such a report on as it is: it is never an Error.
   if (!(error instanceof Error)) return new LlmError('llm_stream_error');
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return ofStatus(error);
   if (isInterruption(error)) return new LlmError('llm_interrupted');

@@ -131,7 +131,10 @@ function isWorthRetrying(error: unknown): boolean {
   );
 }
 
-/** The pause that the service asked for; else one that doubles each time, plus up to half of it at random, so that callers do not repeat in step. */
+/**
+ * The pause that the service asked for. Otherwise a pause that doubles each time, plus up to half of it at random, so that callers do
+ * not repeat in step.
+ */
 function pauseBefore(attempt: number, error: unknown): number {
   const asked = error instanceof LlmError ? error.retryAfterMs : undefined;
   return asked ?? FIRST_BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 2);

@@ -1,5 +1,5 @@
 // One entry as the log stores and announces it: a head of fixed form, then the body from the writer. The head is read without
-// parsing JSON. So an entry goes from Redis to a socket as bytes that nobody parses.
+// parsing JSON. So an entry goes from Redis to a socket as bytes whose JSON is not parsed on the way.
 
 import { decodePayload } from '../decode/decode.ts';
 import { isAttributes } from '../decode/object.ts';

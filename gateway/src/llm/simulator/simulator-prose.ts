@@ -130,7 +130,7 @@ function answersIn(message: string): Answers {
   return answers;
 }
 
-/** A number for what is asked, the same for the same; the mark is another in each run and does not count. */
+/** A number made from what is asked: equal questions give equal numbers. The mark of a run differs in each run, and does not count. */
 export function seedOf(model: string, messages: readonly LlmMessage[]): number {
   const mark = FRAME.exec(messages.at(-1)?.content ?? '')?.[1];
   const text = JSON.stringify([model, messages]);

@@ -173,7 +173,7 @@ export class HistoryCache {
   }
 }
 
-/** Prefers a block that begins at `after`; one that only holds the entry at `after` has to be copied. */
+/** Prefers a block that begins at `after`, because the rest of a block that only holds the entry at `after` has to be copied. */
 function findCached(
   entries: readonly CacheEntry[],
   after: Position,

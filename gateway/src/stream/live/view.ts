@@ -45,7 +45,7 @@ export class View implements SegmentSource {
   readonly #viewers = new Set<Viewer>();
   readonly #pinnedBy = new Set<object>();
   readonly #ring = new SegmentRing();
-  /** What waits for the next flush, and up to where the view had received everything before the first of it. */
+  /** The parts that wait for the next flush, and the position up to which the view had received everything before the first part. */
   #waiting: Part[] = [];
   #from: Position = 0;
   /** Where the last segment ends: between here and `flushedTo` the view has sent nothing. */
