@@ -1,8 +1,8 @@
 // What a log must offer so that pages of history can be read from it: the newest position of each channel, and a few entries of
 // each channel at a time. The log in Redis and the log in memory both implement this interface.
 //
-// A channel is *forgotten* when the log removes even its name and its newest position, as it does with idle channels when it holds
-// too many. An example: channel a had the entries 101 and 104 and is forgotten, and later a writer makes it anew with 120, whose
+// A channel is *forgotten* when the log removes even its name and its newest position. The log does so with channels whose entries
+// have expired, when it holds nearly as many channels as it may. An example: channel a had the entries 101 and 104 and is forgotten, and later a writer makes it anew with 120, whose
 // prev is 0. A reader at 101 cannot see by 120 that it lacks 104. So the log keeps one number, the highest position of any
 // forgotten channel (here 104), and each new channel remembers what this number was when the channel was made.
 
