@@ -2,7 +2,7 @@
 // docs/http-api.md explains them. Times are epoch milliseconds.
 
 import type { Entry } from './entry.ts';
-import type { LaneView, RunState } from './run.ts';
+import type { LaneSnapshot, RunState } from './run.ts';
 import type { GapData } from './stream-events.ts';
 
 /** Every error, as `application/problem+json` (RFC 9457). */
@@ -117,7 +117,7 @@ export interface RunDetail extends RunSummary {
   trimmed?: true;
   /** The texts are longer than an answer may be, and end where the limit was reached. */
   cut?: true;
-  lanes: LaneView[];
+  lanes: LaneSnapshot[];
 }
 
 /** GET /api/conversations/:id */

@@ -22,8 +22,8 @@ export interface LaneInfo {
   model: string;
 }
 
-/** The state of a lane after the entries that have come so far. */
-export interface LaneView extends LaneInfo {
+/** A lane after the entries that have come so far. */
+export interface LaneSnapshot extends LaneInfo {
   state: LaneState;
   text: string;
   reasoning: string;
@@ -40,7 +40,8 @@ export interface LaneView extends LaneInfo {
   error?: { code: string; message: string };
 }
 
-export interface RunView {
+/** A run after the entries that have come so far. */
+export interface RunSnapshot {
   id: string;
   state: RunState;
   conversationId?: string;
@@ -48,7 +49,7 @@ export interface RunView {
   started: number;
   ended: number;
   /** In the order of the run's plan, the combiner last. */
-  lanes: LaneView[];
+  lanes: LaneSnapshot[];
   error?: { code: string; message: string };
 }
 
@@ -63,17 +64,17 @@ export const RUN_END: Readonly<Record<string, EndState>> = {
  * A run of which no entry has come yet. @param lanes are needed where the first entry, which names them, may no longer be
  * kept.
  */
-export function newRun(id: string, lanes: readonly LaneInfo[] = []): RunView {
+export function newRun(id: string, lanes: readonly LaneInfo[] = []): RunSnapshot {
   return { id, state: 'running', started: 0, ended: 0, lanes: lanes.map(newLane) };
 }
 
-function newLane({ lane, role, provider, model }: LaneInfo): LaneView {
+function newLane({ lane, role, provider, model }: LaneInfo): LaneSnapshot {
   const nothing = { text: '', reasoning: '', started: 0, firstContent: 0, ended: 0 };
   return { lane, role, state: 'waiting', provider, model, ...nothing, outputTokens: 0, inputTokens: 0 };
 }
 
 /** Returns the run after `entry`; an entry that is not about the run changes nothing. It does not modify its argument. */
-export function reduceRun(run: RunView, entry: Entry): RunView {
+export function reduceRun(run: RunSnapshot, entry: Entry): RunSnapshot {
   const { event, attrs = {} } = entry;
   if (event === undefined || run.state !== 'running') return run;
   if (event === EVENTS.runStarted) return start(run, entry);
@@ -86,7 +87,7 @@ export function reduceRun(run: RunView, entry: Entry): RunView {
   return { ...run, lanes: run.lanes.with(at, reduceLane(lane, entry)) };
 }
 
-function start(run: RunView, entry: Entry): RunView {
+function start(run: RunSnapshot, entry: Entry): RunSnapshot {
   const { attrs = {} } = entry;
   const plan = Array.isArray(attrs.lanes) ? attrs.lanes.filter(isObject) : [];
   const conversationId = text(attrs[GEN_AI.conversationId]);
@@ -101,8 +102,8 @@ function start(run: RunView, entry: Entry): RunView {
   };
 }
 
-function finish(run: RunView, entry: Entry, state: EndState): RunView {
-  const lanes = run.lanes.map((lane): LaneView => {
+function finish(run: RunSnapshot, entry: Entry, state: EndState): RunSnapshot {
+  const lanes = run.lanes.map((lane): LaneSnapshot => {
     if (lane.state !== 'streaming' && lane.state !== 'waiting') return lane;
     return { ...lane, state: 'stopped', ended: lane.started > 0 ? entry.time : 0 };
   });
@@ -110,7 +111,7 @@ function finish(run: RunView, entry: Entry, state: EndState): RunView {
   return { ...run, state, ended: entry.time, lanes, ...failed };
 }
 
-function reduceLane(lane: LaneView, { event, time, msg, attrs = {} }: Entry): LaneView {
+function reduceLane(lane: LaneSnapshot, { event, time, msg, attrs = {} }: Entry): LaneSnapshot {
   switch (event) {
     case EVENTS.generationStarted:
       return { ...lane, state: 'streaming', started: time, inputTokens: count(attrs[ATTRS.tokens]) };

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../src/entry.ts';
 import { EVENTS } from '../src/events.ts';
-import { type LaneInfo, newRun, RUN_STATES, type RunView, reduceRun } from '../src/run.ts';
+import { type LaneInfo, newRun, RUN_STATES, type RunSnapshot, reduceRun } from '../src/run.ts';
 
 const entry = (event: string, time: number, msg = '', attrs: Record<string, unknown> = {}): Entry => ({
   time,
@@ -121,7 +121,7 @@ describe('a run from its entries', () => {
     });
     fc.assert(
       fc.property(fc.array(anyEntry, { maxLength: 30 }), (some) => {
-        let run: RunView = of(started);
+        let run: RunSnapshot = of(started);
         for (const { event, msg, attrs } of some) {
           const before = structuredClone(run);
           const next = reduceRun(run, { ...started, msg, event, attrs } as Entry);

@@ -1,5 +1,5 @@
 // Shows one lane of a run, which is one model call: its state, time to the first token, speed, tokens and text.
-import type { LaneView } from '@llm-streamer/shared/run.ts';
+import type { LaneSnapshot } from '@llm-streamer/shared/run.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 
@@ -8,7 +8,7 @@ const TONE = { waiting: 'dim', streaming: 'warn', finished: 'good', failed: 'bad
 /** A reader within this many px of the end follows the text as it grows. */
 const NEAR_END = 40;
 
-export function Lane({ lane, now }: { lane: LaneView; now: number }) {
+export function Lane({ lane, now }: { lane: LaneSnapshot; now: number }) {
   const text = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
   useEffect(() => {
@@ -71,7 +71,7 @@ function Thinking() {
 }
 
 /** Shows `—` until a figure is known, so that nothing moves when it appears. */
-function Figures({ lane, now }: { lane: LaneView; now: number }) {
+function Figures({ lane, now }: { lane: LaneSnapshot; now: number }) {
   const { started, firstContent, ended, outputTokens } = lane;
   const until = ended || now;
   const streamed = firstContent > 0 ? Math.max(until - firstContent, 1) : 0;

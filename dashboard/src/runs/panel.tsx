@@ -1,5 +1,5 @@
 // The run panel: a prompt, a lane for each model call, their summary, and the recent runs.
-import type { RunView } from '@llm-streamer/shared/run.ts';
+import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
@@ -90,7 +90,7 @@ function Panel({ show, viewport }: PanelProps) {
 }
 
 interface HeadingProps {
-  current: RunView;
+  current: RunSnapshot;
   now: number;
   problem: { value: string };
 }

@@ -3,7 +3,7 @@
 
 import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
-import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { newRun, type RunSnapshot, reduceRun } from '@llm-streamer/shared/run.ts';
 import { clockSkew, isFeedOpen, nameInUrl, run } from '../state/run-state.ts';
 import { StreamClient } from '../stream/client.ts';
 
@@ -52,7 +52,7 @@ export class RunFeed {
   /** After the network came back or the page became visible: a pending retry happens now. */
   readonly nudge = (): void => this.#client?.nudge();
 
-  #publish(latest: () => RunView): void {
+  #publish(latest: () => RunSnapshot): void {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       run.value = latest();

@@ -1,7 +1,7 @@
 // The run that the panel shows, as signals. The run's id is in the URL, so that a reload or a link shows the same run.
 
 import { RUN_PREFIX, runChannel } from '@llm-streamer/shared/channels.ts';
-import type { RunView } from '@llm-streamer/shared/run.ts';
+import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
 import { signal } from '@preact/signals';
 import { updateView, viewState } from './store.ts';
 
@@ -9,7 +9,7 @@ import { updateView, viewState } from './store.ts';
 const SHOW = 'show';
 const ID = /^[A-Za-z0-9_.-]{1,128}$/;
 
-export const run = signal<RunView | undefined>(undefined);
+export const run = signal<RunSnapshot | undefined>(undefined);
 /** Whether the run's stream is open; undefined where none is needed, as after the run's end. */
 export const isFeedOpen = signal<boolean | undefined>(undefined);
 /** How far the gateway's clock is ahead of this computer's, in ms. */

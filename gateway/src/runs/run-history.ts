@@ -4,7 +4,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
 import { conversationChannel, runChannel } from '@llm-streamer/shared/channels.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { type LaneInfo, newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { type LaneInfo, newRun, type RunSnapshot, reduceRun } from '@llm-streamer/shared/run.ts';
 import { type Turn, turnOf } from './conversation.ts';
 import { readHistory } from './run-reader.ts';
 import { sumOf, type Usage } from './usage.ts';
@@ -27,7 +27,10 @@ export class RunHistory {
    * longer than the bound (`cut`).
    * @param lanes of the run's record: the entry that names them may no longer be kept.
    */
-  async run(id: string, lanes: readonly LaneInfo[] = []): Promise<RunView & { trimmed?: true; cut?: true }> {
+  async run(
+    id: string,
+    lanes: readonly LaneInfo[] = [],
+  ): Promise<RunSnapshot & { trimmed?: true; cut?: true }> {
     let left = RUN_TEXT;
     let cut = false;
     let view = newRun(id, lanes);

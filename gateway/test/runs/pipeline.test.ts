@@ -1,6 +1,6 @@
 import type { Draft, Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
 import { PublishRefused } from '@llm-streamer/shared/errors.ts';
-import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
+import { newRun, type RunSnapshot, reduceRun } from '@llm-streamer/shared/run.ts';
 import { describe, expect, it, vi } from 'vitest';
 import type { LlmModel, LlmRequest } from '../../src/llm/model.ts';
 import { ProviderModel } from '../../src/llm/provider.ts';
@@ -32,7 +32,7 @@ class MemoryWriter implements RunWriter {
     return this.entries.filter(({ channel }) => channel.startsWith(prefix));
   }
 
-  get view(): RunView {
+  get view(): RunSnapshot {
     return this.onChannel('runs:').reduce(reduceRun, newRun('m1'));
   }
 }
@@ -251,7 +251,7 @@ describe('a run', () => {
     expect(lanes[0]?.text).not.toBe('');
   });
 
-  const spent = (view: RunView) => view.lanes.reduce((sum, { outputTokens }) => sum + outputTokens, 0);
+  const spent = (view: RunSnapshot) => view.lanes.reduce((sum, { outputTokens }) => sum + outputTokens, 0);
 
   it('counts the tokens of every lane as the services count them', async () => {
     const { writer, outcome } = await process({ models: ['a', 'sim-401'] });
