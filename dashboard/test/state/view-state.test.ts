@@ -52,7 +52,7 @@ describe('the URL is the view', () => {
     ['?level=loud&tail=-5&time=mars&charts=yes&range=5..1', null],
     ['?tail=20000', ['tail=20000']],
     ['?theme=%E2%80%AEx', ['theme=?x']],
-  ])('of %s, what is not possible is told', (search, told) => {
-    expect(ignoredIn(search)).toEqual(told ?? search.slice(1).split('&'));
+  ])('of %s, what is not possible is listed', (search, ignored) => {
+    expect(ignoredIn(search)).toEqual(ignored ?? search.slice(1).split('&'));
   });
 });

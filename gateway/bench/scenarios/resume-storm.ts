@@ -17,7 +17,7 @@ import { Worker } from '../worker.ts';
 const VIEWERS = 1_000;
 const SAMPLED = 5;
 const BYTES = 200;
-const BEHIND = 5_000;
+const MISSED = 5_000;
 const LIVE = { viewers: 20, rate: 100, lane: { channel: 'live', source: 'live' } };
 const PATIENCE_MS = 30_000;
 const SLICE_ENTRIES = 20;
@@ -33,7 +33,7 @@ async function storm(stage: Stage, { seconds, scaled }: Context): Promise<Figure
 
   await stage.publisher.call('send', { count: 1, rate: 0 });
   const lastEventId = await stage.publisher.call('lastId', undefined);
-  const entries = scaled(BEHIND, 10);
+  const entries = scaled(MISSED, 10);
   await stage.publisher.call('send', { count: entries, rate: 0 });
 
   await live.call('begin', undefined);
@@ -78,7 +78,7 @@ async function overSockets({ scaled, seconds, round }: Context): Promise<Figures
   const [load, live] = [newLoad(), newLoad()];
   try {
     const port = await server.call('listen', undefined);
-    const [count, entries] = [scaled(VIEWERS), scaled(BEHIND, 10)];
+    const [count, entries] = [scaled(VIEWERS), scaled(MISSED, 10)];
     await server.call('burst', { entries, frame: round.gateway?.more?.frame ?? 300 });
     const requests = [httpGet(LIVE_PATH)];
     await live.call('open', { port, requests, count: LIVE.viewers, sampled: LIVE.viewers, burst: 10 });

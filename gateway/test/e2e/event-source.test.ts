@@ -87,17 +87,17 @@ it('a native EventSource that meets a full gateway comes back by itself', async 
     const second = await browser.newPage();
     await second.goto(`${gateway.url}/healthz`);
     await second.evaluate(`new Promise((resolve) => {
-      globalThis.told = [];
+      globalThis.received = [];
       globalThis.stream = new EventSource('/stream?channels=b');
-      stream.addEventListener('bye', ({ data }) => { told.push(JSON.parse(data).code); if (told.length === 2) resolve(); });
-      stream.addEventListener('live', () => told.push('live'));
+      stream.addEventListener('bye', ({ data }) => { received.push(JSON.parse(data).code); if (received.length === 2) resolve(); });
+      stream.addEventListener('live', () => received.push('live'));
     })`);
     await first.close();
     await eventually('the second gets in', async () =>
-      ((await second.evaluate('told')) as string[]).includes('live'),
+      ((await second.evaluate('received')) as string[]).includes('live'),
     );
-    const told = (await second.evaluate('told')) as string[];
-    expect(new Set(told)).toEqual(new Set(['over_limit', 'live']));
+    const received = (await second.evaluate('received')) as string[];
+    expect(new Set(received)).toEqual(new Set(['over_limit', 'live']));
   } finally {
     await browser.close();
     await gateway.stop('SIGKILL');

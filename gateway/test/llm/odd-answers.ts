@@ -91,7 +91,7 @@ const THOUGHTS: OddAnswer[] = [
   },
   { name: 'an answer that begins with a fence', body: said('```\n<think>\n```'), text: '```\n<think>\n```' },
   {
-    name: 'an end tag behind a closed fence',
+    name: 'an end tag after a closed fence',
     body: said('```\na\n```\nhm</think>yes'),
     reasoning: '```\na\n```\nhm',
     text: 'yes',

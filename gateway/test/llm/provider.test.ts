@@ -96,8 +96,8 @@ describe('a failed call', () => {
       const warned = vi.spyOn(console, 'warn');
       const request = ask({ baseUrl, key: 'the-key', model: fault }, 'my private prompt');
       const { error } = await collect(new ProviderModel(timeoutsFor()), request);
-      const told = `${JSON.stringify(error)} ${error?.message} ${error?.stack} ${String(error?.cause)}`;
-      expect(told).not.toMatch(/simulated-secret|the-key|private|127\.0\.0\.1/);
+      const shown = `${JSON.stringify(error)} ${error?.message} ${error?.stack} ${String(error?.cause)}`;
+      expect(shown).not.toMatch(/simulated-secret|the-key|private|127\.0\.0\.1/);
       expect(printed).not.toHaveBeenCalled();
       expect(warned).not.toHaveBeenCalled();
     },

@@ -121,16 +121,16 @@ describe('the journal of a run', () => {
     expect(largest).toBeLessThanOrEqual(1_048_576);
   });
 
-  it('after a refused append tells once and writes nothing more', async () => {
+  it('after a refused append reports once and writes nothing more', async () => {
     let calls = 0;
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const refused = new PublishRefused('fenced', 'the run has ended');
     const log = journal(
       async () => {
         calls++;
         throw refused;
       },
-      { onBroken: (error) => told.push(error) },
+      { onBroken: (error) => reported.push(error) },
     );
     log.appendEntry(entries.laneStarted(one, 1, 0), one);
     await expect(log.drain()).rejects.toBe(refused);
@@ -138,6 +138,6 @@ describe('the journal of a run', () => {
     log.appendEntry(entries.laneStarted(one, 1, 0), one);
     await expect(log.drain()).rejects.toBe(refused);
     expect(calls).toBe(1);
-    expect(told).toEqual([refused]);
+    expect(reported).toEqual([refused]);
   });
 });

@@ -56,7 +56,7 @@ export async function* answerFrames(
   const wait = (tokens: number, salt: number) =>
     due(tokens * tokenMs * (0.5 + (hash(`${seed}:${salt}`) % 1000) / 1000), signal);
 
-  if (request.model === 'sim-hang-body') await forever(signal);
+  if (request.model === 'sim-hang-body') await untilAborted(signal);
   await wait(8, -1);
   call.state = 'streaming';
   yield delta({ role: 'assistant', content: '' });
@@ -65,14 +65,14 @@ export async function* answerFrames(
     await wait(tokens.length, i);
     yield delta({ reasoning_content: tokens.join('') });
   }
-  if (fault === 'tool-call') return yield* breakOff(fault, call, delta, signal);
+  if (fault === 'tool-call') return yield* endEarly(fault, call, delta, signal);
   const breaking = fault === undefined || isShort ? Number.POSITIVE_INFINITY : third;
   for (let i = 0; i < words.length; i += chunkTokens) {
     const tokens = words.slice(i, i + chunkTokens);
     await wait(tokens.length, thoughts.length + i);
     yield delta({ content: tokens.join('') });
     if (manner === 'choices') yield frame({ choices: [{ index: 1, delta: { content: ' another choice' } }] });
-    if (i >= breaking) return yield* breakOff(fault as Break, call, delta, signal);
+    if (i >= breaking) return yield* endEarly(fault as Break, call, delta, signal);
   }
   yield delta({}, fault === 'filter' ? 'content_filter' : words.length < answer.length ? 'length' : 'stop');
   const prompt = request.messages.reduce((sum, { content }) => sum + tokenize(content).length, 0);
@@ -90,13 +90,13 @@ export async function* answerFrames(
   call.state = 'done';
 }
 
-async function* breakOff(
+async function* endEarly(
   fault: Break,
   call: SimulatedCall,
   delta: (content: object, finish?: string) => string,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
-  if (fault === 'stall') await forever(signal);
+  if (fault === 'stall') await untilAborted(signal);
   if (fault === 'die') {
     await due(30, signal); // so that the chunks so far reach the client before the socket dies
     throw new TypeError('terminated'); // the error that `fetch` would throw
@@ -139,6 +139,6 @@ async function due(ms: number, signal: AbortSignal): Promise<void> {
   if (ms > 0) await pause(ms, undefined, { signal });
 }
 
-async function forever(signal: AbortSignal): Promise<void> {
+async function untilAborted(signal: AbortSignal): Promise<void> {
   await pause(2 ** 31 - 1, undefined, { signal, ref: false });
 }

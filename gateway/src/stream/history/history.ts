@@ -56,7 +56,7 @@ export interface SearchRange {
   /** Newest first. */
   reverse?: boolean;
   /** If true, the result has the count and the last position alone, since the entries themselves could take megabytes. */
-  placesOnly?: boolean;
+  positionsOnly?: boolean;
   /** True once nobody waits for the result. Then the search ends with the page that it is reading. */
   isAbandoned?: () => boolean;
 }
@@ -117,7 +117,7 @@ export class History {
       upTo: now,
       limit: start.count,
       reverse: true,
-      placesOnly: true,
+      positionsOnly: true,
       isAbandoned,
     });
   }
@@ -229,7 +229,7 @@ async function collectPassing(
   { items, next, done }: Page,
   search: Search & { scannable: number },
 ): Promise<number> {
-  const { reverse, placesOnly, filter, slicer, scannable } = search;
+  const { reverse, positionsOnly, filter, slicer, scannable } = search;
   let scanned = 0;
   let last: LogRecord | undefined;
   for (const { record, gap } of items) {
@@ -246,7 +246,7 @@ async function collectPassing(
     scanned++;
     last = record;
     if (filter !== null && !filter(record)) continue;
-    if (!placesOnly) found.records.push(record.withOwnBytes());
+    if (!positionsOnly) found.records.push(record.withOwnBytes());
     found.count++;
     found.bytes += record.data.length;
     found.last = record.n;

@@ -106,31 +106,34 @@ export class Fleet {
       await writer.publisher.flush();
     }
     const acknowledged = this.writers.flatMap((writer) => writer.acknowledged);
-    const lasts = new Map<string, number>();
-    for (const { channel, k } of acknowledged) lasts.set(channel, Math.max(k, lasts.get(channel) ?? 0));
+    const newestByChannel = new Map<string, number>();
+    for (const { channel, k } of acknowledged)
+      newestByChannel.set(channel, Math.max(k, newestByChannel.get(channel) ?? 0));
     const complete = (viewer: RecordingViewer) =>
       viewer.channels.every(
-        (channel) => viewer.entries.findLast((entry) => entry.channel === channel)?.k === lasts.get(channel),
+        (channel) =>
+          viewer.entries.findLast((entry) => entry.channel === channel)?.k === newestByChannel.get(channel),
       );
     await eventually('viewers at the end', () => this.viewers.every(complete), 60_000).catch(
       async (error) => {
         const late = this.viewers.filter((viewer) => !complete(viewer));
         const health = await Promise.all(this.gateways.map((gateway) => gateway.health().catch(String)));
-        const told = late
-          .slice(0, 3)
-
-          .map(({ channels, cursor, reconnects, state, entries, gaps }) => ({
-            cursor,
-            reconnects,
-            state,
-            gaps: gaps.length,
-            behind: channels
-              .map((name) => [name, entries.findLast(({ channel }) => channel === name)?.k, lasts.get(name)])
-              .filter(([, seen, last]) => seen !== last),
-          }));
+        const described = late.slice(0, 3).map(({ channels, cursor, reconnects, state, entries, gaps }) => ({
+          cursor,
+          reconnects,
+          state,
+          gaps: gaps.length,
+          missing: channels
+            .map((name) => [
+              name,
+              entries.findLast(({ channel }) => channel === name)?.k,
+              newestByChannel.get(name),
+            ])
+            .filter(([, seen, last]) => seen !== last),
+        }));
         const output = this.gateways.map((gateway) => gateway.output.slice(-1_000)).join('');
         throw new Error(
-          `${error.message}: ${late.length} late ${JSON.stringify(told)} ${JSON.stringify(health)}\n${output}`,
+          `${error.message}: ${late.length} late ${JSON.stringify(described)} ${JSON.stringify(health)}\n${output}`,
         );
       },
     );
