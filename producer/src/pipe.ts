@@ -19,7 +19,7 @@ const FLUSH_AFTER_SIGNAL_MS = 2_000;
 /** How long `pipe` goes on reading after a signal: the program got the signal too, and may print a last line. */
 const LAST_WORDS_MS = 1_500;
 
-export const PIPE_HELP = `pipe: publishes any program's output as entries
+const PIPE_HELP = `pipe: publishes any program's output as entries
 
   vllm serve … 2>&1 | npm run -s pipe -- --channel logs:vllm [options]
 

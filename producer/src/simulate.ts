@@ -17,7 +17,7 @@ const DEFAULT_RATE = 0.3;
 const FLUSH_MS = 10_000;
 const FLUSH_AFTER_SIGNAL_MS = 3_000;
 
-export const SIMULATE_HELP = `simulate: publishes the life of one simulated LLM backend
+const SIMULATE_HELP = `simulate: publishes the life of one simulated LLM backend
 
   npm run simulate -- [options]
 

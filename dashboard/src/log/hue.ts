@@ -1,6 +1,6 @@
 // The hue of a name. It is a hash of the name, so it is the same on every reload and every screen.
 
-export const HUES = 18;
+const HUES = 18;
 
 const known = new Map<string, number>();
 

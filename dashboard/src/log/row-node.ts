@@ -182,12 +182,7 @@ export class RowNode {
 }
 
 /** Appends text with its hits marked. */
-export function appendMarked(
-  parent: HTMLElement,
-  text: string,
-  style: string,
-  hits: readonly Pattern[],
-): void {
+function appendMarked(parent: HTMLElement, text: string, style: string, hits: readonly Pattern[]): void {
   const host = style === '' ? parent : parent.appendChild(document.createElement('span'));
   if (style !== '') host.className = style;
   let from = 0;

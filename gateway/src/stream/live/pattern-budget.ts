@@ -7,7 +7,7 @@ import { matchingCost } from '@llm-streamer/shared/channels.ts';
  * Enough for 5,000 short patterns with a star at their end (`logs:*`), or 500 others (`*:gpu`). With so many, a message costs
  * Redis about 1 ms, and 5 ms at worst.
  */
-export const MAX_MATCHING_COST = 5_000;
+const MAX_MATCHING_COST = 5_000;
 
 export class PatternBudget {
   /** How many subscriptions ask for each pattern. */

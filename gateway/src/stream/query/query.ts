@@ -33,7 +33,7 @@ export type Start =
   | { from: 'time'; time: number }
   | { from: 'tail'; count: number };
 
-export const MAX_CHANNELS_PER_QUERY = 100;
+const MAX_CHANNELS_PER_QUERY = 100;
 /**
  * How many of a query's patterns may have a star elsewhere than at their end. Each of them takes ten times as much as others of the
  * one `PatternBudget` that all viewers share.
