@@ -40,10 +40,13 @@ describe('aclLines', () => {
     ['llm', '*s', ['&[^{]*s', '&s']],
     ['team', '*', ['&{team}:[^=#]*']],
     ['team', '*:a*', ['&{team}:[^=#]*:a*', '&{team}::a*']],
-  ])('keeps a producer in %s that may publish on %s from what the log publishes', (namespace, pattern, rules) => {
-    const [text = ''] = aclLines(request({ namespace, channels: [pattern] }));
-    expect(text.split(' ').filter((rule) => rule.startsWith('&'))).toEqual(rules);
-  });
+  ])(
+    'keeps a producer in %s that may publish on %s from what the log publishes',
+    (namespace, pattern, rules) => {
+      const [text = ''] = aclLines(request({ namespace, channels: [pattern] }));
+      expect(text.split(' ').filter((rule) => rule.startsWith('&'))).toEqual(rules);
+    },
+  );
 
   it.each([
     ['7.0.15', false],
@@ -143,7 +146,14 @@ describe.each(['llm', 'team'])('a Redis that starts with the lines for the names
     ['producer', [publish(plain('runs:x')), publish(plain('other')), publish('elsewhere')]],
     ['producer', [['GET', log('log')], ['SUBSCRIBE', plain('logs')], SCRIPT, ['CONFIG', 'GET', '*']]],
     ['reader', [publish(plain('logs')), publish(log('=logs')), ['GET', log('log')], SCRIPT]],
-    ['reader', [['PSUBSCRIBE', '*'], ['SUBSCRIBE', plain('other')], ['SUBSCRIBE', log('=runs:x')]]],
+    [
+      'reader',
+      [
+        ['PSUBSCRIBE', '*'],
+        ['SUBSCRIBE', plain('other')],
+        ['SUBSCRIBE', log('=runs:x')],
+      ],
+    ],
     ['writer', [publish(log('#tick:x')), publish(log('#lease')), publish(log('=other'))]],
     ['writer', [['GET', 'elsewhere'], ['FLUSHALL'], ['CONFIG', 'GET', '*']]],
     ['gateway', [['GET', 'elsewhere'], ['FLUSHALL'], ['CONFIG', 'GET', '*'], ['ACL', 'LIST'], ['KEYS', '*']]],
