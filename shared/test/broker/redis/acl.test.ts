@@ -1,6 +1,7 @@
 // The lines for Redis users, given to a Redis that starts with them: each user may do what its role needs, and nothing else. That a
 // gateway works wholly as such a user is in gateway/test/e2e/redis-users.test.ts.
 
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -85,10 +86,21 @@ describe.each(['llm', 'team'])('a Redis that starts with the lines for the names
   };
 
   beforeAll(async () => {
-    // The version is known once it runs; every version takes the lines for the oldest.
+    const redisVersion = /v=(\S+)/.exec(
+      execFileSync('redis-server', ['--version'], { encoding: 'utf8' }),
+    )?.[1];
     dir = await mkdtemp(join(tmpdir(), 'llm-streamer-acl-'));
     const lines = ACL_ROLES.flatMap((role) =>
-      aclLines(request({ namespace, role, user: role, channels: ['logs*', 'own'], passwordSha256 })),
+      aclLines(
+        request({
+          namespace,
+          role,
+          user: role,
+          channels: ['logs*', 'own'],
+          redisVersion: redisVersion as string,
+          passwordSha256,
+        }),
+      ),
     );
     const admin = 'user admin on nopass ~* &* +@all';
     await writeFile(join(dir, 'users.acl'), ['user default off', admin, ...lines, ''].join('\n'));
