@@ -69,7 +69,7 @@ describe('aclLines', () => {
     ['a password instead of its digest', { passwordSha256: 'hunter2' }],
     ['no version', { redisVersion: 'new' }],
   ])('refuses %s', (_, more) => {
-    expect(() => aclLines(request(more))).toThrow(expect.objectContaining({ code: 'invalid_acl' }));
+    expect(() => aclLines(request(more))).toThrow(expect.objectContaining({ code: 'invalid_config' }));
   });
 });
 
