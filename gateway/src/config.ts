@@ -5,6 +5,7 @@ import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import {
   about,
   brokerVariables,
+  hasPlainChannels,
   list,
   readConfig,
   retentionVariables,
@@ -164,6 +165,11 @@ export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
 
 export function connectionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): ConnectionLimits {
   return { maxConnections: MAX_CONNECTIONS, maxPerAddress: MAX_CONNECTIONS_PER_ADDRESS };
+}
+
+/** Whether the gateway repeats what it writes on plain Redis channels. */
+export function plainChannels(config: Config): boolean {
+  return hasPlainChannels(config, false);
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {
