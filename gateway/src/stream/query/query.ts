@@ -33,11 +33,8 @@ export type Start =
   | { from: 'time'; time: number }
   | { from: 'tail'; count: number };
 
-const MAX_CHANNELS_PER_QUERY = 100;
-/**
- * How many of a query's patterns may have a star elsewhere than at their end. Each of them takes ten times as much as others of the
- * one `PatternBudget` that all viewers share.
- */
+export const MAX_CHANNELS_PER_QUERY = 100;
+/** How many of these may have a star elsewhere than at their end. They are costly, and all viewers share one `PatternBudget`. */
 const MAX_SEARCHES_PER_QUERY = 10;
 export const MAX_TAIL = 10_000;
 
