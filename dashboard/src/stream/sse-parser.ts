@@ -17,10 +17,10 @@ export class SseParser {
   push(chunk: string): Frame[] {
     const frames: Frame[] = [];
     let text = this.#rest.length > 0 ? this.#rest + chunk : chunk;
-    if (this.#pendingCr) {
-      // A chunk may end between CR and LF: the LF that begins the next chunk is not a second line end.
+    if (this.#pendingCr && text.length > 0) {
+      // A chunk may end between CR and LF: the LF that begins the next chunk is not a second line end. One after it is.
+      this.#pendingCr = false;
       if (text.startsWith('\n')) text = text.slice(1);
-      if (text.length > 0) this.#pendingCr = false;
     }
     let start = 0;
     // CR as a line end is legal and rare: if a chunk has none, each line is found by one search for LF.

@@ -53,6 +53,12 @@ describe('the SSE parser', () => {
     );
   });
 
+  it('ends a frame at the second line end, if each of CR, LF and LF comes alone', () => {
+    const parser = new SseParser();
+    const frames = ['data: a\r', '\n', '\n', 'data: b\n\n'].flatMap((chunk) => parser.push(chunk));
+    expect(frames.map(({ data }) => data)).toEqual(['a', 'b']);
+  });
+
   it('keeps the last id after frames without one, and gives no id to those frames', () => {
     const parser = new SseParser();
     const frames = parser.push('id: 1-2\ndata: a\n\ndata: b\n\n');
