@@ -14,6 +14,11 @@ export const ERRORS = {
   invalid_url: { status: 400, sentence: 'The path is too long, or not well encoded.' },
   invalid_request: { status: 400, sentence: 'The request cannot be understood.' },
   malformed_request: { status: 400, sentence: 'What came over the connection is not HTTP.' },
+  unauthorized: { status: 401, sentence: 'This needs somebody who has signed in, or a valid credential.' },
+  login_failed: {
+    status: 401,
+    sentence: 'The name or the password is wrong, or this person may not sign in.',
+  },
   host_forbidden: {
     status: 403,
     sentence: 'The gateway is not known by this name; add the name to `ALLOWED_HOSTS`.',
@@ -22,6 +27,11 @@ export const ERRORS = {
     status: 403,
     sentence: "A page of another site may not do this; add the site's origin to `CORS_ORIGINS`.",
   },
+  csrf: {
+    status: 403,
+    sentence: "A change that a session's cookie allows must come from the gateway's own page.",
+  },
+  forbidden: { status: 403, sentence: 'What is asked for needs rights that the one who asks does not have.' },
   channels_forbidden: {
     status: 403,
     sentence: 'The Redis user of the gateway may not subscribe to one of these channels.',
@@ -41,6 +51,9 @@ export const ERRORS = {
     status: 409,
     sentence: 'The `message_id` names a run with another message or conversation; use a new one.',
   },
+  name_taken: { status: 409, sentence: 'There is a person or a role of this name already.' },
+  role_in_use: { status: 409, sentence: 'Somebody has the role; give all of them another one first.' },
+  too_many_keys: { status: 409, sentence: 'There may be no more keys; revoke one first.' },
   body_too_large: { status: 413, sentence: 'The body is over the limit of 1 MiB.' },
   batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
   message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
@@ -59,6 +72,11 @@ export const ERRORS = {
   rate_limited: {
     status: 429,
     sentence: 'This address has started too many runs; try again after `Retry-After` seconds.',
+  },
+  too_many_attempts: {
+    status: 429,
+    sentence:
+      'Too many attempts to sign in, or with invalid credentials; try again after `Retry-After` seconds.',
   },
   headers_too_large: { status: 431, sentence: 'The path and the headers are over the limit of 64 kB.' },
   internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },
@@ -90,6 +108,10 @@ export const ERRORS = {
   too_many_patterns: {
     status: 503,
     sentence: 'The distinct patterns of all viewers together would cost too much; ask for fewer.',
+  },
+  access_changed: {
+    status: 503,
+    sentence: 'Your rights have changed while the request was served; ask again.',
   },
   shutdown: { status: 503, sentence: 'The gateway is stopping; try again.' },
 } as const satisfies Record<string, { status: number; sentence: string }>;
