@@ -21,7 +21,7 @@ export interface PrincipalStreams {
 export interface RightsWatchOptions {
   store: AuthStore;
   /** Called in the step in which a change becomes known, before streams end: what is remembered of principals is wrong now. */
-  forget: () => void;
+  forget: (principals: readonly string[]) => void;
   streams: readonly PrincipalStreams[];
   logger: Logger;
 }
@@ -175,7 +175,7 @@ export class RightsWatch implements DeliveryGuard {
 
   async #apply(principals: ReadonlySet<string>): Promise<void> {
     const { forget, streams } = this.#options;
-    forget();
+    forget([...principals]);
     this.#recent.push({ mark: ++this.#mark, principals });
     if (this.#recent.length > MAX_RECENT) this.#recent.shift();
     const affected = new Set<Principal>();

@@ -126,16 +126,20 @@ interface HttpErrorOptions {
   /** The parameter, header or field that is at fault. */
   field?: string | undefined;
   headers?: Readonly<Record<string, string>>;
+  /** What the answer says beside the problem. */
+  more?: object;
 }
 
 /** An error that a client gets. `detail` says what is wrong with this request, and what is allowed. */
 export class HttpError extends CodedError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly more: object | undefined;
 
-  constructor(code: ErrorCode, detail: string, { field, headers = {} }: HttpErrorOptions = {}) {
+  constructor(code: ErrorCode, detail: string, { field, headers = {}, more }: HttpErrorOptions = {}) {
     super(code, detail, field === undefined ? {} : { field });
     this.status = ERRORS[code].status;
     this.headers = headers;
+    this.more = more;
   }
 }
