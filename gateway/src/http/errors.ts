@@ -14,10 +14,20 @@ export const ERRORS = {
   invalid_url: { status: 400, sentence: 'The path is too long, or not well encoded.' },
   invalid_request: { status: 400, sentence: 'The request cannot be understood.' },
   malformed_request: { status: 400, sentence: 'What came over the connection is not HTTP.' },
-  unauthorized: { status: 401, sentence: 'This needs somebody who has signed in, or a valid credential.' },
   login_failed: {
     status: 401,
     sentence: 'The name or the password is wrong, or this person may not sign in.',
+  },
+  unauthorized: {
+    status: 401,
+    sentence:
+      'There is no credential, or it is not valid any more: sign in, or send a key. The answer never says what is wrong with it.',
+  },
+  forbidden: { status: 403, sentence: 'The one who asks lacks a right that this needs.' },
+  channel_forbidden: {
+    status: 403,
+    sentence:
+      'The one who asks may not read, or not write to, a channel that the request names; or nothing of its patterns may be read. Whether a channel exists does not matter.',
   },
   host_forbidden: {
     status: 403,
@@ -31,7 +41,6 @@ export const ERRORS = {
     status: 403,
     sentence: "A change that a session's cookie allows must come from the gateway's own page.",
   },
-  forbidden: { status: 403, sentence: 'What is asked for needs rights that the one who asks does not have.' },
   channels_forbidden: {
     status: 403,
     sentence: 'The Redis user of the gateway may not subscribe to one of these channels.',
@@ -66,12 +75,14 @@ export const ERRORS = {
   invalid_entry: { status: 422, sentence: 'An entry has a wrong field; `field` names it.' },
   channel_reserved: {
     status: 422,
-    sentence: 'Only the gateway writes to the channels of runs and conversations.',
+    sentence:
+      'Only the gateway writes to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway` and `events:runs`.',
   },
   too_many_channels: { status: 422, sentence: 'The log holds as many channels as `MAX_CHANNELS` allows.' },
   rate_limited: {
     status: 429,
-    sentence: 'This address has started too many runs; try again after `Retry-After` seconds.',
+    sentence:
+      'This address, or this person, has started too many runs; try again after `Retry-After` seconds.',
   },
   too_many_attempts: {
     status: 429,
