@@ -36,7 +36,9 @@ export function problems(app: FastifyInstance): void {
 /** The methods of a path without parameters. Other characters in the path could be read as a pattern of the router. */
 function methodsAt(app: FastifyInstance, url: string): string[] {
   if (!/^[\w/.-]+$/.test(url)) return [];
-  return (['GET', 'HEAD', 'POST'] as const).filter((method) => app.hasRoute({ method, url }));
+  return (['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'] as const).filter((method) =>
+    app.hasRoute({ method, url }),
+  );
 }
 
 /** Answers a path that cannot be decoded. No route and no hook gets such a request. */
@@ -91,8 +93,9 @@ export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply
   return reply.code(status).headers(NOSNIFF).headers(headers).type(PROBLEM).send(textOf(error));
 }
 
-function textOf({ status, code, message, field }: HttpError): string {
+function textOf({ status, code, message, field, more }: HttpError): string {
   const body: Problem = {
+    ...more,
     type: 'about:blank',
     title: code.replaceAll('_', ' '),
     status,

@@ -26,6 +26,11 @@ export class RedisKeys {
   /** The rate limit of runs: what begins the key of each client's count. */
   readonly runLimits: string;
 
+  /** People, roles, API keys and sessions: what begins the keys; the head of the gateway's auth.lua says what is under each. */
+  readonly auth: string;
+  /** The channel that says that somebody's rights have changed. */
+  readonly authChanged: string;
+
   constructor(namespace: string) {
     const prefix = `{${namespace}}:`;
     this.prefix = prefix;
@@ -37,6 +42,8 @@ export class RedisKeys {
     this.runs = `${prefix}runs`;
     this.running = `${prefix}running`;
     this.runLimits = `${prefix}limit:runs`;
+    this.auth = `${prefix}auth`;
+    this.authChanged = `${prefix}#auth`;
   }
 
   /** The log: the stream with the entries of a channel. */
@@ -47,6 +54,11 @@ export class RedisKeys {
   /** The channel on which one process sends itself ticks. */
   tick(instance: string): string {
     return `${this.prefix}#tick:${instance}`;
+  }
+
+  /** What begins the key of each count of attempts to sign in. */
+  signInLimits(bucket: string): string {
+    return `${this.prefix}limit:sign-in:${bucket}`;
   }
 
   /** The hash with the record of a run. */
