@@ -44,6 +44,7 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
         needs,
         headers: request.headers,
         rawHeaders: request.raw.rawHeaders,
+        protocol: request.protocol,
         peer: request.raw.socket.remoteAddress ?? '',
         address: request.ip,
         route: `${request.method} ${request.routeOptions.url}`,
