@@ -69,7 +69,8 @@ folder is read, too, and variables that are set win over it. A wrong value stops
 and says what is allowed. An empty value counts as not set.
 
 Most people need only \`PORT\` and \`REDIS_URL\`; for models of a real service also \`USE_LLM_MOCK=false\`, \`LLM_KEY\`,
-\`LLM_BASE_URL\` and \`LLM_MODEL\`; behind a proxy \`ALLOWED_HOSTS\`, and maybe \`BASE_PATH\` and \`TRUST_PROXY\`.
+\`LLM_BASE_URL\` and \`LLM_MODEL\`; where others can come \`AUTH\`, and behind a proxy also
+\`ALLOWED_HOSTS\`, and maybe \`BASE_PATH\` and \`TRUST_PROXY\`.
 
 A name that ends in \`_MS\` is in milliseconds, in \`_BYTES\` in bytes; \`RETENTION_SECONDS…\` are in seconds.
 
