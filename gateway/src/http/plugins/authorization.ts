@@ -56,11 +56,12 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
   });
 
   function decide(request: FastifyRequest, needs: Exclude<Need, 'nothing'>): Promise<Access> {
-    const { headers, raw, ip, method, routeOptions } = request;
+    const { headers, raw, ip, method, protocol, routeOptions } = request;
     return gate.accessFor({
       needs,
       headers,
       rawHeaders: raw.rawHeaders,
+      protocol,
       peer: raw.socket.remoteAddress ?? '',
       address: ip,
       route: `${method} ${routeOptions.url}`,
