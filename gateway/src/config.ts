@@ -13,6 +13,7 @@ import {
 import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
 import { signUpVariables } from './auth/sign-up-config.ts';
+import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
@@ -113,6 +114,7 @@ const variables = {
   ...streamVariables,
   ...authVariables,
   ...signUpVariables,
+  ...waysVariables,
 };
 
 /** The names of this machine in URLs. */
@@ -153,6 +155,7 @@ export type Config = ReturnType<typeof readGatewayConfig>;
 /** With `AUTH` as the mode that follows from all. @throws CodedError `invalid_config` with a line per invalid variable. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(variables, env);
+  refuseHalfWays(config);
   return Object.freeze({ ...config, AUTH: authMode(config) });
 }
 
