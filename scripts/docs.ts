@@ -7,6 +7,7 @@ import { type About, brokerVariables, retentionVariables } from '@llm-streamer/s
 import type { z } from 'zod';
 import { authVariables } from '../gateway/src/auth/config.ts';
 import { signUpVariables } from '../gateway/src/auth/sign-up-config.ts';
+import { authStoreVariables } from '../gateway/src/auth/store/config.ts';
 import { serverVariables, streamVariables } from '../gateway/src/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
@@ -36,7 +37,7 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
   {
     title: 'Who may come',
     text: 'The gateway reads these.',
-    variables: { ...authVariables, ...signUpVariables },
+    variables: { ...authVariables, ...signUpVariables, ...authStoreVariables },
   },
   { title: 'Streams', text: 'The gateway reads these.', variables: streamVariables },
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },

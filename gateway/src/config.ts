@@ -5,6 +5,7 @@ import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import {
   about,
   brokerVariables,
+  hasPlainChannels,
   list,
   readConfig,
   retentionVariables,
@@ -13,6 +14,7 @@ import {
 import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
 import { signUpVariables } from './auth/sign-up-config.ts';
+import { authStoreVariables } from './auth/store/config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
@@ -113,6 +115,7 @@ const variables = {
   ...streamVariables,
   ...authVariables,
   ...signUpVariables,
+  ...authStoreVariables,
 };
 
 /** The names of this machine in URLs. */
@@ -169,6 +172,11 @@ export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
 
 export function connectionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): ConnectionLimits {
   return { maxConnections: MAX_CONNECTIONS, maxPerAddress: MAX_CONNECTIONS_PER_ADDRESS };
+}
+
+/** Whether the gateway repeats what it writes on plain Redis channels. */
+export function plainChannels(config: Config): boolean {
+  return hasPlainChannels(config, false);
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {

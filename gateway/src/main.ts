@@ -11,7 +11,15 @@ import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { Registry } from 'prom-client';
 import { createApp, type SharedTotals } from './app.ts';
-import { adoptedChannels, type Config, connectionLimits, readGatewayConfig } from './config.ts';
+import type { AuthStore } from './auth/store/auth-store.ts';
+import { openAuthStore } from './auth/store/open-auth-store.ts';
+import {
+  adoptedChannels,
+  type Config,
+  connectionLimits,
+  plainChannels,
+  readGatewayConfig,
+} from './config.ts';
 import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 
@@ -44,6 +52,7 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
 async function run(config: Config, logger: Logger): Promise<void> {
   const { broker, open } = createBroker(config, logger);
   let app: ReturnType<typeof createApp> | undefined;
+  let store: AuthStore | undefined;
   let listening: Promise<unknown> | undefined;
   let stopping = false;
   // This works from the beginning of the start on. As soon as the broker listens, Redis tells publishers that their message was
@@ -57,6 +66,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     // Neither must a connection on which no request has come.
     setTimeout(() => app?.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
     await app?.close();
+    await store?.close();
     await broker.close();
     process.exit();
   };
@@ -76,8 +86,9 @@ async function run(config: Config, logger: Logger): Promise<void> {
     });
   try {
     await open();
+    store = await openAuthStore(config, logger);
     if (stopping) return;
-    app = createApp(config, broker, logger, cluster.isWorker ? workerTotals() : undefined);
+    app = createApp(config, broker, logger, cluster.isWorker ? workerTotals() : undefined, {}, store);
     listening = app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
     await listening;
   } catch (error) {
@@ -104,6 +115,7 @@ function createBroker(config: Config, logger: Logger): { broker: Broker; open: (
     namespace: config.NAMESPACE,
     retention,
     entryBytes: config.ENTRY_BYTES,
+    plainChannels: plainChannels(config),
     adopt: adoptedChannels(config),
     logger,
   });

@@ -74,6 +74,8 @@ export class SessionCookie {
   /** An operator may use the gateway's own address beside the public one, and that has no https. */
   #isSecure({ protocol, headers }: CookieRequest): boolean {
     if (protocol === 'https') return true;
-    return this.#publicUrl?.protocol === 'https:' && this.#publicUrl.host === String(headers.host).toLowerCase();
+    return (
+      this.#publicUrl?.protocol === 'https:' && this.#publicUrl.host === String(headers.host).toLowerCase()
+    );
   }
 }

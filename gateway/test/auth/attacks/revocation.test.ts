@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
-import { randomNamespace, type RedisServer, startRedis } from '../../../../test-support/redis.ts';
+import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { SseClient } from '../../../../test-support/sse-client.ts';
 import { makeApiKey } from '../../../src/auth/api-keys.ts';
 import type { Grants } from '../../../src/auth/principal.ts';
@@ -13,7 +13,7 @@ import { Sessions } from '../../../src/auth/sessions.ts';
 import { sessionId } from '../../../src/auth/store/auth-store.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
 import { RedisAuthStore } from '../../../src/auth/store/redis-auth-store.ts';
-import { addUser, type AuthGateway, openAuthGateway } from '../../http/auth-gateway.ts';
+import { type AuthGateway, addUser, openAuthGateway } from '../../http/auth-gateway.ts';
 
 /** Hears of no change: it has to look. */
 class DeafStore extends RedisAuthStore {
@@ -58,7 +58,11 @@ async function openTwo(Store: typeof RedisAuthStore = RedisAuthStore, env: Recor
 }
 
 /** POST /api/process of a run that does not end by itself. */
-function process(gateway: AuthGateway, token: string, id: string): Promise<{ text(): string; closed(): boolean }> {
+function process(
+  gateway: AuthGateway,
+  token: string,
+  id: string,
+): Promise<{ text(): string; closed(): boolean }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ text(): string; closed(): boolean }>();
   const headers = { ...bearer(token), 'content-type': 'application/json' };
   const asked = request(`${gateway.url}/api/process`, { method: 'POST', headers, agent: false });
@@ -67,9 +71,11 @@ function process(gateway: AuthGateway, token: string, id: string): Promise<{ tex
     response.setEncoding('utf8').on('data', (chunk: string) => {
       text += chunk;
     });
-    response.on('error', () => {}).on('close', () => {
-      closed = true;
-    });
+    response
+      .on('error', () => {})
+      .on('close', () => {
+        closed = true;
+      });
     resolve({ text: () => text, closed: () => closed });
   });
   asked.on('error', reject).end(JSON.stringify({ message: 'hello', message_id: id }));
@@ -104,10 +110,7 @@ async function lagging(gateway: AuthGateway, _token: string): Promise<number> {
   return 0;
 }
 
-type Losing = (
-  admin: RedisAuthStore,
-  alice: { token: string; id: string },
-) => Promise<unknown>;
+type Losing = (admin: RedisAuthStore, alice: { token: string; id: string }) => Promise<unknown>;
 const losses: [string, string, Losing][] = [
   ['signs out', 'session_ended', (admin, { id }) => admin.endSession('alice', id)],
   ['is disabled', 'revoked', (admin) => admin.changeUser('alice', { disabled: true })],
@@ -158,7 +161,9 @@ it('21: a revoked key ends its streams, and those of other keys stay', async () 
     });
   const [revoked, kept] = keys.map(({ key }) => bearer(key));
   const streams = await Promise.all(
-    [first, first, second, second, second].map((gateway) => gateway.view('channels=logs*', { headers: revoked ?? {} })),
+    [first, first, second, second, second].map((gateway) =>
+      gateway.view('channels=logs*', { headers: revoked ?? {} }),
+    ),
   );
   const other = await second.view('channels=logs*', { headers: kept ?? {} });
   expect(streams.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
@@ -173,14 +178,17 @@ it('23: with Redis paused while the message is lost, nothing is delivered when i
   const { first, second, admin, begin } = await openTwo(DeafStore);
   const alice = await begin('alice');
   const bob = await begin('bob');
-  const open = (gateway: AuthGateway, token: string) => gateway.view('channels=logs*', { headers: bearer(token) });
+  const open = (gateway: AuthGateway, token: string) =>
+    gateway.view('channels=logs*', { headers: bearer(token) });
   const streams = [await open(first, alice.token), await open(second, alice.token)];
   const others = [await open(first, bob.token), await open(second, bob.token)];
   for (const stream of [...streams, ...others]) await stream.saw('live');
   await admin.endSession('alice', alice.id);
   redis.pause();
   // Sent while Redis is paused: it is published in the moment when Redis goes on.
-  const published = first.broker.publish([line('logs', 'secret')]).catch(() => first.broker.publish([line('logs', 'secret')]));
+  const published = first.broker
+    .publish([line('logs', 'secret')])
+    .catch(() => first.broker.publish([line('logs', 'secret')]));
   await eventually('the gateways hold back', async () => {
     const answers = await Promise.all([first, second].map(({ url }) => fetch(`${url}/readyz`)));
     return answers.every(({ status }) => status === 503);
@@ -227,7 +235,9 @@ it('24: a stream that is being opened while its rights end does not slip through
   for (let round = 0; round < 20; round++) {
     const alice = await begin('alice');
     const headers = { ...bearer(alice.token), accept: 'text/event-stream' };
-    const opening = Array.from({ length: 8 }, (_, i) => first.view(`channels=logs*,race${round}-${i}`, { headers }));
+    const opening = Array.from({ length: 8 }, (_, i) =>
+      first.view(`channels=logs*,race${round}-${i}`, { headers }),
+    );
     await Promise.all([admin.endSession('alice', alice.id), ...opening]);
     for (const stream of await Promise.all(opening)) {
       if (stream.status === 200) await stream.saw('bye');
@@ -276,5 +286,6 @@ it('21: the same with the log in memory', async () => {
   );
   for (const stream of streams) await stream.saw('live');
   await store.endSession('alice', sessionId(session));
-  for (const stream of streams) expect((await stream.saw('bye')).data).toMatchObject({ code: 'session_ended' });
+  for (const stream of streams)
+    expect((await stream.saw('bye')).data).toMatchObject({ code: 'session_ended' });
 });
