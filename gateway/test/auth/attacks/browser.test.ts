@@ -1,12 +1,10 @@
 // Attacks on those who sign in: from other pages, by planted cookies, by guessing, and by asking for more than one may have.
 
-import { request } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
 import { Passwords } from '../../../src/auth/passwords.ts';
-import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
 import { type AuthGateway, Browser, openAuthGateway, PASSWORD } from '../../http/auth-gateway.ts';
 
 let gateway: AuthGateway;
@@ -366,13 +364,4 @@ it('41: prototype names are people like others, or nobody', async () => {
     expect((await root.ask(`/api/roles/${name}`, { method: 'DELETE' })).status).toBe(404);
     expect((await root.post('/api/users', { name: 'eve', password: PASSWORD, role: name })).status).toBe(400);
   }
-});
-
-it('28: an older state of the store revives nobody whose end this gateway has seen', async () => {
-  class Restored extends Object {}
-  void Restored;
-  const store = FileAuthStore.inMemory();
-  gateway = await openAuthGateway({}, store);
-  expect(await gateway.store.changesSince(1)).toMatchObject({ principals: ['*'] });
-  void request;
 });

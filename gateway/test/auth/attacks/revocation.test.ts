@@ -1,6 +1,8 @@
 // Attacks on the end of rights: whoever has lost his rights goes on reading what he has open. Played on two gateways with one log in
 // Redis, unless a test says otherwise.
 
+import { execFileSync } from 'node:child_process';
+import { hash } from 'node:crypto';
 import { request } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
@@ -98,16 +100,15 @@ async function fiveStreams(first: AuthGateway, second: AuthGateway, token: strin
   // The third reads nothing any more, and gets more than its socket takes.
   streams[2]?.pause();
   const big = 'x'.repeat(60_000);
-  for (let i = 0; i < 300 && second.broker; i++) {
-    await first.broker.publish([line('logs:big', big)]);
-    if ((await lagging(second, token)) > 0) break;
-  }
+  for (let i = 0; i < 200 && (await health(second, token)).lagging === 0; i++)
+    await first.broker.publish([line('logs:big', big), line('logs:big', big), line('logs:big', big)]);
+  expect((await health(second, token)).lagging).toBeGreaterThan(0);
   return { streams, answer };
 }
 
-async function lagging(gateway: AuthGateway, _token: string): Promise<number> {
-  void gateway;
-  return 0;
+async function health(gateway: AuthGateway, token: string): Promise<Record<string, number>> {
+  const response = await fetch(`${gateway.url}/sse/health`, { headers: bearer(token) });
+  return (await response.json()) as Record<string, number>;
 }
 
 type Losing = (admin: RedisAuthStore, alice: { token: string; id: string }) => Promise<unknown>;
@@ -246,14 +247,61 @@ it('24: a stream that is being opened while its rights end does not slip through
   }
 });
 
-it('25: a stream ends with its session, also while it is replaying, lagging, or of a run', async () => {
-  const { first, second, admin, begin } = await openTwo();
+it('25: streams end when their session is over, also one that lags and those of a run', async () => {
+  const { first, second, admin } = await openTwo();
+  const token = `lst_${'e'.repeat(43)}`;
+  const now = Date.now();
+  await admin.addSession({
+    digest: hash('sha256', token, 'hex'),
+    user: 'alice',
+    created: now,
+    seen: now,
+    expires: now + 6_000,
+    address: '',
+    agent: '',
+  });
+  const { streams, answer } = await fiveStreams(first, second, token);
+  streams[2]?.resume();
+  for (const stream of streams) await stream.ended();
+  for (const stream of [streams[0], streams[1], streams[3]])
+    expect(stream?.events.at(-1)).toMatchObject({ event: 'bye', data: { code: 'expired' } });
+  await eventually('the answer of POST /api/process ends', () => answer.closed());
+  expect(answer.text()).toContain('"code":"expired"');
+  expect(Date.now()).toBeGreaterThanOrEqual(now + 6_000);
+  expect((await fetch(`${first.url}/auth/profile`, { headers: bearer(token) })).status).toBe(401);
+});
+
+it('26: the run of somebody whose rights have ended goes on', async () => {
+  const { first, admin, begin } = await openTwo();
   const alice = await begin('alice');
-  const { streams, answer } = await fiveStreams(first, second, alice.token);
-  void admin;
-  // The session of the streams is over in a moment: the store has said when, and nobody looks again.
-  expect(streams).toHaveLength(4);
-  expect(answer.closed()).toBe(false);
+  const answer = await process(first, alice.token, 'm1');
+  await eventually('the run has begun', () => answer.text().includes('event:'));
+  await admin.endSession('alice', alice.id);
+  await eventually('the answer ends', () => answer.closed());
+  const again = await begin('alice');
+  const run = await fetch(`${first.url}/api/runs/m1`, { headers: bearer(again.token) });
+  expect(await run.json()).toMatchObject({ message_id: 'm1', state: 'running' });
+});
+
+it('28: a Redis that was restored from before a revocation revives no session', async () => {
+  const { first, admin, begin } = await openTwo();
+  const alice = await begin('alice');
+  const headers = bearer(alice.token);
+  expect((await fetch(`${first.url}/auth/profile`, { headers })).status).toBe(200);
+  execFileSync('redis-cli', ['-p', `${redis.port}`, 'SAVE']);
+  await admin.endSession('alice', alice.id);
+  await eventually(
+    'alice is out',
+    async () => (await fetch(`${first.url}/auth/profile`, { headers })).status === 401,
+  );
+  await redis.kill('SIGKILL');
+  await redis.restart();
+  await eventually('the store is back', async () => (await fetch(`${first.url}/readyz`)).ok);
+  const status = await eventually('the store answers', async () => {
+    const answer = await fetch(`${first.url}/auth/profile`, { headers });
+    return answer.status !== 503 && answer.status;
+  });
+  expect(status).toBe(401);
 });
 
 it('27: while Redis is away nobody is signed out, and streams go on when it is back', async () => {
