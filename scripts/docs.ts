@@ -114,7 +114,7 @@ ${table(
 )}
 ## The end of a stream
 
-\`/stream\` ends with an event \`bye\`, which holds one of these codes. Each asks the client to reconnect after a while;
+\`/stream\` ends with an event \`bye\`, which holds one of these codes. Most ask the client to reconnect after a while;
 an \`EventSource\` does that by itself. See [the stream](stream.md#events).
 
 ${table(

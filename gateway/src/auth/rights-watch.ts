@@ -209,14 +209,15 @@ export class RightsWatch implements DeliveryGuard {
   async #lossOf(changed: ReadonlySet<string>, principal: Principal): Promise<RightsLoss> {
     const { store } = this.#options;
     const { id, kind, owner, session } = principal;
-    if (session !== undefined && changed.has(`session:${session}`)) return 'session_ended';
     if (changed.has('*')) return 'access_changed';
     if (kind === 'key' && changed.has(id)) {
       const keys = await store.keys();
       return keys.some((key) => `key:${key.id}` === id) ? 'access_changed' : 'revoked';
     }
     const user = await store.user(owner);
-    if (user === undefined || user.disabled) return 'revoked';
+    // There is no record of people whom an identity provider knows.
+    if (user?.disabled || (user === undefined && changed.has(`user:${owner}`))) return 'revoked';
+    if (session !== undefined && changed.has(`session:${session}`)) return 'session_ended';
     if (session === undefined) return 'access_changed';
     const sessions = await store.sessionsOf(owner);
     return sessions.some(({ digest }) => digest.startsWith(session)) ? 'access_changed' : 'session_ended';

@@ -57,8 +57,8 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       }
     });
 
-    if (signUpRole === undefined) return;
     scope.post('/auth/signup', options, async (request, reply): Promise<Profile> => {
+      if (signUpRole === undefined) throw new HttpError('not_found', 'nobody can sign up here');
       const { name, password } = parseBody(signUpBody, request.body);
       await throttle.failed(request.ip);
       // An admin may have changed the role since the start.
