@@ -5,6 +5,7 @@ import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import {
   about,
   brokerVariables,
+  hasPlainChannels,
   list,
   readConfig,
   retentionVariables,
@@ -12,6 +13,8 @@ import {
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
+import { signUpVariables } from './auth/sign-up-config.ts';
+import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
@@ -112,7 +115,9 @@ const variables = {
   ...serverVariables,
   ...streamVariables,
   ...authVariables,
+  ...signUpVariables,
   ...waysVariables,
+  ...authStoreVariables,
 };
 
 /** The names of this machine in URLs. */
@@ -170,6 +175,11 @@ export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
 
 export function connectionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): ConnectionLimits {
   return { maxConnections: MAX_CONNECTIONS, maxPerAddress: MAX_CONNECTIONS_PER_ADDRESS };
+}
+
+/** Whether the gateway repeats what it writes on plain Redis channels. */
+export function plainChannels(config: Config): boolean {
+  return hasPlainChannels(config, false);
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {

@@ -22,7 +22,6 @@ export interface RightsWatchOptions {
   store: AuthStore;
   /** Called in the step in which a change becomes known, before streams end: what is remembered of principals is wrong now. */
   forget: (principals: readonly string[]) => void;
-  streams: readonly PrincipalStreams[];
   logger: Logger;
 }
 
@@ -44,6 +43,7 @@ interface Change {
 export class RightsWatch implements DeliveryGuard {
   readonly #options: RightsWatchOptions;
   readonly #recent: Change[] = [];
+  #streams: readonly PrincipalStreams[] = [];
   #timer: NodeJS.Timeout | undefined;
   #staleTimer: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
@@ -65,7 +65,8 @@ export class RightsWatch implements DeliveryGuard {
   }
 
   /** Begins to compare. Resolves also while the store is away. */
-  async open(): Promise<void> {
+  async open(streams: readonly PrincipalStreams[]): Promise<void> {
+    this.#streams = streams;
     this.#unsubscribe = this.#options.store.onChange(() => this.#compareSoon());
     this.#timer = setInterval(() => this.#compareSoon(), COMPARE_MS);
     await this.#compare();
@@ -174,8 +175,8 @@ export class RightsWatch implements DeliveryGuard {
   }
 
   async #apply(principals: ReadonlySet<string>): Promise<void> {
-    const { forget, streams } = this.#options;
-    forget([...principals]);
+    const streams = this.#streams;
+    this.#options.forget([...principals]);
     this.#recent.push({ mark: ++this.#mark, principals });
     if (this.#recent.length > MAX_RECENT) this.#recent.shift();
     const affected = new Set<Principal>();

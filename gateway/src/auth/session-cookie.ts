@@ -5,7 +5,7 @@ import { parseCookie, stringifySetCookie } from 'cookie';
 
 /** What the cookie needs to know of a request, in Fastify's names. */
 export interface CookieRequest {
-  headers: { cookie?: string | undefined; host?: string | undefined };
+  headers: Readonly<Record<string, string | string[] | undefined>>;
   /** `https` also where a trusted proxy says so. */
   protocol: string;
 }
@@ -33,7 +33,7 @@ export class SessionCookie {
   /** The token that the request carries; undefined if it carries none. Says nothing about whether the token is valid. */
   read(request: CookieRequest): string | undefined {
     const { cookie } = request.headers;
-    if (cookie === undefined) return undefined;
+    if (typeof cookie !== 'string') return undefined;
     return parseCookie(cookie)[this.#name(request)] || undefined;
   }
 
@@ -65,7 +65,7 @@ export class SessionCookie {
    */
   #name(request: CookieRequest): string {
     const secure = this.#isSecure(request);
-    const port = /:(\d{1,5})$/.exec(request.headers.host ?? '')?.[1];
+    const port = /:(\d{1,5})$/.exec(String(request.headers.host))?.[1];
     if (!secure) return `llm-streamer-${port ?? 80}`;
     const prefix = this.#basePath === '' ? '__Host-' : '__Secure-';
     return `${prefix}llm-streamer${port === undefined || port === '443' ? '' : `-${port}`}`;
@@ -74,6 +74,8 @@ export class SessionCookie {
   /** An operator may use the gateway's own address beside the public one, and that has no https. */
   #isSecure({ protocol, headers }: CookieRequest): boolean {
     if (protocol === 'https') return true;
-    return this.#publicUrl?.protocol === 'https:' && this.#publicUrl.host === headers.host?.toLowerCase();
+    return (
+      this.#publicUrl?.protocol === 'https:' && this.#publicUrl.host === String(headers.host).toLowerCase()
+    );
   }
 }

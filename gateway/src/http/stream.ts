@@ -3,7 +3,6 @@
 import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
 import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import type { Effective } from '../auth/grants.ts';
 import { parseSelection, parseStart, SELECTION_KEYS, START_KEYS, type Start } from '../stream/query/query.ts';
 import { Connection, type ConnectionServices } from '../stream/viewer/connection.ts';
 import type { Connections } from '../stream/viewer/connections.ts';
@@ -51,19 +50,17 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else granted.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
-  const options = { onRequest: [refuseBody, onRequest], config: { ...config, refusesItself: true as const } };
+  const refuseUnknown = (reply: FastifyReply, error: BrokerUnavailable) =>
+    void refuse(reply.request, reply, 'not_ready', error);
+  const options = {
+    onRequest: [refuseBody, onRequest],
+    config: { ...config, refusesItself: true as const, refuseUnknown },
+  };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
     const asks = parseSelection(request.query);
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());
-    let allowed: Effective;
-    try {
-      allowed = request.access.readable(asks.channels);
-    } catch (error) {
-      if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
-      throw error;
-    }
-    const { channels, narrowed } = allowed;
+    const { channels, narrowed } = request.access.readable(asks.channels);
     const selection = { ...asks, channels };
 
     const slot = await connections.admit(request.ip, request.principal);

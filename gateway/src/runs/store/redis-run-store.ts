@@ -5,7 +5,7 @@ import { checkBatch } from '@llm-streamer/shared/broker/batch.ts';
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import { batchArguments, toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis/client.ts';
-import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
+import type { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
 import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
@@ -40,10 +40,10 @@ export class RedisRunStore implements RunStore {
   readonly #keys: RedisKeys;
   readonly #retention: RetentionPolicy;
 
-  /** The store owns `client` and closes it. */
-  constructor(client: RedisClient, namespace: string, retention: RetentionPolicy) {
+  /** The store owns `client` and closes it. `keys` are those of the log that holds the runs' entries. */
+  constructor(client: RedisClient, keys: RedisKeys, retention: RetentionPolicy) {
     this.#client = client;
-    this.#keys = new RedisKeys(namespace);
+    this.#keys = keys;
     this.#retention = retention;
   }
 
@@ -132,13 +132,13 @@ export class RedisRunStore implements RunStore {
       renewed ?? '',
       stamp?.writer ?? '',
       stamp?.seq ?? 0,
-      this.#keys.wirePrefix,
+      this.#keys.announcePrefix,
       this.#retention.maxChannels,
       retentionOf(this.#retention, runChannel(id)).idleMs,
       LISTED_RUNS,
       pairs.length,
       ...pairs.flat(),
-      ...batchArguments(drafts, this.#retention),
+      ...batchArguments(drafts, this.#retention, (channel) => this.#keys.echo(channel)),
     ];
     try {
       return (await this.#client.runScript(script, this.#keys, args)) as string;

@@ -43,6 +43,8 @@ export interface RedisBrokerOptions {
   namespace?: string;
   retention?: RetentionPolicy;
   entryBytes?: number;
+  /** Whether what is published here is repeated on plain channels; by default only in the default namespace. */
+  plainChannels?: boolean;
   /** Patterns of channels whose foreign messages this process may adopt. None by default. */
   adopt?: readonly string[];
   logger?: Logger;
@@ -66,7 +68,7 @@ export class RedisBroker implements Broker {
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
     const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
-    const keys = new RedisKeys(namespace);
+    const keys = new RedisKeys(namespace, options.plainChannels);
     this.#keys = keys;
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');

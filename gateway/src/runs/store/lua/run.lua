@@ -1,13 +1,13 @@
 -- One step of a run: its record and its entries, together or not at all.
 -- ARGV: 4 step ('begin', 'append' or 'end'), 5 id of the run, 6 fencing token ('' for a gateway that does not own the run),
--- 7 what `renewed` must be ('' for anything), 8 writer ('' for none), 9 seq of the batch, 10 what begins a channel's name on the
--- wire, 11 the most channels that the log may have, 12 ms for which the record lives, 13 the most runs that are listed, 14 the
+-- 7 what `renewed` must be ('' for anything), 8 writer ('' for none), 9 seq of the batch, 10 what begins the Redis channel of an
+-- announcement, 11 the most channels that the log may have, 12 ms for which the record lives, 13 the most runs that are listed, 14 the
 -- number of fields to set, from 15 name and value of each field, then the batch, as `batch` of log.lua reads it.
 -- Keys: run:<id> (hash: state, token, renewed, started, ended and the fields), runs (sorted set: id -> started), running (set).
 -- Returns 'ok', 'exists' (begin: another request has this id), 'fenced' (append: the run is not this gateway's any more), or
 -- 'refused' (end: the run has ended, or was renewed since).
 local step, id, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
-local wire_prefix, max_channels, ttl_ms, max_listed = ARGV[10], tonumber(ARGV[11]), ARGV[12], tonumber(ARGV[13])
+local announce_prefix, max_channels, ttl_ms, max_listed = ARGV[10], tonumber(ARGV[11]), ARGV[12], tonumber(ARGV[13])
 local field_count, FIELDS = tonumber(ARGV[14]), 15
 local KEY, RUNS, RUNNING = P .. 'run:' .. id, P .. 'runs', P .. 'running'
 local log = open()
@@ -29,11 +29,10 @@ for i = 1, field_count * 2 do
   at = at + 1
 end
 local channels
-channels, at = batch(at)
+channels, at = batch(at, announce_prefix)
 
 if at <= #ARGV and not repeated(writer, seq) then
-  local announce = function(channel, record) return redis.pcall('PUBLISH', wire_prefix .. channel.name, record) end
-  local _, refused = append(log, channels, at, max_channels, announce)
+  local _, refused = append(log, channels, at, max_channels)
   if refused then return refused end
   remember(writer, seq)
 end
