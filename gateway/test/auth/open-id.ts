@@ -109,6 +109,8 @@ interface GatewayOptions {
   /** Where browsers are sent back, if it is not this gateway itself. */
   publicUrl?: string;
   logger?: Logger;
+  /** Called for each attempt that failed. */
+  failed?: () => Promise<void>;
 }
 
 /** The routes of the sign-in, a page, and a route that says who asks, behind the gate of the gateway. */
@@ -123,6 +125,7 @@ export async function startGateway(
     variables,
     publicUrl = url,
     logger = createLogger('test', 'silent', true),
+    failed = async () => {},
   } = options;
   const config = z.object(oidcVariables).parse({
     OIDC_ISSUER: issuer,
@@ -155,7 +158,7 @@ export async function startGateway(
     oidc,
     cookie,
     publicUrl,
-    throttle: { failed: async () => {} },
+    throttle: { failed },
     audit: { record: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
   });
   const open = { config: { needs: 'nothing' as const } };

@@ -10,6 +10,7 @@ import { launchChromium } from '../../../../test-support/chromium.ts';
 import { callbackUrl } from '../../../src/auth/oidc.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
 import { oidcRoutes } from '../../../src/http/auth/oidc.ts';
+import { HttpError } from '../../../src/http/errors.ts';
 import { problems } from '../../../src/http/plugins/problems.ts';
 import {
   listen,
@@ -295,6 +296,13 @@ describe('a provider that is away', () => {
     expect(pathOf(await browser.visit(callback))).toBe(AWAY);
     expect(gateway.audited).toEqual([]);
   });
+});
+
+it('whoever fails too often is told so', async () => {
+  const failed = () => Promise.reject(new HttpError('too_many_attempts', 'try again later'));
+  gateway = await serve({ failed });
+  browser.name = 'bob';
+  expect(pathOf(await browser.visit(begin()))).toBe('/#sign-in=too_many_attempts');
 });
 
 it('while the store is away nobody is told that his sign-in failed', async () => {
