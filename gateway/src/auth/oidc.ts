@@ -160,9 +160,8 @@ export class OidcSignIn {
       const { token, session } = await this.#sessions.begin({ user: external.owner, external, ...visitor });
       return { view, session: { token, expires: session.expires, user: session.user } };
     } catch (error) {
-      const reason = reasonOf(error);
-      if (reason === undefined) throw error;
-      this.#refusals.refuse(reason);
+      if (!(error instanceof Refused)) throw error;
+      this.#refusals.refuse(error.message);
       return { view };
     }
   }
@@ -206,6 +205,8 @@ export class OidcSignIn {
       const isComplete = claimNamed(this.#options.groupsClaim, token) !== undefined;
       if (isComplete || provider.serverMetadata().userinfo_endpoint === undefined) return token;
       return { ...(await fetchUserInfo(provider, answer.access_token, token.sub)), ...token };
+    } catch (error) {
+      throw providerError(error);
     } finally {
       this.#exchanges -= 1;
     }
@@ -235,21 +236,22 @@ function isSame(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other));
 }
 
-/** Undefined for an error that is not an answer to the person. Codes are words of OAuth or of the library, never of the browser. */
-function reasonOf(error: unknown): string | undefined {
-  if (error instanceof Refused) return error.message;
-  if (error instanceof AuthorizationResponseError) return 'the provider has refused it';
-  if (error instanceof ResponseBodyError && error.status < 500) return 'the provider does not know the code';
-  if (error instanceof ResponseBodyError) throw providerUnavailable(error);
-  if (error instanceof ClientError) {
-    if (AWAY.includes(error.code ?? '')) throw providerUnavailable(error);
-    return error.code ?? 'something in the answer of the provider was wrong';
-  }
-  if (error instanceof TypeError) throw providerUnavailable(error); // so fetch tells of a connection that failed
-  return undefined;
-}
-
 const AWAY = ['OAUTH_TIMEOUT', 'OAUTH_ABORT', 'OAUTH_RESPONSE_IS_NOT_CONFORM', 'OAUTH_RESPONSE_IS_NOT_JSON'];
+
+/** Whether the provider says no, or is not well. Codes are words of the library, never of the browser. */
+function providerError(error: unknown): unknown {
+  if (error instanceof AuthorizationResponseError) return new Refused('the provider has refused it');
+  if (error instanceof ResponseBodyError)
+    return error.status < 500
+      ? new Refused('the provider does not know the code')
+      : providerUnavailable(error);
+  if (error instanceof ClientError) {
+    const { code = 'the answer of the provider was wrong' } = error;
+    return AWAY.includes(code) ? providerUnavailable(error) : new Refused(code);
+  }
+  // So fetch tells of a connection that failed.
+  return error instanceof TypeError ? providerUnavailable(error) : error;
+}
 
 /** @param publicUrl with the base path, if there is one. */
 export function callbackUrl(publicUrl: string): string {

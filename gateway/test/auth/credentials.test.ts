@@ -211,6 +211,19 @@ describe('a session', () => {
     expect(await sessions.principalOf(token)).toBeUndefined();
   });
 
+  it('of a person whom a provider knows ends when the provider must be asked again, and so do further ones', async () => {
+    const { sessions, clock } = await setUp();
+    clock.now = Date.now();
+    const external = { name: 'Alice A.', owner: 'j-abc', roles: ['viewer'], until: clock.now + 1_000 };
+    const { token, session } = await sessions.begin({ ...start, user: 'j-abc', external });
+    clock.now += 999;
+    const another = await sessions.begin({ ...start, user: 'j-abc', external });
+    expect([session.expires, another.session.expires]).toEqual([external.until, external.until]);
+    expect(await sessions.principalOf(token)).toBeDefined();
+    clock.now += 1;
+    expect(await sessions.principalOf(token)).toBeUndefined();
+  });
+
   it('of a person whom a provider knows has what the provider’s groups gave', async () => {
     const { store, sessions } = await setUp();
     const until = Date.now() + 3_600_000;

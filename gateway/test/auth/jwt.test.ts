@@ -131,7 +131,7 @@ describe('a token of the issuer', () => {
   });
 });
 
-describe('refused is a token', () => {
+describe('7: refused is a token', () => {
   const broken: Record<string, () => Promise<string> | string> = {
     'without a signature (alg none)': () => new UnsecuredJWT(CLAIMS).encode(),
     'signed with the public key as a secret': async () => {
@@ -274,7 +274,7 @@ describe('with a secret', () => {
   });
 });
 
-describe('while the issuer is away', () => {
+describe('8: while the issuer is away', () => {
   const endless: RequestListener = (_, response) => {
     const more = () => {
       while (!response.destroyed && response.write(' '.repeat(65_536)));

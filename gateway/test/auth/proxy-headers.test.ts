@@ -132,7 +132,7 @@ describe('from the proxy', () => {
   });
 });
 
-describe('refused with 401, and not ignored, is a header', () => {
+describe('33: refused with 401, and not ignored, is a header', () => {
   const refusals: [string, string, string[]][] = [
     ['from an address that is not the proxy', '10.1.2.3', ['Remote-User', 'alice']],
     [

@@ -5,6 +5,7 @@ import { rolesByGroup } from '../../src/auth/ways-config.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 
 const JWT = {
+  AUTH: 'on',
   JWT_ISSUER: 'https://id.example.com',
   JWT_AUDIENCE: 'logs',
   JWT_JWKS_URL: 'https://id.example.com/keys',
@@ -33,6 +34,10 @@ it.each([{}, JWT, OIDC, PROXY, { ...JWT, ...OIDC, ...PROXY }])(
 );
 
 const refused: [Record<string, string>, string][] = [
+  [
+    { ...JWT, AUTH: '' },
+    'AUTH: JWT_ISSUER is set; set AUTH=on, or AUTH=off if everybody may read and write everything',
+  ],
   [{ ...JWT, JWT_AUDIENCE: '' }, 'JWT_ISSUER: needs JWT_AUDIENCE'],
   [{ ...JWT, JWT_ISSUER: '' }, 'JWT_AUDIENCE: needs JWT_ISSUER\nJWT_JWKS_URL: needs JWT_ISSUER'],
   [{ JWT_SECRET: 's'.repeat(32) }, 'JWT_SECRET: needs JWT_ISSUER'],
