@@ -59,7 +59,10 @@ describe('routes', () => {
     await broker.close();
     const named = matches(everywhere, /`((?:GET|POST|PUT|DELETE|PATCH) \/[^`?]*)/g);
     expect(named).toEqual(routes);
-    const told = matches(read('docs/http-api.md').split('\n## ')[0] as string, /`((?:GET|POST) \/[^`]*)`/g);
+    const told = matches(
+      read('docs/http-api.md').split('\n## ')[0] as string,
+      /`((?:GET|POST|PATCH|DELETE) \/[^`]*)`/g,
+    );
     expect(told).toEqual(routes);
   });
 });

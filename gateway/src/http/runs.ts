@@ -2,7 +2,7 @@
 
 import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Params, parseCursor, parseId, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
@@ -17,8 +17,8 @@ const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
 const IGNORED_BYTES = 65_536;
 /** Bytes that an answer may take: a list of runs, and the texts of a run or a conversation. */
-const LIST = { config: { answerBytes: SMALL_ANSWER } };
-const TEXTS = { config: { answerBytes: 16_777_216 } };
+const LIST = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes: SMALL_ANSWER } } as const;
+const TEXTS = { config: { needs: 'signed-in', answerBytes: 16_777_216 } } as const;
 
 type ById = { Params: { id: string } };
 
@@ -44,7 +44,13 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   const streaming = {
     onRequest: refuseBody,
     exposeHeadRoute: false,
-    config: { refusesItself: true },
+    config: {
+      needs: 'signed-in',
+      parameters: ['lastEventId'],
+      refusesItself: true,
+      refuseUnknown: (reply: FastifyReply, error: BrokerUnavailable) =>
+        void streams.refuse(reply, 'not_ready', error),
+    },
   } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request.headers['last-event-id'], request.query as Params);
@@ -63,7 +69,8 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     scope.removeAllContentTypeParsers();
     const ignored = { parseAs: 'buffer', bodyLimit: IGNORED_BYTES } as const;
     scope.addContentTypeParser('*', ignored, (_request, _body, done) => done(null));
-    scope.post<ById>('/api/runs/:id/cancel', async ({ params }): Promise<RunSummary> => {
+    const cancelling = { config: { needs: 'signed-in' } } as const;
+    scope.post<ById>('/api/runs/:id/cancel', cancelling, async ({ params }): Promise<RunSummary> => {
       const run = await service.cancel(parseId('id', params.id));
       if (!run) throw unknownRun();
       return summaryOf(run);
@@ -71,6 +78,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     scope.route({
       method: ['GET', 'PUT', 'PATCH', 'DELETE'],
       url: '/api/runs/:id/cancel',
+      config: { needs: 'nothing', parameters: 'any' },
       handler: () => {
         const headers = { allow: 'POST' };
         throw new HttpError('method_not_allowed', 'this path answers POST only', { headers });

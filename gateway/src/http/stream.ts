@@ -1,18 +1,22 @@
 // GET /stream: live entries over SSE. It writes the response head itself, and keeps nothing of the request but its socket.
 
 import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
+import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import { parseSelection, parseStart, type Start } from '../stream/query/query.ts';
+import { parseSelection, parseStart, SELECTION_KEYS, START_KEYS, type Start } from '../stream/query/query.ts';
 import { Connection, type ConnectionServices } from '../stream/viewer/connection.ts';
-import type { CloseReason, Connections } from '../stream/viewer/connections.ts';
+import type { Connections } from '../stream/viewer/connections.ts';
 import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
 import { controlFrame } from '../stream/wire/frame.ts';
 import { claimSocket } from './claim-socket.ts';
+import type { RightsChanges } from './plugins/rights-mark.ts';
 import { refuseBody } from './refuse-body.ts';
-import { needsStream, refusalOf, SSE_HEADERS } from './sse-response.ts';
+import { needsStream, type RefusalReason, refusalOf, SSE_HEADERS } from './sse-response.ts';
 
 export interface StreamServices extends ConnectionServices {
   connections: Connections;
+  /** Absent where nobody has rights of his own. */
+  rights?: RightsChanges | undefined;
   /** Names this process in `hello`. */
   gateway: string;
   keepAliveMs: number;
@@ -28,11 +32,12 @@ const HEAD = Object.entries({ ...SSE_HEADERS, vary: 'accept-encoding' });
 const BEGINNING_BYTES = 65_536;
 
 export function streamRoute(app: FastifyInstance, services: StreamServices): void {
-  const { history, writeBudget, connections, gateway, keepAliveMs, retryMs } = services;
+  const { history, writeBudget, connections, rights, gateway, keepAliveMs, retryMs } = services;
 
   // The head that a GET would get, without a stream that the client could not read.
-  app.head<{ Querystring: Record<string, unknown> }>('/stream', async (request, reply) => {
-    parseSelection(request.query);
+  const config = { needs: 'read', parameters: [...SELECTION_KEYS, ...START_KEYS] } as const;
+  app.head<{ Querystring: Record<string, unknown> }>('/stream', { config }, async (request, reply) => {
+    request.access.readable(parseSelection(request.query).channels);
     for (const [name, value] of HEAD) reply.header(name, value);
     return reply.send();
   });
@@ -45,13 +50,20 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else granted.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
-  const options = { onRequest: [refuseBody, onRequest], config: { refusesItself: true as const } };
+  const refuseUnknown = (reply: FastifyReply, error: BrokerUnavailable) =>
+    void refuse(reply.request, reply, 'not_ready', error);
+  const options = {
+    onRequest: [refuseBody, onRequest],
+    config: { ...config, refusesItself: true as const, refuseUnknown },
+  };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
-    const selection = parseSelection(request.query);
+    const asks = parseSelection(request.query);
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());
+    const { channels, narrowed } = request.access.readable(asks.channels);
+    const selection = { ...asks, channels };
 
-    const slot = await connections.admit(request.ip);
+    const slot = await connections.admit(request.ip, request.principal);
     if (typeof slot === 'string') return refuse(request, reply, slot);
     let connection: Connection | undefined;
     try {
@@ -62,6 +74,8 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       if (socket === undefined) return reply.hijack();
       // The gateway may have begun to stop in the meantime.
       if (connections.closing) return refuse(request, reply, 'shutdown');
+      if (rights?.changedSince(request.rightsMark, request.principal))
+        return refuse(request, reply, 'access_changed');
       reply.hijack();
       if (acceptsGzip(request.headers['accept-encoding'])) slot.compress();
       const chunked = isChunked(request);
@@ -79,11 +93,17 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     } finally {
       if (!connection) slot.release();
     }
-    serve(connection, start).catch((error) => app.log.error({ err: error }, 'a stream failed'));
+    serve(connection, start, narrowed ? channels : undefined).catch((error) =>
+      app.log.error({ err: error }, 'a stream failed'),
+    );
     return reply;
   });
 
-  async function serve(connection: Connection, start: Start): Promise<void> {
+  async function serve(
+    connection: Connection,
+    start: Start,
+    channels: readonly string[] | undefined,
+  ): Promise<void> {
     const { view } = connection.slot;
     try {
       const isGone = () => connection.closed;
@@ -92,7 +112,10 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       if (connection.closed) return;
       const replaying = connection.start(beginning, (count, position) => {
         const resumed = start.from === 'position';
-        const hello = { gateway, resumed, count, keepalive: keepAliveMs, now: Date.now() };
+        const hello: Hello = {
+          ...{ gateway, resumed, count, keepalive: keepAliveMs, now: Date.now() },
+          ...(channels && { channels }),
+        };
         return controlFrame('hello', position, hello, retryMs);
       });
       connection.socket.uncork(); // the head and the beginning of the stream go out in one write
@@ -111,7 +134,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   function refuse(
     request: FastifyRequest,
     reply: FastifyReply,
-    code: Exclude<CloseReason, 'lifetime'>,
+    code: RefusalReason,
     cause?: Error,
   ): FastifyReply {
     connections.totals.refused++;

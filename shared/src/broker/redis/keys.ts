@@ -38,6 +38,11 @@ export class RedisKeys {
   /** The rate limit of runs: what begins the key of each client's count. */
   readonly runLimits: string;
 
+  /** People, roles, API keys and sessions: what begins the keys; the head of the gateway's auth.lua says what is under each. */
+  readonly auth: string;
+  /** The channel that says that somebody's rights have changed. */
+  readonly authChanged: string;
+
   /** With `hasEchoes`, a writer repeats what it announces for plain subscribers. */
   constructor(namespace: string, hasEchoes = namespace === DEFAULT_NAMESPACE) {
     const prefix = `{${namespace}}:`;
@@ -55,6 +60,8 @@ export class RedisKeys {
     this.runs = `${prefix}runs`;
     this.running = `${prefix}running`;
     this.runLimits = `${prefix}limit:runs`;
+    this.auth = `${prefix}auth`;
+    this.authChanged = `${prefix}#auth`;
   }
 
   /** The log: the stream with the entries of a channel. */
@@ -85,6 +92,11 @@ export class RedisKeys {
   /** The channel on which one process sends itself ticks. */
   tick(instance: string): string {
     return `${this.prefix}#tick:${instance}`;
+  }
+
+  /** What begins the key of each count of attempts to sign in. */
+  signInLimits(bucket: string): string {
+    return `${this.prefix}limit:sign-in:${bucket}`;
   }
 
   /** The hash with the record of a run. */
