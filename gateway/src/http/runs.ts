@@ -2,7 +2,7 @@
 
 import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type Params, parseCursor, parseId, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
@@ -44,7 +44,13 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   const streaming = {
     onRequest: refuseBody,
     exposeHeadRoute: false,
-    config: { needs: 'signed-in', parameters: ['lastEventId'], refusesItself: true },
+    config: {
+      needs: 'signed-in',
+      parameters: ['lastEventId'],
+      refusesItself: true,
+      refuseUnknown: (reply: FastifyReply, error: BrokerUnavailable) =>
+        void streams.refuse(reply, 'not_ready', error),
+    },
   } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request.headers['last-event-id'], request.query as Params);

@@ -212,8 +212,10 @@ describe('a session', () => {
   });
 
   it('of a person whom a provider knows has what the provider’s groups gave', async () => {
-    const { sessions } = await setUp();
-    const external = { name: 'Alice A.', owner: 'j-abc', grants: grants({ read: ['logs*'] }) };
+    const { store, sessions } = await setUp();
+    const until = Date.now() + 3_600_000;
+    const external = { name: 'Alice A.', owner: 'j-abc', roles: ['gone', 'team'], until };
+    await store.setRole({ name: 'team', grants: grants({ read: ['logs*'] }) });
     const { token } = await sessions.begin({ ...start, user: 'j-abc', external });
     expect(await sessions.principalOf(token)).toMatchObject({
       id: 'user:j-abc',

@@ -70,6 +70,11 @@ export class FileAuthStore implements AuthStore {
     return store;
   }
 
+  /** One that is kept nowhere. */
+  static inMemory(): FileAuthStore {
+    return new FileAuthStore({});
+  }
+
   addUser(user: User): Promise<boolean> {
     return this.#change(({ users }) => {
       if (users.has(user.name)) return false;

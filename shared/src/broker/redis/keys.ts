@@ -94,6 +94,11 @@ export class RedisKeys {
     return `${this.prefix}#tick:${instance}`;
   }
 
+  /** What begins the key of each count of attempts to sign in. */
+  signInLimits(bucket: string): string {
+    return `${this.prefix}limit:sign-in:${bucket}`;
+  }
+
   /** The hash with the record of a run. */
   run(id: string): string {
     return `${this.prefix}run:${id}`;
