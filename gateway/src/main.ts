@@ -11,6 +11,8 @@ import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { Registry } from 'prom-client';
 import { createApp, type SharedTotals } from './app.ts';
+import type { AuthStore } from './auth/store/auth-store.ts';
+import { keepsPeople, openAuthStore } from './auth/store/open-auth-store.ts';
 import {
   adoptedChannels,
   type Config,
@@ -29,6 +31,7 @@ const BACKLOG = 4_096;
 try {
   loadDotEnv();
   const config = readGatewayConfig();
+  refuseNobody(config);
   const logger = createLogger('gateway', config.LOG_LEVEL, config.PRODUCTION);
   if (config.WORKERS === 1 || cluster.isWorker) await run(config, logger);
   else {
@@ -40,6 +43,16 @@ try {
   process.exit(1);
 }
 
+/** @throws CodedError `invalid_config` if nobody could ever come in */
+function refuseNobody(config: Config): void {
+  const others = [config.JWT_ISSUER, config.OIDC_ISSUER, config.AUTH_PROXY_HEADER];
+  if (config.AUTH !== 'on' || keepsPeople(config) || others.some((way) => way !== undefined)) return;
+  throw new CodedError(
+    'invalid_config',
+    'AUTH=on: nobody could sign in; set AUTH_FILE, where people and keys are kept, or REDIS_URL',
+  );
+}
+
 function runWorkers(config: Config, logger: Logger): Promise<number> {
   if (config.REDIS_URL === undefined)
     throw new CodedError('invalid_config', 'WORKERS: more than one needs REDIS_URL, the log that they share');
@@ -49,6 +62,7 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
 
 async function run(config: Config, logger: Logger): Promise<void> {
   const { broker, open } = createBroker(config, logger);
+  let store: AuthStore | undefined;
   let app: ReturnType<typeof createApp> | undefined;
   let listening: Promise<unknown> | undefined;
   let stopping = false;
@@ -63,6 +77,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     // Neither must a connection on which no request has come.
     setTimeout(() => app?.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
     await app?.close();
+    await store?.close();
     await broker.close();
     process.exit();
   };
@@ -82,12 +97,14 @@ async function run(config: Config, logger: Logger): Promise<void> {
     });
   try {
     await open();
+    store = await openAuthStore(config, logger);
     if (stopping) return;
-    app = createApp(config, broker, logger, cluster.isWorker ? workerTotals() : undefined);
+    app = createApp(config, broker, logger, cluster.isWorker ? workerTotals() : undefined, {}, store);
     listening = app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
     await listening;
   } catch (error) {
     if (stopping) return;
+    await store?.close();
     await broker.close();
     throw error;
   }
