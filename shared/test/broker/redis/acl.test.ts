@@ -3,11 +3,13 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../../../../test-support/process.ts';
 import { type RedisServer, startRedis } from '../../../../test-support/redis.ts';
 import { ACL_ROLES, type AclRequest, aclLines } from '../../../src/broker/redis/acl.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
@@ -33,6 +35,12 @@ describe('aclLines', () => {
     expect(aclLines(request({ namespace: 'team', passwordSha256 }))).toEqual([
       `user p on #${passwordSha256} resetkeys resetchannels &{team}:logs* -@all +publish +ping +hello +client|setname`,
     ]);
+  });
+
+  it('gives the lines that docs/deployment.md shows', () => {
+    const page = readFileSync(join(ROOT, 'docs/deployment.md'), 'utf8');
+    for (const role of ACL_ROLES)
+      expect(page.split('\n')).toContain(aclLines(request({ role, user: role, channels: ['logs*'] }))[0]);
   });
 
   it.each([
