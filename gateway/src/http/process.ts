@@ -60,7 +60,8 @@ export function processRoute(
 
   async function throttle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (limit.perSecond === 0) return;
-    const { allowed, remaining, resetMs } = await limiter.consume(request.ip, request.principal.owner);
+    const { owner } = request.principal;
+    const { allowed, remaining, resetMs } = await limiter.consume(request.ip, owner);
     const { runs, seconds: window } = limiter.window;
     const seconds = Math.max(1, Math.ceil(resetMs / 1000));
     const headers = {
@@ -73,7 +74,8 @@ export function processRoute(
       reply.headers(headers);
       return;
     }
-    throw new HttpError('rate_limited', `too many runs; try again in ${seconds} s`, {
+    const whose = owner === '' ? ' from this address' : '';
+    throw new HttpError('rate_limited', `too many runs${whose}; try again in ${seconds} s`, {
       headers: { ...headers, 'retry-after': `${seconds}` },
     });
   }
