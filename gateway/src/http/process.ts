@@ -60,8 +60,7 @@ export function processRoute(
 
   async function throttle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (limit.perSecond === 0) return;
-    const { owner } = request.principal;
-    const { allowed, remaining, resetMs } = await limiter.consume(request.ip, owner);
+    const { allowed, remaining, resetMs } = await limiter.consume(request.ip);
     const { runs, seconds: window } = limiter.window;
     const seconds = Math.max(1, Math.ceil(resetMs / 1000));
     const headers = {
@@ -74,8 +73,7 @@ export function processRoute(
       reply.headers(headers);
       return;
     }
-    const whose = owner === '' ? ' from this address' : '';
-    throw new HttpError('rate_limited', `too many runs${whose}; try again in ${seconds} s`, {
+    throw new HttpError('rate_limited', `too many runs from this address; try again in ${seconds} s`, {
       headers: { ...headers, 'retry-after': `${seconds}` },
     });
   }
