@@ -1,4 +1,4 @@
-// For tests: gateways whose requests are made by different people. A header says who asks, so that the tests are about what each may
+// For tests: gateways whose requests are made by different people. A key says who asks, so that the tests are about what each may
 // do, whichever way he has signed in.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
@@ -8,14 +8,14 @@ import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../../src/app.ts';
-import { EVERYONE, type Grants, ownPatterns, type Principal } from '../../src/auth/principal.ts';
+import { type Grants, ownPatterns, type Principal } from '../../src/auth/principal.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 
 export interface OwnedGateway {
   url: string;
   broker: Broker;
   app: FastifyInstance;
-  /** A request by `who`. */
+  /** A request by `who`; '' for somebody without a key. */
   ask(who: string, path: string, init?: RequestInit): Promise<Response>;
   /** Begins a run of `who`, and resolves with the answer when it has begun. */
   begin(who: string, body: Record<string, unknown>): Promise<Response>;
@@ -36,39 +36,40 @@ export function member(owner: string, more: Partial<Grants> = {}): Principal {
   };
 }
 
+const KEY = 'lls_';
+
 const PEOPLE: Readonly<Record<string, Principal>> = {
   alice: member('alice'),
   bob: member('bob'),
   // Has been given the right to read all of alice's runs, but no conversation.
   carol: member('carol', { read: ['runs:alice/*'] }),
   root: member('root', { admin: true, read: ['runs:*', 'conversations:*', 'events:runs:*', 'audit:*'] }),
-  guest: {
-    ...member('guest'),
-    id: 'anonymous',
-    kind: 'anonymous',
-    owner: '',
-    grants: { ...member('guest').grants, read: ['*'], run: false },
-  },
-  everyone: EVERYONE,
 };
 
-/** @param otherwise who asks where no header says so, as a browser does. */
+/** @param otherwise who asks where no key says so, as in a browser that has signed in. */
 export async function ownedGateway(
   env: Readonly<Record<string, string>>,
   tokenMs: number,
-  otherwise = 'guest',
+  otherwise?: string,
 ): Promise<OwnedGateway> {
-  const config = readGatewayConfig({ RATE_LIMIT_PER_SECOND: '0', LOG_LEVEL: 'silent', ...env });
+  const config = readGatewayConfig({ AUTH: 'on', RATE_LIMIT_PER_SECOND: '0', LOG_LEVEL: 'silent', ...env });
   const broker = await openBroker(config.REDIS_URL, config.NAMESPACE, retentionPolicy(config));
   const logger = createLogger('test', 'silent', true);
-  const app = createApp(config, broker, logger, undefined, { simulator: { tokenMs } });
-  app.addHook('onRequest', async (request) => {
-    const who = request.headers['x-test-who']?.toString() ?? otherwise;
-    Object.defineProperty(request, 'principal', { value: PEOPLE[who] ?? PEOPLE.guest });
+  const app = createApp(config, broker, logger, undefined, {
+    simulator: { tokenMs },
+    credentials: {
+      tokens: { apiKey: { principalOf: async (key) => PEOPLE[key.slice(KEY.length)] } },
+      ...(otherwise !== undefined && {
+        headers: [{ find: () => ({ kind: 'session', principal: async () => PEOPLE[otherwise] }) }],
+      }),
+    },
   });
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   const ask: OwnedGateway['ask'] = (who, path, init = {}) =>
-    fetch(`${url}${path}`, { ...init, headers: { ...init.headers, 'x-test-who': who } });
+    fetch(`${url}${path}`, {
+      ...init,
+      headers: { ...init.headers, ...(who !== '' && { authorization: `Bearer ${KEY}${who}` }) },
+    });
   return {
     url,
     broker,
