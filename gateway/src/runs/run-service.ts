@@ -14,7 +14,7 @@ import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
 import type { Targets } from './config.ts';
 import { contextOf } from './conversation.ts';
 import { LeaseWatch } from './lease-watch.ts';
-import { isFenced, OwnedRun } from './owned-run.ts';
+import { isFenced, LeasedRun } from './leased-run.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Prompts } from './prompts.ts';
 import { RUN_ERRORS } from './run-errors.ts';
@@ -52,7 +52,7 @@ export class RunService {
   readonly #options: RunServiceOptions;
   readonly #watch: LeaseWatch;
   /** The runs of this gateway. */
-  readonly #owned = new Map<OwnedKey, { run: OwnedRun; done: Promise<void> }>();
+  readonly #leased = new Map<OwnedKey, { run: LeasedRun; done: Promise<void> }>();
   readonly #subscriptions: Subscription[] = [];
 
   constructor(options: RunServiceOptions) {
@@ -92,7 +92,7 @@ export class RunService {
 
   /** How many runs of this gateway are running. */
   get active(): number {
-    return this.#owned.size;
+    return this.#leased.size;
   }
 
   /**
@@ -107,7 +107,7 @@ export class RunService {
     const fingerprint = fingerprintOf(request);
     const known = await store.get(key);
     if (known) return sameRequest(known, fingerprint);
-    if (this.#owned.size >= this.#options.maxRuns)
+    if (this.#leased.size >= this.#options.maxRuns)
       throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
     await admit();
 
@@ -159,8 +159,8 @@ export class RunService {
   async close(): Promise<void> {
     this.#watch.stop();
     for (const subscription of this.#subscriptions) subscription.close();
-    await Promise.allSettled([...this.#owned.keys()].map((key) => this.#end(key, 'failed', 'anybody')));
-    await Promise.allSettled([...this.#owned.values()].map(({ done }) => done));
+    await Promise.allSettled([...this.#leased.keys()].map((key) => this.#end(key, 'failed', 'anybody')));
+    await Promise.allSettled([...this.#leased.values()].map(({ done }) => done));
   }
 
   async #context(conversation: OwnedKey): Promise<LlmMessage[]> {
@@ -172,15 +172,15 @@ export class RunService {
   #startPipeline(plan: RunPlan, token: string): void {
     const { store, leaseMs } = this.#options;
     const key = ownedKey(plan.owner, plan.id);
-    const run = new OwnedRun({ key, token, store, renewMs: leaseMs / RENEWALS });
+    const run = new LeasedRun({ key, token, store, renewMs: leaseMs / RENEWALS });
     const done = this.#execute(plan, run).finally(() => {
       run.stop();
-      this.#owned.delete(key);
+      this.#leased.delete(key);
     });
-    this.#owned.set(key, { run, done });
+    this.#leased.set(key, { run, done });
   }
 
-  async #execute(plan: RunPlan, run: OwnedRun): Promise<void> {
+  async #execute(plan: RunPlan, run: LeasedRun): Promise<void> {
     const { pipeline, history, logger, source } = this.#options;
     const began = performance.now();
     const key = ownedKey(plan.owner, plan.id);
@@ -217,7 +217,7 @@ export class RunService {
     const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code]);
     const ended = await store.end(key, ending, drafts, guard);
     if (!ended) return false;
-    this.#owned.get(key)?.run.stop();
+    this.#leased.get(key)?.run.stop();
     this.#options.onEnded?.(state, totals.durationMs);
     return true;
   }
@@ -229,10 +229,10 @@ export class RunService {
   async #onRunEvent({ event, channel, run: id }: LogRecord['entry']): Promise<void> {
     if (event === undefined || id === undefined || !Object.hasOwn(RUN_END, event)) return;
     const key = ownedKey(ownerOfEvents(channel), id);
-    const owned = this.#owned.get(key);
-    if (!owned) return;
+    const leased = this.#leased.get(key);
+    if (!leased) return;
     const record = await this.#options.store.get(key);
-    if (record?.state !== 'running') owned.run.stop();
+    if (record?.state !== 'running') leased.run.stop();
   }
 }
 

@@ -36,8 +36,8 @@ export interface RunEnding extends Pick<RunRecord, 'code' | 'totals'> {
 }
 
 /**
- * Who may end a run: its owner, who knows the token; any gateway, if the record has not been renewed since; any gateway at all.
- * For example, a gateway that saw `renewed` 7 for six seconds ends the run as lost with `{ renewed: 7 }`. If the owner was only
+ * Who may end a run: its gateway, which knows the token; any gateway, if the record has not been renewed since; any gateway at all.
+ * For example, a gateway that saw `renewed` 7 for six seconds ends the run as lost with `{ renewed: 7 }`. If its gateway was only
  * slow and has renewed it to 8 meanwhile, the run goes on.
  */
 export type EndGuard = { token: string } | { renewed: number } | 'anybody';

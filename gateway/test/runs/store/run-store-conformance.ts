@@ -63,7 +63,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       expect(await heard(broker, key)).toEqual(['begin']);
     });
 
-    it('stores the entries of its owner in order, and each batch once', async () => {
+    it('stores the entries of its gateway in order, and each batch once', async () => {
       const { store, broker, key, token } = await begun(owner);
       const stamp = { writer: randomUUID(), seq: 1 };
       await store.append(key, token, says(key, 'a', 'b'), stamp);
@@ -101,7 +101,7 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       expect(await heard(broker, key)).toEqual(['begin', 'end']);
     });
 
-    it('that has ended refuses all entries, also those of its owner', async () => {
+    it('that has ended refuses all entries, also those of its gateway', async () => {
       const { store, other, broker, key, token } = await begun(owner);
       await other.end(key, { state: 'cancelled', code: 'cancelled', totals }, says(key, 'end'), 'anybody');
       await expect(store.append(key, token, says(key, 'x'))).rejects.toMatchObject({ code: 'fenced' });

@@ -9,7 +9,7 @@ import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { RunWriter } from './pipeline.ts';
 import { fenced, type RunEnding, type RunStore } from './store/run-store.ts';
 
-export interface OwnedRunOptions {
+export interface LeasedRunOptions {
   key: OwnedKey;
   token: string;
   store: RunStore;
@@ -21,14 +21,14 @@ const RETRY_MS = 250;
 /** How long a write is repeated before the run fails. */
 const PATIENCE_MS = 120_000;
 
-export class OwnedRun implements RunWriter {
-  readonly #options: OwnedRunOptions;
+export class LeasedRun implements RunWriter {
+  readonly #options: LeasedRunOptions;
   readonly #over = new AbortController();
   readonly #writer = randomBytes(16).toString('hex');
   readonly #timer: NodeJS.Timeout;
   #seq = 0;
 
-  constructor(options: OwnedRunOptions) {
+  constructor(options: LeasedRunOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#renew(), options.renewMs);
     this.#timer.unref();
