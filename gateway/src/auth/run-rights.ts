@@ -7,21 +7,23 @@ import type { RunScope } from '../runs/store/run-store.ts';
 import { mayRead } from './grants.ts';
 import type { Principal } from './principal.ts';
 
-export function mayReadRun(principal: Principal, key: OwnedKey): boolean {
-  return isOwn(principal, key) || principal.grants.admin || mayRead(principal.grants, runChannel(key));
+/** One's own are among the grants, unless the credential is a narrow key that starts no runs. */
+export function mayReadRun({ grants }: Principal, key: OwnedKey): boolean {
+  return grants.admin || mayRead(grants, runChannel(key));
 }
 
-export function mayReadConversation(principal: Principal, key: OwnedKey): boolean {
-  return (
-    isOwn(principal, key) || principal.grants.admin || mayRead(principal.grants, conversationChannel(key))
-  );
+export function mayReadConversation({ grants }: Principal, key: OwnedKey): boolean {
+  return grants.admin || mayRead(grants, conversationChannel(key));
 }
 
-/** A grant to read does not include this. Where nobody has to sign in, everybody may stop what everybody has begun. */
-export function mayCancelRun(principal: Principal, key: OwnedKey): boolean {
-  return (
-    isOwn(principal, key) || principal.grants.admin || (principal.kind === 'everyone' && !key.includes('/'))
-  );
+/**
+ * A grant to read does not include this, and neither does a key of the owner that starts no runs. Where nobody has to sign in,
+ * everybody may stop what everybody has begun.
+ */
+export function mayCancelRun({ kind, owner: own, grants }: Principal, key: OwnedKey): boolean {
+  const { owner } = partsOf(key);
+  if (grants.admin) return true;
+  return owner === '' ? kind === 'everyone' : owner === own && grants.run;
 }
 
 /** The runs that a list for this principal may hold. @param owner whose runs alone are asked for; undefined for all. */
@@ -33,18 +35,9 @@ export function readableRuns(principal: Principal, owner?: string): RunScope {
   const allows = (key: OwnedKey) => mayReadRun(principal, key);
   const named = patterns.map(ownerNamed);
   if (asked === undefined && named.includes(undefined)) return { allows };
-  const own = principal.owner === '' ? [] : [principal.owner];
-  const owners = asked ?? [...new Set([...own, ...named.filter((name) => name !== undefined)])];
-  const isWhole = owners.every(
-    (name) => name !== '' && (name === principal.owner || patterns.includes(`${RUN_PREFIX}${name}/*`)),
-  );
+  const owners = asked ?? [...new Set(named.filter((name) => name !== undefined))];
+  const isWhole = owners.every((name) => name !== '' && patterns.includes(`${RUN_PREFIX}${name}/*`));
   return { owners, allows: isWhole ? undefined : allows };
-}
-
-/** Nobody owns what belongs to nobody, such as runs from before there were owners. */
-function isOwn(principal: Principal, key: OwnedKey): boolean {
-  const { owner } = partsOf(key);
-  return owner !== '' && owner === principal.owner;
 }
 
 /** The one owner whose runs a pattern can match, '' for nobody; undefined if it may match those of several. */

@@ -19,6 +19,15 @@ describe('a run', () => {
     expect(ids.filter((key) => mayReadConversation(alice, key))).toEqual([mine]);
   });
 
+  it('is closed to a key of its owner that was granted less', () => {
+    const narrow = { ...alice, grants: { ...alice.grants, read: ['logs*'], run: false } };
+    expect(readable(narrow)).toEqual([]);
+    expect(mayCancelRun(narrow, mine)).toBe(false);
+    expect(mayReadConversation(narrow, mine)).toBe(false);
+    expect(readableRuns(narrow)).toEqual({ owners: [] });
+    expect(readableRuns(narrow, 'alice').allows?.(mine)).toBe(false);
+  });
+
   it('that is shared is read, but not stopped, and its conversation stays closed', () => {
     const carol = member('carol', { read: ['runs:alice/*'] });
     expect(readable(carol)).toEqual([mine]);
