@@ -3,13 +3,14 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import type { Registry } from 'prom-client';
-import { type Config, readSecret } from './config.ts';
+import { type Config, plainChannels, readSecret } from './config.ts';
 import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
 import { Simulator } from './llm/simulator/simulator.ts';
@@ -143,7 +144,8 @@ function openRecords(config: Config, broker: Broker, limit: RateLimitOptions, lo
   let limiter: RateLimiter;
   if (url !== undefined) {
     const client = new RedisClient(url, 'runs', logger);
-    store = new RedisRunStore(client, namespace, retentionPolicy(config));
+    const keys = new RedisKeys(namespace, plainChannels(config));
+    store = new RedisRunStore(client, keys, retentionPolicy(config));
     limiter = new RedisRateLimiter(client, namespace, limit);
   } else if (broker instanceof MemoryBroker) {
     store = new MemoryRunStore(broker);

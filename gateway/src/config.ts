@@ -5,6 +5,7 @@ import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import {
   about,
   brokerVariables,
+  hasPlainChannels,
   list,
   readConfig,
   retentionVariables,
@@ -12,6 +13,9 @@ import {
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
+import { signUpVariables } from './auth/sign-up-config.ts';
+import { authStoreVariables } from './auth/store/config.ts';
+import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
@@ -111,6 +115,9 @@ const variables = {
   ...serverVariables,
   ...streamVariables,
   ...authVariables,
+  ...signUpVariables,
+  ...waysVariables,
+  ...authStoreVariables,
 };
 
 /** The names of this machine in URLs. */
@@ -151,6 +158,7 @@ export type Config = ReturnType<typeof readGatewayConfig>;
 /** With `AUTH` as the mode that follows from all. @throws CodedError `invalid_config` with a line per invalid variable. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(variables, env);
+  refuseHalfWays(config);
   return Object.freeze({ ...config, AUTH: authMode(config) });
 }
 
@@ -167,6 +175,11 @@ export function trustedProxies({ TRUST_PROXY }: Config): boolean | string[] {
 
 export function connectionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS }: Config): ConnectionLimits {
   return { maxConnections: MAX_CONNECTIONS, maxPerAddress: MAX_CONNECTIONS_PER_ADDRESS };
+}
+
+/** Whether the gateway repeats what it writes on plain Redis channels. */
+export function plainChannels(config: Config): boolean {
+  return hasPlainChannels(config, false);
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {

@@ -11,7 +11,13 @@ import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { Registry } from 'prom-client';
 import { createApp, type SharedTotals } from './app.ts';
-import { adoptedChannels, type Config, connectionLimits, readGatewayConfig } from './config.ts';
+import {
+  adoptedChannels,
+  type Config,
+  connectionLimits,
+  plainChannels,
+  readGatewayConfig,
+} from './config.ts';
 import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 
@@ -104,6 +110,7 @@ function createBroker(config: Config, logger: Logger): { broker: Broker; open: (
     namespace: config.NAMESPACE,
     retention,
     entryBytes: config.ENTRY_BYTES,
+    plainChannels: plainChannels(config),
     adopt: adoptedChannels(config),
     logger,
   });

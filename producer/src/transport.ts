@@ -1,6 +1,6 @@
 // Opens the way to the log: Redis itself, or a gateway over HTTP. Nothing connects before the first batch.
 
-import { retentionPolicy } from '@llm-streamer/shared/config.ts';
+import { hasPlainChannels, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 import type { ProducerConfig } from './config.ts';
 import { HttpTransport } from './http-transport.ts';
@@ -28,6 +28,7 @@ export async function openTransport(config: ProducerConfig): Promise<Transport> 
     url: REDIS_URL,
     namespace: NAMESPACE,
     retention: retentionPolicy(config),
+    plainChannels: hasPlainChannels(config, false),
   });
   return {
     target: `redis ${new URL(REDIS_URL).host}`,

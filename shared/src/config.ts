@@ -1,6 +1,7 @@
 // Reads the environment of a process by a zod schema: it gives frozen values, or one clear line for each variable that is wrong.
 
 import { z } from 'zod';
+import { DEFAULT_NAMESPACE } from './broker/redis/keys.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
 import { CONVERSATION_PREFIX, RUN_PREFIX } from './channels.ts';
 import { CodedError } from './errors.ts';
@@ -33,6 +34,9 @@ export const flag = (otherwise: boolean) =>
     .pipe(word('true', 'false', '1', '0', 'yes', 'no', 'on', 'off'))
     .transform((text) => ['true', '1', 'yes', 'on'].includes(text))
     .default(otherwise);
+
+/** The same where what it is without a value depends on something else. */
+export const optionalFlag = () => flag(false).unwrap().optional();
 
 /** A whole number from `min` to `max`, both included; `min` is at least 0. */
 export const whole = (otherwise: number, min: number, max: number) => {
@@ -75,8 +79,12 @@ export const brokerVariables = {
     z
       .string()
       .regex(/^[a-z0-9_-]{1,40}$/, 'must be 1 to 40 of a-z 0-9 _ -')
-      .default('llm'),
-    'Several logs can share one Redis, each under a name of its own. In `llm`, a channel is the Redis channel of the same name; in any other namespace (`team`), the channel `logs` is the Redis channel `{team}:logs`.',
+      .default(DEFAULT_NAMESPACE),
+    'Several logs can share one Redis, each under a name of its own. In `llm`, a plain `PUBLISH` goes to the Redis channel of the same name as the channel; in any other namespace (`team`), the channel `logs` is the Redis channel `{team}:logs`.',
+  ),
+  PLAIN_CHANNELS: about(
+    optionalFlag(),
+    'Whether each entry is also published on the plain Redis channel of its name, for programs that listen there (`redis-cli SUBSCRIBE logs`). Unset: only in the namespace `llm`, and not where `AUTH` is on. Those who write to the log should agree on it. Entries of runs and conversations, and other reserved channels, are never there.',
   ),
   LOG_LEVEL: about(
     word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
@@ -91,6 +99,14 @@ export const brokerVariables = {
     'The largest entry. The text of a larger one is cut, and the cut is marked.',
   ),
 };
+
+/** Whether a process repeats what it writes on plain Redis channels. `isGuarded`: gateways ask who somebody is (AUTH). */
+export function hasPlainChannels(
+  { PLAIN_CHANNELS, NAMESPACE }: { PLAIN_CHANNELS?: boolean | undefined; NAMESPACE: string },
+  isGuarded: boolean,
+): boolean {
+  return PLAIN_CHANNELS ?? (NAMESPACE === DEFAULT_NAMESPACE && !isGuarded);
+}
 
 const HOUR_S = 3_600;
 

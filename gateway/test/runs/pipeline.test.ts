@@ -422,7 +422,11 @@ describe('the log of model calls', () => {
 
   it('holds figures alone where the run belongs to somebody, also with LOG_CONTENT', async () => {
     const plan = { owner: 'alice', conversationId: 'talk-1', message: 'xylophone' };
-    const { observed, writer } = await process({ plan, models: ['a', 'sim-429'], options: { logContent: true } });
+    const { observed, writer } = await process({
+      plan,
+      models: ['a', 'sim-429'],
+      options: { logContent: true },
+    });
     expect(observed).toHaveLength(6);
     expect(JSON.stringify(observed)).not.toMatch(/xylophone|picture|m1|llm-|talk|alice|v1/i);
     expect(new Set(observed.map(({ msg }) => msg))).toEqual(

@@ -4,6 +4,7 @@ import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
@@ -46,7 +47,11 @@ export function memoryLog(): { broker: MemoryBroker; store: MemoryRunStore } {
 }
 
 export function redisLog(url: string, namespace: string): { broker: RedisBroker; store: RedisRunStore } {
-  const store = new RedisRunStore(new RedisClient(url, 'runs', undefined), namespace, DEFAULT_RETENTION);
+  const store = new RedisRunStore(
+    new RedisClient(url, 'runs', undefined),
+    new RedisKeys(namespace),
+    DEFAULT_RETENTION,
+  );
   return { broker: new RedisBroker({ url, namespace }), store };
 }
 

@@ -5,7 +5,7 @@ import { checkBatch } from '@llm-streamer/shared/broker/batch.ts';
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import { batchArguments, toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis/client.ts';
-import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
+import type { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
@@ -44,10 +44,10 @@ export class RedisRunStore implements RunStore {
   readonly #keys: RedisKeys;
   readonly #retention: RetentionPolicy;
 
-  /** The store owns `client` and closes it. */
-  constructor(client: RedisClient, namespace: string, retention: RetentionPolicy) {
+  /** The store owns `client` and closes it. `keys` are those of the log that holds the runs' entries. */
+  constructor(client: RedisClient, keys: RedisKeys, retention: RetentionPolicy) {
     this.#client = client;
-    this.#keys = new RedisKeys(namespace);
+    this.#keys = keys;
     this.#retention = retention;
   }
 
@@ -165,7 +165,7 @@ export class RedisRunStore implements RunStore {
       renewed ?? '',
       stamp?.writer ?? '',
       stamp?.seq ?? 0,
-      this.#keys.wirePrefix,
+      this.#keys.announcePrefix,
       this.#retention.maxChannels,
       retentionOf(this.#retention, runChannel(key)).idleMs,
       LISTED_RUNS,
@@ -173,7 +173,7 @@ export class RedisRunStore implements RunStore {
       LISTED_OWNERS,
       pairs.length,
       ...pairs.flat(),
-      ...batchArguments(drafts, this.#retention),
+      ...batchArguments(drafts, this.#retention, (channel) => this.#keys.echo(channel)),
     ];
     try {
       return (await this.#client.runScript(script, this.#keys, args)) as string;

@@ -1,4 +1,5 @@
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
@@ -20,7 +21,8 @@ afterEach(async () => {
 });
 
 const make = (namespace = randomNamespace(), retention = DEFAULT_RETENTION) => {
-  const store = () => new RedisRunStore(new RedisClient(redis.url, 'runs', undefined), namespace, retention);
+  const store = () =>
+    new RedisRunStore(new RedisClient(redis.url, 'runs', undefined), new RedisKeys(namespace), retention);
   const made = {
     store: store(),
     other: store(),

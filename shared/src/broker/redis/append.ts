@@ -24,8 +24,8 @@ export class RedisAppend {
   }
 
   /**
-   * With a `lease`, the entries are adopted messages: they are refused if that lease is not held any more, and announced to
-   * gateways only, because plain subscribers have got the messages already.
+   * With a `lease`, the entries are adopted messages: they are refused if that lease is not held any more, and they have no echo,
+   * because plain subscribers have got the messages already.
    */
   async appendBatch(drafts: readonly Draft[], stamp?: WriterStamp, lease = ''): Promise<(string | null)[]> {
     if (drafts.length === 0) return [];
@@ -34,10 +34,11 @@ export class RedisAppend {
       stamp?.writer ?? '',
       stamp?.seq ?? 0,
       lease,
-      this.#keys.wirePrefix,
+      this.#keys.announcePrefix,
       this.#retention.maxChannels,
     ];
-    args.push(...batchArguments(drafts, this.#retention));
+    const echo = lease === '' ? (channel: string) => this.#keys.echo(channel) : noEcho;
+    args.push(...batchArguments(drafts, this.#retention, echo));
     try {
       const reply = (await this.#client.runScript(APPEND, this.#keys, args)) as [string, string];
       const first = Number(reply[0]);
@@ -50,8 +51,17 @@ export class RedisAppend {
   }
 }
 
-/** A batch as `log.lua` reads it: the number of channels, each with its bounds, then each entry with the index of its channel. */
-export function batchArguments(drafts: readonly Draft[], retention: RetentionPolicy): (string | number)[] {
+const noEcho = () => '';
+
+/**
+ * A batch as `log.lua` reads it: the number of channels, each with its bounds and the Redis channel of its echoes, then each entry
+ * with the index of its channel.
+ */
+export function batchArguments(
+  drafts: readonly Draft[],
+  retention: RetentionPolicy,
+  echo: (channel: string) => string,
+): (string | number)[] {
   const index = new Map<string, number>();
   const channels: (string | number)[] = [];
   const entries: (string | number)[] = [];
@@ -61,7 +71,7 @@ export function batchArguments(drafts: readonly Draft[], retention: RetentionPol
       i = index.size + 1;
       index.set(channel, i);
       const { entries: maxlen, idleMs } = retentionOf(retention, channel);
-      channels.push(channel, maxlen, idleMs);
+      channels.push(channel, maxlen, idleMs, echo(channel));
     }
     entries.push(i, body.slice(1));
   }

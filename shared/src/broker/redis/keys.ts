@@ -1,14 +1,26 @@
 // Every name that a namespace has in Redis: keys, and channels of PUBLISH. No other TypeScript file spells one. The scripts
-// derive the same names from the prefix; the head of lua/log.lua says what is under each key of the log.
+// derive the names of keys from the prefix; the head of lua/log.lua says what is under each key of the log.
+//
+// A channel of the log, such as `logs`, has two names in Redis:
+//   {ns}:=logs   announced: only the log's own scripts publish there, so a message there is an entry. No producer's ACL reaches it.
+//   logs         plain ({ns}:logs in other namespaces than the default): anybody publishes there, so a message is foreign. Where
+//                the log repeats its entries for plain subscribers (`redis-cli SUBSCRIBE logs`), that is an echo: see live/echoes.ts.
 
-/** Its entries are announced on Redis channels of the same names, so that `redis-cli SUBSCRIBE logs` hears them. */
+import { isReserved } from '../../channels.ts';
+
+/** In it, the plain name of a channel is the name of the channel. */
 export const DEFAULT_NAMESPACE = 'llm';
 
 export class RedisKeys {
   /** `{ns}:` begins each key. The braces put all keys of a namespace into one hash slot. */
   readonly prefix: string;
-  /** What begins the Redis channel of a log channel: nothing in the default namespace, else the same as `prefix`. */
-  readonly wirePrefix: string;
+  /** What begins the Redis channel on which the log announces the entries of a channel. */
+  readonly announcePrefix: string;
+  /** What begins the plain name of a channel: nothing in the default namespace, else the same as `prefix`. */
+  readonly plainPrefix: string;
+  /** The Redis pattern of all plain names. It leaves out what the log publishes; a '*' alone would bring that once more. */
+  readonly everyPlain: string;
+  readonly #hasEchoes: boolean;
 
   /** The log: a sorted set of all channels with the position of the newest entry of each. */
   readonly last: string;
@@ -17,8 +29,8 @@ export class RedisKeys {
   /** The log: for channels that were made after that, what `forgotten` was then. */
   readonly reborn: string;
 
-  /** The channel of adopted entries and of news about the lease. A '#' is in no channel's name, so no wildcard hears it. */
-  readonly adopted: string;
+  /** The channel of news about the lease to adopt. */
+  readonly leaseNews: string;
 
   /** Run records: a sorted set of owners by the start of their newest run, and the set of the keys of all runs that run. */
   readonly runOwners: string;
@@ -26,17 +38,30 @@ export class RedisKeys {
   /** The rate limit of runs: what begins the key of each client's count. */
   readonly runLimits: string;
 
-  constructor(namespace: string) {
+  /** People, roles, API keys and sessions: what begins the keys; the head of the gateway's auth.lua says what is under each. */
+  readonly auth: string;
+  /** The channel that says that somebody's rights have changed. */
+  readonly authChanged: string;
+
+  /** With `hasEchoes`, a writer repeats what it announces for plain subscribers. */
+  constructor(namespace: string, hasEchoes = namespace === DEFAULT_NAMESPACE) {
     const prefix = `{${namespace}}:`;
     this.prefix = prefix;
-    this.wirePrefix = namespace === DEFAULT_NAMESPACE ? '' : prefix;
+    this.announcePrefix = `${prefix}=`;
+    const isDefault = namespace === DEFAULT_NAMESPACE;
+    this.plainPrefix = isDefault ? '' : prefix;
+    // No channel's name begins with one of these: see isChannel.
+    this.everyPlain = isDefault ? '[^{]*' : `${prefix}[^=#]*`;
+    this.#hasEchoes = hasEchoes;
     this.last = `${prefix}last`;
     this.forgotten = `${prefix}forgotten`;
     this.reborn = `${prefix}reborn`;
-    this.adopted = `${prefix}#adopted`;
+    this.leaseNews = `${prefix}#lease`;
     this.runOwners = `${prefix}run-owners`;
     this.running = `${prefix}running`;
     this.runLimits = `${prefix}limit:runs`;
+    this.auth = `${prefix}auth`;
+    this.authChanged = `${prefix}#auth`;
   }
 
   /** The log: the stream with the entries of a channel. */
@@ -44,9 +69,34 @@ export class RedisKeys {
     return `${this.prefix}ch:${channel}`;
   }
 
+  /** The Redis channel, or pattern, of the announcements of a channel or pattern of the log. */
+  announced(pattern: string): string {
+    return this.announcePrefix + pattern;
+  }
+
+  /** The Redis channel, or pattern, of foreign messages and echoes of a channel or pattern of the log. */
+  plain(pattern: string): string {
+    return pattern === '*' ? this.everyPlain : this.plainPrefix + pattern;
+  }
+
+  /** The channel or pattern of the log for what `plain` has returned. */
+  ofPlain(wire: string): string {
+    return wire === this.everyPlain ? '*' : wire.slice(this.plainPrefix.length);
+  }
+
+  /** The plain name on which entries of a channel are repeated; '' if they are not. Those of reserved channels never are. */
+  echo(channel: string): string {
+    return this.#hasEchoes && !isReserved(channel) ? this.plain(channel) : '';
+  }
+
   /** The channel on which one process sends itself ticks. */
   tick(instance: string): string {
     return `${this.prefix}#tick:${instance}`;
+  }
+
+  /** What begins the key of each count of attempts to sign in. */
+  signInLimits(bucket: string): string {
+    return `${this.prefix}limit:sign-in:${bucket}`;
   }
 
   /** The hash with the record of a run. @param key as `ownedKey` makes it. */

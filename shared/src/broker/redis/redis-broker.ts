@@ -16,6 +16,7 @@ import type {
   Subscription,
   WriterStamp,
 } from '../broker.ts';
+import type { DeliveryGuard } from '../delivery-guard.ts';
 import { rollbackAt } from '../log-state.ts';
 import { type Position, positionAt } from '../position.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
@@ -42,6 +43,8 @@ export interface RedisBrokerOptions {
   namespace?: string;
   retention?: RetentionPolicy;
   entryBytes?: number;
+  /** Whether what is published here is repeated on plain channels; by default only in the default namespace. */
+  plainChannels?: boolean;
   /** Patterns of channels whose foreign messages this process may adopt. None by default. */
   adopt?: readonly string[];
   logger?: Logger;
@@ -65,7 +68,7 @@ export class RedisBroker implements Broker {
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
     const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
-    const keys = new RedisKeys(namespace);
+    const keys = new RedisKeys(namespace, options.plainChannels);
     this.#keys = keys;
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');
@@ -136,6 +139,13 @@ export class RedisBroker implements Broker {
   /** The first connection that is not up. */
   #obstacle(): RedisClient {
     return [this.#commands, this.#reads].find(({ connected }) => !connected) ?? this.#subscriber;
+  }
+
+  /** From now on nothing is delivered, and no history is read, but what `guard` lets through. */
+  guard(guard: DeliveryGuard): void {
+    this.#feed.guard(guard);
+    this.#history.guard = guard;
+    this.#reads.redis.on('identified', () => guard.invalidate());
   }
 
   publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {

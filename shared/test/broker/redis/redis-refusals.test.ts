@@ -238,7 +238,7 @@ describe('what Redis refuses for a while', () => {
 describe('a Redis user who may listen to some channels only', () => {
   it('what Redis refuses is refused by name; what it allows is heard, also beside it', async () => {
     const namespace = randomNamespace();
-    const allowed = ['#*', 'logs*', 'own'].map((pattern) => `&{${namespace}}:${pattern}`);
+    const allowed = ['#*', 'logs*', 'own', '=logs*', '=own'].map((pattern) => `&{${namespace}}:${pattern}`);
     await stage.redis.call(
       'ACL',
       'SETUSER',

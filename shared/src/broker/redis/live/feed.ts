@@ -1,11 +1,13 @@
 // The live half of the log in Redis: one subscriber connection for all listeners of a process. Takes each message to the part
-// that it is for, and makes the subscription whole again after every interruption.
+// that it is for, and makes the subscription whole again after every interruption. The Redis channel of a message says who sent it:
+// what comes on the log's own channels is true, and what comes on a plain name is foreign, whatever it looks like.
 
 import type { ChainableCommander, Redis } from 'ioredis';
 import { isChannel, isReserved } from '../../../channels.ts';
 import type { Draft } from '../../../entry.ts';
 import type { Logger } from '../../../logger.ts';
 import type { Listener, Subscription } from '../../broker.ts';
+import type { DeliveryGuard } from '../../delivery-guard.ts';
 import type { Position } from '../../position.ts';
 import { type Interest, Routes } from '../../routes.ts';
 import type { RedisClient } from '../client.ts';
@@ -13,6 +15,7 @@ import { codeOf } from '../errors.ts';
 import type { RedisHistory } from '../history.ts';
 import type { RedisKeys } from '../keys.ts';
 import { CatchUp } from './catch-up.ts';
+import { Echoes } from './echoes.ts';
 import { Sequencer } from './sequencer.ts';
 import type { RedisSubscriptions } from './subscriptions.ts';
 import { parseTick, Ticks } from './ticks.ts';
@@ -40,10 +43,11 @@ export interface ForeignHandler {
 }
 
 interface Message {
-  /** The Redis channel. */
-  wire: string;
+  kind: 'announced' | 'foreign' | 'tick' | 'lease';
+  /** The channel of the log; '' for ticks and for news about the lease. */
+  channel: string;
   data: Buffer;
-  /** The Redis channel or pattern whose subscription brought the message. */
+  /** The channel or pattern of the log whose subscription brought a foreign message. */
   pattern: string;
   /** `Sequencer.historyReads` when the message came. */
   reads: number;
@@ -64,8 +68,8 @@ interface RedisFeedOptions {
   requestTick: () => void;
 }
 
-/** `<instance>:<number>`, as `tick.lua` makes it. */
-const LEASE = /^\w+:\d+$/;
+/** `append` of log.lua ends an announcement with it if an echo follows. */
+const LINE_FEED = 0x0a;
 
 /** After this long in one turn of the event loop, the rest of a burst waits for the next turn. */
 const READ_MS = 5;
@@ -88,6 +92,12 @@ function readInTurns(socket: Redis['stream']): void {
   });
 }
 
+function beginsWith(name: Buffer, prefix: Buffer): boolean {
+  if (name.length < prefix.length) return false;
+  for (let i = 0; i < prefix.length; i++) if (name[i] !== prefix[i]) return false;
+  return true;
+}
+
 /** A server whose ticks do not come back for this long is away, even if its connections are open. */
 export const SILENT_MS = 4_000;
 export const SILENT = 'connected, but it does not answer';
@@ -98,9 +108,10 @@ export class RedisFeed {
   readonly #history: RedisHistory;
   readonly #foreign: ForeignHandler;
   readonly #logger: Logger | undefined;
-  readonly #wirePrefix: string;
+  readonly #keys: RedisKeys;
+  readonly #announcePrefix: Buffer;
   readonly #tickChannel: string;
-  readonly #adoptedChannel: string;
+  readonly #leaseChannel: string;
   readonly #subscriptions: RedisSubscriptions;
   readonly #firstTick: RedisFeedOptions['firstTick'];
   readonly #requestTick: () => void;
@@ -108,6 +119,7 @@ export class RedisFeed {
   readonly #sequencer: Sequencer;
   readonly #catchUp: CatchUp<Message>;
   readonly #ticks = new Ticks();
+  readonly #echoes = new Echoes();
   readonly #unstoredChannels = new UnstoredChannels(this.#routes);
   #closed = false;
   /** A subscription that was live has broken, and none has been live since. */
@@ -120,13 +132,14 @@ export class RedisFeed {
     this.#history = options.history;
     this.#foreign = options.foreign;
     this.#logger = options.logger;
-    this.#wirePrefix = options.keys.wirePrefix;
+    this.#keys = options.keys;
+    this.#announcePrefix = Buffer.from(options.keys.announcePrefix, 'latin1');
     this.#tickChannel = options.keys.tick(options.instance);
-    this.#adoptedChannel = options.keys.adopted;
+    this.#leaseChannel = options.keys.leaseNews;
     this.#subscriptions = options.subscriptions;
     this.#firstTick = options.firstTick;
     this.#requestTick = options.requestTick;
-    this.#sequencer = new Sequencer(this.#routes, (channel) => this.#subscriptions.isHeardOnce(channel));
+    this.#sequencer = new Sequencer(this.#routes);
     this.#catchUp = new CatchUp({
       history: this.#history,
       routes: this.#routes,
@@ -147,7 +160,7 @@ export class RedisFeed {
     redis.on('close', () => this.#onConnectionLost());
     redis.on('messageBuffer', (wire: Buffer, data: Buffer) => this.#receive(wire, data, null));
     redis.on('pmessageBuffer', (pattern: string | Buffer, wire: Buffer, data: Buffer) =>
-      this.#receive(wire, data, pattern.toString()),
+      this.#receive(wire, data, pattern.toString('latin1')),
     );
   }
 
@@ -218,6 +231,15 @@ export class RedisFeed {
     );
   }
 
+  /** From now on nothing is delivered but what `guard` lets through. What is held back comes later, from history. */
+  guard(guard: DeliveryGuard): void {
+    this.#history.guard = guard;
+    guard.onStale(() => {
+      if (this.isLive)
+        this.#goLive(this.#sequencer.deliveredUpTo).catch((error) => this.#client.reconnect(error));
+    });
+  }
+
   close(): void {
     this.#closed = true;
     this.#subscriptions.close();
@@ -238,6 +260,7 @@ export class RedisFeed {
   #onConnectionLost(): void {
     const wasLive = this.#catchUp.isLive;
     this.#catchUp.detach();
+    this.#echoes.reset();
     this.#onInterrupted('the subscription was cut');
     this.#subscriptions.reset();
     this.#ticks.rejectWaiting(this.#client.unavailable('connection lost'));
@@ -257,7 +280,7 @@ export class RedisFeed {
     const first = await this.#firstTick(this.#client);
     const reply = await this.#subscriptions.subscribePermanent(first, [
       this.#tickChannel,
-      this.#adoptedChannel,
+      this.#leaseChannel,
     ]);
     const [holder, , , time] = reply as [string, string, number, string];
     if (connection === this.#catchUp.connection)
@@ -265,6 +288,7 @@ export class RedisFeed {
     await this.#subscriptions.subscribeAll(this.#routes.patterns());
     if (connection !== this.#catchUp.connection) return; // it broke meanwhile, and the next one is on its way
     this.#catchUp.attach();
+    this.#history.guard?.invalidate();
     await this.#goLive(this.#sequencer.deliveredUpTo);
   }
 
@@ -276,7 +300,6 @@ export class RedisFeed {
 
   /** History has been delivered, and the messages that were held come next. */
   #onLive(): void {
-    this.#sequencer.onCaughtUp(this.#ticks.sent);
     this.#ticks.resetSilence();
     if (this.#lost) this.reconnects++;
     this.#lost = false;
@@ -285,42 +308,56 @@ export class RedisFeed {
     this.#routes.advance(deliveredUpTo);
   }
 
-  #receive(wire: Buffer, data: Buffer, wirePattern: string | null): void {
-    const name = wire.toString('latin1');
+  /** `pattern` is the Redis pattern that brought the message, or null if that was the channel itself. */
+  #receive(wire: Buffer, data: Buffer, pattern: string | null): void {
+    const message = this.#messageOf(wire, data, pattern);
+    if (message !== null) this.#catchUp.receive(message);
+  }
+
+  /** null for an echo, for what is not of this log, and for a copy that a plain pattern such as `*s` happens to bring. */
+  #messageOf(wire: Buffer, data: Buffer, pattern: string | null): Message | null {
     const reads = this.#sequencer.historyReads;
-    this.#catchUp.receive({ wire: name, data, pattern: wirePattern ?? name, reads });
+    if (beginsWith(wire, this.#announcePrefix)) {
+      if (pattern !== null && !pattern.startsWith(this.#keys.announcePrefix)) return null;
+      const channel = wire.toString('latin1', this.#announcePrefix.length);
+      const hasEcho = data[data.length - 1] === LINE_FEED;
+      const record = hasEcho ? data.subarray(0, -1) : data;
+      this.#echoes.onAnnounced(channel, hasEcho ? record : undefined);
+      return { kind: 'announced', channel, data: record, pattern: '', reads };
+    }
+    const name = wire.toString('latin1');
+    if (name === this.#tickChannel || name === this.#leaseChannel) {
+      const kind = name === this.#tickChannel ? 'tick' : 'lease';
+      return pattern === null ? { kind, channel: '', data, pattern: '', reads } : null;
+    }
+    if (!name.startsWith(this.#keys.plainPrefix)) return null;
+    const channel = this.#keys.ofPlain(name);
+    const heardBy = pattern === null ? channel : this.#keys.ofPlain(pattern);
+    if (this.#echoes.isEcho(channel, data, heardBy)) return null;
+    return { kind: 'foreign', channel, data, pattern: heardBy, reads };
   }
 
   #handle(message: Message): void {
-    const { wire, data } = message;
-    if (wire === this.#tickChannel) {
-      this.#handleTick(data);
-    } else if (wire === this.#adoptedChannel) {
-      // `release.lua` and `tick.lua` publish a lease, `append.lua` a channel, a line end and a record.
-      const end = data.indexOf(0x0a);
-      if (end < 0) this.#handleLeaseChange(data.toString('latin1'));
-      else this.#handleRecord(data.toString('latin1', 0, end), data.subarray(end + 1), message);
-    } else if (wire.startsWith(this.#wirePrefix)) {
-      this.#handleRecord(wire.slice(this.#wirePrefix.length), data, message);
-    }
+    const { kind } = message;
+    if (kind === 'announced') this.#handleAnnouncement(message);
+    else if (kind === 'foreign') this.#handleForeign(message);
+    else if (kind === 'tick') this.#handleTick(message);
+    else this.#handleLeaseChange(message.data.toString('latin1'));
   }
 
   /** An empty lease was given back. Nobody adopts until the first candidate asks, which this process does at once. */
   #handleLeaseChange(lease: string): void {
-    if (lease !== '' && !LEASE.test(lease)) return; // not published by the log's scripts
     this.#foreign.onLeaseHolder(lease === '' ? null : lease);
     if (lease === '') this.#requestTick();
   }
 
-  #handleRecord(channel: string, data: Buffer, message: Message): void {
-    const judgement = this.#sequencer.judgeMessage(channel, data, message.reads);
-    if (judgement === 'foreign') this.#handleForeign(channel, data, message);
-    else if (judgement !== 'handled') this.#recover(judgement.readFrom, message);
+  #handleAnnouncement(message: Message): void {
+    const judgement = this.#sequencer.judgeAnnouncement(message.channel, message.data, message.reads);
+    if (judgement !== 'handled') this.#recover(judgement.readFrom, message);
   }
 
-  #handleForeign(channel: string, data: Buffer, message: Message): void {
+  #handleForeign({ channel, data, pattern }: Message): void {
     if (!isChannel(channel) || isReserved(channel)) return;
-    const pattern = message.pattern.slice(this.#wirePrefix.length);
     const draft = this.#foreign.onForeignMessage(channel, data, pattern);
     if (draft && pattern === this.#subscriptions.firstToHear(channel)) this.#unstoredChannels.show(draft);
   }
@@ -328,18 +365,18 @@ export class RedisFeed {
   /** The subscription itself shows that entries are missing. The message waits until they have been read from history. */
   #recover(from: Position, message: Message | null): void {
     this.#logger?.warn(
-      { channel: message?.wire },
+      { channel: message?.channel },
       'redis: announcements are missing, reading them from history',
     );
     this.#goLive(from).catch((error) => this.#client.reconnect(error));
     if (message) this.#catchUp.hold(message);
   }
 
-  #handleTick(data: Buffer): void {
+  #handleTick({ data, reads }: Message): void {
     const tick = parseTick(data);
     if (!tick) return;
-    const judgement = this.#sequencer.judgeTick(tick.position, tick.token, tick.count);
-    if (judgement === 'foreign') return;
+    const judgement = this.#sequencer.judgeTick(tick.position, tick.token, reads);
+    if (judgement === 'void') return;
     // This tick is not held: after history it would be judged once more, and the next one comes within a second.
     if (judgement !== 'handled') {
       this.#recover(judgement.readFrom, null);

@@ -1,8 +1,9 @@
-// The Redis channels and patterns that one connection subscribes to. Each is subscribed once, however many listeners it has. They
-// stay for a moment after the last listener has left.
+// The channels and patterns that one connection subscribes to. Each is subscribed once, however many listeners it has. They stay for
+// a moment after the last listener has left. Each has two names in Redis (see keys.ts): announcements are subscribed before the plain
+// name and left after it, so that no echo comes without its announcement.
 
 import type { ChainableCommander } from 'ioredis';
-import { isExact, matches } from '../../../channels.ts';
+import { isExact, isReserved, matches } from '../../../channels.ts';
 import { ChannelsForbidden } from '../../../errors.ts';
 import type { Logger } from '../../../logger.ts';
 import { PatternSet } from '../../pattern-set.ts';
@@ -23,7 +24,7 @@ export class RedisSubscriptions {
   readonly #logger: Logger | undefined;
   /** Patterns that are subscribed on this connection, each with the acknowledgement of Redis. */
   readonly #active = new Map<string, Promise<unknown>>();
-  /** These, and those that were left, until Redis has acknowledged that: messages that it sent before still come. */
+  /** These, and those that were left, until Redis has acknowledged that: foreign messages that it sent before still come. */
   readonly #heard = new PatternSet();
   /** Patterns that listeners have left since the last look for unwanted ones. */
   #lingering = 0;
@@ -55,9 +56,9 @@ export class RedisSubscriptions {
     const permanent = this.#permanent.filter((pattern) => !this.#isCovered(pattern));
     first.subscribe(...channels);
     // One command each: if one name of a command is forbidden, Redis refuses all of them, and does not say which it is.
-    for (const pattern of permanent) {
-      const wire = this.#keys.wirePrefix + pattern;
-      if (isExact(pattern)) first.subscribe(wire);
+    const names = permanent.flatMap((pattern) => this.#names(pattern).map((wire) => ({ pattern, wire })));
+    for (const { wire } of names) {
+      if (isExact(wire)) first.subscribe(wire);
       else first.psubscribe(wire);
     }
     const sent = first.exec();
@@ -66,7 +67,7 @@ export class RedisSubscriptions {
     if (error) throw error;
     acknowledged.forEach(([refusal], i) => {
       if (!refusal) return;
-      const name = i === 0 ? channels.join(' and ') : (permanent[i - 1] as string);
+      const name = i === 0 ? channels.join(' and ') : (names[i - 1]?.pattern as string);
       throw isForbidden(refusal) ? new ChannelsForbidden(name, refusal) : refusal;
     });
     return reply;
@@ -76,28 +77,44 @@ export class RedisSubscriptions {
   async subscribeAll(patterns: readonly string[]): Promise<void> {
     const wanted = [...new Set(patterns)].filter((pattern) => !this.#isCovered(pattern));
     const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
-    const exact = fresh.filter(isExact);
-    const wildcards = fresh.filter((pattern) => !isExact(pattern));
-    const { redis } = this.#client;
-    this.#subscribe(exact, (names) => redis.subscribe(...names));
-    this.#subscribe(wildcards, (names) => redis.psubscribe(...names));
+    const announced = this.#subscribe(fresh, (pattern) => this.#keys.announced(pattern));
+    const plain = this.#subscribe(fresh.filter(hasPlainName), (pattern) => this.#keys.plain(pattern));
+    for (const pattern of fresh)
+      this.#track(pattern, Promise.all([announced.get(pattern), plain.get(pattern)]));
     await Promise.all(wanted.map((pattern) => this.#active.get(pattern)));
   }
 
+  /** Subscribes to one name of each pattern. Returns the acknowledgement of each. */
+  #subscribe(
+    patterns: readonly string[],
+    nameOf: (pattern: string) => string,
+  ): ReadonlyMap<string, Promise<unknown>> {
+    const { redis } = this.#client;
+    const exact = patterns.filter(isExact);
+    const wildcards = patterns.filter((pattern) => !isExact(pattern));
+    return new Map([
+      ...this.#subscribeTogether(exact, nameOf, (names) => redis.subscribe(...names)),
+      ...this.#subscribeTogether(wildcards, nameOf, (names) => redis.psubscribe(...names)),
+    ]);
+  }
+
   /** If one name of a command is forbidden, Redis refuses all of them, and does not say which. Then each gets its own command. */
-  #subscribe(patterns: readonly string[], subscribe: (names: string[]) => Promise<unknown>): void {
-    if (patterns.length === 0) return;
-    const names = patterns.map((pattern) => this.#keys.wirePrefix + pattern);
-    const together = subscribe(names);
-    patterns.forEach((pattern, i) => {
+  #subscribeTogether(
+    patterns: readonly string[],
+    nameOf: (pattern: string) => string,
+    subscribe: (names: string[]) => Promise<unknown>,
+  ): [string, Promise<unknown>][] {
+    if (patterns.length === 0) return [];
+    const together = subscribe(patterns.map(nameOf));
+    return patterns.map((pattern) => {
       const alone = async (error: unknown): Promise<unknown> => {
         if (!isForbidden(error)) throw error;
         if (patterns.length === 1) throw new ChannelsForbidden(pattern, error);
-        return subscribe([names[i] as string]).catch((refusal) => {
+        return subscribe([nameOf(pattern)]).catch((refusal) => {
           throw isForbidden(refusal) ? new ChannelsForbidden(pattern, refusal) : refusal;
         });
       };
-      this.#track(pattern, together.catch(alone));
+      return [pattern, together.catch(alone)];
     });
   }
 
@@ -113,17 +130,25 @@ export class RedisSubscriptions {
 
   /** Leaves all patterns. Resolves when Redis has acknowledged that. No entry comes after it. */
   async unsubscribeAll(): Promise<void> {
-    const { redis } = this.#client;
     const active = [...this.#active.keys()];
-    const exact = active.filter(isExact).map((pattern) => this.#keys.wirePrefix + pattern);
-    const wildcards = active
-      .filter((pattern) => !isExact(pattern))
-      .map((pattern) => this.#keys.wirePrefix + pattern);
     this.#active.clear();
-    await Promise.all([
-      exact.length > 0 && redis.unsubscribe(...exact),
-      wildcards.length > 0 && redis.punsubscribe(...wildcards),
-    ]);
+    await this.#unsubscribe(active);
+  }
+
+  async #unsubscribe(patterns: readonly string[]): Promise<void> {
+    const { redis } = this.#client;
+    const plain = patterns.filter(hasPlainName).map((pattern) => this.#keys.plain(pattern));
+    const announced = patterns.map((pattern) => this.#keys.announced(pattern));
+    await Promise.all(
+      [plain, announced].flatMap((names) => {
+        const exact = names.filter(isExact);
+        const wildcards = names.filter((name) => !isExact(name));
+        return [
+          exact.length > 0 && redis.unsubscribe(...exact),
+          wildcards.length > 0 && redis.punsubscribe(...wildcards),
+        ];
+      }),
+    );
   }
 
   /** Listeners of `count` patterns have left: soon leaves all patterns that `isWanted` does not want. */
@@ -144,28 +169,31 @@ export class RedisSubscriptions {
     for (const pattern of [...this.#active.keys()]) {
       if (this.#permanent.includes(pattern) || isWanted(pattern)) continue;
       this.#active.delete(pattern);
-      const { redis } = this.#client;
-      const wire = this.#keys.wirePrefix + pattern;
-      const left = isExact(pattern) ? redis.unsubscribe(wire) : redis.punsubscribe(wire);
-      left
+      this.#unsubscribe([pattern])
         .finally(() => this.#active.has(pattern) || this.#heard.delete(pattern))
         .catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`));
     }
   }
 
-  /** Whether exactly one subscription brings the messages of the channel, so that none comes twice. */
-  isHeardOnce(channel: string): boolean {
-    return this.#heard.patternsMatching(channel).length === 1;
-  }
-
-  /** If several subscriptions bring copies of a message on this channel, the one whose copy counts. */
+  /** If several subscriptions bring copies of a foreign message on this channel, the one whose copy counts. */
   firstToHear(channel: string): string | undefined {
     if (this.#active.has(channel)) return channel;
     return this.#heard.patternsMatching(channel).find((pattern) => this.#active.has(pattern));
+  }
+
+  /** The names of a pattern in Redis, in the order in which they are subscribed. */
+  #names(pattern: string): string[] {
+    const announced = this.#keys.announced(pattern);
+    return hasPlainName(pattern) ? [announced, this.#keys.plain(pattern)] : [announced];
   }
 
   /** A channel that a permanent wildcard matches is not subscribed itself, because each message would come twice. */
   #isCovered(pattern: string): boolean {
     return isExact(pattern) && this.#permanent.some((wide) => !isExact(wide) && matches(wide, pattern));
   }
+}
+
+/** Foreign messages on reserved channels are ignored, so a pattern of such channels is not subscribed by its plain name. */
+function hasPlainName(pattern: string): boolean {
+  return !isReserved(pattern);
 }

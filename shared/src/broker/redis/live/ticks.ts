@@ -39,11 +39,6 @@ export class Ticks {
   #lastReturnedAt = 0;
   #waiting: Waiting[] = [];
 
-  /** The number of the newest tick. */
-  get sent(): number {
-    return this.#sent;
-  }
-
   /** The number to send with the next tick. */
   nextNumber(): number {
     return ++this.#sent;

@@ -1,9 +1,9 @@
 -- Stores a batch of entries and announces each. All or nothing, in order.
--- ARGV: 4 writer ('' for none), 5 seq of the batch, 6 lease ('' unless the entries are adopted), 7 what begins a channel's name
--- on the wire, 8 the most channels that the log may have, from 9 the batch, as `batch` reads it.
+-- ARGV: 4 writer ('' for none), 5 seq of the batch, 6 lease ('' unless the entries are adopted), 7 what begins the Redis channel of
+-- an announcement, 8 the most channels that the log may have, from 9 the batch, as `batch` reads it.
 -- Returns { position of the first entry, token }, or { '0', token } for a batch that this writer has sent before.
 -- Errors: LEASELOST, TOOMANYCHANNELS, UNUSABLE.
-local writer, seq, lease, wire_prefix, max_channels = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
+local writer, seq, lease, announce_prefix, max_channels = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
 local BATCH = 9
 
 if lease ~= '' and redis.call('GET', P .. 'adopter') ~= lease and redis.call('GET', P .. 'leaving') ~= lease then
@@ -12,21 +12,8 @@ end
 local log = open()
 if repeated(writer, seq) then return { '0', log.token } end
 
-local announce
-if lease == '' then
-  announce = function(channel, record)
-    channel.wire = channel.wire or wire_prefix .. channel.name
-    return redis.pcall('PUBLISH', channel.wire, record)
-  end
-else
-  -- On the channel itself a plain subscriber of Redis would get the message a second time.
-  announce = function(channel, record)
-    return redis.pcall('PUBLISH', P .. '#adopted', channel.name .. '\n' .. record)
-  end
-end
-
-local channels, at = batch(BATCH)
-local first, refused = append(log, channels, at, max_channels, announce)
+local channels, at = batch(BATCH, announce_prefix)
+local first, refused = append(log, channels, at, max_channels)
 if refused then return refused end
 remember(writer, seq)
 return { int(first), log.token }

@@ -19,7 +19,8 @@
 --   fence         how many leases there have been
 -- If another program has written to a key, scripts end with an error that names it: UNUSABLE for a value of another kind,
 -- LOGSTATE for numbers that mend.lua repairs.
--- A redis.call costs more time than what it does. An entry needs two of them, XADD and PUBLISH; a batch seven.
+-- A redis.call costs more time than what it does. An entry needs two of them, XADD and PUBLISH, and a third if it has an echo; a
+-- batch needs seven.
 
 local P, RUN_ID, FRESH_TOKEN, SEEN = ARGV[1], ARGV[2], string.sub(ARGV[3], 1, 8), string.sub(ARGV[3], 9)
 local LOG, LAST = P .. 'log', P .. 'last'
@@ -131,17 +132,22 @@ local function remember(writer, seq)
   if writer ~= '' then redis.call('SET', P .. 'writer:' .. writer, int(seq), 'EX', 86400) end
 end
 
--- Reads the batch that fills ARGV from `at` on: the number of channels; for each channel its name, most entries and ms to
--- live; for each entry the index of its channel and its body without the first '{'.
+-- Reads the batch that fills ARGV from `at` on: the number of channels; for each channel its name, most entries, ms to live, and
+-- the plain Redis channel on which its entries are repeated ('' for none); for each entry the index of its channel and its body
+-- without the first '{'. Entries are announced on the Redis channel `announce_prefix .. name`.
 -- Returns the channels, and where the entries begin. Entries stay in ARGV, since a table for each would cost as much time as
 -- storing it.
-local function batch(at)
+local function batch(at, announce_prefix)
   local channels = {}
   local count = tonumber(ARGV[at])
   at = at + 1
   for i = 1, count do
-    channels[i] = { name = ARGV[at], key = P .. 'ch:' .. ARGV[at], maxlen = ARGV[at + 1], ttl = ARGV[at + 2] }
-    at = at + 3
+    local name, echo = ARGV[at], ARGV[at + 3]
+    channels[i] = {
+      name = name, key = P .. 'ch:' .. name, maxlen = ARGV[at + 1], ttl = ARGV[at + 2],
+      announced = announce_prefix .. name, echo = echo ~= '' and echo,
+    }
+    at = at + 4
   end
   return channels, at
 end
@@ -172,12 +178,13 @@ local function refusal(key, reply)
   return code .. key .. ': ' .. reply.err
 end
 
--- Stores a batch whose entries begin at ARGV[at], then announces it. announce(channel, record) publishes one stored record
--- by pcall and returns the reply. Returns the position of the first entry, or nil and an error reply.
+-- Stores a batch whose entries begin at ARGV[at], then announces it. Returns the position of the first entry, or nil and an error
+-- reply. An announcement that ends with a line feed has an echo, right behind it: nothing else can come in between, and by that
+-- gateways know it. An echo that the user may not publish is left out, since only plain subscribers miss it.
 -- The prev of an entry is the position of the entry before it on its channel. An example: `last` says that a is at 101, and
 -- the head is 103. A batch of two entries on a and one on the new channel b gets
 --   a 104 (prev 101), a 105 (prev 104), b 106 (prev 0), and afterwards `last` says a 105, b 106.
-local function append(log, channels, at, max_channels, announce)
+local function append(log, channels, at, max_channels)
   local names = {}
   for i, c in ipairs(channels) do names[i] = c.name end
   local prev = redis.call('ZMSCORE', LAST, unpack(names))
@@ -234,8 +241,9 @@ local function append(log, channels, at, max_channels, announce)
   end
   for k, record in ipairs(records) do
     local c = channels[tonumber(ARGV[at + 2 * k - 2])]
-    local reply = announce(c, record)
+    local reply = try('PUBLISH', c.announced, c.echo and record .. '\n' or record)
     if type(reply) == 'table' then return take_back(log, channels, at, first, n, refusal(c.name, reply)) end
+    if c.echo then try('PUBLISH', c.echo, record) end
   end
 
   local scores = {}

@@ -9,7 +9,7 @@ redis.call('SET', P .. 'leaving', lease, 'PX', grace_ms)
 redis.call('DEL', P .. 'adopter')
 local leased = redis.call('HGET', LOG, 'leased') or '0'
 redis.call('HSET', LOG, 'leaving', leased, 'leased', int(math.floor(now() / 1000)), 'released', '1')
-local others = redis.call('PUBLISH', P .. '#adopted', '') - 1
+local others = redis.call('PUBLISH', P .. '#lease', '') - 1
 -- Other processes hold messages from now on, and come first. Without others, a newcomer may take the lease at once.
 if others > 0 then redis.call('PEXPIRE', P .. 'held', NEWCOMERS_WAIT) else redis.call('DEL', P .. 'held') end
 return others

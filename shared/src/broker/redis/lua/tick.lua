@@ -6,7 +6,7 @@
 -- lets others go first, since they have held all messages since then; it takes the lease if nobody has after a second. 9 ms
 -- since the epoch up to which the holder has stored all that was published, '0' if it does not know.
 -- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms>". A lease that was taken is also announced to all on
--- #adopted.
+-- #lease.
 -- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
 -- ends unless it is renewed, or until anybody may take it, epoch ms now }.
 local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
@@ -28,7 +28,7 @@ if instance ~= '' then
     redis.call('HDEL', LOG, 'released')
     redis.call('HSETNX', LOG, 'leased', time)
     -- With this message the holder begins to adopt, and the others drop what they have held.
-    redis.call('PUBLISH', P .. '#adopted', lease)
+    redis.call('PUBLISH', P .. '#lease', lease)
   elseif is_ours then
     redis.call('PEXPIRE', P .. 'adopter', lease_ms)
   end

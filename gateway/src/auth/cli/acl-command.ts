@@ -1,0 +1,51 @@
+// `users acl …`: the line of a Redis ACL file for a gateway, a writer, a producer or a reader.
+
+import { hash } from 'node:crypto';
+import { ACL_ROLES, type AclRole, aclLines } from '@llm-streamer/shared/broker/redis/acl.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { askPassword } from './ask-password.ts';
+import { type Command, parse, type StoreConfig, usage } from './command-line.ts';
+import { patterns } from './grant-options.ts';
+
+/** Rules that every supported server knows. */
+const OLDEST_REDIS = '7.0.0';
+
+const OPTIONS = {
+  user: { type: 'string' },
+  channels: { type: 'string', multiple: true },
+  password: { type: 'boolean' },
+  'redis-version': { type: 'string' },
+} as const;
+
+export const acl: Command = async (args, { config, print }) => {
+  const { words, values } = parse(args, [`one of ${ACL_ROLES.join(', ')}`], OPTIONS);
+  const role = ACL_ROLES.find((name) => name === words[0]) as AclRole | undefined;
+  if (role === undefined) throw usage(`${JSON.stringify(words[0])}: use ${ACL_ROLES.join(', ')}`);
+  const user = values.user ?? role;
+  const request = {
+    namespace: config.NAMESPACE,
+    role,
+    user,
+    channels: patterns('channels', values.channels ?? ['logs*,events*']),
+    redisVersion: values['redis-version'] ?? (await serverVersion(config)),
+  };
+  const password = values.password ? await askPassword(`the Redis user ${user}`) : undefined;
+  const lines = aclLines({
+    ...request,
+    ...(password !== undefined && { passwordSha256: hash('sha256', password, 'hex') }),
+  });
+  for (const line of lines) print(line);
+};
+
+async function serverVersion({ REDIS_URL }: StoreConfig): Promise<string> {
+  if (REDIS_URL === undefined) return OLDEST_REDIS;
+  const client = new RedisClient(REDIS_URL, 'users', undefined);
+  try {
+    await client.runId(5_000);
+    return /^redis_version:(\S+)/m.exec(await client.redis.info('server'))?.[1] ?? OLDEST_REDIS;
+  } catch (error) {
+    throw client.unavailable(error);
+  } finally {
+    client.close();
+  }
+}

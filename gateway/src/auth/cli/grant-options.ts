@@ -1,0 +1,71 @@
+// The options that say what a role or a key may do.
+
+import { isPattern, isReserved, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
+import type { Grants } from '../principal.ts';
+import { BUILT_IN_ROLES, MAX_GRANTED_PATTERNS } from '../roles.ts';
+import { usage } from './command-line.ts';
+
+export const GRANT_OPTIONS = {
+  read: { type: 'string', multiple: true },
+  publish: { type: 'string', multiple: true },
+  run: { type: 'boolean' },
+  metrics: { type: 'boolean' },
+  admin: { type: 'boolean' },
+} as const;
+
+export const GRANT_HELP = `  --read PATTERNS      channels that may be read: 'logs*', or several: 'logs:team-a*,events*'
+                       (runs:, conversations:, events:runs: and audit: only by patterns that begin so)
+  --publish PATTERNS   channels that may be written to
+  --run                may start runs
+  --metrics            may read /metrics and /sse/health
+  --admin              may do everything, and manage people, roles and keys`;
+
+interface GrantValues {
+  read?: string[] | undefined;
+  publish?: string[] | undefined;
+  run?: boolean | undefined;
+  metrics?: boolean | undefined;
+  admin?: boolean | undefined;
+}
+
+/** @throws CodedError `usage`, also where nothing is granted */
+export function grantsOf({
+  read,
+  publish,
+  run = false,
+  metrics = false,
+  admin = false,
+}: GrantValues): Grants {
+  if (admin) {
+    const role = BUILT_IN_ROLES.find(({ name }) => name === 'admin');
+    if (role !== undefined) return role.grants;
+  }
+  const grants = { read: patterns('read', read), publish: patterns('publish', publish), run, metrics, admin };
+  const reserved = grants.publish.find(isReserved);
+  if (reserved !== undefined) throw usage(`--publish ${reserved}: only the gateway writes there`);
+  if (grants.read.length + grants.publish.length === 0 && !run && !metrics)
+    throw usage('nothing is granted: give --read, --publish, --run, --metrics or --admin');
+  return grants;
+}
+
+export function patterns(option: string, lists: readonly string[] = []): string[] {
+  const all = lists
+    .flatMap((text) => text.split(','))
+    .map((pattern) => pattern.trim())
+    .filter((pattern) => pattern !== '');
+  const wrong = all.find((pattern) => !isPattern(pattern));
+  if (wrong !== undefined) throw usage(`--${option} ${JSON.stringify(wrong)}: must be ${PATTERN_RULE}`);
+  if (all.length > MAX_GRANTED_PATTERNS) throw usage(`--${option}: at most ${MAX_GRANTED_PATTERNS} patterns`);
+  return [...new Set(all)];
+}
+
+/** The grants in words, for a list. */
+export function inWords({ read, publish, run, metrics, admin }: Grants): string {
+  if (admin) return 'everything';
+  return [
+    ...(read.length > 0 ? [`read ${read.join(',')}`] : []),
+    ...(publish.length > 0 ? [`publish ${publish.join(',')}`] : []),
+    ...(run ? ['run'] : []),
+    ...(metrics ? ['metrics'] : []),
+  ].join(' · ');
+}

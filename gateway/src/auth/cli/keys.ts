@@ -1,0 +1,111 @@
+// `npm run keys -- …`: API keys of programs. A key is shown once, when it is made.
+
+import { hasFewStars, MAX_STARS } from '@llm-streamer/shared/channels.ts';
+import { KEY_EXPIRES_MS, makeApiKey } from '../api-keys.ts';
+import { isName, NAME_RULE } from '../names.ts';
+import { MAX_KEYS } from '../store/auth-store.ts';
+import { type Command, type CommandContext, failure, parse, runCommands, usage } from './command-line.ts';
+import { GRANT_HELP, GRANT_OPTIONS, grantsOf, inWords } from './grant-options.ts';
+import { minute, table } from './table.ts';
+
+const HELP = `npm run keys -- COMMAND: keys of programs
+
+  add NAME GRANTS          makes a key, and prints it this once (npm run -s keys … prints nothing else on stdout)
+  list                     all keys; never the keys themselves
+  revoke ID                ends a key, and all its streams, within seconds
+
+${GRANT_HELP}
+  --source PATTERN     the sources that its entries may name: 'ci-*'; without it any
+  --expires TIME       90d or 12h from now; without it a year, at most ten years
+  --user NAME          a personal key: it ends with the person, and never allows more than the person may
+
+Reads REDIS_URL and NAMESPACE, or AUTH_FILE, as the gateway does, and .env if there is one.
+In compose: docker compose exec gateway npm run -s keys -- add ci --publish 'logs:ci*' --source 'ci-*' --expires 90d
+`;
+
+const UNITS = { d: 86_400_000, h: 3_600_000 } as const;
+const MAX_EXPIRES_MS = 10 * KEY_EXPIRES_MS;
+
+const OPTIONS = {
+  ...GRANT_OPTIONS,
+  source: { type: 'string' },
+  expires: { type: 'string' },
+  user: { type: 'string' },
+} as const;
+
+async function add(args: readonly string[], { store, print, say }: CommandContext): Promise<void> {
+  const { words, values } = parse(args, ['the name of the key'], OPTIONS);
+  const [name = ''] = words;
+  if (!isName(name)) throw usage(`${JSON.stringify(name)}: the name of a key ${NAME_RULE}`);
+  const grants = grantsOf(values);
+  const { source, user } = values;
+  if (source !== undefined && !isSourcePattern(source))
+    throw usage(
+      `--source ${JSON.stringify(source)}: must be 1 to 200 characters with at most ${MAX_STARS} *`,
+    );
+  const created = Date.now();
+  const expires = created + lifetime(values.expires);
+  if (user !== undefined && (await store.user(user)) === undefined)
+    throw failure(`there is nobody called ${JSON.stringify(user)}`);
+  const { id, key, digest } = makeApiKey();
+  const added = await store.addKey({
+    id,
+    digest,
+    name,
+    ...(user !== undefined && { user }),
+    grants,
+    ...(source !== undefined && { source }),
+    created,
+    expires,
+    lastUsed: 0,
+  });
+  if (!added) throw failure(`there are ${MAX_KEYS} keys already: revoke some`);
+  say(`key ${id} (${name}): ${inWords(grants)}; until ${minute(expires)} UTC. It is shown this once:`);
+  print(key);
+}
+
+async function list(args: readonly string[], { store, print }: CommandContext): Promise<void> {
+  parse(args, [], {});
+  const keys = (await store.keys()).sort((a, b) => a.created - b.created);
+  const now = Date.now();
+  print(
+    table(
+      ['ID', 'NAME', 'OF', 'MAY', 'SOURCE', 'ENDS (UTC)', 'USED'],
+      keys.map(({ id, name, user, grants, source, expires, lastUsed }) => [
+        id,
+        name,
+        user ?? '-',
+        inWords(grants),
+        source ?? '*',
+        expires <= now ? 'ended' : minute(expires),
+        minute(lastUsed),
+      ]),
+    ),
+  );
+}
+
+async function revoke(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+  const [id = ''] = parse(args, ['the id of the key'], {}).words;
+  if (!(await store.revokeKey(id))) throw failure(`there is no key ${JSON.stringify(id)}`);
+  say(`key ${id} is revoked`);
+}
+
+function isSourcePattern(text: string): boolean {
+  return text.length >= 1 && text.length <= 200 && hasFewStars(text);
+}
+
+function lifetime(text: string | undefined): number {
+  if (text === undefined) return KEY_EXPIRES_MS;
+  const [, number, unit] = /^(\d{1,6})([dh])$/.exec(text) ?? [];
+  const ms = Number(number) * UNITS[unit as keyof typeof UNITS];
+  if (ms > 0 && ms <= MAX_EXPIRES_MS) return ms;
+  throw usage(`--expires ${JSON.stringify(text)}: must be a time like 90d or 12h, at most 3650d`);
+}
+
+const commands = new Map<string, Command>([
+  ['add', add],
+  ['list', list],
+  ['revoke', revoke],
+]);
+
+await runCommands('keys', HELP, commands, process.argv.slice(2));

@@ -1,0 +1,164 @@
+// `npm run users -- …`: people, roles, sessions, and the Redis users of an installation.
+
+import { isUserName, USER_NAME_RULE } from '../names.ts';
+import { Passwords } from '../passwords.ts';
+import { SESSION_IDLE_MS, sessionId } from '../store/auth-store.ts';
+import { acl } from './acl-command.ts';
+import { askPassword } from './ask-password.ts';
+import { type Command, type CommandContext, failure, parse, runCommands, usage } from './command-line.ts';
+import { GRANT_HELP } from './grant-options.ts';
+import { checkRole, roles } from './role-commands.ts';
+import { minute, table } from './table.ts';
+
+const HELP = `npm run users -- COMMAND: who may sign in, and what the roles allow
+
+  add NAME --role ROLE     adds a person; asks for the password, or reads it from stdin
+  list                     everybody
+  password NAME            sets a new password, and ends the person's sessions
+  role NAME ROLE           gives the person another role
+  disable NAME             nobody signs in by this name, and its keys and sessions do not work, until
+  enable NAME
+  delete NAME              with keys and sessions; the runs stay
+
+  sessions list NAME       where the person is signed in
+  sessions end NAME [ID]   ends one session, or all
+
+  roles list               viewer, member and admin are built in
+  roles set NAME GRANTS    makes or changes a role; grants belong to roles, so that people of one role see the same
+  roles delete NAME        only one that nobody has
+${GRANT_HELP}
+
+  acl KIND                 prints the line of a Redis user: gateway, writer (appends to the log), producer (PUBLISH alone), reader
+  --user NAME              of the Redis user (the kind)
+  --channels PATTERNS      that it may write or read (logs*,events*)
+  --password               asks for the password, or reads it from stdin; without one nobody can log in
+  --redis-version 7.0      where the server of REDIS_URL cannot be asked
+
+Reads REDIS_URL and NAMESPACE, or AUTH_FILE, as the gateway does, and .env if there is one. Gateways that run take every
+change within seconds. In compose: docker compose exec gateway npm run users -- add alice --role admin
+`;
+
+const NAME = 'the name of the person';
+
+async function add(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+  const { words, values } = parse(args, [NAME], { role: { type: 'string' } } as const);
+  const [name = ''] = words;
+  if (!isUserName(name)) throw usage(`${JSON.stringify(name)}: the name of a person ${USER_NAME_RULE}`);
+  const role = await checkRole(store, values.role);
+  if ((await store.user(name)) !== undefined) throw failure(`there is somebody called ${name} already`);
+  const passwordHash = await newHash(name);
+  if (!(await store.addUser({ name, passwordHash, role, disabled: false, created: Date.now() })))
+    throw failure(`there is somebody called ${name} already`);
+  say(`added ${name} as ${role}`);
+}
+
+async function list(args: readonly string[], { store, print }: CommandContext): Promise<void> {
+  parse(args, [], {});
+  const users = (await store.users()).sort((a, b) => (a.name < b.name ? -1 : 1));
+  print(
+    table(
+      ['NAME', 'ROLE', 'STATE', 'ADDED (UTC)'],
+      users.map(({ name, role, disabled, created }) => [
+        name,
+        role,
+        disabled ? 'disabled' : 'enabled',
+        minute(created),
+      ]),
+    ),
+  );
+}
+
+async function password(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+  const [name = ''] = parse(args, [NAME], {}).words;
+  if ((await store.user(name)) === undefined) throw nobody(name);
+  const passwordHash = await newHash(name);
+  if (!(await store.changeUser(name, { passwordHash }))) throw nobody(name);
+  say(`${name} has a new password; all sessions have ended`);
+}
+
+async function role(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+  const [name = '', wanted] = parse(args, [NAME, 'the role'], {}).words;
+  const known = await checkRole(store, wanted);
+  if (!(await store.changeUser(name, { role: known }))) throw nobody(name);
+  say(`${name} is ${known} now`);
+}
+
+function turn(disabled: boolean): Command {
+  return async (args, { store, say }) => {
+    const [name = ''] = parse(args, [NAME], {}).words;
+    if (!(await store.changeUser(name, { disabled }))) throw nobody(name);
+    say(disabled ? `${name} is disabled; all sessions have ended` : `${name} may sign in again`);
+  };
+}
+
+async function remove(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+  const [name = ''] = parse(args, [NAME], {}).words;
+  if (!(await store.deleteUser(name))) throw nobody(name);
+  say(`${name} is deleted, with keys and sessions`);
+}
+
+async function sessions([what, ...args]: readonly string[], context: CommandContext): Promise<void> {
+  if (what === 'list') await listSessions(args, context);
+  else if (what === 'end') await endSessions(args, context);
+  else throw usage('sessions: use sessions list NAME or sessions end NAME [ID]');
+}
+
+async function listSessions(args: readonly string[], { store, print }: CommandContext): Promise<void> {
+  const [name = ''] = parse(args, [NAME], {}).words;
+  const found = await store.sessionsOf(name);
+  if (found.length === 0 && (await store.user(name)) === undefined) throw nobody(name);
+  print(
+    table(
+      ['ID', 'BEGUN (UTC)', 'USED', 'ENDS', 'FROM', 'BY'],
+      found.map((session) => [
+        sessionId(session),
+        minute(session.created),
+        minute(session.seen),
+        minute(Math.min(session.expires, session.seen + SESSION_IDLE_MS)),
+        session.address,
+        session.agent,
+      ]),
+    ),
+  );
+}
+
+async function endSessions(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+  const [name = '', id] = parse(args, args.length > 1 ? [NAME, 'the id'] : [NAME], {}).words;
+  if (id === undefined) {
+    const ended = await store.endSessions(name);
+    if (ended === 0 && (await store.user(name)) === undefined) throw nobody(name);
+    say(`sessions ended: ${ended}`);
+  } else {
+    if (!(await store.endSession(name, id))) throw failure(`${name} has no session ${JSON.stringify(id)}`);
+    say(`session ${id} ended`);
+  }
+}
+
+async function newHash(name: string): Promise<string> {
+  const text = await askPassword(name);
+  const passwords = new Passwords();
+  try {
+    return await passwords.hash(text);
+  } finally {
+    await passwords.close();
+  }
+}
+
+function nobody(name: string): Error {
+  return failure(`there is nobody called ${JSON.stringify(name)}`);
+}
+
+const commands = new Map<string, Command>([
+  ['add', add],
+  ['list', list],
+  ['password', password],
+  ['role', role],
+  ['disable', turn(true)],
+  ['enable', turn(false)],
+  ['delete', remove],
+  ['sessions', sessions],
+  ['roles', roles],
+  ['acl', acl],
+]);
+
+await runCommands('users', HELP, commands, process.argv.slice(2));
