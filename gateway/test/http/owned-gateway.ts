@@ -96,6 +96,6 @@ async function openBroker(
 ): Promise<Broker> {
   if (url === undefined) return new MemoryBroker(retention);
   const broker = new RedisBroker({ url, namespace, retention });
-  await broker.open(5_000);
+  await broker.open(30_000);
   return broker;
 }

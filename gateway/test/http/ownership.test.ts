@@ -238,6 +238,21 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
   });
 });
 
+describe('AUTH=report', () => {
+  it('leaves runs of people who have not signed in to everybody, who can watch and stop them', async () => {
+    const gateway = await ownedGateway({ AUTH: 'report' }, SILENT_MODELS_MS);
+    open.push(gateway);
+    const message_id = id();
+    expect(await json(await gateway.begin('', { message_id }))).toMatchObject({
+      channel: `runs:${message_id}`,
+    });
+    expect(await runsOf(gateway, '')).toEqual([`runs:${message_id}`]);
+    expect(await json(await gateway.ask('', `/api/runs/${message_id}/cancel`, POST))).toMatchObject({
+      state: 'cancelled',
+    });
+  });
+});
+
 describe('runs from before there were owners', () => {
   it("are an admin's: he finds, reads and lists them, and nobody else does", async () => {
     const shared = { REDIS_URL: redis.url, NAMESPACE: randomNamespace() };
