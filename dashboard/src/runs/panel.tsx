@@ -11,8 +11,10 @@ import {
   filterLog,
   isFeedOpen,
   isFiltered,
+  mayStop,
   run,
   runInUrl,
+  shownChannel,
   unfilterLog,
 } from '../state/run-state.ts';
 import { linkedRun, streamState } from '../state/store.ts';
@@ -24,7 +26,7 @@ import { cancelRun, UNREACHABLE } from './run-client.ts';
 import { RunFeed } from './run-feed.ts';
 
 interface PanelProps {
-  show(id: string): void;
+  show(channel: string): void;
   viewport: Pick<Viewport, 'latest'>;
 }
 
@@ -104,7 +106,8 @@ function Heading({ current, now, problem }: HeadingProps) {
   useLayoutEffect(() => {
     if (hasFocus && stop.current === null) inLog.current?.focus();
   });
-  const isInLog = isFiltered(id);
+  const channel = shownChannel.value;
+  const isInLog = isFiltered(channel);
   const elapsed = started > 0 ? duration(Math.max(0, (ended || now) - started)) : '';
   const done = lanes.filter((lane) => lane.state === 'finished').length;
   const isUnknown = lanes.length === 0;
@@ -124,17 +127,17 @@ function Heading({ current, now, problem }: HeadingProps) {
         type="button"
         aria-pressed={isInLog}
         title={`filter the log to run ${id}`}
-        onClick={() => (isInLog ? unfilterLog() : filterLog(id))}
+        onClick={() => (isInLog ? unfilterLog() : filterLog(channel))}
       >
         in log
       </button>
-      {state === 'running' && !isUnknown && (
+      {state === 'running' && !isUnknown && mayStop(channel) && (
         <button
           ref={stop}
           type="button"
           class="stop"
           onClick={() => {
-            cancelRun(id).catch((failure: Error) => {
+            cancelRun(channel).catch((failure: Error) => {
               problem.value = failure.message;
             });
           }}

@@ -4,13 +4,18 @@ import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { clockOf, duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { filterLog, run } from '../state/run-state.ts';
+import { filterLog, reader, run, shownChannel } from '../state/run-state.ts';
 import { recentRuns } from './run-client.ts';
 
 const TONE: Record<string, string> = { finished: 'good', running: 'warn', cancelled: 'dim' };
 
+/** Another's run is named with its owner. */
+function nameOf({ owner, message_id }: RunSummary): string {
+  return owner === undefined || owner === reader.value.owner ? message_id : `${owner}/${message_id}`;
+}
+
 interface RecentProps {
-  show(id: string): void;
+  show(channel: string): void;
   viewport: Pick<Viewport, 'latest'>;
 }
 
@@ -19,7 +24,7 @@ export function Recent({ show, viewport }: RecentProps) {
   const shown = useSignal('');
   useSignalEffect(() => {
     // Changes whenever a run is shown or ends, so that the list is loaded again.
-    shown.value = `${run.value?.id} ${run.value?.state}`;
+    shown.value = `${run.value && shownChannel.value} ${run.value?.state}`;
   });
   useSignalEffect(() => {
     if (shown.value === '') return;
@@ -37,18 +42,18 @@ export function Recent({ show, viewport }: RecentProps) {
       <h2 class="dim">recent runs</h2>
       <ul>
         {runs.value.map((each) => (
-          <li key={each.message_id}>
+          <li key={each.channel}>
             <button
               type="button"
-              aria-pressed={run.value?.id === each.message_id}
+              aria-pressed={run.value !== undefined && shownChannel.value === each.channel}
               onClick={() => {
-                show(each.message_id);
-                filterLog(each.message_id);
+                show(each.channel);
+                filterLog(each.channel);
                 viewport.latest();
               }}
             >
               <span class="dim">{clockOf(each.started)}</span>
-              <span class="name">{each.message_id}</span>
+              <span class="name">{nameOf(each)}</span>
               <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
               <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>
               <span class="dim">{each.usage.output_tokens > 0 ? `${each.usage.output_tokens} tok` : ''}</span>

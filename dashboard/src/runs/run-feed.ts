@@ -1,10 +1,10 @@
 // Follows the run that the panel shows: reads the run's channel from its first entry on, and sets the signals of
 // state/run-state.ts at most once a frame.
 
-import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
+import { partsOf, runOfChannel } from '@llm-streamer/shared/ownership.ts';
 import { newRun, type RunSnapshot, reduceRun } from '@llm-streamer/shared/run.ts';
-import { clockSkew, isFeedOpen, nameInUrl, run } from '../state/run-state.ts';
+import { clockSkew, isFeedOpen, nameInUrl, run, shownChannel } from '../state/run-state.ts';
 import { StreamClient } from '../stream/client.ts';
 
 /** As many entries as the gateway replays at most. */
@@ -14,16 +14,19 @@ export class RunFeed {
   #client: StreamClient | undefined;
   #frame = 0;
 
-  /** Shows a run from its first entry on, instead of the run shown before. */
-  readonly show = (id: string): void => {
+  /** Shows the run of `channel` from its first entry on, instead of the run shown before. */
+  readonly show = (channel: string): void => {
+    const key = runOfChannel(channel);
+    if (key === undefined) return;
     this.#client?.stop();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     run.value = undefined;
     isFeedOpen.value = undefined;
-    nameInUrl(id);
-    let current = newRun(id);
-    const query = new URLSearchParams({ channels: runChannel(id), tail: String(TAIL) });
+    shownChannel.value = channel;
+    nameInUrl(channel);
+    let current = newRun(partsOf(key).id);
+    const query = new URLSearchParams({ channels: channel, tail: String(TAIL) });
     // Frames of the run shown before may still arrive after its client was stopped; they are ignored.
     const isCurrent = () => this.#client === client;
     const client: StreamClient = new StreamClient(new URL(`stream?${query}`, document.baseURI).href, {

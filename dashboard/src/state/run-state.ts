@@ -1,15 +1,20 @@
-// The run that the panel shows, as signals. The run's id is in the URL, so that a reload or a link shows the same run.
+// The run that the panel shows, as signals. A run is known by its channel, because an id names a run of one owner only. The URL names
+// the run, so that a reload or a link shows the same one.
 
-import { RUN_PREFIX, runChannel } from '@llm-streamer/shared/channels.ts';
+import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
+import { partsOf, runOfChannel } from '@llm-streamer/shared/ownership.ts';
 import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
 import { signal } from '@preact/signals';
 import { updateView, viewState } from './store.ts';
 
 /** The query parameter that names the run. */
 const SHOW = 'show';
-const ID = /^[A-Za-z0-9_.-]{1,128}$/;
+/** An id, or `<owner>/<id>`. */
+const KEY = /^(?:[a-z0-9][a-z0-9_.-]*\/)?[A-Za-z0-9_.-]{1,128}$/;
 
 export const run = signal<RunSnapshot | undefined>(undefined);
+/** The channel of that run, also before its first entry has come; '' for none. */
+export const shownChannel = signal('');
 /** Whether the run's stream is open; undefined where none is needed, as after the run's end. */
 export const isFeedOpen = signal<boolean | undefined>(undefined);
 /** How far the gateway's clock is ahead of this computer's, in ms. */
@@ -17,16 +22,31 @@ export const clockSkew = signal(0);
 /** The channels that were shown before the log was filtered to a run. */
 const channelsBefore = signal(['*']);
 
-/** The run that the URL names. */
-export function runInUrl(): string | undefined {
-  const id = new URLSearchParams(location.search).get(SHOW) ?? '';
-  return ID.test(id) ? id : undefined;
+/** Who looks at the page, as far as runs go: whose runs are his own, and whether he may stop everybody's. Sign-in sets it. */
+export const reader = signal<{ owner: string; admin: boolean }>({ owner: '', admin: true });
+
+/** Whether the reader may stop this run. Others may have been given the right to watch it only. */
+export function mayStop(channel: string): boolean {
+  const key = runOfChannel(channel);
+  const { owner, admin } = reader.value;
+  return admin || (key !== undefined && owner !== '' && partsOf(key).owner === owner);
 }
 
-export function nameInUrl(id: string): void {
+/** The channel of the run that the URL names. */
+export function runInUrl(): string | undefined {
+  const key = new URLSearchParams(location.search).get(SHOW) ?? '';
+  return KEY.test(key) ? `${RUN_PREFIX}${key}` : undefined;
+}
+
+export function nameInUrl(channel: string): void {
   const query = new URLSearchParams(location.search);
-  query.set(SHOW, id);
-  const search = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
+  query.set(SHOW, channel.slice(RUN_PREFIX.length));
+  const search = query
+    .toString()
+    .replace(/%2C/g, ',')
+    .replace(/%3A/g, ':')
+    .replace(/%2A/g, '*')
+    .replace(/%2F/g, '/');
   history.replaceState(null, '', `${location.pathname}?${search}${location.hash}`);
 }
 
@@ -40,15 +60,15 @@ export function takePrompt(): string | undefined {
   return prompt;
 }
 
-/** Narrows the log to a run. The run's own channel holds all its entries, texts included; `*` does not show them. */
-export function filterLog(id: string): void {
+/** Narrows the log to a run. Its own channel holds all its entries, texts included; `*` does not show them. */
+export function filterLog(channel: string): void {
   const { channels } = viewState.value;
-  if (!channels.some((channel) => channel.startsWith(RUN_PREFIX))) channelsBefore.value = channels;
-  updateView({ channels: [runChannel(id)], q: '', level: '', range: undefined });
+  if (!channels.some((name) => name.startsWith(RUN_PREFIX))) channelsBefore.value = channels;
+  updateView({ channels: [channel], q: '', level: '', range: undefined });
 }
 
-export function isFiltered(id: string): boolean {
-  return viewState.value.channels.join() === runChannel(id);
+export function isFiltered(channel: string): boolean {
+  return viewState.value.channels.join() === channel;
 }
 
 /** Shows the channels again that `filterLog` replaced. */

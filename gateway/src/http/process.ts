@@ -44,6 +44,7 @@ export function processRoute(
       const body = parseBody(request.body);
       const after = parseCursor(request.headers['last-event-id'], request.query as Params);
       const wanted: RunRequest = {
+        owner: request.principal.owner,
         id: body.message_id,
         message: body.message,
         ...(body.conversation_id !== undefined && { conversationId: body.conversation_id }),

@@ -81,6 +81,7 @@ async function process({
   });
   const writer = new MemoryWriter();
   const run: RunPlan = {
+    owner: '',
     id: 'm1',
     promptVersion: 'v1',
     message: 'Explain gravity like I am 5',
@@ -417,6 +418,31 @@ describe('the log of model calls', () => {
     });
     const failed = ends.find(({ attrs }) => attrs?.lane === 'llm-2');
     expect(failed).toMatchObject({ level: 'error', attrs: { 'error.type': 'llm_rate_limited' } });
+  });
+
+  it('holds figures alone where the run belongs to somebody, also with LOG_CONTENT', async () => {
+    const plan = { owner: 'alice', conversationId: 'talk-1', message: 'xylophone' };
+    const { observed, writer } = await process({
+      plan,
+      models: ['a', 'sim-429'],
+      options: { logContent: true },
+    });
+    expect(observed).toHaveLength(6);
+    expect(JSON.stringify(observed)).not.toMatch(/xylophone|picture|m1|llm-|talk|alice|v1/i);
+    expect(new Set(observed.map(({ msg }) => msg))).toEqual(
+      new Set(['model call started', 'model call finished', 'model call failed']),
+    );
+    const ok = observed.find(({ event }) => event === 'generation.finished');
+    expect(ok?.attrs).toMatchObject({
+      'gen_ai.provider.name': 'simulated',
+      'gen_ai.usage.output_tokens': expect.any(Number),
+      duration_s: expect.any(Number),
+    });
+    const failed = observed.find(({ event }) => event === 'generation.failed');
+    expect(failed?.attrs).toMatchObject({ 'error.type': 'llm_rate_limited' });
+    expect(new Set(writer.entries.map(({ channel }) => channel))).toEqual(
+      new Set(['runs:alice/m1', 'events:runs:alice', 'conversations:alice/talk-1']),
+    );
   });
 
   it('holds no text of people or models', async () => {
