@@ -179,7 +179,7 @@ export function connectionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS 
 
 /** Whether the gateway repeats what it writes on plain Redis channels. */
 export function plainChannels(config: Config): boolean {
-  return hasPlainChannels(config, false);
+  return hasPlainChannels(config, config.AUTH === 'on');
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {
