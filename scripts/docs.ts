@@ -57,7 +57,7 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
   },
   { title: 'Streams', text: 'The gateway reads these.', variables: streamVariables },
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },
-  { title: 'Producers', text: '`pipe` and `simulate` read this one.', variables: producerVariables },
+  { title: 'Producers', text: '`pipe`, `simulate` and `collect` read these.', variables: producerVariables },
 ];
 
 /** Every variable of the product, by name. */

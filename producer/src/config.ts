@@ -32,6 +32,10 @@ export const producerVariables = {
     z.string().optional(),
     'Instead of `GATEWAY_KEY`: a file that holds the key. It is read at the start.',
   ),
+  DOCKER_HOST: about(
+    z.string().optional(),
+    'Where `collect` finds the container engine: `unix:///run/podman/podman.sock`, or `tcp://host:port` of a proxy. `--socket` wins over it. Without both it is `/var/run/docker.sock`.',
+  ),
 };
 
 const variables = { ...brokerVariables, ...retentionVariables, ...producerVariables };

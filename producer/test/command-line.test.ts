@@ -64,7 +64,9 @@ describe('the command line', () => {
       run(['simulate', '--messages', path], gateway),
       run(['pipe'], { GATEWAY_URL: '', REDIS_URL: '' }),
     ]);
-    expect(typo.stderr).toBe('producer: unknown command "strean": use simulate or pipe; see --help\n');
+    expect(typo.stderr).toBe(
+      'producer: unknown command "strean": use simulate, pipe or collect; see --help\n',
+    );
     expect(template.stderr).toMatch(
       /^producer: --messages .*messages.txt line 3: \{modell\} is not one of \{model\}.*\n$/,
     );

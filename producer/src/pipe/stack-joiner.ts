@@ -41,8 +41,11 @@ const DETAIL = /^(?:\t| {2})/;
 const OPENER = /[{[(]$/;
 const CLOSER = /^[}\])]+[,;]?$/;
 
-export interface Block {
+export interface Block<Mark = undefined> {
   text: string;
+  /** What the caller said of the first line of the block, and of its last. */
+  first: Mark;
+  last: Mark;
   /** Whether the block is a stack trace. Then it is at least a warning, even if its first words name no level. */
   isStack: boolean;
 }
@@ -58,9 +61,12 @@ type Awaits =
   | 'rust message'
   | 'rust note';
 
-export class StackJoiner {
-  readonly #onBlock: (block: Block) => void;
+/** A caller that wants to know which lines a block is made of marks each line. */
+export class StackJoiner<Mark = undefined> {
+  readonly #onBlock: (block: Block<Mark>) => void;
   #lines: string[] = [];
+  #first: Mark | undefined;
+  #last: Mark | undefined;
   #chars = 0;
   #isStack = false;
   #awaits: Awaits = 'nothing';
@@ -69,7 +75,7 @@ export class StackJoiner {
   /** The text that a logger, such as vLLM's, puts before each line of a traceback. */
   #prefix = '';
 
-  constructor(onBlock: (block: Block) => void) {
+  constructor(onBlock: (block: Block<Mark>) => void) {
     this.#onBlock = onBlock;
   }
 
@@ -77,7 +83,12 @@ export class StackJoiner {
     return this.#lines.length > 0;
   }
 
-  addLine(line: string): void {
+  /** The mark of the first line of the open block; undefined where no block is open. */
+  get held(): Mark | undefined {
+    return this.isHolding ? this.#first : undefined;
+  }
+
+  addLine(line: string, mark: Mark): void {
     const bare =
       this.#prefix !== '' && line.startsWith(this.#prefix) ? line.slice(this.#prefix.length) : line;
     if (bare.trim() === '') {
@@ -90,9 +101,13 @@ export class StackJoiner {
       this.#lines.length < MAX_LINES &&
       this.#chars < MAX_CHARS &&
       this.#continues(line, bare)
-    )
+    ) {
+      this.#last = mark;
       return;
+    }
     this.flush();
+    this.#first = mark;
+    this.#last = mark;
     this.#begin(line);
   }
 
@@ -107,7 +122,7 @@ export class StackJoiner {
     this.#awaits = 'nothing';
     this.#blanks = 0;
     this.#prefix = '';
-    this.#onBlock({ text, isStack });
+    this.#onBlock({ text, isStack, first: this.#first as Mark, last: this.#last as Mark });
   }
 
   #begin(line: string): void {

@@ -7,7 +7,7 @@ import { type Block, StackJoiner } from '../../src/pipe/stack-joiner.ts';
 function joined(text: string): Block[] {
   const blocks: Block[] = [];
   const joiner = new StackJoiner((block) => blocks.push(block));
-  for (const line of text.split('\n')) joiner.addLine(line);
+  for (const line of text.split('\n')) joiner.addLine(line, undefined);
   joiner.flush();
   return blocks;
 }

@@ -98,7 +98,8 @@ export class Delivery {
   }
 }
 
-function isRefusal(error: unknown): error is CodedError {
+/** Whether the log will never take a batch that failed with this error. */
+export function isRefusal(error: unknown): error is CodedError {
   return error instanceof CodedError && !(error instanceof BrokerUnavailable) && error.code !== 'log_full';
 }
 

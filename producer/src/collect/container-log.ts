@@ -1,0 +1,154 @@
+// Turns the bytes of one container's log into entries, each with how far the container is delivered when that entry is. The log may
+// be opened many times, also in the middle of what was read: no line is taken twice. What a program writes to stdout and to stderr
+// is joined apart, so that a stack trace on one stays whole while the other goes on.
+
+import type { EntryFields } from '@llm-streamer/shared/entry.ts';
+import { BlockJoiner, decodeBlock, MAX_HOLD_MS } from '../pipe/block-joiner.ts';
+import type { Block } from '../pipe/stack-joiner.ts';
+import { FrameReader } from './frames.ts';
+import type { Delivered } from './journal.ts';
+import { LogLines } from './log-lines.ts';
+import type { Naming } from './naming.ts';
+import { type Cursor, Position } from './position.ts';
+import { earlier, msOf, type Stamp } from './stamp.ts';
+import { splitStamp, TerminalLines } from './terminal-lines.ts';
+
+/** Two outputs of a container are written to its log side by side, so their times may be out of order by a moment. */
+const OVERLAP_MS = 1_000;
+
+type Output = 'stdout' | 'stderr';
+
+/** One of the two outputs. */
+interface Channel {
+  lines: LogLines;
+  position: Position;
+  joiner: BlockJoiner<Cursor>;
+  lastMs: number;
+}
+
+export interface ContainerLogOptions {
+  naming: Naming;
+  /** How far it was delivered before. */
+  delivered: Delivered | undefined;
+  /** Where to begin if it never was. */
+  floor: Stamp;
+  isPodman: boolean;
+  onEntry: (fields: EntryFields, delivered: Delivered) => void;
+  /** The engine's own words in the middle of a log. */
+  onNote: (text: string) => void;
+}
+
+export class ContainerLog {
+  readonly #options: ContainerLogOptions;
+  readonly #outputs: Record<Output, Channel>;
+  /** The time of the newest line that was read; nothing that was not read is much older. */
+  #read: Stamp | undefined;
+  #frames: FrameReader | undefined;
+  #terminal: TerminalLines | undefined;
+
+  constructor(options: ContainerLogOptions) {
+    this.#options = options;
+    this.#read = options.delivered?.since;
+    this.#outputs = { stdout: this.#output('stdout'), stderr: this.#output('stderr') };
+  }
+
+  /** The container's log is read from the time that this returns. */
+  reopen(hasTerminal: boolean): Stamp {
+    const outputs = Object.values(this.#outputs);
+    // Of a line of which only the beginning was read, the rest has the time of the beginning.
+    const opened = [this.#read, ...outputs.map(({ lines }) => lines.open)].filter((at) => at !== undefined);
+    const since = opened.length === 0 ? this.#options.floor : earlier(least(opened), OVERLAP_MS);
+    const from = since < this.#options.floor ? this.#options.floor : since;
+    for (const { lines, position } of outputs) {
+      lines.reset();
+      position.reopen(from);
+    }
+    this.#terminal = undefined;
+    this.#frames = undefined;
+    if (hasTerminal)
+      this.#terminal = new TerminalLines((stamp, text) => this.#outputs.stdout.lines.addPiece(stamp, text));
+    else
+      this.#frames = new FrameReader((output, payload) => {
+        const { stamp, text } = splitStamp(payload);
+        if (output === 'system') this.#options.onNote(text.toString('utf8', 0, 300));
+        else this.#outputs[output].lines.addPiece(stamp, text);
+      });
+    return from;
+  }
+
+  /** Whether the last line that was read has no line end. */
+  get isInLine(): boolean {
+    const { stdout, stderr } = this.#outputs;
+    return (
+      [stdout.lines.open, stderr.lines.open].some((at) => at !== undefined) ||
+      this.#terminal?.isInLine === true
+    );
+  }
+
+  /** @throws NotFrames. */
+  push(chunk: Buffer): void {
+    this.#terminal?.push(chunk);
+    this.#frames?.push(chunk);
+    for (const { joiner } of Object.values(this.#outputs)) joiner.awaitMore();
+  }
+
+  /** The container has ended, and all of its log was read. */
+  end(): void {
+    this.#terminal?.end();
+    for (const { lines } of Object.values(this.#outputs)) lines.end();
+    this.flush();
+  }
+
+  /** Gives out what is held because more may belong to it. A line of which only the beginning was read is left for the next run. */
+  flush(): void {
+    for (const { joiner } of Object.values(this.#outputs)) joiner.end();
+  }
+
+  #output(name: Output): Channel {
+    const output: Channel = {
+      position: new Position(this.#options.delivered?.[name]),
+      joiner: new BlockJoiner((block) => this.#giveOut(name, block)),
+      lines: new LogLines({ piecesHaveOwnTimes: this.#options.isPodman }, (at, line) => {
+        const cursor = output.position.advance(at);
+        if (cursor) this.#addLine(output, line, cursor);
+      }),
+      lastMs: 0,
+    };
+    return output;
+  }
+
+  #addLine(output: Channel, line: string, cursor: Cursor): void {
+    const ms = msOf(cursor.at);
+    // What is read late comes without the pauses in which it was written.
+    if (ms - output.lastMs > MAX_HOLD_MS) output.joiner.flush();
+    output.lastMs = ms;
+    this.#read = cursor.at;
+    output.joiner.addLine(line, cursor);
+  }
+
+  #giveOut(output: Output, block: Block<Cursor>): void {
+    const { channel, source, attrs } = this.#options.naming;
+    const fields = decodeBlock(block, { channel, source, now: msOf(block.first.at), level: 'info' });
+    // A program's own name must not hide which container wrote the line.
+    const logger = fields.source === source ? undefined : fields.source;
+    this.#options.onEntry(
+      {
+        ...fields,
+        channel,
+        source,
+        attrs: { ...fields.attrs, ...(logger !== undefined && { logger }), ...attrs, stream: output },
+      },
+      { since: this.#undelivered(block.last.at), [output]: block.last },
+    );
+  }
+
+  /** The time of the oldest line that is not delivered when all that was given out is. */
+  #undelivered(read: Stamp): Stamp {
+    const held = Object.values(this.#outputs).flatMap(({ joiner, lines }) => [joiner.held?.at, lines.open]);
+    return least([this.#read ?? read, ...held.filter((at) => at !== undefined)]);
+  }
+}
+
+function least(stamps: readonly Stamp[]): Stamp {
+  return stamps.reduce((a, b) => (b < a ? b : a));
+}

@@ -1,0 +1,70 @@
+// Where the reading of one output of a container stands, and which lines of a log that is read again are new. A line is known by
+// the engine's time and by how many lines of that output with the same time came before it, so equal times lose and double nothing.
+
+import { EARLIEST, isStamp, type Stamp } from './stamp.ts';
+
+/** The last line that was read. */
+export interface Cursor {
+  at: Stamp;
+  /** The line is the `nth` one with this time, counted from 1. */
+  nth: number;
+  /** The latest time of all lines so far. It is later than `at` where the machine's clock was put back. */
+  top: Stamp;
+}
+
+export class Position {
+  #cursor: Cursor | undefined;
+  #at: Stamp = '';
+  #nth = 0;
+  /** Whether the lines that come may have been read before. */
+  #isRepeating = false;
+
+  constructor(cursor: Cursor | undefined) {
+    this.#cursor = cursor;
+  }
+
+  /** Undefined before the first line. */
+  get cursor(): Cursor | undefined {
+    return this.#cursor;
+  }
+
+  /** The log is read again, with all lines from this time on. */
+  reopen(since: Stamp): void {
+    this.#at = '';
+    this.#nth = 0;
+    // If the last line is older, then so are all that were read.
+    this.#isRepeating = this.#cursor !== undefined && this.#cursor.at >= since;
+  }
+
+  /** To be called for each line, in order. Gives the cursor of a line that is new. */
+  advance(at: Stamp): Cursor | undefined {
+    this.#nth = at === this.#at ? this.#nth + 1 : 1;
+    this.#at = at;
+    const { at: last, nth, top } = this.#cursor ?? { at: EARLIEST, nth: 0, top: EARLIEST };
+    if (this.#isRepeating) {
+      if (at === last && this.#nth === nth) {
+        this.#isRepeating = false;
+        return undefined;
+      }
+      if (at <= top) return undefined;
+      // The last line is not there any more: the engine has dropped it with an old file.
+      this.#isRepeating = false;
+    }
+    this.#cursor = { at, nth: this.#nth, top: at > top ? at : top };
+    return this.#cursor;
+  }
+}
+
+export type CursorArray = [at: Stamp, nth: number, top?: Stamp];
+
+export function cursorToArray({ at, nth, top }: Cursor): CursorArray {
+  return top === at ? [at, nth] : [at, nth, top];
+}
+
+export function cursorFromArray(value: unknown): Cursor | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const [at, nth, top = at] = value as unknown[];
+  return isStamp(at) && Number.isSafeInteger(nth) && isStamp(top)
+    ? { at, nth: nth as number, top }
+    : undefined;
+}
