@@ -76,15 +76,6 @@ export class ContainerLog {
     return from;
   }
 
-  /** Whether the last line that was read has no line end. */
-  get isInLine(): boolean {
-    const { stdout, stderr } = this.#outputs;
-    return (
-      [stdout.lines.open, stderr.lines.open].some((at) => at !== undefined) ||
-      this.#terminal?.isInLine === true
-    );
-  }
-
   /** @throws NotFrames. */
   push(chunk: Buffer): void {
     this.#terminal?.push(chunk);

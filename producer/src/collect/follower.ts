@@ -26,7 +26,6 @@ export type End = 'gone' | 'ended' | 'unreadable' | 'stopped';
 export class Follower {
   readonly #options: FollowerOptions;
   #failures = 0;
-  #isConfirming = false;
 
   constructor(options: FollowerOptions) {
     this.#options = options;
@@ -59,6 +58,7 @@ export class Follower {
     if (!before) return this.#gone();
     const answer = await engine.logs(id, log.reopen(before.hasTerminal), stop);
     if (!answer) return this.#gone();
+    const begun = performance.now();
     const chunks = (answer as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
     try {
       for (;;) {
@@ -69,9 +69,9 @@ export class Follower {
         await this.#options.room();
         if (stop.aborted) return 'stopped';
         log.push(value);
-        this.#failures = 0;
       }
     } finally {
+      if (performance.now() - begun > RETRY_MAX_MS) this.#failures = 0;
       answer.destroy();
     }
     // The engine ends the log when the container ends, and also when the engine itself does.
@@ -81,11 +81,9 @@ export class Follower {
       await this.#pause(stop);
       return undefined;
     }
-    // Text without a line end is the container's last word, or the half of a line if the engine itself was ending. The log, read
-    // once more, shows which.
-    const isSure = !log.isInLine || this.#isConfirming;
-    this.#isConfirming = !isSure;
-    if (!isSure) return undefined;
+    // Docker may end a log that it follows before the last words. A log that was opened after the end has them.
+    if (before.isRunning) return undefined;
+    this.#failures = 0;
     log.end();
     return 'ended';
   }

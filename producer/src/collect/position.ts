@@ -3,6 +3,8 @@
 
 import { EARLIEST, isStamp, type Stamp } from './stamp.ts';
 
+const MAX_COUNTS = 256;
+
 /** The last line that was read. */
 export interface Cursor {
   at: Stamp;
@@ -14,8 +16,8 @@ export interface Cursor {
 
 export class Position {
   #cursor: Cursor | undefined;
-  #at: Stamp = '';
-  #nth = 0;
+  /** How many lines had each of the last times. They need not stand side by side: clocks are put back. */
+  readonly #counts = new Map<Stamp, number>();
   /** Whether the lines that come may have been read before. */
   #isRepeating = false;
 
@@ -30,19 +32,17 @@ export class Position {
 
   /** The log is read again, with all lines from this time on. */
   reopen(since: Stamp): void {
-    this.#at = '';
-    this.#nth = 0;
+    this.#counts.clear();
     // If the last line is older, then so are all that were read.
     this.#isRepeating = this.#cursor !== undefined && this.#cursor.at >= since;
   }
 
   /** To be called for each line, in order. Gives the cursor of a line that is new. */
   advance(at: Stamp): Cursor | undefined {
-    this.#nth = at === this.#at ? this.#nth + 1 : 1;
-    this.#at = at;
+    const count = this.#count(at);
     const { at: last, nth, top } = this.#cursor ?? { at: EARLIEST, nth: 0, top: EARLIEST };
     if (this.#isRepeating) {
-      if (at === last && this.#nth === nth) {
+      if (at === last && count === nth) {
         this.#isRepeating = false;
         return undefined;
       }
@@ -50,8 +50,15 @@ export class Position {
       // The last line is not there any more: the engine has dropped it with an old file.
       this.#isRepeating = false;
     }
-    this.#cursor = { at, nth: this.#nth, top: at > top ? at : top };
+    this.#cursor = { at, nth: count, top: at > top ? at : top };
     return this.#cursor;
+  }
+
+  #count(at: Stamp): number {
+    const count = (this.#counts.get(at) ?? 0) + 1;
+    this.#counts.set(at, count);
+    if (this.#counts.size > MAX_COUNTS) this.#counts.delete(this.#counts.keys().next().value as Stamp);
+    return count;
   }
 }
 

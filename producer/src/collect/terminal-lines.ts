@@ -24,11 +24,6 @@ export class TerminalLines {
     this.#onPiece = onPiece;
   }
 
-  /** Whether the last line has no line end so far. */
-  get isInLine(): boolean {
-    return this.#isOpen || this.#chunks.length > 0;
-  }
-
   push(chunk: Buffer): void {
     let start = 0;
     for (let end = chunk.indexOf(LINE_END); end >= 0; end = chunk.indexOf(LINE_END, start)) {
