@@ -17,6 +17,8 @@ export class Receiver implements AsyncDisposable {
   readonly requests: { path: string; method: string; headers: IncomingHttpHeaders; lines: number }[] = [];
   /** Each of these is given to one request, whose batch is then not taken. */
   readonly answers: Answer[] = [];
+  /** Takes batches, and then breaks the connection instead of answering. */
+  losesAnswers = false;
   readonly #server: Server;
   readonly #taken = new Map<string, number>();
 
@@ -34,6 +36,7 @@ export class Receiver implements AsyncDisposable {
         headers,
         body: answer,
       } = receiver.#answer(request.url ?? '', request.method ?? '', request.headers, body);
+      if (receiver.losesAnswers) return request.destroy();
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(answer);
     });
     server.listen(port, '127.0.0.1');
