@@ -90,7 +90,13 @@ describe('variables', () => {
   });
 
   it('that a page or the composition names exist', () => {
-    const known = new Set<string | undefined>([...Object.keys(VARIABLES), ...aliases, 'CHROMIUM_PATH']);
+    const known = new Set<string | undefined>([
+      ...Object.keys(VARIABLES),
+      ...aliases,
+      'CHROMIUM_PATH',
+      'DOCKER_GID',
+      'DOCKER_SOCKET',
+    ]);
     const named = matches(everywhere, /(?<![\w.])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b(?!…)/g);
     expect([...named].filter((name) => !known.has(name))).toEqual([]);
     const composed = matches(read('docker-compose.yml'), /^ +- ([A-Z_]+)(?:=|$)/gm);

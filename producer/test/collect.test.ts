@@ -106,14 +106,14 @@ describe('collect', () => {
     const container = engine.add('busy');
     const port = receiver.port;
     await receiver[Symbol.asyncDispose]();
-    const line = 'x'.repeat(1_000);
-    const lines = 60_000;
+    const line = 'x'.repeat(4_000);
+    const lines = 12_000; // more text than the heap may hold
     const now = Date.now();
     for (let n = 0; n < lines; n++)
       container.log.push({ output: 'stdout', at: stampOf(now + n / 100), text: `${n} ${line}\n` });
     const program = startProcess(
       [
-        '--max-old-space-size=48',
+        '--max-old-space-size=40',
         'producer/src/main.ts',
         'collect',
         '--socket',
