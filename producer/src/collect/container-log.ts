@@ -10,7 +10,7 @@ import type { Delivered } from './journal.ts';
 import { LogLines } from './log-lines.ts';
 import type { Naming } from './naming.ts';
 import { type Cursor, Position } from './position.ts';
-import { earlier, msOf, type Stamp } from './stamp.ts';
+import { EARLIEST, earlier, msOf, type Stamp } from './stamp.ts';
 import { splitStamp, TerminalLines } from './terminal-lines.ts';
 
 /** Two outputs of a container are written to its log side by side, so their times may be out of order by a moment. */
@@ -18,11 +18,23 @@ const OVERLAP_MS = 1_000;
 
 type Output = 'stdout' | 'stderr';
 
+interface Line {
+  at: Stamp;
+  /** The last message that is delivered with this line; undefined if there is none. */
+  cursor: Cursor | undefined;
+}
+
 /** One of the two outputs. */
 interface Channel {
-  lines: LogLines;
+  lines: LogLines<Cursor>;
   position: Position;
-  joiner: BlockJoiner<Cursor>;
+  joiner: BlockJoiner<Line>;
+  /** The last message of the last complete line. */
+  read: Cursor | undefined;
+  /** The time of the last message. */
+  lastAt: Stamp;
+  /** Whether the last message was read before. */
+  isKnown: boolean;
   lastMs: number;
 }
 
@@ -59,19 +71,21 @@ export class ContainerLog {
     const opened = [this.#read, ...outputs.map(({ lines }) => lines.open)].filter((at) => at !== undefined);
     const since = opened.length === 0 ? this.#options.floor : earlier(least(opened), OVERLAP_MS);
     const from = since < this.#options.floor ? this.#options.floor : since;
-    for (const { lines, position } of outputs) {
-      lines.reset();
-      position.reopen(from);
+    for (const { lines, position, read } of outputs) {
+      lines.reset(read);
+      position.reopen(from, read);
     }
     this.#terminal = undefined;
     this.#frames = undefined;
     if (hasTerminal)
-      this.#terminal = new TerminalLines((stamp, text) => this.#outputs.stdout.lines.addPiece(stamp, text));
+      this.#terminal = new TerminalLines((stamp, text, isFirst) =>
+        this.#addPiece('stdout', stamp, text, isFirst),
+      );
     else
       this.#frames = new FrameReader((output, payload) => {
         const { stamp, text } = splitStamp(payload);
         if (output === 'system') this.#options.onNote(text.toString('utf8', 0, 300));
-        else this.#outputs[output].lines.addPiece(stamp, text);
+        else this.#addPiece(output, stamp, text, true);
       });
     return from;
   }
@@ -96,28 +110,41 @@ export class ContainerLog {
   }
 
   #output(name: Output): Channel {
+    const read = this.#options.delivered?.[name];
     const output: Channel = {
-      position: new Position(this.#options.delivered?.[name]),
+      position: new Position(read),
       joiner: new BlockJoiner((block) => this.#giveOut(name, block)),
-      lines: new LogLines({ piecesHaveOwnTimes: this.#options.isPodman }, (at, line) => {
-        const cursor = output.position.advance(at);
-        if (cursor) this.#addLine(output, line, cursor);
-      }),
+      lines: new LogLines({ piecesHaveOwnTimes: this.#options.isPodman }, (at, line, cursor) =>
+        this.#addLine(output, line, { at, cursor }),
+      ),
+      read,
+      lastAt: EARLIEST,
+      isKnown: false,
       lastMs: 0,
     };
     return output;
   }
 
-  #addLine(output: Channel, line: string, cursor: Cursor): void {
-    const ms = msOf(cursor.at);
+  /** A message without a time has that of the one before it. */
+  #addPiece(name: Output, stamp: Stamp | undefined, text: Buffer, isFirst: boolean): void {
+    const output = this.#outputs[name];
+    output.lastAt = stamp ?? output.lastAt;
+    if (isFirst) output.isKnown = output.position.advance(output.lastAt) === undefined;
+    const { cursor } = output.position;
+    if (!output.isKnown && cursor) output.lines.addPiece(output.lastAt, text, cursor);
+  }
+
+  #addLine(output: Channel, text: string, line: Line): void {
+    const ms = msOf(line.at);
     // What is read late comes without the pauses in which it was written.
     if (ms - output.lastMs > MAX_HOLD_MS) output.joiner.flush();
     output.lastMs = ms;
-    this.#read = cursor.at;
-    output.joiner.addLine(line, cursor);
+    output.read = line.cursor;
+    this.#read = line.at;
+    output.joiner.addLine(text, line);
   }
 
-  #giveOut(output: Output, block: Block<Cursor>): void {
+  #giveOut(output: Output, block: Block<Line>): void {
     const { channel, source, attrs } = this.#options.naming;
     const fields = decodeBlock(block, { channel, source, now: msOf(block.first.at), level: 'info' });
     // A program's own name must not hide which container wrote the line.
@@ -129,7 +156,10 @@ export class ContainerLog {
         source,
         attrs: { ...fields.attrs, ...(logger !== undefined && { logger }), ...attrs, stream: output },
       },
-      { since: this.#undelivered(block.last.at), [output]: block.last },
+      {
+        since: this.#undelivered(block.last.at),
+        ...(block.last.cursor && { [output]: block.last.cursor }),
+      },
     );
   }
 

@@ -3,7 +3,7 @@
 // one before has no line end: those were the last words of the container before it was started again.
 
 import { LineSplitter } from '../pipe/line-splitter.ts';
-import { EARLIEST, type Stamp } from './stamp.ts';
+import type { Stamp } from './stamp.ts';
 
 const LINE_END = 0x0a;
 /** Docker cuts a long line into pieces of this size. With the journald driver each of them has a time of its own. */
@@ -14,16 +14,18 @@ export interface LogLinesOptions {
   piecesHaveOwnTimes: boolean;
 }
 
-export class LogLines {
+export class LogLines<Mark> {
   readonly #options: LogLinesOptions;
-  readonly #onLine: (at: Stamp, line: string) => void;
+  readonly #onLine: (at: Stamp, line: string, mark: Mark | undefined) => void;
   #splitter = new LineSplitter();
   /** The time of the line that is not complete. */
   #open: Stamp | undefined;
-  #last: Stamp = EARLIEST;
+  /** What the caller said of the last piece. */
+  #mark: Mark | undefined;
   #wasFull = false;
 
-  constructor(options: LogLinesOptions, onLine: (at: Stamp, line: string) => void) {
+  /** `onLine` gets the mark of the last piece that is wholly in this line and those before it. */
+  constructor(options: LogLinesOptions, onLine: (at: Stamp, line: string, mark: Mark | undefined) => void) {
     this.#options = options;
     this.#onLine = onLine;
   }
@@ -33,16 +35,19 @@ export class LogLines {
     return this.#open;
   }
 
-  /** A piece without a time has that of the piece before it. */
-  addPiece(stamp: Stamp | undefined, text: Buffer): void {
-    const at = stamp ?? this.#last;
-    this.#last = at;
+  addPiece(at: Stamp, text: Buffer, mark: Mark): void {
     const continues = at === this.#open || this.#wasFull || this.#options.piecesHaveOwnTimes;
     if (this.#open !== undefined && !continues) this.end();
     this.#wasFull = text.length >= FULL_PIECE_BYTES;
     const time = this.#open ?? at;
-    for (const line of this.#splitter.splitChunk(text)) this.#onLine(time, line);
-    this.#open = text.length > 0 && text[text.length - 1] === LINE_END ? undefined : time;
+    const isComplete = text.length > 0 && text[text.length - 1] === LINE_END;
+    const before = this.#mark;
+    const lines = this.#splitter.splitChunk(text);
+    lines.forEach((line, i) => {
+      this.#onLine(time, line, isComplete && i === lines.length - 1 ? mark : before);
+    });
+    this.#mark = mark;
+    this.#open = isComplete ? undefined : time;
   }
 
   /** Completes a line that has no line end. */
@@ -50,14 +55,15 @@ export class LogLines {
     const time = this.#open;
     this.#open = undefined;
     if (time === undefined) return;
-    const rest = this.#splitter.splitRest();
     // A line may be empty, and still it is one that was read.
-    for (const line of rest.length > 0 ? rest : ['']) this.#onLine(time, line);
+    this.#onLine(time, this.#splitter.splitRest()[0] ?? '', this.#mark);
   }
 
-  /** Drops a line that is not complete: it will be read again from its beginning. */
-  reset(): void {
+  /** Drops a line that is not complete: it will be read again from its beginning. `mark` is that of the last piece before it. */
+  reset(mark: Mark | undefined): void {
     this.#splitter = new LineSplitter();
     this.#open = undefined;
+    this.#wasFull = false;
+    this.#mark = mark;
   }
 }

@@ -1,43 +1,45 @@
-// Where the reading of one output of a container stands, and which lines of a log that is read again are new. A line is known by
-// the engine's time and by how many lines of that output with the same time came before it, so equal times lose and double nothing.
+// Where the reading of one output of a container stands, and which messages of a log that is read again are new. A message is
+// known by the engine's time and by how many messages of that output with the same time came before it, so equal times lose and double
+// nothing.
 
 import { EARLIEST, isStamp, type Stamp } from './stamp.ts';
 
 const MAX_COUNTS = 256;
 
-/** The last line that was read. */
+/** The last message that was read. */
 export interface Cursor {
   at: Stamp;
-  /** The line is the `nth` one with this time, counted from 1. */
+  /** It is the `nth` one with this time, counted from 1. */
   nth: number;
-  /** The latest time of all lines so far. It is later than `at` where the machine's clock was put back. */
+  /** The latest time of all messages so far. It is later than `at` where the machine's clock was put back. */
   top: Stamp;
 }
 
 export class Position {
   #cursor: Cursor | undefined;
-  /** How many lines had each of the last times. They need not stand side by side: clocks are put back. */
+  /** How many messages had each of the last times. They need not stand side by side: clocks are put back. */
   readonly #counts = new Map<Stamp, number>();
-  /** Whether the lines that come may have been read before. */
+  /** Whether the messages that come may have been read before. */
   #isRepeating = false;
 
   constructor(cursor: Cursor | undefined) {
     this.#cursor = cursor;
   }
 
-  /** Undefined before the first line. */
+  /** Undefined before the first message. */
   get cursor(): Cursor | undefined {
     return this.#cursor;
   }
 
-  /** The log is read again, with all lines from this time on. */
-  reopen(since: Stamp): void {
+  /** The log is read again, with all messages from this time on. Those after `cursor` are new, also if they were read before. */
+  reopen(since: Stamp, cursor: Cursor | undefined): void {
+    this.#cursor = cursor;
     this.#counts.clear();
-    // If the last line is older, then so are all that were read.
-    this.#isRepeating = this.#cursor !== undefined && this.#cursor.at >= since;
+    // If the last message is older, then so are all that were read.
+    this.#isRepeating = cursor !== undefined && cursor.at >= since;
   }
 
-  /** To be called for each line, in order. Gives the cursor of a line that is new. */
+  /** To be called for each message, in order. Gives the cursor of one that is new. */
   advance(at: Stamp): Cursor | undefined {
     const count = this.#count(at);
     const { at: last, nth, top } = this.#cursor ?? { at: EARLIEST, nth: 0, top: EARLIEST };
@@ -47,7 +49,7 @@ export class Position {
         return undefined;
       }
       if (at <= top) return undefined;
-      // The last line is not there any more: the engine has dropped it with an old file.
+      // The last message is not there any more: the engine has dropped it with an old file.
       this.#isRepeating = false;
     }
     this.#cursor = { at, nth: count, top: at > top ? at : top };

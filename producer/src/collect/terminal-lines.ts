@@ -10,7 +10,8 @@ const MAX_HELD_BYTES = 1_048_576;
 const LINE_END = 0x0a;
 const INNER_TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) /g;
 
-export type OnPiece = (stamp: Stamp | undefined, text: Buffer) => void;
+/** `isFirst` is false for a piece that goes on with the message before: how a message is cut depends on how its bytes arrive. */
+export type OnPiece = (stamp: Stamp | undefined, text: Buffer, isFirst: boolean) => void;
 
 export class TerminalLines {
   readonly #onPiece: OnPiece;
@@ -53,20 +54,22 @@ export class TerminalLines {
     const { stamp, text } = this.#isOpen ? { stamp: this.#open, text: line } : splitStamp(line);
     this.#open = stamp;
     if (stamp === undefined) {
-      this.#onPiece(stamp, text);
+      this.#onPiece(stamp, text, !this.#isOpen);
       return;
     }
     let last = stamp;
     let from = 0;
+    let isFirst = !this.#isOpen;
     for (const { 0: found, index } of text.toString('latin1').matchAll(INNER_TIME)) {
       const inner = parseStamp(found.slice(0, -1));
       if (inner === undefined || inner < last) continue;
-      this.#onPiece(last, text.subarray(from, index));
+      this.#onPiece(last, text.subarray(from, index), isFirst);
       from = index + found.length;
+      isFirst = inner > last;
       last = inner;
     }
     this.#open = last;
-    this.#onPiece(last, text.subarray(from));
+    this.#onPiece(last, text.subarray(from), isFirst);
   }
 }
 

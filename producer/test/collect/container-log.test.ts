@@ -112,6 +112,17 @@ describe("a container's log", () => {
     ]);
   });
 
+  it.each([false, true])('reads on behind last words that were read before (Podman: %s)', (isPodman) => {
+    const { log, collected } = open(undefined, isPodman);
+    const messages = [out(1, 'one\n'), out(2, 'last ')];
+    log.push(sent(messages, log.reopen(false)));
+    log.end();
+    messages.push(out(3_000, 'two\n'));
+    log.push(sent(messages, log.reopen(false)));
+    log.end();
+    expect(collected.map(({ fields }) => fields.msg)).toEqual(['one', 'last ', 'two']);
+  });
+
   it('takes a time that a program prints on a terminal as text', () => {
     const line = '2026-11-29T09:11:50.000000001Z INFO ready since 2026-11-29T09:11:50.000000001Z or so';
     expect(messagesOf([out(0, `${line}\r\n`)], true)).toEqual([line]);
