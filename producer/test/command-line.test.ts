@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startProcess } from '../../test-support/process.ts';
 import { defaultSource } from '../src/arguments.ts';
+import { collect } from '../src/collect.ts';
 import { readProducerConfig } from '../src/config.ts';
 import { pipe } from '../src/pipe.ts';
 import { simulate } from '../src/simulate.ts';
 
-const commands = { pipe, simulate };
+const commands = { pipe, simulate, collect };
 const never = new AbortController().signal;
 
 async function run(args: readonly string[], env: Record<string, string> = {}) {
@@ -49,6 +50,19 @@ describe('the command line', () => {
       '--duration "5 minutes": must be a time like 90, 30s, 5m or 1.5h',
     ],
     ['simulate', ['--duration', '0'], '--duration "0": must be a time like 90, 30s, 5m or 1.5h'],
+    [
+      'collect',
+      ['--channel', 'logs:{host}'],
+      '--channel "logs:{host}": must be 1 to 200 of A-Z a-z 0-9 _ . - : /, and may hold {service} {name} {project}',
+    ],
+    ['collect', ['--channel', 'runs:{name}'], '--channel runs:{name}: is reserved'],
+    ['collect', ['--since', 'noon'], '--since "noon": must be a time like 90, 30s, 5m or 1.5h'],
+    ['collect', ['--state', ''], '--state: must be the path of a file'],
+    [
+      'collect',
+      ['--socket', 'docker.sock'],
+      '--socket "docker.sock": must be a path, unix:///path or tcp://host:port (an engine behind ssh or TLS needs a tunnel)',
+    ],
     ['simulate', ['--messages', '/absent'], '--messages /absent: cannot be read (ENOENT)'],
   ] as const)('of %s refuses %j', async (command, args, message) => {
     await expect(commands[command](args, never)).rejects.toMatchObject({ name: 'CodedError', message });
@@ -79,6 +93,7 @@ describe('the command line', () => {
     [['--help'], 'REDIS_URL wins'],
     [['simulate', '--help'], '--seed TEXT'],
     [['pipe', '--help'], 'Exit code: 0'],
+    [['collect', '--help'], 'as powerful as root'],
   ])('explains itself: %j', async (args, text) => {
     const { code, stdout, stderr } = await run(args);
     expect(stdout).toContain(text);
