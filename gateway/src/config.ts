@@ -23,7 +23,7 @@ import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 export const serverVariables = {
   HOST: about(
     z.string().min(1).default('127.0.0.1'),
-    'The address on which the gateway listens. `0.0.0.0` listens on all; read [Security](deployment.md#security) first.',
+    'The address on which the gateway listens. `0.0.0.0` listens on all; read [Security](security.md) first.',
   ),
   PORT: about(whole(8_000, 0, 65_535), 'The port on which the gateway listens; 0 takes any free one.'),
   WORKERS: about(
