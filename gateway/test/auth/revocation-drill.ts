@@ -6,7 +6,7 @@
 import { RedisClient } from '../../../shared/src/broker/redis/client.ts';
 import { RedisBroker } from '../../../shared/src/broker/redis/redis-broker.ts';
 import { line } from '../../../test-support/gateway.ts';
-import { healthy, startProcess } from '../../../test-support/process.ts';
+import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { SseClient } from '../../../test-support/sse-client.ts';
 import { Sessions } from '../../src/auth/sessions.ts';
@@ -59,7 +59,12 @@ const gateways = ports.map((port) =>
     },
   }),
 );
-for (const port of ports) await healthy(`http://127.0.0.1:${port}/readyz`, 180_000);
+const up = Promise.all(ports.map((port) => healthy(`http://127.0.0.1:${port}/readyz`, 180_000)));
+const ended = Promise.race(gateways.map(({ exited }) => exited)).then(() => {
+  throw new Error(`a gateway ended: ${gateways.map(({ output }) => output).join('')}`);
+});
+await Promise.race([up, ended]);
+ended.catch(() => undefined);
 
 const writer = setInterval(() => {
   log.publish([line('logs', 'x')]).catch(() => undefined);
@@ -71,12 +76,7 @@ for (let round = 0; round < rounds; round++) {
   const kind = KINDS[round % KINDS.length] as Kind;
   const { token, session } = await new Sessions(store).begin({ user: 'alice', address: '', agent: '' });
   const headers = { authorization: `Bearer ${token}` };
-  const streams = await Promise.all(
-    [0, 1, 0, 1, 1].map((i) =>
-      SseClient.open(`http://127.0.0.1:${ports[i]}/stream?channels=logs*`, { headers }),
-    ),
-  );
-  for (const stream of streams) await stream.saw('live');
+  const streams = await Promise.all([0, 1, 0, 1, 1].map((i) => openLive(ports[i] as number, headers)));
   if (kind === 'lost') await cutSubscribers();
   await store.endSession('alice', sessionId(session));
   const revoked = performance.now();
@@ -120,4 +120,16 @@ async function cutSubscribers(): Promise<void> {
   for (const one of list.split('\n'))
     if (/ sub=1 /.test(one) && / name=llm-streamer-auth/.test(one))
       await client.redis.client('KILL', 'ID', /id=(\d+)/.exec(one)?.[1] ?? '');
+}
+
+/** A gateway that has just got its Redis back may ask a viewer to come again. */
+async function openLive(port: number, headers: Record<string, string>): Promise<SseClient> {
+  for (;;) {
+    const stream = await SseClient.open(`http://127.0.0.1:${port}/stream?channels=logs*`, { headers });
+    await eventually('a beginning or an end', () => stream.named('live').length > 0 || stream.closed);
+    if (!stream.closed) return stream;
+    const [bye] = stream.named('bye');
+    process.stderr.write(`opened again: ${stream.status} ${JSON.stringify(bye?.data.code ?? null)}\n`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
