@@ -8,6 +8,7 @@ import type { z } from 'zod';
 import { authVariables } from '../gateway/src/auth/config.ts';
 import { signUpVariables } from '../gateway/src/auth/sign-up-config.ts';
 import { authStoreVariables } from '../gateway/src/auth/store/config.ts';
+import { jwtVariables, oidcVariables, proxyVariables } from '../gateway/src/auth/ways-config.ts';
 import { serverVariables, streamVariables } from '../gateway/src/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
@@ -37,7 +38,22 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
   {
     title: 'Who may come',
     text: 'The gateway reads these.',
-    variables: { ...authVariables, ...signUpVariables, ...authStoreVariables },
+    variables: { ...authVariables, ...authStoreVariables, ...signUpVariables },
+  },
+  {
+    title: 'Tokens of an issuer',
+    text: 'The gateway reads these; see [tokens of an issuer](http-api.md#tokens-of-an-issuer).',
+    variables: jwtVariables,
+  },
+  {
+    title: 'Sign-in with an identity provider',
+    text: 'The gateway reads these; see [the route](http-api.md#get-authoidc).',
+    variables: oidcVariables,
+  },
+  {
+    title: 'A proxy that signs people in',
+    text: 'The gateway reads these; see [headers of a proxy](http-api.md#headers-of-a-proxy).',
+    variables: proxyVariables,
   },
   { title: 'Streams', text: 'The gateway reads these.', variables: streamVariables },
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },

@@ -9,10 +9,12 @@ import { Registry } from 'prom-client';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
 import { type Credentials, composeAuth } from './compose-auth.ts';
-import { composePeople, type People } from './compose-people.ts';
+import { composePeople } from './compose-people.ts';
 import { composeRuns } from './compose-runs.ts';
+import { composeWays } from './compose-ways.ts';
 import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
 import { keyRoutes } from './http/auth/keys.ts';
+import { oidcRoutes } from './http/auth/oidc.ts';
 import { sessionRoutes } from './http/auth/sessions.ts';
 import { signInRoutes } from './http/auth/sign-in.ts';
 import { userRoutes } from './http/auth/users.ts';
@@ -82,9 +84,9 @@ function publicHost({ PUBLIC_URL: url }: Config): string[] {
 }
 
 /** Those of the store, and others beside them. */
-function withOthers(own: People['credentials'], others: Credentials = { tokens: {} }): Credentials {
+function withOthers(own: Credentials, others: Credentials = { tokens: {} }): Credentials {
   const { tokens, headers = [] } = others;
-  return { ...own, tokens: { ...own.tokens, ...tokens }, headers: [...headers, ...own.headers] };
+  return { ...own, tokens: { ...own.tokens, ...tokens }, headers: [...headers, ...(own.headers ?? [])] };
 }
 
 /** An application that is ready to listen. Closing it ends its streams, but does not close the broker. */
@@ -142,12 +144,13 @@ export function createApp(
   const metrics = new StreamMetrics(registry, { broker, hub, connections, gaps });
   const people = composePeople(config, store, broker, logger);
   const { watch } = people;
+  const ways = composeWays(config, store, people, logger);
   const auth = composeAuth(
     config,
     broker,
     gateway,
     logger,
-    withOthers(people.credentials, tuning.credentials),
+    withOthers(withOthers(people.credentials, ways.credentials), tuning.credentials),
   );
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
@@ -193,11 +196,12 @@ export function createApp(
     channelsRoute(scope, broker);
     entriesRoute(scope, broker, history);
     healthRoutes(scope, health);
-    const services = { ...people.services, audit: auth.audit };
+    const services = { ...people.services, oidcName: ways.oidc?.name, audit: auth.audit };
     signInRoutes(scope, services);
     sessionRoutes(scope, services);
     userRoutes(scope, services);
     keyRoutes(scope, services);
+    oidcRoutes(scope, { ...services, oidc: ways.oidc, publicUrl: config.PUBLIC_URL });
     pageRoutes(scope, DASHBOARD);
   };
   app.register(routes, { prefix: config.BASE_PATH });

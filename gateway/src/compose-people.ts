@@ -7,6 +7,7 @@ import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { ApiKeys } from './auth/api-keys.ts';
 import type { HeaderCheck } from './auth/authenticator.ts';
+import type { CredentialCheck } from './auth/credential-check.ts';
 import { Passwords } from './auth/passwords.ts';
 import { PrincipalCache } from './auth/principal-cache.ts';
 import { RightsWatch } from './auth/rights-watch.ts';
@@ -25,14 +26,22 @@ export interface People {
   services: Omit<AuthServices, 'audit'>;
   /** Undefined where nobody has rights of his own. */
   watch: RightsWatch | undefined;
+  /** What a check finds is shared by all who show the same credential, until rights change. */
+  remember: (check: CredentialCheck) => CredentialCheck;
   close(): Promise<void>;
 }
 
 export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): People {
   const { AUTH: mode, BASE_PATH: basePath, PUBLIC_URL: publicUrl, REDIS_URL: url } = config;
   const sessions = new Sessions(store);
-  const sessionCache = new PrincipalCache(sessions);
-  const keyCache = new PrincipalCache(new ApiKeys(store));
+  const caches: PrincipalCache[] = [];
+  const remember = (check: CredentialCheck) => {
+    const cache = new PrincipalCache(check);
+    caches.push(cache);
+    return cache;
+  };
+  const sessionCache = remember(sessions);
+  const keyCache = remember(new ApiKeys(store));
   const passwords = new Passwords();
   const cookie = new SessionCookie({ basePath, publicUrl });
   const client = url === undefined ? undefined : new RedisClient(url, 'sign-in', logger);
@@ -46,13 +55,13 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
       : new RightsWatch({
           store,
           forget: (principals) => {
-            sessionCache.changed(principals);
-            keyCache.changed(principals);
+            for (const cache of caches) cache.changed(principals);
           },
           logger,
         });
   if (watch !== undefined && broker instanceof RedisBroker) broker.guard(watch);
   return {
+    remember,
     credentials: {
       tokens: { apiKey: keyCache, session: sessionCache },
       headers: [inCookie(cookie, sessionCache)],

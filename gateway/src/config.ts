@@ -15,6 +15,7 @@ import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
 import { signUpVariables } from './auth/sign-up-config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
+import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
@@ -115,6 +116,7 @@ const variables = {
   ...streamVariables,
   ...authVariables,
   ...signUpVariables,
+  ...waysVariables,
   ...authStoreVariables,
 };
 
@@ -156,6 +158,7 @@ export type Config = ReturnType<typeof readGatewayConfig>;
 /** With `AUTH` as the mode that follows from all. @throws CodedError `invalid_config` with a line per invalid variable. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(variables, env);
+  refuseHalfWays(config);
   return Object.freeze({ ...config, AUTH: authMode(config) });
 }
 

@@ -12,7 +12,7 @@ import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { Registry } from 'prom-client';
 import { createApp, type SharedTotals } from './app.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
-import { openAuthStore } from './auth/store/open-auth-store.ts';
+import { keepsPeople, openAuthStore } from './auth/store/open-auth-store.ts';
 import {
   adoptedChannels,
   type Config,
@@ -31,6 +31,7 @@ const BACKLOG = 4_096;
 try {
   loadDotEnv();
   const config = readGatewayConfig();
+  refuseNobody(config);
   const logger = createLogger('gateway', config.LOG_LEVEL, config.PRODUCTION);
   if (config.WORKERS === 1 || cluster.isWorker) await run(config, logger);
   else {
@@ -42,6 +43,16 @@ try {
   process.exit(1);
 }
 
+/** @throws CodedError `invalid_config` if nobody could ever come in */
+function refuseNobody(config: Config): void {
+  const others = [config.JWT_ISSUER, config.OIDC_ISSUER, config.AUTH_PROXY_HEADER];
+  if (config.AUTH !== 'on' || keepsPeople(config) || others.some((way) => way !== undefined)) return;
+  throw new CodedError(
+    'invalid_config',
+    'AUTH=on: nobody could sign in; set AUTH_FILE, where people and keys are kept, or REDIS_URL',
+  );
+}
+
 function runWorkers(config: Config, logger: Logger): Promise<number> {
   if (config.REDIS_URL === undefined)
     throw new CodedError('invalid_config', 'WORKERS: more than one needs REDIS_URL, the log that they share');
@@ -51,8 +62,8 @@ function runWorkers(config: Config, logger: Logger): Promise<number> {
 
 async function run(config: Config, logger: Logger): Promise<void> {
   const { broker, open } = createBroker(config, logger);
-  let app: ReturnType<typeof createApp> | undefined;
   let store: AuthStore | undefined;
+  let app: ReturnType<typeof createApp> | undefined;
   let listening: Promise<unknown> | undefined;
   let stopping = false;
   // This works from the beginning of the start on. As soon as the broker listens, Redis tells publishers that their message was
@@ -93,6 +104,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     await listening;
   } catch (error) {
     if (stopping) return;
+    await store?.close();
     await broker.close();
     throw error;
   }

@@ -39,7 +39,7 @@ describe('a gateway that cannot start says why in one line', () => {
   });
 
   it('HOST is no address of this machine', async () => {
-    expect(await refused({ HOST: '192.0.2.1' })).toEqual(
+    expect(await refused({ AUTH: 'off', HOST: '192.0.2.1' })).toEqual(
       oneLine(/^gateway: HOST is no address of this machine\n$/),
     );
   });

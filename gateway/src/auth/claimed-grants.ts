@@ -4,17 +4,25 @@
 import { AUDIT_PREFIX, isPattern } from '@llm-streamer/shared/channels.ts';
 import { z } from 'zod';
 import type { Grants } from './principal.ts';
+import { BUILT_IN_ROLES, MAX_GRANTED_PATTERNS } from './roles.ts';
+import type { AuthStore } from './store/auth-store.ts';
 
 /** The grants of all roles, also of those that are built in, by name. @throws BrokerUnavailable if they cannot be read now. */
 export type RoleGrants = () => Promise<ReadonlyMap<string, Grants>>;
 
-const MAX_PATTERNS = 100;
 /** Directories with hundreds of groups for a person exist; no more than these are looked at. */
 const MAX_NAMES = 1_000;
 
+export function rolesIn(store: Pick<AuthStore, 'roles'>): RoleGrants {
+  return async () => {
+    const all = [...(await store.roles()), ...BUILT_IN_ROLES];
+    return new Map(all.map(({ name, grants }) => [name, grants]));
+  };
+}
+
 export const NO_GRANTS: Grants = { read: [], publish: [], run: false, metrics: false, admin: false };
 
-const patterns = z.array(z.string().refine(isPattern)).max(MAX_PATTERNS).default([]);
+const patterns = z.array(z.string().refine(isPattern)).max(MAX_GRANTED_PATTERNS).default([]);
 const claim = z.strictObject({
   read: patterns,
   publish: patterns,

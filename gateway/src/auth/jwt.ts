@@ -20,13 +20,16 @@ import {
   NO_GRANTS,
   namesIn,
   type RoleGrants,
+  rolesIn,
 } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
-import { type Grants, ownPatterns, type Principal } from './principal.ts';
+import type { Grants, Principal } from './principal.ts';
 import { Refusals } from './refusals.ts';
+import { withOwn } from './roles.ts';
 import { secretOf } from './secret-file.ts';
+import type { AuthStore } from './store/auth-store.ts';
 import { JWT_SECRET_BYTES, type JwtConfig } from './ways-config.ts';
 
 /** The claim that holds grants in so many words. */
@@ -215,7 +218,7 @@ export class JwtCheck implements CredentialCheck {
       kind: 'token',
       name: shownName(claims.preferred_username, claims.name, claims.sub),
       owner,
-      grants: { ...grants, read: [...grants.read, ...ownPatterns(owner)] },
+      grants: withOwn(grants, owner),
       expires: claims.exp * 1_000,
     };
   }
@@ -249,7 +252,11 @@ function refuseOtherTypes(type: unknown, claims: JWTPayload): void {
  * Undefined where no issuer is configured.
  * @throws CodedError `invalid_config` if the file of the secret cannot be read.
  */
-export function jwtCheck(config: JwtConfig, roles: RoleGrants, logger: Logger): JwtCheck | undefined {
+export function jwtCheck(
+  config: JwtConfig,
+  store: Pick<AuthStore, 'roles'>,
+  logger: Logger,
+): JwtCheck | undefined {
   const { JWT_ISSUER, JWT_AUDIENCE, JWT_JWKS_URL, JWT_SECRET, JWT_SECRET_FILE } = config;
   if (JWT_ISSUER === undefined || JWT_AUDIENCE === undefined) return undefined;
   const keys =
@@ -263,5 +270,5 @@ export function jwtCheck(config: JwtConfig, roles: RoleGrants, logger: Logger): 
     rolesClaim: config.JWT_ROLES_CLAIM,
     admin: config.JWT_ADMIN,
   };
-  return new JwtCheck(options, roles, logger);
+  return new JwtCheck(options, rolesIn(store), logger);
 }

@@ -1,7 +1,7 @@
 // Sign-in with an identity provider, by OpenID Connect: code flow with PKCE, state and nonce. What must be remembered until the
 // browser comes back is sealed into a cookie of that browser, so that it can come back to any gateway, and no other browser can.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import {
   AuthorizationResponseError,
@@ -16,13 +16,22 @@ import {
   randomPKCECodeVerifier,
   randomState,
 } from 'openid-client';
-import { claimNamed, grantsOfRoles, namesIn, type RoleGrants, rolesOfGroups } from './claimed-grants.ts';
+import {
+  claimNamed,
+  grantsOfRoles,
+  namesIn,
+  type RoleGrants,
+  rolesIn,
+  rolesOfGroups,
+} from './claimed-grants.ts';
 import { IdentityProvider, providerUnavailable } from './identity-provider.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import { Refusals } from './refusals.ts';
 import { SealedText } from './sealed-text.ts';
 import { secretOf } from './secret-file.ts';
-import type { AuthStore, Session } from './store/auth-store.ts';
+import type { Sessions } from './sessions.ts';
+import type { Visitor } from './sign-in.ts';
+import type { AuthStore, External } from './store/auth-store.ts';
 import { CLIENT_SECRET_BYTES, type OidcConfig, rolesByGroup } from './ways-config.ts';
 
 /** How long somebody may take to sign in at the provider. */
@@ -54,7 +63,7 @@ export interface Begun {
 /** The end of an attempt. Without `session` nobody has signed in, for reasons that only the operator is told. */
 export interface Finished {
   view: string;
-  session?: { token: string; expires: number };
+  session?: { token: string; expires: number; user: string };
 }
 
 interface OidcOptions {
@@ -76,7 +85,7 @@ class Refused extends Error {}
 
 export class OidcSignIn {
   readonly #options: OidcOptions;
-  readonly #store: Pick<AuthStore, 'addSession'>;
+  readonly #sessions: Pick<Sessions, 'begin'>;
   readonly #roles: RoleGrants;
   readonly #provider: IdentityProvider;
   readonly #sealed: SealedText;
@@ -86,13 +95,13 @@ export class OidcSignIn {
 
   constructor(
     options: OidcOptions,
-    store: Pick<AuthStore, 'addSession'>,
+    sessions: Pick<Sessions, 'begin'>,
     roles: RoleGrants,
     logger: Logger,
     now: () => number = Date.now,
   ) {
     this.#options = options;
-    this.#store = store;
+    this.#sessions = sessions;
     this.#roles = roles;
     this.#provider = new IdentityProvider(options, now);
     this.#sealed = new SealedText(
@@ -141,22 +150,18 @@ export class OidcSignIn {
    * @throws CodedError `provider_unavailable`
    * @throws BrokerUnavailable if the session cannot be kept now.
    */
-  async finish(
-    query: string,
-    sealed: string | undefined,
-    client: Pick<Session, 'address' | 'agent'>,
-  ): Promise<Finished> {
+  async finish(query: string, sealed: string | undefined, visitor: Visitor): Promise<Finished> {
     const attempt = this.#attemptIn(sealed);
     const view = attempt?.view ?? '';
     try {
       if (attempt === undefined)
         throw new Refused('the browser has not begun it, or more than 10 minutes ago; was it at PUBLIC_URL?');
       const external = await this.#person(query, attempt);
-      return { view, session: await this.#openSession(external, client) };
+      const { token, session } = await this.#sessions.begin({ user: external.owner, external, ...visitor });
+      return { view, session: { token, expires: session.expires, user: session.user } };
     } catch (error) {
-      const reason = reasonOf(error);
-      if (reason === undefined) throw error;
-      this.#refusals.refuse(reason);
+      if (!(error instanceof Refused)) throw error;
+      this.#refusals.refuse(error.message);
       return { view };
     }
   }
@@ -166,7 +171,7 @@ export class OidcSignIn {
     return text === undefined ? undefined : (JSON.parse(text) as Attempt);
   }
 
-  async #person(query: string, attempt: Attempt): Promise<NonNullable<Session['external']>> {
+  async #person(query: string, attempt: Attempt): Promise<External> {
     // Before the provider is asked for anything. Somebody else's answer, sent to a browser in a link, would sign its owner in as
     // that somebody.
     if (!isSame(new URLSearchParams(query).get('state') ?? '', attempt.state))
@@ -174,12 +179,13 @@ export class OidcSignIn {
     const provider = await this.#provider.configuration();
     const claims = await this.#exchange(provider, query, attempt);
     const roles = rolesOfGroups(this.#groupsIn(claims), this.#options.roles);
-    const grants = await grantsOfRoles(roles, this.#roles);
-    if (grants === undefined) throw new Refused('no group of the person has a role here');
+    if ((await grantsOfRoles(roles, this.#roles)) === undefined)
+      throw new Refused('no group of the person has a role here');
     return {
       name: shownName(claims.preferred_username, claims.name, claims.sub),
       owner: ownerOfSubject(this.#options.issuer, claims.sub as string),
-      grants,
+      roles,
+      until: this.#now() + SESSION_MS,
     };
   }
 
@@ -199,6 +205,8 @@ export class OidcSignIn {
       const isComplete = claimNamed(this.#options.groupsClaim, token) !== undefined;
       if (isComplete || provider.serverMetadata().userinfo_endpoint === undefined) return token;
       return { ...(await fetchUserInfo(provider, answer.access_token, token.sub)), ...token };
+    } catch (error) {
+      throw providerError(error);
     } finally {
       this.#exchanges -= 1;
     }
@@ -215,25 +223,6 @@ export class OidcSignIn {
     return groups;
   }
 
-  async #openSession(
-    external: NonNullable<Session['external']>,
-    client: Pick<Session, 'address' | 'agent'>,
-  ): Promise<{ token: string; expires: number }> {
-    const token = randomBytes(32).toString('base64url');
-    const created = this.#now();
-    const expires = created + SESSION_MS;
-    await this.#store.addSession({
-      digest: createHash('sha256').update(token).digest('hex'),
-      user: external.owner,
-      external,
-      created,
-      seen: created,
-      expires,
-      ...client,
-    });
-    return { token, expires };
-  }
-
   /** Providers refuse scopes that they do not know, and some tell the groups only if they are asked for them. */
   #scope(provider: Configuration): string {
     const { scopes_supported: known = [] } = provider.serverMetadata();
@@ -243,25 +232,26 @@ export class OidcSignIn {
 }
 
 function isSame(one: string, other: string): boolean {
-  const digest = (text: string) => createHash('sha256').update(text).digest();
+  const digest = (text: string) => hash('sha256', text, 'buffer');
   return timingSafeEqual(digest(one), digest(other));
 }
 
-/** Undefined for an error that is not an answer to the person. Codes are words of OAuth or of the library, never of the browser. */
-function reasonOf(error: unknown): string | undefined {
-  if (error instanceof Refused) return error.message;
-  if (error instanceof AuthorizationResponseError) return 'the provider has refused it';
-  if (error instanceof ResponseBodyError && error.status < 500) return 'the provider does not know the code';
-  if (error instanceof ResponseBodyError) throw providerUnavailable(error);
-  if (error instanceof ClientError) {
-    if (AWAY.includes(error.code ?? '')) throw providerUnavailable(error);
-    return error.code ?? 'something in the answer of the provider was wrong';
-  }
-  if (error instanceof TypeError) throw providerUnavailable(error); // so fetch tells of a connection that failed
-  return undefined;
-}
-
 const AWAY = ['OAUTH_TIMEOUT', 'OAUTH_ABORT', 'OAUTH_RESPONSE_IS_NOT_CONFORM', 'OAUTH_RESPONSE_IS_NOT_JSON'];
+
+/** Whether the provider says no, or is not well. Codes are words of the library, never of the browser. */
+function providerError(error: unknown): unknown {
+  if (error instanceof AuthorizationResponseError) return new Refused('the provider has refused it');
+  if (error instanceof ResponseBodyError)
+    return error.status < 500
+      ? new Refused('the provider does not know the code')
+      : providerUnavailable(error);
+  if (error instanceof ClientError) {
+    const { code = 'the answer of the provider was wrong' } = error;
+    return AWAY.includes(code) ? providerUnavailable(error) : new Refused(code);
+  }
+  // So fetch tells of a connection that failed.
+  return error instanceof TypeError ? providerUnavailable(error) : error;
+}
 
 /** @param publicUrl with the base path, if there is one. */
 export function callbackUrl(publicUrl: string): string {
@@ -274,8 +264,8 @@ export function callbackUrl(publicUrl: string): string {
  */
 export function oidcSignIn(
   config: OidcConfig & { PUBLIC_URL?: string | undefined },
-  store: Pick<AuthStore, 'addSession'>,
-  roles: RoleGrants,
+  store: Pick<AuthStore, 'roles'>,
+  sessions: Pick<Sessions, 'begin'>,
   logger: Logger,
 ): OidcSignIn | undefined {
   const { OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_CLIENT_SECRET_FILE, PUBLIC_URL } = config;
@@ -289,5 +279,5 @@ export function oidcSignIn(
     roles: rolesByGroup(config.OIDC_ROLES),
     name: config.OIDC_NAME,
   };
-  return new OidcSignIn(options, store, roles, logger);
+  return new OidcSignIn(options, sessions, rolesIn(store), logger);
 }

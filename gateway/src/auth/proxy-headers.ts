@@ -4,11 +4,15 @@
 import { randomBytes } from 'node:crypto';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { grantsOfRoles, NO_GRANTS, type RoleGrants, rolesOfGroups } from './claimed-grants.ts';
+import type { CredentialSource, HeaderCheck, PresentedCredential } from './authenticator.ts';
+import { grantsOfRoles, NO_GRANTS, type RoleGrants, rolesIn, rolesOfGroups } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
-import { isUserName, ownerOfSubject, shownName } from './outside-names.ts';
-import { ownPatterns, type Principal } from './principal.ts';
+import { isUserName } from './names.ts';
+import { ownerOfSubject, shownName } from './outside-names.ts';
+import type { Principal } from './principal.ts';
 import { Refusals } from './refusals.ts';
+import { withOwn } from './roles.ts';
+import type { AuthStore } from './store/auth-store.ts';
 import { type ProxyConfig, rolesByGroup } from './ways-config.ts';
 
 const MAX_NAME = 256;
@@ -21,11 +25,10 @@ const NETWORKS: Readonly<Record<string, readonly string[]>> = {
   uniquelocal: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
 };
 
-/** The part of a request that is looked at. */
-export interface ProxiedRequest {
-  /** Names and values by turns, as they came: Node's `headers` joins what came twice. */
-  rawHeaders: readonly string[];
-  socket: { remoteAddress?: string | undefined };
+interface Header {
+  /** In lower case. */
+  name: string;
+  value: string;
 }
 
 interface ProxyOptions {
@@ -35,53 +38,59 @@ interface ProxyOptions {
   proxies: BlockList;
 }
 
-/** What a request shows of this kind. If it is `refused`, nothing else may let the request in. */
-export type Shown = 'nothing' | 'refused' | { credential: string };
-
-export class ProxyHeaders implements CredentialCheck {
+export class ProxyHeaders implements CredentialCheck, HeaderCheck {
   readonly #options: ProxyOptions;
   readonly #roles: RoleGrants;
-  readonly #isDisabled: (user: string) => Promise<boolean>;
+  readonly #store: Pick<AuthStore, 'user'>;
   readonly #refusals: Refusals;
   /** Begins each credential that is made here. Nobody else can write one, for example as a Bearer token. */
   readonly #mark = `proxy ${randomBytes(24).toString('base64')} `;
 
-  /** @param isDisabled whether there is a person of this name here who may not come in. */
-  constructor(
-    options: ProxyOptions,
-    roles: RoleGrants,
-    isDisabled: (user: string) => Promise<boolean>,
-    logger: Logger,
-  ) {
+  constructor(options: ProxyOptions, store: Pick<AuthStore, 'roles' | 'user'>, logger: Logger) {
     this.#options = options;
-    this.#roles = roles;
-    this.#isDisabled = isDisabled;
+    this.#store = store;
+    this.#roles = rolesIn(store);
     this.#refusals = new Refusals(logger, 'a header of a proxy');
   }
 
-  /** Makes a credential of the headers, the same for the same person and groups; only this process can read it. */
-  shownBy({ rawHeaders, socket }: ProxiedRequest): Shown {
+  /**
+   * Undefined if the request has none of these headers.
+   *
+   * @param check asks `principalOf`, perhaps only if it does not remember the answer.
+   */
+  find(
+    { rawHeaders, peer }: CredentialSource,
+    check: CredentialCheck = this,
+  ): PresentedCredential | undefined {
     const shown = this.#headersIn(rawHeaders);
-    if (shown.length === 0) return 'nothing';
-    if (!isOneOf(this.#options.proxies, socket.remoteAddress ?? ''))
-      return this.#refused('it came from an address that TRUST_PROXY does not name');
+    if (shown.length === 0) return undefined;
+    const credential = this.#credentialIn(shown, peer);
+    const principal = async () => (credential === undefined ? undefined : check.principalOf(credential));
+    return { kind: 'proxy header', principal };
+  }
+
+  /** The same for the same person and groups; only this process can read it. Undefined if the headers are not to be believed. */
+  #credentialIn(shown: readonly Header[], peer: string): string | undefined {
+    if (!isOneOf(this.#options.proxies, peer))
+      return this.#refusals.refuse('it came from an address that TRUST_PROXY does not name');
     const user = shown.filter(({ name }) => name === this.#options.header);
     const groups = shown.filter(({ name }) => name === this.#options.groupsHeader);
     if (user.length + groups.length < shown.length)
-      return this.#refused('it is written with _ in place of -');
-    if (user.length > 1 || groups.length > 1) return this.#refused('it came twice');
+      return this.#refusals.refuse('it is written with _ in place of -');
+    if (user.length > 1 || groups.length > 1) return this.#refusals.refuse('it came twice');
     const name = textOf(user[0]?.value ?? '');
     if (name === '' || name.length > MAX_NAME || /[\p{Cc}\uFFFD]/u.test(name))
-      return this.#refused('it holds no name');
-    return { credential: this.#mark + JSON.stringify([name, ...groupsIn(groups[0]?.value ?? '')]) };
+      return this.#refusals.refuse('it holds no name');
+    return this.#mark + JSON.stringify([name, ...groupsIn(groups[0]?.value ?? '')]);
   }
 
-  /** @param credential what `shownBy` has made; anything else is nobody's. */
+  /** @param credential what `find` has made; anything else is nobody's. */
   async principalOf(credential: string): Promise<Principal | undefined> {
     if (!credential.startsWith(this.#mark)) return undefined;
     const [name, ...groups] = JSON.parse(credential.slice(this.#mark.length)) as [string, ...string[]];
     const named = isUserName(name);
-    if (named && (await this.#isDisabled(name))) return this.#refusals.refuse('the person is disabled here');
+    if (named && (await this.#store.user(name))?.disabled)
+      return this.#refusals.refuse('the person is disabled here');
     const owner = named ? name : ownerOfSubject(`proxy ${this.#options.header}`, name);
     const roles = rolesOfGroups(groups, this.#options.roles);
     const grants = (await grantsOfRoles(roles, this.#roles)) ?? NO_GRANTS;
@@ -90,20 +99,15 @@ export class ProxyHeaders implements CredentialCheck {
       kind: 'user',
       name: shownName(name),
       owner,
-      grants: { ...grants, read: [...grants.read, ...ownPatterns(owner)] },
+      grants: withOwn(grants, owner),
       expires: Number.POSITIVE_INFINITY,
     };
   }
 
-  #refused(reason: string): 'refused' {
-    this.#refusals.refuse(reason);
-    return 'refused';
-  }
-
   /** Both headers, also with `_` for `-`: some servers take them for the same, so a proxy that removes one may let the other pass. */
-  #headersIn(rawHeaders: readonly string[]): { name: string; value: string }[] {
+  #headersIn(rawHeaders: readonly string[]): Header[] {
     const { header, groupsHeader } = this.#options;
-    const shown: { name: string; value: string }[] = [];
+    const shown: Header[] = [];
     for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
       const name = (rawHeaders[i] as string).toLowerCase();
       const value = (rawHeaders[i + 1] as string).trim();
@@ -150,8 +154,7 @@ export function proxyAddresses(list: string): BlockList {
 /** Undefined where no header is configured. */
 export function proxyHeaders(
   config: ProxyConfig & { TRUST_PROXY: string },
-  roles: RoleGrants,
-  isDisabled: (user: string) => Promise<boolean>,
+  store: Pick<AuthStore, 'roles' | 'user'>,
   logger: Logger,
 ): ProxyHeaders | undefined {
   const { AUTH_PROXY_HEADER, AUTH_PROXY_GROUPS_HEADER, AUTH_PROXY_ROLES, TRUST_PROXY } = config;
@@ -162,5 +165,5 @@ export function proxyHeaders(
     roles: rolesByGroup(AUTH_PROXY_ROLES),
     proxies: proxyAddresses(TRUST_PROXY),
   };
-  return new ProxyHeaders(options, roles, isDisabled, logger);
+  return new ProxyHeaders(options, store, logger);
 }

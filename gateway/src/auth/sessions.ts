@@ -3,6 +3,7 @@
 
 import { hash } from 'node:crypto';
 import { randomText } from './base62.ts';
+import { grantsOfRoles, rolesIn } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { principalOfUser } from './people.ts';
 import type { Principal } from './principal.ts';
@@ -35,7 +36,7 @@ export class Sessions implements CredentialCheck {
       digest: digestOf(token),
       created: now,
       seen: now,
-      expires: now + SESSION_MAX_MS,
+      expires: Math.min(now + SESSION_MAX_MS, start.external?.until ?? Number.POSITIVE_INFINITY),
     };
     await this.#store.addSession(session);
     return { token, session };
@@ -46,26 +47,21 @@ export class Sessions implements CredentialCheck {
     const now = this.#now();
     const session = await this.#store.sessionByDigest(digestOf(credential), now);
     if (session === undefined) return undefined;
-    const person = external(session) ?? (await principalOfUser(this.#store, session.user));
+    const person = await this.#person(session);
     if (person === undefined) return undefined;
     // Only a note: that it cannot be written now refuses nobody.
     if (now - session.seen >= NOTE_MS) this.#store.sessionUsed(session.digest, now).catch(() => undefined);
     return { ...person, expires: session.expires, session: sessionId(session) };
   }
-}
 
-/** A person whom an identity provider knows, with what he was granted when the session began. */
-function external({ user, external }: Session): Principal | undefined {
-  if (external === undefined) return undefined;
-  const { name, owner, grants } = external;
-  return {
-    id: `user:${user}`,
-    kind: 'user',
-    name,
-    owner,
-    grants: withOwn(grants, owner),
-    expires: Number.POSITIVE_INFINITY,
-  };
+  async #person({ user, external }: Session): Promise<Principal | undefined> {
+    if (external === undefined) return principalOfUser(this.#store, user);
+    const { name, owner, roles } = external;
+    const grants = await grantsOfRoles(roles, rolesIn(this.#store));
+    if (grants === undefined) return undefined;
+    const expires = Number.POSITIVE_INFINITY;
+    return { id: `user:${user}`, kind: 'user', name, owner, grants: withOwn(grants, owner), expires };
+  }
 }
 
 function digestOf(token: string): string {

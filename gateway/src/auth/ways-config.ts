@@ -142,6 +142,7 @@ export type ProxyConfig = z.output<z.ZodObject<typeof proxyVariables>>;
 
 /** What the rules about several variables look at, besides their own. */
 export interface Surroundings {
+  AUTH?: string | undefined;
   PUBLIC_URL?: string | undefined;
   TRUST_PROXY: string;
 }
@@ -149,6 +150,12 @@ export interface Surroundings {
 /** @throws CodedError `invalid_config` with a line for each rule that is broken. */
 export function refuseHalfWays(config: Readonly<WaysConfig & Surroundings>): void {
   const lines = [...jwtComplaints(config), ...oidcComplaints(config), ...proxyComplaints(config)];
+  const way = (['JWT_ISSUER', 'OIDC_ISSUER', 'AUTH_PROXY_HEADER'] as const).find((name) =>
+    isSet(config, name),
+  );
+  // On loopback AUTH is off unless something is said, and nobody who configures a way in expects that.
+  if (way !== undefined && config.AUTH === undefined)
+    lines.push(`AUTH: ${way} is set; set AUTH=on, or AUTH=off if everybody may read and write everything`);
   if (lines.length > 0) throw new CodedError('invalid_config', lines.join('\n'));
 }
 

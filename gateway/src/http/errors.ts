@@ -98,6 +98,10 @@ export const ERRORS = {
     sentence:
       'Redis cannot keep this channel: its key holds the value of another program, or a right is missing.',
   },
+  provider_unavailable: {
+    status: 503,
+    sentence: 'The identity provider cannot be reached, or is not well; try again.',
+  },
   over_limit: { status: 503, sentence: 'The gateway has as many streams as `MAX_CONNECTIONS` allows.' },
   over_address_limit: {
     status: 503,

@@ -211,9 +211,24 @@ describe('a session', () => {
     expect(await sessions.principalOf(token)).toBeUndefined();
   });
 
+  it('of a person whom a provider knows ends when the provider must be asked again, and so do further ones', async () => {
+    const { sessions, clock } = await setUp();
+    clock.now = Date.now();
+    const external = { name: 'Alice A.', owner: 'j-abc', roles: ['viewer'], until: clock.now + 1_000 };
+    const { token, session } = await sessions.begin({ ...start, user: 'j-abc', external });
+    clock.now += 999;
+    const another = await sessions.begin({ ...start, user: 'j-abc', external });
+    expect([session.expires, another.session.expires]).toEqual([external.until, external.until]);
+    expect(await sessions.principalOf(token)).toBeDefined();
+    clock.now += 1;
+    expect(await sessions.principalOf(token)).toBeUndefined();
+  });
+
   it('of a person whom a provider knows has what the provider’s groups gave', async () => {
-    const { sessions } = await setUp();
-    const external = { name: 'Alice A.', owner: 'j-abc', grants: grants({ read: ['logs*'] }) };
+    const { store, sessions } = await setUp();
+    const until = Date.now() + 3_600_000;
+    const external = { name: 'Alice A.', owner: 'j-abc', roles: ['gone', 'team'], until };
+    await store.setRole({ name: 'team', grants: grants({ read: ['logs*'] }) });
     const { token } = await sessions.begin({ ...start, user: 'j-abc', external });
     expect(await sessions.principalOf(token)).toMatchObject({
       id: 'user:j-abc',

@@ -35,7 +35,7 @@ afterEach(() => server.close());
 
 const tokenOf = (key: SigningKey) => sign(key, { exp: Math.floor(now / 1_000) + 7 * 86_400 });
 
-describe('the issuer', () => {
+describe('8: the issuer', () => {
   it('is not asked before the first token', () => {
     expect(server.asked).toBe(0);
   });

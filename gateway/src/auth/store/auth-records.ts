@@ -46,7 +46,9 @@ const key = z.strictObject({
 const session = z.strictObject({
   digest,
   user: text,
-  external: z.strictObject({ name: text, owner: text, grants }).optional(),
+  external: z
+    .strictObject({ name: text, owner: text, roles: z.array(text).max(1_000), until: time })
+    .optional(),
   created: time,
   seen: time,
   expires: time,

@@ -38,12 +38,21 @@ export interface ApiKey {
   lastUsed: number;
 }
 
+export interface External {
+  name: string;
+  owner: string;
+  /** Names, and not what they allow: a role that loses a right loses it for these people, too. */
+  roles: readonly string[];
+  /** Epoch ms when the provider must be asked again: what it takes from somebody is not heard of otherwise. */
+  until: number;
+}
+
 export interface Session {
   /** SHA-256 of the token, 64 hexadecimal digits. Its first 16 are what people are shown, and what ends it. */
   digest: string;
   user: string;
   /** What an identity provider says of the person, who has no record of his own then. */
-  external?: { name: string; owner: string; grants: Grants };
+  external?: External;
   created: number;
   /** When it was last used, to the minute. */
   seen: number;

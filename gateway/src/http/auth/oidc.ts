@@ -1,35 +1,36 @@
 // GET /auth/oidc and GET /auth/oidc/callback: a browser goes to the identity provider and comes back with a session. Whatever happens,
 // it ends at the page of this gateway and nowhere else; if nobody has signed in, the page is told the code of an error.
 
-import { isIP } from 'node:net';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { parseCookie, stringifySetCookie } from 'cookie';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AUDIT_EVENTS, type Audit } from '../../auth/audit.ts';
 import { ATTEMPT_MS, type OidcSignIn } from '../../auth/oidc.ts';
+import type { SessionCookie } from '../../auth/session-cookie.ts';
+import type { Throttle } from '../../auth/throttle.ts';
 import { type ErrorCode, HttpError, isErrorCode } from '../errors.ts';
-
-/** Where the session is kept in the browser. */
-export interface SessionCookies {
-  set(request: FastifyRequest, reply: FastifyReply, token: string, expires: number): void;
-}
+import { visitorOf } from './services.ts';
 
 export interface OidcRoutes {
   /** Undefined where no identity provider is configured. */
-  signIn: OidcSignIn | undefined;
-  cookies: SessionCookies;
+  oidc: OidcSignIn | undefined;
+  cookie: SessionCookie;
   publicUrl: string | undefined;
+  throttle: Pick<Throttle, 'failed'>;
+  audit: Pick<Audit, 'record'>;
 }
 
 /** The page reads the code of an error in the fragment, which no server and no log gets: `#sign-in=login_failed`. */
 const FRAGMENT = 'sign-in';
 const HEADERS = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' };
 
-export function oidcRoutes(app: FastifyInstance, { signIn, cookies, publicUrl }: OidcRoutes): void {
+export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
+  const { oidc, cookie, publicUrl, throttle, audit } = services;
   const attempts = new AttemptCookie(publicUrl);
   const options = { config: { needs: 'nothing' as const }, exposeHeadRoute: false };
 
   app.get<{ Querystring: Record<string, unknown> }>('/auth/oidc', options, async (request, reply) => {
-    const provider = required(signIn);
+    const provider = required(oidc);
     const view = viewIn(request.query.return);
     try {
       const { location, attempt } = await provider.begin(view);
@@ -41,14 +42,19 @@ export function oidcRoutes(app: FastifyInstance, { signIn, cookies, publicUrl }:
   });
 
   app.get('/auth/oidc/callback', options, async (request, reply) => {
-    const provider = required(signIn);
+    const provider = required(oidc);
     const attempt = attempts.read(request);
     attempts.set(reply, '', 0); // whatever comes of it, an attempt ends here
     const [, query = ''] = /\?(.*)$/s.exec(request.url) ?? [];
     try {
-      const { view, session } = await provider.finish(query, attempt, clientOf(request));
-      if (session === undefined) return toPage(reply, view, 'login_failed');
-      cookies.set(request, reply, session.token, session.expires);
+      const { view, session } = await provider.finish(query, attempt, visitorOf(request));
+      if (session === undefined) {
+        audit.record(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
+        await throttle.failed(request.ip);
+        return toPage(reply, view, 'login_failed');
+      }
+      cookie.set(request, reply, session.token, session.expires);
+      audit.record(AUDIT_EVENTS.loginOk, { by: `user:${session.user}`, address: request.ip, way: 'oidc' });
       return toPage(reply, view);
     } catch (error) {
       return toPage(reply, '', codeOf(error));
@@ -79,13 +85,6 @@ function viewIn(address: unknown): string {
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof CodedError && isErrorCode(error.code)) return error.code;
   throw error;
-}
-
-function clientOf({ ip, headers }: FastifyRequest): { address: string; agent: string } {
-  return {
-    address: isIP(ip) === 0 ? '' : ip,
-    agent: (headers['user-agent'] ?? '').slice(0, 200),
-  };
 }
 
 /**

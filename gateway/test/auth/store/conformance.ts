@@ -204,7 +204,7 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
   describe('sessions', () => {
     it('are found by their digest and by their person', async () => {
       const { store, other } = await make();
-      const external = { name: 'Alice A.', owner: 'j-abc', grants: { ...NO_GRANTS, read: ['*'] } };
+      const external = { name: 'Alice A.', owner: 'j-abc', roles: ['viewer'], until: 1_900_000_000_000 };
       const begun = session('s1', 'j-abc', { external });
       await store.addSession(begun);
       await store.addSession(session('s2', 'bob'));

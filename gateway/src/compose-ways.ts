@@ -1,0 +1,35 @@
+// Makes the ways in that others vouch for, where the configuration names them: tokens of an issuer, headers of a proxy, an identity
+// provider.
+
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { jwtCheck } from './auth/jwt.ts';
+import { type OidcSignIn, oidcSignIn } from './auth/oidc.ts';
+import { proxyHeaders } from './auth/proxy-headers.ts';
+import type { AuthStore } from './auth/store/auth-store.ts';
+import type { Credentials } from './compose-auth.ts';
+import type { People } from './compose-people.ts';
+import type { Config } from './config.ts';
+
+export interface Ways {
+  credentials: Required<Pick<Credentials, 'tokens' | 'headers'>>;
+  oidc: OidcSignIn | undefined;
+}
+
+/** @throws CodedError `invalid_config` if the file of a secret cannot be read */
+export function composeWays(
+  config: Config,
+  store: AuthStore,
+  { services: { sessions }, remember }: Pick<People, 'services' | 'remember'>,
+  logger: Logger,
+): Ways {
+  const jwt = jwtCheck(config, store, logger);
+  const proxy = proxyHeaders(config, store, logger);
+  const remembered = proxy && remember(proxy);
+  return {
+    credentials: {
+      tokens: { jwt: jwt && remember(jwt) },
+      headers: proxy ? [{ find: (source) => proxy.find(source, remembered) }] : [],
+    },
+    oidc: oidcSignIn(config, store, sessions, logger),
+  };
+}
