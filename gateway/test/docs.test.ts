@@ -114,6 +114,8 @@ describe('error codes', () => {
     'invalid_prompts',
     'no_dashboard',
     'usage',
+    'failure',
+    'invalid_acl',
     'run_gone',
     'lease_lost',
     'fenced',

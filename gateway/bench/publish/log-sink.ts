@@ -30,8 +30,8 @@ export class LogSink implements Sink {
     this.#broker = broker;
   }
 
-  static async open(url: string): Promise<LogSink> {
-    const broker = new RedisBroker({ url });
+  static async open(url: string, plainChannels: boolean): Promise<LogSink> {
+    const broker = new RedisBroker({ url, plainChannels });
     await broker.open(5_000);
     return new LogSink(broker);
   }

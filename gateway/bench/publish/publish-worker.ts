@@ -9,8 +9,8 @@ import type { Item, Sink } from './sink.ts';
 import { WIRE_FORMS, WireSink } from './wire-sink.ts';
 
 export interface OpenPublisher {
-  /** `log` writes through the product's broker and append.lua, the others by bare commands. */
-  form: 'log' | keyof typeof WIRE_FORMS;
+  /** `log` writes through the product's broker and append.lua; `log-unechoed` without PLAIN_CHANNELS; the others by bare commands. */
+  form: 'log' | 'log-unechoed' | keyof typeof WIRE_FORMS;
   redisUrl: string;
   /** The port of the server that takes bare commands: Redis, or Nchan. */
   port: number;
@@ -64,7 +64,7 @@ const methods = {
     texts = lanes.map((lane) => new EntryText(lane, bytes));
     sequenceCount = sequences;
     written = 0;
-    if (form === 'log') sink = await LogSink.open(redisUrl);
+    if (form === 'log' || form === 'log-unechoed') sink = await LogSink.open(redisUrl, form === 'log');
     else sink = new WireSink(WIRE_FORMS[form], Array(connections).fill(port), maxUnderWay);
   },
 

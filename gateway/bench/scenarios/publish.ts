@@ -1,6 +1,7 @@
 // What the log's append costs: ids, history and the check for repeats, against the same entries as bare commands, in
 // batches of a hundred, with one subscriber.
 
+import { DEFAULT_NAMESPACE, RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { appendRate, connect, figuresOf, notesOf, since, warmUp } from '../measure.ts';
 import type { OpenPublisher } from '../publish/publish-worker.ts';
 import { type Context, ratio, type Scenario } from '../scenario.ts';
@@ -8,6 +9,7 @@ import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
 import type { StartTarget } from '../targets/target.ts';
 
+const KEYS = new RedisKeys(DEFAULT_NAMESPACE);
 const LANE = { channel: 'bench', source: 'bench' };
 const BATCH = 100;
 const UNDER_WAY = 400;
@@ -21,7 +23,7 @@ const redisAlone =
     port: redis.port,
     pids: [],
     bare: true,
-    request: ({ channel }) => `SUBSCRIBE ${channel}\r\n`,
+    request: ({ channel }) => `SUBSCRIBE ${form === 'log-unechoed' ? KEYS.announced(channel) : channel}\r\n`,
     publish: { form, port: redis.port, connections: 1, maxUnderWay: UNDER_WAY, batch: BATCH },
     stop: async () => {},
   });
@@ -63,10 +65,23 @@ export const publishing: Scenario = {
   about: 'entries/s into Redis, one subscriber: append.lua against bare XADD + PUBLISH pairs, and each alone',
   designs: {
     log: design('log'),
+    'without PLAIN_CHANNELS': design('log-unechoed'),
     'bare pairs': design('pairs'),
     'bare PUBLISH': design('publish'),
     'bare XADD': design('xadd', false),
   },
-  bars: [{ says: '× bare pairs', of: ratio(({ rate }) => rate, 'log', 'bare pairs'), least: 0.5 }],
+  bars: [
+    {
+      says: '× bare pairs, without PLAIN_CHANNELS',
+      of: ratio(({ rate }) => rate, 'without PLAIN_CHANNELS', 'bare pairs'),
+      least: 0.5,
+    },
+    // Each entry is published twice.
+    {
+      says: '× without PLAIN_CHANNELS',
+      of: ratio(({ rate }) => rate, 'log', 'without PLAIN_CHANNELS'),
+      least: 0.5,
+    },
+  ],
   remarks: ({ redisCpu }) => [`${Math.round((redisCpu ?? 0) * 10) / 10} µs of Redis an entry`],
 };

@@ -11,8 +11,6 @@ export interface LogState {
   start: Position;
   /** The position of the newest entry, or `start` in a log without entries. */
   head: Position;
-  /** The time by the log's clock, as a position. */
-  now: Position;
   rollbacks: readonly Rollback[];
 }
 

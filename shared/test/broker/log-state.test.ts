@@ -7,7 +7,6 @@ const log: LogState = {
   token: 'k3f9a2b1',
   start: 1_000,
   head: 5_300,
-  now: 5_300,
   rollbacks: [{ restored: 4_000, lifted: 5_260 }],
 };
 const rollback = { channel: null, after: 4_000, before: 5_261, reason: 'rollback', missed: null };

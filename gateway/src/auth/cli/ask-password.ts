@@ -28,8 +28,9 @@ async function firstLine(): Promise<string> {
 
 async function fromTerminal(prompt: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(prompt);
+  // The terminal shows nothing from here on, so nothing either that is typed as soon as the question stands there.
   stdin.setRawMode(true).setEncoding('utf8').resume();
+  stderr.write(prompt);
   try {
     return await typed();
   } finally {

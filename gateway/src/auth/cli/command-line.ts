@@ -20,6 +20,8 @@ export interface CommandContext {
   say(text: string): void;
 }
 
+const WRITTEN_WRONGLY = ['usage', 'invalid_config', 'invalid_acl'];
+
 export type Command = (args: readonly string[], context: CommandContext) => Promise<void>;
 
 /** Something that the person has to write differently. */
@@ -53,34 +55,59 @@ export function parse<T extends ParseArgsOptionsConfig>(
   return { words: positionals, values };
 }
 
-/** Runs the command that `argv` names, and sets the exit code: 2 for what was written wrongly, 1 for what failed. */
-export async function runCommands(
-  program: string,
-  help: string,
-  commands: ReadonlyMap<string, Command>,
+/** A program of several commands. */
+export interface Program {
+  name: string;
+  help: string;
+  commands: ReadonlyMap<string, Command>;
+}
+
+export interface Surroundings {
+  /** The environment; by default that of this process. */
+  env?: Readonly<Record<string, string | undefined>>;
+  out(text: string): void;
+  err(text: string): void;
+}
+
+/** Runs the command that `argv` names. Returns the exit code: 2 for what was written wrongly, 1 for what failed. */
+export async function runProgram(
+  program: Program,
   [name, ...args]: readonly string[],
-): Promise<void> {
+  around: Surroundings,
+): Promise<number> {
+  const { help, commands } = program;
   try {
     if (name === undefined || [name, ...args].some((word) => word === '--help' || word === '-h')) {
-      process.stdout.write(help);
-      process.exitCode = name === undefined ? 2 : 0;
-      return;
+      around.out(help);
+      return name === undefined ? 2 : 0;
     }
     const command = commands.get(name);
     if (command === undefined)
       throw usage(`unknown command ${JSON.stringify(name)}: use ${[...commands.keys()].join(', ')}`);
-    await withStore((context) => command(args, context));
+    await withStore(around, (context) => command(args, context));
+    return 0;
   } catch (error) {
     const coded = error instanceof CodedError;
     for (const line of (coded ? error.message : oneLine(error)).split('\n'))
-      process.stderr.write(`${program}: ${line}\n`);
-    process.exitCode = coded && ['usage', 'invalid_config', 'invalid_acl'].includes(error.code) ? 2 : 1;
+      around.err(`${program.name}: ${line}\n`);
+    return coded && WRITTEN_WRONGLY.includes(error.code) ? 2 : 1;
   }
 }
 
-async function withStore(use: (context: CommandContext) => Promise<void>): Promise<void> {
+/** The same for this process. */
+export async function main(program: Program): Promise<void> {
   loadDotEnv();
-  const config = readAuthStoreConfig();
+  process.exitCode = await runProgram(program, process.argv.slice(2), {
+    out: (text) => process.stdout.write(text),
+    err: (text) => process.stderr.write(text),
+  });
+}
+
+async function withStore(
+  { env, out, err }: Surroundings,
+  use: (context: CommandContext) => Promise<void>,
+): Promise<void> {
+  const config = readAuthStoreConfig(env);
   if (!keepsPeople(config))
     throw new CodedError(
       'invalid_config',
@@ -88,12 +115,7 @@ async function withStore(use: (context: CommandContext) => Promise<void>): Promi
     );
   const store = await openAuthStore(config);
   try {
-    await use({
-      store,
-      config,
-      print: (text) => process.stdout.write(`${text}\n`),
-      say: (text) => process.stderr.write(`${text}\n`),
-    });
+    await use({ store, config, print: (text) => out(`${text}\n`), say: (text) => err(`${text}\n`) });
   } finally {
     await store.close();
   }

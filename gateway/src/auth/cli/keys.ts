@@ -4,7 +4,7 @@ import { hasFewStars, MAX_STARS } from '@llm-streamer/shared/channels.ts';
 import { KEY_EXPIRES_MS, makeApiKey } from '../api-keys.ts';
 import { isName, NAME_RULE } from '../names.ts';
 import { MAX_KEYS } from '../store/auth-store.ts';
-import { type Command, type CommandContext, failure, parse, runCommands, usage } from './command-line.ts';
+import { type Command, type CommandContext, failure, type Program, parse, usage } from './command-line.ts';
 import { GRANT_HELP, GRANT_OPTIONS, grantsOf, inWords } from './grant-options.ts';
 import { minute, table } from './table.ts';
 
@@ -108,4 +108,4 @@ const commands = new Map<string, Command>([
   ['revoke', revoke],
 ]);
 
-await runCommands('keys', HELP, commands, process.argv.slice(2));
+export const keys: Program = { name: 'keys', help: HELP, commands };

@@ -5,7 +5,7 @@ import { Passwords } from '../passwords.ts';
 import { SESSION_IDLE_MS, sessionId } from '../store/auth-store.ts';
 import { acl } from './acl-command.ts';
 import { askPassword } from './ask-password.ts';
-import { type Command, type CommandContext, failure, parse, runCommands, usage } from './command-line.ts';
+import { type Command, type CommandContext, failure, type Program, parse, usage } from './command-line.ts';
 import { GRANT_HELP } from './grant-options.ts';
 import { checkRole, roles } from './role-commands.ts';
 import { minute, table } from './table.ts';
@@ -161,4 +161,4 @@ const commands = new Map<string, Command>([
   ['acl', acl],
 ]);
 
-await runCommands('users', HELP, commands, process.argv.slice(2));
+export const users: Program = { name: 'users', help: HELP, commands };

@@ -48,8 +48,9 @@ export class FileAuthStore implements AuthStore {
   #changes: RightsChange[] = [{ epoch: Date.now() * 1_000, principals: [] }];
   readonly #listeners = new Set<() => void>();
   #poll: NodeJS.Timeout | undefined;
-  /** Changes and reads of the file come one after the other. */
-  #last: Promise<unknown> = Promise.resolve();
+  /** Changes come one after the other. Nobody who reads waits for one, because another process may have the file locked. */
+  #lastChange: Promise<unknown> = Promise.resolve();
+  #refreshing: Promise<void> = Promise.resolve();
 
   private constructor({ path, onBroken = () => {}, pollMs = 1_000 }: FileAuthStoreOptions) {
     this.#file = path === undefined ? undefined : new AuthFile(path);
@@ -227,18 +228,16 @@ export class FileAuthStore implements AuthStore {
   async close(): Promise<void> {
     clearInterval(this.#poll);
     this.#listeners.clear();
-    await this.#last.catch(() => undefined);
+    await this.#lastChange;
   }
 
   get #epoch(): number {
     return this.#changes.at(-1)?.epoch as number;
   }
 
-  #read<T>(answer: (records: AuthRecords) => T): Promise<T> {
-    return this.#next(async () => {
-      await this.#refresh();
-      return answer(this.#records);
-    });
+  async #read<T>(answer: (records: AuthRecords) => T): Promise<T> {
+    await this.#refresh();
+    return answer(this.#records);
   }
 
   #change<T>(change: (records: AuthRecords) => T): Promise<T> {
@@ -257,16 +256,18 @@ export class FileAuthStore implements AuthStore {
       this.#take(changed);
       return result;
     };
-    return this.#next(() => (this.#file === undefined ? step() : this.#file.exclusively(step)));
+    const changed = this.#lastChange.then(() => this.#file?.exclusively(step) ?? step());
+    this.#lastChange = changed.catch(() => undefined);
+    return changed;
   }
 
-  #next<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(step, step);
-    this.#last = result.catch(() => undefined);
-    return result;
+  /** Whoever asks while the file is read gets what is read after that: it may have changed in between. */
+  #refresh(): Promise<void> {
+    this.#refreshing = this.#refreshing.catch(() => undefined).then(() => this.#readFile());
+    return this.#refreshing;
   }
 
-  async #refresh(): Promise<void> {
+  async #readFile(): Promise<void> {
     try {
       const content = await this.#file?.changedContent();
       if (content === undefined) return;

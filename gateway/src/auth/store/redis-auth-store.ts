@@ -172,7 +172,10 @@ export class RedisAuthStore implements AuthStore {
     client.redis.on('message', announce);
     client.redis.on('identified', () => {
       // Announcements may have been missed before the subscription began.
-      client.redis.subscribe(this.#keys.authChanged).then(announce, (error) => client.reconnect(error));
+      client.redis
+        .subscribe(this.#keys.authChanged)
+        .then(announce)
+        .catch((error) => client.reconnect(error));
     });
     client.arrival().catch(() => undefined);
     return client;

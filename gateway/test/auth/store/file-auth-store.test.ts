@@ -180,6 +180,17 @@ describe('AUTH_FILE', () => {
     await expect(store.addUser(user('alice'))).rejects.toMatchObject({ code: 'broker_unavailable' });
   });
 
+  it('that another process has locked can be read all the same', async () => {
+    const path = await newPath();
+    const store = await openStore(path);
+    await store.addUser(user('alice'));
+    await writeFile(`${path}.lock`, '');
+    const change = store.addUser(user('bob'));
+    expect(await store.users()).toEqual([user('alice')]);
+    await rm(`${path}.lock`);
+    expect(await change).toBe(true);
+  });
+
   it('left locked by a process that was killed is taken over', async () => {
     const path = await newPath();
     const store = await openStore(path);

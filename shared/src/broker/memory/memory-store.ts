@@ -46,7 +46,6 @@ export class MemoryStore {
       token: this.#token,
       start: this.#start,
       head: this.#head,
-      now: this.#clock(),
       rollbacks: [],
     };
   }

@@ -78,7 +78,7 @@ function knowsSetInfo(version: string): boolean {
 
 function check({ namespace, role, user, channels, redisVersion, passwordSha256 }: AclRequest): void {
   const refuse = (why: string) => {
-    throw new CodedError('invalid_acl', why);
+    throw new CodedError('invalid_config', why);
   };
   if (!/^[a-z0-9_-]{1,40}$/.test(namespace)) refuse('the namespace must be 1 to 40 of a-z 0-9 _ -');
   if (!USER.test(user)) refuse('the name of a Redis user must be 1 to 64 of A-Z a-z 0-9 _ . -');

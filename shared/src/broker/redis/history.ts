@@ -33,13 +33,12 @@ export class RedisHistory {
 
   async state(): Promise<LogState> {
     const reply = await this.#client.runScript(STATE, this.#keys, []);
-    const [token, start, head, now, ...rollbacks] = reply as [string, ...string[]];
+    const [token, start, head, ...rollbacks] = reply as [string, ...string[]];
     this.#client.seen.highest = Math.max(this.#client.seen.highest, Number(head));
     return {
       token,
       start: Number(start),
       head: Number(head),
-      now: Number(now),
       rollbacks: rollbacks.flatMap((range) => {
         const [restored = Number.NaN, lifted = Number.NaN] = range.split(':').map(Number);
         return restored < lifted && lifted <= Number(head) ? { restored, lifted } : [];

@@ -37,7 +37,7 @@ export class RedisJanitor {
 
   async #forget(): Promise<void> {
     const { redis } = this.#client;
-    const index = this.#keys.last;
+    const index = this.#keys.newest;
     const count = await redis.zcard(index);
     let surplus = count - Math.floor(this.#retention.maxChannels * SCARCE);
     for (let start = 0; surplus > 0 && start < count; start += SLICE) {
@@ -51,7 +51,7 @@ export class RedisJanitor {
   /** If the log is over its bound, drops the oldest entries of the largest channels, at least a tenth of each. */
   async #trim(): Promise<void> {
     const { redis } = this.#client;
-    const channels = await redis.zrange(this.#keys.last, '0', '-1');
+    const channels = await redis.zrange(this.#keys.newest, '0', '-1');
     const sizes: { key: string; bytes: number }[] = [];
     for (let start = 0; start < channels.length; start += SLICE) {
       const keys = channels.slice(start, start + SLICE).map((channel) => this.#keys.stream(channel));

@@ -23,7 +23,7 @@ export class RedisKeys {
   readonly #hasEchoes: boolean;
 
   /** The log: a sorted set of all channels with the position of the newest entry of each. */
-  readonly last: string;
+  readonly newest: string;
   /** The log: the highest position of any channel that was forgotten. */
   readonly forgotten: string;
   /** The log: for channels that were made after that, what `forgotten` was then. */
@@ -53,7 +53,7 @@ export class RedisKeys {
     // No channel's name begins with one of these: see isChannel.
     this.everyPlain = isDefault ? '[^{]*' : `${prefix}[^=#]*`;
     this.#hasEchoes = hasEchoes;
-    this.last = `${prefix}last`;
+    this.newest = `${prefix}newest`;
     this.forgotten = `${prefix}forgotten`;
     this.reborn = `${prefix}reborn`;
     this.leaseNews = `${prefix}#lease`;

@@ -35,7 +35,7 @@ export class RedisStreams implements ChannelStreams {
     const newestByChannel = new Map<string, Position>();
     let allKnown = wildcards.length === 0;
     if (exact.length > 0) {
-      const scores = await this.#client.redis.zmscore(this.#keys.last, ...exact);
+      const scores = await this.#client.redis.zmscore(this.#keys.newest, ...exact);
       exact.forEach((channel, i) => {
         const score = scores[i];
         if (score === null || score === undefined) allKnown = false;
@@ -67,7 +67,7 @@ export class RedisStreams implements ChannelStreams {
     after: Position,
   ): Promise<Position | undefined> {
     const batch = ['WITHSCORES', 'LIMIT', 0, INDEX_BATCH] as const;
-    const reply = await this.#client.redis.zrangebyscore(this.#keys.last, `(${after}`, '+inf', ...batch);
+    const reply = await this.#client.redis.zrangebyscore(this.#keys.newest, `(${after}`, '+inf', ...batch);
     for (let i = 0; i < reply.length; i += 2) {
       const channel = reply[i] as string;
       // A hostile pattern may need as much time for one channel as others do for thousands.

@@ -1,12 +1,15 @@
 // The lines for Redis users, given to a Redis that starts with them: each user may do what its role needs, and nothing else. That a
 // gateway works wholly as such a user is in gateway/test/e2e/redis-users.test.ts.
 
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ROOT } from '../../../../test-support/process.ts';
 import { type RedisServer, startRedis } from '../../../../test-support/redis.ts';
 import { ACL_ROLES, type AclRequest, aclLines } from '../../../src/broker/redis/acl.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
@@ -34,16 +37,25 @@ describe('aclLines', () => {
     ]);
   });
 
+  it('gives the lines that docs/deployment.md shows', () => {
+    const page = readFileSync(join(ROOT, 'docs/deployment.md'), 'utf8');
+    for (const role of ACL_ROLES)
+      expect(page.split('\n')).toContain(aclLines(request({ role, user: role, channels: ['logs*'] }))[0]);
+  });
+
   it.each([
     ['llm', '*', ['&[^{]*']],
     ['llm', '**', ['&[^{]*']],
     ['llm', '*s', ['&[^{]*s', '&s']],
     ['team', '*', ['&{team}:[^=#]*']],
     ['team', '*:a*', ['&{team}:[^=#]*:a*', '&{team}::a*']],
-  ])('keeps a producer in %s that may publish on %s from what the log publishes', (namespace, pattern, rules) => {
-    const [text = ''] = aclLines(request({ namespace, channels: [pattern] }));
-    expect(text.split(' ').filter((rule) => rule.startsWith('&'))).toEqual(rules);
-  });
+  ])(
+    'keeps a producer in %s that may publish on %s from what the log publishes',
+    (namespace, pattern, rules) => {
+      const [text = ''] = aclLines(request({ namespace, channels: [pattern] }));
+      expect(text.split(' ').filter((rule) => rule.startsWith('&'))).toEqual(rules);
+    },
+  );
 
   it.each([
     ['7.0.15', false],
@@ -65,7 +77,7 @@ describe('aclLines', () => {
     ['a password instead of its digest', { passwordSha256: 'hunter2' }],
     ['no version', { redisVersion: 'new' }],
   ])('refuses %s', (_, more) => {
-    expect(() => aclLines(request(more))).toThrow(expect.objectContaining({ code: 'invalid_acl' }));
+    expect(() => aclLines(request(more))).toThrow(expect.objectContaining({ code: 'invalid_config' }));
   });
 });
 
@@ -82,10 +94,21 @@ describe.each(['llm', 'team'])('a Redis that starts with the lines for the names
   };
 
   beforeAll(async () => {
-    // The version is known once it runs; every version takes the lines for the oldest.
+    const redisVersion = /v=(\S+)/.exec(
+      execFileSync('redis-server', ['--version'], { encoding: 'utf8' }),
+    )?.[1];
     dir = await mkdtemp(join(tmpdir(), 'llm-streamer-acl-'));
     const lines = ACL_ROLES.flatMap((role) =>
-      aclLines(request({ namespace, role, user: role, channels: ['logs*', 'own'], passwordSha256 })),
+      aclLines(
+        request({
+          namespace,
+          role,
+          user: role,
+          channels: ['logs*', 'own'],
+          redisVersion: redisVersion as string,
+          passwordSha256,
+        }),
+      ),
     );
     const admin = 'user admin on nopass ~* &* +@all';
     await writeFile(join(dir, 'users.acl'), ['user default off', admin, ...lines, ''].join('\n'));
@@ -143,7 +166,14 @@ describe.each(['llm', 'team'])('a Redis that starts with the lines for the names
     ['producer', [publish(plain('runs:x')), publish(plain('other')), publish('elsewhere')]],
     ['producer', [['GET', log('log')], ['SUBSCRIBE', plain('logs')], SCRIPT, ['CONFIG', 'GET', '*']]],
     ['reader', [publish(plain('logs')), publish(log('=logs')), ['GET', log('log')], SCRIPT]],
-    ['reader', [['PSUBSCRIBE', '*'], ['SUBSCRIBE', plain('other')], ['SUBSCRIBE', log('=runs:x')]]],
+    [
+      'reader',
+      [
+        ['PSUBSCRIBE', '*'],
+        ['SUBSCRIBE', plain('other')],
+        ['SUBSCRIBE', log('=runs:x')],
+      ],
+    ],
     ['writer', [publish(log('#tick:x')), publish(log('#lease')), publish(log('=other'))]],
     ['writer', [['GET', 'elsewhere'], ['FLUSHALL'], ['CONFIG', 'GET', '*']]],
     ['gateway', [['GET', 'elsewhere'], ['FLUSHALL'], ['CONFIG', 'GET', '*'], ['ACL', 'LIST'], ['KEYS', '*']]],

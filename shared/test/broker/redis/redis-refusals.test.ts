@@ -27,7 +27,7 @@ const ready = (log: RedisBroker) => expect.poll(() => log.status().ready, { time
 describe('a key of the log that holds a value of another program', () => {
   const KINDS = {
     log: 'string',
-    last: 'string',
+    newest: 'string',
     forgotten: 'list',
     reborn: 'string',
     rollbacks: 'string',
@@ -134,7 +134,7 @@ describe('a number in the log’s state that the log cannot have written', () =>
     fence: text('fence'),
     adopter: text('adopter'),
     last: (redis: Redis, key: (name: string) => string, value: string) =>
-      redis.zadd(key('last'), Number.isNaN(Number(value || 'x')) ? 'inf' : value, 'a').catch(() => 0),
+      redis.zadd(key('newest'), Number.isNaN(Number(value || 'x')) ? 'inf' : value, 'a').catch(() => 0),
     rollbacks: (redis: Redis, key: (name: string) => string, value: string) =>
       redis.rpush(key('rollbacks'), `${value}:${value}`, `0:${value}`),
   };

@@ -8,8 +8,8 @@ local gone, highest = 0, whole(redis.call('GET', P .. 'forgotten')) or 0
 for i = CHANNELS, #ARGV do
   local channel = ARGV[i]
   if redis.call('EXISTS', P .. 'ch:' .. channel) == 0 then
-    highest = math.max(highest, whole(redis.call('ZSCORE', LAST, channel)) or 0)
-    gone = gone + redis.call('ZREM', LAST, channel)
+    highest = math.max(highest, whole(redis.call('ZSCORE', NEWEST, channel)) or 0)
+    gone = gone + redis.call('ZREM', NEWEST, channel)
     redis.call('HDEL', P .. 'reborn', channel)
   end
 end

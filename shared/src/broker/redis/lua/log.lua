@@ -4,10 +4,11 @@
 -- each script has arguments of its own. There are no KEYS: which keys a batch needs follows from the channels in it, and a Redis
 -- Cluster, which would have to know them, is not supported.
 -- Keys, all with the prefix:
---   log           hash: token, start, n (the head), run (the server's run_id), leased (up to when all that was published is
+--   log           hash: token, start, n (the head), run (the server's run_id), form (of the keys), leased (up to when all that was published is
 --                 stored, ms), vacated (`leased` of the lease before, if messages may be missing since then), released (the
 --                 lease was given back), leaving (`leased` of a holder that gave it back and has not stored all yet)
---   last          sorted set: channel -> position of its newest entry
+--   newest        sorted set: channel -> position of its newest entry
+--   last          a note, see `take_over`
 --   ch:<channel>  stream: the entries of a channel, each a record in the field d
 --   forgotten     the highest position of any channel that was forgotten
 --   reborn        hash: channel -> what `forgotten` was when the channel was made
@@ -23,7 +24,7 @@
 -- batch needs seven.
 
 local P, RUN_ID, FRESH_TOKEN, SEEN = ARGV[1], ARGV[2], string.sub(ARGV[3], 1, 8), string.sub(ARGV[3], 9)
-local LOG, LAST = P .. 'log', P .. 'last'
+local LOG, NEWEST = P .. 'log', P .. 'newest'
 
 -- Microseconds by which positions leap when the log is found on another server. So two entries share no position even if the
 -- clock of the new server is a minute slower.
@@ -36,7 +37,7 @@ local NEWCOMERS_WAIT = 1000
 local HIGHEST = 8000000000000000
 
 local KINDS = {
-  log = 'hash', last = 'zset', forgotten = 'string', reborn = 'hash', rollbacks = 'list', adopter = 'string',
+  log = 'hash', newest = 'zset', forgotten = 'string', reborn = 'hash', rollbacks = 'list', adopter = 'string',
   held = 'string', leaving = 'string', fence = 'string',
 }
 
@@ -70,13 +71,24 @@ end
 
 local function is_token(text) return string.match(text, '^%w+$') and #text == 8 end
 
+-- Before form 2 the log was announced on plain names, and `newest` was called `last`. The entries of a process of that time would be
+-- taken for foreign messages today, and be stored a second time. With a text in the place of its sorted set Redis refuses such
+-- a process: it writes nothing, and says WRONGTYPE or UNUSABLE, until it is updated.
+local FORM = '2'
+local function take_over()
+  if redis.call('TYPE', P .. 'last').ok == 'zset' then redis.call('RENAME', P .. 'last', NEWEST) end
+  redis.call('SET', P .. 'last', 'This log is of form ' .. FORM .. ': update the program that wants to write here.', 'NX')
+  redis.call('HSET', LOG, 'form', FORM)
+end
+
 -- The log's { token, start, n }. Creates the log if there is none, and lifts its positions on another server.
 local function open()
-  local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run')
+  local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run', 'form')
+  if s[5] ~= FORM then take_over() end
   if not s[1] then
     -- Streams may be left from a log whose hash is gone. Their entries have positions that this log may give again.
-    for _, channel in ipairs(redis.call('ZRANGE', LAST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
-    redis.call('DEL', LAST, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
+    for _, channel in ipairs(redis.call('ZRANGE', NEWEST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
+    redis.call('DEL', NEWEST, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
     -- Above every position that living processes have seen of the log before, even if those were ahead of the clock.
     local start = math.max(now(), seen() + 1)
     redis.call('HSET', LOG, 'token', FRESH_TOKEN, 'start', int(start), 'n', int(start), 'run', RUN_ID)
@@ -104,8 +116,8 @@ end
 local function checked()
   for name, kind in pairs(KINDS) do expect(P .. name, kind) end
   local log = open()
-  local outside = redis.call('ZCOUNT', LAST, '(' .. int(log.n), '+inf') + redis.call('ZCOUNT', LAST, '-inf', '(0')
-  if outside > 0 then unsound(LAST) end
+  local outside = redis.call('ZCOUNT', NEWEST, '(' .. int(log.n), '+inf') + redis.call('ZCOUNT', NEWEST, '-inf', '(0')
+  if outside > 0 then unsound(NEWEST) end
   local forgotten, fence = redis.call('GET', P .. 'forgotten'), redis.call('GET', P .. 'fence')
   if forgotten and not (whole(forgotten) and whole(forgotten) <= log.n) then unsound(P .. 'forgotten') end
   if fence and not whole(fence) then unsound(P .. 'fence') end
@@ -181,22 +193,22 @@ end
 -- Stores a batch whose entries begin at ARGV[at], then announces it. Returns the position of the first entry, or nil and an error
 -- reply. An announcement that ends with a line feed has an echo, right behind it: nothing else can come in between, and by that
 -- gateways know it. An echo that the user may not publish is left out, since only plain subscribers miss it.
--- The prev of an entry is the position of the entry before it on its channel. An example: `last` says that a is at 101, and
+-- The prev of an entry is the position of the entry before it on its channel. An example: `newest` says that a is at 101, and
 -- the head is 103. A batch of two entries on a and one on the new channel b gets
---   a 104 (prev 101), a 105 (prev 104), b 106 (prev 0), and afterwards `last` says a 105, b 106.
+--   a 104 (prev 101), a 105 (prev 104), b 106 (prev 0), and afterwards `newest` says a 105, b 106.
 local function append(log, channels, at, max_channels)
   local names = {}
   for i, c in ipairs(channels) do names[i] = c.name end
-  local prev = redis.call('ZMSCORE', LAST, unpack(names))
+  local prev = redis.call('ZMSCORE', NEWEST, unpack(names))
   local fresh = 0
   for i = 1, #names do
     if not prev[i] then
       fresh = fresh + 1
     elseif tonumber(prev[i]) < 0 or tonumber(prev[i]) > log.n then
-      unsound(LAST)
+      unsound(NEWEST)
     end
   end
-  if fresh > 0 and redis.call('ZCARD', LAST) + fresh > max_channels then
+  if fresh > 0 and redis.call('ZCARD', NEWEST) + fresh > max_channels then
     return nil, redis.error_reply('TOOMANYCHANNELS the log holds its limit of channels')
   end
   -- The first entry of a channel has prev 0, also if an earlier channel of the same name was forgotten. `reborn` lets a
@@ -252,7 +264,7 @@ local function append(log, channels, at, max_channels)
     scores[#scores + 1] = c.name
     outlive(c, before[i], n, clock)
   end
-  redis.call('ZADD', LAST, unpack(scores))
+  redis.call('ZADD', NEWEST, unpack(scores))
   redis.call('HSET', LOG, 'n', int(n))
   log.n = n
   return first

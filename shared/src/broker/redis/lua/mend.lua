@@ -9,7 +9,7 @@ local function changed(key, what) changes[#changes + 1] = P .. key .. ' (' .. wh
 local s = redis.call('HMGET', LOG, 'token', 'start', 'n')
 local start, n = whole(s[2]), whole(s[3])
 local bound = { '0', 'WITHSCORES', 'LIMIT', 0, 1 }
-local newest = whole(redis.call('ZREVRANGEBYSCORE', LAST, int(HIGHEST), unpack(bound))[2]) or 0
+local newest = whole(redis.call('ZREVRANGEBYSCORE', NEWEST, int(HIGHEST), unpack(bound))[2]) or 0
 if not s[1] then
   n = HIGHEST
 elseif not (start and is_token(s[1])) then
@@ -26,14 +26,14 @@ elseif not (n and n >= start and n >= newest) then
   changed('log', 'its n was no number that the log gives: it goes on above its newest entry')
 end
 
-local function mend_last(from, to)
-  for _, channel in ipairs(redis.call('ZRANGEBYSCORE', LAST, from, to)) do
-    redis.call('ZADD', LAST, int(n), channel)
-    changed('last', 'the number of ' .. channel)
+local function mend_newest(from, to)
+  for _, channel in ipairs(redis.call('ZRANGEBYSCORE', NEWEST, from, to)) do
+    redis.call('ZADD', NEWEST, int(n), channel)
+    changed('newest', 'the number of ' .. channel)
   end
 end
-mend_last('-inf', '(0')
-mend_last('(' .. int(HIGHEST), '+inf')
+mend_newest('-inf', '(0')
+mend_newest('(' .. int(HIGHEST), '+inf')
 
 local forgotten, fence = redis.call('GET', P .. 'forgotten'), redis.call('GET', P .. 'fence')
 if forgotten and not (whole(forgotten) and whole(forgotten) <= n) then
