@@ -4,6 +4,7 @@
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
 import { LINE } from '../log/scroll.ts';
 import { figures, filter, updateView, viewState } from '../state/store.ts';
+import '../../styles/empty.css';
 
 export function Empty() {
   const { channels, narrow } = viewState.value;
