@@ -119,7 +119,7 @@ export function createApp(
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
-    find: (id) => runs.service.get(id),
+    find: (key) => runs.service.get(key),
     keepAliveMs: config.SSE_KEEPALIVE_MS,
     retryMs: config.SSE_RETRY_MS,
     stallMs: config.SSE_STALL_MS,

@@ -13,6 +13,12 @@ export const ID_RULE = 'must be 1 to 128 of A-Z a-z 0-9 _ . -, and neither . nor
 /** Clients resolve `.` and `..` as steps of a path, so a run with such an id could not be addressed. */
 export const ID = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,128}$/;
 
+/** Where it stands for an owner, things that belong to nobody are meant. No owner's name begins with it. */
+const NOBODY = '-';
+const OWNER_RULE = `the name of an owner, or ${NOBODY} for what belongs to nobody`;
+/** With an id, such a name fits into the name of a channel. */
+const OWNER = /^[a-z0-9][a-z0-9_.-]{0,56}$/;
+
 export function invalid(field: string, message: string): CodedError {
   return new CodedError('invalid_query', `${field}: ${message}`, { field });
 }
@@ -70,6 +76,14 @@ export function parseTime(key: string, value: string, now: number): number {
 export function parseId(key: string, value: string): string {
   if (ID.test(value)) return value;
   throw invalid(key, ID_RULE);
+}
+
+/** Whose runs or conversations are meant; '' for nobody's, and undefined if `owner=` is not given. @throws CodedError `invalid_query` */
+export function parseOwner(params: Params): string | undefined {
+  const owner = text(params, 'owner');
+  if (owner === undefined || OWNER.test(owner)) return owner;
+  if (owner === NOBODY) return '';
+  throw invalid('owner', OWNER_RULE);
 }
 
 /**

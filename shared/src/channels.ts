@@ -44,14 +44,6 @@ export function matchingCost(pattern: string): number {
   return (isSearch(pattern) ? 10 : 1) * (1 + Math.floor(pattern.length / 20));
 }
 
-export function runChannel(id: string): string {
-  return `${RUN_PREFIX}${id}`;
-}
-
-export function conversationChannel(id: string): string {
-  return `${CONVERSATION_PREFIX}${id}`;
-}
-
 export function isReserved(channel: string): boolean {
   return RESERVED_PREFIXES.some((prefix) => channel.startsWith(prefix));
 }

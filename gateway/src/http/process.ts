@@ -43,6 +43,7 @@ export function processRoute(
       const body = parseBody(request.body);
       const after = parseCursor(request.headers['last-event-id'], request.query as Params);
       const wanted: RunRequest = {
+        owner: request.principal.owner,
         id: body.message_id,
         message: body.message,
         ...(body.conversation_id !== undefined && { conversationId: body.conversation_id }),
@@ -59,7 +60,7 @@ export function processRoute(
 
   async function throttle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (limit.perSecond === 0) return;
-    const { allowed, remaining, resetMs } = await limiter.consume(request.ip);
+    const { allowed, remaining, resetMs } = await limiter.consume(request.ip, request.principal.owner);
     const { runs, seconds: window } = limiter.window;
     const seconds = Math.max(1, Math.ceil(resetMs / 1000));
     const headers = {
@@ -72,7 +73,7 @@ export function processRoute(
       reply.headers(headers);
       return;
     }
-    throw new HttpError('rate_limited', `too many runs from this address; try again in ${seconds} s`, {
+    throw new HttpError('rate_limited', `too many runs; try again in ${seconds} s`, {
       headers: { ...headers, 'retry-after': `${seconds}` },
     });
   }

@@ -6,8 +6,8 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
-import { runChannel } from '@llm-streamer/shared/channels.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
 import { followChannel, readHistory } from '../runs/run-reader.ts';
@@ -30,7 +30,7 @@ const DRAIN_MS = 300;
 export interface RunStreamOptions {
   broker: Broker;
   /** Finds the run's record; undefined if there is none any more. */
-  find(id: string): Promise<RunRecord | undefined>;
+  find(key: OwnedKey): Promise<RunRecord | undefined>;
   /** Milliseconds between two comments on a quiet stream. Each time it also checks that the run still exists. */
   keepAliveMs: number;
   /** Milliseconds a client waits before it reconnects. */
@@ -61,7 +61,7 @@ export class RunStreams {
     const { broker, limiter } = this.#options;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
-    const channel = runChannel(run.id);
+    const channel = runChannel(ownedKey(run.owner, run.id));
     const items =
       run.state === 'running'
         ? followChannel(broker, channel, after, gone.signal)
@@ -82,7 +82,7 @@ export class RunStreams {
       await items.return();
       return reply;
     }
-    const written = this.#write(reply, run.id, items, first?.value, gone)
+    const written = this.#write(reply, run, items, first?.value, gone)
       .catch((error) => reply.log.error({ err: error }, 'a run stream failed'))
       .finally(() => {
         this.#open.delete(gone);
@@ -120,7 +120,7 @@ export class RunStreams {
 
   async #write(
     reply: FastifyReply,
-    id: string,
+    { owner, id }: RunRecord,
     items: AsyncGenerator<PageItem, void, undefined>,
     first: PageItem | undefined,
     gone: AbortController,
@@ -131,7 +131,7 @@ export class RunStreams {
     let quiet = true;
     // If the log was wiped, no entry follows, not even the end. Without this check the client would wait without end.
     const checkRun = async () => {
-      if (await this.#exists(id)) return;
+      if (await this.#exists(ownedKey(owner, id))) return;
       lost = true;
       gone.abort();
     };
@@ -163,9 +163,9 @@ export class RunStreams {
   }
 
   /** True also if the log cannot be asked. */
-  async #exists(id: string): Promise<boolean> {
+  async #exists(key: OwnedKey): Promise<boolean> {
     try {
-      return (await this.#options.find(id)) !== undefined;
+      return (await this.#options.find(key)) !== undefined;
     } catch {
       return true; // the log cannot be reached; the next check may succeed
     }

@@ -1,14 +1,15 @@
 // Turns a run's record into the summary that clients get, in lists and in single answers.
 
 import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
-import { runChannel } from '@llm-streamer/shared/channels.ts';
+import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 
 export function summaryOf(run: RunRecord): RunSummary {
   const { inputTokens, outputTokens, durationMs, estimated } = run.totals;
   return {
     message_id: run.id,
-    channel: runChannel(run.id),
+    ...(run.owner !== '' && { owner: run.owner }),
+    channel: runChannel(ownedKey(run.owner, run.id)),
     ...(run.conversationId !== undefined && { conversation_id: run.conversationId }),
     state: run.state,
     ...(run.code !== undefined && { code: run.code }),

@@ -2,8 +2,11 @@
 
 import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
-import type { FastifyInstance } from 'fastify';
-import { type Params, parseCursor, parseId, parseWhole, text } from '../parameters.ts';
+import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Principal } from '../auth/principal.ts';
+import { mayCancelRun, mayReadConversation, mayReadRun, readableRuns } from '../auth/run-rights.ts';
+import { type Params, parseCursor, parseId, parseOwner, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
@@ -20,7 +23,9 @@ const IGNORED_BYTES = 65_536;
 const LIST = { config: { answerBytes: SMALL_ANSWER } };
 const TEXTS = { config: { answerBytes: 16_777_216 } };
 
-type ById = { Params: { id: string } };
+type ById = { Params: { id: string }; Querystring: Params };
+/** What is allowed is decided by the name, before anything is looked up. */
+type Rule = (principal: Principal, key: OwnedKey) => boolean;
 
 export interface RunServices {
   service: RunService;
@@ -29,15 +34,16 @@ export interface RunServices {
 }
 
 export function runRoutes(app: FastifyInstance, { service, history, streams }: RunServices): void {
-  app.get<{ Querystring: Params }>('/api/runs', LIST, async ({ query }): Promise<RunsAnswer> => {
+  app.get<{ Querystring: Params }>('/api/runs', LIST, async ({ query, principal }): Promise<RunsAnswer> => {
     const limit = text(query, 'limit');
     const count = limit === undefined ? DEFAULT_LIMIT : parseWhole('limit', limit, 1, MAX_LIMIT);
-    return { runs: (await service.list(count)).map(summaryOf) };
+    const runs = await service.list(count, readableRuns(principal, parseOwner(query)));
+    return { runs: runs.map(summaryOf) };
   });
 
-  app.get<ById>('/api/runs/:id', TEXTS, async ({ params }): Promise<RunDetail> => {
-    const run = await known(params.id);
-    const { lanes, trimmed, cut } = await history.run(run.id, run.lanes);
+  app.get<ById>('/api/runs/:id', TEXTS, async (request): Promise<RunDetail> => {
+    const run = await known(request);
+    const { lanes, trimmed, cut } = await history.run(ownedKey(run.owner, run.id), run.lanes);
     return { ...summaryOf(run), ...(trimmed && { trimmed }), ...(cut && { cut }), lanes };
   });
 
@@ -47,11 +53,9 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     config: { refusesItself: true },
   } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
-    const after = parseCursor(request.headers['last-event-id'], request.query as Params);
+    const after = parseCursor(request.headers['last-event-id'], request.query);
     try {
-      return (
-        streams.refuseIfClosing(reply) ?? (await streams.send(reply, await known(request.params.id), after))
-      );
+      return streams.refuseIfClosing(reply) ?? (await streams.send(reply, await known(request), after));
     } catch (error) {
       if (error instanceof BrokerUnavailable) return streams.refuse(reply, 'not_ready', error);
       throw error;
@@ -63,8 +67,9 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     scope.removeAllContentTypeParsers();
     const ignored = { parseAs: 'buffer', bodyLimit: IGNORED_BYTES } as const;
     scope.addContentTypeParser('*', ignored, (_request, _body, done) => done(null));
-    scope.post<ById>('/api/runs/:id/cancel', async ({ params }): Promise<RunSummary> => {
-      const run = await service.cancel(parseId('id', params.id));
+    scope.post<ById>('/api/runs/:id/cancel', async (request): Promise<RunSummary> => {
+      const key = addressed(request, mayCancelRun);
+      const run = key && (await service.cancel(key));
       if (!run) throw unknownRun();
       return summaryOf(run);
     });
@@ -78,23 +83,30 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     });
   });
 
-  app.get<ById>('/api/conversations/:id', TEXTS, async ({ params }): Promise<Conversation> => {
-    const id = parseId('id', params.id);
-    const { turns, trimmed } = await history.conversation(id);
+  app.get<ById>('/api/conversations/:id', TEXTS, async (request): Promise<Conversation> => {
+    const key = addressed(request, mayReadConversation);
+    const { turns, trimmed } = key ? await history.conversation(key) : { turns: [] };
     if (turns.length === 0)
       throw new HttpError('conversation_not_found', 'nothing was said in it, or it expired');
     return {
-      conversation_id: id,
+      conversation_id: request.params.id,
       ...(trimmed && { trimmed }),
       turns: turns.map(({ role, text, run, time }) => ({ role, message: text, message_id: run, time })),
     };
   });
 
-  async function known(id: string): Promise<RunRecord> {
-    const run = await service.get(parseId('id', id));
+  async function known(request: FastifyRequest<ById>): Promise<RunRecord> {
+    const key = addressed(request, mayReadRun);
+    const run = key && (await service.get(key));
     if (!run) throw unknownRun();
     return run;
   }
+}
+
+/** What the request names: one's own, or with `owner=` another's. Undefined if it is not allowed, which is answered as if it were absent. */
+function addressed({ params, query, principal }: FastifyRequest<ById>, rule: Rule): OwnedKey | undefined {
+  const key = ownedKey(parseOwner(query) ?? principal.owner, parseId('id', params.id));
+  return rule(principal, key) ? key : undefined;
 }
 
 function unknownRun(): HttpError {

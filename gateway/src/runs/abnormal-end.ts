@@ -12,9 +12,9 @@ export interface AbnormalEnding extends RunEnding {
   code: string;
 }
 
-/** The last entries: one on the run's channel, and its copy on the channel of all runs. @param source the gateway that writes them. */
+/** The last entries: one on the run's channel, and its copy on the channel of the owner's runs. @param source the gateway that writes them. */
 export function abnormalEnd(run: RunIdentity, source: string, ending: AbnormalEnding, msg: string): Draft[] {
   const { state, code, totals } = ending;
   const end = new RunEntries(run, source).runEnded(state, msg, totals, { partial: true }, code);
-  return [draft(end), draft(lifecycleCopy(end))];
+  return [draft(end), draft(lifecycleCopy(end, run.owner))];
 }

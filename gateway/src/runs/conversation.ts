@@ -1,9 +1,9 @@
 // A conversation consists of the turns on its channel. This file writes and reads a turn, and selects the turns that models get.
 
-import { conversationChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { conversationChannel, type OwnedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
 import type { LlmMessage } from '../llm/model.ts';
 
 export interface Turn {
@@ -15,16 +15,16 @@ export interface Turn {
   time: number;
 }
 
-export function turnEntry(conversationId: string, turn: Turn, source: string): EntryFields {
+export function turnEntry(conversation: OwnedKey, turn: Turn, source: string): EntryFields {
   return {
     time: turn.time,
-    channel: conversationChannel(conversationId),
+    channel: conversationChannel(conversation),
     source,
     level: 'info',
     msg: turn.text,
     event: EVENTS.conversationTurn,
     run: turn.run,
-    attrs: { role: turn.role, [GEN_AI.conversationId]: conversationId },
+    attrs: { role: turn.role, [GEN_AI.conversationId]: partsOf(conversation).id },
   };
 }
 

@@ -34,7 +34,7 @@ export interface LaneContext {
   journal: Journal;
   entries: RunEntries;
   observer: GenerationObserver;
-  /** Whether the entries about model calls contain the texts of the messages. */
+  /** Whether the entries about model calls contain the texts of the messages, if the run belongs to nobody. */
   logContent: boolean;
   /** How many tasks the run has. */
   tasks: number;
@@ -65,7 +65,7 @@ export async function runLane(
 
   const started = entries.laneStarted(plan, context.tasks, given);
   journal.appendEntry(started, plan);
-  observer.onEntry(generationCopy(started, content()));
+  observer.onEntry(generationCopy(started, entries.owner, content()));
   try {
     const request = {
       target: plan.target,
@@ -91,7 +91,7 @@ export async function runLane(
     if (!finish || said.text.trim() === '') throw new LlmError(finish ? 'llm_empty' : 'llm_truncated');
     const finished = entries.laneFinished(plan, finish);
     journal.appendEntry(finished, plan);
-    observer.onEntry(generationCopy(finished, content(said.text)));
+    observer.onEntry(generationCopy(finished, entries.owner, content(said.text)));
     observer.onGenerationEnded({ lane: plan, durationMs: finish.durationMs, finish });
     const { inputTokens, outputTokens, reported } = finish.usage;
     const usage = reported ? { inputTokens, outputTokens } : estimate();
@@ -102,7 +102,7 @@ export async function runLane(
     const partial = said.text !== '' || said.reasoning !== '';
     const failed = entries.laneFailed(plan, error, partial, durationMs);
     journal.appendEntry(failed, plan);
-    observer.onEntry(generationCopy(failed, content(said.text)));
+    observer.onEntry(generationCopy(failed, entries.owner, content(said.text)));
     observer.onGenerationEnded({ lane: plan, durationMs, error });
     const usage = partial ? estimate() : { inputTokens: 0, outputTokens: 0 };
     return { ok: false, text: said.text, usage, error };

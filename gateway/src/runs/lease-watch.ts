@@ -1,6 +1,7 @@
 // Finds the runs whose gateway is gone. A run is lost if its sign of life has not changed for a whole lease, measured by this
 // process's clock, while the log answered every time. So neither a paused log nor a paused watcher ends a run.
 
+import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { RunStore } from './store/run-store.ts';
 
 export interface LeaseWatchOptions {
@@ -11,13 +12,13 @@ export interface LeaseWatchOptions {
   /** Monotonic milliseconds. */
   now?: () => number;
   /** Called for a lost run. @param renewed the sign of life that has not changed. */
-  onLost(id: string, renewed: number): Promise<unknown>;
+  onLost(key: OwnedKey, renewed: number): Promise<unknown>;
 }
 
 export class LeaseWatch {
   readonly #options: LeaseWatchOptions;
   readonly #now: () => number;
-  readonly #seen = new Map<string, { renewed: number; since: number }>();
+  readonly #seen = new Map<OwnedKey, { renewed: number; since: number }>();
   #lastLook = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #looking = false;
@@ -50,18 +51,18 @@ export class LeaseWatch {
     }
   }
 
-  #judge(running: readonly { id: string; renewed: number }[]): void {
+  #judge(running: readonly { key: OwnedKey; renewed: number }[]): void {
     const { leaseMs, everyMs, onLost } = this.#options;
     const now = this.#now();
     // This process was paused itself, and may have missed signs of life.
     if (now - this.#lastLook > 2 * everyMs + 500) this.#seen.clear();
     this.#lastLook = now;
-    const ids = new Set(running.map(({ id }) => id));
-    for (const id of this.#seen.keys()) if (!ids.has(id)) this.#seen.delete(id);
-    for (const { id, renewed } of running) {
-      const known = this.#seen.get(id);
-      if (known?.renewed !== renewed) this.#seen.set(id, { renewed, since: now });
-      else if (now - known.since >= leaseMs) onLost(id, renewed).catch(() => this.#seen.delete(id));
+    const keys = new Set(running.map(({ key }) => key));
+    for (const key of this.#seen.keys()) if (!keys.has(key)) this.#seen.delete(key);
+    for (const { key, renewed } of running) {
+      const known = this.#seen.get(key);
+      if (known?.renewed !== renewed) this.#seen.set(key, { renewed, since: now });
+      else if (now - known.since >= leaseMs) onLost(key, renewed).catch(() => this.#seen.delete(key));
     }
   }
 }

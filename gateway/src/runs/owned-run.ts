@@ -5,11 +5,12 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, PublishRefused } from '@llm-streamer/shared/errors.ts';
+import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { RunWriter } from './pipeline.ts';
 import { fenced, type RunEnding, type RunStore } from './store/run-store.ts';
 
 export interface OwnedRunOptions {
-  id: string;
+  key: OwnedKey;
   token: string;
   store: RunStore;
   /** Milliseconds between signs of life. */
@@ -39,14 +40,14 @@ export class OwnedRun implements RunWriter {
   }
 
   async append(drafts: readonly Draft[]): Promise<void> {
-    const { id, token, store } = this.#options;
+    const { key, token, store } = this.#options;
     const stamp = { writer: this.#writer, seq: ++this.#seq };
-    await this.#persist(() => store.append(id, token, drafts, stamp));
+    await this.#persist(() => store.append(key, token, drafts, stamp));
   }
 
   async end(ending: RunEnding, drafts: readonly Draft[]): Promise<void> {
-    const { id, token, store } = this.#options;
-    const ended = await this.#persist(() => store.end(id, ending, drafts, { token }));
+    const { key, token, store } = this.#options;
+    const ended = await this.#persist(() => store.end(key, ending, drafts, { token }));
     if (!ended) throw fenced();
   }
 
@@ -57,8 +58,8 @@ export class OwnedRun implements RunWriter {
   }
 
   #renew(): void {
-    const { id, token, store } = this.#options;
-    store.append(id, token, []).catch((error: unknown) => {
+    const { key, token, store } = this.#options;
+    store.append(key, token, []).catch((error: unknown) => {
       // While the log cannot be reached, no other gateway can declare the run lost either.
       if (isFenced(error)) this.stop();
     });

@@ -1,6 +1,7 @@
 // The life of one run: it asks all tasks at the same time, has their answers combined, and writes each step to the run's channel.
 
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmMessage, LlmModel } from '../llm/model.ts';
 import { combinerQuestion, type TaskAnswer } from './combiner-question.ts';
@@ -47,7 +48,7 @@ export class Pipeline {
   /** The first entries of a run. They are written in one step with its record. */
   opening(plan: RunPlan): Draft[] {
     const started = new RunEntries(plan, this.#options.source).runStarted(plan.lanes);
-    return this.#drafts([started, lifecycleCopy(started)]);
+    return this.#drafts([started, lifecycleCopy(started, plan.owner)]);
   }
 
   /**
@@ -118,7 +119,7 @@ export class Pipeline {
     if (summary?.ok) {
       const end = entries.runEnded('finished', finishedSentence(totals, missing, cut), totals, attrs);
       const ending: RunEnding = { state: 'finished', totals };
-      return { ending, last: [...this.#turns(plan, summary.text), end, lifecycleCopy(end)] };
+      return { ending, last: [...this.#turns(plan, summary.text), end, lifecycleCopy(end, plan.owner)] };
     }
     const partial = results.some(({ result }) => result.text !== '');
     const { code, msg } = summary
@@ -126,16 +127,17 @@ export class Pipeline {
       : { code: 'no_answer', msg: RUN_ERRORS.no_answer };
     const end = entries.runEnded('failed', msg, totals, { ...attrs, partial }, code);
     const ending: RunEnding = { state: 'failed', code, totals };
-    return { ending, last: [end, lifecycleCopy(end)] };
+    return { ending, last: [end, lifecycleCopy(end, plan.owner)] };
   }
 
-  #turns({ id, conversationId, message }: RunPlan, answer: string): EntryFields[] {
+  #turns({ owner, id, conversationId, message }: RunPlan, answer: string): EntryFields[] {
     if (conversationId === undefined) return [];
     const { source } = this.#options;
     const time = Date.now();
+    const conversation = ownedKey(owner, conversationId);
     return [
-      turnEntry(conversationId, { role: 'user', text: message, run: id, time }, source),
-      turnEntry(conversationId, { role: 'assistant', text: answer, run: id, time }, source),
+      turnEntry(conversation, { role: 'user', text: message, run: id, time }, source),
+      turnEntry(conversation, { role: 'assistant', text: answer, run: id, time }, source),
     ];
   }
 

@@ -1,9 +1,10 @@
-// Makes the entries of one run: one for each step, on the run's own channel, and copies for the channels of all runs and calls.
+// Makes the entries of one run: one for each step, on the run's own channel, and copies for the channels of
+// the owner's runs and of all calls.
 
-import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
+import { ownedKey, runChannel, runEventsChannel } from '@llm-streamer/shared/ownership.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';
 import type { LlmError } from '../llm/failure.ts';
 import type { LlmFinish } from '../llm/model.ts';
@@ -27,6 +28,11 @@ export class RunEntries {
   constructor(run: RunIdentity, source: string) {
     this.#run = run;
     this.#source = source;
+  }
+
+  /** Whose run it is. */
+  get owner(): string {
+    return this.#run.owner;
   }
 
   runStarted(lanes: readonly LanePlan[]): EntryFields {
@@ -170,21 +176,56 @@ export class RunEntries {
   }
 
   #base(): Pick<EntryFields, 'time' | 'channel' | 'source' | 'run'> {
-    return { time: Date.now(), channel: runChannel(this.#run.id), source: this.#source, run: this.#run.id };
+    const { owner, id } = this.#run;
+    return { time: Date.now(), channel: runChannel(ownedKey(owner, id)), source: this.#source, run: id };
   }
 }
 
-/** The same entry for the channel of all runs' lifecycles. */
-export function lifecycleCopy(entry: EntryFields): EntryFields {
-  return { ...entry, channel: CHANNELS.runs };
+/** The same entry for the channel of the lifecycles of the owner's runs. */
+export function lifecycleCopy(entry: EntryFields, owner: string): EntryFields {
+  return { ...entry, channel: runEventsChannel(owner) };
 }
 
-/** The same entry for the channel of all model calls. @param content attributes with the texts of the messages. */
-export function generationCopy(entry: EntryFields, content?: Record<string, unknown>): EntryFields {
+/** What is told of a model call to those who may not know of the run: how much, how fast, by which model, and with what outcome. */
+const FIGURES: readonly string[] = [
+  ATTRS.schema,
+  ATTRS.tokens,
+  ATTRS.duration,
+  GEN_AI.operation,
+  GEN_AI.provider,
+  GEN_AI.requestModel,
+  GEN_AI.inputTokens,
+  GEN_AI.outputTokens,
+  GEN_AI.timeToFirstChunk,
+  GEN_AI.finishReasons,
+  GEN_AI.errorType,
+  'http.response.status_code',
+];
+
+/**
+ * The entry for the channel of all model calls. Others than the owner read that channel, so of a run that belongs to somebody it
+ * holds figures alone: no run, lane, prompt or conversation, and never the texts. Of a run that belongs to nobody it holds all.
+ * @param content attributes with the texts of the messages.
+ */
+export function generationCopy(
+  entry: EntryFields,
+  owner: string,
+  content?: Record<string, unknown>,
+): EntryFields {
+  const { attrs = {} } = entry;
+  if (owner === '')
+    return { ...entry, channel: CHANNELS.generation, ...(content && { attrs: { ...attrs, ...content } }) };
+  const { time, source, level, event } = entry;
+  const figures = Object.entries(attrs).filter(([name]) => FIGURES.includes(name));
+  const msg = `model call ${event?.split('.')[1]}`;
   return {
-    ...entry,
+    time,
+    source,
+    level,
+    msg,
+    ...(event !== undefined && { event }),
     channel: CHANNELS.generation,
-    ...(content && { attrs: { ...entry.attrs, ...content } }),
+    attrs: Object.fromEntries(figures),
   };
 }
 

@@ -2,8 +2,8 @@
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
-import { conversationChannel, runChannel } from '@llm-streamer/shared/channels.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { conversationChannel, type OwnedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type LaneInfo, newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
 import { type Turn, turnOf } from './conversation.ts';
 import { readHistory } from './run-reader.ts';
@@ -27,14 +27,17 @@ export class RunHistory {
    * longer than the bound (`cut`).
    * @param lanes of the run's record: the entry that names them may no longer be kept.
    */
-  async run(id: string, lanes: readonly LaneInfo[] = []): Promise<RunView & { trimmed?: true; cut?: true }> {
+  async run(
+    key: OwnedKey,
+    lanes: readonly LaneInfo[] = [],
+  ): Promise<RunView & { trimmed?: true; cut?: true }> {
     let left = RUN_TEXT;
     let cut = false;
-    let view = newRun(id, lanes);
+    let view = newRun(partsOf(key).id, lanes);
     let trimmed = false;
     for await (const { record, gap } of readHistory(
       this.#broker,
-      runChannel(id),
+      runChannel(key),
       BEGINNING,
       await this.#broker.head(),
     ))
@@ -50,8 +53,8 @@ export class RunHistory {
   }
 
   /** The tokens of a run that ended early: counted by the model for lanes that finished, estimated for the others. */
-  async usage(id: string, lanes: readonly LaneInfo[]): Promise<Usage> {
-    const run = await this.run(id, lanes);
+  async usage(key: OwnedKey, lanes: readonly LaneInfo[]): Promise<Usage> {
+    const run = await this.run(key, lanes);
     const answering = run.lanes.filter(({ firstContent }) => firstContent > 0);
     return sumOf(
       answering.map(({ state, inputTokens, outputTokens }) => {
@@ -61,8 +64,8 @@ export class RunHistory {
   }
 
   /** The newest turns, the oldest of them first. `trimmed` if there are earlier ones. */
-  async conversation(id: string): Promise<{ turns: Turn[]; trimmed?: true }> {
-    const channels = [conversationChannel(id)];
+  async conversation(key: OwnedKey): Promise<{ turns: Turn[]; trimmed?: true }> {
+    const channels = [conversationChannel(key)];
     const newest: Turn[] = [];
     let upTo: Position | undefined;
     let [read, bytes, done] = [0, 0, false];

@@ -7,7 +7,9 @@ import type { LanePrompt } from './prompts.ts';
 
 /** What a client asks for. */
 export interface RunRequest {
-  /** Chosen by the client: the same request with the same id is the same run. */
+  /** Whose run it is; '' where runs belong to nobody. */
+  owner: string;
+  /** Chosen by the client: the same request of the same owner with the same id is the same run. */
   id: string;
   message: string;
   conversationId?: string;
@@ -15,6 +17,7 @@ export interface RunRequest {
 
 /** What each entry and the record of a run say of it. */
 export interface RunIdentity {
+  owner: string;
   id: string;
   conversationId?: string;
   promptVersion: string;

@@ -3,9 +3,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Broker, Subscription } from '@llm-streamer/shared/broker/broker.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
+import { RUN_EVENTS_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { CodedError, PublishRefused } from '@llm-streamer/shared/errors.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { type OwnedKey, ownedKey, ownerOfEvents } from '@llm-streamer/shared/ownership.ts';
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { LlmMessage } from '../llm/model.ts';
 import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
@@ -18,7 +20,7 @@ import type { Prompts } from './prompts.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
 import { fingerprintOf, laneInfos, type RunPlan, type RunRequest } from './run-plan.ts';
-import type { EndGuard, RunFacts, RunRecord, RunStore } from './store/run-store.ts';
+import type { EndGuard, RunFacts, RunRecord, RunScope, RunStore } from './store/run-store.ts';
 
 export interface RunServiceOptions {
   store: RunStore;
@@ -50,8 +52,8 @@ export class RunService {
   readonly #options: RunServiceOptions;
   readonly #watch: LeaseWatch;
   /** The runs of this gateway. */
-  readonly #owned = new Map<string, { run: OwnedRun; done: Promise<void> }>();
-  #subscription: Subscription | undefined;
+  readonly #owned = new Map<OwnedKey, { run: OwnedRun; done: Promise<void> }>();
+  readonly #subscriptions: Subscription[] = [];
 
   constructor(options: RunServiceOptions) {
     this.#options = options;
@@ -59,23 +61,33 @@ export class RunService {
       store: options.store,
       leaseMs: options.leaseMs,
       everyMs: options.leaseMs / RENEWALS,
-      onLost: (id, renewed) => this.#end(id, 'lost', { renewed }),
+      onLost: (key, renewed) => this.#end(key, 'lost', { renewed }),
     });
   }
 
   async open(): Promise<void> {
     this.#watch.start();
-    this.#subscription = await this.#options.broker.subscribe([CHANNELS.runs], {
+    await this.#listen(CHANNELS.runs);
+    try {
+      await this.#listen(`${RUN_EVENTS_PREFIX}*`);
+    } catch (error) {
+      // Redis may let this gateway hear some channels only. It then learns with the next sign of life that such a run has ended.
+      if (codeOf(error) !== 'channels_forbidden') throw error;
+      this.#options.logger.debug('Redis does not let this gateway hear that runs of owners end');
+    }
+  }
+
+  /** If an end is missed, the next renewal of the record is refused. */
+  async #listen(pattern: string): Promise<void> {
+    const subscription = await this.#options.broker.subscribe([pattern], {
       onRecord: ({ entry }) =>
         this.#onRunEvent(entry).catch((error) =>
-          this.#options.logger.debug(
-            { run: entry.run, code: codeOf(error) },
-            'could not check a run of this gateway',
-          ),
+          this.#options.logger.debug({ code: codeOf(error) }, 'could not check a run of this gateway'),
         ),
-      onGap: () => undefined, // if an end is missed, the next renewal of the record is refused
+      onGap: () => undefined,
       onAdvance: () => undefined,
     });
+    this.#subscriptions.push(subscription);
   }
 
   /** How many runs of this gateway are running. */
@@ -86,13 +98,14 @@ export class RunService {
   /**
    * Starts the run, or finds it if the same request has started it before. `admit` is called before a new run begins, and
    * refuses it by throwing.
-   * @throws CodedError `message_id_reused` if a different request has used the id, `too_many_runs` if this gateway has as many runs as it may.
+   * @throws CodedError `message_id_reused` if a different request of the same owner has used the id, `too_many_runs` if this gateway has as many runs as it may.
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
     const { store, prompts, targets, source, pipeline } = this.#options;
-    const { id, message, conversationId } = request;
+    const { owner, id, message, conversationId } = request;
+    const key = ownedKey(owner, id);
     const fingerprint = fingerprintOf(request);
-    const known = await store.get(id);
+    const known = await store.get(key);
     if (known) return sameRequest(known, fingerprint);
     if (this.#owned.size >= this.#options.maxRuns)
       throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
@@ -100,10 +113,11 @@ export class RunService {
 
     const { tasks, combiner, version } = prompts.current;
     const plan: RunPlan = {
+      owner,
       id,
       message,
       promptVersion: version,
-      history: conversationId === undefined ? [] : await this.#context(conversationId),
+      history: conversationId === undefined ? [] : await this.#context(ownedKey(owner, conversationId)),
       lanes: [
         ...tasks.map((prompt) => ({ prompt, target: targets.of(prompt), role: 'task' as const })),
         { prompt: combiner, target: targets.of(combiner), role: 'combiner' },
@@ -111,6 +125,7 @@ export class RunService {
       ...(conversationId !== undefined && { conversationId }),
     };
     const facts: RunFacts = {
+      owner,
       id,
       fingerprint,
       gateway: source,
@@ -121,52 +136,54 @@ export class RunService {
     const token = randomBytes(16).toString('hex');
     const begun = await store.begin(facts, token, pipeline.opening(plan));
     if (begun === 'started') this.#startPipeline(plan, token);
-    const record = await store.get(id);
+    const record = await store.get(key);
     if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');
     return sameRequest(record, fingerprint);
   }
 
   /** Ends the run, on whichever gateway it runs. Resolves with its record after that, or `undefined` if there is none. */
-  async cancel(id: string): Promise<RunRecord | undefined> {
-    await this.#end(id, 'cancelled', 'anybody');
-    return this.#options.store.get(id);
+  async cancel(key: OwnedKey): Promise<RunRecord | undefined> {
+    await this.#end(key, 'cancelled', 'anybody');
+    return this.#options.store.get(key);
   }
 
-  get(id: string): Promise<RunRecord | undefined> {
-    return this.#options.store.get(id);
+  get(key: OwnedKey): Promise<RunRecord | undefined> {
+    return this.#options.store.get(key);
   }
 
-  list(limit: number): Promise<RunRecord[]> {
-    return this.#options.store.list(limit);
+  list(limit: number, scope: RunScope = {}): Promise<RunRecord[]> {
+    return this.#options.store.list(limit, scope);
   }
 
   /** Ends the runs of this gateway, so that their clients do not have to wait until another gateway finds them lost. */
   async close(): Promise<void> {
     this.#watch.stop();
-    this.#subscription?.close();
-    await Promise.allSettled([...this.#owned.keys()].map((id) => this.#end(id, 'failed', 'anybody')));
+    for (const subscription of this.#subscriptions) subscription.close();
+    await Promise.allSettled([...this.#owned.keys()].map((key) => this.#end(key, 'failed', 'anybody')));
     await Promise.allSettled([...this.#owned.values()].map(({ done }) => done));
   }
 
-  async #context(conversationId: string): Promise<LlmMessage[]> {
+  async #context(conversation: OwnedKey): Promise<LlmMessage[]> {
     const { history, contextTokens } = this.#options;
-    const { turns } = await history.conversation(conversationId);
+    const { turns } = await history.conversation(conversation);
     return contextOf(turns, contextTokens);
   }
 
   #startPipeline(plan: RunPlan, token: string): void {
     const { store, leaseMs } = this.#options;
-    const run = new OwnedRun({ id: plan.id, token, store, renewMs: leaseMs / RENEWALS });
+    const key = ownedKey(plan.owner, plan.id);
+    const run = new OwnedRun({ key, token, store, renewMs: leaseMs / RENEWALS });
     const done = this.#execute(plan, run).finally(() => {
       run.stop();
-      this.#owned.delete(plan.id);
+      this.#owned.delete(key);
     });
-    this.#owned.set(plan.id, { run, done });
+    this.#owned.set(key, { run, done });
   }
 
   async #execute(plan: RunPlan, run: OwnedRun): Promise<void> {
     const { pipeline, history, logger, source } = this.#options;
     const began = performance.now();
+    const key = ownedKey(plan.owner, plan.id);
     try {
       const ending = await pipeline.run(plan, run, run.over);
       if (ending) this.#options.onEnded?.(ending.state, ending.totals.durationMs);
@@ -174,46 +191,47 @@ export class RunService {
       if (isFenced(error)) return;
       // Only the error's code is logged: its message may quote a prompt.
       const code = error instanceof CodedError ? error.code : 'internal';
-      logger.error(
-        { run: plan.id, code, stack: code === 'internal' ? stackOf(error) : undefined },
-        'run failed',
-      );
+      logger.error({ run: key, code, stack: code === 'internal' ? stackOf(error) : undefined }, 'run failed');
       const msg = error instanceof PublishRefused ? error.message : RUN_ERRORS.internal;
       try {
-        const used = await history.usage(plan.id, laneInfos(plan.lanes));
+        const used = await history.usage(key, laneInfos(plan.lanes));
         const totals = { ...used, durationMs: performance.now() - began };
         const ending: AbnormalEnding = { state: 'failed', code, totals };
         await run.end(ending, abnormalEnd(plan, source, ending, msg));
         this.#options.onEnded?.('failed', totals.durationMs);
       } catch (again) {
-        logger.error({ run: plan.id, code: codeOf(again) }, 'run could not be ended');
+        logger.error({ run: key, code: codeOf(again) }, 'run could not be ended');
       }
     }
   }
 
   /** Resolves with whether this call has ended the run. */
-  async #end(id: string, state: 'cancelled' | 'lost' | 'failed', guard: EndGuard): Promise<boolean> {
+  async #end(key: OwnedKey, state: 'cancelled' | 'lost' | 'failed', guard: EndGuard): Promise<boolean> {
     const { store, history, source } = this.#options;
-    const record = await store.get(id);
+    const record = await store.get(key);
     if (record?.state !== 'running') return false;
     const code = END_CODE[state];
     const durationMs = Math.max(0, Date.now() - record.started);
-    const totals = { ...(await history.usage(id, record.lanes)), durationMs };
+    const totals = { ...(await history.usage(key, record.lanes)), durationMs };
     const ending = { state, code, totals };
     const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code]);
-    const ended = await store.end(id, ending, drafts, guard);
+    const ended = await store.end(key, ending, drafts, guard);
     if (!ended) return false;
-    this.#owned.get(id)?.run.stop();
+    this.#owned.get(key)?.run.stop();
     this.#options.onEnded?.(state, totals.durationMs);
     return true;
   }
 
-  /** An entry says that a run of this gateway has ended. Anybody can write to that channel, so the run's record decides. */
-  async #onRunEvent({ event, run: id }: LogRecord['entry']): Promise<void> {
+  /**
+   * An entry says that a run of this gateway has ended. Where runs belong to nobody, anybody can write to that
+   * channel, so the run's record decides.
+   */
+  async #onRunEvent({ event, channel, run: id }: LogRecord['entry']): Promise<void> {
     if (event === undefined || id === undefined || !Object.hasOwn(RUN_END, event)) return;
-    const owned = this.#owned.get(id);
+    const key = ownedKey(ownerOfEvents(channel), id);
+    const owned = this.#owned.get(key);
     if (!owned) return;
-    const record = await this.#options.store.get(id);
+    const record = await this.#options.store.get(key);
     if (record?.state !== 'running') owned.run.stop();
   }
 }

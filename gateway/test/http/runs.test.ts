@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { draft } from '@llm-streamer/shared/entry.ts';
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { describe, expect, it, vi } from 'vitest';
 import { turnEntry } from '../../src/runs/conversation.ts';
 import { PATIENCE_MS } from '../llm/collect.ts';
@@ -211,7 +212,8 @@ describe('/api/conversations', () => {
 
   it('gives the newest turns of a long one, oldest first, and says that there are earlier ones', async () => {
     const { url, broker } = await serve();
-    const turn = (text: string) => draft(turnEntry('c1', { role: 'user', text, run: 'r', time: 1 }, 'test'));
+    const turn = (text: string) =>
+      draft(turnEntry(ownedKey('', 'c1'), { role: 'user', text, run: 'r', time: 1 }, 'test'));
     for (let i = 0; i < 60; i++) await broker.publish([turn(`${i} ${'x'.repeat(60_000)}`)]);
     const read = async () =>
       (await (await fetch(`${url}/api/conversations/c1`)).json()) as {

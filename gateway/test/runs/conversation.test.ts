@@ -1,3 +1,4 @@
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contextOf, estimateTokens, type Turn, turnEntry, turnOf } from '../../src/runs/conversation.ts';
@@ -43,11 +44,11 @@ describe('the context of a conversation', () => {
 
 describe('a turn', () => {
   it('comes back from its entry', () => {
-    expect(turnOf(turnEntry('c1', turns[1] as Turn, 'gw'))).toEqual(turns[1]);
+    expect(turnOf(turnEntry(ownedKey('', 'c1'), turns[1] as Turn, 'gw'))).toEqual(turns[1]);
   });
 
   it('is nothing that only looks like one', () => {
-    const entry = turnEntry('c1', turns[0] as Turn, 'gw');
+    const entry = turnEntry(ownedKey('', 'c1'), turns[0] as Turn, 'gw');
     expect(turnOf({ ...entry, event: 'other' })).toBeUndefined();
     expect(turnOf({ ...entry, attrs: { role: 'system' } })).toBeUndefined();
   });

@@ -6,7 +6,7 @@ import { Journal, type JournalOptions } from '../../src/runs/journal.ts';
 import { RunEntries } from '../../src/runs/run-entries.ts';
 import type { LanePlan } from '../../src/runs/run-plan.ts';
 
-const entries = new RunEntries({ id: 'm1', promptVersion: 'v' }, 'gw');
+const entries = new RunEntries({ owner: '', id: 'm1', promptVersion: 'v' }, 'gw');
 const lane = (name: string): LanePlan => ({
   prompt: { name, system: 'x' },
   target: { provider: 'simulated', baseUrl: 'http://simulated.invalid/v1', model: 'sim-1' },

@@ -1,10 +1,13 @@
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { describe, expect, it } from 'vitest';
 import { LeaseWatch } from '../../src/runs/lease-watch.ts';
+
+const m1 = ownedKey('', 'm1');
 
 /** A watch whose clock and log the test controls. */
 function watching() {
   const lost: string[] = [];
-  const state = { now: 0, running: [{ id: 'm1', renewed: 1 }], answers: true };
+  const state = { now: 0, running: [{ key: m1, renewed: 1 }], answers: true };
   const watch = new LeaseWatch({
     store: {
       running: async () => {
@@ -15,7 +18,7 @@ function watching() {
     leaseMs: 4_000,
     everyMs: 1_000,
     now: () => state.now,
-    onLost: async (id, renewed) => lost.push(`${id}@${renewed}`),
+    onLost: async (key, renewed) => lost.push(`${key}@${renewed}`),
   });
   const pass = async (ms: number) => {
     for (const end = state.now + ms; state.now < end; state.now += 1_000) await watch.checkNow();
@@ -36,7 +39,7 @@ describe('a lease', () => {
     const { lost, state, pass } = watching();
     for (let renewed = 2; renewed < 20; renewed++) {
       await pass(3_000);
-      state.running = [{ id: 'm1', renewed }];
+      state.running = [{ key: m1, renewed }];
     }
     expect(lost).toEqual([]);
   });
@@ -66,7 +69,7 @@ describe('a lease', () => {
     await pass(3_000);
     state.running = [];
     await pass(1_000);
-    state.running = [{ id: 'm1', renewed: 1 }];
+    state.running = [{ key: m1, renewed: 1 }];
     await pass(4_000);
     expect(lost).toEqual([]);
   });

@@ -81,6 +81,7 @@ async function process({
   });
   const writer = new MemoryWriter();
   const run: RunPlan = {
+    owner: '',
     id: 'm1',
     promptVersion: 'v1',
     message: 'Explain gravity like I am 5',

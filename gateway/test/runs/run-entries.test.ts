@@ -10,7 +10,7 @@ it.each([
   ['stop', false, 'a finished after 2.0 s'],
   ['length', false, 'a was cut off at its limit of tokens after 2.0 s'],
 ])('a lane that ended with %s, its tokens counted: %s', (reason, reported, msg) => {
-  const entry = new RunEntries({ id: 'r', promptVersion: 'v' }, 's').laneFinished(LANE, {
+  const entry = new RunEntries({ owner: '', id: 'r', promptVersion: 'v' }, 's').laneFinished(LANE, {
     type: 'finish',
     reason,
     usage: { inputTokens: 1, outputTokens: 20, reasoningTokens: 0, reported },

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { draft, type Entry } from '@llm-streamer/shared/entry.ts';
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { newRun, reduceRun } from '@llm-streamer/shared/run.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
@@ -51,7 +52,7 @@ const kinds = [
   },
 ];
 
-const id = () => `m-${randomUUID()}`;
+const id = () => ownedKey('', `m-${randomUUID()}`);
 const ends = (entries: Entry[]) => entries.filter(({ event }) => /^run\.(?!started)/.test(event ?? ''));
 const all = async (gateway: Gateway, run: string) => {
   const entries: Entry[] = [];
@@ -65,7 +66,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('can be watched to the end from any gateway', async () => {
     const [a, b] = await make();
     const run = id();
-    const record = await a.service.start({ id: run, message: 'Explain tides' });
+    const record = await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     expect(record).toMatchObject({ id: run, gateway: 'gw-a', state: 'running' });
     const { entries, gaps } = await readRun(b.broker, run);
     expect(gaps).toEqual([]);
@@ -79,7 +80,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('are the same whether read at once or in pieces', async () => {
     const [a, b] = await make();
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     const whole = readRun(a.broker, run);
     const pieces: Entry[] = [];
     let at = BEGINNING;
@@ -98,7 +99,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
 
   it('begin once, however often and wherever they are asked for', async () => {
     const [a, b] = await make();
-    const request = { id: id(), message: 'Explain tides' };
+    const request = { owner: '', id: id(), message: 'Explain tides' };
     const asked = await Promise.all([a, b, a, b].map(({ service }) => service.start(request)));
     expect(new Set(asked.map(({ started }) => started)).size).toBe(1);
     await readRun(a.broker, request.id);
@@ -111,18 +112,20 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('refuse another request under the same id', async () => {
     const [a, b] = await make();
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     const refusal = { code: 'message_id_reused', field: 'message_id' };
-    await expect(b.service.start({ id: run, message: 'Explain rain' })).rejects.toMatchObject(refusal);
+    await expect(b.service.start({ owner: '', id: run, message: 'Explain rain' })).rejects.toMatchObject(
+      refusal,
+    );
     await expect(
-      b.service.start({ id: run, message: 'Explain tides', conversationId: 'c' }),
+      b.service.start({ owner: '', id: run, message: 'Explain tides', conversationId: 'c' }),
     ).rejects.toMatchObject(refusal);
   });
 
   it('stop their calls when they are cancelled from any gateway', async () => {
     const [a, b] = await make({ model: 'sim-stall' });
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     await readRun(b.broker, run, BEGINNING, (entries) =>
       entries.some(({ event }) => event === 'generation.delta'),
     );
@@ -135,13 +138,13 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     expect(entries.at(-1)).toMatchObject({ event: 'run.cancelled', attrs: { 'error.type': 'cancelled' } });
     expect(ends(await all(a, run))).toHaveLength(1);
     expect(await b.service.cancel(run)).toMatchObject({ state: 'cancelled' });
-    expect(await b.service.cancel('m-none')).toBeUndefined();
+    expect(await b.service.cancel(ownedKey('', 'm-none'))).toBeUndefined();
   });
 
   it('tell what they have used when they are cancelled, as an estimate', async () => {
     const [a, b] = await make({ model: 'sim-stall' });
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     await readRun(b.broker, run, BEGINNING, (entries) =>
       ['llm-1', 'llm-2'].every((lane) =>
         entries.some(({ event, attrs }) => event === 'generation.delta' && attrs?.lane === lane),
@@ -161,7 +164,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('stop their calls at once when they are cancelled, also while the models are silent', async () => {
     const [a, b] = await make({ model: 'sim-hang-headers' });
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2), PATIENCE_MS);
     await b.service.cancel(run);
     await vi.waitFor(
@@ -173,7 +176,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('stop their calls with the next sign of life when they have ended unheard', async () => {
     const [a, b] = await make({ model: 'sim-hang-headers', leaseMs: 400 });
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     await vi.waitFor(() => expect(a.simulator.calls).toHaveLength(2), PATIENCE_MS);
     const totals = { inputTokens: 0, outputTokens: 0, durationMs: 0 };
     await b.store.end(run, { state: 'cancelled', totals }, [], 'anybody');
@@ -186,7 +189,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('are not stopped by an entry that falsely says that they have ended', async () => {
     const [a] = await make();
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     const lie = {
       time: 1,
       channel: 'events:runs',
@@ -204,10 +207,10 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     const [a, b] = await make();
     const conversationId = id();
     const first = id();
-    await a.service.start({ id: first, message: 'What is rust?', conversationId });
+    await a.service.start({ owner: '', id: first, message: 'What is rust?', conversationId });
     await readRun(a.broker, first);
     const second = id();
-    await b.service.start({ id: second, message: 'What is copper?', conversationId });
+    await b.service.start({ owner: '', id: second, message: 'What is copper?', conversationId });
     await readRun(b.broker, second);
     expect((await b.history.run(second)).lanes[0]?.text).toContain('Coming from rust');
     const { turns } = await a.history.conversation(conversationId);
@@ -223,9 +226,9 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('are listed, the newest first', async () => {
     const [a, b] = await make();
     const [one, two] = [id(), id()];
-    await a.service.start({ id: one, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: one, message: 'Explain tides' });
     await readRun(a.broker, one);
-    await a.service.start({ id: two, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: two, message: 'Explain tides' });
     await readRun(a.broker, two);
     expect((await b.service.list(10)).map((record) => record.id)).toEqual([two, one]);
   });
@@ -233,7 +236,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
   it('end when their gateway is stopped', async () => {
     const [a, b] = await make({ model: 'sim-stall' });
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     await a.service.close();
     expect(a.service.active).toBe(0);
     expect(await b.store.get(run)).toMatchObject({ state: 'failed', code: 'gateway_stopped' });
@@ -251,7 +254,7 @@ describe('a run whose gateway is gone', () => {
     open.push(...watchers);
     const [a] = watchers as [Gateway];
     const run = id();
-    const facts = { id: run, fingerprint: 'f', gateway: 'gw-gone', promptVersion: 'v', lanes: [] };
+    const facts = { owner: '', id: run, fingerprint: 'f', gateway: 'gw-gone', promptVersion: 'v', lanes: [] };
     await a.store.begin(facts, 'token', []);
     const { entries } = await readRun(a.broker, run);
     expect(entries).toMatchObject([{ event: 'run.lost', attrs: { 'error.type': 'run_lost' } }]);
@@ -269,7 +272,7 @@ describe('a program that can publish to Redis', () => {
     const client = new RedisClient(redis.url, 'stranger', undefined);
     await client.runId();
     const run = id();
-    await a.service.start({ id: run, message: 'Explain tides' });
+    await a.service.start({ owner: '', id: run, message: 'Explain tides' });
     const reading = readRun(a.broker, run);
     const { entries: some } = await readRun(a.broker, run, BEGINNING, ({ length }) => length > 5);
     const forged = { ...some[4], msg: 'FORGED', event: 'run.finished' };
@@ -298,7 +301,7 @@ describe('while Redis is paused', () => {
     const [a, b] = gateways as [Gateway, Gateway];
     try {
       const run = id();
-      await a.service.start({ id: run, message: 'Explain tides' });
+      await a.service.start({ owner: '', id: run, message: 'Explain tides' });
       const reading = readRun(b.broker, run);
       await readRun(a.broker, run, BEGINNING, (entries) =>
         entries.some(({ event }) => event === 'generation.delta'),

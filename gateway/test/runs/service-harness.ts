@@ -6,9 +6,9 @@ import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.t
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
-import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
+import { type OwnedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator } from '../../src/llm/simulator/simulator.ts';
 import { SIMULATED } from '../../src/llm/target.ts';
@@ -96,14 +96,14 @@ export async function openGateway(
 /** Reads a run to its end, or until `enough` returns true; returns the entries and the position where it stopped. */
 export async function readRun(
   broker: Broker,
-  id: string,
+  key: OwnedKey,
   after: Position = BEGINNING,
   enough: (entries: Entry[]) => boolean = () => false,
 ): Promise<{ entries: Entry[]; at: Position; gaps: PageItem[] }> {
   const entries: Entry[] = [];
   const gaps: PageItem[] = [];
   let at = after;
-  for await (const item of followChannel(broker, runChannel(id), after, new AbortController().signal)) {
+  for await (const item of followChannel(broker, runChannel(key), after, new AbortController().signal)) {
     if (!item.record) {
       gaps.push(item);
       continue;

@@ -4,6 +4,7 @@
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
+import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import {
   type EndGuard,
   fenced,
@@ -11,6 +12,7 @@ import {
   type RunEnding,
   type RunFacts,
   type RunRecord,
+  type RunScope,
   type RunStore,
 } from './run-store.ts';
 
@@ -19,18 +21,23 @@ interface StoredRun {
   record: RunRecord;
 }
 
+/** Records of all owners together: at about 1 kB each, they take 20 MB. */
+const MAX_RUNS = 20 * LISTED_RUNS;
+
 export class MemoryRunStore implements RunStore {
   readonly #broker: MemoryBroker;
   /** In the order in which the runs began. */
-  readonly #runs = new Map<string, StoredRun>();
+  readonly #runs = new Map<OwnedKey, StoredRun>();
+  /** How many runs each owner has. */
+  readonly #counts = new Map<string, number>();
 
   constructor(broker: MemoryBroker) {
     this.#broker = broker;
   }
 
   async begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'> {
-    const { id } = facts;
-    const known = this.#runs.get(id);
+    const key = ownedKey(facts.owner, facts.id);
+    const known = this.#runs.get(key);
     if (known) return known.token === token ? 'started' : 'exists';
     const record: RunRecord = {
       ...facts,
@@ -40,24 +47,25 @@ export class MemoryRunStore implements RunStore {
       renewed: 1,
       totals: { inputTokens: 0, outputTokens: 0, durationMs: 0 },
     };
-    this.#runs.set(id, { token, record });
+    this.#runs.set(key, { token, record });
+    this.#counts.set(facts.owner, (this.#counts.get(facts.owner) ?? 0) + 1);
     await this.#broker.publish(drafts).catch((error: unknown) => {
-      this.#runs.delete(id);
+      this.#forget(key, record);
       throw error;
     });
-    this.#forgetOldest();
+    this.#forgetOldest(facts.owner);
     return 'started';
   }
 
-  async append(id: string, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void> {
-    const run = this.#runs.get(id);
+  async append(key: OwnedKey, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void> {
+    const run = this.#runs.get(key);
     if (run?.record.state !== 'running' || run.token !== token) throw fenced();
     run.record.renewed++;
     await this.#broker.publish(drafts, stamp);
   }
 
-  async end(id: string, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean> {
-    const run = this.#runs.get(id);
+  async end(key: OwnedKey, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean> {
+    const run = this.#runs.get(key);
     if (run?.record.state !== 'running' || !allows(guard, run)) return false;
     const before = run.record;
     run.record = { ...before, ...ending, ended: Date.now() };
@@ -68,34 +76,48 @@ export class MemoryRunStore implements RunStore {
     return true;
   }
 
-  async get(id: string): Promise<RunRecord | undefined> {
-    const record = this.#runs.get(id)?.record;
+  async get(key: OwnedKey): Promise<RunRecord | undefined> {
+    const record = this.#runs.get(key)?.record;
     return record && { ...record };
   }
 
-  async list(limit: number): Promise<RunRecord[]> {
-    return [...this.#runs.values()]
-      .reverse()
-      .slice(0, limit)
-      .map(({ record }) => ({ ...record }));
+  async list(limit: number, { owners, allows }: RunScope = {}): Promise<RunRecord[]> {
+    const wanted = owners && new Set(owners);
+    const found: RunRecord[] = [];
+    for (const [key, { record }] of [...this.#runs].reverse()) {
+      if (found.length === limit) break;
+      if ((wanted?.has(record.owner) ?? true) && (allows?.(key) ?? true)) found.push({ ...record });
+    }
+    return found;
   }
 
-  async running(): Promise<{ id: string; renewed: number }[]> {
-    const records = [...this.#runs.values()].map(({ record }) => record);
-    return records.filter(({ state }) => state === 'running').map(({ id, renewed }) => ({ id, renewed }));
+  async running(): Promise<{ key: OwnedKey; renewed: number }[]> {
+    return [...this.#runs].flatMap(([key, { record }]) =>
+      record.state === 'running' ? [{ key, renewed: record.renewed }] : [],
+    );
   }
 
   async close(): Promise<void> {
     this.#runs.clear();
+    this.#counts.clear();
   }
 
-  #forgetOldest(): void {
-    if (this.#runs.size <= LISTED_RUNS) return;
-    for (const [id, { record }] of this.#runs) {
-      if (record.state === 'running') continue;
-      this.#runs.delete(id);
+  /** The owner's own oldest run goes if he has too many; the oldest of all only where the records of all are too many. */
+  #forgetOldest(owner: string): void {
+    const isOwnersFull = (this.#counts.get(owner) ?? 0) > LISTED_RUNS;
+    if (!isOwnersFull && this.#runs.size <= MAX_RUNS) return;
+    for (const [key, { record }] of this.#runs) {
+      if (record.state === 'running' || (isOwnersFull && record.owner !== owner)) continue;
+      this.#forget(key, record);
       return;
     }
+  }
+
+  #forget(key: OwnedKey, { owner }: RunRecord): void {
+    this.#runs.delete(key);
+    const left = (this.#counts.get(owner) ?? 1) - 1;
+    if (left > 0) this.#counts.set(owner, left);
+    else this.#counts.delete(owner);
   }
 }
 

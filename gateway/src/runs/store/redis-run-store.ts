@@ -7,16 +7,18 @@ import { batchArguments, toPublishError } from '@llm-streamer/shared/broker/redi
 import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
-import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
+import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';
 import {
   type EndGuard,
   fenced,
+  LISTED_OWNERS,
   LISTED_RUNS,
   type RunEnding,
   type RunFacts,
   type RunRecord,
+  type RunScope,
   type RunStore,
 } from './run-store.ts';
 
@@ -24,10 +26,12 @@ const LUA = new URL('./lua/run.lua', import.meta.url);
 const STEP = loadScript(LUA, '');
 /** A run can always end, even if Redis has reached its memory limit. */
 const LAST_STEP = loadScript(LUA, 'allow-oom');
+/** How many owners' runs are asked for in one round. */
+const OWNERS_AT_ONCE = 50;
 
 type Step = {
   step: 'begin' | 'append' | 'end';
-  id: string;
+  key: OwnedKey;
   token?: string;
   renewed?: number;
   stamp?: WriterStamp | undefined;
@@ -48,6 +52,7 @@ export class RedisRunStore implements RunStore {
   }
 
   async begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'> {
+    const key = ownedKey(facts.owner, facts.id);
     const fields = {
       fingerprint: facts.fingerprint,
       gateway: facts.gateway,
@@ -55,18 +60,18 @@ export class RedisRunStore implements RunStore {
       lanes: JSON.stringify(facts.lanes),
       ...(facts.conversationId !== undefined && { conversation: facts.conversationId }),
     };
-    const reply = await this.#step(STEP, { step: 'begin', id: facts.id, token, fields, drafts });
+    const reply = await this.#step(STEP, { step: 'begin', key, token, fields, drafts });
     return reply === 'exists' ? 'exists' : 'started';
   }
 
-  async append(id: string, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void> {
+  async append(key: OwnedKey, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void> {
     // A sign of life must get through where the memory is full: otherwise a run whose models think would look lost.
     const script = drafts.length === 0 ? LAST_STEP : STEP;
-    const reply = await this.#step(script, { step: 'append', id, token, stamp, drafts });
+    const reply = await this.#step(script, { step: 'append', key, token, stamp, drafts });
     if (reply === 'fenced') throw fenced();
   }
 
-  async end(id: string, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean> {
+  async end(key: OwnedKey, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean> {
     const { state, code, totals } = ending;
     const fields = {
       state,
@@ -78,7 +83,7 @@ export class RedisRunStore implements RunStore {
     };
     const reply = await this.#step(LAST_STEP, {
       step: 'end',
-      id,
+      key,
       ...(guard !== 'anybody' && guard),
       fields,
       drafts,
@@ -86,31 +91,32 @@ export class RedisRunStore implements RunStore {
     return reply === 'ok';
   }
 
-  async get(id: string): Promise<RunRecord | undefined> {
-    return this.#query(async (redis) => recordOf(id, await redis.hgetall(this.#keys.run(id))));
+  async get(key: OwnedKey): Promise<RunRecord | undefined> {
+    return this.#query(async (redis) => recordOf(key, await redis.hgetall(this.#keys.run(key))));
   }
 
-  async list(limit: number): Promise<RunRecord[]> {
+  async list(limit: number, scope: RunScope = {}): Promise<RunRecord[]> {
     return this.#query(async (redis) => {
-      const ids = await redis.zrange(this.#keys.runs, '0', `${limit - 1}`, 'REV');
+      const keys = await this.#newest(redis, limit, scope);
       const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hgetall(this.#keys.run(id));
+      for (const key of keys) pipeline.hgetall(this.#keys.run(key));
       const replies = (await pipeline.exec()) ?? [];
-      return ids.flatMap((id, i) => recordOf(id, (replies[i]?.[1] ?? {}) as Record<string, string>) ?? []);
+      return keys.flatMap((key, i) => recordOf(key, (replies[i]?.[1] ?? {}) as Record<string, string>) ?? []);
     });
   }
 
-  async running(): Promise<{ id: string; renewed: number }[]> {
+  /** A set of a log from before runs had owners holds bare ids, which are the keys of runs that belong to nobody. */
+  async running(): Promise<{ key: OwnedKey; renewed: number }[]> {
     return this.#query(async (redis) => {
-      const ids = await redis.smembers(this.#keys.running);
+      const keys = (await redis.smembers(this.#keys.running)) as OwnedKey[];
       const pipeline = redis.pipeline();
-      for (const id of ids) pipeline.hget(this.#keys.run(id), 'renewed');
+      for (const key of keys) pipeline.hget(this.#keys.run(key), 'renewed');
       const replies = (await pipeline.exec()) ?? [];
-      const forgotten = ids.filter((_, i) => replies[i]?.[1] === null);
+      const forgotten = keys.filter((_, i) => replies[i]?.[1] === null);
       if (forgotten.length > 0) await redis.srem(this.#keys.running, ...forgotten);
-      return ids.flatMap((id, i) => {
+      return keys.flatMap((key, i) => {
         const renewed = replies[i]?.[1];
-        return typeof renewed === 'string' ? [{ id, renewed: Number(renewed) }] : [];
+        return typeof renewed === 'string' ? [{ key, renewed: Number(renewed) }] : [];
       });
     });
   }
@@ -119,23 +125,52 @@ export class RedisRunStore implements RunStore {
     this.#client.close();
   }
 
+  /** Looks at some owners at a time, and keeps the newest keys of all so far. */
+  async #newest(redis: RedisClient['redis'], limit: number, scope: RunScope): Promise<OwnedKey[]> {
+    const { allows } = scope;
+    // The newest `limit` runs of all belong to at most so many owners; of runs that are picked out nobody knows whose they are.
+    const most = allows === undefined ? limit : LISTED_OWNERS;
+    const owners = scope.owners ?? [
+      '',
+      ...(await redis.zrange(this.#keys.runOwners, '0', `${most - 1}`, 'REV')),
+    ];
+    const perOwner = allows === undefined ? limit : LISTED_RUNS;
+    let newest: { key: OwnedKey; started: number }[] = [];
+    for (let at = 0; at < owners.length; at += OWNERS_AT_ONCE) {
+      const pipeline = redis.pipeline();
+      for (const owner of owners.slice(at, at + OWNERS_AT_ONCE))
+        pipeline.zrange(this.#keys.runsOf(owner), '0', `${perOwner - 1}`, 'REV', 'WITHSCORES');
+      for (const [, reply] of (await pipeline.exec()) ?? []) {
+        if (!Array.isArray(reply)) continue; // the key holds something of another program
+        for (let i = 0; i < reply.length; i += 2) {
+          const key = reply[i] as OwnedKey;
+          if (allows === undefined || allows(key)) newest.push({ key, started: Number(reply[i + 1]) });
+        }
+      }
+      newest = newest.sort((a, b) => b.started - a.started).slice(0, limit);
+    }
+    return newest.map(({ key }) => key);
+  }
+
   async #step(
     script: Script,
-    { step, id, token = '', renewed, stamp, fields = {}, drafts }: Step,
+    { step, key, token = '', renewed, stamp, fields = {}, drafts }: Step,
   ): Promise<string> {
     checkBatch(drafts);
     const pairs = Object.entries(fields);
     const args = [
       step,
-      id,
+      key,
       token,
       renewed ?? '',
       stamp?.writer ?? '',
       stamp?.seq ?? 0,
       this.#keys.wirePrefix,
       this.#retention.maxChannels,
-      retentionOf(this.#retention, runChannel(id)).idleMs,
+      retentionOf(this.#retention, runChannel(key)).idleMs,
       LISTED_RUNS,
+      partsOf(key).owner,
+      LISTED_OWNERS,
       pairs.length,
       ...pairs.flat(),
       ...batchArguments(drafts, this.#retention),
@@ -157,14 +192,14 @@ export class RedisRunStore implements RunStore {
   }
 }
 
-function recordOf(id: string, hash: Record<string, string>): RunRecord | undefined {
+function recordOf(key: OwnedKey, hash: Record<string, string>): RunRecord | undefined {
   const { state, fingerprint = '', gateway = '', version = '', lanes = '[]', conversation, code } = hash;
   const parsed = lanesOf(lanes);
   // The key may hold a hash of another program.
   if (!RUN_STATES.includes(state as RunState) || parsed === undefined) return undefined;
   const number = (name: string) => Number(hash[name]) || 0;
   return {
-    id,
+    ...partsOf(key),
     state: state as RunState,
     fingerprint,
     gateway,

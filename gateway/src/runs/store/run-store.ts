@@ -4,13 +4,14 @@
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { PublishRefused } from '@llm-streamer/shared/errors.ts';
+import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { EndState, LaneInfo, RunState } from '@llm-streamer/shared/run.ts';
 import type { RunIdentity } from '../run-plan.ts';
 import type { RunTotals } from '../usage.ts';
 
 /** What is known of a run when it begins. */
 export interface RunFacts extends RunIdentity {
-  /** A hash of the request: the same id with another fingerprint is another request. */
+  /** A hash of the request: the same key with another fingerprint is another request. */
   fingerprint: string;
   /** The label of the gateway that runs it. */
   gateway: string;
@@ -48,18 +49,28 @@ export interface RunStore {
    * Appends to a running run and renews it; without drafts it is only renewed.
    * @throws PublishRefused `fenced` if the run has ended or has another token; BrokerUnavailable if the outcome is unknown.
    */
-  append(id: string, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void>;
+  append(key: OwnedKey, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void>;
   /** False if the run does not exist, has ended already, or `guard` does not hold; then nothing was written. */
-  end(id: string, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean>;
-  get(id: string): Promise<RunRecord | undefined>;
-  /** The newest run first. */
-  list(limit: number): Promise<RunRecord[]>;
-  running(): Promise<{ id: string; renewed: number }[]>;
+  end(key: OwnedKey, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean>;
+  get(key: OwnedKey): Promise<RunRecord | undefined>;
+  /** The newest `limit` runs of those in `scope`, the newest first. How many runs an owner has moves nobody else's out. */
+  list(limit: number, scope?: RunScope): Promise<RunRecord[]>;
+  running(): Promise<{ key: OwnedKey; renewed: number }[]>;
   close(): Promise<void>;
 }
 
-/** How many runs `list` can return at most. */
+/** Whose runs a list may show, and which of them. */
+export interface RunScope {
+  /** Undefined for all owners; of more than LISTED_OWNERS, those who have begun a run last. '' for runs that belong to nobody. */
+  owners?: readonly string[] | undefined;
+  /** Undefined for all runs of these owners. */
+  allows?: ((key: OwnedKey) => boolean) | undefined;
+}
+
+/** How many runs of one owner `list` knows at most. */
 export const LISTED_RUNS = 1_000;
+/** How many owners `list` knows at most, where it is asked for the runs of all. */
+export const LISTED_OWNERS = 1_000;
 
 export function fenced(): PublishRefused {
   return new PublishRefused('fenced', 'the run has ended');

@@ -2,6 +2,7 @@ import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { RedisRunStore } from '../../../src/runs/store/redis-run-store.ts';
@@ -32,7 +33,8 @@ const make = (namespace = randomNamespace(), retention = DEFAULT_RETENTION) => {
 testRunStore(async () => make());
 
 const totals = { inputTokens: 0, outputTokens: 0, durationMs: 0 };
-const facts = { fingerprint: 'f', gateway: 'gw', promptVersion: 'v', lanes: [] };
+const key = (id: string) => ownedKey('', id);
+const facts = { owner: '', fingerprint: 'f', gateway: 'gw', promptVersion: 'v', lanes: [] };
 const says = (msg: string) => [draft({ time: 1, channel: 'runs:m1', source: 'test', level: 'info', msg })];
 
 it('a run that the log refuses has never begun', async () => {
@@ -40,7 +42,7 @@ it('a run that the log refuses has never begun', async () => {
   await expect(store.begin({ ...facts, id: 'm1' }, 't', says('begin'))).rejects.toMatchObject({
     code: 'too_many_channels',
   });
-  expect(await store.get('m1')).toBeUndefined();
+  expect(await store.get(key('m1'))).toBeUndefined();
 });
 
 it('a run can end where the memory is full', async () => {
@@ -48,9 +50,9 @@ it('a run can end where the memory is full', async () => {
   await store.begin({ ...facts, id: 'm1' }, 't', says('begin'));
   await configure('maxmemory', '1');
   try {
-    await expect(store.append('m1', 't', says('more'))).rejects.toMatchObject({ code: 'log_full' });
+    await expect(store.append(key('m1'), 't', says('more'))).rejects.toMatchObject({ code: 'log_full' });
     expect(
-      await other.end('m1', { state: 'failed', code: 'log_full', totals }, says('end'), { token: 't' }),
+      await other.end(key('m1'), { state: 'failed', code: 'log_full', totals }, says('end'), { token: 't' }),
     ).toBe(true);
   } finally {
     await configure('maxmemory', '0');
@@ -61,8 +63,8 @@ it('an id is a value and never a pattern or a script', async () => {
   const { store, other } = make();
   const id = 'a*:"]) redis.call("FLUSHALL") --';
   await store.begin({ ...facts, id }, 't', []);
-  expect((await other.get(id))?.state).toBe('running');
-  expect(await other.get('a*')).toBeUndefined();
+  expect((await other.get(key(id)))?.state).toBe('running');
+  expect(await other.get(key('a*'))).toBeUndefined();
 });
 
 async function configure(name: string, value: string): Promise<void> {
@@ -81,22 +83,24 @@ it('what other programs have written under the keys of runs is no run, and is re
   const { store } = make(namespace);
   const client = new RedisClient(redis.url, 'test', undefined);
   await client.runId(10_000);
-  const key = (name: string) => `{${namespace}}:${name}`;
+  const redisKey = (name: string) => `{${namespace}}:${name}`;
   await store.begin({ ...facts, id: 'good' }, 't', []);
   const broken = { lanes: '{', nulls: '[null]', nameless: '[{}]' };
   for (const id of ['hash', 'text', ...Object.keys(broken)])
-    await client.redis.zadd(key('runs'), Date.now() + 1_000, id);
-  await client.redis.hset(key('run:hash'), 'a', 'b');
+    await client.redis.zadd(redisKey('runs'), Date.now() + 1_000, id);
+  await client.redis.hset(redisKey('run:hash'), 'a', 'b');
   for (const [id, lanes] of Object.entries(broken))
-    await client.redis.hset(key(`run:${id}`), 'state', 'running', 'lanes', lanes, 'started', 'nan');
-  await client.redis.set(key('run:text'), 'mine');
+    await client.redis.hset(redisKey(`run:${id}`), 'state', 'running', 'lanes', lanes, 'started', 'nan');
+  await client.redis.set(redisKey('run:text'), 'mine');
   expect((await store.list(10)).map(({ id }) => id)).toEqual(['good']);
-  expect(await store.get('hash')).toBeUndefined();
+  expect(await store.get(key('hash'))).toBeUndefined();
   await expect(store.begin({ ...facts, id: 'text' }, 't', says('begin'))).rejects.toMatchObject({
     code: 'channel_unusable',
   });
-  await client.redis.hset(key('run:good'), 'renewed', 'often');
-  await expect(store.append('good', 't', says('more'))).rejects.toMatchObject({ code: 'channel_unusable' });
-  expect(await client.redis.keys(key('ch:*'))).toEqual([]);
+  await client.redis.hset(redisKey('run:good'), 'renewed', 'often');
+  await expect(store.append(key('good'), 't', says('more'))).rejects.toMatchObject({
+    code: 'channel_unusable',
+  });
+  expect(await client.redis.keys(redisKey('ch:*'))).toEqual([]);
   client.close();
 });

@@ -20,8 +20,8 @@ export class RedisKeys {
   /** The channel of adopted entries and of news about the lease. A '#' is in no channel's name, so no wildcard hears it. */
   readonly adopted: string;
 
-  /** Run records: a sorted set of all run ids by their start, and the set of those that run. */
-  readonly runs: string;
+  /** Run records: a sorted set of owners by the start of their newest run, and the set of the keys of all runs that run. */
+  readonly runOwners: string;
   readonly running: string;
   /** The rate limit of runs: what begins the key of each client's count. */
   readonly runLimits: string;
@@ -34,7 +34,7 @@ export class RedisKeys {
     this.forgotten = `${prefix}forgotten`;
     this.reborn = `${prefix}reborn`;
     this.adopted = `${prefix}#adopted`;
-    this.runs = `${prefix}runs`;
+    this.runOwners = `${prefix}run-owners`;
     this.running = `${prefix}running`;
     this.runLimits = `${prefix}limit:runs`;
   }
@@ -49,8 +49,13 @@ export class RedisKeys {
     return `${this.prefix}#tick:${instance}`;
   }
 
-  /** The hash with the record of a run. */
-  run(id: string): string {
-    return `${this.prefix}run:${id}`;
+  /** The hash with the record of a run. @param key as `ownedKey` makes it. */
+  run(key: string): string {
+    return `${this.prefix}run:${key}`;
+  }
+
+  /** A sorted set of the keys of an owner's runs by their start; with '', of the runs that belong to nobody. */
+  runsOf(owner: string): string {
+    return owner === '' ? `${this.prefix}runs` : `${this.prefix}runs:${owner}`;
   }
 }

@@ -1,19 +1,24 @@
 -- One step of a run: its record and its entries, together or not at all.
--- ARGV: 4 step ('begin', 'append' or 'end'), 5 id of the run, 6 fencing token ('' for a gateway that does not own the run),
--- 7 what `renewed` must be ('' for anything), 8 writer ('' for none), 9 seq of the batch, 10 what begins a channel's name on the
--- wire, 11 the most channels that the log may have, 12 ms for which the record lives, 13 the most runs that are listed, 14 the
--- number of fields to set, from 15 name and value of each field, then the batch, as `batch` of log.lua reads it.
--- Keys: run:<id> (hash: state, token, renewed, started, ended and the fields), runs (sorted set: id -> started), running (set).
--- Returns 'ok', 'exists' (begin: another request has this id), 'fenced' (append: the run is not this gateway's any more), or
+-- ARGV: 4 step ('begin', 'append' or 'end'), 5 key of the run (`<owner>/<id>`, or `<id>`), 6 fencing token ('' for a gateway that
+-- does not run it), 7 what `renewed` must be ('' for anything), 8 writer ('' for none), 9 seq of the batch, 10 what begins a channel's name on the
+-- wire, 11 the most channels that the log may have, 12 ms for which the record lives, 13 the most runs that are listed of an owner,
+-- 14 the owner ('' for nobody), 15 the most owners that are listed, 16 the number of fields to set, from 17 name and value of each
+-- field, then the batch, as `batch` of log.lua reads it.
+-- Keys: run:<key> (hash: state, token, renewed, started, ended and the fields), running (set of keys), runs:<owner> (sorted set:
+-- key -> started; `runs` for nobody's, which a log from before runs had owners holds as well), run-owners (sorted set: owner ->
+-- start of the newest run).
+-- Returns 'ok', 'exists' (begin: another request has this key), 'fenced' (append: the run is not this gateway's any more), or
 -- 'refused' (end: the run has ended, or was renewed since).
-local step, id, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
+local step, key, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
 local wire_prefix, max_channels, ttl_ms, max_listed = ARGV[10], tonumber(ARGV[11]), ARGV[12], tonumber(ARGV[13])
-local field_count, FIELDS = tonumber(ARGV[14]), 15
-local KEY, RUNS, RUNNING = P .. 'run:' .. id, P .. 'runs', P .. 'running'
+local owner, max_owners, field_count, FIELDS = ARGV[14], tonumber(ARGV[15]), tonumber(ARGV[16]), 17
+local KEY, RUNNING, OWNERS = P .. 'run:' .. key, P .. 'running', P .. 'run-owners'
+local RUNS = P .. 'runs' .. (owner ~= '' and ':' .. owner or '')
 local log = open()
 expect(KEY, 'hash')
 expect(RUNS, 'zset')
 expect(RUNNING, 'set')
+expect(OWNERS, 'zset')
 local known = redis.call('HMGET', KEY, 'state', 'token', 'renewed')
 
 if known[3] and not whole(known[3]) then return redis.error_reply('UNUSABLE ' .. KEY .. ': renewed is no number') end
@@ -41,14 +46,22 @@ end
 local ms = int(math.floor(now() / 1000))
 if step == 'begin' then
   redis.call('HSET', KEY, 'state', 'running', 'token', token, 'started', ms)
-  redis.call('ZADD', RUNS, ms, id)
+  redis.call('ZADD', RUNS, ms, key)
   redis.call('ZREMRANGEBYRANK', RUNS, 0, -1 - max_listed)
-  redis.call('SADD', RUNNING, id)
+  redis.call('SADD', RUNNING, key)
+  if owner ~= '' then
+    redis.call('ZADD', OWNERS, ms, owner)
+    redis.call('ZREMRANGEBYRANK', OWNERS, 0, -1 - max_owners)
+  end
 elseif step == 'end' then
   redis.call('HSET', KEY, 'ended', ms)
-  redis.call('SREM', RUNNING, id)
+  redis.call('SREM', RUNNING, key)
 end
 if #fields > 0 then redis.call('HSET', KEY, unpack(fields)) end
 redis.call('HINCRBY', KEY, 'renewed', 1)
 redis.call('PEXPIRE', KEY, ttl_ms)
+if owner ~= '' then -- nothing is left of an owner whose records are all gone
+  redis.call('PEXPIRE', RUNS, ttl_ms)
+  redis.call('PEXPIRE', OWNERS, ttl_ms)
+end
 return 'ok'

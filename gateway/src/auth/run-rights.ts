@@ -1,0 +1,54 @@
+// Which runs and conversations a principal may see and stop. They belong to who made them; a grant such as `runs:alice/*` shares them.
+// Every question is answered from names alone, before anything is looked up: so an answer never tells whether something exists.
+
+import { isExact, matches, RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
+import { conversationChannel, type OwnedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
+import type { RunScope } from '../runs/store/run-store.ts';
+import type { Principal } from './principal.ts';
+
+export function mayReadRun(principal: Principal, key: OwnedKey): boolean {
+  return isOwn(principal, key) || mayRead(principal, runChannel(key));
+}
+
+export function mayReadConversation(principal: Principal, key: OwnedKey): boolean {
+  return isOwn(principal, key) || mayRead(principal, conversationChannel(key));
+}
+
+/** A grant to read does not include this. */
+export function mayCancelRun(principal: Principal, key: OwnedKey): boolean {
+  return isOwn(principal, key) || principal.grants.admin;
+}
+
+/** The runs that a list for this principal may hold. @param owner whose runs alone are asked for; undefined for all. */
+export function readableRuns(principal: Principal, owner?: string): RunScope {
+  const { grants } = principal;
+  const asked = owner === undefined ? undefined : [owner];
+  const patterns = grants.read.filter((pattern) => pattern.startsWith(RUN_PREFIX));
+  if (grants.admin || patterns.includes(`${RUN_PREFIX}*`)) return { owners: asked };
+  const allows = (key: OwnedKey) => mayReadRun(principal, key);
+  const named = patterns.map(ownerNamed);
+  if (asked === undefined && named.includes(undefined)) return { allows };
+  const own = principal.owner === '' ? [] : [principal.owner];
+  const owners = asked ?? [...new Set([...own, ...named.filter((name) => name !== undefined)])];
+  const isWhole = owners.every(
+    (name) => name !== '' && (name === principal.owner || patterns.includes(`${RUN_PREFIX}${name}/*`)),
+  );
+  return { owners, allows: isWhole ? undefined : allows };
+}
+
+/** Nobody owns what belongs to nobody, such as runs from before there were owners. */
+function isOwn(principal: Principal, key: OwnedKey): boolean {
+  const { owner } = partsOf(key);
+  return owner !== '' && owner === principal.owner;
+}
+
+function mayRead({ grants }: Principal, channel: string): boolean {
+  return grants.admin || grants.read.some((pattern) => matches(pattern, channel));
+}
+
+/** The one owner whose runs a pattern can match, '' for nobody; undefined if it may match those of several. */
+function ownerNamed(pattern: string): string | undefined {
+  const [owner, ...others] = pattern.slice(RUN_PREFIX.length).split('/');
+  if (others.length > 0) return owner !== undefined && isExact(owner) ? owner : undefined;
+  return isExact(pattern) ? '' : undefined;
+}
