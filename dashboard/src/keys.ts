@@ -79,7 +79,12 @@ export const KEYS: readonly Key[] = [
     what: 'run panel',
     run: () => togglePanel('run'),
   },
-  { keys: 'u', what: 'me: sign out, sessions, keys', isFor: () => isGuarded.value, run: () => togglePanel('me') },
+  {
+    keys: 'u',
+    what: 'me: sign out, sessions, keys',
+    isFor: () => isGuarded.value,
+    run: () => togglePanel('me'),
+  },
   { keys: 'U', what: 'people, roles, keys of all', isFor: isAdmin, run: () => togglePanel('people') },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {

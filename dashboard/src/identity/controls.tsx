@@ -26,7 +26,15 @@ export function Problem({ text }: { text: string }) {
 }
 
 /** The first press asks, the second acts; leaving the button takes the question back. */
-export function Sure({ onSure, label, children }: { onSure(): void; label: string; children: ComponentChildren }) {
+export function Sure({
+  onSure,
+  label,
+  children,
+}: {
+  onSure(): void;
+  label: string;
+  children: ComponentChildren;
+}) {
   const isAsking = useSignal(false);
   return (
     <button
@@ -108,7 +116,12 @@ export function GrantFields({ grants, withAdmin = false }: { grants?: GrantsInfo
       </label>
       <label>
         <span>publish</span>
-        <input name="publish" placeholder="logs:team-a*" autocomplete="off" value={grants?.publish.join(' ')} />
+        <input
+          name="publish"
+          placeholder="logs:team-a*"
+          autocomplete="off"
+          value={grants?.publish.join(' ')}
+        />
       </label>
       <div class="row-of">
         {flags.map((flag) => (

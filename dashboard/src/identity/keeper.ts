@@ -6,13 +6,22 @@ import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { effect, untracked } from '@preact/signals';
 import { h, render } from 'preact';
 import { lazyModule } from '../lazy.ts';
-import { ASK_AGAIN_MS, askWho, isGuarded, personOf, profile, sessionOf, signIn, whoPart } from '../state/identity.ts';
+import {
+  ASK_AGAIN_MS,
+  askWho,
+  isGuarded,
+  personOf,
+  profile,
+  sessionOf,
+  signIn,
+  whoPart,
+} from '../state/identity.ts';
 import { streamState, viewState } from '../state/store.ts';
 import { noticeMissing, whenWanted } from '../state/when-wanted.ts';
 import type { Session } from '../stream/session.ts';
 import { Who } from './who.tsx';
 
-/** The codes after which what was received is no longer for whoever sits here. After `expired`, the same person may go on. */
+/** The codes after which what was received goes, unless the same person has another session. After `expired` he may still go on. */
 const GONE: readonly string[] = ['session_ended', 'revoked', 'access_changed'];
 /** The page loads anew at most once in this time, even if the gateway ends each stream at once. */
 const RELOAD_MS = 5_000;
@@ -29,6 +38,7 @@ export class Keeper {
   /** To the other tabs of this gateway; a cookie's path ends where the page's does. */
   readonly #tabs = new BroadcastChannel(`llm-streamer ${new URL('.', document.baseURI).pathname}`);
   #asking = false;
+  #isGone = false;
   #isLeaving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The latest person; he may sign in again and go on. */
@@ -59,13 +69,13 @@ export class Keeper {
     whoPart.value = Who;
   }
 
-  /** Somebody has signed in here. */
+  /** Somebody has signed in here, or has another session. */
   readonly signedIn = (next: Profile): void => {
     this.#settle(next);
     this.#tabs.postMessage('signed-in' satisfies Word);
   };
 
-  /** The person has signed out here, in all tabs. */
+  /** The person has signed out here: in all tabs. */
   readonly signedOut = (): void => {
     this.#tabs.postMessage('signed-out' satisfies Word);
     this.forget();
@@ -85,11 +95,12 @@ export class Keeper {
 
   #onRefused(code: string): void {
     if (signIn.value || this.#isLeaving) return;
-    if (GONE.includes(code)) this.forget();
-    else this.#check();
+    this.#check(GONE.includes(code));
   }
 
-  #check(): void {
+  /** @param isGone whether what was received must go if nobody is signed in any more */
+  #check(isGone = false): void {
+    this.#isGone ||= isGone;
     if (this.#asking || this.#isLeaving) return;
     this.#asking = true;
     clearTimeout(this.#timer);
@@ -97,6 +108,7 @@ export class Keeper {
       .then((answer) => {
         this.#asking = false;
         if (answer.profile) this.#settle(answer.profile);
+        else if (answer.ways && this.#isGone) this.forget();
         else if (answer.ways) this.#leave(answer.ways);
         else if (streamState.peek().state === 'refused') this.#later(() => this.#check());
       })
@@ -109,6 +121,7 @@ export class Keeper {
       this.forget();
       return;
     }
+    this.#isGone = false;
     signIn.value = undefined;
     const session = sessionOf(next);
     const isRefused = streamState.peek().state === 'refused';
@@ -144,7 +157,8 @@ export class Keeper {
     whenWanted(
       isOpen,
       lazyModule(() => import('./person.tsx'), noticeMissing('the panel of people and keys')),
-      ({ PersonPanel }) => render(h(PersonPanel, { signedOut: this.signedOut }), host),
+      ({ PersonPanel }) =>
+        render(h(PersonPanel, { signedIn: this.signedIn, signedOut: this.signedOut }), host),
     );
   }
 }

@@ -32,10 +32,11 @@ export function Keys({ mine }: { mine?: string }) {
   const make = async (form: HTMLFormElement) => {
     const field = fieldsOf(form);
     const grants = grantsIn(form);
-    const isAll = grants.read.length + grants.publish.length === 0 && !grants.run && !grants.metrics;
+    if (rightsText(grants) === 'nothing')
+      throw new Error('say what the key may do: a pattern to read or publish, or run');
     const made = await makeKey({
       name: field('name'),
-      ...(!isAll && { grants }),
+      ...grants,
       ...(field('source') !== '' && { source: field('source') }),
       expires: Date.now() + Number(field('days')) * DAY_MS,
     });
@@ -63,7 +64,8 @@ export function Keys({ mine }: { mine?: string }) {
               {mine === undefined && <> {user ?? 'of no person'}</>}{' '}
               <span class="dim">
                 lls_{id}… · {rightsText(grants)}
-                {source !== undefined && ` · source ${source}`} · until {dayOf(expires)} · used {dayOf(lastUsed)}
+                {source !== undefined && ` · source ${source}`} · until {dayOf(expires)} · used{' '}
+                {dayOf(lastUsed)}
               </span>
             </span>
             <Sure label={`revoke key ${name}`} onSure={() => run(() => revokeKey(id).then(load))}>
@@ -106,7 +108,6 @@ export function Keys({ mine }: { mine?: string }) {
             <span>days</span>
             <input name="days" type="number" min={1} max={3650} value={DAYS} required />
           </label>
-          <p class="dim">Left empty, the key may do what you may.</p>
           <div class="row-of">
             <button type="submit">make</button>
             <button

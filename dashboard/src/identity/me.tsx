@@ -7,7 +7,13 @@ import { Problem, rightsText, Sure, useAction } from './controls.tsx';
 import { Keys } from './keys.tsx';
 import { changePassword, endOtherSessions, endSession, Failure, logout, sessions } from './requests.ts';
 
-export function Me({ whom, signedOut }: { whom: Profile; signedOut(): void }) {
+export interface Changes {
+  /** The person has a session, or another one. */
+  signedIn(profile: Profile): void;
+  signedOut(): void;
+}
+
+export function Me({ whom, signedIn, signedOut }: Changes & { whom: Profile }) {
   const { problem, run } = useAction();
   const signOut = async () => {
     try {
@@ -32,7 +38,7 @@ export function Me({ whom, signedOut }: { whom: Profile; signedOut(): void }) {
         <Problem text={problem.value} />
       </section>
       {isPerson && <Sessions />}
-      {isPerson && <Password name={whom.name} />}
+      {isPerson && <Password name={whom.name} signedIn={signedIn} />}
       {isPerson && <Keys mine={whom.name} />}
     </>
   );
@@ -81,7 +87,7 @@ function Sessions() {
   );
 }
 
-function Password({ name }: { name: string }) {
+function Password({ name, signedIn }: Pick<Changes, 'signedIn'> & { name: string }) {
   const { problem, run } = useAction();
   return (
     <section aria-label="My password">
@@ -93,14 +99,22 @@ function Password({ name }: { name: string }) {
           const form = event.currentTarget;
           const { current, next } = Object.fromEntries(new FormData(form)) as Record<string, string>;
           run(async () => {
-            await changePassword({ current: current ?? '', password: next ?? '' });
+            signedIn(await changePassword({ old: current ?? '', password: next ?? '' }).catch(inOtherWords));
             form.reset();
             showNotice('the password is changed; your other sessions have ended');
           });
         }}
       >
         {/* Tells a password manager whose password it is. */}
-        <input type="text" class="visually-hidden" autocomplete="username" value={name} readOnly tabIndex={-1} aria-hidden="true" />
+        <input
+          type="text"
+          class="visually-hidden"
+          autocomplete="username"
+          value={name}
+          readOnly
+          tabIndex={-1}
+          aria-hidden="true"
+        />
         <label>
           <span>old</span>
           <input type="password" name="current" autocomplete="current-password" required maxLength={256} />
@@ -124,6 +138,11 @@ function Password({ name }: { name: string }) {
   );
 }
 
+function inOtherWords(failure: Error): never {
+  const isWrong = failure instanceof Failure && failure.code === 'login_failed';
+  throw isWrong ? new Error('the old password is wrong') : failure;
+}
+
 function minuteOf(time: number): string {
   return new Date(time).toISOString().slice(0, 16).replace('T', ' ');
 }
@@ -134,4 +153,3 @@ function browserOf(agent: string): string {
   const [system] = /Windows|Android|iPhone|iPad|Mac OS X|Linux/.exec(agent) ?? [];
   return [name ?? agent.slice(0, 30), system].filter((part) => part).join(' on ') || 'unknown';
 }
-

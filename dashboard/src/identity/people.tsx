@@ -6,7 +6,7 @@ import { profile } from '../state/identity.ts';
 import { showNotice } from '../state/store.ts';
 import { fieldsOf, GrantFields, grantsIn, Problem, rightsText, Sure, useAction } from './controls.tsx';
 import { Keys } from './keys.tsx';
-import { addUser, changeUser, deleteRole, deleteUser, setRole, users } from './requests.ts';
+import { addRole, addUser, changeRole, changeUser, deleteRole, deleteUser, users } from './requests.ts';
 
 export function People() {
   const people = useSignal<UserInfo[]>([]);
@@ -228,7 +228,7 @@ function Role({ role, change }: { role: RoleInfo; change: Change }) {
             event.preventDefault();
             const next = grantsIn(event.currentTarget);
             change(async () => {
-              await setRole(name, next);
+              await changeRole(name, next);
               isChanging.value = false;
             });
           }}
@@ -254,7 +254,7 @@ function NewRole({ change }: { change: Change }) {
           const name = fieldsOf(form)('name');
           const grants = grantsIn(form);
           change(async () => {
-            await setRole(name, grants);
+            await addRole({ name, ...grants });
             form.reset();
           });
         }}

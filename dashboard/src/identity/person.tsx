@@ -3,12 +3,12 @@ import { useEffect, useRef } from 'preact/hooks';
 import { profile } from '../state/identity.ts';
 import { updateView, viewState } from '../state/store.ts';
 import '../../styles/person.css';
-import { Me } from './me.tsx';
+import { type Changes, Me } from './me.tsx';
 import { People } from './people.tsx';
 
 type Name = 'me' | 'people';
 
-export function PersonPanel({ signedOut }: { signedOut(): void }) {
+export function PersonPanel(changes: Changes) {
   const heading = useRef<HTMLHeadingElement>(null);
   const { panel } = viewState.value;
   const whom = profile.value;
@@ -22,7 +22,11 @@ export function PersonPanel({ signedOut }: { signedOut(): void }) {
     document.querySelector<HTMLElement>('#log [tabindex]')?.focus({ preventScroll: true });
   };
   const tab = (name: Name, text: string) => (
-    <button type="button" aria-pressed={panel === name} onClick={() => updateView({ panel: name }, 'replace')}>
+    <button
+      type="button"
+      aria-pressed={panel === name}
+      onClick={() => updateView({ panel: name }, 'replace')}
+    >
       {text}
     </button>
   );
@@ -39,7 +43,7 @@ export function PersonPanel({ signedOut }: { signedOut(): void }) {
           ✕
         </button>
       </div>
-      {panel === 'people' && whom.grants.admin ? <People /> : <Me whom={whom} signedOut={signedOut} />}
+      {panel === 'people' && whom.grants.admin ? <People /> : <Me whom={whom} {...changes} />}
     </div>
   );
 }

@@ -6,7 +6,6 @@ import type {
   Problem,
   Profile,
   SessionsAnswer,
-  TokenAnswer,
   UsersAnswer,
 } from '@llm-streamer/shared/api-types.ts';
 
@@ -36,9 +35,8 @@ export interface Credentials {
 export const login = (who: Credentials) => ask<Profile>('POST', 'auth/login', who);
 export const signUp = (who: Credentials) => ask<Profile>('POST', 'auth/signup', who);
 export const logout = () => ask<unknown>('POST', 'auth/logout');
-export const changePassword = (body: { current: string; password: string }) =>
-  ask<unknown>('POST', 'auth/password', body);
-export const makeToken = () => ask<TokenAnswer>('POST', 'auth/token');
+export const changePassword = (body: { old: string; password: string }) =>
+  ask<Profile>('POST', 'auth/password', body);
 
 export const sessions = async () => (await ask<SessionsAnswer>('GET', 'auth/sessions')).sessions;
 export const endSession = (id: string) => ask<unknown>('DELETE', `auth/sessions/${encodeURIComponent(id)}`);
@@ -54,14 +52,13 @@ export const changeUser = (name: string, change: { role?: string; disabled?: boo
   ask<unknown>('PATCH', `api/users/${encodeURIComponent(name)}`, change);
 export const deleteUser = (name: string) => ask<unknown>('DELETE', `api/users/${encodeURIComponent(name)}`);
 
-export const setRole = (name: string, grants: Partial<GrantsInfo>) =>
-  ask<unknown>('PUT', `api/roles/${encodeURIComponent(name)}`, grants);
+export const addRole = (role: GrantsInfo & { name: string }) => ask<unknown>('POST', 'api/roles', role);
+export const changeRole = (name: string, grants: GrantsInfo) =>
+  ask<unknown>('PATCH', `api/roles/${encodeURIComponent(name)}`, grants);
 export const deleteRole = (name: string) => ask<unknown>('DELETE', `api/roles/${encodeURIComponent(name)}`);
 
-export interface KeyRequest {
+export interface KeyRequest extends GrantsInfo {
   name: string;
-  /** Absent: as wide as oneself. */
-  grants?: Partial<GrantsInfo>;
   source?: string;
   expires?: number;
 }

@@ -62,7 +62,8 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
     >
       {ways.empty && (
         <p>
-          Nobody has been added yet. Where the gateway runs: <code>npm run users -- add NAME --role admin</code>
+          Nobody has been added yet. Where the gateway runs:{' '}
+          <code>npm run users -- add NAME --role admin</code>
         </p>
       )}
       {ways.password && (
@@ -134,7 +135,9 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
         )}
       </div>
       {!ways.password && ways.oidc === undefined && !ways.empty && (
-        <p class="dim">This gateway takes no passwords: sign in where its proxy or issuer says, and load this page again.</p>
+        <p class="dim">
+          This gateway takes no passwords: sign in where its proxy or issuer says, and load this page again.
+        </p>
       )}
     </form>
   );

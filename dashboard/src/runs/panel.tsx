@@ -1,11 +1,12 @@
 // The run panel: a prompt, a lane for each model call, their summary, and the recent runs.
-import type { RunView } from '@llm-streamer/shared/run.ts';
-import { useSignal, useSignalEffect } from '@preact/signals';
+import { type OwnedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
+import { effect, untracked, useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { copyText } from '../panels/copy.ts';
+import { profile } from '../state/identity.ts';
 import {
   clockSkew,
   filterLog,
@@ -13,6 +14,7 @@ import {
   isFiltered,
   run,
   runInUrl,
+  type ShownRun,
   unfilterLog,
 } from '../state/run-state.ts';
 import { linkedRun, streamState } from '../state/store.ts';
@@ -24,7 +26,7 @@ import { cancelRun, UNREACHABLE } from './run-client.ts';
 import { RunFeed } from './run-feed.ts';
 
 interface PanelProps {
-  show(id: string): void;
+  show(key: OwnedKey): void;
   viewport: Pick<Viewport, 'latest'>;
 }
 
@@ -33,6 +35,9 @@ export function mountPanel(viewport: PanelProps['viewport'], host: HTMLElement):
   const wanted = runInUrl();
   if (wanted !== undefined) feed.show(wanted);
   render(<Panel show={feed.show} viewport={viewport} />, host);
+  effect(() => {
+    if (profile.value) untracked(feed.again);
+  });
   addEventListener('online', feed.nudge);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && feed.nudge());
 }
@@ -54,7 +59,7 @@ function Panel({ show, viewport }: PanelProps) {
       // While the reader points at a lane, the run's rows in the log are marked.
       onPointerOver={({ target }) => {
         const isOnLane = target instanceof Element && target.closest('.lane') !== null;
-        linkedRun.value = isOnLane ? current?.id : undefined;
+        linkedRun.value = isOnLane && current ? partsOf(current.id).id : undefined;
       }}
       onPointerLeave={() => {
         linkedRun.value = undefined;
@@ -90,7 +95,7 @@ function Panel({ show, viewport }: PanelProps) {
 }
 
 interface HeadingProps {
-  current: RunView;
+  current: ShownRun;
   now: number;
   problem: { value: string };
 }

@@ -1,23 +1,32 @@
 // The prompt: Ctrl or ⌘ with Enter starts a run, or stops the run that is running. With "conversation" checked, each
 // prompt continues the same conversation.
+
+import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { run, runInUrl, takePrompt } from '../state/run-state.ts';
+import { profile } from '../state/identity.ts';
+import { myRun, run, runInUrl, takePrompt } from '../state/run-state.ts';
 import { cancelRun, freshId, startRun } from './run-client.ts';
 
 const MAX_MESSAGE = 16_000;
-const DRAFT = 'llm-streamer.prompt';
-const CONVERSATION = 'llm-streamer.conversation';
+// A tab that is opened again after somebody else has signed in must not show him the draft.
+const owner = profile.peek()?.owner ?? '';
+const DRAFT = keptAs('llm-streamer.prompt');
+const CONVERSATION = keptAs('llm-streamer.conversation');
+
+function keptAs(name: string): string {
+  return owner === '' ? name : `${name} ${owner}`;
+}
 
 interface PromptProps {
   problem: Signal<string>;
-  show(id: string): void;
+  show(key: OwnedKey): void;
 }
 
 export function Prompt({ problem, show }: PromptProps) {
   const message = useSignal(sessionStorage.getItem(DRAFT) ?? '');
   /** The run that was started here last: it is running even before its first entry arrives. */
-  const started = useRef('');
+  const started = useRef<OwnedKey | undefined>(undefined);
   const conversation = useSignal(sessionStorage.getItem(CONVERSATION) ?? '');
   const isSending = useSignal(false);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -36,14 +45,15 @@ export function Prompt({ problem, show }: PromptProps) {
     isSending.value = true;
     problem.value = '';
     const id = freshId('page');
+    const key = myRun(id);
     try {
       await startRun({
         message: message.value,
         message_id: id,
         ...(conversation.value !== '' && { conversation_id: conversation.value }),
       });
-      started.current = id;
-      show(id);
+      started.current = key;
+      show(key);
     } catch (failure) {
       problem.value = (failure as Error).message;
     } finally {
@@ -68,7 +78,7 @@ export function Prompt({ problem, show }: PromptProps) {
       cancelRun(id).catch((failure: Error) => {
         problem.value = failure.message;
         // A run that the gateway does not know must not keep the next one from starting.
-        started.current = '';
+        started.current = undefined;
       });
   };
 

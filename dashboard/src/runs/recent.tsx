@@ -1,16 +1,17 @@
 // The recent runs: how each ended, how long it took, how many tokens it used. A click shows the run and filters the log
 // to it.
 import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
+import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { clockOf, duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { filterLog, run } from '../state/run-state.ts';
+import { filterLog, myRun, run } from '../state/run-state.ts';
 import { recentRuns } from './run-client.ts';
 
 const TONE: Record<string, string> = { finished: 'good', running: 'warn', cancelled: 'dim' };
 
 interface RecentProps {
-  show(id: string): void;
+  show(key: OwnedKey): void;
   viewport: Pick<Viewport, 'latest'>;
 }
 
@@ -36,25 +37,29 @@ export function Recent({ show, viewport }: RecentProps) {
     <section class="recent" aria-label="Recent runs">
       <h2 class="dim">recent runs</h2>
       <ul>
-        {runs.value.map((each) => (
-          <li key={each.message_id}>
-            <button
-              type="button"
-              aria-pressed={run.value?.id === each.message_id}
-              onClick={() => {
-                show(each.message_id);
-                filterLog(each.message_id);
-                viewport.latest();
-              }}
-            >
-              <span class="dim">{clockOf(each.started)}</span>
-              <span class="name">{each.message_id}</span>
-              <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
-              <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>
-              <span class="dim">{each.usage.output_tokens > 0 ? `${each.usage.output_tokens} tok` : ''}</span>
-            </button>
-          </li>
-        ))}
+        {runs.value
+          .map((each) => ({ ...each, key: ownedKey(each.owner ?? '', each.message_id) }))
+          .map((each) => (
+            <li key={each.key}>
+              <button
+                type="button"
+                aria-pressed={run.value?.id === each.key}
+                onClick={() => {
+                  show(each.key);
+                  filterLog(each.key);
+                  viewport.latest();
+                }}
+              >
+                <span class="dim">{clockOf(each.started)}</span>
+                <span class="name">{each.key === myRun(each.message_id) ? each.message_id : each.key}</span>
+                <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
+                <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>
+                <span class="dim">
+                  {each.usage.output_tokens > 0 ? `${each.usage.output_tokens} tok` : ''}
+                </span>
+              </button>
+            </li>
+          ))}
       </ul>
     </section>
   );

@@ -2,6 +2,8 @@
 // the reader.
 
 import type { Problem, ProcessRequest, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
+import { type OwnedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
+import { myRun } from '../state/run-state.ts';
 
 /** The panel removes this sentence when the stream is live again. */
 export const UNREACHABLE = 'the gateway cannot be reached';
@@ -15,8 +17,10 @@ export async function startRun(run: ProcessRequest): Promise<void> {
   });
 }
 
-export async function cancelRun(id: string): Promise<void> {
-  await request(`api/runs/${id}/cancel`, { method: 'POST' });
+export async function cancelRun(key: OwnedKey): Promise<void> {
+  const { owner, id } = partsOf(key);
+  const whose = key === myRun(id) ? '' : `?owner=${owner}`;
+  await request(`api/runs/${id}/cancel${whose}`, { method: 'POST' });
 }
 
 export async function recentRuns(): Promise<RunSummary[]> {

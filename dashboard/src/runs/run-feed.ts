@@ -1,10 +1,10 @@
 // Follows the run that the panel shows: reads the run's channel from its first entry on, and sets the signals of
 // state/run-state.ts at most once a frame.
 
-import { runChannel } from '@llm-streamer/shared/channels.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
-import { newRun, type RunView, reduceRun } from '@llm-streamer/shared/run.ts';
-import { clockSkew, isFeedOpen, nameInUrl, run } from '../state/run-state.ts';
+import { type OwnedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
+import { newRun, reduceRun } from '@llm-streamer/shared/run.ts';
+import { clockSkew, isFeedOpen, nameInUrl, run, type ShownRun } from '../state/run-state.ts';
 import { StreamClient } from '../stream/client.ts';
 
 /** As many entries as the gateway replays at most. */
@@ -13,24 +13,27 @@ const TAIL = 10_000;
 export class RunFeed {
   #client: StreamClient | undefined;
   #frame = 0;
+  /** The run whose stream has ended with the session. */
+  #refused: OwnedKey | undefined;
 
   /** Shows a run from its first entry on, instead of the run shown before. */
-  readonly show = (id: string): void => {
+  readonly show = (key: OwnedKey): void => {
     this.#client?.stop();
+    this.#refused = undefined;
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     run.value = undefined;
     isFeedOpen.value = undefined;
-    nameInUrl(id);
-    let current = newRun(id);
-    const query = new URLSearchParams({ channels: runChannel(id), tail: String(TAIL) });
+    nameInUrl(key);
+    let current: ShownRun = { ...newRun(key), id: key };
+    const query = new URLSearchParams({ channels: runChannel(key), tail: String(TAIL) });
     // Frames of the run shown before may still arrive after its client was stopped; they are ignored.
     const isCurrent = () => this.#client === client;
     const client: StreamClient = new StreamClient(new URL(`stream?${query}`, document.baseURI).href, {
       onFrames: (frames) => {
         if (!isCurrent()) return;
         for (const { event, data } of frames) {
-          if (event === '') current = reduceRun(current, JSON.parse(data) as Entry);
+          if (event === '') current = { ...reduceRun(current, JSON.parse(data) as Entry), id: key };
         }
         this.#publish(() => current);
         if (current.state === 'running') return;
@@ -40,6 +43,7 @@ export class RunFeed {
       onStreamState: (state) => {
         if (!isCurrent()) return;
         isFeedOpen.value = state.state === 'live';
+        if (state.state === 'refused') this.#refused = key;
         if (state.state !== 'live') return;
         clockSkew.value = state.clockOffset;
         this.#publish(() => current); // a run without entries is shown, too
@@ -52,7 +56,12 @@ export class RunFeed {
   /** After the network came back or the page became visible: a pending retry happens now. */
   readonly nudge = (): void => this.#client?.nudge();
 
-  #publish(latest: () => RunView): void {
+  /** After somebody has signed in again: a run whose stream ended with the session is read anew. */
+  readonly again = (): void => {
+    if (this.#refused !== undefined) this.show(this.#refused);
+  };
+
+  #publish(latest: () => ShownRun): void {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       run.value = latest();

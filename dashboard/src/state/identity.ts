@@ -20,6 +20,11 @@ export const isOnLoopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.
 /** Whether people sign in here. */
 export const isGuarded = computed(() => (profile.value?.auth ?? 'off') !== 'off' || !!signIn.value);
 
+/** What a curl line needs where people sign in: the key is in a variable of the shell, and never in the page. */
+export function keyOption(): string {
+  return profile.value?.auth === 'on' ? ' -H "Authorization: Bearer $LLM_STREAMER_KEY"' : '';
+}
+
 /** A name for the person: what one has received another must never see. Empty where nobody has to sign in. */
 export function personOf({ kind, owner, name }: Profile): string {
   return kind === 'everyone' ? '' : `${kind} ${owner} ${name}`;

@@ -1,15 +1,20 @@
-// The run that the panel shows, as signals. The run's id is in the URL, so that a reload or a link shows the same run.
+// The run that the panel shows, as signals. The run's key is in the URL, so that a reload or a link shows the same run.
 
-import { RUN_PREFIX, runChannel } from '@llm-streamer/shared/channels.ts';
+import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
+import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import type { RunView } from '@llm-streamer/shared/run.ts';
 import { signal } from '@preact/signals';
+import { profile } from './identity.ts';
 import { updateView, viewState } from './store.ts';
 
 /** The query parameter that names the run. */
 const SHOW = 'show';
-const ID = /^[A-Za-z0-9_.-]{1,128}$/;
+const KEY = /^(?:([A-Za-z0-9_.-]{1,66})\/)?([A-Za-z0-9_.-]{1,128})$/;
 
-export const run = signal<RunView | undefined>(undefined);
+/** Its `id` is the run's key, since two people may have runs of one id. */
+export type ShownRun = RunView & { id: OwnedKey };
+
+export const run = signal<ShownRun | undefined>(undefined);
 /** Whether the run's stream is open; undefined where none is needed, as after the run's end. */
 export const isFeedOpen = signal<boolean | undefined>(undefined);
 /** How far the gateway's clock is ahead of this computer's, in ms. */
@@ -17,16 +22,27 @@ export const clockSkew = signal(0);
 /** The channels that were shown before the log was filtered to a run. */
 const channelsBefore = signal(['*']);
 
-/** The run that the URL names. */
-export function runInUrl(): string | undefined {
-  const id = new URLSearchParams(location.search).get(SHOW) ?? '';
-  return ID.test(id) ? id : undefined;
+/** Whoever asks for a run by its id alone means his own. */
+export function myRun(id: string): OwnedKey {
+  return ownedKey(profile.value?.owner ?? '', id);
 }
 
-export function nameInUrl(id: string): void {
+/** The run that the URL names. */
+export function runInUrl(): OwnedKey | undefined {
+  const [, owner, id] = KEY.exec(new URLSearchParams(location.search).get(SHOW) ?? '') ?? [];
+  if (id === undefined) return undefined;
+  return owner === undefined ? myRun(id) : ownedKey(owner, id);
+}
+
+export function nameInUrl(key: OwnedKey): void {
   const query = new URLSearchParams(location.search);
-  query.set(SHOW, id);
-  const search = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
+  query.set(SHOW, key);
+  const search = query
+    .toString()
+    .replace(/%2C/g, ',')
+    .replace(/%3A/g, ':')
+    .replace(/%2A/g, '*')
+    .replace(/%2F/g, '/');
   history.replaceState(null, '', `${location.pathname}?${search}${location.hash}`);
 }
 
@@ -41,14 +57,14 @@ export function takePrompt(): string | undefined {
 }
 
 /** Narrows the log to a run. The run's own channel holds all its entries, texts included; `*` does not show them. */
-export function filterLog(id: string): void {
+export function filterLog(key: OwnedKey): void {
   const { channels } = viewState.value;
   if (!channels.some((channel) => channel.startsWith(RUN_PREFIX))) channelsBefore.value = channels;
-  updateView({ channels: [runChannel(id)], q: '', level: '', range: undefined });
+  updateView({ channels: [runChannel(key)], q: '', level: '', range: undefined });
 }
 
-export function isFiltered(id: string): boolean {
-  return viewState.value.channels.join() === runChannel(id);
+export function isFiltered(key: OwnedKey): boolean {
+  return viewState.value.channels.join() === runChannel(key);
 }
 
 /** Shows the channels again that `filterLog` replaced. */

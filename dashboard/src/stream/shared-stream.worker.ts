@@ -7,7 +7,10 @@ import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { StreamClient } from './client.ts';
 import { controlData, type Frame, type StreamState } from './wire.ts';
 
-export type ToWorker = { type: 'join'; url: string; lock: string; after: string | undefined } | { type: 'leave' } | { type: 'nudge' };
+export type ToWorker =
+  | { type: 'join'; url: string; lock: string; after: string | undefined }
+  | { type: 'leave' }
+  | { type: 'nudge' };
 export type FromWorker =
   | { type: 'frames'; frames: Frame[] }
   | { type: 'state'; state: StreamState }
