@@ -183,10 +183,10 @@ function NewPerson({ roles, change }: { roles: readonly string[]; change: Change
           />
         </label>
         <NewPassword label="password of the new person" />
-        <label>
+        <div class="field">
           <span>role</span>
           <RoleChoice roles={roles} value={role} label="role of the new person" />
-        </label>
+        </div>
         <button type="submit">add</button>
       </form>
     </details>

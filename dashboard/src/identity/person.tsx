@@ -31,9 +31,13 @@ export function PersonPanel(changes: Changes) {
     </button>
   );
   return (
-    <div class="person" onKeyDown={(event) => event.key === 'Escape' && close()}>
+    <section
+      class="person"
+      aria-labelledby="person-title"
+      onKeyDown={(event) => event.key === 'Escape' && close()}
+    >
       <div class="row-of">
-        <h2 ref={heading} tabIndex={-1}>
+        <h2 id="person-title" ref={heading} tabIndex={-1}>
           {panel === 'me' ? 'Me' : 'People, roles, keys'}
         </h2>
         <span class="spacer-x" />
@@ -44,6 +48,6 @@ export function PersonPanel(changes: Changes) {
         </button>
       </div>
       {panel === 'people' && whom.grants.admin ? <People /> : <Me whom={whom} {...changes} />}
-    </div>
+    </section>
   );
 }
