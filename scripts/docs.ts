@@ -5,6 +5,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type About, brokerVariables, retentionVariables } from '@llm-streamer/shared/config.ts';
 import type { z } from 'zod';
+import { authVariables } from '../gateway/src/auth/config.ts';
 import { serverVariables, streamVariables } from '../gateway/src/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
@@ -31,6 +32,7 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
     variables: retentionVariables,
   },
   { title: 'The server', text: 'The gateway reads these.', variables: serverVariables },
+  { title: 'Who may come', text: 'The gateway reads these.', variables: authVariables },
   { title: 'Streams', text: 'The gateway reads these.', variables: streamVariables },
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },
   { title: 'Producers', text: '`pipe` and `simulate` read this one.', variables: producerVariables },

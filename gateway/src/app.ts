@@ -6,6 +6,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
+import { type Credentials, composeAuth } from './compose-auth.ts';
 import { composeRuns } from './compose-runs.ts';
 import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
 import { channelsRoute } from './http/channels.ts';
@@ -17,6 +18,7 @@ import { answerBudget } from './http/plugins/answer-budget.ts';
 import { authorization } from './http/plugins/authorization.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
+import { parameters } from './http/plugins/parameters.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
 import { processRoute } from './http/process.ts';
@@ -52,6 +54,8 @@ export interface Tuning {
   hub?: Partial<HubTuning>;
   history?: Partial<HistoryTuning>;
   simulator?: Partial<SimulatorOptions>;
+  /** Credentials that are not kept in a store. */
+  credentials?: Credentials;
 }
 
 /** The limits and metrics of a gateway that has the port to itself. */
@@ -62,6 +66,10 @@ function ownTotals(config: Config): SharedTotals {
     limiter: new LocalConnectionLimiter(connectionLimits(config)),
     metrics: () => registry.metrics(),
   };
+}
+
+function publicHost({ PUBLIC_URL: url }: Config): string[] {
+  return url === undefined ? [] : [hostOf(new URL(url).host)];
 }
 
 /** An application that is ready to listen. Closing it ends its streams, but does not close the broker. */
@@ -116,6 +124,7 @@ export function createApp(
   const history = new History(broker, tuning.history);
   const stateLog = new StateLog(broker, connections, gateway);
   const metrics = new StreamMetrics(registry, { broker, hub, connections, gaps });
+  const auth = composeAuth(config, broker, gateway, logger, tuning.credentials);
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
@@ -129,11 +138,12 @@ export function createApp(
   problems(app);
   nosniff(app);
   origins(app, {
-    hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf)],
+    hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf), ...publicHost(config)],
     origins: config.CORS_ORIGINS,
   });
   shutdown(app);
-  authorization(app);
+  authorization(app, auth.gate);
+  parameters(app);
   answerBudget(app, config.SSE_STALL_MS);
   const health = { broker, hub, viewers: connections, gateway, redis: config.REDIS_URL !== undefined };
   const routes = async (scope: FastifyInstance) => {
@@ -170,6 +180,7 @@ export function createApp(
     await connections.close();
     stateLog.report('info', 'gateway stopping');
     await stateLog.close();
+    await auth.close();
     metrics.close();
     hub.close();
   });

@@ -11,6 +11,7 @@ import {
   whole,
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
+import { authMode, authVariables } from './auth/config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
@@ -109,6 +110,7 @@ const variables = {
   ...runVariables,
   ...serverVariables,
   ...streamVariables,
+  ...authVariables,
 };
 
 /** The names of this machine in URLs. */
@@ -146,9 +148,10 @@ function areProxies(value: string): boolean {
 
 export type Config = ReturnType<typeof readGatewayConfig>;
 
-/** @throws CodedError `invalid_config` with a line per invalid variable. */
+/** With `AUTH` as the mode that follows from all. @throws CodedError `invalid_config` with a line per invalid variable. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
-  return readConfig(variables, env);
+  const config = readConfig(variables, env);
+  return Object.freeze({ ...config, AUTH: authMode(config) });
 }
 
 /** Reads the variable that the prompts file names with `key_env`. */

@@ -97,12 +97,10 @@ describe('the configuration', () => {
 
   it('trusts the proxies it names, none by default', () => {
     expect(trustedProxies(readGatewayConfig({}))).toBe(false);
-    expect(trustedProxies(readGatewayConfig({ TRUST_PROXY: 'true' }))).toBe(true);
-    expect(trustedProxies(readGatewayConfig({ TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8' }))).toEqual([
-      'loopback',
-      '10.0.0.0/8',
-      'fd00::/8',
-    ]);
+    expect(trustedProxies(readGatewayConfig({ AUTH: 'off', TRUST_PROXY: 'true' }))).toBe(true);
+    expect(
+      trustedProxies(readGatewayConfig({ AUTH: 'off', TRUST_PROXY: 'loopback, 10.0.0.0/8,fd00::/8' })),
+    ).toEqual(['loopback', '10.0.0.0/8', 'fd00::/8']);
   });
 
   it('adopts by default what is conventional, and nothing for none', () => {
@@ -113,11 +111,12 @@ describe('the configuration', () => {
   it('takes origins, hosts with or without a port, and * for any', () => {
     const { CORS_ORIGINS, ALLOWED_HOSTS } = readGatewayConfig({
       CORS_ORIGINS: 'https://board.example, http://localhost:5173,http://[::1]:8080,chrome-extension://abc',
+      AUTH: 'off',
       ALLOWED_HOSTS: 'Logs.example,logs.example:8000,10.0.0.7,fe80::1,[fe80::1]:8000,gateway_1',
     });
     expect(CORS_ORIGINS).toHaveLength(4);
     expect(ALLOWED_HOSTS).toHaveLength(6);
-    expect(readGatewayConfig({ CORS_ORIGINS: '*', ALLOWED_HOSTS: '*' })).toMatchObject({
+    expect(readGatewayConfig({ AUTH: 'off', CORS_ORIGINS: '*', ALLOWED_HOSTS: '*' })).toMatchObject({
       CORS_ORIGINS: ['*'],
       ALLOWED_HOSTS: ['*'],
     });

@@ -49,6 +49,8 @@ export interface EntriesPage {
   /** The id with which the next page is asked for. */
   next: string;
   done: boolean;
+  /** To what the query was narrowed, where not all that it asks for may be read. */
+  channels?: readonly string[];
 }
 
 /** GET /sse/health */

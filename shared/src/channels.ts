@@ -45,7 +45,12 @@ export function matchingCost(pattern: string): number {
 }
 
 export function isReserved(channel: string): boolean {
-  return RESERVED_PREFIXES.some((prefix) => channel.startsWith(prefix));
+  return reservedPrefix(channel) !== undefined;
+}
+
+/** The reserved prefix with which a channel or a pattern begins; no two of them can begin the same name. */
+export function reservedPrefix(text: string): string | undefined {
+  return RESERVED_PREFIXES.find((prefix) => text.startsWith(prefix));
 }
 
 /** True where `pattern` holds no `*`, so that it names one channel. */
@@ -63,11 +68,6 @@ export function channelMatcher(pattern: string): (channel: string) => boolean {
   const fits = globMatcher(pattern);
   const hidden = RESERVED_PREFIXES.filter((prefix) => !pattern.startsWith(prefix));
   return (channel) => fits(channel) && !hidden.some((prefix) => channel.startsWith(prefix));
-}
-
-/** Whether every channel that `narrow` matches is also matched by `wide`; false where that is not certain. */
-export function covers(wide: string, narrow: string): boolean {
-  return isExact(narrow) ? matches(wide, narrow) : wide === narrow;
 }
 
 /**

@@ -6,7 +6,7 @@ import { CONVERSATION_PREFIX, RUN_PREFIX } from './channels.ts';
 import { CodedError } from './errors.ts';
 
 /** A variable that takes one of a few words. */
-const word = <const Words extends readonly string[]>(...words: Words) =>
+export const word = <const Words extends readonly string[]>(...words: Words) =>
   z.enum(words, { error: `must be one of ${words.join(', ')}` });
 
 /** What docs/configuration.md says about a variable, and its second name. */

@@ -1,22 +1,23 @@
 // The run panel: a prompt, a lane for each model call, their summary, and the recent runs.
-import { type OwnedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
+import type { RunView } from '@llm-streamer/shared/run.ts';
 import { effect, untracked, useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { copyText } from '../panels/copy.ts';
-import { profile } from '../state/identity.ts';
 import {
   clockSkew,
   filterLog,
   isFeedOpen,
   isFiltered,
+  mayStop,
   run,
   runInUrl,
-  type ShownRun,
+  shownChannel,
   unfilterLog,
 } from '../state/run-state.ts';
+import { profile } from '../state/identity.ts';
 import { linkedRun, streamState } from '../state/store.ts';
 import '../../styles/runs.css';
 import { Lane } from './lane.tsx';
@@ -26,7 +27,7 @@ import { cancelRun, UNREACHABLE } from './run-client.ts';
 import { RunFeed } from './run-feed.ts';
 
 interface PanelProps {
-  show(key: OwnedKey): void;
+  show(channel: string): void;
   viewport: Pick<Viewport, 'latest'>;
 }
 
@@ -59,7 +60,7 @@ function Panel({ show, viewport }: PanelProps) {
       // While the reader points at a lane, the run's rows in the log are marked.
       onPointerOver={({ target }) => {
         const isOnLane = target instanceof Element && target.closest('.lane') !== null;
-        linkedRun.value = isOnLane && current ? partsOf(current.id).id : undefined;
+        linkedRun.value = isOnLane ? current?.id : undefined;
       }}
       onPointerLeave={() => {
         linkedRun.value = undefined;
@@ -95,7 +96,7 @@ function Panel({ show, viewport }: PanelProps) {
 }
 
 interface HeadingProps {
-  current: ShownRun;
+  current: RunView;
   now: number;
   problem: { value: string };
 }
@@ -109,7 +110,8 @@ function Heading({ current, now, problem }: HeadingProps) {
   useLayoutEffect(() => {
     if (hasFocus && stop.current === null) inLog.current?.focus();
   });
-  const isInLog = isFiltered(id);
+  const channel = shownChannel.value;
+  const isInLog = isFiltered(channel);
   const elapsed = started > 0 ? duration(Math.max(0, (ended || now) - started)) : '';
   const done = lanes.filter((lane) => lane.state === 'finished').length;
   const isUnknown = lanes.length === 0;
@@ -129,17 +131,17 @@ function Heading({ current, now, problem }: HeadingProps) {
         type="button"
         aria-pressed={isInLog}
         title={`filter the log to run ${id}`}
-        onClick={() => (isInLog ? unfilterLog() : filterLog(id))}
+        onClick={() => (isInLog ? unfilterLog() : filterLog(channel))}
       >
         in log
       </button>
-      {state === 'running' && !isUnknown && (
+      {state === 'running' && !isUnknown && mayStop(channel) && (
         <button
           ref={stop}
           type="button"
           class="stop"
           onClick={() => {
-            cancelRun(id).catch((failure: Error) => {
+            cancelRun(channel).catch((failure: Error) => {
               problem.value = failure.message;
             });
           }}

@@ -1,11 +1,9 @@
 // The prompt: Ctrl or ⌘ with Enter starts a run, or stops the run that is running. With "conversation" checked, each
 // prompt continues the same conversation.
-
-import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { profile } from '../state/identity.ts';
-import { myRun, run, runInUrl, takePrompt } from '../state/run-state.ts';
+import { mayStop, run, shownChannel, takePrompt } from '../state/run-state.ts';
 import { cancelRun, freshId, startRun } from './run-client.ts';
 
 const MAX_MESSAGE = 16_000;
@@ -20,13 +18,13 @@ function keptAs(name: string): string {
 
 interface PromptProps {
   problem: Signal<string>;
-  show(key: OwnedKey): void;
+  show(channel: string): void;
 }
 
 export function Prompt({ problem, show }: PromptProps) {
   const message = useSignal(sessionStorage.getItem(DRAFT) ?? '');
-  /** The run that was started here last: it is running even before its first entry arrives. */
-  const started = useRef<OwnedKey | undefined>(undefined);
+  /** The channel of the run that was started here last: it is running even before its first entry arrives. */
+  const started = useRef('');
   const conversation = useSignal(sessionStorage.getItem(CONVERSATION) ?? '');
   const isSending = useSignal(false);
   const box = useRef<HTMLTextAreaElement>(null);
@@ -44,16 +42,14 @@ export function Prompt({ problem, show }: PromptProps) {
     if (message.value.trim() === '' || isSending.value) return;
     isSending.value = true;
     problem.value = '';
-    const id = freshId('page');
-    const key = myRun(id);
     try {
-      await startRun({
+      const channel = await startRun({
         message: message.value,
-        message_id: id,
+        message_id: freshId('page'),
         ...(conversation.value !== '' && { conversation_id: conversation.value }),
       });
-      started.current = key;
-      show(key);
+      started.current = channel;
+      show(channel);
     } catch (failure) {
       problem.value = (failure as Error).message;
     } finally {
@@ -64,21 +60,22 @@ export function Prompt({ problem, show }: PromptProps) {
     attempt().catch(reportError);
   };
 
-  const runningId = () => {
-    const id = runInUrl();
+  /** The channel of the run that the keys stop; undefined where they start one. */
+  const running = () => {
+    const channel = shownChannel.value;
     const shown = run.value;
-    if (shown && shown.state !== 'running') return undefined;
-    return shown && shown.lanes.length > 0 ? shown.id : id === started.current ? id : undefined;
+    if (channel === '' || !mayStop(channel) || (shown && shown.state !== 'running')) return undefined;
+    return (shown && shown.lanes.length > 0) || channel === started.current ? channel : undefined;
   };
 
   const startOrStop = () => {
-    const id = runningId();
-    if (id === undefined) send();
+    const channel = running();
+    if (channel === undefined) send();
     else if (!isSending.value)
-      cancelRun(id).catch((failure: Error) => {
+      cancelRun(channel).catch((failure: Error) => {
         problem.value = failure.message;
         // A run that the gateway does not know must not keep the next one from starting.
-        started.current = undefined;
+        started.current = '';
       });
   };
 

@@ -1,17 +1,21 @@
 // The recent runs: how each ended, how long it took, how many tokens it used. A click shows the run and filters the log
 // to it.
 import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
-import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { clockOf, duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { filterLog, myRun, run } from '../state/run-state.ts';
+import { filterLog, reader, run, shownChannel } from '../state/run-state.ts';
 import { recentRuns } from './run-client.ts';
 
 const TONE: Record<string, string> = { finished: 'good', running: 'warn', cancelled: 'dim' };
 
+/** Another's run is named with its owner. */
+function nameOf({ owner, message_id }: RunSummary): string {
+  return owner === undefined || owner === reader.value.owner ? message_id : `${owner}/${message_id}`;
+}
+
 interface RecentProps {
-  show(key: OwnedKey): void;
+  show(channel: string): void;
   viewport: Pick<Viewport, 'latest'>;
 }
 
@@ -20,7 +24,7 @@ export function Recent({ show, viewport }: RecentProps) {
   const shown = useSignal('');
   useSignalEffect(() => {
     // Changes whenever a run is shown or ends, so that the list is loaded again.
-    shown.value = `${run.value?.id} ${run.value?.state}`;
+    shown.value = `${run.value && shownChannel.value} ${run.value?.state}`;
   });
   useSignalEffect(() => {
     if (shown.value === '') return;
@@ -37,29 +41,25 @@ export function Recent({ show, viewport }: RecentProps) {
     <section class="recent" aria-label="Recent runs">
       <h2 class="dim">recent runs</h2>
       <ul>
-        {runs.value
-          .map((each) => ({ ...each, key: ownedKey(each.owner ?? '', each.message_id) }))
-          .map((each) => (
-            <li key={each.key}>
-              <button
-                type="button"
-                aria-pressed={run.value?.id === each.key}
-                onClick={() => {
-                  show(each.key);
-                  filterLog(each.key);
-                  viewport.latest();
-                }}
-              >
-                <span class="dim">{clockOf(each.started)}</span>
-                <span class="name">{each.key === myRun(each.message_id) ? each.message_id : each.key}</span>
-                <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
-                <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>
-                <span class="dim">
-                  {each.usage.output_tokens > 0 ? `${each.usage.output_tokens} tok` : ''}
-                </span>
-              </button>
-            </li>
-          ))}
+        {runs.value.map((each) => (
+          <li key={each.channel}>
+            <button
+              type="button"
+              aria-pressed={run.value !== undefined && shownChannel.value === each.channel}
+              onClick={() => {
+                show(each.channel);
+                filterLog(each.channel);
+                viewport.latest();
+              }}
+            >
+              <span class="dim">{clockOf(each.started)}</span>
+              <span class="name">{nameOf(each)}</span>
+              <span class={TONE[each.state] ?? 'bad'}>{each.state}</span>
+              <span>{each.duration_ms === undefined ? '' : duration(each.duration_ms)}</span>
+              <span class="dim">{each.usage.output_tokens > 0 ? `${each.usage.output_tokens} tok` : ''}</span>
+            </button>
+          </li>
+        ))}
       </ul>
     </section>
   );

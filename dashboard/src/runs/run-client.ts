@@ -2,25 +2,28 @@
 // the reader.
 
 import type { Problem, ProcessRequest, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
-import { type OwnedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
-import { myRun } from '../state/run-state.ts';
+import { partsOf, runOfChannel } from '@llm-streamer/shared/ownership.ts';
 
 /** The panel removes this sentence when the stream is live again. */
 export const UNREACHABLE = 'the gateway cannot be reached';
 
-export async function startRun(run: ProcessRequest): Promise<void> {
+/** Resolves with the channel of the run. */
+export async function startRun(run: ProcessRequest): Promise<string> {
   // This request ends when the run has started. The answers are read from the run's channel, like any entries.
-  await request('api/process', {
+  const response = await request('api/process', {
     method: 'POST',
     headers: { 'content-type': 'application/json', prefer: 'respond-async' },
     body: JSON.stringify(run),
   });
+  return ((await response.json()) as RunSummary).channel;
 }
 
-export async function cancelRun(key: OwnedKey): Promise<void> {
+export async function cancelRun(channel: string): Promise<void> {
+  const key = runOfChannel(channel);
+  if (key === undefined) return;
   const { owner, id } = partsOf(key);
-  const whose = key === myRun(id) ? '' : `?owner=${owner}`;
-  await request(`api/runs/${id}/cancel${whose}`, { method: 'POST' });
+  // Without an owner the gateway would look among the runs of who asks; `-` stands for runs that belong to nobody.
+  await request(`api/runs/${id}/cancel?owner=${owner || '-'}`, { method: 'POST' });
 }
 
 export async function recentRuns(): Promise<RunSummary[]> {

@@ -1,20 +1,21 @@
-// The run that the panel shows, as signals. The run's key is in the URL, so that a reload or a link shows the same run.
+// The run that the panel shows, as signals. A run is known by its channel, because an id names a run of one owner only. The URL names
+// the run, so that a reload or a link shows the same one.
 
 import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
-import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
+import { partsOf, runOfChannel } from '@llm-streamer/shared/ownership.ts';
 import type { RunView } from '@llm-streamer/shared/run.ts';
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import { profile } from './identity.ts';
 import { updateView, viewState } from './store.ts';
 
 /** The query parameter that names the run. */
 const SHOW = 'show';
-const KEY = /^(?:([A-Za-z0-9_.-]{1,66})\/)?([A-Za-z0-9_.-]{1,128})$/;
+/** An id, or `<owner>/<id>`. */
+const KEY = /^(?:[a-z0-9][a-z0-9_.-]*\/)?[A-Za-z0-9_.-]{1,128}$/;
 
-/** Its `id` is the run's key, since two people may have runs of one id. */
-export type ShownRun = RunView & { id: OwnedKey };
-
-export const run = signal<ShownRun | undefined>(undefined);
+export const run = signal<RunView | undefined>(undefined);
+/** The channel of that run, also before its first entry has come; '' for none. */
+export const shownChannel = signal('');
 /** Whether the run's stream is open; undefined where none is needed, as after the run's end. */
 export const isFeedOpen = signal<boolean | undefined>(undefined);
 /** How far the gateway's clock is ahead of this computer's, in ms. */
@@ -22,21 +23,28 @@ export const clockSkew = signal(0);
 /** The channels that were shown before the log was filtered to a run. */
 const channelsBefore = signal(['*']);
 
-/** Whoever asks for a run by its id alone means his own. */
-export function myRun(id: string): OwnedKey {
-  return ownedKey(profile.value?.owner ?? '', id);
+/** Who looks at the page, as far as runs go: whose runs are his own, and whether he may stop everybody's. */
+export const reader = computed(() => {
+  const { owner = '', grants } = profile.value ?? {};
+  return { owner, admin: grants?.admin === true };
+});
+
+/** Whether the reader may stop this run. Others may have been given the right to watch it only. */
+export function mayStop(channel: string): boolean {
+  const key = runOfChannel(channel);
+  const { owner, admin } = reader.value;
+  return admin || (key !== undefined && owner !== '' && partsOf(key).owner === owner);
 }
 
-/** The run that the URL names. */
-export function runInUrl(): OwnedKey | undefined {
-  const [, owner, id] = KEY.exec(new URLSearchParams(location.search).get(SHOW) ?? '') ?? [];
-  if (id === undefined) return undefined;
-  return owner === undefined ? myRun(id) : ownedKey(owner, id);
+/** The channel of the run that the URL names. */
+export function runInUrl(): string | undefined {
+  const key = new URLSearchParams(location.search).get(SHOW) ?? '';
+  return KEY.test(key) ? `${RUN_PREFIX}${key}` : undefined;
 }
 
-export function nameInUrl(key: OwnedKey): void {
+export function nameInUrl(channel: string): void {
   const query = new URLSearchParams(location.search);
-  query.set(SHOW, key);
+  query.set(SHOW, channel.slice(RUN_PREFIX.length));
   const search = query
     .toString()
     .replace(/%2C/g, ',')
@@ -56,15 +64,15 @@ export function takePrompt(): string | undefined {
   return prompt;
 }
 
-/** Narrows the log to a run. The run's own channel holds all its entries, texts included; `*` does not show them. */
-export function filterLog(key: OwnedKey): void {
+/** Narrows the log to a run. Its own channel holds all its entries, texts included; `*` does not show them. */
+export function filterLog(channel: string): void {
   const { channels } = viewState.value;
-  if (!channels.some((channel) => channel.startsWith(RUN_PREFIX))) channelsBefore.value = channels;
-  updateView({ channels: [runChannel(key)], q: '', level: '', range: undefined });
+  if (!channels.some((name) => name.startsWith(RUN_PREFIX))) channelsBefore.value = channels;
+  updateView({ channels: [channel], q: '', level: '', range: undefined });
 }
 
-export function isFiltered(key: OwnedKey): boolean {
-  return viewState.value.channels.join() === runChannel(key);
+export function isFiltered(channel: string): boolean {
+  return viewState.value.channels.join() === channel;
 }
 
 /** Shows the channels again that `filterLog` replaced. */

@@ -1,22 +1,27 @@
 // Which runs and conversations a principal may see and stop. They belong to who made them; a grant such as `runs:alice/*` shares them.
 // Every question is answered from names alone, before anything is looked up: so an answer never tells whether something exists.
 
-import { isExact, matches, RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
+import { isExact, RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { conversationChannel, type OwnedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import type { RunScope } from '../runs/store/run-store.ts';
+import { mayRead } from './grants.ts';
 import type { Principal } from './principal.ts';
 
 export function mayReadRun(principal: Principal, key: OwnedKey): boolean {
-  return isOwn(principal, key) || mayRead(principal, runChannel(key));
+  return isOwn(principal, key) || principal.grants.admin || mayRead(principal.grants, runChannel(key));
 }
 
 export function mayReadConversation(principal: Principal, key: OwnedKey): boolean {
-  return isOwn(principal, key) || mayRead(principal, conversationChannel(key));
+  return (
+    isOwn(principal, key) || principal.grants.admin || mayRead(principal.grants, conversationChannel(key))
+  );
 }
 
-/** A grant to read does not include this. */
+/** A grant to read does not include this. Where nobody has to sign in, everybody may stop what everybody has begun. */
 export function mayCancelRun(principal: Principal, key: OwnedKey): boolean {
-  return isOwn(principal, key) || principal.grants.admin;
+  return (
+    isOwn(principal, key) || principal.grants.admin || (principal.kind === 'everyone' && !key.includes('/'))
+  );
 }
 
 /** The runs that a list for this principal may hold. @param owner whose runs alone are asked for; undefined for all. */
@@ -40,10 +45,6 @@ export function readableRuns(principal: Principal, owner?: string): RunScope {
 function isOwn(principal: Principal, key: OwnedKey): boolean {
   const { owner } = partsOf(key);
   return owner !== '' && owner === principal.owner;
-}
-
-function mayRead({ grants }: Principal, channel: string): boolean {
-  return grants.admin || grants.read.some((pattern) => matches(pattern, channel));
 }
 
 /** The one owner whose runs a pattern can match, '' for nobody; undefined if it may match those of several. */

@@ -1,12 +1,12 @@
-// GET /api/channels: the channels of the log, with their number of entries and their rate. However many clients ask at once, at most
-// one list is made at a time.
+// GET /api/channels: the channels of the log that the one who asks may read, with their number of entries and their rate. However many
+// clients ask at once, at most one list is made at a time, and clients with equal rights get the same part of it.
 
 import type { ChannelSummary } from '@llm-streamer/shared/api-types.ts';
 import type { Broker, ChannelInfo } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, timeOf } from '@llm-streamer/shared/broker/position.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance } from 'fastify';
-import { refuseParameters } from './refuse-parameters.ts';
+import type { Access } from '../auth/access.ts';
 
 /** A rate is the mean of at least this time, and of at most about twice as much. */
 const RATE_MS = 2_000;
@@ -23,26 +23,26 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
   const rates = new Rates();
   const slicer = new TimeSlicer();
   /** The next list, for all requests that come before it is begun. They cannot share the current one, which may lack newer channels. */
-  let next: Promise<Buffer> | undefined;
+  let next: Promise<ChannelList> | undefined;
   let current: Promise<unknown> = Promise.resolve();
 
-  const options = { preHandler: refuseParameters, config: { answerBytes: ANSWER_BYTES } };
-  app.get('/api/channels', options, async (_request, reply) => {
+  const options = { config: { needs: 'read', answerBytes: ANSWER_BYTES } } as const;
+  app.get('/api/channels', options, async ({ access }, reply) => {
     next ??= current.then(() => {
       next = undefined;
       const made = list();
       current = made.catch(() => undefined);
       return made;
     });
-    const answer = await next;
+    const answer = await (await next).readableBy(access);
     await slicer.pauseIfDue(); // a list can have megabytes, so not all who wait for it get it in the same round
     return reply.type('application/json; charset=utf-8').send(answer);
   });
 
-  async function list(): Promise<Buffer> {
+  async function list(): Promise<ChannelList> {
     const infos = await sortByName(await broker.channels('*'), slicer);
     const rateOf = rates.measure(infos, Date.now());
-    const parts: string[] = [];
+    const items: ListedChannel[] = [];
     for (const { channel, entries, total, last } of infos) {
       const pause = slicer.pauseIfDue();
       if (pause) await pause;
@@ -54,9 +54,9 @@ export function channelsRoute(app: FastifyInstance, broker: Broker): void {
         last: formatPosition(last),
         lastTime: timeOf(last),
       };
-      parts.push(JSON.stringify(summary));
+      items.push({ channel, json: JSON.stringify(summary) });
     }
-    return Buffer.from(`{"channels":[${parts.join(',')}]}`);
+    return new ChannelList(items, slicer);
   }
 }
 
@@ -98,6 +98,44 @@ async function merge(
     }
   }
   return all;
+}
+
+interface ListedChannel {
+  channel: string;
+  json: string;
+}
+
+/** One list, and its parts for those who waited for it. A part lives no longer than they: the room of large answers bounds that. */
+class ChannelList {
+  readonly #items: readonly ListedChannel[];
+  readonly #slicer: TimeSlicer;
+  readonly #parts = new Map<string, Promise<Buffer>>();
+
+  constructor(items: readonly ListedChannel[], slicer: TimeSlicer) {
+    this.#items = items;
+    this.#slicer = slicer;
+  }
+
+  readableBy(access: Access): Promise<Buffer> {
+    const { read } = access.principal.grants;
+    const rights = read.includes('*') ? '*' : read.join();
+    let part = this.#parts.get(rights);
+    if (!part) {
+      part = this.#part(rights === '*' ? () => true : (channel) => access.mayRead(channel));
+      this.#parts.set(rights, part);
+    }
+    return part;
+  }
+
+  async #part(mayRead: (channel: string) => boolean): Promise<Buffer> {
+    const parts: string[] = [];
+    for (const { channel, json } of this.#items) {
+      const pause = this.#slicer.pauseIfDue();
+      if (pause) await pause;
+      if (mayRead(channel)) parts.push(json);
+    }
+    return Buffer.from(`{"channels":[${parts.join(',')}]}`);
+  }
 }
 
 const { compare } = new Intl.Collator();

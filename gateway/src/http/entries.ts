@@ -9,7 +9,7 @@ import { parseEntryId, parseTime, parseWhole, text } from '../parameters.ts';
 import { type History, nothingFrom, type SearchRange, type SearchResult } from '../stream/history/history.ts';
 import { compileFilter } from '../stream/query/filter.ts';
 import type { FilteredSelection } from '../stream/query/filtered-selection.ts';
-import { parseSelection } from '../stream/query/query.ts';
+import { parseSelection, SELECTION_KEYS } from '../stream/query/query.ts';
 import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -18,7 +18,7 @@ const MAX_LIMIT = 10_000;
 const PAGE_BYTES = 4_194_304;
 /** The entries of a page, and the body that they are copied to. */
 const ANSWER_BYTES = 2 * PAGE_BYTES;
-const KEYS = ['after', 'before', 'since', 'until', 'limit', 'tail'];
+const KEYS = [...SELECTION_KEYS, 'after', 'before', 'since', 'until', 'limit', 'tail'];
 
 const SEARCHES = ['level', 'source', 'run', 'q'];
 /** This many entries of the usual largest size are a small answer. */
@@ -32,10 +32,12 @@ function answerBytes({ query }: FastifyRequest): number {
 }
 
 export function entriesRoute(app: FastifyInstance, broker: Broker, history: History): void {
-  const options = { config: { answerBytes } };
+  const options = { config: { needs: 'read', parameters: KEYS, answerBytes } } as const;
   app.get<{ Querystring: Record<string, unknown> }>('/api/entries', options, async (request, reply) => {
     const { query } = request;
-    const selection = parseSelection(query, KEYS);
+    const asks = parseSelection(query);
+    const { channels, narrowed } = request.access.readable(asks.channels);
+    const selection = { ...asks, channels };
     const asked = text(query, 'limit') ?? text(query, 'tail');
     const limit = asked === undefined ? DEFAULT_LIMIT : parseWhole('limit', asked, 1, MAX_LIMIT);
     const now = Date.now();
@@ -59,10 +61,11 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
         .header('next', formatPosition(found.next))
         .header('done', `${found.done}`)
         .header('gaps', `${found.gaps.length}`);
+      if (narrowed) reply.header('channels', inHeader(channels));
       const lines = found.records.flatMap(({ data }) => [data, NEW_LINE]);
       return reply.send(Buffer.concat(lines));
     }
-    return reply.type('application/json').send(toJson(found));
+    return reply.type('application/json').send(toJson(found, narrowed ? channels : undefined));
   });
 
   /** A page without a beginning holds the newest entries, oldest first. Its `next` leads back in time, as the next `before`. */
@@ -87,16 +90,29 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
   }
 }
 
+/** Proxies and clients take headers of a few kilobytes only; `...` stands for those that find no room. */
+const MAX_HEADER = 3_000;
+
+function inHeader(channels: readonly string[]): string {
+  const all = channels.join();
+  return all.length <= MAX_HEADER ? all : `${all.slice(0, all.lastIndexOf(',', MAX_HEADER))},...`;
+}
+
 const NEW_LINE = Buffer.from('\n');
 
 /** Entries are stored as JSON, so that they are joined and not parsed. */
-function toJson({ records, gaps, next, done }: SearchResult): Buffer {
+function toJson({ records, gaps, next, done }: SearchResult, channels?: readonly string[]): Buffer {
   const named: GapData[] = gaps.map((gap) => ({
     ...gap,
     after: formatPosition(gap.after),
     before: formatPosition(gap.before),
   }));
-  const rest: Omit<EntriesPage, 'entries'> = { gaps: named, next: formatPosition(next), done };
+  const rest: Omit<EntriesPage, 'entries'> = {
+    gaps: named,
+    next: formatPosition(next),
+    done,
+    ...(channels && { channels }),
+  };
   const tail = JSON.stringify(rest).slice(1);
   const parts: Buffer[] = [Buffer.from('{"entries":[')];
   records.forEach(({ data }, i) => {

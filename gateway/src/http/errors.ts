@@ -14,6 +14,17 @@ export const ERRORS = {
   invalid_url: { status: 400, sentence: 'The path is too long, or not well encoded.' },
   invalid_request: { status: 400, sentence: 'The request cannot be understood.' },
   malformed_request: { status: 400, sentence: 'What came over the connection is not HTTP.' },
+  unauthorized: {
+    status: 401,
+    sentence:
+      'There is no credential, or it is not valid any more: sign in, or send a key. The answer never says what is wrong with it.',
+  },
+  forbidden: { status: 403, sentence: 'The one who asks lacks a right that this needs.' },
+  channel_forbidden: {
+    status: 403,
+    sentence:
+      'The one who asks may not read, or not write to, a channel that the request names; or nothing of its patterns may be read. Whether a channel exists does not matter.',
+  },
   host_forbidden: {
     status: 403,
     sentence: 'The gateway is not known by this name; add the name to `ALLOWED_HOSTS`.',
@@ -53,12 +64,14 @@ export const ERRORS = {
   invalid_entry: { status: 422, sentence: 'An entry has a wrong field; `field` names it.' },
   channel_reserved: {
     status: 422,
-    sentence: 'Only the gateway writes to the channels of runs and conversations.',
+    sentence:
+      'Only the gateway writes to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway` and `events:runs`.',
   },
   too_many_channels: { status: 422, sentence: 'The log holds as many channels as `MAX_CHANNELS` allows.' },
   rate_limited: {
     status: 429,
-    sentence: 'This address has started too many runs; try again after `Retry-After` seconds.',
+    sentence:
+      'This address, or this person, has started too many runs; try again after `Retry-After` seconds.',
   },
   headers_too_large: { status: 431, sentence: 'The path and the headers are over the limit of 64 kB.' },
   internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },

@@ -6,7 +6,6 @@ import type { FastifyInstance } from 'fastify';
 import type { Hub } from '../stream/live/hub.ts';
 import type { Connections } from '../stream/viewer/connections.ts';
 import { HttpError } from './errors.ts';
-import { refuseParameters } from './refuse-parameters.ts';
 
 export interface HealthServices {
   broker: Broker;
@@ -21,19 +20,19 @@ export function healthRoutes(
   app: FastifyInstance,
   { broker, hub, viewers, gateway, redis }: HealthServices,
 ): void {
-  app.get('/healthz', { preHandler: refuseParameters }, async () => ({
+  app.get('/healthz', { config: { needs: 'nothing' } }, async () => ({
     status: 'ok',
     node: process.version,
     uptime: Math.round(process.uptime()),
   }));
 
-  app.get('/readyz', { preHandler: refuseParameters }, async () => {
+  app.get('/readyz', { config: { needs: 'nothing' } }, async () => {
     const { ready, reason } = broker.status();
     if (!ready) throw new HttpError('broker_unavailable', reason ?? 'the log cannot be reached');
     return { status: 'ready' };
   });
 
-  app.get('/sse/health', { preHandler: refuseParameters }, async (): Promise<StreamHealth> => {
+  app.get('/sse/health', { config: { needs: 'metrics' } }, async (): Promise<StreamHealth> => {
     const { ready, reason, reconnects, adopted } = broker.status();
     return {
       status: ready ? 'ok' : 'degraded',

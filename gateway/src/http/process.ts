@@ -39,7 +39,8 @@ export function processRoute(
 ): void {
   app.register(async (scope) => {
     scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
-    scope.post('/api/process', { bodyLimit: BODY_BYTES }, async (request, reply) => {
+    const config = { needs: 'run', parameters: ['lastEventId'] } as const;
+    scope.post('/api/process', { bodyLimit: BODY_BYTES, config }, async (request, reply) => {
       const body = parseBody(request.body);
       const after = parseCursor(request.headers['last-event-id'], request.query as Params);
       const wanted: RunRequest = {
@@ -60,7 +61,7 @@ export function processRoute(
 
   async function throttle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (limit.perSecond === 0) return;
-    const { allowed, remaining, resetMs } = await limiter.consume(request.ip, request.principal.owner);
+    const { allowed, remaining, resetMs } = await limiter.consume(clientName(request));
     const { runs, seconds: window } = limiter.window;
     const seconds = Math.max(1, Math.ceil(resetMs / 1000));
     const headers = {
@@ -77,6 +78,11 @@ export function processRoute(
       headers: { ...headers, 'retry-after': `${seconds}` },
     });
   }
+}
+
+/** Who shares one limit: all keys of a person, or else all who come from an address. */
+function clientName({ principal, ip }: FastifyRequest): string {
+  return principal.owner === '' ? ip : `owner:${principal.owner}`;
 }
 
 function parseBody(body: unknown): z.output<typeof bodySchema> {

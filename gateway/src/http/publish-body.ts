@@ -9,6 +9,7 @@ import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { holdsMoreThan, isWiderThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
 import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
+import type { Access } from '../auth/access.ts';
 import { invalid } from '../parameters.ts';
 import { HttpError } from './errors.ts';
 
@@ -24,11 +25,14 @@ export interface PublishBodyOptions {
   channel: string | undefined;
   entryBytes: number;
   slicer: TimeSlicer;
+  /** What the one who writes may write. */
+  access: Pick<Access, 'checkPublish' | 'defaultSource'>;
 }
 
 /** @throws CodedError `invalid_body`, `invalid_json`, `invalid_entry`, `batch_too_large` or `channel_reserved` */
 export async function parsePublishBody(body: Buffer, options: PublishBodyOptions): Promise<Draft[]> {
-  const { type, channel, entryBytes, slicer } = options;
+  const { type, channel, entryBytes, slicer, access } = options;
+  const source = access.defaultSource;
   const content = body.toString('utf8').replace(/^\uFEFF/, '');
   if (content.trim() === '')
     throw new CodedError('invalid_body', 'the body is empty; send {"channel":"logs","msg":"hi"}');
@@ -39,7 +43,9 @@ export async function parsePublishBody(body: Buffer, options: PublishBodyOptions
     const lines = linesOf(content).filter((line) => line.trim() !== '');
     checkCount(lines.length);
     return mapInSlices(lines, slicer, (line) => {
-      return draft(decodePayload(line, { channel, now, source: 'http' }), entryBytes);
+      const one = draft(decodePayload(line, { channel, now, source }), entryBytes);
+      access.checkPublish(one);
+      return one;
     });
   }
   const { count, valueAt, labelOf } = parseValues(content, type.includes('ndjson'), entryBytes);
@@ -50,7 +56,9 @@ export async function parsePublishBody(body: Buffer, options: PublishBodyOptions
     (i) => {
       const value = valueAt(i);
       try {
-        return toDraft(value, channel, now, entryBytes);
+        const one = toDraft(value, { channel, now, source }, entryBytes);
+        access.checkPublish(one);
+        return one;
       } catch (error) {
         if (!(error instanceof CodedError)) throw error;
         const label = labelOf(i);
@@ -69,7 +77,7 @@ export function checkChannel(channel: unknown): asserts channel is string {
   if (isReserved(channel))
     throw new CodedError(
       'channel_reserved',
-      'channels of runs and conversations are written by the gateway only',
+      'channels of runs, conversations and the audit are written by the gateway only',
       { field },
     );
 }
@@ -131,7 +139,13 @@ async function mapInSlices<T>(
   return drafts;
 }
 
-function toDraft(value: Value, fallback: string | undefined, now: number, entryBytes: number): Draft {
+interface Fallbacks {
+  channel: string | undefined;
+  now: number;
+  source: string;
+}
+
+function toDraft(value: Value, { now, source, ...fallback }: Fallbacks, entryBytes: number): Draft {
   if (value.canonical) {
     checkChannel(value.canonical.channel);
     return value.canonical;
@@ -142,9 +156,9 @@ function toDraft(value: Value, fallback: string | undefined, now: number, entryB
   if (isWiderThan(MAX_ENTRY_VALUES, parsed))
     throw new CodedError('invalid_entry', `an entry holds at most ${MAX_ENTRY_VALUES} values`);
   const object = parsed as Record<string, unknown>;
-  const channel = object.channel ?? fallback;
+  const channel = object.channel ?? fallback.channel;
   checkChannel(channel);
-  return draft(decodeObject(object, { channel, now, source: 'http' }, 'strict'), entryBytes);
+  return draft(decodeObject(object, { channel, now, source }, 'strict'), entryBytes);
 }
 
 function linesOf(content: string): string[] {

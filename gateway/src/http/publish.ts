@@ -5,7 +5,8 @@ import type { Broker, WriterStamp } from '@llm-streamer/shared/broker/broker.ts'
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { type Params, refuseUnknown, text } from '../parameters.ts';
+import type { Access } from '../auth/access.ts';
+import { type Params, text } from '../parameters.ts';
 import { HttpError } from './errors.ts';
 import { checkChannel, parsePublishBody } from './publish-body.ts';
 
@@ -23,15 +24,14 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
 
     scope.post<{ Body: Buffer | undefined; Querystring: Params }>(
       '/api/publish',
-      { bodyLimit: BODY_BYTES },
-      async ({ query, headers, body = Buffer.alloc(0) }): Promise<PublishAnswer> => {
+      { bodyLimit: BODY_BYTES, config: { needs: 'publish', parameters: ['channel'] } },
+      async ({ query, headers, access, body = Buffer.alloc(0) }): Promise<PublishAnswer> => {
         checkContentHeaders(headers);
-        refuseUnknown(query, ['channel']);
         const channel = text(query, 'channel');
         if (channel !== undefined) checkChannel(channel);
         const type = headers['content-type']?.toLowerCase() ?? '';
-        const drafts = await parsePublishBody(body, { type, channel, entryBytes, slicer });
-        return { ids: await broker.publish(drafts, stampOf(headers)) };
+        const drafts = await parsePublishBody(body, { type, channel, entryBytes, slicer, access });
+        return { ids: await broker.publish(drafts, stampOf(headers, access)) };
       },
     );
   });
@@ -52,7 +52,7 @@ function checkContentHeaders(headers: FastifyRequest['headers']): void {
     });
 }
 
-function stampOf(headers: FastifyRequest['headers']): WriterStamp | undefined {
+function stampOf(headers: FastifyRequest['headers'], access: Access): WriterStamp | undefined {
   const writer = headers['publisher-id'];
   const seq = headers['publisher-seq'];
   if (writer === undefined && seq === undefined) return undefined;
@@ -65,5 +65,5 @@ function stampOf(headers: FastifyRequest['headers']): WriterStamp | undefined {
     throw new CodedError('invalid_header', 'Publisher-Seq must be a whole number from 1', {
       field: 'Publisher-Seq',
     });
-  return { writer, seq: number };
+  return { writer: access.writerId(writer), seq: number };
 }

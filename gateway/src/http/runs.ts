@@ -19,9 +19,13 @@ import { summaryOf } from './run-summary.ts';
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
 const IGNORED_BYTES = 65_536;
+/** Says whose run or conversation is meant, where it is not one's own. */
+const OWNER = ['owner'] as const;
 /** Bytes that an answer may take: a list of runs, and the texts of a run or a conversation. */
-const LIST = { config: { answerBytes: SMALL_ANSWER } };
-const TEXTS = { config: { answerBytes: 16_777_216 } };
+const LIST = {
+  config: { needs: 'signed-in', parameters: ['limit', ...OWNER], answerBytes: SMALL_ANSWER },
+} as const;
+const TEXTS = { config: { needs: 'signed-in', parameters: OWNER, answerBytes: 16_777_216 } } as const;
 
 type ById = { Params: { id: string }; Querystring: Params };
 /** What is allowed is decided by the name, before anything is looked up. */
@@ -50,7 +54,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   const streaming = {
     onRequest: refuseBody,
     exposeHeadRoute: false,
-    config: { refusesItself: true },
+    config: { needs: 'signed-in', parameters: ['lastEventId', ...OWNER], refusesItself: true },
   } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request.headers['last-event-id'], request.query);
@@ -67,7 +71,8 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     scope.removeAllContentTypeParsers();
     const ignored = { parseAs: 'buffer', bodyLimit: IGNORED_BYTES } as const;
     scope.addContentTypeParser('*', ignored, (_request, _body, done) => done(null));
-    scope.post<ById>('/api/runs/:id/cancel', async (request): Promise<RunSummary> => {
+    const cancelling = { config: { needs: 'signed-in', parameters: OWNER } } as const;
+    scope.post<ById>('/api/runs/:id/cancel', cancelling, async (request): Promise<RunSummary> => {
       const key = addressed(request, mayCancelRun);
       const run = key && (await service.cancel(key));
       if (!run) throw unknownRun();
@@ -76,6 +81,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     scope.route({
       method: ['GET', 'PUT', 'PATCH', 'DELETE'],
       url: '/api/runs/:id/cancel',
+      config: { needs: 'nothing', parameters: 'any' },
       handler: () => {
         const headers = { allow: 'POST' };
         throw new HttpError('method_not_allowed', 'this path answers POST only', { headers });

@@ -1,8 +1,10 @@
 // GET /stream: live entries over SSE. It writes the response head itself, and keeps nothing of the request but its socket.
 
 import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
+import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import { parseSelection, parseStart, type Start } from '../stream/query/query.ts';
+import type { Effective } from '../auth/grants.ts';
+import { parseSelection, parseStart, SELECTION_KEYS, START_KEYS, type Start } from '../stream/query/query.ts';
 import { Connection, type ConnectionServices } from '../stream/viewer/connection.ts';
 import type { CloseReason, Connections } from '../stream/viewer/connections.ts';
 import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
@@ -31,8 +33,9 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   const { history, writeBudget, connections, gateway, keepAliveMs, retryMs } = services;
 
   // The head that a GET would get, without a stream that the client could not read.
-  app.head<{ Querystring: Record<string, unknown> }>('/stream', async (request, reply) => {
-    parseSelection(request.query);
+  const config = { needs: 'read', parameters: [...SELECTION_KEYS, ...START_KEYS] } as const;
+  app.head<{ Querystring: Record<string, unknown> }>('/stream', { config }, async (request, reply) => {
+    request.access.readable(parseSelection(request.query).channels);
     for (const [name, value] of HEAD) reply.header(name, value);
     return reply.send();
   });
@@ -45,11 +48,20 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else granted.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
-  const options = { onRequest: [refuseBody, onRequest], config: { refusesItself: true as const } };
+  const options = { onRequest: [refuseBody, onRequest], config: { ...config, refusesItself: true as const } };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
-    const selection = parseSelection(request.query);
+    const asks = parseSelection(request.query);
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());
+    let allowed: Effective;
+    try {
+      allowed = request.access.readable(asks.channels);
+    } catch (error) {
+      if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
+      throw error;
+    }
+    const { channels, narrowed } = allowed;
+    const selection = { ...asks, channels };
 
     const slot = await connections.admit(request.ip);
     if (typeof slot === 'string') return refuse(request, reply, slot);
@@ -79,11 +91,17 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     } finally {
       if (!connection) slot.release();
     }
-    serve(connection, start).catch((error) => app.log.error({ err: error }, 'a stream failed'));
+    serve(connection, start, narrowed ? channels : undefined).catch((error) =>
+      app.log.error({ err: error }, 'a stream failed'),
+    );
     return reply;
   });
 
-  async function serve(connection: Connection, start: Start): Promise<void> {
+  async function serve(
+    connection: Connection,
+    start: Start,
+    channels: readonly string[] | undefined,
+  ): Promise<void> {
     const { view } = connection.slot;
     try {
       const isGone = () => connection.closed;
@@ -92,7 +110,10 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       if (connection.closed) return;
       const replaying = connection.start(beginning, (count, position) => {
         const resumed = start.from === 'position';
-        const hello = { gateway, resumed, count, keepalive: keepAliveMs, now: Date.now() };
+        const hello: Hello = {
+          ...{ gateway, resumed, count, keepalive: keepAliveMs, now: Date.now() },
+          ...(channels && { channels }),
+        };
         return controlFrame('hello', position, hello, retryMs);
       });
       connection.socket.uncork(); // the head and the beginning of the stream go out in one write

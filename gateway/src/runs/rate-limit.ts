@@ -47,8 +47,8 @@ export function windowOf({ burst, perSecond }: RateLimitOptions): RateWindow {
 
 export interface RateLimiter {
   readonly window: RateWindow;
-  /** Counts one run of `owner`, wherever he is, or of the client at `address` where there is no owner (''). @throws BrokerUnavailable, or PublishRefused where Redis is full */
-  consume(address: string, owner: string): Promise<RateVerdict>;
+  /** Counts one run of the client at `address`. @throws BrokerUnavailable, or PublishRefused where Redis is full */
+  consume(address: string): Promise<RateVerdict>;
 }
 
 /** The most clients that a process counts. With one more, the one that came first is forgotten, and its window begins anew. */
@@ -65,8 +65,8 @@ export class MemoryRateLimiter implements RateLimiter {
     this.#limiter = new RateLimiterMemory({ points: this.window.runs, duration: this.window.seconds });
   }
 
-  async consume(address: string, owner: string): Promise<RateVerdict> {
-    const client = counted(address, owner);
+  async consume(address: string): Promise<RateVerdict> {
+    const client = clientOf(address);
     this.#clients.add(client);
     if (this.#clients.size > MAX_CLIENTS) {
       const [first] = this.#clients as Iterable<string> as [string];
@@ -94,19 +94,14 @@ export class RedisRateLimiter implements RateLimiter {
     });
   }
 
-  async consume(address: string, owner: string): Promise<RateVerdict> {
+  async consume(address: string): Promise<RateVerdict> {
     try {
       await this.#client.runId(); // connects, if the client has not connected yet
-      return await consume(this.#limiter, counted(address, owner));
+      return await consume(this.#limiter, clientOf(address));
     } catch (error) {
       throw toPublishError(error, this.#client);
     }
   }
-}
-
-/** No address begins with `@`, so that nobody counts as somebody else. */
-function counted(address: string, owner: string): string {
-  return owner === '' ? clientOf(address) : `@${owner}`;
 }
 
 /** The library rejects with its verdict if the limit is reached, and with an error if it could not count. */

@@ -50,13 +50,13 @@ describe('hosts', () => {
   });
 
   it('answers to names the operator adds, and to any for *', async () => {
-    gateway = await openGateway({ ALLOWED_HOSTS: 'Logs.example, fe80::1, board.example:8000' });
+    gateway = await openGateway({ AUTH: 'off', ALLOWED_HOSTS: 'Logs.example, fe80::1, board.example:8000' });
     expect((await ask({ host: 'board.example:8000' })).status).toBe(200);
     expect((await ask({ host: 'logs.example:443' })).status).toBe(200);
     expect((await ask({ host: '[FE80::1]:8000' })).status).toBe(200);
     expect((await ask({ host: 'other.example' })).status).toBe(403);
     await gateway.close();
-    gateway = await openGateway({ ALLOWED_HOSTS: '*' });
+    gateway = await openGateway({ AUTH: 'off', ALLOWED_HOSTS: '*' });
     expect((await ask({ host: 'anything.example' })).status).toBe(200);
   });
 
@@ -66,7 +66,7 @@ describe('hosts', () => {
     ['with two Hosts', '1.1', ['localhost', 'evil.example'], 400, 'invalid_header'],
     ['with the same Host twice', '1.1', ['localhost', 'localhost'], 400, 'invalid_header'],
   ])('a request %s is refused, and ends its connection', async (_, version, hosts, status, code) => {
-    gateway = await openGateway({ ALLOWED_HOSTS: status === 400 ? '*' : '' });
+    gateway = await openGateway({ AUTH: 'off', ALLOWED_HOSTS: status === 400 ? '*' : '' });
     const socket = connect(gateway.port, '127.0.0.1');
     let heard = '';
     socket.setEncoding('utf8').on('data', (text: string) => {

@@ -32,7 +32,7 @@ it('every file that the page names is there, and may be cached without limit', a
 });
 
 it('works under a base path, with probes also at the root', async () => {
-  gateway = await openGateway({ BASE_PATH: '/logs' });
+  gateway = await openGateway({ AUTH: 'off', BASE_PATH: '/logs' });
   const root = `http://127.0.0.1:${gateway.port}`;
   for (const path of ['/logs/', '/logs/healthz', '/logs/api/channels', '/healthz', '/readyz'])
     expect((await fetch(`${root}${path}`)).status, path).toBe(200);
@@ -47,7 +47,7 @@ it('works under a base path, with probes also at the root', async () => {
 });
 
 it('a base path without its slash leads to the page', async () => {
-  gateway = await openGateway({ BASE_PATH: '/logs' });
+  gateway = await openGateway({ AUTH: 'off', BASE_PATH: '/logs' });
   const response = await fetch(`${gateway.url}?channels=a`);
   expect(response.status).toBe(200);
   expect(response.url).toBe(`${gateway.url}/?channels=a`);

@@ -201,7 +201,7 @@ describe('POST /api/process', () => {
     const direct = await serve(limit);
     await ask(direct.url, '10.0.0.1');
     expect((await ask(direct.url, '10.0.0.2')).status).toBe(429);
-    const proxied = await serve({ ...limit, TRUST_PROXY: '127.0.0.1' });
+    const proxied = await serve({ ...limit, AUTH: 'off', TRUST_PROXY: '127.0.0.1' });
     await ask(proxied.url, '10.0.0.1');
     expect((await ask(proxied.url, '10.0.0.2')).status).toBe(202);
     expect((await ask(proxied.url, '10.0.0.2')).status).toBe(429);

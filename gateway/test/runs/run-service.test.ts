@@ -141,6 +141,23 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     expect(await b.service.cancel(ownedKey('', 'm-none'))).toBeUndefined();
   });
 
+  it('of owners stop their calls when they are cancelled from any gateway, and only those of that owner', async () => {
+    // No sign of life comes within the test, so that it is the entry on the owner's channel that stops the calls.
+    const [a, b] = await make({ model: 'sim-stall', leaseMs: 600_000 });
+    const shared = `m-${randomUUID()}`;
+    const [hers, his] = [ownedKey('alice', shared), ownedKey('bob', shared)];
+    await a.service.start({ owner: 'alice', id: shared, message: 'Explain tides' });
+    await a.service.start({ owner: 'bob', id: shared, message: 'Explain tides' });
+    const streaming = (entries: Entry[]) => entries.some(({ event }) => event === 'generation.delta');
+    await Promise.all([hers, his].map((key) => readRun(b.broker, key, BEGINNING, streaming)));
+    expect(await b.service.cancel(hers)).toMatchObject({ owner: 'alice', state: 'cancelled' });
+    await vi.waitFor(() => expect(a.service.active).toBe(1), PATIENCE_MS);
+    expect(a.simulator.calls.filter(({ state }) => state === 'aborted')).toHaveLength(2);
+    expect(await b.service.get(his)).toMatchObject({ owner: 'bob', state: 'running' });
+    await b.service.cancel(his);
+    await vi.waitFor(() => expect(a.service.active).toBe(0), PATIENCE_MS);
+  });
+
   it('tell what they have used when they are cancelled, as an estimate', async () => {
     const [a, b] = await make({ model: 'sim-stall' });
     const run = id();

@@ -3,16 +3,7 @@
 import { type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { hasFewStars, isPattern, isSearch, MAX_STARS, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
-import {
-  invalid,
-  type Params,
-  parseEntryId,
-  parseTime,
-  parseWhole,
-  refuseUnknown,
-  text,
-  texts,
-} from '../../parameters.ts';
+import { invalid, type Params, parseEntryId, parseTime, parseWhole, text, texts } from '../../parameters.ts';
 
 /** Which entries a viewer wants. Viewers with equal selections share a view. */
 export interface Selection {
@@ -35,15 +26,15 @@ export type Start =
 
 export const MAX_CHANNELS_PER_QUERY = 100;
 /** How many of these may have a star elsewhere than at their end. They are costly, and all viewers share one `PatternBudget`. */
-const MAX_SEARCHES_PER_QUERY = 10;
+export const MAX_SEARCHES_PER_QUERY = 10;
 export const MAX_TAIL = 10_000;
 
-const SELECTION_KEYS = ['channels', 'channel', 'level', 'source', 'run', 'q'];
-const START_KEYS = ['tail', 'since', 'lastEventId'];
+/** The parameters that `parseSelection` and `parseStart` read. */
+export const SELECTION_KEYS = ['channels', 'channel', 'level', 'source', 'run', 'q'];
+export const START_KEYS = ['tail', 'since', 'lastEventId'];
 
-/** Unknown parameters are refused. @throws CodedError `invalid_query`, which names the parameter and what is allowed */
-export function parseSelection(params: Params, otherKeys: readonly string[] = START_KEYS): Selection {
-  refuseUnknown(params, [...SELECTION_KEYS, ...otherKeys]);
+/** @throws CodedError `invalid_query`, which names the parameter and what is allowed */
+export function parseSelection(params: Params): Selection {
   const listed = [
     ...texts(params, 'channels').flatMap((text) => text.split(',')),
     ...texts(params, 'channel'),

@@ -3,7 +3,7 @@ import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { ownedKey } from '@llm-streamer/shared/ownership.ts';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { RedisRunStore } from '../../../src/runs/store/redis-run-store.ts';
 import { testRunStore } from './run-store-conformance.ts';
@@ -77,6 +77,46 @@ async function configure(name: string, value: string): Promise<void> {
   });
   socket.destroy();
 }
+
+it('records and lists of a log from before runs had owners are those of nobody', async () => {
+  const namespace = randomNamespace();
+  const { store } = make(namespace);
+  const client = new RedisClient(redis.url, 'test', undefined);
+  await client.runId(10_000);
+  const under = (name: string) => `{${namespace}}:${name}`;
+  const fields = { state: 'running', token: 't', renewed: 7, started: 1, fingerprint: 'f', lanes: '[]' };
+  await client.redis.hset(under('run:old'), fields);
+  await client.redis.zadd(under('runs'), 1, 'old');
+  await client.redis.sadd(under('running'), 'old');
+  await store.begin({ ...facts, owner: 'alice', id: 'old' }, 'token', []);
+  expect((await store.list(10)).map(({ owner, id }) => [owner, id])).toEqual([
+    ['alice', 'old'],
+    ['', 'old'],
+  ]);
+  expect((await store.running()).map((run) => run.key).sort()).toEqual(['alice/old', 'old']);
+  await store.append(key('old'), 't', []);
+  expect(await store.end(key('old'), { state: 'lost', totals }, [], { renewed: 8 })).toBe(true);
+  expect(await store.get(key('old'))).toMatchObject({ owner: '', state: 'lost' });
+  expect(await store.get(ownedKey('alice', 'old'))).toMatchObject({ state: 'running' });
+  client.close();
+});
+
+it('of an owner whose records are gone nothing is left', async () => {
+  const namespace = randomNamespace();
+  const idleMs = 1_500;
+  const prefixes = [{ prefix: 'runs:', entries: 100, idleMs }];
+  const { store } = make(namespace, { ...DEFAULT_RETENTION, prefixes });
+  const client = new RedisClient(redis.url, 'test', undefined);
+  await client.runId(10_000);
+  await store.begin({ ...facts, owner: 'alice', id: 'm1' }, 't', []);
+  await store.end(ownedKey('alice', 'm1'), { state: 'finished', totals }, [], 'anybody');
+  const left = () => client.redis.keys(`{${namespace}}:run*`);
+  expect((await left()).sort()).toEqual(
+    ['run-owners', 'run:alice/m1', 'runs:alice'].map((name) => `{${namespace}}:${name}`),
+  );
+  await vi.waitFor(async () => expect(await left()).toEqual([]), { timeout: 10_000, interval: 50 });
+  client.close();
+});
 
 it('what other programs have written under the keys of runs is no run, and is refused by name', async () => {
   const namespace = randomNamespace();

@@ -6,7 +6,7 @@ import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { describe, expect, it } from 'vitest';
-import type { RunFacts, RunStore } from '../../../src/runs/store/run-store.ts';
+import { LISTED_RUNS, type RunFacts, type RunStore } from '../../../src/runs/store/run-store.ts';
 
 export interface StoreUnderTest {
   store: RunStore;
@@ -164,6 +164,70 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       await store.end(keys[1] as OwnedKey, { state: 'finished', totals }, [], { token: 'token' });
       expect((await other.list(2)).map(keyOf)).toEqual([keys[2], keys[1]]);
       expect((await other.running()).map(({ key }) => key).sort()).toEqual([keys[0], keys[2]].sort());
+    });
+
+    it('keeps the same id of two owners, and of nobody, apart', async () => {
+      const { store, other, broker } = await make();
+      const id = `m-${randomUUID()}`;
+      const keys = ['', 'alice', 'bob'].map((owner) => ownedKey(owner, id));
+      const [nobodys, hers, his] = keys as [OwnedKey, OwnedKey, OwnedKey];
+      for (const key of keys)
+        expect(await store.begin({ ...facts, ...partsOf(key) }, `token of ${key}`, says(key, key))).toBe(
+          'started',
+        );
+      await expect(store.append(his, `token of ${hers}`, says(his, 'x'))).rejects.toMatchObject({
+        code: 'fenced',
+      });
+      expect(await other.end(hers, { state: 'cancelled', totals }, says(hers, 'end'), 'anybody')).toBe(true);
+      expect((await other.running()).map(({ key }) => key).sort()).toEqual([nobodys, his].sort());
+      expect(await heard(broker, hers)).toEqual([hers, 'end']);
+      expect(await heard(broker, his)).toEqual([his]);
+      expect(await heard(broker, nobodys)).toEqual([nobodys]);
+      expect(await other.get(hers)).toMatchObject({ owner: 'alice', id, state: 'cancelled' });
+      expect(await other.get(nobodys)).toMatchObject({ owner: '', id, state: 'running' });
+    });
+
+    it('lists the runs of some owners, and those that are picked out, before it counts', async () => {
+      const { store, other } = await make();
+      const keys = ['alice', 'bob', '', 'bob', 'alice'].map(fresh);
+      for (const key of keys) {
+        await store.begin({ ...facts, ...partsOf(key) }, 'token', []);
+        const began = Date.now(); // two runs that begin in the same millisecond have no order
+        await until(() => Date.now() > began);
+      }
+      const listed = async (...args: Parameters<RunStore['list']>) => (await other.list(...args)).map(keyOf);
+      const [first, second, third, fourth, last] = keys as [OwnedKey, OwnedKey, OwnedKey, OwnedKey, OwnedKey];
+      expect(await listed(10)).toEqual([last, fourth, third, second, first]);
+      expect(await listed(2)).toEqual([last, fourth]);
+      expect(await listed(1, { owners: ['bob'] })).toEqual([fourth]);
+      expect(await listed(10, { owners: ['bob', ''] })).toEqual([fourth, third, second]);
+      expect(await listed(10, { owners: [] })).toEqual([]);
+      expect(await listed(10, { owners: ['carol'] })).toEqual([]);
+      expect(await listed(1, { allows: (key) => key === first })).toEqual([first]);
+      expect(await listed(2, { owners: ['alice', 'bob'], allows: (key) => key !== last })).toEqual([
+        fourth,
+        second,
+      ]);
+    });
+
+    it("keeps an owner's runs in the list, however many another begins", async () => {
+      const { store, other } = await make();
+      const [hers, his, nobodys] = [fresh('alice'), fresh('bob'), fresh('')];
+      for (const key of [hers, his, nobodys]) {
+        await store.begin({ ...facts, ...partsOf(key) }, 'token', []);
+        await store.end(key, { state: 'finished', totals }, [], 'anybody');
+      }
+      const flood = Array.from({ length: LISTED_RUNS + 1 }, () => fresh('bob'));
+      for (const key of flood) {
+        await store.begin({ ...facts, ...partsOf(key) }, 'token', []);
+        await store.end(key, { state: 'finished', totals }, [], 'anybody');
+      }
+      expect((await other.list(10, { owners: ['alice'] })).map(keyOf)).toEqual([hers]);
+      expect((await other.list(10, { owners: [''] })).map(keyOf)).toEqual([nobodys]);
+      expect((await other.list(10, { allows: (key) => key === hers })).map(keyOf)).toEqual([hers]);
+      const bobs = (await other.list(2 * LISTED_RUNS, { owners: ['bob'] })).map(keyOf);
+      expect(bobs).toHaveLength(LISTED_RUNS);
+      expect(bobs).not.toContain(his);
     });
 
     it('knows nothing of a run that never was', async () => {

@@ -1,0 +1,146 @@
+// What one request may do, as its route asks it. Where `AUTH=report`, everything is allowed, and what would have been refused is told.
+
+import { createHash } from 'node:crypto';
+import { globMatcher, isExact } from '@llm-streamer/shared/channels.ts';
+import type { Draft } from '@llm-streamer/shared/entry.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
+import { channelForbidden, type Effective, effective, mayPublish, mayRead } from './grants.ts';
+import { EVERYONE, type Principal } from './principal.ts';
+
+/** Where people sign in, others trust what stands on these channels, so that nobody may forge it. */
+const OWN_CHANNELS: readonly string[] = [CHANNELS.gateway, CHANNELS.runs];
+
+/** Gets the code of each refusal. */
+export type Tell = (code: string) => void;
+
+/** Somebody who has not signed in and asks for more than everybody may have: he may sign in. */
+export function signInFirst(): CodedError {
+  return new CodedError('unauthorized', 'sign in, or send a key: Authorization: Bearer …');
+}
+
+export interface Access {
+  readonly principal: Principal;
+  /** @throws CodedError as `effective` does, and `unauthorized` */
+  readable(channels: readonly string[]): Effective;
+  mayRead(channel: string): boolean;
+  /** @throws CodedError `channel_forbidden`, `channel_reserved` or `forbidden` (for the source) */
+  checkPublish(draft: Draft): void;
+  /** The source of entries that name none. */
+  readonly defaultSource: string;
+  /** The name under which a writer's batches are counted: nobody can use up the numbers of another's. */
+  writerId(given: string): string;
+}
+
+/** Everybody may do everything. */
+export const OPEN_ACCESS: Access = {
+  principal: EVERYONE,
+  readable: (channels) => ({ channels, narrowed: false }),
+  mayRead: () => true,
+  checkPublish: () => {},
+  defaultSource: 'http',
+  writerId: (given) => given,
+};
+
+export class PrincipalAccess implements Access {
+  readonly principal: Principal;
+  readonly defaultSource: string;
+  readonly #tell: Tell;
+  readonly #isSource: (source: string) => boolean;
+
+  constructor(principal: Principal, tell: Tell) {
+    this.principal = principal;
+    this.#tell = tell;
+    const { source } = principal;
+    this.#isSource = source === undefined ? () => true : globMatcher(source);
+    this.defaultSource = source !== undefined && isExact(source) ? source : 'http';
+  }
+
+  readable(channels: readonly string[]): Effective {
+    try {
+      return effective(channels, this.principal.grants.read);
+    } catch (error) {
+      throw this.#refusal(error);
+    }
+  }
+
+  mayRead(channel: string): boolean {
+    return mayRead(this.principal.grants, channel);
+  }
+
+  checkPublish({ channel, body }: Draft): void {
+    try {
+      if (OWN_CHANNELS.includes(channel))
+        throw new CodedError('channel_reserved', `${channel} is written by the gateway only`, {
+          field: 'channel',
+        });
+      if (!mayPublish(this.principal.grants, channel))
+        throw channelForbidden(`you may not write to ${channel}`, 'channel');
+      if (this.principal.source !== undefined && !this.#isSource(sourceOf(body)))
+        throw new CodedError('forbidden', `source must be ${this.principal.source}`, { field: 'source' });
+    } catch (error) {
+      throw this.#refusal(error);
+    }
+  }
+
+  writerId(given: string): string {
+    return createHash('sha256').update(`${this.principal.id}\n${given}`).digest('hex').slice(0, 32);
+  }
+
+  #refusal(error: unknown): unknown {
+    if (!(error instanceof CodedError)) return error;
+    const shown =
+      this.principal.kind === 'anonymous' && error.code === 'channel_forbidden' ? signInFirst() : error;
+    if (shown.code !== 'invalid_query') this.#tell(shown.code);
+    return shown;
+  }
+}
+
+/** Allows everything that `judged` would refuse. */
+export class ReportedAccess implements Access {
+  readonly principal: Principal;
+  readonly defaultSource = 'http';
+  readonly #judged: Access;
+  readonly #tell: Tell;
+
+  /** `judged` tells what it refuses; `tell` gets what it would narrow. */
+  constructor(principal: Principal, judged: Access, tell: Tell) {
+    this.principal = principal;
+    this.#judged = judged;
+    this.#tell = tell;
+  }
+
+  readable(channels: readonly string[]): Effective {
+    const found = attempt(() => this.#judged.readable(channels));
+    if (found?.narrowed) this.#tell('narrowed');
+    // What may not be read in any case: channels of the audit.
+    return effective(channels, this.principal.grants.read);
+  }
+
+  mayRead(channel: string): boolean {
+    return mayRead(this.principal.grants, channel);
+  }
+
+  checkPublish(draft: Draft): void {
+    attempt(() => this.#judged.checkPublish(draft));
+  }
+
+  writerId(given: string): string {
+    return given;
+  }
+}
+
+function attempt<T>(judge: () => T): T | undefined {
+  try {
+    return judge();
+  } catch {
+    return undefined; // it was told
+  }
+}
+
+/** The source of an entry's body, whose first keys are always the same. */
+function sourceOf(body: string): string {
+  const [, text] = /^\{"time":[^,"]*,"channel":"[^"]*","source":("(?:[^"\\]|\\.)*")/.exec(body) ?? [];
+  if (text === undefined) throw new Error('the body of a draft does not begin as drafts do');
+  return JSON.parse(text) as string;
+}

@@ -1,0 +1,148 @@
+// Writes to `audit:auth` who signed in and whose rights were changed, and to `audit:refusals` what was refused, summed for each second.
+// Only admins read these channels. No entry ever holds a token, a cookie, a header or a body, and no flood of requests makes
+// more than a few entries a second.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { draft, type Level } from '@llm-streamer/shared/entry.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
+
+export const AUDIT_CHANNEL = 'audit:auth';
+/** A channel of its own, so that a flood of refusals does not trim away who signed in. */
+export const REFUSALS_CHANNEL = 'audit:refusals';
+
+/** The names of the events on `audit:auth`. */
+export const AUDIT_EVENTS = {
+  loginOk: 'login.ok',
+  loginFailed: 'login.failed',
+  logout: 'logout',
+  tokenMade: 'token.made',
+  sessionEnded: 'session.ended',
+  passwordChanged: 'password.changed',
+  userAdded: 'user.added',
+  userChanged: 'user.changed',
+  userDeleted: 'user.deleted',
+  roleSet: 'role.set',
+  roleDeleted: 'role.deleted',
+  keyAdded: 'key.added',
+  keyRevoked: 'key.revoked',
+} as const;
+export type AuditEvent = (typeof AUDIT_EVENTS)[keyof typeof AUDIT_EVENTS];
+
+export interface AuditFields {
+  /** Who did it: the id of a principal. Of a failed login, a name only if somebody has it: people type passwords into that field. */
+  by?: string;
+  /** To whom or what it was done, such as `user:alice`. */
+  to?: string;
+  address?: string;
+  /** More facts, such as a role. Never a secret. */
+  [fact: string]: string | number | boolean | undefined;
+}
+
+export interface Refused {
+  /** The error code, or `narrowed`. */
+  code: string;
+  /** The method and the path of the route, such as `GET /api/runs/:id`. */
+  route: string;
+  /** The id of the principal; undefined for nobody, or for a credential that is not valid. */
+  by?: string | undefined;
+  /** What kind of credential was not valid. */
+  credential?: string | undefined;
+  address: string;
+  /** `AUTH=report`: it was allowed. */
+  allowed?: boolean;
+}
+
+const FLUSH_MS = 1_000;
+/** Distinct refusals, and events, that are told of one second; of the others, the number. */
+const MAX_KINDS = 20;
+const MAX_EVENTS = 50;
+const MAX_TEXT = 200;
+const MAX_BUFFERED_BYTES = 4_194_304;
+
+export class Audit {
+  readonly #publisher: Publisher;
+  readonly #source: string;
+  readonly #logger: Logger;
+  readonly #timer: NodeJS.Timeout;
+  #refusals = new Map<string, Refused & { count: number }>();
+  #otherRefusals = 0;
+  #events = 0;
+
+  constructor(broker: Broker, gateway: string, logger: Logger) {
+    this.#publisher = new Publisher(broker, {
+      source: gateway,
+      noticeChannel: AUDIT_CHANNEL,
+      maxBufferedBytes: MAX_BUFFERED_BYTES,
+    });
+    this.#source = gateway;
+    this.#logger = logger;
+    this.#timer = setInterval(() => this.flush(), FLUSH_MS);
+  }
+
+  record(event: AuditEvent, { by, to, address, ...facts }: AuditFields): void {
+    this.#events++;
+    if (this.#events > MAX_EVENTS) return;
+    const failed = event === AUDIT_EVENTS.loginFailed;
+    const msg = [event, by && `by ${by}`, to && `to ${to}`, address && `from ${address}`];
+    const attrs = { ...(by && { by }), ...(to && { to }), ...(address && { address }), ...facts };
+    this.#write(AUDIT_CHANNEL, failed ? 'warn' : 'info', msg.filter(Boolean).join(' '), attrs, event);
+  }
+
+  refused(refusal: Refused): void {
+    const { code, route, by, credential, allowed } = refusal;
+    const kind = JSON.stringify([code, route, by, credential, allowed]);
+    const known = this.#refusals.get(kind);
+    if (known) known.count++;
+    else if (this.#refusals.size < MAX_KINDS) this.#refusals.set(kind, { ...refusal, count: 1 });
+    else this.#otherRefusals++;
+  }
+
+  /** Writes what was refused since the last call. */
+  flush(): void {
+    if (this.#events > MAX_EVENTS)
+      this.#write(AUDIT_CHANNEL, 'warn', `${this.#events - MAX_EVENTS} more events in this second`, {});
+    this.#events = 0;
+    for (const { count, allowed = false, by, credential, ...rest } of this.#refusals.values()) {
+      const { code, route, address } = rest;
+      const who = by ?? (credential === undefined ? 'nobody' : `an invalid ${credential}`);
+      const what = allowed ? 'AUTH=on would refuse' : 'refused';
+      const attrs = { count, code, route, address, ...(by && { by }), ...(credential && { credential }) };
+      this.#write(REFUSALS_CHANNEL, 'warn', `${what} ${route} to ${who}: ${code}, ${count} ×`, attrs);
+      this.#logger.info(attrs, allowed ? 'AUTH=on would refuse a request' : 'a request was refused');
+    }
+    if (this.#otherRefusals > 0)
+      this.#write(REFUSALS_CHANNEL, 'warn', `${this.#otherRefusals} other refusals in this second`, {
+        count: this.#otherRefusals,
+      });
+    this.#refusals = new Map();
+    this.#otherRefusals = 0;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.flush();
+    await this.#publisher.close(1_000);
+  }
+
+  #write(channel: string, level: Level, msg: string, attrs: Record<string, unknown>, event?: string): void {
+    const short = Object.entries(attrs).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value.slice(0, MAX_TEXT) : value,
+    ]);
+    const fields = {
+      time: Date.now(),
+      channel,
+      source: this.#source,
+      level,
+      msg: msg.slice(0, 4 * MAX_TEXT),
+    };
+    this.#publisher.enqueue(
+      draft({
+        ...fields,
+        ...(event !== undefined && { event }),
+        ...(short.length > 0 && { attrs: Object.fromEntries(short) }),
+      }),
+    );
+  }
+}

@@ -1,0 +1,122 @@
+// From the headers of a request to its principal. A request has one credential: `Authorization` wins, then the headers of a proxy, then
+// the cookie. One that is there but is not valid is an error, and never makes a request anonymous; the query is never looked at.
+
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { CredentialCheck } from './credential-check.ts';
+import type { Principal } from './principal.ts';
+
+export interface CredentialSource {
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Names and values by turns, as they came. */
+  rawHeaders: readonly string[];
+  /** The address of the other end of the connection, which may be a proxy. */
+  peer: string;
+}
+
+/** A credential in headers other than `Authorization`. */
+export interface HeaderCheck {
+  /** Undefined if the request has no such credential. */
+  find(source: CredentialSource): PresentedCredential | undefined;
+}
+
+export interface PresentedCredential {
+  /** What the operator is told of it: `session`, `api key`, … */
+  kind: string;
+  /** Undefined if it is not valid. @throws BrokerUnavailable */
+  principal(): Promise<Principal | undefined>;
+}
+
+/** Says nothing to the client but that the credential is not valid. */
+export class InvalidCredential extends CodedError {
+  readonly kind: string;
+
+  constructor(kind: string) {
+    super('unauthorized', 'this credential is not valid; sign in again, or send another key');
+    this.name = 'InvalidCredential';
+    this.kind = kind;
+  }
+}
+
+/** The checks by what a token looks like; a kind without a check is never valid. */
+export interface TokenChecks {
+  /** `lls_…` */
+  apiKey?: CredentialCheck | undefined;
+  /** `lst_…` */
+  session?: CredentialCheck | undefined;
+  /** Three parts with dots between. */
+  jwt?: CredentialCheck | undefined;
+  /** Asked first, about every token. */
+  bootstrap?: CredentialCheck | undefined;
+}
+
+/** A token is not longer than the largest JWT that makes sense. */
+const MAX_TOKEN = 16_384;
+
+export class Authenticator {
+  readonly #tokens: TokenChecks;
+  readonly #headers: readonly HeaderCheck[];
+
+  /** `headers` in the order in which they win. */
+  constructor(tokens: TokenChecks, headers: readonly HeaderCheck[] = []) {
+    this.#tokens = tokens;
+    this.#headers = headers;
+  }
+
+  /**
+   * Undefined if the request has no credential. @throws InvalidCredential; BrokerUnavailable if that cannot be known now; CodedError
+   * `invalid_header` for two `Authorization` headers
+   */
+  async principalOf(source: CredentialSource): Promise<Principal | undefined> {
+    const presented = this.#presented(source);
+    if (presented === undefined) return undefined;
+    const principal = await presented.principal();
+    if (principal === undefined || principal.expires <= Date.now())
+      throw new InvalidCredential(presented.kind);
+    return principal;
+  }
+
+  #presented(source: CredentialSource): PresentedCredential | undefined {
+    const values = source.rawHeaders.filter(
+      (_, i) => i % 2 === 1 && source.rawHeaders[i - 1]?.toLowerCase() === 'authorization',
+    );
+    if (values.length > 1)
+      throw new CodedError('invalid_header', 'send one Authorization header', { field: 'Authorization' });
+    if (values[0] !== undefined) return this.#inAuthorization(values[0]);
+    for (const check of this.#headers) {
+      const found = check.find(source);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #inAuthorization(value: string): PresentedCredential {
+    const token = tokenIn(value);
+    if (token === undefined) return { kind: 'Authorization header', principal: async () => undefined };
+    const [kind, check] = this.#checkOf(token);
+    return {
+      kind,
+      principal: async () =>
+        (await this.#tokens.bootstrap?.principalOf(token)) ?? (await check?.principalOf(token)),
+    };
+  }
+
+  #checkOf(token: string): [string, CredentialCheck | undefined] {
+    if (token.startsWith('lls_')) return ['api key', this.#tokens.apiKey];
+    if (token.startsWith('lst_')) return ['session', this.#tokens.session];
+    if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return ['JWT', this.#tokens.jwt];
+    return ['token', undefined];
+  }
+}
+
+/** The token in `Bearer <token>`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored. */
+function tokenIn(header: string): string | undefined {
+  if (header.length > 2 * MAX_TOKEN) return undefined;
+  const [, scheme, value = ''] = /^(bearer|basic) +(\S+) *$/i.exec(header) ?? [];
+  let token: string | undefined = value;
+  if (scheme?.toLowerCase() === 'basic') {
+    const pair = Buffer.from(value, 'base64').toString('utf8');
+    token = pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined;
+  }
+  // Every kind of token is made of these letters.
+  return token !== undefined && token.length <= MAX_TOKEN && /^[\w.~+/=-]+$/.test(token) ? token : undefined;
+}

@@ -1,0 +1,146 @@
+// Decides of each request whether its principal may do what the route needs, in each mode. Nobody is let through by an error: while
+// it cannot be found out who somebody is, that is said, and is neither a yes nor a no.
+
+import { AUDIT_PREFIX } from '@llm-streamer/shared/channels.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { type Access, OPEN_ACCESS, PrincipalAccess, ReportedAccess, signInFirst } from './access.ts';
+import type { Audit } from './audit.ts';
+import { type Authenticator, type CredentialSource, InvalidCredential } from './authenticator.ts';
+import type { AuthMode } from './config.ts';
+import { EVERYONE, type Grants, type Principal } from './principal.ts';
+
+/**
+ * `nothing`: no credential is looked at. `signed-in`: anybody but `anonymous`. `read`, `publish`: a grant for some channel; the
+ * route itself looks at the channels of the request.
+ */
+export type Need = 'nothing' | 'signed-in' | 'read' | 'publish' | 'run' | 'metrics' | 'admin';
+
+export interface GateRequest extends CredentialSource {
+  needs: Exclude<Need, 'nothing'>;
+  /** The method and the path of the route. */
+  route: string;
+  address: string;
+}
+
+const NO_GRANTS: Grants = { read: [], publish: [], run: false, metrics: false, admin: false };
+
+/** What everybody may do where `AUTH=report`. Rights that outlast the mode, such as adding an admin, are never given away. */
+const REPORT_GRANTS: Grants = {
+  ...EVERYONE.grants,
+  read: EVERYONE.grants.read.filter((pattern) => !pattern.startsWith(AUDIT_PREFIX)),
+  admin: false,
+};
+
+export interface GateOptions {
+  mode: AuthMode;
+  authenticator: Authenticator;
+  audit: Pick<Audit, 'refused'>;
+  /** What may be read without a credential. */
+  anonymous: readonly string[];
+}
+
+export class Gate {
+  readonly mode: AuthMode;
+  readonly #authenticator: Authenticator;
+  readonly #audit: Pick<Audit, 'refused'>;
+  readonly #anonymous: Principal;
+  /** Of each principal, the one that may do everything, so that its connections share that, too. */
+  readonly #widened = new WeakMap<Principal, Principal>();
+  readonly #everyone: Principal = { ...EVERYONE, grants: REPORT_GRANTS };
+
+  constructor({ mode, authenticator, audit, anonymous }: GateOptions) {
+    this.mode = mode;
+    this.#authenticator = authenticator;
+    this.#audit = audit;
+    this.#anonymous = {
+      id: 'anonymous',
+      kind: 'anonymous',
+      name: 'anonymous',
+      owner: '-', // nobody can have this name
+      grants: { ...NO_GRANTS, read: anonymous },
+      expires: Number.POSITIVE_INFINITY,
+    };
+  }
+
+  /** @throws CodedError `unauthorized`, `forbidden` or `invalid_header`; BrokerUnavailable while that cannot be known */
+  async accessFor(request: GateRequest): Promise<Access> {
+    if (this.mode === 'off') return openAccess(request.needs);
+    if (this.mode === 'on') return this.#judge(request, false);
+    let judged: PrincipalAccess | undefined;
+    try {
+      judged = await this.#judge(request, true);
+    } catch (error) {
+      if (!(error instanceof CodedError) || request.needs === 'admin') throw error;
+    }
+    const tell = (code: string) => this.#tell(request, code, judged?.principal, true);
+    return new ReportedAccess(
+      this.#widen(judged?.principal),
+      judged ?? new PrincipalAccess(this.#anonymous, () => {}),
+      tell,
+    );
+  }
+
+  async #judge(request: GateRequest, allowed: boolean): Promise<PrincipalAccess> {
+    let principal: Principal | undefined;
+    try {
+      principal = (await this.#authenticator.principalOf(request)) ?? this.#anonymous;
+      if (!may(principal, request.needs))
+        throw principal.kind === 'anonymous'
+          ? signInFirst()
+          : new CodedError('forbidden', `you lack the right ${request.needs}, which this needs`);
+    } catch (error) {
+      const known = error instanceof CodedError && error.code !== 'broker_unavailable';
+      if (known) {
+        const credential = error instanceof InvalidCredential ? error.kind : undefined;
+        this.#tell(request, error.code, principal, allowed, credential);
+      }
+      throw error;
+    }
+    return new PrincipalAccess(principal, (code) => this.#tell(request, code, principal, allowed));
+  }
+
+  #tell(
+    { route, address }: GateRequest,
+    code: string,
+    principal: Principal | undefined,
+    allowed: boolean,
+    credential?: string,
+  ): void {
+    const by = principal === undefined || principal.kind === 'anonymous' ? undefined : principal.id;
+    this.#audit.refused({ code, route, address, by, credential, allowed });
+  }
+
+  #widen(principal: Principal | undefined): Principal {
+    if (principal === undefined || principal.kind === 'anonymous') return this.#everyone;
+    let wide = this.#widened.get(principal);
+    if (!wide) {
+      const { admin } = principal.grants;
+      const read = admin ? EVERYONE.grants.read : REPORT_GRANTS.read;
+      wide = { ...principal, grants: { ...REPORT_GRANTS, read, admin } };
+      delete wide.source;
+      this.#widened.set(principal, wide);
+    }
+    return wide;
+  }
+}
+
+/** Without sign-in nobody could tell who added an admin, who would still be one when `AUTH` is on. */
+export function openAccess(needs: Need): Access {
+  if (needs !== 'admin') return OPEN_ACCESS;
+  throw new CodedError('forbidden', 'people, roles and keys are managed here only where AUTH is on');
+}
+
+function may({ kind, grants }: Principal, needs: GateRequest['needs']): boolean {
+  switch (needs) {
+    case 'signed-in':
+      return kind !== 'anonymous';
+    case 'read':
+      return grants.read.length > 0;
+    case 'publish':
+      return grants.publish.length > 0;
+    case 'metrics':
+      return grants.metrics || grants.admin;
+    default:
+      return grants[needs];
+  }
+}

@@ -1,0 +1,48 @@
+// Makes the parts that say who asks and what he may do, from the configuration: the checks of each kind of credential, the gate that
+// every request passes, and the audit.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { Audit } from './auth/audit.ts';
+import { Authenticator, type HeaderCheck, type TokenChecks } from './auth/authenticator.ts';
+import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
+import { wayIn } from './auth/config.ts';
+import { Gate } from './auth/gate.ts';
+import type { Config } from './config.ts';
+
+export interface Auth {
+  gate: Gate;
+  audit: Audit;
+  close(): Promise<void>;
+}
+
+/** The checks of credentials, in place of those that the configuration means. */
+export interface Credentials {
+  tokens: TokenChecks;
+  headers?: readonly HeaderCheck[];
+  /** Tells the bootstrap key whether there is anybody. */
+  users?: () => Promise<readonly unknown[]>;
+}
+
+/** @throws CodedError `invalid_config` */
+export function composeAuth(
+  config: Config,
+  broker: Broker,
+  gateway: string,
+  logger: Logger,
+  { tokens, headers = [], users = async () => [] }: Credentials = { tokens: {} },
+): Auth {
+  const { AUTH: mode, AUTH_ANONYMOUS: anonymous, AUTH_BOOTSTRAP_KEY_FILE: path } = config;
+  const audit = new Audit(broker, gateway, logger);
+  const bootstrap =
+    path === undefined || mode === 'off' ? undefined : new BootstrapKey(readBootstrapKey(path), { users });
+  const authenticator = new Authenticator({ ...tokens, bootstrap }, headers);
+  const way = wayIn(config);
+  if (mode === 'off' && way !== undefined)
+    logger.warn(`AUTH is off and ${way}: whoever reaches this gateway may read and write everything`);
+  if (mode === 'report')
+    logger.warn(
+      'AUTH=report: everything is allowed; the channel audit:refusals says what AUTH=on would refuse',
+    );
+  return { gate: new Gate({ mode, authenticator, audit, anonymous }), audit, close: () => audit.close() };
+}
