@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { type About, brokerVariables, retentionVariables } from '@llm-streamer/shared/config.ts';
 import type { z } from 'zod';
 import { authVariables } from '../gateway/src/auth/config.ts';
+import { signUpVariables } from '../gateway/src/auth/sign-up-config.ts';
 import { serverVariables, streamVariables } from '../gateway/src/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
@@ -32,7 +33,11 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
     variables: retentionVariables,
   },
   { title: 'The server', text: 'The gateway reads these.', variables: serverVariables },
-  { title: 'Who may come', text: 'The gateway reads these.', variables: authVariables },
+  {
+    title: 'Who may come',
+    text: 'The gateway reads these.',
+    variables: { ...authVariables, ...signUpVariables },
+  },
   { title: 'Streams', text: 'The gateway reads these.', variables: streamVariables },
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },
   { title: 'Producers', text: '`pipe` and `simulate` read this one.', variables: producerVariables },
@@ -64,7 +69,8 @@ folder is read, too, and variables that are set win over it. A wrong value stops
 and says what is allowed. An empty value counts as not set.
 
 Most people need only \`PORT\` and \`REDIS_URL\`; for models of a real service also \`USE_LLM_MOCK=false\`, \`LLM_KEY\`,
-\`LLM_BASE_URL\` and \`LLM_MODEL\`; behind a proxy \`ALLOWED_HOSTS\`, and maybe \`BASE_PATH\` and \`TRUST_PROXY\`.
+\`LLM_BASE_URL\` and \`LLM_MODEL\`; where others can come \`AUTH\`, and behind a proxy also
+\`ALLOWED_HOSTS\`, and maybe \`BASE_PATH\` and \`TRUST_PROXY\`.
 
 A name that ends in \`_MS\` is in milliseconds, in \`_BYTES\` in bytes; \`RETENTION_SECONDS…\` are in seconds.
 

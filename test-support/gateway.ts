@@ -7,6 +7,7 @@ import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { createApp, type Tuning } from '../gateway/src/app.ts';
+import type { AuthStore } from '../gateway/src/auth/store/auth-store.ts';
 import { type Config, readGatewayConfig } from '../gateway/src/config.ts';
 import { SseClient, type SseClientOptions } from './sse-client.ts';
 
@@ -27,10 +28,11 @@ export interface TestGateway {
 export async function openGateway(
   env: Readonly<Record<string, string>> = {},
   tuning: Tuning = {},
+  store?: AuthStore,
 ): Promise<TestGateway> {
   const config = readGatewayConfig({ SSE_KEEPALIVE_MS: '60000', ...env });
   const broker = await openBroker(config);
-  const app = createApp(config, broker, createLogger('gateway', 'silent', true), undefined, tuning);
+  const app = createApp(config, broker, createLogger('gateway', 'silent', true), undefined, tuning, store);
   await app.listen({ host: config.HOST, port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}${config.BASE_PATH}`;

@@ -6,9 +6,16 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
+import type { AuthStore } from './auth/store/auth-store.ts';
+import { FileAuthStore } from './auth/store/file-auth-store.ts';
 import { type Credentials, composeAuth } from './compose-auth.ts';
+import { composePeople, type People } from './compose-people.ts';
 import { composeRuns } from './compose-runs.ts';
 import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
+import { keyRoutes } from './http/auth/keys.ts';
+import { sessionRoutes } from './http/auth/sessions.ts';
+import { signInRoutes } from './http/auth/sign-in.ts';
+import { userRoutes } from './http/auth/users.ts';
 import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
@@ -16,10 +23,12 @@ import { metricsRoute } from './http/metrics.ts';
 import { pageRoutes } from './http/page.ts';
 import { answerBudget } from './http/plugins/answer-budget.ts';
 import { authorization } from './http/plugins/authorization.ts';
+import { csrf } from './http/plugins/csrf.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { parameters } from './http/plugins/parameters.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
+import { rightsMark } from './http/plugins/rights-mark.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
 import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
@@ -72,6 +81,12 @@ function publicHost({ PUBLIC_URL: url }: Config): string[] {
   return url === undefined ? [] : [hostOf(new URL(url).host)];
 }
 
+/** Those of the store, and others beside them. */
+function withOthers(own: People['credentials'], others: Credentials = { tokens: {} }): Credentials {
+  const { tokens, headers = [] } = others;
+  return { ...own, tokens: { ...own.tokens, ...tokens }, headers: [...headers, ...own.headers] };
+}
+
 /** An application that is ready to listen. Closing it ends its streams, but does not close the broker. */
 export function createApp(
   config: Config,
@@ -79,6 +94,7 @@ export function createApp(
   logger: Logger,
   totals: SharedTotals = ownTotals(config),
   tuning: Tuning = {},
+  store: AuthStore = FileAuthStore.inMemory(),
 ): FastifyInstance {
   const { registry, limiter } = totals;
   const gateway = `gw-${hostname().slice(0, 12)}-${process.pid}`;
@@ -124,7 +140,15 @@ export function createApp(
   const history = new History(broker, tuning.history);
   const stateLog = new StateLog(broker, connections, gateway);
   const metrics = new StreamMetrics(registry, { broker, hub, connections, gaps });
-  const auth = composeAuth(config, broker, gateway, logger, tuning.credentials);
+  const people = composePeople(config, store, broker, logger);
+  const { watch } = people;
+  const auth = composeAuth(
+    config,
+    broker,
+    gateway,
+    logger,
+    withOthers(people.credentials, tuning.credentials),
+  );
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
@@ -133,6 +157,7 @@ export function createApp(
     retryMs: config.SSE_RETRY_MS,
     stallMs: config.SSE_STALL_MS,
     limiter,
+    rights: watch,
   });
 
   problems(app);
@@ -140,8 +165,11 @@ export function createApp(
   origins(app, {
     hosts: [...LOCAL_HOSTS, hostOf(config.HOST), ...config.ALLOWED_HOSTS.map(hostOf), ...publicHost(config)],
     origins: config.CORS_ORIGINS,
+    publicUrl: config.PUBLIC_URL,
   });
+  csrf(app, people.services.cookie, config.PUBLIC_URL);
   shutdown(app);
+  if (watch) rightsMark(app, watch);
   authorization(app, auth.gate);
   parameters(app);
   answerBudget(app, config.SSE_STALL_MS);
@@ -152,6 +180,8 @@ export function createApp(
       writeBudget: new WriteBudget(),
       gaps,
       connections,
+      guard: watch,
+      rights: watch,
       gateway,
       keepAliveMs: config.SSE_KEEPALIVE_MS,
       retryMs: config.SSE_RETRY_MS,
@@ -163,6 +193,11 @@ export function createApp(
     channelsRoute(scope, broker);
     entriesRoute(scope, broker, history);
     healthRoutes(scope, health);
+    const services = { ...people.services, audit: auth.audit };
+    signInRoutes(scope, services);
+    sessionRoutes(scope, services);
+    userRoutes(scope, services);
+    keyRoutes(scope, services);
     pageRoutes(scope, DASHBOARD);
   };
   app.register(routes, { prefix: config.BASE_PATH });
@@ -170,6 +205,7 @@ export function createApp(
   if (config.BASE_PATH !== '') app.register(async (scope) => healthRoutes(scope, health));
 
   app.addHook('onReady', async () => {
+    await watch?.open([connections, runStreams]);
     await runs.open();
     await metrics.open(logger);
     stateLog.report('info', 'gateway started');
@@ -180,6 +216,7 @@ export function createApp(
     await connections.close();
     stateLog.report('info', 'gateway stopping');
     await stateLog.close();
+    await people.close();
     await auth.close();
     metrics.close();
     hub.close();

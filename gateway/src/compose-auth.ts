@@ -22,6 +22,8 @@ export interface Credentials {
   headers?: readonly HeaderCheck[];
   /** Tells the bootstrap key whether there is anybody. */
   users?: () => Promise<readonly unknown[]>;
+  /** Called for each credential that is not valid. @throws CodedError `too_many_attempts` */
+  onInvalid?: (kind: string, address: string) => Promise<void>;
 }
 
 /** @throws CodedError `invalid_config` */
@@ -30,7 +32,7 @@ export function composeAuth(
   broker: Broker,
   gateway: string,
   logger: Logger,
-  { tokens, headers = [], users = async () => [] }: Credentials = { tokens: {} },
+  { tokens, headers = [], users = async () => [], onInvalid }: Credentials = { tokens: {} },
 ): Auth {
   const { AUTH: mode, AUTH_ANONYMOUS: anonymous, AUTH_BOOTSTRAP_KEY_FILE: path } = config;
   const audit = new Audit(broker, gateway, logger);
@@ -44,5 +46,9 @@ export function composeAuth(
     logger.warn(
       'AUTH=report: everything is allowed; the channel audit:refusals says what AUTH=on would refuse',
     );
-  return { gate: new Gate({ mode, authenticator, audit, anonymous }), audit, close: () => audit.close() };
+  return {
+    gate: new Gate({ mode, authenticator, audit, anonymous, onInvalid }),
+    audit,
+    close: () => audit.close(),
+  };
 }

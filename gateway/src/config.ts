@@ -12,6 +12,7 @@ import {
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
+import { signUpVariables } from './auth/sign-up-config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
@@ -111,6 +112,7 @@ const variables = {
   ...serverVariables,
   ...streamVariables,
   ...authVariables,
+  ...signUpVariables,
 };
 
 /** The names of this machine in URLs. */

@@ -11,6 +11,8 @@ export interface CredentialSource {
   rawHeaders: readonly string[];
   /** The address of the other end of the connection, which may be a proxy. */
   peer: string;
+  /** `http` or `https`, as a trusted proxy or the connection says. */
+  protocol: string;
 }
 
 /** A credential in headers other than `Authorization`. */

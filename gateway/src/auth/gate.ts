@@ -37,6 +37,8 @@ export interface GateOptions {
   audit: Pick<Audit, 'refused'>;
   /** What may be read without a credential. */
   anonymous: readonly string[];
+  /** Called for each credential that is not valid. @throws CodedError `too_many_attempts` */
+  onInvalid?: ((kind: string, address: string) => Promise<void>) | undefined;
 }
 
 export class Gate {
@@ -44,11 +46,13 @@ export class Gate {
   readonly #authenticator: Authenticator;
   readonly #audit: Pick<Audit, 'refused'>;
   readonly #anonymous: Principal;
+  readonly #onInvalid: GateOptions['onInvalid'];
   /** Of each principal, the one that may do everything, so that its connections share that, too. */
   readonly #widened = new WeakMap<Principal, Principal>();
   readonly #everyone: Principal = { ...EVERYONE, grants: REPORT_GRANTS };
 
-  constructor({ mode, authenticator, audit, anonymous }: GateOptions) {
+  constructor({ mode, authenticator, audit, anonymous, onInvalid }: GateOptions) {
+    this.#onInvalid = onInvalid;
     this.mode = mode;
     this.#authenticator = authenticator;
     this.#audit = audit;
@@ -93,6 +97,7 @@ export class Gate {
       if (known) {
         const credential = error instanceof InvalidCredential ? error.kind : undefined;
         this.#tell(request, error.code, principal, allowed, credential);
+        if (credential !== undefined) await this.#onInvalid?.(credential, request.address);
       }
       throw error;
     }

@@ -14,6 +14,10 @@ export const ERRORS = {
   invalid_url: { status: 400, sentence: 'The path is too long, or not well encoded.' },
   invalid_request: { status: 400, sentence: 'The request cannot be understood.' },
   malformed_request: { status: 400, sentence: 'What came over the connection is not HTTP.' },
+  login_failed: {
+    status: 401,
+    sentence: 'The name or the password is wrong, or this person may not sign in.',
+  },
   unauthorized: {
     status: 401,
     sentence:
@@ -32,6 +36,10 @@ export const ERRORS = {
   origin_forbidden: {
     status: 403,
     sentence: "A page of another site may not do this; add the site's origin to `CORS_ORIGINS`.",
+  },
+  csrf: {
+    status: 403,
+    sentence: "A change that a session's cookie allows must come from the gateway's own page.",
   },
   channels_forbidden: {
     status: 403,
@@ -52,6 +60,9 @@ export const ERRORS = {
     status: 409,
     sentence: 'The `message_id` names a run with another message or conversation; use a new one.',
   },
+  name_taken: { status: 409, sentence: 'There is a person or a role of this name already.' },
+  role_in_use: { status: 409, sentence: 'Somebody has the role; give all of them another one first.' },
+  too_many_keys: { status: 409, sentence: 'There may be no more keys; revoke one first.' },
   body_too_large: { status: 413, sentence: 'The body is over the limit of 1 MiB.' },
   batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
   message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
@@ -72,6 +83,11 @@ export const ERRORS = {
     status: 429,
     sentence:
       'This address, or this person, has started too many runs; try again after `Retry-After` seconds.',
+  },
+  too_many_attempts: {
+    status: 429,
+    sentence:
+      'Too many attempts to sign in, or with invalid credentials; try again after `Retry-After` seconds.',
   },
   headers_too_large: { status: 431, sentence: 'The path and the headers are over the limit of 64 kB.' },
   internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },
@@ -104,6 +120,10 @@ export const ERRORS = {
     status: 503,
     sentence: 'The distinct patterns of all viewers together would cost too much; ask for fewer.',
   },
+  access_changed: {
+    status: 503,
+    sentence: 'Your rights have changed while the request was served; ask again.',
+  },
   shutdown: { status: 503, sentence: 'The gateway is stopping; try again.' },
 } as const satisfies Record<string, { status: number; sentence: string }>;
 
@@ -117,16 +137,20 @@ interface HttpErrorOptions {
   /** The parameter, header or field that is at fault. */
   field?: string | undefined;
   headers?: Readonly<Record<string, string>>;
+  /** What the answer says beside the problem. */
+  more?: object;
 }
 
 /** An error that a client gets. `detail` says what is wrong with this request, and what is allowed. */
 export class HttpError extends CodedError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
+  readonly more: object | undefined;
 
-  constructor(code: ErrorCode, detail: string, { field, headers = {} }: HttpErrorOptions = {}) {
+  constructor(code: ErrorCode, detail: string, { field, headers = {}, more }: HttpErrorOptions = {}) {
     super(code, detail, field === undefined ? {} : { field });
     this.status = ERRORS[code].status;
     this.headers = headers;
+    this.more = more;
   }
 }

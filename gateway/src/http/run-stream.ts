@@ -10,12 +10,15 @@ import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
+import type { Principal } from '../auth/principal.ts';
+import type { PrincipalStreams, RightsLoss } from '../auth/rights-watch.ts';
 import { followChannel, readHistory } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
 import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
-import type { Refusal } from '../stream/viewer/connections.ts';
+import { CLOSE_REASONS, type Refusal } from '../stream/viewer/connections.ts';
 import { claimSocket } from './claim-socket.ts';
+import type { RightsChanges } from './plugins/rights-mark.ts';
 import { needsStream, refusalOf, SSE_HEADERS } from './sse-response.ts';
 
 const HEADERS = {
@@ -23,6 +26,10 @@ const HEADERS = {
   // While the server closes it waits for connections that are idle; without this, the ended stream would leave one.
   connection: 'close',
 };
+
+const SWEEP_MS = 1_000;
+/** How long a client whose rights have ended may take for the last bytes. */
+const LAST_BYTES_MS = 1_000;
 
 /** Time for clients to receive the last event of runs that end with the gateway. */
 const DRAIN_MS = 300;
@@ -38,15 +45,26 @@ export interface RunStreamOptions {
   /** Milliseconds that a socket may accept nothing before it is closed; 0 never closes one. */
   stallMs: number;
   limiter: ConnectionLimiter;
+  /** Absent where nobody has rights of his own. */
+  rights?: RightsChanges | undefined;
 }
 
-export class RunStreams {
+interface OpenStream {
+  principal: Principal;
+  written: Promise<void>;
+  /** Sends `bye`, and closes the socket once that is written. */
+  end(code: RightsLoss | 'expired'): void;
+}
+
+export class RunStreams implements PrincipalStreams {
   readonly #options: RunStreamOptions;
-  readonly #open = new Map<AbortController, Promise<void>>();
+  readonly #open = new Map<AbortController, OpenStream>();
+  readonly #sweeper: NodeJS.Timeout;
   #closing = false;
 
   constructor(options: RunStreamOptions) {
     this.#options = options;
+    this.#sweeper = setInterval(() => this.#endExpired(), SWEEP_MS).unref();
   }
 
   get size(): number {
@@ -58,7 +76,7 @@ export class RunStreams {
    * the answer is 204, and an EventSource does not reconnect. @throws BrokerUnavailable, or HttpError `over_limit`, before the answer has begun.
    */
   async send(reply: FastifyReply, run: RunRecord, after: Position): Promise<FastifyReply> {
-    const { broker, limiter } = this.#options;
+    const { broker, limiter, rights } = this.#options;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const channel = runChannel(ownedKey(run.owner, run.id));
@@ -76,6 +94,12 @@ export class RunStreams {
       return this.refuse(reply, refusal);
     }
     const claimed = await claimSocket(reply.request.raw, reply.raw);
+    const { principal, rightsMark } = reply.request;
+    if (claimed !== undefined && rights?.changedSince(rightsMark, principal)) {
+      limiter.release(ip);
+      await items.return();
+      return this.refuse(reply, 'access_changed');
+    }
     reply.hijack();
     if (claimed === undefined) {
       limiter.release(ip);
@@ -88,7 +112,7 @@ export class RunStreams {
         this.#open.delete(gone);
         limiter.release(ip);
       });
-    this.#open.set(gone, written);
+    this.#open.set(gone, { principal, written, end: (code) => endStream(reply.raw, code, gone) });
     return reply;
   }
 
@@ -100,12 +124,30 @@ export class RunStreams {
   /** Ends all streams. Runs of this gateway have just ended, and their clients get the last event; others resume on another gateway. */
   async close(): Promise<void> {
     this.#closing = true;
-    await Promise.race([Promise.allSettled(this.#open.values()), pause(DRAIN_MS)]);
+    clearInterval(this.#sweeper);
+    const written = Array.from(this.#open.values(), (open) => open.written);
+    await Promise.race([Promise.allSettled(written), pause(DRAIN_MS)]);
     for (const gone of this.#open.keys()) gone.abort();
   }
 
+  *principals(): Iterable<Principal> {
+    for (const { principal } of this.#open.values()) yield principal;
+  }
+
+  endStreams(lossOf: (principal: Principal) => RightsLoss | undefined): void {
+    for (const { principal, end } of this.#open.values()) {
+      const code = lossOf(principal);
+      if (code !== undefined) end(code);
+    }
+  }
+
+  #endExpired(): void {
+    const now = Date.now();
+    for (const { principal, end } of this.#open.values()) if (now > principal.expires) end('expired');
+  }
+
   /** Answers without a stream of the run. @throws HttpError for a client that is not an EventSource */
-  refuse(reply: FastifyReply, code: Refusal | 'not_ready', cause?: Error): FastifyReply {
+  refuse(reply: FastifyReply, code: Refusal | 'not_ready' | 'access_changed', cause?: Error): FastifyReply {
     if (!needsStream(reply.request)) throw refusalOf(code, cause);
     reply.hijack();
     this.#begin(reply);
@@ -146,6 +188,7 @@ export class RunStreams {
       if (first && writeItem(raw, first, id)) return;
       for await (const item of items) {
         if (raw.writableNeedDrain && !(await drained(raw, gone.signal, stallMs))) return void raw.destroy();
+        if (gone.signal.aborted) break; // `bye` was the last event
         if (writeItem(raw, item, id)) return;
         quiet = false;
         if (item.gap?.reason === 'reset') await checkRun();
@@ -170,6 +213,15 @@ export class RunStreams {
       return true; // the log cannot be reached; the next check may succeed
     }
   }
+}
+
+/** The run goes on. What waits in the socket was written before, and does not reach the client much later. */
+function endStream(raw: ServerResponse, code: RightsLoss | 'expired', gone: AbortController): void {
+  if (gone.signal.aborted) return;
+  const { socket } = raw;
+  raw.write(sseFrame({ event: 'bye', data: JSON.stringify({ code, message: CLOSE_REASONS[code] }) }));
+  gone.abort();
+  setTimeout(() => socket?.destroy(), LAST_BYTES_MS).unref();
 }
 
 /** Writes the event of an item, if it has one. Returns true after the run's last event. */

@@ -3,7 +3,7 @@
 import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '../auth/principal.ts';
 import { mayCancelRun, mayReadConversation, mayReadRun, readableRuns } from '../auth/run-rights.ts';
 import { type Params, parseCursor, parseId, parseOwner, parseWhole, text } from '../parameters.ts';
@@ -54,7 +54,13 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   const streaming = {
     onRequest: refuseBody,
     exposeHeadRoute: false,
-    config: { needs: 'signed-in', parameters: ['lastEventId', ...OWNER], refusesItself: true },
+    config: {
+      needs: 'signed-in',
+      parameters: ['lastEventId', ...OWNER],
+      refusesItself: true,
+      refuseUnknown: (reply: FastifyReply, error: BrokerUnavailable) =>
+        void streams.refuse(reply, 'not_ready', error),
+    },
   } as const;
   app.get<ById>('/api/runs/:id/stream', streaming, async (request, reply) => {
     const after = parseCursor(request.headers['last-event-id'], request.query);

@@ -18,8 +18,11 @@ export function needsStream({ headers, method }: FastifyRequest): boolean {
   return method === 'GET' && headers.accept?.includes('text/event-stream') === true;
 }
 
+/** Why there is no stream. Streams that have begun can end for more reasons. */
+export type RefusalReason = Exclude<CloseReason, 'lifetime' | 'session_ended' | 'revoked' | 'expired'>;
+
 /** The answer to all other clients. @param cause says more than the sentence of the code. */
-export function refusalOf(code: Exclude<CloseReason, 'lifetime'>, cause?: Error): HttpError {
+export function refusalOf(code: RefusalReason, cause?: Error): HttpError {
   return new HttpError(
     code === 'not_ready' ? 'broker_unavailable' : code,
     cause?.message ?? CLOSE_REASONS[code],

@@ -3,18 +3,20 @@
 import { BrokerUnavailable, ChannelsForbidden } from '@llm-streamer/shared/errors.ts';
 import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify';
-import type { Effective } from '../auth/grants.ts';
 import { parseSelection, parseStart, SELECTION_KEYS, START_KEYS, type Start } from '../stream/query/query.ts';
 import { Connection, type ConnectionServices } from '../stream/viewer/connection.ts';
-import type { CloseReason, Connections } from '../stream/viewer/connections.ts';
+import type { Connections } from '../stream/viewer/connections.ts';
 import { Chunk, LAST_CHUNK } from '../stream/wire/chunk.ts';
 import { controlFrame } from '../stream/wire/frame.ts';
 import { claimSocket } from './claim-socket.ts';
+import type { RightsChanges } from './plugins/rights-mark.ts';
 import { refuseBody } from './refuse-body.ts';
-import { needsStream, refusalOf, SSE_HEADERS } from './sse-response.ts';
+import { needsStream, type RefusalReason, refusalOf, SSE_HEADERS } from './sse-response.ts';
 
 export interface StreamServices extends ConnectionServices {
   connections: Connections;
+  /** Absent where nobody has rights of his own. */
+  rights?: RightsChanges | undefined;
   /** Names this process in `hello`. */
   gateway: string;
   keepAliveMs: number;
@@ -30,7 +32,7 @@ const HEAD = Object.entries({ ...SSE_HEADERS, vary: 'accept-encoding' });
 const BEGINNING_BYTES = 65_536;
 
 export function streamRoute(app: FastifyInstance, services: StreamServices): void {
-  const { history, writeBudget, connections, gateway, keepAliveMs, retryMs } = services;
+  const { history, writeBudget, connections, rights, gateway, keepAliveMs, retryMs } = services;
 
   // The head that a GET would get, without a stream that the client could not read.
   const config = { needs: 'read', parameters: [...SELECTION_KEYS, ...START_KEYS] } as const;
@@ -48,22 +50,20 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else granted.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
-  const options = { onRequest: [refuseBody, onRequest], config: { ...config, refusesItself: true as const } };
+  const refuseUnknown = (reply: FastifyReply, error: BrokerUnavailable) =>
+    void refuse(reply.request, reply, 'not_ready', error);
+  const options = {
+    onRequest: [refuseBody, onRequest],
+    config: { ...config, refusesItself: true as const, refuseUnknown },
+  };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
     const asks = parseSelection(request.query);
     const header = request.headers['last-event-id'];
     const start = parseStart(request.query, header === '' ? undefined : header?.toString(), Date.now());
-    let allowed: Effective;
-    try {
-      allowed = request.access.readable(asks.channels);
-    } catch (error) {
-      if (error instanceof BrokerUnavailable) return refuse(request, reply, 'not_ready', error);
-      throw error;
-    }
-    const { channels, narrowed } = allowed;
+    const { channels, narrowed } = request.access.readable(asks.channels);
     const selection = { ...asks, channels };
 
-    const slot = await connections.admit(request.ip);
+    const slot = await connections.admit(request.ip, request.principal);
     if (typeof slot === 'string') return refuse(request, reply, slot);
     let connection: Connection | undefined;
     try {
@@ -74,6 +74,8 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
       if (socket === undefined) return reply.hijack();
       // The gateway may have begun to stop in the meantime.
       if (connections.closing) return refuse(request, reply, 'shutdown');
+      if (rights?.changedSince(request.rightsMark, request.principal))
+        return refuse(request, reply, 'access_changed');
       reply.hijack();
       if (acceptsGzip(request.headers['accept-encoding'])) slot.compress();
       const chunked = isChunked(request);
@@ -132,7 +134,7 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
   function refuse(
     request: FastifyRequest,
     reply: FastifyReply,
-    code: Exclude<CloseReason, 'lifetime'>,
+    code: RefusalReason,
     cause?: Error,
   ): FastifyReply {
     connections.totals.refused++;

@@ -67,7 +67,7 @@ export interface AuthStore {
   addUser(user: User): Promise<boolean>;
   user(name: string): Promise<User | undefined>;
   users(): Promise<User[]>;
-  /** Also ends the person's sessions if the password changes. False if there is nobody of this name. */
+  /** Also ends the person's sessions if the password changes, or if he is disabled. False if there is nobody of this name. */
   changeUser(
     name: string,
     change: Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>,
@@ -81,17 +81,21 @@ export interface AuthStore {
   /** False if somebody has it, or if it does not exist. */
   deleteRole(name: string): Promise<boolean>;
 
-  addKey(key: ApiKey): Promise<void>;
+  /** False if the person, or all service accounts together, have `MAX_KEYS` already; also if there is a key of this id. */
+  addKey(key: ApiKey): Promise<boolean>;
   keyByDigest(digest: string): Promise<ApiKey | undefined>;
   keys(): Promise<ApiKey[]>;
   revokeKey(id: string): Promise<boolean>;
   /** Notes that the key was used, if the last note is older than a minute. */
   keyUsed(id: string, now: number): Promise<void>;
 
+  /** Ends the person's oldest session if he has `MAX_SESSIONS` already. */
   addSession(session: Session): Promise<void>;
   /** Undefined also for one that is over: by its age, or unused for longer than `SESSION_IDLE_MS`. */
   sessionByDigest(digest: string, now: number): Promise<Session | undefined>;
+  /** Notes that the session was used, if the last note is older than a minute. */
   sessionUsed(digest: string, now: number): Promise<void>;
+  /** Those that are not over, the newest first. */
   sessionsOf(user: string): Promise<Session[]>;
   /** @param id the first 16 digits of the digest. */
   endSession(user: string, id: string): Promise<boolean>;
@@ -109,3 +113,20 @@ export interface AuthStore {
 
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MAX_MS = 30 * 86_400_000;
+/** Keys of one person, and keys of all service accounts together. */
+export const MAX_KEYS = 500;
+/** Sessions of one person. */
+export const MAX_SESSIONS = 100;
+/** How long ago the last use must be to be noted anew. */
+export const NOTE_MS = 60_000;
+/** After more changes than this, a gateway that has seen none of them hears `*`. */
+export const MAX_CHANGES = 500;
+
+/** What names a session to people, and ends it; it is no secret. */
+export function sessionId({ digest }: Pick<Session, 'digest'>): string {
+  return digest.slice(0, 16);
+}
+
+export function isOver({ expires, seen }: Session, now: number): boolean {
+  return now >= expires || now - seen > SESSION_IDLE_MS;
+}

@@ -2,7 +2,7 @@
 // URL gets around the rule; a route that says nothing stops the start. It looks at headers only, and before anything is read.
 
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, OPEN_ACCESS } from '../../auth/access.ts';
 import { type Gate, type Need, openAccess } from '../../auth/gate.ts';
 import type { Principal } from '../../auth/principal.ts';
@@ -10,14 +10,18 @@ import type { Principal } from '../../auth/principal.ts';
 declare module 'fastify' {
   interface FastifyContextConfig {
     needs?: Need;
+    /**
+     * Answers in the form of a stream while it cannot be known who asks: an EventSource gives up for good on any status but 200.
+     * It may throw an error for other clients.
+     */
+    refuseUnknown?: (reply: FastifyReply, error: BrokerUnavailable) => void;
   }
   interface FastifyRequest {
-    /** @throws BrokerUnavailable on a route that `refusesItself`, if it cannot be known now who asks */
     readonly access: Access;
     /** The same as `access.principal`. */
     readonly principal: Principal;
     /** What the hook has found. */
-    decided: Access | BrokerUnavailable | null;
+    decided: Access | null;
   }
 }
 
@@ -32,41 +36,42 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
       return accessOf.call(this).principal;
     },
   });
-  app.addHook('onRequest', (request, _reply, done) => {
-    const { needs, refusesItself } = request.routeOptions.config;
+  app.addHook('onRequest', (request, reply, done) => {
+    const { needs, refuseUnknown } = request.routeOptions.config;
     if (request.is404 || needs === undefined || needs === 'nothing') return done();
     if (gate.mode === 'off') {
       request.decided = openAccess(needs);
       return done();
     }
-    gate
-      .accessFor({
-        needs,
-        headers: request.headers,
-        rawHeaders: request.raw.rawHeaders,
-        peer: request.raw.socket.remoteAddress ?? '',
-        address: request.ip,
-        route: `${request.method} ${request.routeOptions.url}`,
+    decide(request, needs)
+      .then((access) => {
+        request.decided = access;
+        done();
       })
       .catch((error: unknown) => {
-        // An EventSource gives up for good on any status but 200, so a stream says in its own form that it is to come again.
-        if (error instanceof BrokerUnavailable && refusesItself) return error;
-        throw error;
-      })
-      .then((decided) => {
-        request.decided = decided;
-        done();
+        if (!(error instanceof BrokerUnavailable) || refuseUnknown === undefined) throw error;
+        refuseUnknown(reply, error);
       })
       .catch(done);
   });
 
+  function decide(request: FastifyRequest, needs: Exclude<Need, 'nothing'>): Promise<Access> {
+    const { headers, raw, ip, method, protocol, routeOptions } = request;
+    return gate.accessFor({
+      needs,
+      headers,
+      rawHeaders: raw.rawHeaders,
+      protocol,
+      peer: raw.socket.remoteAddress ?? '',
+      address: ip,
+      route: `${method} ${routeOptions.url}`,
+    });
+  }
+
   function accessOf(this: FastifyRequest): Access {
     const { decided } = this;
-    if (decided === null) {
-      if (gate.mode === 'off') return OPEN_ACCESS;
-      throw new Error(`nobody has asked who makes ${this.method} ${this.routeOptions.url}`);
-    }
-    if (decided instanceof BrokerUnavailable) throw decided;
-    return decided;
+    if (decided !== null) return decided;
+    if (gate.mode === 'off') return OPEN_ACCESS;
+    throw new Error(`nobody has asked who makes ${this.method} ${this.routeOptions.url}`);
   }
 }

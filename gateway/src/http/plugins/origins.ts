@@ -10,12 +10,15 @@ export interface OriginPolicy {
   hosts: readonly string[];
   /** Origins of other sites that may read and write; `*` for any. */
   origins: readonly string[];
+  /** The address that people use, if it is known. */
+  publicUrl?: string | undefined;
 }
 
-const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS'];
-const ALLOWED_HEADERS = 'content-type, last-event-id, prefer, publisher-id, publisher-seq';
+export const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
+/** Never with `access-control-allow-credentials`: a page of another site sends a key of its own, and never somebody's cookie. */
+const ALLOWED_HEADERS = 'authorization, content-type, last-event-id, prefer, publisher-id, publisher-seq';
 
-export function origins(app: FastifyInstance, { hosts, origins: allowed }: OriginPolicy): void {
+export function origins(app: FastifyInstance, { hosts, origins: allowed, publicUrl }: OriginPolicy): void {
   app.addHook('onRequest', async (request, reply) => {
     const names = valuesOf('host', request.raw.rawHeaders);
     if (names.length > 1 || (names.length === 0 && request.raw.httpVersion === '1.1'))
@@ -30,7 +33,7 @@ export function origins(app: FastifyInstance, { hosts, origins: allowed }: Origi
       });
 
     const { origin } = request.headers;
-    if (origin === undefined || isOwn(request, origin)) return;
+    if (origin === undefined || isOwnOrigin(request, origin, publicUrl)) return;
     if (allowed.includes('*') || allowed.includes(origin)) {
       reply.headers(corsHeaders(origin));
       if (request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined)
@@ -67,7 +70,7 @@ function corsHeaders(origin: string): Record<string, string> {
 function preflight(reply: FastifyReply): FastifyReply {
   return reply
     .headers({
-      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
       'access-control-allow-headers': ALLOWED_HEADERS,
       'access-control-max-age': '600',
     })
@@ -75,12 +78,26 @@ function preflight(reply: FastifyReply): FastifyReply {
     .send();
 }
 
-function isOwn({ headers }: FastifyRequest, origin: string): boolean {
-  try {
-    return new URL(origin).host === headers.host?.toLowerCase();
-  } catch {
-    return false; // the origin of a sandboxed page or a file is "null"
-  }
+/** Whether `origin` is that of the gateway's own page. The scheme counts where it is known. */
+export function isOwnOrigin(request: FastifyRequest, origin: string, publicUrl: string | undefined): boolean {
+  const url = URL.parse(origin); // null for "null", the origin of a sandboxed page or a file
+  const { host } = request.headers;
+  if (url === null || url.host !== withoutDefaultPort(host, url.protocol)) return false;
+  const scheme = schemeOf(request, publicUrl);
+  return scheme === undefined || url.protocol === `${scheme}:`;
+}
+
+/** What the browser sees: undefined behind a proxy of which the gateway knows nothing. */
+function schemeOf({ headers, protocol }: FastifyRequest, publicUrl: string | undefined): string | undefined {
+  const known = publicUrl === undefined ? undefined : new URL(publicUrl);
+  if (known !== undefined && known.host === headers.host?.toLowerCase()) return known.protocol.slice(0, -1);
+  // A header that is not from a trusted proxy does not change `protocol`.
+  return headers['x-forwarded-proto'] === protocol ? protocol : undefined;
+}
+
+/** Origins never hold it, and some clients send it in `Host`. */
+function withoutDefaultPort(host: string | undefined, protocol: string): string | undefined {
+  return host?.toLowerCase().replace(protocol === 'https:' ? /:443$/ : /:80$/, '');
 }
 
 /** A configured host as a client names it: lower case, without the port, an IPv6 address in brackets. */

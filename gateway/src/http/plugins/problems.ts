@@ -36,7 +36,9 @@ export function problems(app: FastifyInstance): void {
 /** The methods of a path without parameters. Other characters in the path could be read as a pattern of the router. */
 function methodsAt(app: FastifyInstance, url: string): string[] {
   if (!/^[\w/.-]+$/.test(url)) return [];
-  return (['GET', 'HEAD', 'POST'] as const).filter((method) => app.hasRoute({ method, url }));
+  return (['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'] as const).filter((method) =>
+    app.hasRoute({ method, url }),
+  );
 }
 
 /** Answers a path that cannot be decoded. No route and no hook gets such a request. */
@@ -87,11 +89,13 @@ function malformation(code: string): HttpError {
 export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
   const { status, headers } = error;
   if (status === 503 && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
+  if (status === 401) reply.header('www-authenticate', 'Bearer'); // `Basic` would make browsers ask in a window of their own
   return reply.code(status).headers(NOSNIFF).headers(headers).type(PROBLEM).send(textOf(error));
 }
 
-function textOf({ status, code, message, field }: HttpError): string {
+function textOf({ status, code, message, field, more }: HttpError): string {
   const body: Problem = {
+    ...more,
     type: 'about:blank',
     title: code.replaceAll('_', ' '),
     status,

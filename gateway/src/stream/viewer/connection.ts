@@ -4,6 +4,7 @@
 
 import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
+import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.ts';
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { ReportedGaps } from '@llm-streamer/shared/broker/reported-gaps.ts';
 import type { History, ReplayProgress, StartPoint } from '../history/history.ts';
@@ -33,6 +34,8 @@ export interface ConnectionServices {
   writeBudget: WriteBudget;
   /** Counts the gaps that connections report. */
   gaps: GapCounts;
+  /** Holds back what is read again for those who catch up, while their rights cannot be looked at. */
+  guard?: Pick<DeliveryGuard, 'wait'> | undefined;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -154,6 +157,7 @@ export class Connection implements Viewer {
     const view = this.#view;
     for (;;) {
       await this.#drain();
+      await this.#services.guard?.wait();
       if (this.closed) return;
       if (view.flushedTo < this.#cursor) {
         // Another gateway has sent this viewer entries that have not arrived here yet: to join now would send them twice.
@@ -180,7 +184,7 @@ export class Connection implements Viewer {
 
   async #readHistory(upTo: Position): Promise<Replay> {
     const view = this.#view;
-    const { history, gaps } = this.#services;
+    const { history, gaps, guard } = this.#services;
     const replay: Replay = { entries: 0, gaps: 0 };
     const reported = new ReportedGaps();
     let scanned = 0;
@@ -192,6 +196,7 @@ export class Connection implements Viewer {
         reportedBy: this.#gapsReportedBy,
       };
       const { block, interval } = await history.readBlock(view, progress);
+      await guard?.wait();
       if (this.closed) break;
       const unreported = block.gaps.flatMap((gap) => reported.unreported(gap) ?? []);
       for (const { reason } of unreported) gaps[reason]++;

@@ -2,6 +2,8 @@
 // ends them all when the gateway stops.
 
 import type { Socket } from 'node:net';
+import type { Principal } from '../../auth/principal.ts';
+import type { PrincipalStreams, RightsLoss } from '../../auth/rights-watch.ts';
 import type { Hub } from '../live/hub.ts';
 import { controlFrame } from '../wire/frame.ts';
 import type { Connection } from './connection.ts';
@@ -29,6 +31,10 @@ export const CLOSE_REASONS = {
   primary_unavailable: 'the gateway’s first process does not answer; wait and reconnect',
   too_many_patterns: 'too many different patterns at a time; ask for fewer, or wait and reconnect',
   not_ready: 'the log cannot be reached; wait and reconnect',
+  session_ended: 'you have signed out, or this session was ended; sign in again',
+  revoked: 'this person or key may not come in any more',
+  expired: 'the time of this session, key or token is over; sign in again, or get a new one',
+  access_changed: 'your rights have changed; reconnect',
   channels_forbidden: 'Redis does not let the gateway listen to these channels; ask for others',
 } as const;
 export type CloseReason = keyof typeof CLOSE_REASONS;
@@ -36,8 +42,10 @@ export type CloseReason = keyof typeof CLOSE_REASONS;
 const SWEEP_MS = 1_000;
 /** How long a viewer whose stream has ended may take for the last bytes. */
 const DRAIN_MS = 2_000;
+/** The same where his rights have ended: what still waits for him was written before, but must not reach him much later. */
+const LAST_BYTES_MS = 1_000;
 
-export class Connections {
+export class Connections implements PrincipalStreams {
   readonly #hub: Hub;
   readonly #limiter: ConnectionLimiter;
   readonly #times: ConnectionTimes;
@@ -73,11 +81,11 @@ export class Connections {
    * A slot for one more viewer from `address`, or why there is none. The caller releases it, unless it goes with a connection
    * to `addConnection`.
    */
-  async admit(address: string): Promise<Slot | Refusal> {
+  async admit(address: string, principal: Principal): Promise<Slot | Refusal> {
     if (this.#closing) return 'shutdown';
     const refusal = await this.#limiter.acquire(address);
     if (refusal !== undefined) return refusal;
-    if (!this.#closing) return new Slot(this.#hub, this.#limiter, address);
+    if (!this.#closing) return new Slot(this.#hub, this.#limiter, address, principal);
     this.#limiter.release(address);
     return 'shutdown';
   }
@@ -85,7 +93,9 @@ export class Connections {
   /** From now on the connection's slot is released when its socket closes. */
   addConnection(connection: Connection): void {
     const { lifetimeMs } = this.#times;
-    if (lifetimeMs > 0) connection.endsAt = Date.now() + lifetimeMs * (1 - Math.random() / 5);
+    connection.endsAt = connection.slot.principal.expires;
+    if (lifetimeMs > 0)
+      connection.endsAt = Math.min(connection.endsAt, Date.now() + lifetimeMs * (1 - Math.random() / 5));
     this.#connections.add(connection);
     this.totals.connected++;
     const socket = connection.socket as ViewerSocket;
@@ -104,6 +114,24 @@ export class Connections {
   disconnect(connection: Connection, code: CloseReason): void {
     connection.endsAt = Date.now() + DRAIN_MS;
     connection.end(this.closeFrame(code));
+  }
+
+  *principals(): Iterable<Principal> {
+    for (const { slot } of this.#connections) yield slot.principal;
+  }
+
+  endStreams(lossOf: (principal: Principal) => RightsLoss | undefined): void {
+    const ended: Connection[] = [];
+    for (const connection of this.#connections) {
+      const code = connection.closed ? undefined : lossOf(connection.slot.principal);
+      if (code === undefined) continue;
+      this.disconnect(connection, code);
+      ended.push(connection);
+    }
+    if (ended.length === 0) return;
+    setTimeout(() => {
+      for (const { socket } of ended) socket.destroy();
+    }, LAST_BYTES_MS).unref();
   }
 
   /** Ends all streams and admits no more. Resolves when all sockets are closed, two seconds later at most. */
@@ -138,7 +166,7 @@ export class Connections {
         this.totals.stalled++;
         connection.socket.destroy();
       } else if (now > connection.endsAt) {
-        this.disconnect(connection, 'lifetime');
+        this.disconnect(connection, now > connection.slot.principal.expires ? 'expired' : 'lifetime');
       }
     }
   }

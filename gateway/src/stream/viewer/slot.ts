@@ -1,6 +1,7 @@
 // What one viewer occupies: its place among the connections, its share of a view, and its share of the view's compressor.
 // Whoever holds a slot calls `release` once, at any stage, and all that was taken by then is given back.
 
+import type { Principal } from '../../auth/principal.ts';
 import type { CompressedView } from '../live/compressed-view.ts';
 import type { Hub, HubRefusal, SharedView } from '../live/hub.ts';
 import type { View } from '../live/view.ts';
@@ -11,14 +12,17 @@ export class Slot {
   readonly #hub: Hub;
   readonly #limiter: ConnectionLimiter;
   readonly #address: string;
+  /** Whose it is: with his rights it ends. */
+  readonly principal: Principal;
   #shared: SharedView | undefined;
   #compressed: CompressedView | null = null;
 
   /** `address`: where the viewer comes from; the limiter has counted it already. */
-  constructor(hub: Hub, limiter: ConnectionLimiter, address: string) {
+  constructor(hub: Hub, limiter: ConnectionLimiter, address: string, principal: Principal) {
     this.#hub = hub;
     this.#limiter = limiter;
     this.#address = address;
+    this.principal = principal;
   }
 
   /** Takes a share of the view, once; or says why there is none. @throws BrokerUnavailable, ChannelsForbidden */

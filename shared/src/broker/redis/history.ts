@@ -3,6 +3,7 @@
 
 import { TimeSlicer } from '../../time-slicer.ts';
 import type { ChannelInfo, Page, ReadQuery } from '../broker.ts';
+import type { DeliveryGuard } from '../delivery-guard.ts';
 import { PageReader } from '../history/page-reader.ts';
 import type { LogState } from '../log-state.ts';
 import { loadScript, type RedisClient } from './client.ts';
@@ -19,6 +20,8 @@ export class RedisHistory {
   readonly #keys: RedisKeys;
   readonly #streams: RedisStreams;
   readonly #pages: PageReader;
+  /** What it reads is given out only while the guard lets it through. */
+  guard: DeliveryGuard | undefined;
 
   constructor(client: RedisClient, keys: RedisKeys) {
     this.#client = client;
@@ -44,8 +47,11 @@ export class RedisHistory {
     };
   }
 
-  readPage(query: ReadQuery): Promise<Page> {
-    return this.#pages.readPage(query);
+  /** After the reading, which may have taken long. */
+  async readPage(query: ReadQuery): Promise<Page> {
+    const page = await this.#pages.readPage(query);
+    await this.guard?.wait();
+    return page;
   }
 
   /** A few at a time, because Redis serves nobody else while a script runs. */

@@ -26,6 +26,11 @@ export class RedisKeys {
   /** The rate limit of runs: what begins the key of each client's count. */
   readonly runLimits: string;
 
+  /** People, roles, API keys and sessions: what begins the keys; the head of the gateway's auth.lua says what is under each. */
+  readonly auth: string;
+  /** The channel that says that somebody's rights have changed. */
+  readonly authChanged: string;
+
   constructor(namespace: string) {
     const prefix = `{${namespace}}:`;
     this.prefix = prefix;
@@ -37,6 +42,8 @@ export class RedisKeys {
     this.runOwners = `${prefix}run-owners`;
     this.running = `${prefix}running`;
     this.runLimits = `${prefix}limit:runs`;
+    this.auth = `${prefix}auth`;
+    this.authChanged = `${prefix}#auth`;
   }
 
   /** The log: the stream with the entries of a channel. */
@@ -57,5 +64,10 @@ export class RedisKeys {
   /** A sorted set of the keys of an owner's runs by their start; with '', of the runs that belong to nobody. */
   runsOf(owner: string): string {
     return owner === '' ? `${this.prefix}runs` : `${this.prefix}runs:${owner}`;
+  }
+
+  /** What begins the key of each count of attempts to sign in. */
+  signInLimits(bucket: string): string {
+    return `${this.prefix}limit:sign-in:${bucket}`;
   }
 }

@@ -16,6 +16,7 @@ import type {
   Subscription,
   WriterStamp,
 } from '../broker.ts';
+import type { DeliveryGuard } from '../delivery-guard.ts';
 import { rollbackAt } from '../log-state.ts';
 import { type Position, positionAt } from '../position.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
@@ -136,6 +137,13 @@ export class RedisBroker implements Broker {
   /** The first connection that is not up. */
   #obstacle(): RedisClient {
     return [this.#commands, this.#reads].find(({ connected }) => !connected) ?? this.#subscriber;
+  }
+
+  /** From now on nothing is delivered, and no history is read, but what `guard` lets through. */
+  guard(guard: DeliveryGuard): void {
+    this.#feed.guard(guard);
+    this.#history.guard = guard;
+    this.#reads.redis.on('identified', () => guard.invalidate());
   }
 
   publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {

@@ -95,6 +95,7 @@ export class CatchUp<Message extends { data: Buffer }> {
       let after = from;
       for (let connection = -1; connection !== this.#connection || this.#held.overflowed; ) {
         connection = this.#connection;
+        await history.guard?.wait();
         if (!this.#isAttached) return false; // the next connection goes on from the sequencer's position
         this.#held.overflowed = false;
         const { head } = await sequencer.learnState(() => history.state());

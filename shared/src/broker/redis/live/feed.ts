@@ -6,6 +6,7 @@ import { isChannel, isReserved } from '../../../channels.ts';
 import type { Draft } from '../../../entry.ts';
 import type { Logger } from '../../../logger.ts';
 import type { Listener, Subscription } from '../../broker.ts';
+import type { DeliveryGuard } from '../../delivery-guard.ts';
 import type { Position } from '../../position.ts';
 import { type Interest, Routes } from '../../routes.ts';
 import type { RedisClient } from '../client.ts';
@@ -218,6 +219,15 @@ export class RedisFeed {
     );
   }
 
+  /** From now on nothing is delivered but what `guard` lets through. What is held back comes later, from history. */
+  guard(guard: DeliveryGuard): void {
+    this.#history.guard = guard;
+    guard.onStale(() => {
+      if (this.isLive)
+        this.#goLive(this.#sequencer.deliveredUpTo).catch((error) => this.#client.reconnect(error));
+    });
+  }
+
   close(): void {
     this.#closed = true;
     this.#subscriptions.close();
@@ -265,6 +275,7 @@ export class RedisFeed {
     await this.#subscriptions.subscribeAll(this.#routes.patterns());
     if (connection !== this.#catchUp.connection) return; // it broke meanwhile, and the next one is on its way
     this.#catchUp.attach();
+    this.#history.guard?.invalidate();
     await this.#goLive(this.#sequencer.deliveredUpTo);
   }
 

@@ -1,0 +1,293 @@
+// Sign-in with an identity provider, by OpenID Connect: code flow with PKCE, state and nonce. What must be remembered until the
+// browser comes back is sealed into a cookie of that browser, so that it can come back to any gateway, and no other browser can.
+
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import {
+  AuthorizationResponseError,
+  authorizationCodeGrant,
+  buildAuthorizationUrl,
+  ClientError,
+  type Configuration,
+  calculatePKCECodeChallenge,
+  fetchUserInfo,
+  ResponseBodyError,
+  randomNonce,
+  randomPKCECodeVerifier,
+  randomState,
+} from 'openid-client';
+import { claimNamed, grantsOfRoles, namesIn, type RoleGrants, rolesOfGroups } from './claimed-grants.ts';
+import { IdentityProvider, providerUnavailable } from './identity-provider.ts';
+import { ownerOfSubject, shownName } from './outside-names.ts';
+import { Refusals } from './refusals.ts';
+import { SealedText } from './sealed-text.ts';
+import { secretOf } from './secret-file.ts';
+import type { AuthStore, Session } from './store/auth-store.ts';
+import { CLIENT_SECRET_BYTES, type OidcConfig, rolesByGroup } from './ways-config.ts';
+
+/** How long somebody may take to sign in at the provider. */
+export const ATTEMPT_MS = 600_000;
+/** Groups are read once, when somebody signs in. He must come again after this time, and a group that he has lost is then lost here. */
+const SESSION_MS = 12 * 3_600_000;
+/** Exchanges with the provider at a time: whoever asks for them has shown nothing but a cookie that anybody gets. */
+const MAX_EXCHANGES = 16;
+/** With more the cookie would be too large for browsers. */
+const MAX_VIEW = 1_500;
+const MAX_SUBJECT = 1_000;
+
+/** What is remembered of an attempt. */
+interface Attempt {
+  state: string;
+  nonce: string;
+  verifier: string;
+  /** The query of the page from which it was begun. */
+  view: string;
+}
+
+export interface Begun {
+  /** Where the browser must go. */
+  location: string;
+  /** What the browser must bring back in a cookie. */
+  attempt: string;
+}
+
+/** The end of an attempt. Without `session` nobody has signed in, for reasons that only the operator is told. */
+export interface Finished {
+  view: string;
+  session?: { token: string; expires: number };
+}
+
+interface OidcOptions {
+  issuer: string;
+  clientId: string;
+  secret: string;
+  /** The whole URL to which the provider sends browsers back. */
+  callback: string;
+  groupsClaim: string;
+  roles: ReadonlyMap<string, readonly string[]>;
+  /** What people call the provider. */
+  name: string;
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+/** Why nobody has signed in, in words for the operator. */
+class Refused extends Error {}
+
+export class OidcSignIn {
+  readonly #options: OidcOptions;
+  readonly #store: Pick<AuthStore, 'addSession'>;
+  readonly #roles: RoleGrants;
+  readonly #provider: IdentityProvider;
+  readonly #sealed: SealedText;
+  readonly #refusals: Refusals;
+  readonly #now: () => number;
+  #exchanges = 0;
+
+  constructor(
+    options: OidcOptions,
+    store: Pick<AuthStore, 'addSession'>,
+    roles: RoleGrants,
+    logger: Logger,
+    now: () => number = Date.now,
+  ) {
+    this.#options = options;
+    this.#store = store;
+    this.#roles = roles;
+    this.#provider = new IdentityProvider(options, now);
+    this.#sealed = new SealedText(
+      options.secret,
+      `llm-streamer oidc ${options.issuer} ${options.clientId}`,
+      now,
+    );
+    this.#refusals = new Refusals(logger, 'a sign-in with the identity provider');
+    this.#now = now;
+  }
+
+  /** What the button of the page says. */
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /**
+   * @param view the query of the page, to be shown again afterwards.
+   * @throws CodedError `provider_unavailable`
+   */
+  async begin(view: string): Promise<Begun> {
+    const provider = await this.#provider.configuration();
+    const attempt: Attempt = {
+      state: randomState(),
+      nonce: randomNonce(),
+      verifier: randomPKCECodeVerifier(),
+      view: view.length > MAX_VIEW ? '' : view,
+    };
+    const location = buildAuthorizationUrl(provider, {
+      redirect_uri: this.#options.callback,
+      scope: this.#scope(provider),
+      state: attempt.state,
+      nonce: attempt.nonce,
+      code_challenge: await calculatePKCECodeChallenge(attempt.verifier),
+      code_challenge_method: 'S256',
+    });
+    return {
+      location: location.href,
+      attempt: this.#sealed.seal(JSON.stringify(attempt), this.#now() + ATTEMPT_MS),
+    };
+  }
+
+  /**
+   * @param query what the provider has added to the URL of the callback.
+   * @param sealed the cookie that `begin` has made; undefined if the browser brings none.
+   * @throws CodedError `provider_unavailable`
+   * @throws BrokerUnavailable if the session cannot be kept now.
+   */
+  async finish(
+    query: string,
+    sealed: string | undefined,
+    client: Pick<Session, 'address' | 'agent'>,
+  ): Promise<Finished> {
+    const attempt = this.#attemptIn(sealed);
+    const view = attempt?.view ?? '';
+    try {
+      if (attempt === undefined)
+        throw new Refused('the browser has not begun it, or more than 10 minutes ago; was it at PUBLIC_URL?');
+      const external = await this.#person(query, attempt);
+      return { view, session: await this.#openSession(external, client) };
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason === undefined) throw error;
+      this.#refusals.refuse(reason);
+      return { view };
+    }
+  }
+
+  #attemptIn(sealed: string | undefined): Attempt | undefined {
+    const text = sealed === undefined ? undefined : this.#sealed.open(sealed);
+    return text === undefined ? undefined : (JSON.parse(text) as Attempt);
+  }
+
+  async #person(query: string, attempt: Attempt): Promise<NonNullable<Session['external']>> {
+    // Before the provider is asked for anything. Somebody else's answer, sent to a browser in a link, would sign its owner in as
+    // that somebody.
+    if (!isSame(new URLSearchParams(query).get('state') ?? '', attempt.state))
+      throw new Refused('it is the answer to another attempt');
+    const provider = await this.#provider.configuration();
+    const claims = await this.#exchange(provider, query, attempt);
+    const roles = rolesOfGroups(this.#groupsIn(claims), this.#options.roles);
+    const grants = await grantsOfRoles(roles, this.#roles);
+    if (grants === undefined) throw new Refused('no group of the person has a role here');
+    return {
+      name: shownName(claims.preferred_username, claims.name, claims.sub),
+      owner: ownerOfSubject(this.#options.issuer, claims.sub as string),
+      grants,
+    };
+  }
+
+  /** The claims of the ID token, and those of the user info where the groups are not in the token. */
+  async #exchange(provider: Configuration, query: string, attempt: Attempt): Promise<Claims> {
+    if (this.#exchanges >= MAX_EXCHANGES) throw providerUnavailable();
+    this.#exchanges += 1;
+    try {
+      const answer = await authorizationCodeGrant(provider, new URL(`${this.#options.callback}?${query}`), {
+        expectedState: attempt.state,
+        expectedNonce: attempt.nonce,
+        pkceCodeVerifier: attempt.verifier,
+        idTokenExpected: true,
+      });
+      const token: Claims & { sub: string } = { ...answer.claims(), sub: answer.claims()?.sub ?? '' };
+      if (token.sub === '' || token.sub.length > MAX_SUBJECT) throw new Refused('its sub is no name');
+      const isComplete = claimNamed(this.#options.groupsClaim, token) !== undefined;
+      if (isComplete || provider.serverMetadata().userinfo_endpoint === undefined) return token;
+      return { ...(await fetchUserInfo(provider, answer.access_token, token.sub)), ...token };
+    } finally {
+      this.#exchanges -= 1;
+    }
+  }
+
+  #groupsIn(claims: Claims): string[] {
+    const { groupsClaim } = this.#options;
+    // Some providers let people write any address into their profile.
+    if (groupsClaim === 'email' && claims.email_verified !== true)
+      throw new Refused('the provider has not verified the e-mail address');
+    const value = claimNamed(groupsClaim, claims);
+    const groups = value === undefined ? [] : namesIn(value);
+    if (groups === undefined) throw new Refused('its groups are no list of names');
+    return groups;
+  }
+
+  async #openSession(
+    external: NonNullable<Session['external']>,
+    client: Pick<Session, 'address' | 'agent'>,
+  ): Promise<{ token: string; expires: number }> {
+    const token = randomBytes(32).toString('base64url');
+    const created = this.#now();
+    const expires = created + SESSION_MS;
+    await this.#store.addSession({
+      digest: createHash('sha256').update(token).digest('hex'),
+      user: external.owner,
+      external,
+      created,
+      seen: created,
+      expires,
+      ...client,
+    });
+    return { token, expires };
+  }
+
+  /** Providers refuse scopes that they do not know, and some tell the groups only if they are asked for them. */
+  #scope(provider: Configuration): string {
+    const { scopes_supported: known = [] } = provider.serverMetadata();
+    const wanted = ['profile', this.#options.groupsClaim].filter((scope) => known.includes(scope));
+    return ['openid', ...new Set(wanted)].join(' ');
+  }
+}
+
+function isSame(one: string, other: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(one), digest(other));
+}
+
+/** Undefined for an error that is not an answer to the person. Codes are words of OAuth or of the library, never of the browser. */
+function reasonOf(error: unknown): string | undefined {
+  if (error instanceof Refused) return error.message;
+  if (error instanceof AuthorizationResponseError) return 'the provider has refused it';
+  if (error instanceof ResponseBodyError && error.status < 500) return 'the provider does not know the code';
+  if (error instanceof ResponseBodyError) throw providerUnavailable(error);
+  if (error instanceof ClientError) {
+    if (AWAY.includes(error.code ?? '')) throw providerUnavailable(error);
+    return error.code ?? 'something in the answer of the provider was wrong';
+  }
+  if (error instanceof TypeError) throw providerUnavailable(error); // so fetch tells of a connection that failed
+  return undefined;
+}
+
+const AWAY = ['OAUTH_TIMEOUT', 'OAUTH_ABORT', 'OAUTH_RESPONSE_IS_NOT_CONFORM', 'OAUTH_RESPONSE_IS_NOT_JSON'];
+
+/** @param publicUrl with the base path, if there is one. */
+export function callbackUrl(publicUrl: string): string {
+  return `${publicUrl.replace(/\/+$/, '')}/auth/oidc/callback`;
+}
+
+/**
+ * Undefined where no identity provider is configured.
+ * @throws CodedError `invalid_config` if the file of the secret cannot be read.
+ */
+export function oidcSignIn(
+  config: OidcConfig & { PUBLIC_URL?: string | undefined },
+  store: Pick<AuthStore, 'addSession'>,
+  roles: RoleGrants,
+  logger: Logger,
+): OidcSignIn | undefined {
+  const { OIDC_ISSUER, OIDC_CLIENT_ID, OIDC_CLIENT_SECRET, OIDC_CLIENT_SECRET_FILE, PUBLIC_URL } = config;
+  if (OIDC_ISSUER === undefined || OIDC_CLIENT_ID === undefined || PUBLIC_URL === undefined) return undefined;
+  const options = {
+    issuer: OIDC_ISSUER,
+    clientId: OIDC_CLIENT_ID,
+    secret: secretOf('OIDC_CLIENT_SECRET', OIDC_CLIENT_SECRET, OIDC_CLIENT_SECRET_FILE, CLIENT_SECRET_BYTES),
+    callback: callbackUrl(PUBLIC_URL),
+    groupsClaim: config.OIDC_GROUPS_CLAIM,
+    roles: rolesByGroup(config.OIDC_ROLES),
+    name: config.OIDC_NAME,
+  };
+  return new OidcSignIn(options, store, roles, logger);
+}

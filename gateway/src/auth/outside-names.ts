@@ -1,0 +1,39 @@
+// What people and programs are called here of whom only somebody outside knows: an owner that nobody else can get, and a name that
+// is safe to show.
+
+import { createHash } from 'node:crypto';
+
+const BASE32 = 'abcdefghijklmnopqrstuvwxyz234567';
+const USER_NAME = /^[a-z0-9][a-z0-9_.-]{0,56}$/;
+/** Begins each owner that is made of a digest. No person may take a name that begins so, or he could take over what belongs to it. */
+export const DIGEST_OWNER = 'j-';
+
+/** The same for a token and for a sign-in of the same subject, so that both own the same runs. 100 bits of the digest. */
+export function ownerOfSubject(issuer: string, subject: string): string {
+  // As JSON, so that no two pairs are the same text: a space or a colon may stand in both.
+  const digest = createHash('sha256')
+    .update(JSON.stringify([issuer, subject]))
+    .digest();
+  let owner = DIGEST_OWNER;
+  for (let i = 0; i < 20; i++) {
+    const bit = i * 5;
+    const two = ((digest[bit >> 3] as number) << 8) | (digest[(bit >> 3) + 1] as number);
+    owner += BASE32[(two >> (11 - (bit & 7))) & 31];
+  }
+  return owner;
+}
+
+/** Whether somebody who is called so elsewhere is the person of this name here. */
+export function isUserName(name: string): boolean {
+  return USER_NAME.test(name) && !name.startsWith(DIGEST_OWNER);
+}
+
+/** The first of `names` that is a text, without control characters (or characters that turn a line around), and not too long. */
+export function shownName(...names: readonly unknown[]): string {
+  for (const name of names) {
+    if (typeof name !== 'string') continue;
+    const shown = name.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '').trim();
+    if (shown !== '') return shown.slice(0, 100).toWellFormed();
+  }
+  return 'unnamed';
+}

@@ -1,0 +1,231 @@
+// Ends the streams of those whose rights have changed, on this process. Once a second it compares the epoch of the store, so that a
+// change is found even if its message was lost; and while it cannot compare, nothing may be delivered (see `wait`).
+
+import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import type { Principal } from './principal.ts';
+import type { AuthStore } from './store/auth-store.ts';
+
+/** Why somebody's streams end: codes of `bye`. */
+export type RightsLoss = 'session_ended' | 'revoked' | 'access_changed';
+
+/** All streams of one kind on this process. */
+export interface PrincipalStreams {
+  /** Of those who have streams here. */
+  principals(): Iterable<Principal>;
+  /** Ends the streams of each principal for whom `lossOf` gives a code. */
+  endStreams(lossOf: (principal: Principal) => RightsLoss | undefined): void;
+}
+
+export interface RightsWatchOptions {
+  store: AuthStore;
+  /** Called in the step in which a change becomes known, before streams end: what is remembered of principals is wrong now. */
+  forget: (principals: readonly string[]) => void;
+  logger: Logger;
+}
+
+const COMPARE_MS = 1_000;
+/** Rights that were not looked at for this long may have changed. A change therefore ends deliveries within this time. */
+const STALE_MS = 2_500;
+/** How long whoever must not deliver waits before he gives up. */
+const PATIENCE_MS = 5_000;
+/** The reason why somebody's streams end may take this long to be found. They end in any case. */
+const REASON_MS = 500;
+/** Changes that are remembered for requests that were under way meanwhile. */
+const MAX_RECENT = 1_000;
+
+interface Change {
+  mark: number;
+  principals: ReadonlySet<string>;
+}
+
+export class RightsWatch implements DeliveryGuard {
+  readonly #options: RightsWatchOptions;
+  readonly #recent: Change[] = [];
+  #streams: readonly PrincipalStreams[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #staleTimer: NodeJS.Timeout | undefined;
+  #unsubscribe: (() => void) | undefined;
+  #epoch: number | undefined;
+  #mark = 0;
+  /** When the newest comparison that succeeded began, by the monotonic clock. */
+  #comparedAt = Number.NEGATIVE_INFINITY;
+  /** A comparison that began before this does not count. */
+  #invalidSince = Number.NEGATIVE_INFINITY;
+  #comparing = false;
+  #isWanted = false;
+  #fresh = Promise.withResolvers<void>();
+  #waiting: Promise<void> | undefined;
+  #onStale: () => void = () => {};
+  #closed = false;
+
+  constructor(options: RightsWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Begins to compare. Resolves also while the store is away. */
+  async open(streams: readonly PrincipalStreams[]): Promise<void> {
+    this.#streams = streams;
+    this.#unsubscribe = this.#options.store.onChange(() => this.#compareSoon());
+    this.#timer = setInterval(() => this.#compareSoon(), COMPARE_MS);
+    await this.#compare();
+    if (!this.#isFresh()) this.#onStale();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    clearTimeout(this.#staleTimer);
+    this.#unsubscribe?.();
+    this.#fresh.resolve();
+  }
+
+  /** Taken before a credential is looked at; `changedSince` then says whether what was found is still true. */
+  get mark(): number {
+    return this.#mark;
+  }
+
+  /**
+   * Whether the rights of `principal` have changed after `mark` was taken. A stream that is being opened is among no streams yet,
+   * so that it would miss its own end.
+   */
+  changedSince(mark: number, principal: Principal): boolean {
+    if (mark === this.#mark) return false;
+    const oldest = this.#recent[0]?.mark ?? this.#mark;
+    if (mark < oldest - 1) return true;
+    return this.#recent.some((change) => change.mark > mark && concerns(change.principals, principal));
+  }
+
+  onStale(holdBack: () => void): void {
+    this.#onStale = holdBack;
+  }
+
+  invalidate(): void {
+    this.#invalidSince = performance.now();
+    this.#compareSoon();
+  }
+
+  wait(): Promise<void> | undefined {
+    if (this.#isFresh()) return undefined;
+    this.#waiting ??= this.#untilFresh().finally(() => {
+      this.#waiting = undefined;
+    });
+    this.#waiting.catch(() => undefined); // each caller handles it, but there may be none any more
+    return this.#waiting;
+  }
+
+  #isFresh(): boolean {
+    const oldest = Math.max(this.#invalidSince, performance.now() - STALE_MS);
+    return this.#closed || this.#comparedAt >= oldest;
+  }
+
+  async #untilFresh(): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const why = 'the rights of viewers cannot be looked at';
+    const timer = setTimeout(() => late.reject(new BrokerUnavailable(why)), PATIENCE_MS);
+    try {
+      while (!this.#isFresh()) await Promise.race([this.#fresh.promise, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #compareSoon(): void {
+    this.#compare().catch((error) => this.#options.logger.error({ err: error }, 'comparing rights failed'));
+  }
+
+  /** One comparison is under way at a time. A request that comes meanwhile is served right after it. */
+  async #compare(): Promise<void> {
+    this.#isWanted = true;
+    if (this.#comparing) return;
+    this.#comparing = true;
+    try {
+      while (this.#isWanted && !this.#closed) {
+        this.#isWanted = false;
+        const began = performance.now();
+        await this.#lookForChanges();
+        this.#comparedAt = began;
+        this.#opened();
+      }
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) throw error;
+    } finally {
+      this.#comparing = false;
+    }
+  }
+
+  #opened(): void {
+    clearTimeout(this.#staleTimer);
+    const left = this.#comparedAt + STALE_MS - performance.now();
+    this.#staleTimer = setTimeout(() => this.#onStale(), Math.max(0, left)).unref();
+    this.#fresh.resolve();
+    this.#fresh = Promise.withResolvers<void>();
+  }
+
+  async #lookForChanges(): Promise<void> {
+    const { store } = this.#options;
+    const epoch = await store.epoch();
+    if (epoch === this.#epoch) return;
+    // Before the first comparison nothing is known. Whoever has a stream by then is looked at anew.
+    const change =
+      this.#epoch === undefined ? { epoch, principals: ['*'] } : await store.changesSince(this.#epoch);
+    this.#epoch = change.epoch;
+    await this.#apply(new Set(change.principals));
+  }
+
+  async #apply(principals: ReadonlySet<string>): Promise<void> {
+    const streams = this.#streams;
+    this.#options.forget([...principals]);
+    this.#recent.push({ mark: ++this.#mark, principals });
+    if (this.#recent.length > MAX_RECENT) this.#recent.shift();
+    const affected = new Set<Principal>();
+    for (const one of streams)
+      for (const principal of one.principals()) if (concerns(principals, principal)) affected.add(principal);
+    if (affected.size === 0) return;
+    const reasons = await this.#reasons(principals, affected);
+    // Those who came in the meantime are ended, too.
+    const lossOf = (principal: Principal) =>
+      concerns(principals, principal) ? (reasons.get(principal) ?? 'access_changed') : undefined;
+    for (const one of streams) one.endStreams(lossOf);
+  }
+
+  /** What is not known in time is left out. */
+  async #reasons(
+    changed: ReadonlySet<string>,
+    affected: ReadonlySet<Principal>,
+  ): Promise<Map<Principal, RightsLoss>> {
+    const reasons = new Map<Principal, RightsLoss>();
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, REASON_MS);
+    const found = (async () => {
+      for (const principal of affected) reasons.set(principal, await this.#lossOf(changed, principal));
+    })();
+    await Promise.race([found.catch(() => undefined), late.promise]);
+    clearTimeout(timer);
+    return reasons;
+  }
+
+  async #lossOf(changed: ReadonlySet<string>, principal: Principal): Promise<RightsLoss> {
+    const { store } = this.#options;
+    const { id, kind, owner, session } = principal;
+    if (session !== undefined && changed.has(`session:${session}`)) return 'session_ended';
+    if (changed.has('*')) return 'access_changed';
+    if (kind === 'key' && changed.has(id)) {
+      const keys = await store.keys();
+      return keys.some((key) => `key:${key.id}` === id) ? 'access_changed' : 'revoked';
+    }
+    const user = await store.user(owner);
+    if (user === undefined || user.disabled) return 'revoked';
+    if (session === undefined) return 'access_changed';
+    const sessions = await store.sessionsOf(owner);
+    return sessions.some(({ digest }) => digest.startsWith(session)) ? 'access_changed' : 'session_ended';
+  }
+}
+
+/** A key that belongs to a person has the person's owner, and ends with him. */
+function concerns(changed: ReadonlySet<string>, { id, kind, owner, session }: Principal): boolean {
+  if (kind === 'everyone' || kind === 'anonymous') return false;
+  if (changed.has('*') || changed.has(id)) return true;
+  return changed.has(`user:${owner}`) || (session !== undefined && changed.has(`session:${session}`));
+}

@@ -1,0 +1,306 @@
+// People, roles, keys and sessions in one file, for the embedded log; in memory alone where there is no path. Whatever changes the
+// file (this process, the command line, an editor), the difference tells whose rights have changed. A broken edit is reported, and
+// the last good content stays in use.
+
+import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
+import { AuthFile } from './auth-file.ts';
+import {
+  type AuthRecords,
+  changedPrincipals,
+  copyRecords,
+  formatRecords,
+  noRecords,
+  parseRecords,
+  removeOverSessions,
+} from './auth-records.ts';
+import {
+  type ApiKey,
+  type AuthStore,
+  isOver,
+  MAX_CHANGES,
+  MAX_KEYS,
+  MAX_SESSIONS,
+  NOTE_MS,
+  type RightsChange,
+  type Role,
+  type Session,
+  sessionId,
+  type User,
+} from './auth-store.ts';
+
+export interface FileAuthStoreOptions {
+  /** Undefined keeps all in memory. */
+  path?: string | undefined;
+  /** Called with the reason when the file is not valid; the last good content stays in use. */
+  onBroken?: (reason: string) => void;
+  /** Milliseconds between looks at the file while somebody listens for changes (1000). */
+  pollMs?: number;
+}
+
+export class FileAuthStore implements AuthStore {
+  readonly #file: AuthFile | undefined;
+  readonly #onBroken: (reason: string) => void;
+  readonly #pollMs: number;
+  #records = noRecords();
+  /** Why the file cannot be used now; undefined if it can. */
+  #broken: string | undefined;
+  /** Epochs are known to this process alone. They begin at the time, so that none is that of an earlier process. */
+  #changes: RightsChange[] = [{ epoch: Date.now() * 1_000, principals: [] }];
+  readonly #listeners = new Set<() => void>();
+  #poll: NodeJS.Timeout | undefined;
+  /** Changes and reads of the file come one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor({ path, onBroken = () => {}, pollMs = 1_000 }: FileAuthStoreOptions) {
+    this.#file = path === undefined ? undefined : new AuthFile(path);
+    this.#onBroken = onBroken;
+    this.#pollMs = pollMs;
+  }
+
+  /** @throws CodedError `invalid_config` if the file is not valid, or if others may read it; none is an empty store */
+  static async open(options: FileAuthStoreOptions = {}): Promise<FileAuthStore> {
+    const store = new FileAuthStore(options);
+    try {
+      const content = await store.#file?.changedContent();
+      if (content) store.#records = parseRecords(content);
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      throw new CodedError('invalid_config', `AUTH_FILE ${options.path}: ${error.message}`);
+    }
+    return store;
+  }
+
+  /** One that is kept nowhere. */
+  static inMemory(): FileAuthStore {
+    return new FileAuthStore({});
+  }
+
+  addUser(user: User): Promise<boolean> {
+    return this.#change(({ users }) => {
+      if (users.has(user.name)) return false;
+      users.set(user.name, user);
+      return true;
+    });
+  }
+
+  user(name: string): Promise<User | undefined> {
+    return this.#read(({ users }) => users.get(name));
+  }
+
+  users(): Promise<User[]> {
+    return this.#read(({ users }) => [...users.values()]);
+  }
+
+  changeUser(
+    name: string,
+    change: Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>,
+  ): Promise<boolean> {
+    return this.#change((records) => {
+      const user = records.users.get(name);
+      if (user === undefined) return false;
+      const changed = { ...user, ...change };
+      records.users.set(name, changed);
+      if (changed.disabled || changed.passwordHash !== user.passwordHash) endSessionsOf(records, name);
+      return true;
+    });
+  }
+
+  deleteUser(name: string): Promise<boolean> {
+    return this.#change((records) => {
+      for (const { id, user } of records.keys.values()) if (user === name) records.keys.delete(id);
+      endSessionsOf(records, name);
+      return records.users.delete(name);
+    });
+  }
+
+  roles(): Promise<Role[]> {
+    return this.#read(({ roles }) => [...roles.values()]);
+  }
+
+  setRole(role: Role): Promise<void> {
+    return this.#change(({ roles }) => void roles.set(role.name, role));
+  }
+
+  deleteRole(name: string): Promise<boolean> {
+    return this.#change(({ users, roles }) => {
+      if ([...users.values()].some(({ role }) => role === name)) return false;
+      return roles.delete(name);
+    });
+  }
+
+  addKey(key: ApiKey): Promise<boolean> {
+    return this.#change(({ keys }) => {
+      const siblings = [...keys.values()].filter(({ user }) => user === key.user);
+      if (siblings.length >= MAX_KEYS || keys.has(key.id)) return false;
+      keys.set(key.id, key);
+      return true;
+    });
+  }
+
+  keyByDigest(digest: string): Promise<ApiKey | undefined> {
+    return this.#read(({ keys }) => [...keys.values()].find((key) => key.digest === digest));
+  }
+
+  keys(): Promise<ApiKey[]> {
+    return this.#read(({ keys }) => [...keys.values()]);
+  }
+
+  revokeKey(id: string): Promise<boolean> {
+    return this.#change(({ keys }) => keys.delete(id));
+  }
+
+  async keyUsed(id: string, now: number): Promise<void> {
+    const isDue = ({ keys }: AuthRecords) => now - (keys.get(id)?.lastUsed ?? now) >= NOTE_MS;
+    if (!(await this.#read(isDue))) return;
+    await this.#change((records) => {
+      const key = records.keys.get(id);
+      if (key !== undefined) records.keys.set(id, { ...key, lastUsed: now });
+    });
+  }
+
+  addSession(session: Session): Promise<void> {
+    return this.#change(({ sessions }) => {
+      const others = newestFirst([...sessions.values()].filter(({ user }) => user === session.user));
+      for (const { digest } of others.slice(MAX_SESSIONS - 1)) sessions.delete(digest);
+      sessions.set(session.digest, session);
+    });
+  }
+
+  sessionByDigest(digest: string, now: number): Promise<Session | undefined> {
+    return this.#read(({ sessions }) => {
+      const session = sessions.get(digest);
+      return session === undefined || isOver(session, now) ? undefined : session;
+    });
+  }
+
+  async sessionUsed(digest: string, now: number): Promise<void> {
+    const isDue = ({ sessions }: AuthRecords) => now - (sessions.get(digest)?.seen ?? now) >= NOTE_MS;
+    if (!(await this.#read(isDue))) return;
+    await this.#change((records) => {
+      const session = records.sessions.get(digest);
+      if (session !== undefined) records.sessions.set(digest, { ...session, seen: now });
+    });
+  }
+
+  sessionsOf(user: string): Promise<Session[]> {
+    return this.#read(({ sessions }) =>
+      newestFirst(
+        [...sessions.values()].filter((session) => session.user === user && !isOver(session, Date.now())),
+      ),
+    );
+  }
+
+  endSession(user: string, id: string): Promise<boolean> {
+    return this.#change(
+      (records) => endSessionsOf(records, user, (session) => sessionId(session) === id) > 0,
+    );
+  }
+
+  endSessions(user: string, except?: string): Promise<number> {
+    return this.#change((records) =>
+      endSessionsOf(records, user, (session) => sessionId(session) !== except),
+    );
+  }
+
+  epoch(): Promise<number> {
+    return this.#read(() => this.#epoch);
+  }
+
+  changesSince(epoch: number): Promise<RightsChange> {
+    return this.#read(() => {
+      const at = this.#changes.findLastIndex((change) => change.epoch === epoch);
+      const later = this.#changes.slice(at + 1).flatMap(({ principals }) => principals);
+      return { epoch: this.#epoch, principals: at < 0 ? ['*'] : [...new Set(later)] };
+    });
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    if (this.#file !== undefined)
+      this.#poll ??= setInterval(
+        () => this.#read(() => undefined).catch(() => undefined),
+        this.#pollMs,
+      ).unref();
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#poll);
+    this.#listeners.clear();
+    await this.#last.catch(() => undefined);
+  }
+
+  get #epoch(): number {
+    return this.#changes.at(-1)?.epoch as number;
+  }
+
+  #read<T>(answer: (records: AuthRecords) => T): Promise<T> {
+    return this.#next(async () => {
+      await this.#refresh();
+      return answer(this.#records);
+    });
+  }
+
+  #change<T>(change: (records: AuthRecords) => T): Promise<T> {
+    const step = async () => {
+      await this.#refresh();
+      // An edit that is not valid yet would be lost with the next change.
+      if (this.#broken !== undefined) throw new BrokerUnavailable(`AUTH_FILE ${this.#broken}`);
+      const changed = copyRecords(this.#records);
+      removeOverSessions(changed, Date.now());
+      const result = change(changed);
+      const content = formatRecords(changed);
+      if (content === formatRecords(this.#records)) return result;
+      await this.#file?.write(content);
+      // What was just written has not to be read again; a stamp is taken of it all the same.
+      await this.#file?.changedContent();
+      this.#take(changed);
+      return result;
+    };
+    return this.#next(() => (this.#file === undefined ? step() : this.#file.exclusively(step)));
+  }
+
+  #next<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#last.then(step, step);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      const content = await this.#file?.changedContent();
+      if (content === undefined) return;
+      if (content === '') throw new CodedError('invalid_config', 'is not there any more, or empty');
+      this.#take(parseRecords(content));
+      this.#broken = undefined;
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      if (error.message !== this.#broken) this.#onBroken(error.message);
+      this.#broken = error.message;
+    }
+  }
+
+  #take(records: AuthRecords): void {
+    const principals = changedPrincipals(this.#records, records);
+    this.#records = records;
+    if (principals.length === 0) return;
+    this.#changes.push({ epoch: Math.max(this.#epoch + 1, Date.now() * 1_000), principals });
+    this.#changes.splice(0, this.#changes.length - MAX_CHANGES);
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** Returns how many. */
+function endSessionsOf(
+  { sessions }: AuthRecords,
+  user: string,
+  which: (session: Session) => boolean = () => true,
+): number {
+  const ended = [...sessions.values()].filter((session) => session.user === user && which(session));
+  for (const { digest } of ended) sessions.delete(digest);
+  return ended.length;
+}
+
+function newestFirst(sessions: Session[]): Session[] {
+  return sessions.sort((a, b) => b.created - a.created);
+}

@@ -1,0 +1,92 @@
+// Makes the parts by which people and programs sign in, on the store of people, keys and sessions: the checks of their credentials,
+// what slows guessing down, and the watch that ends streams.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { ApiKeys } from './auth/api-keys.ts';
+import type { HeaderCheck } from './auth/authenticator.ts';
+import { Passwords } from './auth/passwords.ts';
+import { PrincipalCache } from './auth/principal-cache.ts';
+import { RightsWatch } from './auth/rights-watch.ts';
+import { SessionCookie } from './auth/session-cookie.ts';
+import { Sessions } from './auth/sessions.ts';
+import { SignIn } from './auth/sign-in.ts';
+import type { AuthStore } from './auth/store/auth-store.ts';
+import { MemoryAttempts, RedisAttempts, Throttle } from './auth/throttle.ts';
+import type { Credentials } from './compose-auth.ts';
+import type { Config } from './config.ts';
+import type { AuthServices } from './http/auth/services.ts';
+
+export interface People {
+  credentials: Credentials & { headers: readonly HeaderCheck[] };
+  /** All that the routes need but the audit, which comes after the credentials. */
+  services: Omit<AuthServices, 'audit'>;
+  /** Undefined where nobody has rights of his own. */
+  watch: RightsWatch | undefined;
+  close(): Promise<void>;
+}
+
+export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): People {
+  const { AUTH: mode, BASE_PATH: basePath, PUBLIC_URL: publicUrl, REDIS_URL: url } = config;
+  const sessions = new Sessions(store);
+  const sessionCache = new PrincipalCache(sessions);
+  const keyCache = new PrincipalCache(new ApiKeys(store));
+  const passwords = new Passwords();
+  const cookie = new SessionCookie({ basePath, publicUrl });
+  const client = url === undefined ? undefined : new RedisClient(url, 'sign-in', logger);
+  const throttle = new Throttle(
+    client === undefined ? new MemoryAttempts() : new RedisAttempts(client, config.NAMESPACE),
+  );
+  const signIn = new SignIn({ store, sessions, passwords, throttle });
+  const watch =
+    mode === 'off'
+      ? undefined
+      : new RightsWatch({
+          store,
+          forget: (principals) => {
+            sessionCache.changed(principals);
+            keyCache.changed(principals);
+          },
+          logger,
+        });
+  if (watch !== undefined && broker instanceof RedisBroker) broker.guard(watch);
+  return {
+    credentials: {
+      tokens: { apiKey: keyCache, session: sessionCache },
+      headers: [inCookie(cookie, sessionCache)],
+      users: () => store.users(),
+      onInvalid: (kind, address) => (kind === 'session' ? Promise.resolve() : throttle.failed(address)),
+    },
+    services: {
+      mode,
+      store,
+      signIn,
+      sessions,
+      passwords,
+      throttle,
+      cookie,
+      signUpRole: config.AUTH_SIGNUP,
+      oidcName: undefined,
+    },
+    watch,
+    close: async () => {
+      watch?.close();
+      client?.close();
+      await passwords.close();
+    },
+  };
+}
+
+/** A cookie that holds anything else than a session is as invalid as one that is over. */
+function inCookie(cookie: SessionCookie, sessions: PrincipalCache): HeaderCheck {
+  return {
+    find: (request) => {
+      const token = cookie.read(request);
+      return token === undefined
+        ? undefined
+        : { kind: 'session', principal: () => sessions.principalOf(token) };
+    },
+  };
+}

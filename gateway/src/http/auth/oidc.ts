@@ -1,0 +1,123 @@
+// GET /auth/oidc and GET /auth/oidc/callback: a browser goes to the identity provider and comes back with a session. Whatever happens,
+// it ends at the page of this gateway and nowhere else; if nobody has signed in, the page is told the code of an error.
+
+import { isIP } from 'node:net';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { parseCookie, stringifySetCookie } from 'cookie';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { ATTEMPT_MS, type OidcSignIn } from '../../auth/oidc.ts';
+import { type ErrorCode, HttpError, isErrorCode } from '../errors.ts';
+
+/** Where the session is kept in the browser. */
+export interface SessionCookies {
+  set(request: FastifyRequest, reply: FastifyReply, token: string, expires: number): void;
+}
+
+export interface OidcRoutes {
+  /** Undefined where no identity provider is configured. */
+  signIn: OidcSignIn | undefined;
+  cookies: SessionCookies;
+  publicUrl: string | undefined;
+}
+
+/** The page reads the code of an error in the fragment, which no server and no log gets: `#sign-in=login_failed`. */
+const FRAGMENT = 'sign-in';
+const HEADERS = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' };
+
+export function oidcRoutes(app: FastifyInstance, { signIn, cookies, publicUrl }: OidcRoutes): void {
+  const attempts = new AttemptCookie(publicUrl);
+  const options = { config: { needs: 'nothing' as const }, exposeHeadRoute: false };
+
+  app.get<{ Querystring: Record<string, unknown> }>('/auth/oidc', options, async (request, reply) => {
+    const provider = required(signIn);
+    const view = viewIn(request.query.return);
+    try {
+      const { location, attempt } = await provider.begin(view);
+      attempts.set(reply, attempt, ATTEMPT_MS / 1_000);
+      return reply.headers(HEADERS).redirect(location, 303);
+    } catch (error) {
+      return toPage(reply, view, codeOf(error));
+    }
+  });
+
+  app.get('/auth/oidc/callback', options, async (request, reply) => {
+    const provider = required(signIn);
+    const attempt = attempts.read(request);
+    attempts.set(reply, '', 0); // whatever comes of it, an attempt ends here
+    const [, query = ''] = /\?(.*)$/s.exec(request.url) ?? [];
+    try {
+      const { view, session } = await provider.finish(query, attempt, clientOf(request));
+      if (session === undefined) return toPage(reply, view, 'login_failed');
+      cookies.set(request, reply, session.token, session.expires);
+      return toPage(reply, view);
+    } catch (error) {
+      return toPage(reply, '', codeOf(error));
+    }
+  });
+
+  /** The path is always that of the page, so that no link can make this lead anywhere else. */
+  function toPage(reply: FastifyReply, view: string, code?: ErrorCode): FastifyReply {
+    const search = view === '' ? '' : `?${view}`;
+    const fragment = code === undefined ? '' : `#${new URLSearchParams({ [FRAGMENT]: code })}`;
+    return reply.headers(HEADERS).redirect(`${app.prefix}/${search}${fragment}`, 303);
+  }
+}
+
+function required(signIn: OidcSignIn | undefined): OidcSignIn {
+  if (signIn === undefined) throw new HttpError('not_found', 'no identity provider is configured here');
+  return signIn;
+}
+
+/** The query of the page that `return` names, written anew: nothing else of it is used. */
+function viewIn(address: unknown): string {
+  if (typeof address !== 'string') return '';
+  const [, search = ''] = /\?([^#]*)/.exec(address) ?? [];
+  return `${new URLSearchParams(search)}`;
+}
+
+/** @throws what has no code for clients. */
+function codeOf(error: unknown): ErrorCode {
+  if (error instanceof CodedError && isErrorCode(error.code)) return error.code;
+  throw error;
+}
+
+function clientOf({ ip, headers }: FastifyRequest): { address: string; agent: string } {
+  return {
+    address: isIP(ip) === 0 ? '' : ip,
+    agent: (headers['user-agent'] ?? '').slice(0, 200),
+  };
+}
+
+/**
+ * The cookie of an attempt. Unlike that of a session it is `Lax`: the way back begins at another site. With https its name begins
+ * with `__Host-`, so that no neighbour under the same domain can plant one.
+ */
+class AttemptCookie {
+  readonly #secure: boolean;
+  readonly #name: string;
+
+  constructor(publicUrl: string | undefined) {
+    const url = publicUrl === undefined ? undefined : new URL(publicUrl);
+    this.#secure = url?.protocol === 'https:';
+    // Browsers send a cookie to all ports of a host, where another gateway may be.
+    const port = url?.port ? `-${url.port}` : '';
+    this.#name = `${this.#secure ? '__Host-' : ''}llm-streamer-oidc${port}`;
+  }
+
+  read({ headers }: FastifyRequest): string | undefined {
+    return headers.cookie === undefined ? undefined : parseCookie(headers.cookie)[this.#name];
+  }
+
+  set(reply: FastifyReply, value: string, maxAge: number): void {
+    const cookie = {
+      name: this.#name,
+      value,
+      maxAge,
+      path: '/',
+      httpOnly: true,
+      sameSite: 'lax',
+      secure: this.#secure,
+    } as const;
+    reply.header('set-cookie', stringifySetCookie(cookie));
+  }
+}

@@ -1,0 +1,97 @@
+// What the routes of people and keys need, and what they have in common: small bodies, and the one who asks.
+
+import type { GrantsInfo, Profile } from '@llm-streamer/shared/api-types.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Audit, AuditFields } from '../../auth/audit.ts';
+import { isName, NAME_RULE } from '../../auth/names.ts';
+import type { Passwords } from '../../auth/passwords.ts';
+import { isPassword, PASSWORD_RULE } from '../../auth/passwords.ts';
+import type { Grants, Principal } from '../../auth/principal.ts';
+import type { SessionCookie } from '../../auth/session-cookie.ts';
+import type { Sessions } from '../../auth/sessions.ts';
+import type { SignIn, Visitor } from '../../auth/sign-in.ts';
+import type { AuthStore } from '../../auth/store/auth-store.ts';
+import type { Throttle } from '../../auth/throttle.ts';
+import { HttpError } from '../errors.ts';
+
+export interface AuthServices {
+  mode: Profile['auth'];
+  store: AuthStore;
+  signIn: SignIn;
+  sessions: Sessions;
+  passwords: Pick<Passwords, 'hash'>;
+  throttle: Throttle;
+  cookie: SessionCookie;
+  audit: Pick<Audit, 'record'>;
+  /** The role of those who sign up; undefined if nobody may. */
+  signUpRole: string | undefined;
+  /** The name of the identity provider; undefined if there is none. */
+  oidcName: string | undefined;
+}
+
+/** Bytes of a body. */
+export const SMALL_BODY = 4_096;
+
+/** A scope whose routes take JSON alone: a form of another page can send text, and no JSON. */
+export function jsonScope(app: FastifyInstance, routes: (scope: FastifyInstance) => void): void {
+  app.register(async (scope) => {
+    scope.removeContentTypeParser('text/plain');
+    routes(scope);
+  });
+}
+
+export const nameField = z.string(NAME_RULE).refine(isName, NAME_RULE);
+export const passwordField = z.string(PASSWORD_RULE).refine(isPassword, PASSWORD_RULE);
+
+/** @throws CodedError `invalid_body`, which names the field and what is allowed, and quotes nothing */
+export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.output<T> {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const fields = Object.keys(schema.shape).join(', ');
+  const issue = result.error.issues[0];
+  const unknown = issue?.code === 'unrecognized_keys';
+  const field = unknown ? issue.keys[0]?.slice(0, 100) : issue?.path[0]?.toString();
+  if (issue === undefined || field === undefined)
+    throw new CodedError('invalid_body', `the body must be a JSON object with ${fields}`);
+  const rule = unknown ? `unknown field; known are ${fields}` : issue.message;
+  throw new CodedError('invalid_body', `${field}: ${rule}`, { field });
+}
+
+export function visitorOf({ ip, headers }: FastifyRequest): Visitor {
+  return { address: ip, agent: headers['user-agent'] ?? '' };
+}
+
+/** Who did it, and from where, for the audit. */
+export function actorOf({ principal, ip }: FastifyRequest): AuditFields {
+  return { by: principal.id, address: ip };
+}
+
+/** A person who has signed in, with the name of his session. @throws HttpError `forbidden` */
+export function personOf({ principal }: FastifyRequest): { user: string; session: string } {
+  const { kind, id, session } = principal;
+  if (kind === 'user' && session !== undefined) return { user: id.slice('user:'.length), session };
+  throw new HttpError(
+    'forbidden',
+    'this is for people who have signed in, not for keys and tokens of others',
+  );
+}
+
+export function grantsInfo({ read, publish, run, metrics, admin }: Grants): GrantsInfo {
+  return { read, publish, run, metrics, admin };
+}
+
+export function profileOf(principal: Principal, auth: Profile['auth'], role: string | undefined): Profile {
+  const { name, kind, owner, grants, session, expires } = principal;
+  return {
+    name,
+    kind,
+    owner,
+    ...(role !== undefined && { role }),
+    grants: grantsInfo(grants),
+    ...(session !== undefined && { session }),
+    ...(Number.isFinite(expires) && { expires }),
+    auth,
+  };
+}

@@ -1,0 +1,177 @@
+// /auth/login, /auth/logout, /auth/signup and /auth/profile: how people come in and go out, and who somebody is.
+
+import { hash } from 'node:crypto';
+import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { AUDIT_EVENTS } from '../../auth/audit.ts';
+import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
+import { grantsOfRole } from '../../auth/roles.ts';
+import { LoginFailed, type SignedIn } from '../../auth/sign-in.ts';
+import { sessionId } from '../../auth/store/auth-store.ts';
+import { HttpError } from '../errors.ts';
+import {
+  type AuthServices,
+  jsonScope,
+  parseBody,
+  passwordField,
+  profileOf,
+  SMALL_BODY,
+  visitorOf,
+} from './services.ts';
+
+/** A name that nobody can have is answered as one that nobody has. */
+const MAX_TEXT = 256;
+const TEXT_RULE = `must be a text of at most ${MAX_TEXT} characters`;
+const loginBody = z.strictObject({
+  name: z.string(TEXT_RULE).max(MAX_TEXT, TEXT_RULE),
+  password: z.string(TEXT_RULE).max(MAX_TEXT, TEXT_RULE),
+});
+const signUpBody = z.strictObject({
+  name: z.string(USER_NAME_RULE).refine(isUserName, USER_NAME_RULE),
+  password: passwordField,
+});
+/** How long it is known that nobody was added yet. */
+const EMPTY_MS = 2_000;
+
+export function signInRoutes(app: FastifyInstance, services: AuthServices): void {
+  const { mode, store, signIn, passwords, throttle, cookie, audit, signUpRole } = services;
+  const ways = new Ways(services);
+  const options = { bodyLimit: SMALL_BODY, config: { needs: 'nothing', setsSession: true } } as const;
+
+  jsonScope(app, (scope) => {
+    scope.post('/auth/login', options, async (request, reply): Promise<Profile> => {
+      const { name, password } = parseBody(loginBody, request.body);
+      try {
+        const signedIn = await signIn.login(name, password, visitorOf(request));
+        audit.record(AUDIT_EVENTS.loginOk, { by: signedIn.principal.id, address: request.ip });
+        return await welcome(request, reply, signedIn);
+      } catch (error) {
+        if (error instanceof LoginFailed)
+          audit.record(AUDIT_EVENTS.loginFailed, {
+            ...(error.person !== undefined && { to: `user:${error.person}` }),
+            address: request.ip,
+          });
+        throw error;
+      }
+    });
+
+    if (signUpRole === undefined) return;
+    scope.post('/auth/signup', options, async (request, reply): Promise<Profile> => {
+      const { name, password } = parseBody(signUpBody, request.body);
+      await throttle.failed(request.ip);
+      // An admin may have changed the role since the start.
+      if ((await grantsOfRole(store, signUpRole))?.admin !== false)
+        throw new HttpError('forbidden', 'nobody can sign up now');
+      const passwordHash = await passwords.hash(password);
+      const user = { name, passwordHash, role: signUpRole, disabled: false, created: Date.now() };
+      if (!(await store.addUser(user)))
+        throw new HttpError('name_taken', 'choose another name', { field: 'name' });
+      audit.record(AUDIT_EVENTS.userAdded, {
+        by: `user:${name}`,
+        to: `user:${name}`,
+        role: signUpRole,
+        address: request.ip,
+      });
+      return await welcome(request, reply, await signIn.begin(name, passwordHash, visitorOf(request)));
+    });
+  });
+
+  app.post(
+    '/auth/logout',
+    { bodyLimit: SMALL_BODY, config: { needs: 'nothing' } },
+    async (request, reply) => {
+      await endSession(bearerSession(request) ?? cookie.read(request), request);
+      cookie.clear(request, reply);
+      return reply.code(204).send();
+    },
+  );
+
+  const profile = {
+    config: { needs: 'signed-in' },
+    errorHandler: async (error: FastifyError, _request: FastifyRequest, _reply: FastifyReply) => {
+      if (error.code !== 'unauthorized') throw error;
+      throw new HttpError('unauthorized', error.message, {
+        headers: { 'www-authenticate': 'Bearer', 'cache-control': 'no-store' },
+        more: await ways.now(),
+      });
+    },
+  } as const;
+  app.get('/auth/profile', profile, async ({ principal }, reply): Promise<Profile> => {
+    reply.header('cache-control', 'no-store');
+    return profileOf(principal, mode, await roleOf(principal.id));
+  });
+
+  /** A cookie from before the login is worth nothing any more: somebody may have planted it. */
+  async function welcome(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { token, session, principal }: SignedIn,
+  ): Promise<Profile> {
+    await endSession(cookie.read(request), request);
+    cookie.set(request, reply, token, session.expires);
+    reply.header('cache-control', 'no-store');
+    return profileOf(principal, mode, await roleOf(principal.id));
+  }
+
+  async function endSession(token: string | undefined, request: FastifyRequest): Promise<void> {
+    if (token === undefined) return;
+    const session = await store.sessionByDigest(hash('sha256', token, 'hex'), Date.now());
+    if (session === undefined || !(await store.endSession(session.user, sessionId(session)))) return;
+    audit.record(AUDIT_EVENTS.logout, { by: `user:${session.user}`, address: request.ip });
+  }
+
+  /** Undefined for somebody of whom there is no record. That it cannot be known now is no reason to fail. */
+  async function roleOf(id: string): Promise<string | undefined> {
+    if (!id.startsWith('user:')) return undefined;
+    try {
+      return (await store.user(id.slice('user:'.length)))?.role;
+    } catch (error) {
+      if (error instanceof BrokerUnavailable) return undefined;
+      throw error;
+    }
+  }
+}
+
+/** The session of a program, which has no cookie. */
+function bearerSession({ headers }: FastifyRequest): string | undefined {
+  return /^bearer +(lst_[A-Za-z0-9]{43}) *$/i.exec(headers.authorization ?? '')?.[1];
+}
+
+/** How one can sign in. Strangers ask this, so that the store is asked seldom. */
+class Ways {
+  readonly #services: AuthServices;
+  #isEmpty = true;
+  #known = Number.NEGATIVE_INFINITY;
+  #asking: Promise<void> | undefined;
+
+  constructor(services: AuthServices) {
+    this.#services = services;
+  }
+
+  async now(): Promise<SignInWays> {
+    const { oidcName, signUpRole } = this.#services;
+    if (this.#isEmpty && performance.now() - this.#known > EMPTY_MS) {
+      this.#asking ??= this.#ask().finally(() => {
+        this.#asking = undefined;
+      });
+      await this.#asking;
+    }
+    return {
+      password: true,
+      ...(oidcName !== undefined && { oidc: oidcName }),
+      ...(this.#isEmpty && Number.isFinite(this.#known) && { empty: true }),
+      ...(signUpRole !== undefined && { signup: true }),
+    };
+  }
+
+  async #ask(): Promise<void> {
+    try {
+      this.#isEmpty = (await this.#services.store.users()).length === 0;
+      this.#known = performance.now();
+    } catch (error) {
+      if (!(error instanceof BrokerUnavailable)) throw error;
+    }
+  }
+}

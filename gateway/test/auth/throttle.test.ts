@@ -1,0 +1,79 @@
+// Attempts to sign in are slowed down by address, by name and address, and by name: counted in memory or in Redis.
+
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { type AttemptCounter, MemoryAttempts, RedisAttempts, Throttle } from '../../src/auth/throttle.ts';
+
+let redis: RedisServer;
+let client: RedisClient;
+beforeAll(async () => {
+  redis = await startRedis();
+  client = new RedisClient(redis.url, 'test', undefined);
+});
+afterAll(async () => {
+  client.close();
+  await redis.stop();
+});
+
+const counters: [string, () => AttemptCounter][] = [
+  ['memory', () => new MemoryAttempts()],
+  ['Redis', () => new RedisAttempts(client, randomNamespace())],
+];
+
+describe.each(counters)('attempts counted in %s', (_name, counter) => {
+  it('refuses the eleventh attempt of an address, whatever the names, with a time to wait', async () => {
+    const throttle = new Throttle(counter(), 0);
+    for (let i = 0; i < 10; i++) await throttle.attempt(`name-${i}`, '10.0.0.1');
+    await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({
+      code: 'too_many_attempts',
+      status: 429,
+      headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+    });
+    await throttle.attempt('alice', '10.0.0.2');
+  });
+
+  it('refuses the sixth attempt at a name from one address, and lets others try', async () => {
+    const throttle = new Throttle(counter(), 0);
+    for (let i = 0; i < 5; i++) await throttle.attempt('alice', '10.0.0.1');
+    await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
+    await throttle.attempt('bob', '10.0.0.1');
+    await throttle.attempt('alice', '10.0.0.2');
+  });
+
+  it('31: nobody locks another out: a name that is tried from a hundred addresses waits, and is not refused', async () => {
+    const throttle = new Throttle(counter(), 1);
+    for (let i = 0; i < 100; i++) await throttle.attempt('alice', `10.0.1.${i}`);
+    await expect(throttle.attempt('alice', '10.0.2.1')).resolves.toBeUndefined();
+  });
+
+  it('32: an IPv6 network is one address', async () => {
+    const throttle = new Throttle(counter(), 0);
+    for (let i = 0; i < 10; i++) await throttle.failed(`2001:db8:0:1::${i}`);
+    await expect(throttle.failed('2001:db8:0:1:ffff::1')).rejects.toMatchObject({
+      code: 'too_many_attempts',
+    });
+    await throttle.failed('2001:db8:0:2::1');
+  });
+
+  it('does not hold up those who know their passwords', async () => {
+    const throttle = new Throttle(counter(), 0);
+    for (let i = 0; i < 30; i++) {
+      await throttle.attempt('alice', '10.0.0.1');
+      await throttle.succeeded('alice', '10.0.0.1');
+    }
+  });
+
+  it('counts unknown keys and attempts to sign in together', async () => {
+    const throttle = new Throttle(counter(), 0);
+    for (let i = 0; i < 10; i++) await throttle.failed('10.0.0.1');
+    await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
+  });
+});
+
+it('says that attempts cannot be counted while Redis is away, which is no refusal', async () => {
+  const away = new RedisClient('redis://127.0.0.1:1', 'test', undefined);
+  const throttle = new Throttle(new RedisAttempts(away, randomNamespace()));
+  await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({ code: 'broker_unavailable' });
+  away.close();
+});
