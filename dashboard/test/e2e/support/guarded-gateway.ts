@@ -11,7 +11,7 @@ export interface GuardedGateway extends Gateway {
   asAdmin(method: string, path: string, body?: object): Promise<Response>;
 }
 
-/** `root` is an admin, `alice` a member, and `bob` reads `logs:b*` alone. All have the same password. */
+/** `root` is an admin; the role `b-reader` reads `logs:b*` alone. */
 export async function startGuardedGateway(env: Record<string, string> = {}): Promise<GuardedGateway> {
   const folder = await mkdtemp(join(tmpdir(), 'llm-streamer-people-'));
   const keyFile = join(folder, 'key');
@@ -48,8 +48,6 @@ export async function startGuardedGateway(env: Record<string, string> = {}): Pro
     body: '{}',
   });
   token = ((await made.json()) as { token: string }).token;
-  await asAdmin('POST', 'api/users', { name: 'alice', password: PASSWORD, role: 'member' });
-  await asAdmin('POST', 'api/users', { name: 'bob', password: PASSWORD, role: 'b-reader' });
   return {
     ...gateway,
     asAdmin,
