@@ -6,6 +6,7 @@ import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { copyText } from '../panels/copy.ts';
+import { profile } from '../state/identity.ts';
 import {
   clockSkew,
   filterLog,
@@ -17,7 +18,6 @@ import {
   shownChannel,
   unfilterLog,
 } from '../state/run-state.ts';
-import { profile } from '../state/identity.ts';
 import { linkedRun, streamState } from '../state/store.ts';
 import '../../styles/runs.css';
 import { Lane } from './lane.tsx';

@@ -64,7 +64,10 @@ describe.each([
     const first = await openPage(browser, `${gateway.url}/?channels=logs:a*,logs:b*${search}`);
     await signIn(first, alice);
     await sees(first, 'LIVE');
-    const second = await another(first.context(), `?channels=logs:b*,logs:a*,logs:x*&charts=1&panel=run${search}`);
+    const second = await another(
+      first.context(),
+      `?channels=logs:b*,logs:a*,logs:x*&charts=1&panel=run${search}`,
+    );
     const third = await another(first.context(), `?channels=logs:a${search}`);
     await gateway.publish(
       {
@@ -111,17 +114,18 @@ describe.each([
 
   it('the same person goes on in both tabs after another has ended his sessions, with nothing lost', async () => {
     const alice = await add('member');
-    const first = await openPage(browser, `${gateway.url}/?channels=logs:c${search}`);
+    const channel = `logs:${alice}`;
+    const first = await openPage(browser, `${gateway.url}/?channels=${channel}${search}`);
     await signIn(first, alice);
-    const second = await another(first.context(), `?channels=logs:c${search}`);
-    await gateway.publish({ channel: 'logs:c', msg: 'before' });
+    const second = await another(first.context(), `?channels=${channel}${search}`);
+    await gateway.publish({ channel, msg: 'before' });
     for (const page of [first, second]) await lastRow(page, 'before');
     await first.keyboard.press('u');
     await first.getByLabel('old', { exact: true }).fill(PASSWORD);
     await first.getByLabel('new', { exact: true }).fill(`${PASSWORD} 2`);
     await first.getByRole('button', { name: 'change' }).click();
     await sees(first, 'the password is changed');
-    await gateway.publish({ channel: 'logs:c', msg: 'after' });
+    await gateway.publish({ channel, msg: 'after' });
     for (const page of [first, second]) {
       await lastRow(page, 'after');
       await sees(page, 'lost 0 / 2');
@@ -202,6 +206,7 @@ it('everything can be done by keyboard: sign in, add a role and a person, make a
   await type(PASSWORD);
   await press('Tab');
   await type('team-e');
+  await tabTo('add');
   await press('Enter');
   await page.locator('section[aria-label=People] .name').getByText('eve').waitFor();
   expect(await page.getByLabel('role of eve').inputValue()).toBe('team-e');
