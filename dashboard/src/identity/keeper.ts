@@ -38,7 +38,11 @@ export class Keeper {
   /** To the other tabs of this gateway; a cookie's path ends where the page's does. */
   readonly #tabs = new BroadcastChannel(`llm-streamer ${new URL('.', document.baseURI).pathname}`);
   #asking = false;
+  /** Something has changed since the question that is under way was asked: its answer may be out of date. */
+  #isStale = false;
   #isGone = false;
+  /** It was asked again, a little later, whether anybody is signed in. */
+  #isConfirmed = false;
   #isLeaving = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The latest person; he may sign in again and go on. */
@@ -75,6 +79,20 @@ export class Keeper {
     this.#tabs.postMessage('signed-in' satisfies Word);
   };
 
+  /**
+   * Does what ends this session and gives the browser another. Until that has come nobody seems to be signed in, and to load the
+   * page anew then would lose it.
+   */
+  readonly renew = async (change: () => Promise<Profile>): Promise<void> => {
+    this.#asking = true;
+    try {
+      this.signedIn(await change());
+    } finally {
+      this.#asking = false;
+      if (streamState.peek().state === 'refused' && this.#isStale) this.#check();
+    }
+  };
+
   /** The person has signed out here: in all tabs. */
   readonly signedOut = (): void => {
     this.#tabs.postMessage('signed-out' satisfies Word);
@@ -101,18 +119,30 @@ export class Keeper {
   /** @param isGone whether what was received must go if nobody is signed in any more */
   #check(isGone = false): void {
     this.#isGone ||= isGone;
+    if (this.#asking) this.#isStale = true;
     if (this.#asking || this.#isLeaving) return;
     this.#asking = true;
+    this.#isStale = false;
     clearTimeout(this.#timer);
     askWho()
       .then((answer) => {
         this.#asking = false;
-        if (answer.profile) this.#settle(answer.profile);
-        else if (answer.ways && this.#isGone) this.forget();
+        if (this.#isStale) this.#check();
+        else if (answer.profile) this.#settle(answer.profile);
+        else if (answer.ways && this.#isGone) this.#confirm();
         else if (answer.ways) this.#leave(answer.ways);
         else if (streamState.peek().state === 'refused') this.#later(() => this.#check());
       })
       .catch(reportError);
+  }
+
+  // Another tab may be about to have a new session; the page is blank meanwhile.
+  #confirm(): void {
+    if (this.#isConfirmed) this.forget();
+    else {
+      this.#isConfirmed = true;
+      this.#later(() => this.#check());
+    }
   }
 
   #settle(next: Profile): void {
@@ -122,6 +152,7 @@ export class Keeper {
       return;
     }
     this.#isGone = false;
+    this.#isConfirmed = false;
     signIn.value = undefined;
     const session = sessionOf(next);
     const isRefused = streamState.peek().state === 'refused';
@@ -157,8 +188,7 @@ export class Keeper {
     whenWanted(
       isOpen,
       lazyModule(() => import('./person.tsx'), noticeMissing('the panel of people and keys')),
-      ({ PersonPanel }) =>
-        render(h(PersonPanel, { signedIn: this.signedIn, signedOut: this.signedOut }), host),
+      ({ PersonPanel }) => render(h(PersonPanel, { renew: this.renew, signedOut: this.signedOut }), host),
     );
   }
 }

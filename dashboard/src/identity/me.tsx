@@ -8,12 +8,12 @@ import { Keys } from './keys.tsx';
 import { changePassword, endOtherSessions, endSession, Failure, logout, sessions } from './requests.ts';
 
 export interface Changes {
-  /** The person has a session, or another one. */
-  signedIn(profile: Profile): void;
+  /** For what ends the session and gives another. */
+  renew(change: () => Promise<Profile>): Promise<void>;
   signedOut(): void;
 }
 
-export function Me({ whom, signedIn, signedOut }: Changes & { whom: Profile }) {
+export function Me({ whom, renew, signedOut }: Changes & { whom: Profile }) {
   const { problem, run } = useAction();
   const signOut = async () => {
     try {
@@ -38,7 +38,7 @@ export function Me({ whom, signedIn, signedOut }: Changes & { whom: Profile }) {
         <Problem text={problem.value} />
       </section>
       {isPerson && <Sessions />}
-      {isPerson && <Password name={whom.name} signedIn={signedIn} />}
+      {isPerson && <Password name={whom.name} renew={renew} />}
       {isPerson && <Keys mine={whom.name} />}
     </>
   );
@@ -87,7 +87,7 @@ function Sessions() {
   );
 }
 
-function Password({ name, signedIn }: Pick<Changes, 'signedIn'> & { name: string }) {
+function Password({ name, renew }: Pick<Changes, 'renew'> & { name: string }) {
   const { problem, run } = useAction();
   return (
     <section aria-label="My password">
@@ -99,7 +99,9 @@ function Password({ name, signedIn }: Pick<Changes, 'signedIn'> & { name: string
           const form = event.currentTarget;
           const { current, next } = Object.fromEntries(new FormData(form)) as Record<string, string>;
           run(async () => {
-            signedIn(await changePassword({ old: current ?? '', password: next ?? '' }).catch(inOtherWords));
+            await renew(() =>
+              changePassword({ old: current ?? '', password: next ?? '' }).catch(inOtherWords),
+            );
             form.reset();
             showNotice('the password is changed; your other sessions have ended');
           });
