@@ -63,6 +63,11 @@ export interface KeyRequest extends GrantsInfo {
   expires?: number;
 }
 
+/** For a failure at the identity provider, of which no more than the code is known. */
+export function sentenceOf(code: string): string {
+  return `signing in did not work (${code})`;
+}
+
 async function ask<T>(method: string, path: string, body?: object): Promise<T> {
   let response: Response;
   try {

@@ -5,10 +5,10 @@ import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { profile, signIn } from '../state/identity.ts';
 import '../../styles/sign-in.css';
-import { login, signUp } from './requests.ts';
+import { login, sentenceOf, signUp } from './requests.ts';
 
 export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
-  const problem = useSignal('');
+  const problem = useSignal(takeFailure());
   const isBusy = useSignal(false);
   const hasCapsLock = useSignal(false);
   const isNew = useSignal(false);
@@ -141,6 +141,14 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
       )}
     </form>
   );
+}
+
+/** Why signing in with the identity provider failed: it leads back to the page with a code, which leaves the URL once it was read. */
+function takeFailure(): string {
+  const code = new URLSearchParams(location.hash.slice(1)).get('sign-in');
+  if (code === null) return '';
+  history.replaceState(null, '', location.pathname + location.search);
+  return sentenceOf(code.slice(0, 60));
 }
 
 /** The provider sends the browser back to the page as it is now. */

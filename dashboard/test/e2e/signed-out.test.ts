@@ -83,6 +83,13 @@ describe('a page where nobody is signed in', () => {
     expect(await link.getAttribute('href')).toBe(`auth/oidc?return=${encodeURIComponent('/?q=a')}`);
   });
 
+  it('says why the identity provider has sent the reader back, and takes the code out of the URL', async () => {
+    gateway.ways = { password: true, oidc: 'Keycloak' };
+    const page = await openPage(browser, `${gateway.url}/?q=a#sign-in=login_failed`);
+    await sees(page, 'signing in did not work');
+    expect(page.url()).toBe(`${gateway.url}/?q=a`);
+  });
+
   it('asks again while the gateway is away, and never takes that for being signed out', async () => {
     const page = await openPage(browser, gateway.url, {
       before: (fresh) => fresh.route('**/auth/profile', (route) => route.abort('connectionrefused')),
