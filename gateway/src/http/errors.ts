@@ -63,7 +63,10 @@ export const ERRORS = {
   name_taken: { status: 409, sentence: 'There is a person or a role of this name already.' },
   role_in_use: { status: 409, sentence: 'Somebody has the role; give all of them another one first.' },
   too_many_keys: { status: 409, sentence: 'There may be no more keys; revoke one first.' },
-  body_too_large: { status: 413, sentence: 'The body is over the limit of 1 MiB.' },
+  body_too_large: {
+    status: 413,
+    sentence: 'The body is over the limit of its path, which is 1 MiB at most.',
+  },
   batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
   message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
   expectation_failed: { status: 417, sentence: 'The header `Expect` may ask for `100-continue` only.' },
