@@ -39,8 +39,9 @@ export function asNumber(value: unknown): number | undefined {
 
 /** Epoch ms of nanoseconds; undefined for 0, which means unknown, and for what no date can be. */
 export function asTime(nanos: unknown): number | undefined {
-  const ms = (asNumber(nanos) ?? 0) / 1e6;
-  return ms >= 1 && ms <= 8.64e15 ? Math.floor(ms) : undefined;
+  // A double holds today's nanoseconds in steps of 256, which must not make a whole millisecond the one before.
+  const ms = Math.floor(((asNumber(nanos) ?? 0) + 500) / 1e6);
+  return ms >= 1 && ms <= 8.64e15 ? ms : undefined;
 }
 
 /** 32 or 16 hexadecimal digits in lower case; undefined for anything else, and for zeros, which mean none. */
