@@ -77,10 +77,13 @@ export function openReceiver(broker: Broker, content = false): Receiver {
 }
 
 export async function stored(broker: Broker, channels = ['*']): Promise<Entry[]> {
-  const { items } = await broker.readPage({ channels, after: 0, limit: 10_000 });
-  return items.flatMap(({ record }) =>
-    record && record.entry.event !== 'resource.seen' ? [record.entry] : [],
-  );
+  const entries: Entry[] = [];
+  for (let after = 0; ; ) {
+    const { items, next, done } = await broker.readPage({ channels, after, limit: 10_000 });
+    entries.push(...items.flatMap(({ record }) => (record ? [record.entry] : [])));
+    if (done) return entries.filter(({ event }) => event !== 'resource.seen');
+    after = next;
+  }
 }
 
 /** What a fresh gateway stores of one request. */
