@@ -144,6 +144,7 @@ const AGENT_CONTENT: ReadonlySet<string> = new Set([
   'message',
   'content',
   'command',
+  'request',
 ]);
 /** Agents on a terminal, which write the name of an event before everything. */
 const AGENTS = /^(?:claude_code|codex|gemini_cli|qwen[-_]code)\b/;
