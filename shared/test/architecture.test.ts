@@ -177,7 +177,9 @@ describe('imports', () => {
     const upward = (level: number) => (target: string) =>
       above.slice(0, level).some((path) => target.startsWith(path));
     expect([
-      ...['stream', 'runs', 'llm', 'otlp'].flatMap((name) => offences(under(`gateway/src/${name}`), upward(3))),
+      ...['stream', 'runs', 'llm', 'otlp'].flatMap((name) =>
+        offences(under(`gateway/src/${name}`), upward(3)),
+      ),
       ...offences(under('gateway/src/http'), upward(2)),
     ]).toEqual([]);
   });

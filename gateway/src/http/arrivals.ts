@@ -62,8 +62,9 @@ export class Arrivals {
     };
     body.on('data', onData);
     body.once('end', () => resolve(Buffer.concat(chunks)));
-    body.once('error', reject);
-    body.once('close', () => reject(new HttpError('invalid_request', 'the request ended before its body')));
+    const cutOff = () => reject(new HttpError('invalid_request', 'the request ended before its body'));
+    body.once('error', cutOff);
+    body.once('close', cutOff);
     return promise;
   }
 

@@ -62,6 +62,8 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
     scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
     scope.setErrorHandler((error: FastifyError, request, reply) => {
       const known = translate(error);
+      // A client that went away in the middle sends it again by itself.
+      if (request.raw.socket.destroyed) return reply.hijack();
       if (!known) request.log.error({ err: error }, 'unexpected error');
       const problem = known ?? new HttpError('internal', 'something went wrong here');
       refused.inc({ code: problem.code });

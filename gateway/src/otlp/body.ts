@@ -1,5 +1,6 @@
 // The bytes of a request → one object in the form of OTLP's JSON: unpacked, and parsed. Each step has a bound.
 
+import { setImmediate as nextRound } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip, zstdDecompress } from 'node:zlib';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
@@ -15,6 +16,9 @@ import { readProtobuf } from './wire.ts';
 const MAX_VALUES = 200_000;
 
 const unpackers = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const;
+
+/** Reading, counting and parsing a larger body of JSON are steps between which the event loop does what else is due. */
+const LARGE_BYTES = 262_144;
 
 export type Packing = 'identity' | keyof typeof unpackers;
 
@@ -34,15 +38,22 @@ export async function unpack(body: Buffer, packing: Packing, maxBytes: number): 
 }
 
 /** @throws CodedError `invalid_otlp` or `batch_too_large` */
-export function parse(body: Buffer, encoding: 'protobuf' | 'json', signal: Signal): Record<string, unknown> {
-  const value = encoding === 'json' ? parseJson(body) : readProtobuf(body, REQUESTS[signal], MAX_VALUES);
+export async function parse(
+  body: Buffer,
+  encoding: 'protobuf' | 'json',
+  signal: Signal,
+): Promise<Record<string, unknown>> {
+  const value =
+    encoding === 'json' ? await parseJson(body) : readProtobuf(body, REQUESTS[signal], MAX_VALUES);
   return value as Record<string, unknown>;
 }
 
-function parseJson(body: Buffer): unknown {
+async function parseJson(body: Buffer): Promise<unknown> {
   const text = body.toString('utf8').replace(/^\uFEFF/, '');
   if (text.trim() === '') return {};
+  if (body.length > LARGE_BYTES) await nextRound();
   if (holdsMoreThan(MAX_VALUES, text)) throw tooManyValues(MAX_VALUES);
+  if (body.length > LARGE_BYTES) await nextRound();
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -82,7 +82,7 @@ export class Receiver {
   /** @throws CodedError: what the client did wrong, or that it may send the same again */
   async receive(post: Post): Promise<Outcome> {
     const { signal, encoding, packing, access } = post;
-    const request = parse(await unpack(post.body, packing, this.#options.bodyBytes), encoding, signal);
+    const request = await parse(await unpack(post.body, packing, this.#options.bodyBytes), encoding, signal);
     const take: Take = {
       groups: [],
       accepted: 0,

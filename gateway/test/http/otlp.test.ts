@@ -390,9 +390,7 @@ describe('answers', () => {
     await open();
     await post('/v1/logs', 'no json');
     await eventually('an entry', async () =>
-      JSON.stringify(await kept('logs:gateway')).includes(
-        'refused /v1/logs of 127.0.0.1, which drops it',
-      ),
+      JSON.stringify(await kept('logs:gateway')).includes('refused /v1/logs of 127.0.0.1, which drops it'),
     );
   });
 });
