@@ -19,14 +19,40 @@ const spellOut: Plugin = {
   },
 };
 
+/**
+ * What loads the style sheet of a module before the module, in place of Vite's own, which is 0.7 kB gzipped larger: this page has
+ * no nonces and preloads no modules. A style sheet that failed is requested again with the next attempt.
+ */
+const styleLoader: Plugin = {
+  name: 'style-loader',
+  enforce: 'pre',
+  load(id) {
+    if (id !== '\0vite/preload-helper.js') return undefined;
+    return `const sheets = {};
+export const __vitePreload = (load, files = [], base) =>
+  Promise.all(files.map((file) => sheets[file] ??= new Promise((resolve, reject) => {
+    const link = document.createElement('link');
+    link.rel = 'stylesheet';
+    link.href = new URL(file, base);
+    link.onload = resolve;
+    link.onerror = () => {
+      sheets[file] = undefined;
+      link.remove();
+      reject(Error(file));
+    };
+    document.head.append(link);
+  }))).then(load);`;
+  },
+};
+
 export default defineConfig({
   base: './',
-  plugins: [spellOut],
+  plugins: [spellOut, styleLoader],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: {
     // Keeps the page's Host: the gateway compares it with Origin and accepts changes from its own page only.
     proxy: Object.fromEntries(
-      ['/stream', '/api', '/healthz', '/readyz', '/sse', '/metrics'].map((path) => [
+      ['/stream', '/api', '/healthz', '/readyz', '/sse', '/metrics', '/auth'].map((path) => [
         path,
         { target: gateway, changeOrigin: false },
       ]),

@@ -130,8 +130,8 @@ ${table(
 ## Runs
 
 A run that ends without an answer sends an event \`error\` with \`final: true\` and one of these codes. \`history_trimmed\` is the
-exception: it is not final, it stands in place of entries that the log no longer keeps. A run also ends with \`log_full\` or
-\`too_many_channels\` where the log does not take its entries. See [runs](runs.md#what-goes-wrong).
+exception: it is not final, it stands in place of entries that the log no longer keeps. A run also ends with \`log_full\`,
+\`too_many_channels\` or \`channel_unusable\` where the log does not take its entries. See [runs](runs.md#what-goes-wrong).
 
 ${table(
   ['code', 'what the client reads'],

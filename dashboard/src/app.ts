@@ -11,6 +11,7 @@ import { compileFilter } from './log/filter.ts';
 import { FilterError, PatternsMissing } from './log/filter-terms.ts';
 import { Viewport } from './log/viewport.ts';
 import type { Pattern, PatternOf } from './regex/pattern.ts';
+import { ASK_AGAIN_MS, askWho, personOf, profile, sessionOf, signIn } from './state/identity.ts';
 import {
   cursorRow,
   filter,
@@ -49,7 +50,10 @@ export class App {
   /** The view and the wrapping that session and viewport are at. */
   #applied: ViewState | undefined;
   #wrapped = false;
+  /** The person and the query for which the stream was opened, and with which session. */
   #stream = '';
+  #session = '';
+  #asking: ReturnType<typeof setTimeout> | undefined;
   /** The engine for regular expressions; loaded with the first one. */
   #patternOf: PatternOf | undefined;
   /** True from the start of a stream until the entry that its link names is shown. */
@@ -131,6 +135,7 @@ export class App {
     effect(() => {
       const view = viewState.value;
       const wrapped = isWrapped.value;
+      void profile.value;
       untracked(() => this.#apply(view, wrapped));
     });
     effect(() => {
@@ -139,14 +144,33 @@ export class App {
       void linkedRun.value;
       this.viewport.invalidate();
     });
-    addEventListener('online', () => this.session.nudge());
+    addEventListener('online', this.nudge);
     document.addEventListener(
       'visibilitychange',
-      () => document.visibilityState === 'visible' && this.session.nudge(),
+      () => document.visibilityState === 'visible' && this.nudge(),
     );
     addEventListener('pagehide', () => this.session.close());
     addEventListener('pageshow', (event) => event.persisted && location.reload());
     setInterval(() => this.#everySecond(), 1_000);
+    this.#identify().catch(reportError);
+  }
+
+  /** After the network came back, the page became visible or the reader asked: what waits is tried now. */
+  readonly nudge = (): void => {
+    if (profile.peek() ?? signIn.peek()) this.session.nudge();
+    else this.#identify().catch(reportError);
+  };
+
+  /** Finds out who sits here, and asks again until the gateway answers. */
+  async #identify(): Promise<void> {
+    clearTimeout(this.#asking);
+    const answer = await askWho();
+    if (profile.value ?? signIn.value) return;
+    profile.value = answer.profile;
+    signIn.value = answer.ways;
+    if (answer.profile) return;
+    streamState.value = answer.state;
+    if (!answer.ways) this.#asking = setTimeout(this.nudge, ASK_AGAIN_MS);
   }
 
   /** Calls `listener` for each entry that comes from now on. */
@@ -170,14 +194,25 @@ export class App {
     if (filterChanged || wrapChanged || last.fold !== next.fold) {
       this.viewport.rebuild({ folding: next.fold, test: filter.value.test }, wrapped);
     }
-    const stream = streamQuery(next, filter.value).toString();
-    if (stream !== this.#stream) {
-      this.#stream = stream;
-      opened.value = undefined;
-      this.session.open(new URLSearchParams(stream));
-    }
+    this.#openStream(streamQuery(next, filter.value).toString());
     if (next.follow && last?.follow === false) this.viewport.latest();
     if (!next.follow && last?.follow && this.#isSettled) this.viewport.hold();
+  }
+
+  // Another query or another person begins anew; another session of the same person goes on where the last one ended.
+  #openStream(query: string): void {
+    const whom = profile.value;
+    if (!whom) return;
+    const stream = `${personOf(whom)} ${query}`;
+    const session = sessionOf(whom);
+    const isNew = stream !== this.#stream;
+    const isOther = session !== this.#session;
+    this.#stream = stream;
+    this.#session = session;
+    if (isNew) {
+      opened.value = undefined;
+      this.session.open(new URLSearchParams(query), session);
+    } else if (isOther) this.session.resume(session);
   }
 
   #compile(next: ViewState): void {

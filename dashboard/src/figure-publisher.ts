@@ -36,7 +36,7 @@ export class FigurePublisher {
     clearTimeout(this.#trailing);
     this.#trailing = undefined;
     this.#publishedAt = performance.now();
-    const { ledger, buffer, lag, isLive, gateway } = this.#session;
+    const { ledger, buffer, lag, isLive, gateway, narrowedTo } = this.#session;
     const { rows, follow } = this.#viewport;
     const unseen = this.#viewport.unseen();
     figures.value = {
@@ -56,6 +56,7 @@ export class FigurePublisher {
       lag,
       live: isLive,
       gateway,
+      narrowedTo,
       perSecond: this.#rate.entries,
       errorsPerSecond: this.#rate.errors,
       spark: this.#rate.spark,

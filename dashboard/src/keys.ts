@@ -9,6 +9,7 @@ import { LEVEL_TEXT } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
 import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
+import { isGuarded, profile } from './state/identity.ts';
 import {
   cursorRow,
   helpOpen,
@@ -38,6 +39,8 @@ export interface KeyContext {
 export interface Key {
   keys: string;
   what: string;
+  /** Absent where the key is for everybody. */
+  isFor?(): boolean;
   /** Absent where the element that has the focus handles the key itself. */
   run?(context: KeyContext, key: string): void;
 }
@@ -74,8 +77,15 @@ export const KEYS: readonly Key[] = [
   {
     keys: 'r',
     what: 'run panel',
-    run: () => updateView({ panel: viewState.value.panel === 'run' ? 'none' : 'run' }, 'replace'),
+    run: () => togglePanel('run'),
   },
+  {
+    keys: 'u',
+    what: 'me: sign out, sessions, keys',
+    isFor: () => isGuarded.value,
+    run: () => togglePanel('me'),
+  },
+  { keys: 'U', what: 'people, roles, keys of all', isFor: isAdmin, run: () => togglePanel('people') },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {
     keys: '?',
@@ -119,9 +129,17 @@ function press(context: KeyContext, event: KeyboardEvent): void {
   const isNavigation = name.length > 1 && name !== 'Space';
   if (!viewState.value.keys && !isNavigation) return;
   const key = byKey.get(name);
-  if (!key?.run) return;
+  if (!key?.run || key.isFor?.() === false) return;
   event.preventDefault();
   key.run(context, name);
+}
+
+function isAdmin(): boolean {
+  return isGuarded.value && profile.value?.grants.admin === true;
+}
+
+function togglePanel(panel: 'run' | 'me' | 'people'): void {
+  updateView({ panel: viewState.value.panel === panel ? 'none' : panel }, 'replace');
 }
 
 function dismiss(context: KeyContext): void {

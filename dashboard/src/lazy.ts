@@ -10,17 +10,9 @@ export function lazyModule<T>(load: () => Promise<T>, onFailure?: () => void): L
   return () => {
     loading ??= load().catch(() => {
       loading = undefined;
-      retryStyleSheets();
       onFailure?.();
       return undefined;
     });
     return loading;
   };
-}
-
-// The bundler requests a module's style sheet only once, so a style sheet that failed would stay missing.
-function retryStyleSheets(): void {
-  for (const style of document.querySelectorAll<HTMLLinkElement>('link[rel=stylesheet]')) {
-    if (style.sheet === null) style.replaceWith(style.cloneNode());
-  }
 }

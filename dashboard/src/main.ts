@@ -8,7 +8,8 @@ import { Overlay } from './panels/overlay.tsx';
 import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunPanel } from './runs/slot.ts';
-import { helpOpen, opened, viewState } from './state/store.ts';
+import { isGuarded, isOnLoopback } from './state/identity.ts';
+import { helpOpen, opened, streamState, viewState } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
 
 function element(id: string): HTMLElement {
@@ -20,7 +21,7 @@ function element(id: string): HTMLElement {
 const app = new App(element('log'));
 const { session, viewport, series, cursor, history } = app;
 
-render(h(Toolbar, { session, viewport }), element('bar'));
+render(h(Toolbar, { session, viewport, nudge: app.nudge }), element('bar'));
 render(h(StatusBar, { viewport, history }), element('status'));
 render(h(Overlay, { viewport }), element('over'));
 whenWanted(
@@ -75,5 +76,14 @@ whenWanted(
   lazyModule(() => import('./after-load.ts')),
   ({ begin }) => begin((listener) => app.onEntry(listener), element('summary')),
 );
+// Where people sign in: the panels for it, and what sees to it that one person's lines never reach the next.
+whenWanted(
+  () => isGuarded.value || !isOnLoopback || streamState.value.state === 'refused',
+  lazyModule(() => import('./identity/keeper.ts'), noticeMissing('the sign-in')),
+  ({ Keeper }) => new Keeper(session, element),
+);
+effect(() => {
+  document.documentElement.toggleAttribute('data-out', streamState.value.state === 'refused');
+});
 mountCharts({ series, viewport, cursor, history }, element('charts'));
 mountRunPanel(viewport, element('panel'));

@@ -32,7 +32,7 @@ import { RedisRunStore } from './runs/store/redis-run-store.ts';
 import type { RunStore } from './runs/store/run-store.ts';
 
 /** Milliseconds without a sign of life after which a run is lost. */
-const LEASE_MS = 6_000;
+const RUN_LEASE_MS = 6_000;
 /** After this many failures in a row, a model is not called for BREAKER_PAUSE_MS. */
 const BREAK_AFTER = 5;
 const BREAKER_PAUSE_MS = 10_000;
@@ -85,7 +85,7 @@ export function composeRuns(
     source: gateway,
     contextTokens: config.LLM_CONTEXT_TOKENS,
     maxRuns: config.MAX_RUNS,
-    leaseMs: LEASE_MS,
+    leaseMs: RUN_LEASE_MS,
     logger,
     onEnded: (state, durationMs) => metrics.observeRun(state, durationMs),
   });

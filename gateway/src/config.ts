@@ -24,7 +24,7 @@ import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 export const serverVariables = {
   HOST: about(
     z.string().min(1).default('127.0.0.1'),
-    'The address on which the gateway listens. `0.0.0.0` listens on all; read [Security](deployment.md#security) first.',
+    'The address on which the gateway listens. `0.0.0.0` listens on all; read [Security](security.md) first.',
   ),
   PORT: about(whole(8_000, 0, 65_535), 'The port on which the gateway listens; 0 takes any free one.'),
   WORKERS: about(
@@ -67,7 +67,7 @@ export const serverVariables = {
   ),
   SHUTDOWN_GRACE_MS: about(
     whole(4_000, 0, 600_000),
-    'Time to end after SIGTERM. Runs end at once with `gateway_stopped`, viewers get `bye`; what is still open at the end of the time is cut off.',
+    'Time to end after SIGTERM. Runs end at once with `gateway_stopped` (or later as `run_lost`, if Redis cannot be reached), viewers get `bye`; what is still open at the end of the time is cut off.',
   ),
 };
 
@@ -89,7 +89,7 @@ export const streamVariables = {
   }),
   SSE_LIFETIME_MS: about(
     whole(0, 0, 86_400_000),
-    'Time after which a stream is ended, to be resumed, perhaps on another gateway; each stream ends up to a fifth earlier. 0 never ends one.',
+    'Time after which a stream of `/stream` is ended, to be resumed, perhaps on another gateway; each stream ends up to a fifth earlier. 0 never ends one.',
   ),
   SSE_STALL_MS: about(
     whole(300_000, 0, 86_400_000),
@@ -181,7 +181,7 @@ export function connectionLimits({ MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS 
 
 /** Whether the gateway repeats what it writes on plain Redis channels. */
 export function plainChannels(config: Config): boolean {
-  return hasPlainChannels(config, false);
+  return hasPlainChannels(config, config.AUTH === 'on');
 }
 
 export function adoptedChannels({ ADOPT_CHANNELS }: Config): string[] {

@@ -31,7 +31,7 @@ export function refuseUnknown(params: Params, known: readonly string[]): void {
   throw invalid(key, `unknown parameter; ${rule}`);
 }
 
-/** The one value of a parameter; undefined if it is absent or blank. @throws CodedError `invalid_query` */
+/** The one value of a parameter; undefined if it is absent or empty. @throws CodedError `invalid_query` */
 export function text(params: Params, key: string): string | undefined {
   const values = texts(params, key);
   if (values.length > 1) throw invalid(key, 'may be given once');

@@ -1,5 +1,6 @@
 // Publishes batches to a gateway: POST {GATEWAY_URL}/api/publish as NDJSON, with a stamp in its headers, so that repeating a
-// batch is harmless. A failure is either final (CodedError: the batch is dropped), or the batch is repeated (BrokerUnavailable).
+// batch is harmless. A failure is either final (CodedError: the batch is dropped), or the batch is repeated (BrokerUnavailable). Where
+// the gateway does not take the key, or the key may not publish this, nothing that follows would be taken: `refused` says so.
 
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
@@ -23,12 +24,20 @@ class GatewayBusy extends BrokerUnavailable {
 
 export class HttpTransport implements PublishTransport {
   readonly #endpoint: URL;
+  readonly #key: string | undefined;
+  readonly #refused = new AbortController();
 
   /** `gatewayUrl` may end in a base path. */
-  constructor(gatewayUrl: string) {
+  constructor(gatewayUrl: string, key?: string) {
+    this.#key = key;
     const base = new URL(gatewayUrl);
     base.pathname = `${base.pathname.replace(/\/+$/, '')}/`;
     this.#endpoint = new URL('api/publish', base);
+  }
+
+  /** Aborted, with a sentence as its reason, once the gateway has refused the key. */
+  get refused(): AbortSignal {
+    return this.#refused.signal;
   }
 
   async publish(drafts: readonly Draft[], stamp: WriterStamp): Promise<(string | null)[]> {
@@ -49,8 +58,22 @@ export class HttpTransport implements PublishTransport {
         parseRetryAfter(response.headers.get('retry-after'), Date.now()) ?? 0,
       );
     const code = typeof answer.code === 'string' ? answer.code : `http_${status}`;
+    if (status === 401 || status === 403) return this.#refuse(status, code, detail);
     const field = typeof answer.field === 'string' ? { field: answer.field } : {};
     throw new CodedError(code, `the gateway answered: ${detail}`, field);
+  }
+
+  /** Never settles: the program ends with one line, and the batch's own refusal would be a second. */
+  #refuse(status: number, code: string, detail: string): Promise<never> {
+    const gateway = `the gateway at ${this.#endpoint.host}`;
+    const why =
+      status === 403
+        ? `${gateway} does not let this publish: ${detail}`
+        : this.#key === undefined
+          ? `${gateway} asks for a key: set GATEWAY_KEY or GATEWAY_KEY_FILE`
+          : `${gateway} does not take the key of GATEWAY_KEY or GATEWAY_KEY_FILE`;
+    this.#refused.abort(`${why} (${code})`);
+    return new Promise(() => undefined);
   }
 
   async #post(body: string, { writer, seq }: WriterStamp): Promise<Response> {
@@ -61,6 +84,7 @@ export class HttpTransport implements PublishTransport {
           'content-type': 'application/x-ndjson',
           'publisher-id': writer,
           'publisher-seq': String(seq),
+          ...(this.#key !== undefined && { authorization: `Bearer ${this.#key}` }),
         },
         body,
         // If a redirect were followed, the POST would become a GET. So a redirect refuses the batch, and its status is logged.

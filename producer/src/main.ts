@@ -16,6 +16,7 @@ const HELP = `LLM Streamer's writers
   npm run -s pipe -- --help
 
 Both publish to REDIS_URL (NAMESPACE), or to GATEWAY_URL where REDIS_URL is not set; when both are set, REDIS_URL wins.
+A gateway that asks for a key gets that of GATEWAY_KEY, or of the file GATEWAY_KEY_FILE.
 Also read: LOG_LEVEL (info), ENTRY_BYTES (65536). A .env file of the working folder is read if there is one.
 `;
 

@@ -10,7 +10,7 @@ import { defaultSource, parseOptions, parseSource, usage } from './arguments.ts'
 import { readProducerConfig } from './config.ts';
 import { Intake } from './pipe/intake.ts';
 import { Tee } from './pipe/tee.ts';
-import { openTransport } from './transport.ts';
+import { aborted, openTransport } from './transport.ts';
 
 const BUFFER_BYTES = 32 * 1_048_576;
 /** How long the last entries may take after the end of the input, and after a signal. */
@@ -34,7 +34,8 @@ const PIPE_HELP = `pipe: publishes any program's output as entries
 A JSON line keeps its fields. A stack trace (Python, Node, Java, Go, Rust, .NET) is one entry, as is a line with its
 indented details; a block is complete after 150 ms of silence. A progress bar becomes its last state. Blank lines are skipped.
 
-Publishes to REDIS_URL (NAMESPACE) or else to GATEWAY_URL. Exit code: 0 when every entry was taken, 1 when some were
+Publishes to REDIS_URL (NAMESPACE) or else to GATEWAY_URL, with the key of GATEWAY_KEY or GATEWAY_KEY_FILE if the gateway
+asks for one; refused, it ends at once. Exit code: 0 when every entry was taken, 1 when some were
 dropped or could not be delivered within ${FLUSH_MS / 1000} s after the end (stderr says how many), 2 for a wrong command line or
 environment. The program's own exit code is the shell's matter: set -o pipefail.
 `;
@@ -70,19 +71,29 @@ export async function pipe(args: readonly string[], stop: AbortSignal): Promise<
   stop.addEventListener('abort', () => {
     setTimeout(() => input.destroy(), LAST_WORDS_MS);
   });
+  transport.refused.addEventListener('abort', () => input.destroy());
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {
       intake.addChunk(chunk);
       if (tee) await tee.write(chunk);
-      if (waits && publisher.bufferedBytes > BUFFER_BYTES / 2) await publisher.flush();
+      if (waits && publisher.bufferedBytes > BUFFER_BYTES / 2)
+        await Promise.race([publisher.flush(), aborted(transport.refused)]);
     }
   } catch (error) {
-    if (!stop.aborted) process.stderr.write(`pipe: reading stdin failed: ${(error as Error).message}\n`);
+    if (!stop.aborted && !transport.refused.aborted)
+      process.stderr.write(`pipe: reading stdin failed: ${(error as Error).message}\n`);
   }
   intake.end();
 
-  const left = await publisher.close(stop.aborted ? FLUSH_AFTER_SIGNAL_MS : FLUSH_MS);
+  const left = await Promise.race([
+    publisher.close(stop.aborted ? FLUSH_AFTER_SIGNAL_MS : FLUSH_MS),
+    aborted(transport.refused),
+  ]);
   await transport.close();
+  if (left === undefined) {
+    process.stderr.write(`pipe: ${transport.refused.reason}\n`);
+    return 2;
+  }
   const { dropped } = publisher.counters;
   if (dropped + left === 0) return 0;
   const advice = waits || dropped === 0 ? '' : '; with --wait the program waits instead';

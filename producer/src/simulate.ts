@@ -10,7 +10,7 @@ import { flood } from './simulate/flood.ts';
 import { PLACEHOLDERS, readMessages } from './simulate/messages.ts';
 import { play } from './simulate/player.ts';
 import { Story } from './simulate/story.ts';
-import { openTransport } from './transport.ts';
+import { aborted, openTransport } from './transport.ts';
 
 const DEFAULT_RATE = 0.3;
 /** How long the last entries may take, at the end of --duration and after a signal. */
@@ -32,7 +32,8 @@ const SIMULATE_HELP = `simulate: publishes the life of one simulated LLM backend
   --help             this text
 
 Channels: logs logs:generation logs:metrics logs:errors logs:debug events:runs.
-Publishes to REDIS_URL (NAMESPACE) or else to GATEWAY_URL. Through an outage it buffers, then drops the oldest entries
+Publishes to REDIS_URL (NAMESPACE) or else to GATEWAY_URL, with the key of GATEWAY_KEY or GATEWAY_KEY_FILE if the gateway
+asks for one; refused, it ends at once. Through an outage it buffers, then drops the oldest entries
 and says how many. Exit code: 0 after a signal or a complete run, 1 where entries of a finished run were lost or left,
 2 for a wrong command line or environment.
 `;
@@ -63,19 +64,27 @@ export async function simulate(args: readonly string[], stop: AbortSignal): Prom
   const logger = createLogger(source, config.LOG_LEVEL, config.PRODUCTION);
   const transport = await openTransport(config);
   const publisher = new Publisher(transport, { source, logger });
+  const ended = AbortSignal.any([stop, transport.refused]);
   const write = (fields: Parameters<typeof draft>[0]) => publisher.enqueue(draft(fields, config.ENTRY_BYTES));
 
   if (perSecond === undefined) {
     const story = new Story({ seed: options.seed, source, rate, durationMs, messages });
     logger.info(`simulating ${story.title} for ${transport.target}, seed ${options.seed}`);
-    await play(story, write, stop);
+    await play(story, write, ended);
   } else {
     logger.info(`flooding ${transport.target} with ${perSecond} lines/s`);
-    await flood({ perSecond, source, durationMs }, write, stop);
+    await flood({ perSecond, source, durationMs }, write, ended);
   }
 
-  const left = await publisher.close(stop.aborted ? FLUSH_AFTER_SIGNAL_MS : FLUSH_MS);
+  const left = await Promise.race([
+    publisher.close(stop.aborted ? FLUSH_AFTER_SIGNAL_MS : FLUSH_MS),
+    aborted(transport.refused),
+  ]);
   await transport.close();
+  if (left === undefined) {
+    process.stderr.write(`simulate: ${transport.refused.reason}\n`);
+    return 2;
+  }
   const { published, dropped } = publisher.counters;
   logger.info(`published ${published} entries, dropped ${dropped}, left ${left}`);
   return stop.aborted || dropped + left === 0 ? 0 : 1;

@@ -8,16 +8,19 @@ import { HttpTransport } from './http-transport.ts';
 export interface Transport extends PublishTransport {
   /** The destination, in words that may be logged: without a password. */
   readonly target: string;
+  /** Aborted, with a sentence as its reason, when nothing more will ever be taken. */
+  readonly refused: AbortSignal;
   close(): Promise<void>;
 }
 
 export async function openTransport(config: ProducerConfig): Promise<Transport> {
-  const { REDIS_URL, GATEWAY_URL, NAMESPACE } = config;
+  const { REDIS_URL, GATEWAY_URL, GATEWAY_KEY, NAMESPACE } = config;
   if (REDIS_URL === undefined) {
-    const gateway = new HttpTransport(GATEWAY_URL as string);
+    const gateway = new HttpTransport(GATEWAY_URL as string, GATEWAY_KEY);
     return {
       target: `gateway ${GATEWAY_URL}`,
       publish: (drafts, stamp) => gateway.publish(drafts, stamp),
+      refused: gateway.refused,
       close: async () => undefined,
     };
   }
@@ -33,6 +36,15 @@ export async function openTransport(config: ProducerConfig): Promise<Transport> 
   return {
     target: `redis ${new URL(REDIS_URL).host}`,
     publish: (drafts, stamp) => broker.publish(drafts, stamp),
+    refused: new AbortController().signal,
     close: () => broker.close(),
   };
+}
+
+/** Resolves, with nothing, when the signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
 }

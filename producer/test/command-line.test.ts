@@ -92,6 +92,15 @@ describe('the environment', () => {
     [{ GATEWAY_URL: 'http://user:secret@host' }, 'GATEWAY_URL: must look like http://host:port[/base]'],
     [{ GATEWAY_URL: 'http://host/?token=secret' }, 'GATEWAY_URL: must look like http://host:port[/base]'],
     [{}, 'nowhere to publish: set REDIS_URL'],
+    [{ GATEWAY_URL: 'http://host', GATEWAY_KEY: 'secret key' }, 'GATEWAY_KEY: must be a key or token'],
+    [
+      { GATEWAY_URL: 'http://host', GATEWAY_KEY_FILE: '/nowhere/key' },
+      'GATEWAY_KEY_FILE /nowhere/key: cannot be read (ENOENT)',
+    ],
+    [
+      { GATEWAY_URL: 'http://host', GATEWAY_KEY: 'secret', GATEWAY_KEY_FILE: '/etc/hostname' },
+      'GATEWAY_KEY and GATEWAY_KEY_FILE: set only one of them',
+    ],
   ])('%j is refused in one line that keeps secrets', (env, message) => {
     const refusal = catching(() => readProducerConfig(env));
     expect(refusal.message.slice(0, message.length)).toBe(message);
@@ -101,6 +110,19 @@ describe('the environment', () => {
   it('may name a gateway under a base path, or Redis, or both', () => {
     const both = { GATEWAY_URL: 'https://host/llm/', REDIS_URL: 'rediss://:pw@host:6380/1' };
     expect(readProducerConfig(both)).toMatchObject({ ...both, NAMESPACE: 'llm', ENTRY_BYTES: 65_536 });
+  });
+
+  it('may hold the key in a file, without the line end that an editor adds', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'llm-streamer-key-'));
+    const path = join(folder, 'key');
+    await writeFile(path, 'lls_12345678_abc\n');
+    const env = { GATEWAY_URL: 'http://host', GATEWAY_KEY_FILE: path };
+    expect(readProducerConfig(env).GATEWAY_KEY).toBe('lls_12345678_abc');
+    await writeFile(path, 'a secret\nof two lines');
+    expect(catching(() => readProducerConfig(env)).message).toMatch(
+      /^GATEWAY_KEY_FILE .*\/key: must be a key [^\n]*$/,
+    );
+    await rm(folder, { recursive: true });
   });
 
   it('gives a host the same source each time', () => {

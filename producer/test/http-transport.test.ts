@@ -56,6 +56,35 @@ describe('HttpTransport', () => {
     await expect(transport.publish([entry('x')], stamp)).rejects.toMatchObject({ code: 'http_301' });
   });
 
+  it('shows the key that it was given, and nothing where it has none', async () => {
+    await using receiver = await Receiver.start();
+    await new HttpTransport(receiver.url, 'lls_k').publish([entry('x')], stamp);
+    await new HttpTransport(receiver.url).publish([entry('y')], { ...stamp, seq: 8 });
+    expect(receiver.requests.map(({ headers }) => headers.authorization)).toEqual([
+      'Bearer lls_k',
+      undefined,
+    ]);
+  });
+
+  it.each([
+    [401, undefined, /asks for a key: set GATEWAY_KEY or GATEWAY_KEY_FILE \(unauthorized\)$/],
+    [401, 'lls_secret', /does not take the key of GATEWAY_KEY or GATEWAY_KEY_FILE \(unauthorized\)$/],
+    [403, 'lls_secret', /does not let this publish: channel logs is not yours \(channel_forbidden\)$/],
+  ])(
+    'says in one sentence, without the key, that a gateway refuses it: %i, key %s',
+    async (status, key, sentence) => {
+      await using receiver = await Receiver.start();
+      const code = status === 401 ? 'unauthorized' : 'channel_forbidden';
+      receiver.answers.push({ status, body: problem(code, 'channel logs is not yours') });
+      const transport = new HttpTransport(receiver.url, key);
+      const refused = new Promise((resolve) => transport.refused.addEventListener('abort', resolve));
+      transport.publish([entry('x')], stamp).catch(() => undefined);
+      await refused;
+      expect(transport.refused.reason).toMatch(sentence);
+      expect(transport.refused.reason).not.toContain('secret');
+    },
+  );
+
   it('takes 5xx, 429 and 408 as passing, and hands on how long to wait', async () => {
     await using receiver = await Receiver.start();
     const transport = new HttpTransport(receiver.url);

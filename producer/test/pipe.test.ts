@@ -43,6 +43,18 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
 }
 
 describe('pipe', () => {
+  it('ends with one line where the gateway does not take its key, though its input is still open', async () => {
+    const body = JSON.stringify({ code: 'unauthorized', detail: 'no' });
+    receiver.answers.push({ status: 401, body });
+    const { program, stdin } = listening(receiver.url);
+    stdin.write('a line\n');
+    expect(await program.exited).toEqual({ code: 2, signal: null });
+    expect(program.stderr).toBe(
+      `pipe: the gateway at ${new URL(receiver.url).host} asks for a key: set GATEWAY_KEY or GATEWAY_KEY_FILE (unauthorized)\n`,
+    );
+    expect(receiver.requests).toHaveLength(1);
+  });
+
   it("makes one entry of a real Node program's stack trace", async () => {
     const program = await file(
       'boom.js',

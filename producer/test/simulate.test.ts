@@ -46,6 +46,24 @@ describe('simulate', () => {
     expect(program.stderr).toMatch(/dropped 0, left 0/);
   });
 
+  it('ends with one line, and without its key in it, where the gateway does not let it publish', async () => {
+    await using receiver = await Receiver.start();
+    receiver.answers.push({
+      status: 403,
+      body: JSON.stringify({ code: 'channel_forbidden', detail: 'not yours' }),
+    });
+    const program = simulate([], {
+      GATEWAY_URL: receiver.url,
+      GATEWAY_KEY: 'lls_secret',
+      LOG_LEVEL: 'silent',
+    });
+    expect((await program.exited).code).toBe(2);
+    expect(program.stderr).toMatch(
+      /^simulate: .* does not let this publish: not yours \(channel_forbidden\)\n$/,
+    );
+    expect(receiver.requests[0]?.headers.authorization).toBe('Bearer lls_secret');
+  });
+
   it('ends within 5 s of a signal also if no gateway answers', async () => {
     const program = simulate([], { GATEWAY_URL: 'http://127.0.0.1:1' });
     await program.saw('broker unavailable: no gateway at 127.0.0.1:1');

@@ -153,6 +153,8 @@ export interface Profile {
   expires?: number;
   /** What the gateway asks of visitors. */
   auth: 'on' | 'off' | 'report';
+  /** How one can sign in, for somebody who may read something without that. */
+  ways?: SignInWays;
 }
 
 /** What GET /auth/profile answers to somebody who has not signed in, beside the problem: how he can. */

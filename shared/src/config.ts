@@ -138,7 +138,7 @@ export const retentionVariables = {
   ),
   RETENTION_BYTES: about(
     whole(DEFAULT_RETENTION.maxBytes, 0, Number.MAX_SAFE_INTEGER),
-    'Memory that the whole log may take, about. It is measured from time to time; above it, the largest channels lose their oldest entries. 0 sets no limit.',
+    'Memory that the whole log may take, about. The gateway that adopts measures it from time to time (if all have `ADOPT_CHANNELS=none`, none does); above it, the largest channels lose their oldest entries. 0 sets no limit.',
     { means: '1 GiB' },
   ),
   MAX_CHANNELS: about(

@@ -25,8 +25,9 @@ export interface Entry extends EntryFields {
   /** The log's token: a different token means a different log, whose positions cannot be compared with these. */
   log?: string;
   /**
-   * The position of the entry before it on its channel; 0 for the first. Example: after an entry with `n` 17, the next one of
-   * the channel has `prev` 17. A reader that gets `prev` 19 instead knows that at least one entry is missing.
+   * The position of the entry before it on its channel, in the log; 0 for the first. For example, after an entry with `n` 17 the next
+   * one of the channel has `prev` 17. A reader of the whole channel that has everything up to 17 and gets `prev` 19 lacks an entry.
+   * A reader with a filter cannot conclude that: the filter may have left 19 out.
    */
   prev?: number;
 }

@@ -36,8 +36,24 @@ export interface GapData {
   missed: number | null;
 }
 
+/** Why a stream ends. Each is a code of docs/errors.md, "The end of a stream". */
+export type ByeCode =
+  | 'shutdown'
+  | 'lifetime'
+  | 'over_limit'
+  | 'over_address_limit'
+  | 'too_many_views'
+  | 'primary_unavailable'
+  | 'too_many_patterns'
+  | 'not_ready'
+  | 'session_ended'
+  | 'revoked'
+  | 'expired'
+  | 'access_changed'
+  | 'channels_forbidden';
+
 export interface Bye {
-  code: string;
+  code: ByeCode;
   message: string;
   /** Milliseconds after which the client may come back. */
   retry?: number;

@@ -8,10 +8,14 @@ import type { EntryRow, GapRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { readRange } from './range.ts';
 
-/** Exports the rows of the list or, with a range, all entries of the range from the gateway. */
+/** Exports the rows of the list or, with a range, all entries of the range from the gateway; says what came of it. */
 export async function exportLines(session: Session, list: RowList, range: ViewState['range']): Promise<void> {
-  const lines = range ? await exportRange(session, range.from, range.to) : exportShown(list);
-  showNotice(`${lines.toLocaleString('en')} lines exported`);
+  try {
+    const lines = range ? await exportRange(session, range.from, range.to) : exportShown(list);
+    showNotice(`${lines.toLocaleString('en')} lines exported`);
+  } catch (error) {
+    showNotice(error instanceof Error ? error.message : 'that failed');
+  }
 }
 
 function exportShown(list: RowList): number {

@@ -26,6 +26,7 @@ export async function readHistory(
 ): Promise<HistoryPage> {
   const response = await fetch(new URL(`api/entries?${query}`, document.baseURI), {
     headers: { Accept: 'application/json' },
+    cache: 'no-store', // nothing of it stays in the browser after the person has left
   });
   const body = (await response.json().catch(() => ({}))) as Answer;
   if (!response.ok) throw new Error(String(body.detail ?? body.title ?? `HTTP ${response.status}`));

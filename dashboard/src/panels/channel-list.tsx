@@ -18,7 +18,7 @@ export function ChannelList() {
     const load = async () => {
       if (document.visibilityState === 'hidden') return;
       try {
-        const response = await fetch(new URL('api/channels', document.baseURI));
+        const response = await fetch(new URL('api/channels', document.baseURI), { cache: 'no-store' });
         const body = (await response.json()) as Partial<ChannelsAnswer & Problem>;
         channels.value = body.channels ?? [];
         problem.value = response.ok ? '' : (body.title ?? `HTTP ${response.status}`);

@@ -1,12 +1,11 @@
 // Shows the stream's state in words and, when it is not live, the reason and the time of the next attempt.
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { figures, sharing, streamState } from '../state/store.ts';
-import type { Session } from '../stream/session.ts';
 
 /** Browsers open at most six connections to a host over HTTP/1.1, and each stream occupies one. */
 const BROWSER_LIMIT = 6;
 
-export function Connection({ session }: { session: Pick<Session, 'nudge'> }) {
+export function Connection({ nudge }: { nudge(): void }) {
   const now = useSignal(Date.now());
   useSignalEffect(() => {
     if (streamState.value.state !== 'retrying') return undefined;
@@ -26,10 +25,15 @@ export function Connection({ session }: { session: Pick<Session, 'nudge'> }) {
           ◌ CONNECTING
         </span>
       )}
+      {state.state === 'refused' && (
+        <span role="status" class="warn">
+          ○ SIGNED OUT
+        </span>
+      )}
       {state.state === 'retrying' && (
         <span role="status" class="bad" title={state.reason}>
           ○ RETRYING in {Math.max(0, Math.ceil((state.at - now.value) / 1000))} s
-          <button type="button" onClick={() => session.nudge()}>
+          <button type="button" onClick={nudge}>
             now
           </button>
           <span class="reason">{navigator.onLine ? state.reason : 'this computer is offline'}</span>

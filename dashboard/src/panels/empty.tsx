@@ -3,7 +3,9 @@
 
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
 import { LINE } from '../log/scroll.ts';
+import { keyOption } from '../state/identity.ts';
 import { figures, filter, updateView, viewState } from '../state/store.ts';
+import '../../styles/empty.css';
 
 export function Empty() {
   const { channels, narrow } = viewState.value;
@@ -74,7 +76,7 @@ function publishable(patterns: readonly string[]): string | undefined {
 }
 
 function curlLine(channel: string): string {
-  return `curl -d '${JSON.stringify({ channel, msg: 'hello' })}' ${urlOf('api/publish')}`;
+  return `curl${keyOption()} -d '${JSON.stringify({ channel, msg: 'hello' })}' ${urlOf('api/publish')}`;
 }
 
 // Only runs write to reserved channels, so this command starts a run that the view shows.
@@ -85,7 +87,7 @@ function processLine(patterns: readonly string[]): string | undefined {
   if (!/^[\w.-]{1,100}$/.test(id)) return undefined;
   const ids = kind === 'runs' ? { message_id: id } : { message_id: `hello-${id}`, conversation_id: id };
   const body = JSON.stringify({ message: 'hello', ...ids });
-  return `curl -N -H 'Content-Type: application/json' -d '${body}' ${urlOf('api/process')}`;
+  return `curl -N${keyOption()} -H 'Content-Type: application/json' -d '${body}' ${urlOf('api/process')}`;
 }
 
 function urlOf(path: string): string {

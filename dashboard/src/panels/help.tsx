@@ -20,7 +20,7 @@ export function Help() {
     >
       <h2>Keys</h2>
       <dl>
-        {KEYS.map(({ keys, what }) => (
+        {KEYS.filter(({ isFor }) => isFor?.() !== false).map(({ keys, what }) => (
           <div key={keys}>
             <dt>
               {keys.split(' ').map((key) => (

@@ -1,19 +1,22 @@
 // The top line: connection, channels, filter, level, and buttons for the run panel and the help.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
+import { whoPart } from '../state/identity.ts';
 import { helpOpen, updateView, viewState } from '../state/store.ts';
 import type { Session } from '../stream/session.ts';
 import { Connection } from './connection.tsx';
 import { FilterInput, type FilterInputProps } from './filter-input.tsx';
 
 interface ToolbarProps extends FilterInputProps {
-  session: Pick<Session, 'buffer' | 'nudge'>;
+  session: Pick<Session, 'buffer'>;
+  nudge(): void;
 }
 
-export function Toolbar({ session, viewport }: ToolbarProps) {
+export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
+  const Part = whoPart.value;
   const { channels, invalidChannels, list, level, panel } = viewState.value;
   return (
     <>
-      <Connection session={session} />
+      <Connection nudge={nudge} />
       <button
         type="button"
         class="channels"
@@ -53,6 +56,7 @@ export function Toolbar({ session, viewport }: ToolbarProps) {
       >
         run
       </button>
+      {Part && <Part />}
       <button
         type="button"
         aria-label="Help and keys"

@@ -1,11 +1,12 @@
 // The run panel: a prompt, a lane for each model call, their summary, and the recent runs.
 import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
-import { useSignal, useSignalEffect } from '@preact/signals';
+import { effect, untracked, useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { copyText } from '../panels/copy.ts';
+import { profile } from '../state/identity.ts';
 import {
   clockSkew,
   filterLog,
@@ -35,6 +36,9 @@ export function mountPanel(viewport: PanelProps['viewport'], host: HTMLElement):
   const wanted = runInUrl();
   if (wanted !== undefined) feed.show(wanted);
   render(<Panel show={feed.show} viewport={viewport} />, host);
+  effect(() => {
+    if (profile.value) untracked(feed.again);
+  });
   addEventListener('online', feed.nudge);
   document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && feed.nudge());
 }

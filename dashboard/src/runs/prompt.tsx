@@ -2,12 +2,19 @@
 // prompt continues the same conversation.
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { profile } from '../state/identity.ts';
 import { mayStop, run, shownChannel, takePrompt } from '../state/run-state.ts';
 import { cancelRun, freshId, startRun } from './run-client.ts';
 
 const MAX_MESSAGE = 16_000;
-const DRAFT = 'llm-streamer.prompt';
-const CONVERSATION = 'llm-streamer.conversation';
+// A tab that is opened again after somebody else has signed in must not show him the draft.
+const owner = profile.peek()?.owner ?? '';
+const DRAFT = keptAs('llm-streamer.prompt');
+const CONVERSATION = keptAs('llm-streamer.conversation');
+
+function keptAs(name: string): string {
+  return owner === '' ? name : `${name} ${owner}`;
+}
 
 interface PromptProps {
   problem: Signal<string>;

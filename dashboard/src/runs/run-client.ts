@@ -42,7 +42,7 @@ export function freshId(prefix: string): string {
 async function request(path: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(new URL(path, document.baseURI), init);
+    response = await fetch(new URL(path, document.baseURI), { cache: 'no-store', ...init });
   } catch {
     throw new Error(UNREACHABLE);
   }

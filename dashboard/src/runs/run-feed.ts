@@ -13,12 +13,15 @@ const TAIL = 10_000;
 export class RunFeed {
   #client: StreamClient | undefined;
   #frame = 0;
+  /** The channel of the run whose stream has ended with the session; else ''. */
+  #refused = '';
 
   /** Shows the run of `channel` from its first entry on, instead of the run shown before. */
   readonly show = (channel: string): void => {
     const key = runOfChannel(channel);
     if (key === undefined) return;
     this.#client?.stop();
+    this.#refused = '';
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     run.value = undefined;
@@ -43,6 +46,7 @@ export class RunFeed {
       onStreamState: (state) => {
         if (!isCurrent()) return;
         isFeedOpen.value = state.state === 'live';
+        if (state.state === 'refused') this.#refused = channel;
         if (state.state !== 'live') return;
         clockSkew.value = state.clockOffset;
         this.#publish(() => current); // a run without entries is shown, too
@@ -54,6 +58,11 @@ export class RunFeed {
 
   /** After the network came back or the page became visible: a pending retry happens now. */
   readonly nudge = (): void => this.#client?.nudge();
+
+  /** After somebody has signed in again: a run whose stream ended with the session is read anew. */
+  readonly again = (): void => {
+    if (this.#refused !== '') this.show(this.#refused);
+  };
 
   #publish(latest: () => RunSnapshot): void {
     this.#frame ||= requestAnimationFrame(() => {

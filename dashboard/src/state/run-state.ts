@@ -4,7 +4,8 @@
 import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { partsOf, runOfChannel } from '@llm-streamer/shared/ownership.ts';
 import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
+import { profile } from './identity.ts';
 import { updateView, viewState } from './store.ts';
 
 /** The query parameter that names the run. */
@@ -22,8 +23,11 @@ export const clockSkew = signal(0);
 /** The channels that were shown before the log was filtered to a run. */
 const channelsBefore = signal(['*']);
 
-/** Who looks at the page, as far as runs go: whose runs are his own, and whether he may stop everybody's. Sign-in sets it. */
-export const reader = signal<{ owner: string; admin: boolean }>({ owner: '', admin: true });
+/** Who looks at the page, as far as runs go: whose runs are his own, and whether he may stop everybody's. */
+export const reader = computed(() => {
+  const { owner = '', grants } = profile.value ?? {};
+  return { owner, admin: grants?.admin === true };
+});
 
 /** Whether the reader may stop this run. Others may have been given the right to watch it only. */
 export function mayStop(channel: string): boolean {

@@ -29,6 +29,8 @@ export interface Figures {
   lag: number;
   live: boolean;
   gateway: string;
+  /** What of the view's channels may be read, where that is not all. */
+  narrowedTo: readonly string[] | undefined;
   perSecond: number;
   errorsPerSecond: number;
   spark: string;
@@ -87,6 +89,7 @@ export const figures = signal<Figures>({
   lag: 0,
   live: false,
   gateway: '',
+  narrowedTo: undefined,
   perSecond: 0,
   errorsPerSecond: 0,
   spark: '',

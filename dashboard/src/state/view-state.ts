@@ -4,6 +4,9 @@ import { isPattern } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { TIME_MODES, type TimeMode } from '../log/time.ts';
 
+/** The panel beside the log: a run; who I am; people, roles and keys. */
+const PANELS = ['run', 'me', 'people', 'none'] as const;
+
 export interface ViewState {
   channels: string[];
   /**
@@ -33,7 +36,7 @@ export interface ViewState {
   narrow: boolean;
   charts: boolean;
   list: boolean;
-  panel: 'run' | 'none';
+  panel: (typeof PANELS)[number];
   theme: 'auto' | 'dark' | 'light';
   embed: boolean;
   /** Whether single-key shortcuts are on. */
@@ -85,7 +88,7 @@ export function parseView(search: string): ViewState {
     narrow: query.get('narrow') === '1',
     charts: query.get('charts') === '1',
     list: query.get('list') === '1',
-    panel: oneOf(query.get('panel'), ['run', 'none'], 'none'),
+    panel: oneOf(query.get('panel'), PANELS, 'none'),
     theme: oneOf(query.get('theme'), ['auto', 'dark', 'light'], 'auto'),
     embed: query.get('embed') === '1',
     keys: query.get('keys') !== '0',

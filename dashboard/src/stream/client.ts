@@ -1,6 +1,6 @@
 // One SSE stream that is always connected or about to be: after each failure it waits, with a growing and jittered
-// pause, and resumes after the last id received. A watchdog ends a connection that stays silent. Runs in a page and in
-// a worker.
+// pause, and resumes after the last id received. A watchdog ends a connection that stays silent. Where the gateway asks who is
+// there, the stream ends for good: to ask again without signing in gives the same answer. Runs in a page and in a worker.
 
 import type { Bye, Hello } from '@llm-streamer/shared/stream-events.ts';
 import { SseParser } from './sse-parser.ts';
@@ -13,9 +13,14 @@ const TICK_MS = 1_000;
 /** When a timer fires late, the computer slept or the tab was throttled: data that is already queued gets this long. */
 const GRACE_MS = 4_000;
 
+/** The codes of `bye` after which the session, or the rights, that the stream had are no more. */
+const RIGHTS_ENDED: readonly string[] = ['session_ended', 'revoked', 'expired', 'access_changed'];
+
 class Refused extends Error {
   readonly code: string;
   readonly pause: number | undefined;
+  /** Trying again is useless until somebody has signed in. */
+  isFinal = false;
 
   constructor(code: string, message: string, pause?: number) {
     super(message);
@@ -38,9 +43,11 @@ export class StreamClient {
   #silenceLimit = ANSWER_TIMEOUT_MS;
   #running = false;
 
-  constructor(url: string, listener: StreamListener) {
+  /** With `after`, the stream begins after the entry of that id, as after a reconnect. */
+  constructor(url: string, listener: StreamListener, after?: string) {
     this.#url = url;
     this.#listener = listener;
+    this.#parser.lastId = after;
   }
 
   start(): void {
@@ -99,7 +106,11 @@ export class StreamClient {
     if (this.#abort !== abort) return;
     this.#abort = undefined;
     abort.abort();
-    if (this.#running) this.#retry(refusal);
+    if (!this.#running) return;
+    if (refusal.isFinal) {
+      this.stop();
+      this.#listener.onStreamState({ state: 'refused', code: refusal.code, reason: refusal.message });
+    } else this.#retry(refusal);
   }
 
   /** Resolves with the reason why the stream ended. */
@@ -157,11 +168,10 @@ export class StreamClient {
 
 function closedBy(bye: Partial<Bye> | undefined, retry: number | undefined): Refused {
   const pause = typeof bye?.retry === 'number' ? bye.retry : retry;
-  return new Refused(
-    String(bye?.code ?? 'bye'),
-    String(bye?.message ?? 'the gateway closed the stream'),
-    pause,
-  );
+  const code = String(bye?.code ?? 'bye');
+  const end = new Refused(code, String(bye?.message ?? 'the gateway closed the stream'), pause);
+  end.isFinal = RIGHTS_ENDED.includes(code);
+  return end;
 }
 
 async function refused(response: Response): Promise<Refused> {
@@ -174,9 +184,11 @@ async function refused(response: Response): Promise<Refused> {
     unknown
   >;
   const reason = [detail, title].find((text) => typeof text === 'string' && text !== '');
-  return new Refused(
+  const end = new Refused(
     typeof code === 'string' ? code : `http_${status}`,
     `${status}: ${reason ?? 'refused'}`,
     pause,
   );
+  end.isFinal = status === 401;
+  return end;
 }

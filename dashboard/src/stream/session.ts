@@ -31,6 +31,8 @@ export class Session {
   lag = 0;
   gateway = '';
   isLive = false;
+  /** To what the gateway has narrowed the view, where not all of it may be read. */
+  narrowedTo: readonly string[] | undefined;
   /** Id of the newest frame: the position up to which this view has read the log. */
   position: string | undefined;
   readonly #listener: SessionListener;
@@ -62,8 +64,8 @@ export class Session {
     );
   }
 
-  /** Starts a new view; rows and counts of the view before are dropped. */
-  open(query: URLSearchParams): void {
+  /** Starts a new view for `session`; rows and counts of the view before are dropped. */
+  open(query: URLSearchParams, session: string): void {
     this.#query = query;
     this.buffer.clear();
     this.ledger = new Ledger();
@@ -75,8 +77,15 @@ export class Session {
     this.position = undefined;
     this.isLive = false;
     this.lag = 0;
+    this.narrowedTo = undefined;
     this.#listener.onCleared();
-    this.#source.open(new URL(`stream?${query}`, document.baseURI).href);
+    this.resume(session);
+  }
+
+  /** Goes on with the view where it stopped, with a new session of the same person. */
+  resume(session: string): void {
+    const url = new URL(`stream?${this.#query}`, document.baseURI).href;
+    this.#source.open({ url, session, after: this.position });
   }
 
   nudge(): void {
@@ -106,7 +115,8 @@ export class Session {
 
   #onStreamState(state: StreamState): void {
     if (state.state === 'live') this.#clockOffset = state.clockOffset;
-    if (state.state === 'retrying' && this.#droppedAt === 0 && this.isLive) this.#droppedAt = Date.now();
+    const isDropped = state.state === 'retrying' || state.state === 'refused';
+    if (isDropped && this.#droppedAt === 0 && this.isLive) this.#droppedAt = Date.now();
     if (state.state !== 'live') this.isLive = false;
     this.#listener.onStreamState(state);
   }
@@ -155,6 +165,7 @@ export class Session {
 
   #onHello(hello: Partial<Hello>, position: string | undefined): void {
     this.gateway = String(hello.gateway ?? '');
+    this.narrowedTo = Array.isArray(hello.channels) ? hello.channels.map(String) : undefined;
     this.ledger.beginConnection(hello, position);
     this.isLive = false;
     this.#isResumed = hello.resumed === true;

@@ -1,11 +1,16 @@
 // The SharedWorker: one connection per distinct query for all tabs of this browser. A tab that joins later gets the
 // latest entries and a `hello` with the current count, so that the tab's own ledger agrees from the first frame on.
+// Each session has a worker of its own, named after it, and a stream whose session has ended keeps nothing: what one
+// person was sent never reaches the next.
 
 import type { Hello } from '@llm-streamer/shared/stream-events.ts';
 import { StreamClient } from './client.ts';
 import { controlData, type Frame, type StreamState } from './wire.ts';
 
-export type ToWorker = { type: 'join'; url: string; lock: string } | { type: 'leave' } | { type: 'nudge' };
+export type ToWorker =
+  | { type: 'join'; url: string; lock: string; after: string | undefined }
+  | { type: 'leave' }
+  | { type: 'nudge' };
 export type FromWorker =
   | { type: 'frames'; frames: Frame[] }
   | { type: 'state'; state: StreamState }
@@ -23,6 +28,10 @@ class SharedStream {
   readonly ports = new Set<MessagePort>();
   readonly #url: string;
   readonly #client: StreamClient;
+  /** The id after which the stream began, where it continues that of an earlier session. */
+  readonly #after: string | undefined;
+  /** Whether the journal holds everything since `#after`. */
+  #isWhole: boolean;
   #journal: Frame[] = [];
   #journalChars = 0;
   #hello: Frame | undefined;
@@ -31,26 +40,31 @@ class SharedStream {
   #state: StreamState = { state: 'connecting', reason: 'connecting' };
   #linger: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(url: string) {
+  constructor(url: string, after?: string) {
     this.#url = url;
-    this.#client = new StreamClient(url, {
-      onFrames: (frames) => {
+    this.#after = after;
+    this.#isWhole = after !== undefined;
+    const listener = {
+      onFrames: (frames: Frame[]) => {
         for (const frame of frames) this.#keep(frame);
         this.#send({ type: 'frames', frames });
       },
-      onStreamState: (state) => {
+      onStreamState: (state: StreamState) => {
         this.#state = state;
+        if (state.state === 'refused') this.#forget();
         this.#send({ type: 'state', state });
       },
-    });
+    };
+    this.#client = new StreamClient(url, listener, after);
     this.#client.start();
   }
 
-  join(port: MessagePort): void {
+  join(port: MessagePort, after: string | undefined): void {
     clearTimeout(this.#linger);
     this.ports.add(port);
     post(port, { type: 'state', state: this.#state });
-    if (this.#hello) post(port, { type: 'frames', frames: this.#openingFrames(this.#hello) });
+    const resumed = this.#isWhole && after === this.#after;
+    if (this.#hello) post(port, { type: 'frames', frames: this.#openingFrames(this.#hello, resumed) });
   }
 
   leave(port: MessagePort): void {
@@ -58,7 +72,7 @@ class SharedStream {
     if (this.ports.size > 0) return;
     this.#linger = setTimeout(() => {
       this.#client.stop();
-      streams.delete(this.#url);
+      this.#leaveMap();
       announceSharing();
     }, LINGER_MS);
   }
@@ -67,8 +81,20 @@ class SharedStream {
     this.#client.nudge();
   }
 
-  #openingFrames(hello: Frame): Frame[] {
-    const data = { ...controlData<Hello>(hello), count: this.#count, resumed: false, now: undefined };
+  /** The session is over: its lines go, and whoever asks for this stream later begins a new one. */
+  #forget(): void {
+    this.#journal = [];
+    this.#hello = undefined;
+    this.#leaveMap();
+  }
+
+  // After the stream was refused, another may be in its place.
+  #leaveMap(): void {
+    if (streams.get(this.#url) === this) streams.delete(this.#url);
+  }
+
+  #openingFrames(hello: Frame, resumed: boolean): Frame[] {
+    const data = { ...controlData<Hello>(hello), count: this.#count, resumed, now: undefined };
     const opening: Frame = { ...hello, data: JSON.stringify(data) };
     if (!this.#isLive) return [opening, ...this.#journal];
     const replayed = this.#journal.filter((frame) => frame.event === '').length;
@@ -77,8 +103,10 @@ class SharedStream {
 
   #keep(frame: Frame): void {
     if (frame.event === 'hello') {
+      const hello = controlData<Hello>(frame);
       this.#hello = frame;
-      this.#count = Number(controlData<Hello>(frame)?.count ?? 0);
+      this.#count = Number(hello?.count ?? 0);
+      this.#isWhole &&= hello?.resumed === true;
       this.#isLive = false;
     } else if (frame.event === 'live') {
       this.#isLive = true;
@@ -91,6 +119,7 @@ class SharedStream {
   }
 
   #trim(): void {
+    this.#isWhole = false;
     let keep = this.#journal.length;
     this.#journalChars = 0;
     while (keep > 0 && this.#journal.length - keep < JOURNAL_FRAMES && this.#journalChars < JOURNAL_CHARS) {
@@ -127,9 +156,9 @@ function serve(port: MessagePort): void {
     if (data.type === 'nudge') joined?.nudge();
     else leave();
     if (data.type !== 'join') return;
-    joined = streams.get(data.url) ?? new SharedStream(data.url);
+    joined = streams.get(data.url) ?? new SharedStream(data.url, data.after);
     streams.set(data.url, joined);
-    joined.join(port);
+    joined.join(port, data.after);
     announceSharing();
     // A tab holds its lock until it is closed or crashes: once the worker gets the lock, the tab is gone.
     if (data.lock !== '') navigator.locks?.request(data.lock, leave).catch(reportError);

@@ -6,9 +6,17 @@ import type { StreamListener } from './wire.ts';
 
 const REOPEN_MS = 3_000;
 
+export interface StreamAddress {
+  url: string;
+  /** Names the session that reads it; streams of different sessions share nothing. */
+  session: string;
+  /** The id after which it begins, where it continues an earlier one. */
+  after?: string | undefined;
+}
+
 export interface Source {
-  /** Closes the stream opened before and opens the stream at `url`. */
-  open(url: string): void;
+  /** Closes the stream opened before and opens another. */
+  open(stream: StreamAddress): void;
   nudge(): void;
   close(): void;
 }
@@ -66,33 +74,34 @@ const countModule = lazyModule(() => import('./stream-count.ts'));
 class OwnSource implements Source {
   readonly #listener: StreamListener;
   readonly #reopening: Reopening;
-  #url = '';
+  #stream: StreamAddress | undefined;
   #client: StreamClient | undefined;
 
   constructor(listener: StreamListener) {
     this.#listener = listener;
-    this.#reopening = new Reopening(listener, () => this.open(this.#url));
+    this.#reopening = new Reopening(listener, () => this.#stream && this.open(this.#stream));
     countModule()
       .then((loaded) => loaded && new loaded.StreamCount((streams) => listener.onSharing?.(streams, 1)))
       .catch(reportError);
   }
 
-  open(url: string): void {
+  open(stream: StreamAddress): void {
     this.close();
-    this.#url = url;
+    this.#stream = stream;
     clientModule()
       .then((loaded) => {
-        if (this.#url !== url || this.#client) return;
+        if (this.#stream !== stream || this.#client) return;
         if (!loaded) {
           this.#reopening.later();
           return;
         }
         // Frames of a stream that was closed may still arrive; they are dropped.
         const isCurrent = () => this.#client === client;
-        const client: StreamClient = new loaded.StreamClient(url, {
+        const listener: StreamListener = {
           onFrames: (frames) => isCurrent() && this.#listener.onFrames(frames),
           onStreamState: (state) => isCurrent() && this.#listener.onStreamState(state),
-        });
+        };
+        const client: StreamClient = new loaded.StreamClient(stream.url, listener, stream.after);
         this.#client = client;
         client.start();
       })
@@ -108,7 +117,7 @@ class OwnSource implements Source {
     this.#reopening.cancel();
     this.#client?.stop();
     this.#client = undefined;
-    this.#url = '';
+    this.#stream = undefined;
   }
 }
 
@@ -120,12 +129,12 @@ class SharedSource implements Source {
    * Resolves once the tab holds its lock. Only then may the worker request the lock: to get it means the tab is closed.
    */
   readonly #hasLock: Promise<void>;
-  #url = '';
+  #stream: StreamAddress | undefined;
   #port: MessagePort | undefined;
 
   constructor(listener: StreamListener) {
     this.#listener = listener;
-    this.#reopening = new Reopening(listener, () => this.open(this.#url));
+    this.#reopening = new Reopening(listener, () => this.#stream && this.open(this.#stream));
     this.#hasLock = new Promise((resolve) => {
       if (!navigator.locks) resolve();
       navigator.locks
@@ -137,11 +146,13 @@ class SharedSource implements Source {
     });
   }
 
-  open(url: string): void {
+  open(stream: StreamAddress): void {
     this.close();
-    this.#url = url;
+    this.#stream = stream;
+    // A worker is shared by the tabs that give it the same name, so that no worker serves two sessions.
     const worker = new SharedWorker(new URL('./shared-stream.worker.ts', import.meta.url), {
       type: 'module',
+      name: stream.session,
     });
     const port = worker.port;
     port.onmessage = ({ data }: MessageEvent<FromWorker>) => {
@@ -152,7 +163,8 @@ class SharedSource implements Source {
     };
     worker.onerror = () => this.#port === port && this.#reopening.later();
     this.#port = port;
-    const join: ToWorker = { type: 'join', url, lock: navigator.locks ? this.#lock : '' };
+    const { url, after } = stream;
+    const join: ToWorker = { type: 'join', url, lock: navigator.locks ? this.#lock : '', after };
     this.#hasLock.then(() => this.#port === port && this.#post(join)).catch(reportError);
   }
 

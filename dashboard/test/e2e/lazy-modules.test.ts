@@ -60,6 +60,12 @@ describe('a module that cannot be loaded', () => {
 
   it('the empty state: is not shown, and is shown in the next empty view', async () => {
     const page = await openWithout('empty', '?list=1');
+    // The module is requested after its style sheet.
+    await eventually('it was requested', () =>
+      page.evaluate(() =>
+        performance.getEntriesByType('resource').some(({ name }) => /empty-[^/]*\.js$/.test(name)),
+      ),
+    );
     await page.unrouteAll();
     expect(await page.locator('.empty').count()).toBe(0);
     await page.getByLabel('Add a channel or pattern').fill('other');

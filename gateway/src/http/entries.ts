@@ -9,7 +9,7 @@ import { parseEntryId, parseTime, parseWhole, text } from '../parameters.ts';
 import { type History, nothingFrom, type SearchRange, type SearchResult } from '../stream/history/history.ts';
 import { compileFilter } from '../stream/query/filter.ts';
 import type { FilteredSelection } from '../stream/query/filtered-selection.ts';
-import { parseSelection, SELECTION_KEYS } from '../stream/query/query.ts';
+import { FILTER_KEYS, parseSelection, SELECTION_KEYS } from '../stream/query/query.ts';
 import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -20,14 +20,13 @@ const PAGE_BYTES = 4_194_304;
 const ANSWER_BYTES = 2 * PAGE_BYTES;
 const KEYS = [...SELECTION_KEYS, 'after', 'before', 'since', 'until', 'limit', 'tail'];
 
-const SEARCHES = ['level', 'source', 'run', 'q'];
 /** This many entries of the usual largest size are a small answer. */
 const FEW = 8;
 
 /** A few entries without a filter are read at once; a search may read much of the log, however little it finds. */
 function answerBytes({ query }: FastifyRequest): number {
   const { limit, tail, ...others } = query as Record<string, unknown>;
-  const isSmall = Number(limit ?? tail) <= FEW && !SEARCHES.some((key) => key in others);
+  const isSmall = Number(limit ?? tail) <= FEW && !FILTER_KEYS.some((key) => key in others);
   return isSmall ? SMALL_ANSWER : ANSWER_BYTES;
 }
 

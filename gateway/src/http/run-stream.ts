@@ -3,11 +3,11 @@
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
+import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
 import type { Principal } from '../auth/principal.ts';
@@ -67,13 +67,10 @@ export class RunStreams implements PrincipalStreams {
     this.#sweeper = setInterval(() => this.#endExpired(), SWEEP_MS).unref();
   }
 
-  get size(): number {
-    return this.#open.size;
-  }
-
   /**
    * Answers with the events after the position `after`, live while the run is running. If the run has ended and no event follows,
-   * the answer is 204, and an EventSource does not reconnect. @throws BrokerUnavailable, or HttpError `over_limit`, before the answer has begun.
+   * the answer is 204, and an EventSource does not reconnect. @throws HttpError with what the limiter refuses, and for a run that has
+   * ended BrokerUnavailable, before the answer has begun. A running run is subscribed to after that: then a failure ends the stream.
    */
   async send(reply: FastifyReply, run: RunRecord, after: Position): Promise<FastifyReply> {
     const { broker, limiter, rights } = this.#options;
@@ -126,7 +123,7 @@ export class RunStreams implements PrincipalStreams {
     this.#closing = true;
     clearInterval(this.#sweeper);
     const written = Array.from(this.#open.values(), (open) => open.written);
-    await Promise.race([Promise.allSettled(written), pause(DRAIN_MS)]);
+    await settledWithin(Promise.all(written), DRAIN_MS);
     for (const gone of this.#open.keys()) gone.abort();
   }
 

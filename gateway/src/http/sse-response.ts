@@ -1,7 +1,8 @@
 // What the answers of `/stream` and of a run's stream have in common: their headers, and how a client is refused.
 
+import type { ByeCode } from '@llm-streamer/shared/stream-events.ts';
 import type { FastifyRequest } from 'fastify';
-import { CLOSE_REASONS, type CloseReason } from '../stream/viewer/connections.ts';
+import { CLOSE_REASONS } from '../stream/viewer/connections.ts';
 import { HttpError } from './errors.ts';
 
 export const SSE_HEADERS = {
@@ -19,7 +20,7 @@ export function needsStream({ headers, method }: FastifyRequest): boolean {
 }
 
 /** Why there is no stream. Streams that have begun can end for more reasons. */
-export type RefusalReason = Exclude<CloseReason, 'lifetime' | 'session_ended' | 'revoked' | 'expired'>;
+export type RefusalReason = Exclude<ByeCode, 'lifetime' | 'session_ended' | 'revoked' | 'expired'>;
 
 /** The answer to all other clients. @param cause says more than the sentence of the code. */
 export function refusalOf(code: RefusalReason, cause?: Error): HttpError {

@@ -1,5 +1,5 @@
 // The end of a run that its pipeline does not reach: it was cancelled, its gateway was stopped or died, or the pipeline
-// failed. What was said so far stays valid, so such an end is always `partial`.
+// failed. What was said so far stays valid, so such an end is marked `partial`, even if nothing was said yet.
 
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';

@@ -57,9 +57,9 @@ export class Journal {
     if (!this.#timer && !this.#writing) this.#timer = setTimeout(() => this.#flush(), COALESCE_MS);
   }
 
-  /** Queues an entry of `lane`, or of the run as a whole, and writes it as soon as no append is under way. */
-  appendEntry(fields: EntryFields, lane?: LanePlan): void {
-    if (lane !== undefined) this.#open.delete(lane);
+  /** Queues an entry of `lane` and writes it as soon as no append is under way. */
+  appendEntry(fields: EntryFields, lane: LanePlan): void {
+    this.#open.delete(lane);
     this.#queue.push(fields);
     if (!this.#writing) this.#flush();
   }

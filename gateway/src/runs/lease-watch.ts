@@ -1,5 +1,6 @@
 // Finds the runs whose gateway is gone. A run is lost if its sign of life has not changed for a whole lease, measured by this
-// process's clock, while the log answered every time. So neither a paused log nor a paused watcher ends a run.
+// process's clock, while the log answered every time. So neither a paused log nor a paused watcher ends a run. A gateway watches its
+// own runs as well: one of them whose signs of life do not get through, although this look does, is lost.
 
 import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { RunStore } from './store/run-store.ts';

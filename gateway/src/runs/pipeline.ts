@@ -52,8 +52,8 @@ export class Pipeline {
   }
 
   /**
-   * Does the run, and returns how it ended. When `ended` aborts, because the run was ended elsewhere, the calls stop at once,
-   * nothing more is written, and the result is undefined. @throws the errors of the writer, `fenced` included.
+   * Does the run, and returns how it ended. When `ended` aborts, because something else than this pipeline has ended the run, the calls stop at
+   * once, nothing more is written to the run, and the result is undefined. @throws the errors of the writer, `fenced` included.
    */
   async run(plan: RunPlan, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
     const began = performance.now();

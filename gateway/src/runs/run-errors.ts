@@ -1,4 +1,5 @@
-// The codes with which a run as a whole can fail, each with the sentence that its readers get. docs/errors.md is made from this
+// The codes of events about a run as a whole, each with the sentence that its readers get: why it has ended without an answer, and
+// `history_trimmed`, which ends nothing. docs/errors.md is made from this
 // table. A lane fails with the codes of a model call (llm/failure.ts).
 
 export const RUN_ERRORS = {

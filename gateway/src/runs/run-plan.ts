@@ -1,7 +1,7 @@
 // What a run is made of before it begins: the request, the lanes that it will have, and what its entries say of it.
 
 import { createHash } from 'node:crypto';
-import type { LaneInfo } from '@llm-streamer/shared/run.ts';
+import type { LaneInfo, LaneRole } from '@llm-streamer/shared/run.ts';
 import type { LlmMessage, LlmTarget } from '../llm/model.ts';
 import type { LanePrompt } from './prompts.ts';
 
@@ -27,7 +27,7 @@ export interface RunIdentity {
 export interface LanePlan {
   prompt: LanePrompt;
   target: LlmTarget;
-  role: 'task' | 'combiner';
+  role: LaneRole;
 }
 
 /** All that the pipeline needs to do the run. `lanes` are the tasks and, last, the combiner. */

@@ -1,4 +1,4 @@
-// Starts, cancels and finds runs. Every gateway knows every run; the one that began a run does the work.
+// Starts, cancels and finds runs. Every gateway can look up every run in the store; the one that began a run does the work.
 
 import { randomBytes } from 'node:crypto';
 import type { Broker, Subscription } from '@llm-streamer/shared/broker/broker.ts';
@@ -17,6 +17,7 @@ import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, LeasedRun } from './leased-run.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Prompts } from './prompts.ts';
+import { repeatedWrite } from './repeated-write.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
 import { fingerprintOf, laneInfos, type RunPlan, type RunRequest } from './run-plan.ts';
@@ -44,6 +45,9 @@ export interface RunServiceOptions {
 
 /** How often a run's record is renewed within a lease. */
 const RENEWALS = 4;
+
+/** How long a run is tried to begin while the log cannot be reached; its client waits for the answer meanwhile. */
+const BEGIN_PATIENCE_MS = 5_000;
 
 /** The code of a run that is ended by something other than its pipeline. */
 const END_CODE = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' } as const;
@@ -134,7 +138,10 @@ export class RunService {
       ...(conversationId !== undefined && { conversationId }),
     };
     const token = randomBytes(16).toString('hex');
-    const begun = await store.begin(facts, token, pipeline.opening(plan));
+    const opening = pipeline.opening(plan);
+    // If the reply is lost, the run may have begun. Then nobody would do its work, and the request that the client repeats would find
+    // it and get `run_lost`. The same token makes a repetition harmless.
+    const begun = await repeatedWrite(() => store.begin(facts, token, opening), BEGIN_PATIENCE_MS);
     if (begun === 'started') this.#startPipeline(plan, token);
     const record = await store.get(key);
     if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');

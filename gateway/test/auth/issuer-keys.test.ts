@@ -22,7 +22,12 @@ beforeEach(async () => {
   server = await new KeyServer().listen();
   server.keys = [old.jwk];
   now = Date.now();
-  keys = new IssuerKeys(server.url, { now: () => now, timeoutMs: 200 });
+  use(new IssuerKeys(server.url, { now: () => now }));
+});
+afterEach(() => server.close());
+
+function use(some: IssuerKeys): void {
+  keys = some;
   const options = { issuer: ISSUER, audience: AUDIENCE, keys, rolesClaim: undefined, admin: false };
   check = new JwtCheck(
     options,
@@ -30,8 +35,7 @@ beforeEach(async () => {
     createLogger('test', 'silent', true),
     () => now,
   );
-});
-afterEach(() => server.close());
+}
 
 const tokenOf = (key: SigningKey) => sign(key, { exp: Math.floor(now / 1_000) + 7 * 86_400 });
 
@@ -65,6 +69,7 @@ describe('8: the issuer', () => {
 
   it('that is slow is waited for by all together, and not for ever', async () => {
     server.instead = () => {};
+    use(new IssuerKeys(server.url, { now: () => now, timeoutMs: 100 }));
     const token = await tokenOf(old);
     const results = await Promise.allSettled(Array.from({ length: 50 }, () => check.principalOf(token)));
     expect(results.every(({ status }) => status === 'rejected')).toBe(true);

@@ -4,6 +4,7 @@
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import type { SseClient } from '../../../test-support/sse-client.ts';
+import type { Tuning } from '../../src/app.ts';
 import { Passwords } from '../../src/auth/passwords.ts';
 import { Sessions } from '../../src/auth/sessions.ts';
 import type { AuthStore } from '../../src/auth/store/auth-store.ts';
@@ -120,6 +121,7 @@ export interface AuthGateway extends TestGateway {
 export async function openAuthGateway(
   env: Readonly<Record<string, string>> = {},
   store?: AuthStore,
+  tuning: Tuning = {},
 ): Promise<AuthGateway> {
   const people = store ?? FileAuthStore.inMemory();
   if (store === undefined) {
@@ -127,7 +129,7 @@ export async function openAuthGateway(
     await addUser(people, 'bob');
     await addUser(people, 'root', 'admin');
   }
-  const gateway = await openGateway({ AUTH: 'on', ...env }, {}, people);
+  const gateway = await openGateway({ AUTH: 'on', ...env }, tuning, people);
   const browser = () => new Browser(gateway.url);
   return {
     ...gateway,

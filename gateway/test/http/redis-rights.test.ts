@@ -14,7 +14,7 @@ let gateway: TestGateway;
 beforeAll(async () => {
   server = await startRedis();
   redis = new Redis(server.url);
-  const channels = ['&{llm}:#*', '&logs*', '&events:runs'];
+  const channels = ['&{llm}:#*', '&{llm}:=logs*', '&logs*', '&{llm}:=events:runs', '&events:runs'];
   await redis.call('ACL', 'SETUSER', 'some', 'on', '>pass', '~*', '+@all', 'resetchannels', ...channels);
   await redis.config('SET', 'maxmemory-policy', 'allkeys-lru');
   gateway = await openGateway({ REDIS_URL: server.url.replace('redis://', 'redis://some:pass@') });
@@ -28,7 +28,7 @@ afterAll(async () => {
 
 describe('a pattern that Redis refuses', () => {
   it.each(['*', 'events*', 'logs:*'])(
-    '%s is a problem for fetch, and a goodbye for an EventSource',
+    '%s is a problem for fetch, and a bye for an EventSource',
     async (pattern) => {
       const url = `${gateway.url}/stream?channels=${pattern}`;
       const problem = await fetch(url);

@@ -97,7 +97,7 @@ describe('ends', () => {
     ['/api/runs/m-1/stream', /retry: \d+\n/],
   ])(
     'a native EventSource that asks for %s while the application closes comes again',
-    async (path, farewell) => {
+    async (path, lastWords) => {
       const gateway = await openGateway({}, { simulator: { tokenMs: 0 } });
       const headers = { 'content-type': 'application/json' };
       const run = JSON.stringify({ message: 'hello', message_id: 'm-1' });
@@ -122,7 +122,7 @@ describe('ends', () => {
       await closing;
       const [, stream] = heard.split(/(?=HTTP\/1\.1 )/);
       expect(stream).toMatch(/^HTTP\/1\.1 200 /);
-      expect(stream).toMatch(farewell);
+      expect(stream).toMatch(lastWords);
     },
   );
 

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { draft, type Entry } from '@llm-streamer/shared/entry.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { newRun, reduceRun } from '@llm-streamer/shared/run.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { readHistory } from '../../src/runs/run-reader.ts';
+import type { RunStore } from '../../src/runs/store/run-store.ts';
 import { PATIENCE_MS } from '../llm/collect.ts';
 import {
   type Gateway,
@@ -278,6 +280,40 @@ describe('a run whose gateway is gone', () => {
     await expect(a.store.append(run, 'token', [])).rejects.toMatchObject({ code: 'fenced' });
     await a.store.running();
     expect(ends(await all(a, run))).toHaveLength(1);
+  });
+});
+
+describe('a run whose gateway does not get a reply of Redis', () => {
+  /** The real store, whose first reply to each of these steps is lost. */
+  const losing = (store: RunStore): RunStore => {
+    const lost = new Set<string | symbol>();
+    return new Proxy(store, {
+      get:
+        (target, name: keyof RunStore) =>
+        async (...args: never[]) => {
+          const reply: unknown = await Reflect.apply(target[name], target, args);
+          if ((name !== 'begin' && name !== 'end') || lost.has(name)) return reply;
+          lost.add(name);
+          throw new BrokerUnavailable('the reply is lost');
+        },
+    });
+  };
+
+  it('begins once, is done, and its end is counted', async () => {
+    const ended: string[] = [];
+    const { broker, store } = redisLog(redis.url, randomNamespace());
+    const options = { onEnded: (state: string) => ended.push(state) };
+    const gateway = await openGateway('gw-a', { broker, store: losing(store) }, options);
+    open.push(gateway);
+    const run = id();
+    const record = await gateway.service.start({ owner: '', id: run, message: 'Explain tides' });
+    expect(record).toMatchObject({ id: run, state: 'running' });
+    await readRun(broker, run);
+    await expect.poll(() => gateway.service.active).toBe(0);
+    expect(ended).toEqual(['finished']);
+    const entries = await all(gateway, run);
+    expect(entries.filter(({ event }) => event === 'run.started')).toHaveLength(1);
+    expect(ends(entries).map(({ event }) => event)).toEqual(['run.finished']);
   });
 });
 

@@ -18,7 +18,7 @@ import { Pipeline } from '../../src/runs/pipeline.ts';
 import { Prompts } from '../../src/runs/prompts.ts';
 import { RunHistory } from '../../src/runs/run-history.ts';
 import { followChannel } from '../../src/runs/run-reader.ts';
-import { RunService } from '../../src/runs/run-service.ts';
+import { RunService, type RunServiceOptions } from '../../src/runs/run-service.ts';
 import { MemoryRunStore } from '../../src/runs/store/memory-run-store.ts';
 import { RedisRunStore } from '../../src/runs/store/redis-run-store.ts';
 import type { RunStore } from '../../src/runs/store/run-store.ts';
@@ -39,6 +39,7 @@ export interface GatewayOptions {
   contextTokens?: number;
   /** With a model like `sim-stall`, runs do not end until the test ends them. */
   model?: string;
+  onEnded?: RunServiceOptions['onEnded'];
 }
 
 export function memoryLog(): { broker: MemoryBroker; store: MemoryRunStore } {
@@ -58,7 +59,13 @@ export function redisLog(url: string, namespace: string): { broker: RedisBroker;
 export async function openGateway(
   source: string,
   { broker, store }: { broker: Broker & { open?(ms: number): Promise<void> }; store: RunStore },
-  { leaseMs = 60_000, tokenMs = 1, contextTokens = 3000, model: LLM_MODEL = 'sim-1' }: GatewayOptions = {},
+  {
+    leaseMs = 60_000,
+    tokenMs = 1,
+    contextTokens = 3000,
+    model: LLM_MODEL = 'sim-1',
+    onEnded,
+  }: GatewayOptions = {},
 ): Promise<Gateway> {
   const simulator = new Simulator({ chunkTokens: 4, tokenMs });
   const prompts = new Prompts({ path: runVariables.PROMPTS_FILE.parse(undefined) });
@@ -86,6 +93,7 @@ export async function openGateway(
     maxRuns: 1_000,
     leaseMs,
     logger,
+    ...(onEnded && { onEnded }),
   });
   await broker.open?.(5_000);
   await service.open();

@@ -1,5 +1,6 @@
 // The contract of the log: append and announce, subscribe live, read history. Every implementation passes the same suite,
-// shared/test/broker/conformance.ts. The promise to readers: each entry once, in order, and a gap names whatever is missing.
+// shared/test/broker/conformance.ts. The promise to readers: each entry once, in order, and a gap names whatever is missing, as far
+// as the log can know it (log-state.ts says what it cannot).
 
 import type { Draft } from '../entry.ts';
 import type { Position } from './position.ts';
@@ -44,9 +45,10 @@ export function mayOverlap(reason: GapReason): boolean {
 /**
  * Entries that a reader cannot have: those of the channel with `after < n < before`. The newest of them is `before - 1`.
  *
- * A gap comes before all entries after `after`, also those of other channels. For example, a reader at 101 gets the gap
+ * In history a gap comes before all entries after `after`, also those of other channels. For example, a reader at 101 gets the gap
  * { channel: 'a', after: 101, before: 105 }, then 102 of b, then 106 of a. If the connection breaks after 102, the reader
- * resumes at 102, and gets the gap again from there: { channel: 'a', after: 102, before: 105 }.
+ * resumes at 102, and gets the gap again from there: { channel: 'a', after: 102, before: 105 }. Live, a gap comes before what
+ * follows it. A listener that has everything up to 5000 when the log goes back to 4000 gets { after: 4000, reason: 'rollback' } then.
  */
 export interface Gap {
   /** null if the entries may be of any of the reader's channels. */

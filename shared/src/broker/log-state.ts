@@ -31,18 +31,26 @@ export interface Rollback {
  *
  *   cursor  continues after  gap
  *   0       1000             none: a reader at the beginning has seen nothing
- *   3500    3500             none: all that this reader has seen is in the copy
+ *   3500    3500             none: all that this reader has seen is in the copy. That 4001 to 5000 are lost is not known: a restart
+ *                            of Redis that lost nothing leaves the same rollback behind
  *   4000    4000             none: this reader has seen exactly what the copy holds
  *   4700    4000             rollback, after 4000 and before 5261: what this reader saw is lost, and others may be, too
  *   5280    5280             none: this reader has seen entries that were written after the rollback
- *   9000    1000             reset, after 9000 and before 1001: the log has never been there, the cursor is of another log
+ *   9000    1000             reset, after 1000 and before 1001: the log has not come so far, the cursor is of another one
  *   500     1000             reset, after 500 and before 1001: the cursor is older than this log
+ *
+ * Nobody knows how far the other log went, so no range can name what is missing of it: a reset says that the reader's positions
+ * mean nothing here. Its range ends where this log begins, and never runs backwards.
  */
 export function judgeCursor(state: LogState, cursor: Position): { after: Position; gap?: Gap } {
   if (cursor === 0) return { after: state.start };
   if (cursor < state.start || cursor > state.head) {
-    const gap: Gap = { channel: null, after: cursor, before: state.start + 1, reason: 'reset', missed: null };
-    return { after: state.start, gap };
+    const { start } = state;
+    const after = Math.min(cursor, start);
+    return {
+      after: start,
+      gap: { channel: null, after, before: start + 1, reason: 'reset', missed: null },
+    };
   }
   const rollback = rollbackAt(state, cursor);
   if (!rollback) return { after: cursor };
@@ -53,8 +61,8 @@ export function judgeCursor(state: LogState, cursor: Position): { after: Positio
 
 /**
  * Where a read ends that was asked to end at `upTo`: never beyond the head of the log. A bound below this log's start
- * belongs to another log, and does not count. A bound among lost positions is raised to the end of these positions: if the read
- * ended among them, its reader's cursor would look as if the reader had seen lost entries. In the example above a bound of 4700
+ * belongs to another log, and does not count. A bound among lost positions is raised to the end of these positions, because a read
+ * that ended among them would leave its reader with a cursor there, and the next read would report the rollback once more. In the example above a bound of 4700
  * becomes 5260, and one of 9000 becomes 5300.
  */
 export function clampUpTo(state: LogState, upTo: Position | undefined): Position {

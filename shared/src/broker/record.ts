@@ -11,8 +11,8 @@ import { formatPosition, type Position, timeOf } from './position.ts';
  * The stored bytes are `{"id":"<ms>-<n>","log":"<token>","prev":<n>,` and the body without its `{`. `prev` is the position of the
  * entry before, on the same channel; 0 for the first. A message that is not stored has no head, and `n` and `prev` are 0.
  *
- * `prev` proves that nothing is missing. For example, a reader that has everything up to 101 gets the entry 104 with prev 103: an
- * entry 103 of the channel exists, or existed, and the reader lacks it. With prev 101, or less, nothing is missing.
+ * `prev` shows whether something is missing. For example, a reader that has everything up to 101 gets the entry 104. With prev 101,
+ * or less, nothing of the channel lies between. With prev 103 an entry 103 of the channel exists, or existed, and the reader lacks it.
  */
 export class LogRecord {
   readonly channel: string;
@@ -38,7 +38,7 @@ export class LogRecord {
     return new LogRecord(this.channel, Buffer.from(this.data), this);
   }
 
-  /** The parsed entry. It is well formed even if a forged body is not. Parsed once for several calls in a row. */
+  /** The parsed entry. It is well formed even if another program has changed the stored body. Parsed once for several calls in a row. */
   get entry(): Entry {
     if (parsed?.record === this) return parsed.entry;
     const fields =
@@ -54,7 +54,7 @@ export class LogRecord {
 /** The last parsed entry. If each record kept its own, they would take several times the memory that the log may. */
 let parsed: { record: LogRecord; entry: Entry } | undefined;
 
-/** null unless the body is what `draft` writes. A forger who has seen the token can put a valid head in front of any bytes. */
+/** null unless the body is what `draft` writes. A program that may write the keys of the log can store any bytes behind a valid head. */
 function parseFields(data: Buffer): Omit<EntryFields, 'channel'> | null {
   try {
     const text = data.toString('utf8');
@@ -85,7 +85,7 @@ export interface RecordHead {
   prev: Position;
 }
 
-/** A token is this many characters of a-z and 0-9. */
+/** The token of a log is this many characters of a-z and 0-9. */
 export const TOKEN_LENGTH = 8;
 
 // {"id":"1795224320113-1795224320113456","log":"k3f9a2b1","prev":1795224320113401,
@@ -138,7 +138,8 @@ export function copyId(data: Buffer, target: Buffer, at: number): void {
 
 /**
  * Whether bytes with a head may be passed on as they are: they are one line (a line end would forge fields of SSE), and they
- * name the channel on which they came (anybody may publish a copy on another channel). The rest of the body is not checked.
+ * name the channel on which they came, or in whose stream they lie. The log's scripts write no others, but a program can that may
+ * write the keys of the log, or publish where it announces. The rest of the body is not checked.
  */
 export function isWellFormed(data: Buffer, channel: string): boolean {
   if (data.includes(0x0a) || data.includes(0x0d)) return false;

@@ -30,7 +30,7 @@ interface Wildcard {
   interests: Set<Interest>;
 }
 
-/** With more routes than this all are dropped and made again as needed, so that a flood of names cannot fill the memory. */
+/** With more routes than this all are forgotten and made again as needed, so that a flood of names cannot fill the memory. */
 const MAX_ROUTES = 200_000;
 /** If it costs more than this to compare a listener's patterns with all routes, each route is compared at its next entry. */
 const MAX_JOIN_COST = 100_000;
@@ -42,7 +42,7 @@ export class Routes {
   readonly #interests = new Set<Interest>();
   /** By channel. An entry costs one look-up here, however many patterns there are. */
   readonly #routes = new Map<string, Route>();
-  /** The highest position that any dropped route had delivered. A new route begins here, so that it delivers nothing twice. */
+  /** The highest position that any forgotten route had delivered. A new route begins here, so that it delivers nothing twice. */
   #floor: Position = 0;
   readonly #matcher: typeof channelMatcher;
   readonly #maxJoinCost: number;
@@ -145,7 +145,7 @@ export class Routes {
   }
 
   /**
-   * Makes each route find its listeners again at its next entry. The position up to which it has delivered stays. Its present
+   * Makes each route find its listeners again at its next entry. Unlike in `#forget`, the position up to which it has delivered stays. Its present
    * listeners are dropped at once, so that a channel without further entries keeps no closed listener in memory.
    */
   #matchAgain(): void {

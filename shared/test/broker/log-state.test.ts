@@ -21,7 +21,7 @@ describe('judgeCursor', () => {
     ['names the rollback to a cursor among lost entries', 4_700, { after: 4_000, gap: rollback }],
     ['sees nothing missing where numbering went on', 5_260, { after: 5_260 }],
     ['sees nothing missing after the rollback', 5_280, { after: 5_280 }],
-    ['names a reset to a cursor that the log has not reached', 9_000, { after: 1_000, gap: reset(9_000) }],
+    ['names a reset to a cursor that the log has not reached', 9_000, { after: 1_000, gap: reset(1_000) }],
     ['names a reset to a cursor from before the log', 500, { after: 1_000, gap: reset(500) }],
   ])('%s', (_, cursor, expected) => {
     expect(judgeCursor(log, cursor)).toEqual(expected);

@@ -4,11 +4,27 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { onTestFinished } from 'vitest';
 import { ROOT } from '../../../../test-support/process.ts';
 
 const DIST = join(ROOT, 'dashboard/dist');
 const TYPES: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css' };
+
+const EVERYBODY: Profile = {
+  name: 'everyone',
+  kind: 'everyone',
+  owner: '',
+  grants: { read: ['*'], publish: ['*'], run: true, metrics: true, admin: true },
+  auth: 'off',
+};
+
+/** Somebody who has signed in. */
+export function person(name: string, session: string, fields: Partial<Profile> = {}): Profile {
+  const grants = { read: ['*'], publish: [], run: true, metrics: true, admin: false };
+  return { name, kind: 'user', owner: name, role: 'viewer', grants, session, auth: 'on', ...fields };
+}
 
 export class ScriptedGateway {
   url = '';
@@ -19,6 +35,18 @@ export class ScriptedGateway {
   answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => this.greet(response);
   /** The answer of `/api/entries`. */
   entries: object = { entries: [], gaps: [], done: true };
+  /** The answer of `/auth/profile`; `undefined` is 401, with `ways`. */
+  profile: Profile | undefined = EVERYBODY;
+  ways: SignInWays = { password: true };
+  /** How often it was asked who sits there. */
+  profiles = 0;
+  /** The answer of `/auth/login`. */
+  login: (
+    credentials: Record<string, unknown>,
+  ) => Profile | { status: number; code: string; after?: number } = () => ({
+    status: 401,
+    code: 'login_failed',
+  });
   count = 0;
   #n = 1_000;
   readonly #server = createServer((request, response) => this.#serve(request, response));
@@ -92,11 +120,34 @@ export class ScriptedGateway {
     for (const stream of this.streams) stream.destroy();
   }
 
+  #login(response: ServerResponse, credentials: Record<string, unknown>): void {
+    const answer = this.login(credentials);
+    if ('status' in answer) {
+      const after = answer.after === undefined ? undefined : { 'retry-after': String(answer.after) };
+      json(response, answer.status, answer, after);
+      return;
+    }
+    this.profile = answer;
+    json(response, 200, answer);
+  }
+
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const { pathname } = new URL(request.url ?? '/', 'http://x');
     if (pathname === '/stream') {
       this.requests.push(request);
       this.answer(response, request);
+      return;
+    }
+    if (pathname === '/auth/profile') {
+      this.profiles++;
+      const status = this.profile ? 200 : 401;
+      json(response, status, this.profile ?? { status, code: 'unauthorized', ...this.ways });
+      return;
+    }
+    if (pathname === '/auth/login') {
+      text(request)
+        .then((body) => this.#login(response, JSON.parse(body)))
+        .catch((error) => response.destroy(error));
       return;
     }
     if (pathname.startsWith('/api/') || pathname === '/sse/health') {
@@ -109,6 +160,16 @@ export class ScriptedGateway {
     response.writeHead(isThere ? 200 : 404, { 'content-type': TYPES[extname(file)] ?? 'text/plain' });
     response.end(isThere ? readFileSync(file) : '');
   }
+}
+
+function json(
+  response: ServerResponse,
+  status: number,
+  body: object,
+  headers: Record<string, string> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers });
+  response.end(JSON.stringify(body));
 }
 
 export function frame(event: string, data: object, id?: string): string {

@@ -24,7 +24,7 @@ export interface RunRecord extends RunFacts {
   started: number;
   /** 0 while the run is running. */
   ended: number;
-  /** A counter that grows with every append and every sign of life. */
+  /** A counter, no time: it grows with every append and every sign of life. */
   renewed: number;
   totals: RunTotals;
   /** Why the run ended, unless it is `finished`. */
@@ -36,18 +36,21 @@ export interface RunEnding extends Pick<RunRecord, 'code' | 'totals'> {
 }
 
 /**
- * Who may end a run: its gateway, which knows the token; any gateway, if the record has not been renewed since; any gateway at all.
+ * Who may end a run: its gateway, which knows the fencing token; any gateway, if the record has not been renewed since; any gateway at all.
  * For example, a gateway that saw `renewed` 7 for six seconds ends the run as lost with `{ renewed: 7 }`. If its gateway was only
  * slow and has renewed it to 8 meanwhile, the run goes on.
  */
 export type EndGuard = { token: string } | { renewed: number } | 'anybody';
 
 export interface RunStore {
-  /** Creates the record and writes the first entries. A call with the token of the record is a repeat, and changes nothing. */
+  /**
+   * Creates the record and writes the first entries. A call with the fencing token of the record is a repeat: it changes nothing, and is
+   * answered as the first one, even if the run has ended meanwhile.
+   */
   begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'>;
   /**
    * Appends to a running run and renews it; without drafts it is only renewed.
-   * @throws PublishRefused `fenced` if the run has ended or has another token; BrokerUnavailable if the outcome is unknown.
+   * @throws PublishRefused `fenced` if the run has ended or has another fencing token; BrokerUnavailable if the outcome is unknown.
    */
   append(key: OwnedKey, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void>;
   /** False if the run does not exist, has ended already, or `guard` does not hold; then nothing was written. */

@@ -29,8 +29,10 @@ export const MAX_CHANNELS_PER_QUERY = 100;
 export const MAX_SEARCHES_PER_QUERY = 10;
 export const MAX_TAIL = 10_000;
 
+/** The parameters that choose among the entries of the channels: a request with one of them may read much and find little. */
+export const FILTER_KEYS = ['level', 'source', 'run', 'q'];
 /** The parameters that `parseSelection` and `parseStart` read. */
-export const SELECTION_KEYS = ['channels', 'channel', 'level', 'source', 'run', 'q'];
+export const SELECTION_KEYS = ['channels', 'channel', ...FILTER_KEYS];
 export const START_KEYS = ['tail', 'since', 'lastEventId'];
 
 /** @throws CodedError `invalid_query`, which names the parameter and what is allowed */

@@ -94,7 +94,7 @@ export class Connection implements Viewer {
   async waitUntilCaughtUp(position: Position): Promise<void> {
     if (this.#view.flushedTo >= position) return;
     this.socket.uncork();
-    // The cursor is of another log, or of one that went back. There is nothing to wait for, and history reports the gap.
+    // The log has not come so far, so the cursor is of another log. There is nothing to wait for, and history reports the gap.
     if (position > (await this.#services.history.head())) return;
     const end = performance.now() + CATCH_UP_PATIENCE_MS;
     while (!this.closed && this.#view.flushedTo < position && performance.now() < end)

@@ -2,6 +2,7 @@
 // ends them all when the gateway stops.
 
 import type { Socket } from 'node:net';
+import type { ByeCode } from '@llm-streamer/shared/stream-events.ts';
 import type { Principal } from '../../auth/principal.ts';
 import type { PrincipalStreams, RightsLoss } from '../../auth/rights-watch.ts';
 import type { Hub } from '../live/hub.ts';
@@ -36,8 +37,7 @@ export const CLOSE_REASONS = {
   expired: 'the time of this session, key or token is over; sign in again, or get a new one',
   access_changed: 'your rights have changed; reconnect',
   channels_forbidden: 'Redis does not let the gateway listen to these channels; ask for others',
-} as const;
-export type CloseReason = keyof typeof CLOSE_REASONS;
+} as const satisfies Record<ByeCode, string>;
 
 const SWEEP_MS = 1_000;
 /** How long a viewer whose stream has ended may take for the last bytes. */
@@ -105,13 +105,13 @@ export class Connections implements PrincipalStreams {
   }
 
   /** The last frame of a stream: why it ends, and when to come back. The time is jittered, so that clients do not come at once. */
-  closeFrame(code: CloseReason, message: string = CLOSE_REASONS[code]): Buffer {
+  closeFrame(code: ByeCode, message: string = CLOSE_REASONS[code]): Buffer {
     const retry = Math.round(this.#times.retryMs * (0.5 + Math.random()));
     return controlFrame('bye', null, { code, message, retry }, retry);
   }
 
   /** Ends a stream; a client that does not take the last bytes within two seconds is cut off. */
-  disconnect(connection: Connection, code: CloseReason): void {
+  disconnect(connection: Connection, code: ByeCode): void {
     connection.endsAt = Date.now() + DRAIN_MS;
     connection.end(this.closeFrame(code));
   }

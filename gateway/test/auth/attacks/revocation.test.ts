@@ -50,8 +50,10 @@ async function openTwo(Store: typeof RedisAuthStore = RedisAuthStore, env: Recor
   const [first, second, admin] = stores as [RedisAuthStore, RedisAuthStore, RedisAuthStore];
   await addUser(admin, 'alice');
   await addUser(admin, 'bob');
-  const all = { REDIS_URL: redis.url, NAMESPACE: namespace, LLM_MODEL: 'sim-stall', ...env };
-  gateways = [await openAuthGateway(all, first), await openAuthGateway(all, second)];
+  const all = { REDIS_URL: redis.url, NAMESPACE: namespace, ...env };
+  // Its runs take longer than any test.
+  const slow = { simulator: { tokenMs: 500 } };
+  gateways = [await openAuthGateway(all, first, slow), await openAuthGateway(all, second, slow)];
   const begin = async (user: string) => {
     const { token, session } = await new Sessions(admin).begin({ user, address: '', agent: '' });
     return { token, id: sessionId(session) };

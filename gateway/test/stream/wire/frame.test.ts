@@ -57,8 +57,8 @@ describe('frames', () => {
   });
 
   it('a control frame has its name, id and retry', () => {
-    expect(controlFrame('bye', null, { code: 'x', message: 'y' }, 5.7).toString()).toBe(
-      'retry: 5\nevent: bye\ndata: {"code":"x","message":"y"}\n\n',
+    expect(controlFrame('bye', null, { code: 'expired', message: 'y' }, 5.7).toString()).toBe(
+      'retry: 5\nevent: bye\ndata: {"code":"expired","message":"y"}\n\n',
     );
     expect(controlFrame('live', 2_000, { replayed: 3 }).toString()).toBe(
       'event: live\nid: 2-2000\ndata: {"replayed":3}\n\n',

@@ -83,10 +83,11 @@ export async function assemblePage(
     if (newest > after) gaps.push({ channel, after, before: newest + 1, reason, missed: null });
   };
   addGap(null, forgotten, 'expired');
-  for (const { channel, first, last, reason, forgottenBefore: before } of reads) {
+  for (const { channel, first, last, reason, forgottenBefore } of reads) {
     if (!first) addGap(channel, last, reason);
     else if (first.prev > 0) addGap(channel, first.prev, reason);
-    else if (forgotten === 0) addGap(channel, before, 'expired');
+    // With `forgotten` the gap above covers this one: what was forgotten before this channel was made is not above the highest.
+    else if (forgotten === 0) addGap(channel, forgottenBefore, 'expired');
   }
   await pace.pauseIfDue();
   gaps.sort((a, b) => a.before - b.before);

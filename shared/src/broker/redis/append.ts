@@ -94,7 +94,7 @@ export function toPublishError(error: unknown, client: RedisClient): Error {
     case 'UNUSABLE':
       return new PublishRefused(
         'channel_unusable',
-        'Redis does not let the log write one of these channels; the log of the gateway says why',
+        'Redis does not let the log write one of these channels; what the gateway writes to stderr says why',
       );
     default:
       return client.unavailable(error);

@@ -1,5 +1,5 @@
 // Checks every three seconds whether the log could take an entry: whether its keys are its own, what the Redis user may do, and
-// whether Redis would evict entries. So a fault shows in /api/health before the first entry fails.
+// whether Redis would evict entries. So a fault shows in /readyz and /sse/health before the first entry fails.
 
 import type { Logger } from '../../logger.ts';
 import { loadScript, type RedisClient } from './client.ts';

@@ -1,5 +1,6 @@
-// One connection to Redis that knows which server process it talks to. While the server is away commands fail at once: nothing is
-// queued, and nothing is sent a second time, so that no command runs later than its caller expects.
+// One connection to Redis that knows which server process it talks to. While no connection is up commands fail at once: nothing is
+// queued, and nothing is sent a second time. A command that was sent to a server that hangs fails after a while and may still run: its
+// caller does not know the outcome (BrokerUnavailable).
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -29,7 +30,10 @@ export { messageOf } from './errors.ts';
 const prelude = readFileSync(new URL('./lua/log.lua', import.meta.url), 'utf8');
 const MEND = loadScript('mend', 'allow-oom');
 
-/** The highest position that a process has seen, shared by its connections. A log that must be created begins above it. */
+/**
+ * The highest position that a process has seen, shared by its connections: of its own appends, of the log's state, and of what was
+ * delivered to its listeners. A log that must be created begins above it, and one that went back goes on above it.
+ */
 export interface Seen {
   highest: number;
 }

@@ -80,8 +80,8 @@ export class RedisKeys {
   }
 
   /** The channel or pattern of the log for what `plain` has returned. */
-  ofPlain(wire: string): string {
-    return wire === this.everyPlain ? '*' : wire.slice(this.plainPrefix.length);
+  ofPlain(redisChannel: string): string {
+    return redisChannel === this.everyPlain ? '*' : redisChannel.slice(this.plainPrefix.length);
   }
 
   /** The plain name on which entries of a channel are repeated; '' if they are not. Those of reserved channels never are. */

@@ -1,11 +1,12 @@
 // The log in Redis, for any number of processes. Each process has three connections, however many readers it has:
-// subscriptions, commands, and history. append.lua guarantees the order of entries; live/feed.ts guarantees that a gap names
-// every entry which a listener misses.
+// subscriptions, commands, and history. append.lua guarantees the order of entries; live/feed.ts guarantees that a listener
+// gets each entry or a gap that names it, as far as the log can know it.
 
 import { randomBytes } from 'node:crypto';
 import { DEFAULT_ENTRY_BYTES, type Draft } from '../../entry.ts';
 import { BrokerUnavailable } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
+import { settledWithin } from '../../settled-within.ts';
 import type {
   Broker,
   BrokerStatus,
@@ -228,14 +229,4 @@ export class RedisBroker implements Broker {
       throw this.#reads.unavailable(error);
     }
   }
-}
-
-/** Waits until `promise` is settled, for `deadlineMs` at most. */
-async function settledWithin(promise: Promise<unknown>, deadlineMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, deadlineMs);
-  });
-  await Promise.race([promise.catch(() => undefined), late]);
-  clearTimeout(timer);
 }

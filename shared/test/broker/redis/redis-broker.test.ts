@@ -343,6 +343,25 @@ describe('RedisBroker', () => {
     await own.stop();
   });
 
+  it('begins a wiped log above what its listeners have got, even where that is ahead of the clock', async () => {
+    const own = await startRedis();
+    const namespace = randomNamespace();
+    const writer = await stage.broker({ url: own.url, namespace });
+    const reader = await stage.broker({ url: own.url, namespace });
+    const ear = new Ear();
+    await reader.subscribe(['a'], ear);
+    const admin = new Redis(own.url);
+    await admin.hincrby(`{${namespace}}:log`, 'n', 3_600_000_000);
+    await writer.publish([line('a', 'an hour ahead')]);
+    await ear.heard(({ msgs }) => msgs.length > 0);
+    await writer.close();
+    await admin.flushall();
+    expect(await reader.head()).toBeGreaterThan(ear.records[0]?.n as number);
+    admin.disconnect();
+    await reader.close();
+    await own.stop();
+  });
+
   it('refuses a full log as log_full and takes entries again when there is room', async () => {
     const own = await startRedis({ args: ['--maxmemory', '3mb', '--maxmemory-policy', 'noeviction'] });
     const broker = await stage.broker({ url: own.url });

@@ -2,9 +2,9 @@
 // adopts them, so that each is stored once. The changes of the lease come by the same subscription as the messages. Therefore
 // all gateways agree which messages came under which lease.
 //
-// An example. Gateway A has the lease, and dies. Messages 7 and 8 come while there is no lease: gateways B and C hold them. Then
-// B takes the lease, and its announcement comes to both. B adopts 7 and 8, C drops them. Whatever may be lost, such as a
-// message that A has received and not stored, is named by a notice on logs:gateway.
+// An example. Gateway A has the lease, and gives it back. Messages 7 and 8 come while there is no lease: gateways B and C hold them.
+// Then B takes the lease, and its announcement comes to both. B adopts 7 and 8, C drops them. If A dies instead, B and C take
+// it for the holder until its lease ends, and drop what comes till then. Whatever may be lost is named by a notice on logs:gateway.
 
 import { channelMatcher } from '../../../channels.ts';
 import { draftPayload } from '../../../decode/decode.ts';
@@ -12,6 +12,7 @@ import { type Draft, draft } from '../../../entry.ts';
 import { CHANNELS } from '../../../events.ts';
 import type { Logger } from '../../../logger.ts';
 import { Publisher } from '../../../publish/publisher.ts';
+import { settledWithin } from '../../../settled-within.ts';
 import type { RedisAppend } from '../append.ts';
 import { AdoptionQueue, type ForeignMessage } from './adoption-queue.ts';
 import type { ForeignHandler } from './feed.ts';
@@ -25,7 +26,10 @@ export class RedisAdopter implements ForeignHandler {
   readonly #patterns: readonly { pattern: string; matches: (channel: string) => boolean }[];
   readonly #entryBytes: number;
   readonly #logger: Logger | undefined;
-  /** The lease in force, by the order of the subscription; null if there is none, undefined if changes may have been missed. */
+  /**
+   * The lease in force, by the order of the subscription; null if there is none, undefined if changes may have been missed. In both of
+   * the latter cases messages are held. But only after null is it certain since when nobody adopts (see `#change`).
+   */
   #holder: string | null | undefined;
   /** The lease fell free before this process began to listen. A process that has heard all messages since may take it first. */
   #newcomer = true;
@@ -102,7 +106,7 @@ export class RedisAdopter implements ForeignHandler {
     this.#interrupted = undefined;
     this.#overflowed = false;
     this.#heardUpTo = Math.max(this.#heardUpTo, time ?? 0);
-    // A log that was wiped may give out the same lease again.
+    // A log that was wiped, or replaced by an older copy, may give out the same lease again.
     if (holder !== this.#holder || this.#queue.isRefused) this.#change(holder);
     if (time !== undefined && this.lease !== '') this.#queue.mark(time);
   }
@@ -133,15 +137,10 @@ export class RedisAdopter implements ForeignHandler {
     if (this.lease === '') return;
     const announced = Promise.withResolvers<void>();
     this.#resigned = announced;
-    const deadline = setTimeout(announced.resolve, deadlineMs);
-    try {
-      const [others] = await Promise.all([release(), announced.promise]);
-      if (others !== 0 || !this.#leaving) return;
-      this.#leaving.append(this.#unclaimed ?? this.#queue);
-      if (this.#holder === null) this.#queue = this.#leaving;
-    } finally {
-      clearTimeout(deadline);
-    }
+    const [others] = await Promise.all([release(), settledWithin(announced.promise, deadlineMs)]);
+    if (others !== 0 || !this.#leaving) return;
+    this.#leaving.append(this.#unclaimed ?? this.#queue);
+    if (this.#holder === null) this.#queue = this.#leaving;
   }
 
   /** Reports that messages since `timeMs` (epoch ms) may be missing: the holder before may not have stored them. */
@@ -153,8 +152,8 @@ export class RedisAdopter implements ForeignHandler {
     const adopting = this.#patterns.find(({ matches }) => matches(channel))?.pattern;
     if (adopting === undefined) return this.#decode({ channel, data });
     if (pattern !== adopting) return null; // a second copy, by another subscription
-    const isMine =
-      this.#queue.isStarted || (!this.#holder && (!this.#closed || this.#resigned !== undefined));
+    const isVacant = this.#holder === null || this.#holder === undefined;
+    const isMine = this.#queue.isStarted || (isVacant && (!this.#closed || this.#resigned !== undefined));
     if (isMine && !this.#queue.push({ channel, data })) this.#overflowed = true;
     return null;
   }
@@ -172,7 +171,17 @@ export class RedisAdopter implements ForeignHandler {
     return isComplete || unreported === 0;
   }
 
-  /** From here on `holder` adopts; null if nobody does. */
+  /**
+   * From here on `holder` adopts; null if nobody does. What becomes of the queue of before:
+   *
+   *   before                     after            the queue
+   *   nobody                     nobody, or this  goes on: this process starts to store what it has held
+   *   nobody                     another          is dropped, because the other process has held the same
+   *   another                    anybody          was empty; a new one begins
+   *   this, and not resigning    anybody          is closed (`#retire`): the log refuses what it has not stored
+   *   this, resigning            anybody          `#leaving`: it is stored to the end, since it came before the release
+   *   nobody, after resigning    another          `#unclaimed`: kept until the reply says whether anybody else has heard it
+   */
   #change(holder: string | null): void {
     // After an interruption a tick may say that there is no lease, but not since when. The process stays a newcomer then.
     this.#newcomer &&= this.#holder === undefined && holder === null;

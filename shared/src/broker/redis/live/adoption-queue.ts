@@ -6,6 +6,7 @@ import { PublishRefused } from '../../../errors.ts';
 import type { Logger } from '../../../logger.ts';
 import type { PublishTransport } from '../../../publish/delivery.ts';
 import { Publisher } from '../../../publish/publisher.ts';
+import { settledWithin } from '../../../settled-within.ts';
 import { TimeSlicer } from '../../../time-slicer.ts';
 import { messageOf } from '../errors.ts';
 
@@ -113,12 +114,7 @@ export class AdoptionQueue {
   /** Stores the rest, for `deadlineMs` at most. Returns whether every pushed message is in the log. */
   async close(deadlineMs: number): Promise<boolean> {
     const ends = performance.now() + deadlineMs;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
-    });
-    await Promise.race([this.#storing, late]);
-    clearTimeout(timer);
+    await settledWithin(this.#storing, deadlineMs);
     await this.#publisher?.close(Math.max(0, ends - performance.now()));
     this.#isClosed = true;
     return !this.isIncomplete;

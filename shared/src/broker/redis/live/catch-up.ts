@@ -93,6 +93,7 @@ export class CatchUp<Message extends { data: Buffer }> {
       // Once more where the connection broke during the reading, or held messages were dropped: a reading joins up with
       // the subscription only if it begins after the subscription does, and nothing is lost from then on.
       let after = from;
+      // -1 is no connection, so it begins with a first round.
       for (let connection = -1; connection !== this.#connection || this.#held.overflowed; ) {
         connection = this.#connection;
         await history.guard?.wait();

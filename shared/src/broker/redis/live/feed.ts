@@ -6,12 +6,13 @@ import type { ChainableCommander, Redis } from 'ioredis';
 import { isChannel, isReserved } from '../../../channels.ts';
 import type { Draft } from '../../../entry.ts';
 import type { Logger } from '../../../logger.ts';
+import { settledWithin } from '../../../settled-within.ts';
 import type { Listener, Subscription } from '../../broker.ts';
 import type { DeliveryGuard } from '../../delivery-guard.ts';
 import type { Position } from '../../position.ts';
 import { type Interest, Routes } from '../../routes.ts';
 import type { RedisClient } from '../client.ts';
-import { codeOf } from '../errors.ts';
+import { codeOf, messageOf } from '../errors.ts';
 import type { RedisHistory } from '../history.ts';
 import type { RedisKeys } from '../keys.ts';
 import { CatchUp } from './catch-up.ts';
@@ -158,9 +159,11 @@ export class RedisFeed {
     );
     redis.on('connect', () => readInTurns(redis.stream));
     redis.on('close', () => this.#onConnectionLost());
-    redis.on('messageBuffer', (wire: Buffer, data: Buffer) => this.#receive(wire, data, null));
-    redis.on('pmessageBuffer', (pattern: string | Buffer, wire: Buffer, data: Buffer) =>
-      this.#receive(wire, data, pattern.toString('latin1')),
+    redis.on('messageBuffer', (redisChannel: Buffer, data: Buffer) =>
+      this.#receive(redisChannel, data, null),
+    );
+    redis.on('pmessageBuffer', (pattern: string | Buffer, redisChannel: Buffer, data: Buffer) =>
+      this.#receive(redisChannel, data, pattern.toString('latin1')),
     );
   }
 
@@ -222,13 +225,11 @@ export class RedisFeed {
     }
   }
 
-  /** Resolves when everything that was published before has come, after `deadlineMs` at the latest. Nothing comes after. */
+  /** Resolves when everything that was published before has come, or cannot come, after `deadlineMs` at the latest. Nothing comes after. */
   async unsubscribeAll(deadlineMs: number): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, deadlineMs);
-    await Promise.race([this.#subscriptions.unsubscribeAll(), late.promise]).finally(() =>
-      clearTimeout(timer),
-    );
+    const left = this.#subscriptions.unsubscribeAll();
+    left.catch((error) => this.#logger?.debug(`unsubscribe: ${messageOf(error)}`));
+    await settledWithin(left, deadlineMs);
   }
 
   /** From now on nothing is delivered but what `guard` lets through. What is held back comes later, from history. */
@@ -309,23 +310,23 @@ export class RedisFeed {
   }
 
   /** `pattern` is the Redis pattern that brought the message, or null if that was the channel itself. */
-  #receive(wire: Buffer, data: Buffer, pattern: string | null): void {
-    const message = this.#messageOf(wire, data, pattern);
+  #receive(redisChannel: Buffer, data: Buffer, pattern: string | null): void {
+    const message = this.#messageOf(redisChannel, data, pattern);
     if (message !== null) this.#catchUp.receive(message);
   }
 
   /** null for an echo, for what is not of this log, and for a copy that a plain pattern such as `*s` happens to bring. */
-  #messageOf(wire: Buffer, data: Buffer, pattern: string | null): Message | null {
+  #messageOf(redisChannel: Buffer, data: Buffer, pattern: string | null): Message | null {
     const reads = this.#sequencer.historyReads;
-    if (beginsWith(wire, this.#announcePrefix)) {
+    if (beginsWith(redisChannel, this.#announcePrefix)) {
       if (pattern !== null && !pattern.startsWith(this.#keys.announcePrefix)) return null;
-      const channel = wire.toString('latin1', this.#announcePrefix.length);
+      const channel = redisChannel.toString('latin1', this.#announcePrefix.length);
       const hasEcho = data[data.length - 1] === LINE_FEED;
       const record = hasEcho ? data.subarray(0, -1) : data;
       this.#echoes.onAnnounced(channel, hasEcho ? record : undefined);
       return { kind: 'announced', channel, data: record, pattern: '', reads };
     }
-    const name = wire.toString('latin1');
+    const name = redisChannel.toString('latin1');
     if (name === this.#tickChannel || name === this.#leaseChannel) {
       const kind = name === this.#tickChannel ? 'tick' : 'lease';
       return pattern === null ? { kind, channel: '', data, pattern: '', reads } : null;
@@ -343,6 +344,9 @@ export class RedisFeed {
     else if (kind === 'foreign') this.#handleForeign(message);
     else if (kind === 'tick') this.#handleTick(message);
     else this.#handleLeaseChange(message.data.toString('latin1'));
+    // A log that takes the place of this one begins above whatever listeners of this process have got, also since the last tick.
+    const { seen } = this.#client;
+    seen.highest = Math.max(seen.highest, this.#sequencer.deliveredUpTo);
   }
 
   /** An empty lease was given back. Nobody adopts until the first candidate asks, which this process does at once. */
@@ -353,7 +357,7 @@ export class RedisFeed {
 
   #handleAnnouncement(message: Message): void {
     const judgement = this.#sequencer.judgeAnnouncement(message.channel, message.data, message.reads);
-    if (judgement !== 'handled') this.#recover(judgement.readFrom, message);
+    if (judgement !== 'done') this.#recover(judgement.readFrom, message);
   }
 
   #handleForeign({ channel, data, pattern }: Message): void {
@@ -376,14 +380,13 @@ export class RedisFeed {
     const tick = parseTick(data);
     if (!tick) return;
     const judgement = this.#sequencer.judgeTick(tick.position, tick.token, reads);
-    if (judgement === 'void') return;
+    if (judgement === 'outdated') return;
     // This tick is not held: after history it would be judged once more, and the next one comes within a second.
-    if (judgement !== 'handled') {
+    if (judgement !== 'complete') {
       this.#recover(judgement.readFrom, null);
       return;
     }
     const { deliveredUpTo } = this.#sequencer;
-    this.#client.seen.highest = Math.max(this.#client.seen.highest, tick.position);
     this.#foreign.onLeaseHolder(tick.holder, tick.time);
     this.#routes.advance(deliveredUpTo);
     this.#ticks.onReturned(tick.count, (interest) => {

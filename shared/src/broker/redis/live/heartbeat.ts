@@ -11,7 +11,7 @@ import type { RedisFeed } from './feed.ts';
 
 const TICK = loadScript('tick', 'allow-oom');
 const TICK_MS = 1_000;
-/** A lease that is not renewed ends after this. When an adopter dies, foreign messages are held for that long. */
+/** A lease that is not renewed ends after this. When an adopter dies, nobody stores what comes until then: all others take it for alive. */
 const LEASE_MS = 3_000;
 /** If a tick that Redis has published does not come back within this, the subscription is dead. */
 const TICK_LOST_MS = 5_000;
@@ -111,7 +111,8 @@ export class RedisHeartbeat {
 
   #arguments(count: number, isNewcomer: boolean): (string | number)[] {
     const { tickChannel } = this.#feed;
-    // After a renewal with this time, the next holder cannot learn of a vacancy before this lease. So that is reported first.
+    // `storedUpTo` takes the place of the time since which messages may be missing from before this lease. So it is sent only in a lease
+    // whose vacancy (`#performDuties`) has been reported: if this process died in between, the next holder would not know of it.
     const storedUpTo = this.#heldLease === this.#adopter.lease ? this.#adopter.storedUpTo : 0;
     return [tickChannel, this.#candidate, LEASE_MS, count, isNewcomer ? '1' : '', storedUpTo];
   }

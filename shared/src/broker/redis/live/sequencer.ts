@@ -6,11 +6,26 @@ import type { Position } from '../../position.ts';
 import { hasToken, isWellFormed, LogRecord, parseHead, type RecordHead } from '../../record.ts';
 import { deliverRecord, type Routes } from '../../routes.ts';
 
-/** `handled`: nothing more is to be done with it. `readFrom`: entries after this position are missing. */
-export type Judgement = 'handled' | { readFrom: Position };
+/** Entries after this position are missing, or may be: history is to be read from there. */
+export interface Missing {
+  readFrom: Position;
+}
+
+/** `done`: the announcement was delivered or dropped, and nothing more is to be done with it. */
+export type AnnouncementJudgement = 'done' | Missing;
+
+/**
+ * `complete`: everything up to the position of the tick has been delivered. `outdated`: the tick is of a log that this process
+ * has left since the tick came, so that it says nothing.
+ */
+export type TickJudgement = 'complete' | 'outdated' | Missing;
 
 export class Sequencer {
-  /** Everything up to here has been delivered; 0 before the log's state was first learned. */
+  /**
+   * Everything up to here has been delivered, on all channels together; 0 before the log's state was first learned. It is the
+   * cursor of this process: after a cut, history is read from here, and if the log went back this is the position that
+   * `judgeCursor` judges.
+   */
   deliveredUpTo: Position = 0;
   readonly #routes: Routes;
   #token = '';
@@ -35,41 +50,43 @@ export class Sequencer {
   }
 
   /** `reads` is what `historyReads` was when the message came. */
-  judgeAnnouncement(channel: string, data: Buffer, reads: number): Judgement {
+  judgeAnnouncement(channel: string, data: Buffer, reads: number): AnnouncementJudgement {
     const head = parseHead(data);
     // The log's scripts announce nothing of that kind. Whoever else may publish here may also write the log's keys.
-    if (head === null || !isWellFormed(data, channel)) return 'handled';
-    if (!hasToken(this.#token, data)) return this.#judgeOtherLog(reads);
+    if (head === null || !isWellFormed(data, channel)) return 'done';
+    if (!hasToken(this.#token, data)) return this.#missingInOtherLog(reads) ?? 'done';
     return this.#deliverInSequence(channel, data, head, reads);
   }
 
-  /** A tick says that the log's head is `position`. If history must be read first, this tick is void: another one follows. */
-  judgeTick(position: Position, token: string, reads: number): Judgement | 'void' {
-    if (token !== this.#token) {
-      const judgement = this.#judgeOtherLog(reads);
-      return judgement === 'handled' ? 'void' : judgement;
-    }
+  /** A tick says that the log with this token has come to `position`. */
+  judgeTick(position: Position, token: string, reads: number): TickJudgement {
+    if (token !== this.#token) return this.#missingInOtherLog(reads) ?? 'outdated';
     this.deliveredUpTo = Math.max(this.deliveredUpTo, position);
-    return 'handled';
-  }
-
-  /** Another log has taken the place of this one. Or it is this one that has done so since the message came. */
-  #judgeOtherLog(reads: number): Judgement {
-    return reads === this.#historyReads ? { readFrom: this.deliveredUpTo } : 'handled';
+    return 'complete';
   }
 
   /**
-   * By the rule of `prev`. For example, the channel has been delivered up to 103. The entry 104 with prev 103 is the next. The entry
-   * 106 with prev 105 shows that 105 is missing: it is read from history first. If 106 comes again after that, and 105 was not
-   * in history either, there is a gap after 103 and before 106.
+   * For a message with another token than that of the log that this process knows. Either another log has taken the place of that
+   * one: it must be read. Or the message waited, and the log that it is of has been left meanwhile: then nothing is missing.
    */
-  #deliverInSequence(channel: string, data: Buffer, head: RecordHead, reads: number): Judgement {
+  #missingInOtherLog(reads: number): Missing | undefined {
+    return reads === this.#historyReads ? { readFrom: this.deliveredUpTo } : undefined;
+  }
+
+  /**
+   * The rule of `prev` for live entries, in which the position that the channel's route has delivered is the cursor. For example,
+   * that is 103. The entry 104 with prev 103 is the next. The entry 106 with prev 105 shows that 105 is missing: it is read from
+   * history first. If 106 comes again after that, and 105 was not in history either, there is a gap after 103 and before 106.
+   * A second copy, which another subscription of this process brings, is not after the cursor, and is dropped.
+   */
+  #deliverInSequence(channel: string, data: Buffer, head: RecordHead, reads: number): AnnouncementJudgement {
     const route = this.#routes.route(channel);
     const { deliveredUpTo } = route;
-    if (head.n <= deliveredUpTo) return 'handled';
+    if (head.n <= deliveredUpTo) return 'done';
     if (route.interests.length > 0 && head.prev > deliveredUpTo) {
       if (reads === this.#historyReads) return { readFrom: deliveredUpTo };
-      // History has been read since this message came, and it does not hold the entries in between.
+      // History has been read since this message came, and has neither given the entries in between nor named them. Why they
+      // are gone is not asked here; entries of a channel in use are gone by trimming.
       this.#routes.deliverGap({
         channel,
         after: deliveredUpTo,
@@ -80,6 +97,6 @@ export class Sequencer {
     }
     this.deliveredUpTo = Math.max(this.deliveredUpTo, head.n);
     deliverRecord(route, new LogRecord(channel, data, head));
-    return 'handled';
+    return 'done';
   }
 }

@@ -56,10 +56,10 @@ export class RedisSubscriptions {
     const permanent = this.#permanent.filter((pattern) => !this.#isCovered(pattern));
     first.subscribe(...channels);
     // One command each: if one name of a command is forbidden, Redis refuses all of them, and does not say which it is.
-    const names = permanent.flatMap((pattern) => this.#names(pattern).map((wire) => ({ pattern, wire })));
-    for (const { wire } of names) {
-      if (isExact(wire)) first.subscribe(wire);
-      else first.psubscribe(wire);
+    const names = permanent.flatMap((pattern) => this.#names(pattern).map((name) => ({ pattern, name })));
+    for (const { name } of names) {
+      if (isExact(name)) first.subscribe(name);
+      else first.psubscribe(name);
     }
     const sent = first.exec();
     for (const pattern of permanent) this.#track(pattern, sent);

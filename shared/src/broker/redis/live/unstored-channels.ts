@@ -7,8 +7,8 @@ import type { Position } from '../../position.ts';
 import { LogRecord } from '../../record.ts';
 import type { Routes } from '../../routes.ts';
 
-/** Beyond this many channels all listeners get the gap: invented channel names must not fill the memory. */
-const MAX_CHANNELS = 10_000;
+/** Beyond this many channels that were shown, all listeners get the gap: invented channel names must not fill the memory. */
+const MAX_SHOWN = 10_000;
 
 export class UnstoredChannels {
   readonly #routes: Routes;
@@ -24,7 +24,7 @@ export class UnstoredChannels {
   show({ channel, body }: Draft): void {
     const { interests } = this.#routes.route(channel);
     if (interests.length === 0) return;
-    if (this.#shown.size <= MAX_CHANNELS) this.#shown.add(channel);
+    if (this.#shown.size <= MAX_SHOWN) this.#shown.add(channel);
     const record = new LogRecord(channel, Buffer.from(body), null);
     for (const { listener } of interests) listener.onRecord(record);
   }
@@ -39,7 +39,7 @@ export class UnstoredChannels {
     if (!this.#interrupted) return;
     this.#interrupted = false;
     const gap = { after: position, before: position + 1, reason: 'not_stored', missed: null } as const;
-    if (this.#shown.size > MAX_CHANNELS) {
+    if (this.#shown.size > MAX_SHOWN) {
       this.#routes.deliverGap({ ...gap, channel: null });
       return;
     }

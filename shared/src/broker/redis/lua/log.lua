@@ -15,9 +15,10 @@
 --   rollbacks     list: "restored:lifted", see log-state.ts
 --   writer:<id>   the highest seq of a writer's batches
 --   adopter       the lease: "<instance>:<fence>"
---   held          exists while there is a lease, and NEWCOMERS_WAIT longer
---   leaving       the lease that was given back last, while its holder may still append
---   fence         how many leases there have been
+--   held          exists while there is a lease, and NEWCOMERS_WAIT longer: as long as candidates hold the messages that they hear
+--   leaving       the lease that was given back last, while its holder may still append. (The field `leaving` of `log` stays until that
+--                 holder has said that it has stored all: if this key is gone before, messages may be missing.)
+--   fence         how many leases to adopt there have been (the fencing tokens of runs are no part of this)
 -- If another program has written to a key, scripts end with an error that names it: UNUSABLE for a value of another kind,
 -- LOGSTATE for numbers that mend.lua repairs.
 -- A redis.call costs more time than what it does. An entry needs two of them, XADD and PUBLISH, and a third if it has an echo; a
@@ -89,7 +90,8 @@ local function open()
     -- Streams may be left from a log whose hash is gone. Their entries have positions that this log may give again.
     for _, channel in ipairs(redis.call('ZRANGE', NEWEST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
     redis.call('DEL', NEWEST, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
-    -- Above every position that living processes have seen of the log before, even if those were ahead of the clock.
+    -- Above every position that this process has seen of the log before, even if those were ahead of the clock. Another process may
+    -- have seen more, in the last moment before the loss.
     local start = math.max(now(), seen() + 1)
     redis.call('HSET', LOG, 'token', FRESH_TOKEN, 'start', int(start), 'n', int(start), 'run', RUN_ID)
     return { token = FRESH_TOKEN, start = start, n = start }
@@ -100,7 +102,7 @@ local function open()
     -- Another server process: the copy that it restored may lack the newest entries, which readers have seen. Their cursors
     -- then lie between n and lifted, where no entry is, and prove the loss. For example n is 4000 and the clock 5200: with
     -- a LIFT of 60 the next entry gets 5261, and a cursor of 4700 is known to be of lost entries.
-    -- `seen` counts, too: if the clock is slower than the positions, and the same copy is restored twice, both would
+    -- `seen` counts, too, as far as this one process knows: if the clock is slower than the positions, and the same copy is restored twice, both would
     -- otherwise be lifted to the same position.
     local lifted = math.max(n, now(), seen()) + LIFT
     redis.call('RPUSH', P .. 'rollbacks', int(n) .. ':' .. int(lifted))

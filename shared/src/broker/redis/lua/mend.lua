@@ -1,5 +1,6 @@
 -- Repairs the numbers of the log after another program, or a bad restore, has changed them. A repaired position is above every
--- position that may have been given out, so that no two entries share one.
+-- position that may have been given out, so that no two entries share one. A channel whose newest position is repaired then names one
+-- that no entry has: its readers get a gap up to there, once, and its next entry has it as `prev`.
 -- No arguments of its own.
 -- Returns what it changed, in words; '' if nothing.
 for name, kind in pairs(KINDS) do expect(P .. name, kind) end

@@ -1,10 +1,14 @@
 -- Sends the head of the log to one process through the subscription of that process, so that it comes after the entries that
 -- it covers. It also renews the adopter's lease, or takes it where it is free. Each process runs this once a second, and once
 -- in front of the subscriptions of a new connection: then the reply says who adopts the first message that they bring.
--- ARGV: 4 channel of the ticks of this process, 5 instance of a candidate for the lease ('' for none), 6 ms for which the lease
--- lasts, 7 number of the tick, 8 '1' for a candidate that was not listening yet when the lease fell free. Such a newcomer
--- lets others go first, since they have held all messages since then; it takes the lease if nobody has after a second. 9 ms
--- since the epoch up to which the holder has stored all that was published, '0' if it does not know.
+-- ARGV:
+--   4  channel of the ticks of this process
+--   5  instance of a candidate for the lease, '' for none
+--   6  ms for which the lease lasts
+--   7  number of the tick
+--   8  '1' for a newcomer: a candidate that was not listening yet when the lease fell free. It lets others go first, since they have
+--      held all messages since then, and takes the lease if nobody has after a second
+--   9  up to when the holder has stored all that was published, in ms since the epoch; '0' if it does not know
 -- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms>". A lease that was taken is also announced to all on
 -- #lease.
 -- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
