@@ -13,6 +13,7 @@ import { serverVariables, streamVariables } from '../gateway/src/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
 import { FAULTS } from '../gateway/src/llm/simulator/simulator-faults.ts';
+import { otlpVariables } from '../gateway/src/otlp/config.ts';
 import { runVariables } from '../gateway/src/runs/config.ts';
 import { RUN_ERRORS } from '../gateway/src/runs/run-errors.ts';
 import { CLOSE_REASONS } from '../gateway/src/stream/viewer/connections.ts';
@@ -57,6 +58,11 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
   },
   { title: 'Streams', text: 'The gateway reads these.', variables: streamVariables },
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },
+  {
+    title: 'OpenTelemetry',
+    text: 'The gateway reads these; see [OpenTelemetry](otlp.md). `LOG_CONTENT` counts here, too.',
+    variables: otlpVariables,
+  },
   { title: 'Producers', text: '`pipe`, `simulate` and `collect` read these.', variables: producerVariables },
 ];
 

@@ -22,6 +22,7 @@ import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
 import { metricsRoute } from './http/metrics.ts';
+import { otlpRoutes } from './http/otlp.ts';
 import { pageRoutes } from './http/page.ts';
 import { answerBudget } from './http/plugins/answer-budget.ts';
 import { authorization } from './http/plugins/authorization.ts';
@@ -29,7 +30,7 @@ import { csrf } from './http/plugins/csrf.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
 import { hostOf, origins } from './http/plugins/origins.ts';
 import { parameters } from './http/plugins/parameters.ts';
-import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
+import { answerBadUrl, answerMalformed, isHttp2, problems } from './http/plugins/problems.ts';
 import { rightsMark } from './http/plugins/rights-mark.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
 import { processRoute } from './http/process.ts';
@@ -38,6 +39,7 @@ import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
 import { streamRoute } from './http/stream.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
+import { Refusals } from './otlp/refusals.ts';
 import { StateLog } from './state-log.ts';
 import { History, type HistoryTuning } from './stream/history/history.ts';
 import { gapCounts } from './stream/live/gap-counts.ts';
@@ -49,6 +51,9 @@ import { WriteBudget } from './stream/wire/write-budget.ts';
 
 /** Time for a request to arrive, its body included. */
 const REQUEST_MS = 30_000;
+
+/** What helps a sender of OpenTelemetry that speaks gRPC; its own error is only that the server is unavailable. */
+const GRPC_HINT = 'a client speaks gRPC, which is not served; set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf';
 
 const DASHBOARD = fileURLToPath(new URL('../../dashboard/dist', import.meta.url));
 
@@ -104,7 +109,10 @@ export function createApp(
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     frameworkErrors: answerBadUrl,
-    clientErrorHandler: answerMalformed,
+    clientErrorHandler: (error, socket) => {
+      if (isHttp2(error)) refusals.tell('gRPC', GRPC_HINT);
+      answerMalformed(error, socket);
+    },
     return503OnClosing: false,
     http: {
       // Enough for a hundred channels of 200 characters, each of which a URL may write as three.
@@ -141,6 +149,7 @@ export function createApp(
   });
   const history = new History(broker, tuning.history);
   const stateLog = new StateLog(broker, connections, gateway);
+  const refusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg));
   const metrics = new StreamMetrics(registry, { broker, hub, connections, gaps });
   const people = composePeople(config, store, broker, logger);
   const { watch } = people;
@@ -190,6 +199,14 @@ export function createApp(
       retryMs: config.SSE_RETRY_MS,
     });
     publishRoute(scope, broker, config.ENTRY_BYTES);
+    otlpRoutes(scope, {
+      broker,
+      entryBytes: config.ENTRY_BYTES,
+      bodyBytes: config.OTLP_BODY_BYTES,
+      content: config.LOG_CONTENT,
+      refusals,
+      registry,
+    });
     processRoute(scope, { ...runs, streams: runStreams });
     runRoutes(scope, { ...runs, streams: runStreams });
     metricsRoute(scope, totals.metrics);

@@ -16,6 +16,7 @@ import { authMode, authVariables } from './auth/config.ts';
 import { signUpVariables } from './auth/sign-up-config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
+import { otlpVariables } from './otlp/config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 
@@ -114,6 +115,7 @@ const variables = {
   ...runVariables,
   ...serverVariables,
   ...streamVariables,
+  ...otlpVariables,
   ...authVariables,
   ...signUpVariables,
   ...waysVariables,

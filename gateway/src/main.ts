@@ -20,6 +20,7 @@ import {
   plainChannels,
   readGatewayConfig,
 } from './config.ts';
+import { OtlpListener } from './http/otlp-listener.ts';
 import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 
@@ -64,6 +65,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
   const { broker, open } = createBroker(config, logger);
   let store: AuthStore | undefined;
   let app: ReturnType<typeof createApp> | undefined;
+  let otlp: OtlpListener | undefined;
   let listening: Promise<unknown> | undefined;
   let stopping = false;
   // This works from the beginning of the start on. As soon as the broker listens, Redis tells publishers that their message was
@@ -76,7 +78,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     await listening?.catch(() => undefined);
     // A connection on which no request has come must not, either.
     setTimeout(() => app?.server.closeAllConnections(), config.SHUTDOWN_GRACE_MS / 2).unref();
-    await app?.close();
+    await Promise.all([otlp?.close(), app?.close()]);
     await store?.close();
     await broker.close();
     process.exit();
@@ -102,6 +104,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     app = createApp(config, broker, logger, cluster.isWorker ? workerTotals() : undefined, {}, store);
     listening = app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });
     await listening;
+    if (config.OTLP_PORT > 0 && !stopping) otlp = await openOtlp(app, config);
   } catch (error) {
     if (stopping) return;
     await store?.close();
@@ -111,6 +114,17 @@ async function run(config: Config, logger: Logger): Promise<void> {
   const [url = ''] = app.addresses();
   // scripts/start.ts may have asked for any free port, so it gets the URL. A worker reports to its primary, which passes it on.
   process.send?.(cluster.isWorker ? { ask: 'listening', url } : url, () => {});
+}
+
+/** @throws CodedError `invalid_config` if the port cannot be had */
+async function openOtlp(app: ReturnType<typeof createApp>, config: Config): Promise<OtlpListener> {
+  const { HOST: host, OTLP_PORT: port, BASE_PATH: basePath } = config;
+  try {
+    return await OtlpListener.open(app, { host, port, basePath });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CodedError('invalid_config', `OTLP_PORT: port ${port} is taken, or not allowed (${code})`);
+  }
 }
 
 function workerTotals(): SharedTotals {

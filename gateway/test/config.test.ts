@@ -122,11 +122,12 @@ describe('the configuration', () => {
     });
   });
 
-  it('gives runs and conversations retentions of their own', () => {
+  it('gives runs, spans and conversations retentions of their own', () => {
     const { default: usual, prefixes } = retentionPolicy(readGatewayConfig({ RETENTION_SECONDS: '60' }));
     expect(usual.idleMs).toBe(60_000);
     expect(prefixes.map(({ prefix, idleMs }) => [prefix, idleMs / 3_600_000])).toEqual([
       ['runs:', 6],
+      ['traces:', 6],
       ['conversations:', 720],
     ]);
   });

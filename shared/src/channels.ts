@@ -12,6 +12,8 @@ export const CONVERSATION_PREFIX = 'conversations:';
 export const RUN_EVENTS_PREFIX = 'events:runs:';
 /** The channels of who signed in, who was refused, and who changed whose rights begin with this. */
 export const AUDIT_PREFIX = 'audit:';
+/** The channels of spans of other programs begin with this. Anybody may write to them. */
+export const TRACE_PREFIX = 'traces:';
 /** Only the gateway writes to these channels, and only a pattern that begins with the prefix reads them. */
 const RESERVED_PREFIXES = [RUN_PREFIX, CONVERSATION_PREFIX, RUN_EVENTS_PREFIX, AUDIT_PREFIX] as const;
 

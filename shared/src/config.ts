@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { DEFAULT_NAMESPACE } from './broker/redis/keys.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
-import { CONVERSATION_PREFIX, RUN_PREFIX } from './channels.ts';
+import { CONVERSATION_PREFIX, RUN_PREFIX, TRACE_PREFIX } from './channels.ts';
 import { CodedError } from './errors.ts';
 
 /** A variable that takes one of a few words. */
@@ -126,6 +126,11 @@ export const retentionVariables = {
     'The same for the channels of runs (`runs:…`).',
     { means: 'six hours' },
   ),
+  RETENTION_SECONDS_TRACES: about(
+    whole(6 * HOUR_S, 1, 365 * 24 * HOUR_S),
+    'The same for the channels of spans that come by OpenTelemetry (`traces:…`).',
+    { means: 'six hours' },
+  ),
   RETENTION_SECONDS_CONVERSATIONS: about(
     whole(30 * 24 * HOUR_S, 1, 365 * 24 * HOUR_S),
     'The same for the channels of conversations (`conversations:…`).',
@@ -150,6 +155,7 @@ export function retentionPolicy(
     default: { entries, idleMs: config.RETENTION_SECONDS * 1_000 },
     prefixes: [
       { prefix: RUN_PREFIX, entries, idleMs: config.RETENTION_SECONDS_RUNS * 1_000 },
+      { prefix: TRACE_PREFIX, entries, idleMs: config.RETENTION_SECONDS_TRACES * 1_000 },
       { prefix: CONVERSATION_PREFIX, entries, idleMs: config.RETENTION_SECONDS_CONVERSATIONS * 1_000 },
     ],
     maxChannels: config.MAX_CHANNELS,

@@ -20,6 +20,13 @@ export const EVENTS = {
   toolCalled: 'tool.called',
   toolReturned: 'tool.returned',
   agentJoined: 'agent.joined',
+  agentFinished: 'agent.finished',
+  workflowFinished: 'workflow.finished',
+  /** A piece of work of another program, by OpenTelemetry. */
+  spanStarted: 'span.started',
+  spanFinished: 'span.finished',
+  /** Who sends by OpenTelemetry: `attrs` hold everything that is known of the sender. */
+  resourceSeen: 'resource.seen',
   /** `attrs.role` is `user` or `assistant`; `msg` is the message. */
   conversationTurn: 'conversation.turn',
   /** `attrs` hold numbers: tokens per second, queue length, use of the KV cache; see `METRICS` in gen-ai.ts. */

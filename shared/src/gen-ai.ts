@@ -18,6 +18,9 @@ export const GEN_AI = {
   timeToFirstChunk: 'gen_ai.response.time_to_first_chunk',
   inputTokens: 'gen_ai.usage.input_tokens',
   outputTokens: 'gen_ai.usage.output_tokens',
+  cacheReadTokens: 'gen_ai.usage.cache_read.input_tokens',
+  cacheWriteTokens: 'gen_ai.usage.cache_write.input_tokens',
+  reasoningTokens: 'gen_ai.usage.reasoning.output_tokens',
   conversationId: 'gen_ai.conversation.id',
   promptName: 'gen_ai.prompt.name',
   promptVersion: 'gen_ai.prompt.version',
@@ -32,9 +35,15 @@ export const GEN_AI = {
 
 /**
  * Our own names: `lane` (which task of a run), `tokens` (an estimate: the size of one delta, or of the text that a call was
- * given), `duration_s` and `schema`.
+ * given), `duration_s`, `cost` (as the caller's library estimates it) and `schema`.
  */
-export const ATTRS = { lane: 'lane', tokens: 'tokens', duration: 'duration_s', schema: 'schema' } as const;
+export const ATTRS = {
+  lane: 'lane',
+  tokens: 'tokens',
+  duration: 'duration_s',
+  cost: 'cost',
+  schema: 'schema',
+} as const;
 
 /** The numbers in `attrs` of a `server.metrics` entry. Throughputs are per second; cache use and hit rate are from 0 to 1. */
 export const METRICS = {

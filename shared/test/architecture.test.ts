@@ -172,12 +172,14 @@ describe('imports', () => {
     expect(loaded.get('prom-client')).toBeUndefined();
   });
 
-  it('in the gateway go down: main, app, http, then stream, runs and llm', () => {
+  it('in the gateway go down: main, app, http, then stream, runs, llm and otlp', () => {
     const above = ['gateway/src/main.ts', 'gateway/src/app.ts', 'gateway/src/http/'];
     const upward = (level: number) => (target: string) =>
       above.slice(0, level).some((path) => target.startsWith(path));
     expect([
-      ...['stream', 'runs', 'llm'].flatMap((name) => offences(under(`gateway/src/${name}`), upward(3))),
+      ...['stream', 'runs', 'llm', 'otlp'].flatMap((name) =>
+        offences(under(`gateway/src/${name}`), upward(3)),
+      ),
       ...offences(under('gateway/src/http'), upward(2)),
     ]).toEqual([]);
   });

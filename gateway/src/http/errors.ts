@@ -10,6 +10,10 @@ export const ERRORS = {
   },
   invalid_body: { status: 400, sentence: 'The body is missing, empty, or has a wrong field.' },
   invalid_json: { status: 400, sentence: 'The body, or a line of it, is not JSON.' },
+  invalid_otlp: {
+    status: 400,
+    sentence: 'The body is not the protobuf or JSON of an OTLP request, or is not packed as its header says.',
+  },
   invalid_header: { status: 400, sentence: 'A header has a wrong value; `field` names it.' },
   invalid_url: { status: 400, sentence: 'The path is too long, or not well encoded.' },
   invalid_request: { status: 400, sentence: 'The request cannot be understood.' },
@@ -65,7 +69,7 @@ export const ERRORS = {
   too_many_keys: { status: 409, sentence: 'There may be no more keys; revoke one first.' },
   body_too_large: {
     status: 413,
-    sentence: 'The body is over the limit of its path, which is 1 MiB at most.',
+    sentence: 'The body is over the limit of its path: 1 MiB at most, or for OpenTelemetry `OTLP_BODY_BYTES`.',
   },
   batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
   message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
@@ -74,7 +78,10 @@ export const ERRORS = {
     status: 415,
     sentence: 'The body has a type that this path does not take; the answer names those that it takes.',
   },
-  unsupported_encoding: { status: 415, sentence: 'The body is compressed; send it as it is.' },
+  unsupported_encoding: {
+    status: 415,
+    sentence: 'The body is compressed in a way that this path does not take.',
+  },
   invalid_entry: { status: 422, sentence: 'An entry has a wrong field; `field` names it.' },
   channel_reserved: {
     status: 422,
@@ -104,6 +111,10 @@ export const ERRORS = {
   provider_unavailable: {
     status: 503,
     sentence: 'The identity provider cannot be reached, or is not well; try again.',
+  },
+  too_much_arriving: {
+    status: 503,
+    sentence: 'More telemetry is arriving than there is memory for; send the same again.',
   },
   over_limit: { status: 503, sentence: 'The gateway has as many streams as `MAX_CONNECTIONS` allows.' },
   over_address_limit: {

@@ -43,7 +43,7 @@ export const runVariables = {
   ),
   LOG_CONTENT: about(
     flag(false),
-    '`true` puts the texts of the messages into the entries about model calls. Of runs that belong to somebody (`AUTH`) these never hold texts.',
+    '`true` puts the texts of the messages into the entries about model calls, also of those that other programs report by OpenTelemetry. Of runs that belong to somebody (`AUTH`) these never hold texts.',
   ),
   MAX_RUNS: about(whole(500, 1, 100_000), 'Runs at a time, in one process.'),
   RATE_LIMIT_BURST: about(

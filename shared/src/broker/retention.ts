@@ -1,7 +1,7 @@
 // How much the log keeps: entries and idle time of a channel, with other values for channels that begin with some prefixes,
 // and bounds for the log as a whole.
 
-import { CONVERSATION_PREFIX, RUN_PREFIX } from '../channels.ts';
+import { CONVERSATION_PREFIX, RUN_PREFIX, TRACE_PREFIX } from '../channels.ts';
 
 export interface Retention {
   /** Entries kept in a channel, approximately: the oldest are dropped in blocks. */
@@ -26,6 +26,7 @@ export const DEFAULT_RETENTION: RetentionPolicy = {
   default: { entries: 10_000, idleMs: 24 * HOUR_MS },
   prefixes: [
     { prefix: RUN_PREFIX, entries: 10_000, idleMs: 6 * HOUR_MS },
+    { prefix: TRACE_PREFIX, entries: 10_000, idleMs: 6 * HOUR_MS },
     { prefix: CONVERSATION_PREFIX, entries: 10_000, idleMs: 30 * 24 * HOUR_MS },
   ],
   maxChannels: 50_000,

@@ -5,6 +5,16 @@ import { isIPv6 } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { HttpError } from '../errors.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /**
+     * Programs may address this route by any name. A page that has rebound its name to this machine cannot: on a POST browsers send
+     * `Origin`, also to the page's own site, and then the name counts.
+     */
+    anyName?: true;
+  }
+}
+
 export interface OriginPolicy {
   /** Host names, lower case; `*` for any. */
   hosts: readonly string[];
@@ -27,12 +37,14 @@ export function origins(app: FastifyInstance, { hosts, origins: allowed, publicU
         headers: { connection: 'close' },
       });
     const host = hostName(names[0] ?? '');
-    if (!hosts.includes('*') && !hosts.includes(host))
+    const { origin, 'sec-fetch-site': site } = request.headers;
+    const isProgram = origin === undefined && site === undefined && !SAFE_METHODS.includes(request.method);
+    const named = !(isProgram && request.routeOptions.config.anyName);
+    if (named && !hosts.includes('*') && !hosts.includes(host))
       throw new HttpError('host_forbidden', `not known by this name; add it to ALLOWED_HOSTS`, {
         field: 'host',
       });
 
-    const { origin } = request.headers;
     if (origin === undefined || isOwnOrigin(request, origin, publicUrl)) return;
     if (allowed.includes('*') || allowed.includes(origin)) {
       reply.headers(corsHeaders(origin));

@@ -69,6 +69,11 @@ export function answerMalformed(error: ConnectionError, socket: Socket): void {
   socket.destroySoon();
 }
 
+/** Whether a client has begun to speak HTTP/2, as gRPC does. */
+export function isHttp2({ code }: ConnectionError): boolean {
+  return code === 'HPE_PAUSED_H2_UPGRADE';
+}
+
 function malformation(code: string): HttpError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
@@ -106,7 +111,8 @@ function textOf({ status, code, message, field, more }: HttpError): string {
   return JSON.stringify(body);
 }
 
-function translate(error: FastifyError | CodedError): HttpError | undefined {
+/** What a client is told of an error; undefined if it is a fault of the gateway. */
+export function translate(error: FastifyError | CodedError): HttpError | undefined {
   if (error instanceof HttpError) return error;
   if (error instanceof CodedError) {
     if (!isErrorCode(error.code)) return undefined;

@@ -1,0 +1,18 @@
+// The environment variables of OpenTelemetry, as a part of the gateway's schema.
+
+import { about, whole } from '@llm-streamer/shared/config.ts';
+
+/** As many bytes as may be on their way at a time, of all requests together. */
+export const MAX_ARRIVING_BYTES = 67_108_864;
+
+export const otlpVariables = {
+  OTLP_PORT: about(
+    whole(0, 0, 65_535),
+    'A second port on `HOST`, for OpenTelemetry alone. With 4318, programs on the same machine find the gateway without any variable. 0 opens none.',
+  ),
+  OTLP_BODY_BYTES: about(
+    whole(16_777_216, 65_536, MAX_ARRIVING_BYTES),
+    'The largest request of an exporter, unpacked. A larger one is refused, and its exporter drops it.',
+    { means: '16 MiB' },
+  ),
+};

@@ -1,0 +1,255 @@
+// Takes one request of an exporter: bytes in, entries in the log, and what could not be taken out. Loaded when the first one comes.
+
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
+import type { Access } from '../auth/access.ts';
+import { mayPublish } from '../auth/grants.ts';
+import type { Encoding } from './answers.ts';
+import { type Packing, parse, unpack } from './body.ts';
+import { batches, Deliveries, type Group } from './deliveries.ts';
+import { mapLogRecord } from './log-records.ts';
+import { levelsOf, type Signal } from './messages.ts';
+import { Series } from './metrics.ts';
+import type { MapOptions, Mapped } from './record.ts';
+import { type Origin, originOf } from './resource.ts';
+import { isGenAi, mapSpan, readSpan, traceStarted } from './spans.ts';
+import { Traces } from './traces.ts';
+import { asList, asRecord, asText, attributes } from './values.ts';
+
+const MAX_RECORDS = 20_000;
+/** Resources that were told once: those that were told longest ago are told again. */
+const MAX_RESOURCES = 1_000;
+const METRICS_HINT =
+  'only metrics of models and agents are shown; set OTEL_METRICS_EXPORTER=none to stop sending the others';
+
+export interface Post {
+  signal: Signal;
+  body: Buffer;
+  encoding: Encoding;
+  packing: Packing;
+  access: Access;
+  /** Where everything goes, whatever the service is called. */
+  channel: string | undefined;
+}
+
+export interface Outcome {
+  accepted: number;
+  /** Records, or points of metrics, that are not in the log. */
+  rejected: number;
+  /** Why; undefined where nothing is to be said. */
+  message?: string;
+  /** Points of metrics that nobody wanted: no fault of the client. */
+  ignored: number;
+}
+
+export interface ReceiverOptions {
+  broker: Broker;
+  entryBytes: number;
+  bodyBytes: number;
+  content: boolean;
+}
+
+/** What is collected of one request. */
+interface Take {
+  groups: Group[];
+  accepted: number;
+  rejected: number;
+  reasons: Set<string>;
+  ignored: number;
+  hint: boolean;
+  /** Entries that are no record of the request: that a trace is running, or who sends. */
+  notices: EntryFields[];
+  traces: string[];
+  resources: string[];
+}
+
+export class Receiver {
+  readonly #options: ReceiverOptions;
+  readonly #deliveries: Deliveries;
+  readonly #slicer = new TimeSlicer();
+  readonly #traces = new Traces();
+  readonly #resources = new Set<string>();
+  readonly #hinted = new Set<string>();
+
+  constructor(options: ReceiverOptions) {
+    this.#options = options;
+    this.#deliveries = new Deliveries(options.broker);
+  }
+
+  /** @throws CodedError: what the client did wrong, or that it may send the same again */
+  async receive(post: Post): Promise<Outcome> {
+    const { signal, encoding, packing, access } = post;
+    const request = await parse(await unpack(post.body, packing, this.#options.bodyBytes), encoding, signal);
+    const take: Take = {
+      groups: [],
+      accepted: 0,
+      rejected: 0,
+      reasons: new Set(),
+      ignored: 0,
+      hint: false,
+      notices: [],
+      traces: [],
+      resources: [],
+    };
+    await this.#map(request, post, take);
+    try {
+      await this.#notify(take, access);
+      for (const batch of batches(take.groups)) {
+        for (const { records, reason } of await this.#deliveries.deliver(batch, access.principal.id)) {
+          take.accepted -= records;
+          reject(take, records, reason);
+        }
+      }
+    } catch (error) {
+      this.#traces.forget(take.traces);
+      for (const one of take.resources) this.#resources.delete(one);
+      throw error;
+    }
+    return outcomeOf(take);
+  }
+
+  async #map(request: Record<string, unknown>, post: Post, take: Take): Promise<void> {
+    const { signal, access, channel } = post;
+    const names = levelsOf(signal);
+    const options: MapOptions = { now: Date.now(), content: this.#options.content };
+    const source = access.defaultSource === 'http' ? undefined : access.defaultSource;
+    let records = 0;
+    for (const group of asList(request[names.resources])) {
+      const fields = asRecord(group);
+      const resource = attributes(asRecord(fields.resource).attributes);
+      let series: Series | undefined;
+      for (const inner of asList(fields[names.scopes])) {
+        const scope = asText(asRecord(asRecord(inner).scope).name);
+        const origin = originOf(resource, scope, { channel, source });
+        if (signal === 'metrics') series ??= new Series(origin);
+        else this.#introduce(origin, options.now, take);
+        for (const record of asList(asRecord(inner)[names.records])) {
+          if (++records > MAX_RECORDS)
+            throw new CodedError('batch_too_large', `at most ${MAX_RECORDS} records in one request`);
+          const pause = this.#slicer.pauseIfDue();
+          if (pause) await pause;
+          if (series) series.add(record);
+          else this.#add(signal, record, origin, options, access, take);
+        }
+      }
+      if (series) this.#addMetrics(series, resource, options.now, access, take);
+    }
+  }
+
+  #add(
+    signal: Signal,
+    record: unknown,
+    origin: Origin,
+    options: MapOptions,
+    access: Access,
+    take: Take,
+  ): void {
+    if (origin.refusal !== undefined) {
+      reject(take, 1, origin.refusal);
+      return;
+    }
+    const mapped =
+      signal === 'logs' ? mapLogRecord(record, origin, options) : this.#span(record, origin, options, take);
+    this.#keep(mapped, 1, access, take);
+  }
+
+  #span(record: unknown, origin: Origin, options: MapOptions, take: Take): Mapped {
+    const span = readSpan(record);
+    const { trace, parent, pending } = span;
+    if (
+      trace !== undefined &&
+      isGenAi(span) &&
+      (parent !== undefined || pending) &&
+      this.#traces.add(trace)
+    ) {
+      take.traces.push(trace);
+      take.notices.push(traceStarted(span, origin, options.now));
+    }
+    return mapSpan(span, origin, options, trace !== undefined && this.#traces.has(trace));
+  }
+
+  #addMetrics(
+    series: Series,
+    resource: ReadonlyMap<string, unknown>,
+    now: number,
+    access: Access,
+    take: Take,
+  ): void {
+    const entry = series.entry(now);
+    if (entry) this.#keep({ entries: [entry], timed: false }, series.shown, access, take);
+    take.ignored += series.hidden;
+    if (series.hidden === 0) return;
+    // Every minute would be a flood in the client's log.
+    const key = String(resource.get('service.name'));
+    if (remember(this.#hinted, key)) take.hint = true;
+  }
+
+  #keep({ entries, timed }: Mapped, records: number, access: Access, take: Take): void {
+    const drafts = entries.map((one) => draft(one, this.#options.entryBytes));
+    try {
+      for (const one of drafts) access.checkPublish(one);
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      reject(take, records, error.message);
+      return;
+    }
+    take.groups.push({ drafts, records, timed });
+    take.accepted += records;
+  }
+
+  /** Tells once who sends, with everything that the resource says of itself. */
+  #introduce(origin: Origin, now: number, take: Take): void {
+    const { service, source, logs, whole, refusal } = origin;
+    if (refusal !== undefined || whole.size === 0) return;
+    const attrs = Object.fromEntries(whole);
+    const key = JSON.stringify([logs, attrs]);
+    if (!remember(this.#resources, key)) return;
+    take.resources.push(key);
+    take.notices.push({
+      time: now,
+      channel: logs,
+      source,
+      level: 'debug',
+      msg: `${service} sends OpenTelemetry`,
+      event: EVENTS.resourceSeen,
+      attrs,
+    });
+  }
+
+  /** Those that the one who writes may not write are left out without a word: nobody has sent them. */
+  async #notify({ notices }: Take, access: Access): Promise<void> {
+    const groups = notices.flatMap((one): Group[] => {
+      if (!mayPublish(access.principal.grants, one.channel)) return [];
+      const made = draft(one, this.#options.entryBytes);
+      try {
+        access.checkPublish(made);
+      } catch {
+        return [];
+      }
+      return [{ drafts: [made], records: 0, timed: false }];
+    });
+    for (const batch of batches(groups)) await this.#deliveries.deliver(batch, access.principal.id);
+  }
+}
+
+function reject(take: Take, records: number, reason: string): void {
+  take.rejected += records;
+  if (take.reasons.size < 3) take.reasons.add(reason);
+}
+
+/** True for the first time. The oldest is forgotten. */
+function remember(seen: Set<string>, key: string): boolean {
+  if (seen.has(key)) return false;
+  seen.add(key);
+  if (seen.size > MAX_RESOURCES) for (const oldest of seen) return seen.delete(oldest);
+  return true;
+}
+
+function outcomeOf({ accepted, rejected, reasons, ignored, hint }: Take): Outcome {
+  const said = [...reasons, ...(hint ? [METRICS_HINT] : [])].join('; ');
+  const counted = hint ? rejected + ignored : rejected;
+  return { accepted, rejected: counted, ignored, ...(said !== '' && { message: said }) };
+}

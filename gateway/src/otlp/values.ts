@@ -1,0 +1,103 @@
+// The values of OTLP → values of JSON. What comes may be of any type, since a client writes the JSON itself: whatever is no value
+// becomes null. Long texts, deep lists and too many attributes are cut, and say so; credentials are masked at every depth.
+
+import { cutMark, utf8Bytes } from '@llm-streamer/shared/entry.ts';
+import { isCredential, MASK, masked } from './private-keys.ts';
+
+export type Attributes = Map<string, unknown>;
+
+/** OpenTelemetry's own limit is 128 for each span. */
+const MAX_ATTRIBUTES = 256;
+const MAX_KEY = 200;
+/** Longer texts are cut one by one, so that the entry keeps its other attributes. */
+const MAX_TEXT = 16_384;
+const MAX_LEVELS = 12;
+const MAX_ITEMS = 1_000;
+/** How many attributes are missing. */
+const CUT = 'cut_attributes';
+
+export function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+export function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function asText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** A number that came as one, or as digits. */
+export function asNumber(value: unknown): number | undefined {
+  const number =
+    typeof value === 'bigint' || (typeof value === 'string' && value.trim() !== '' && value.length <= 40)
+      ? Number(value)
+      : value;
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+}
+
+/** Epoch ms of nanoseconds; undefined for 0, which means unknown, and for what no date can be. */
+export function asTime(nanos: unknown): number | undefined {
+  // A double holds today's nanoseconds in steps of 256, which must not make a whole millisecond the one before.
+  const ms = Math.floor(((asNumber(nanos) ?? 0) + 500) / 1e6);
+  return ms >= 1 && ms <= 8.64e15 ? ms : undefined;
+}
+
+/** 32 or 16 hexadecimal digits in lower case; undefined for anything else, and for zeros, which mean none. */
+export function asId(value: unknown, bytes: 16 | 8): string | undefined {
+  if (typeof value !== 'string' || value.length > 40) return undefined;
+  // Some libraries write bytes in base64, as protobuf's own JSON does.
+  const isHex = value.length === 2 * bytes && /^[0-9a-fA-F]+$/.test(value);
+  const id = isHex ? value.toLowerCase() : Buffer.from(value, 'base64').toString('hex');
+  return id.length === 2 * bytes && /[1-9a-f]/.test(id) ? id : undefined;
+}
+
+/** A value of any depth as JSON has it. 64-bit numbers that JSON's numbers cannot hold stay texts. */
+export function plain(value: unknown, levels = MAX_LEVELS): unknown {
+  const { stringValue, boolValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue } =
+    asRecord(value);
+  if (typeof stringValue === 'string') return masked(bounded(stringValue));
+  if (typeof boolValue === 'boolean') return boolValue;
+  if (intValue !== undefined) return whole(intValue);
+  if (doubleValue !== undefined) return double(doubleValue);
+  if (typeof bytesValue === 'string') return bounded(bytesValue);
+  if (arrayValue === undefined && kvlistValue === undefined) return null;
+  if (levels === 0) return '… [cut: nested too deep]';
+  if (kvlistValue !== undefined)
+    return Object.fromEntries(attributes(asRecord(kvlistValue).values, levels - 1));
+  const items = asList(asRecord(arrayValue).values);
+  const kept = items.slice(0, MAX_ITEMS).map((item) => plain(item, levels - 1));
+  return items.length > MAX_ITEMS ? [...kept, `… [cut: ${items.length} items]`] : kept;
+}
+
+/** A list of keys and values. It is a map, so that a key like `__proto__` is one like any other. */
+export function attributes(list: unknown, levels = MAX_LEVELS): Attributes {
+  const found: Attributes = new Map();
+  let cut = 0;
+  for (const pair of asList(list)) {
+    const { key, value } = asRecord(pair);
+    if (typeof key !== 'string' || key === '') continue;
+    if (found.size >= MAX_ATTRIBUTES && !found.has(key)) cut++;
+    else found.set(key.slice(0, MAX_KEY), isCredential(key) ? MASK : plain(value, levels));
+  }
+  if (cut > 0) found.set(CUT, cut);
+  return found;
+}
+
+/** At most `most` characters, the end replaced by a mark. */
+export function bounded(text: string, most = MAX_TEXT): string {
+  return text.length <= most ? text : text.slice(0, most).toWellFormed() + cutMark(utf8Bytes(text));
+}
+
+function whole(value: unknown): number | string | null {
+  const number = asNumber(value);
+  if (number === undefined) return null;
+  return Number.isSafeInteger(number) || typeof value === 'number' ? number : String(value).slice(0, 40);
+}
+
+function double(value: unknown): number | string | null {
+  const number = typeof value === 'string' ? Number(value) : value;
+  if (typeof number !== 'number') return null;
+  return Number.isFinite(number) ? number : String(number); // JSON has no NaN
+}
