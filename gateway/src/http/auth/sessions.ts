@@ -51,13 +51,17 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
     const options = { bodyLimit: SMALL_BODY, config: { ...config, setsSession: true } } as const;
     scope.post('/auth/password', options, async (request, reply): Promise<Profile | TokenAnswer> => {
       const { old, password } = parseBody(passwordBody, request.body);
-      const { user } = personOf(request);
+      const person = personOf(request);
+      const { user } = person;
       const { token, session, principal } = await signIn.changePassword(
-        user,
+        person,
         old,
         password,
         visitorOf(request),
       );
+      const leave = () => signIn.leave(person);
+      if (reply.raw.closed) leave();
+      else reply.raw.once('close', leave);
       audit.record(AUDIT_EVENTS.passwordChanged, { ...actorOf(request), to: `user:${user}` });
       reply.header('cache-control', 'no-store');
       // Whoever came with a token gets a token: all others have ended.

@@ -1,8 +1,10 @@
 // Signing in and out, one's profile, sessions, tokens and password.
 
 import { afterEach, describe, expect, it } from 'vitest';
+import { line } from '../../../../test-support/gateway.ts';
+import { eventually } from '../../../../test-support/process.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
-import { type AuthGateway, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
+import { addUser, type AuthGateway, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
 
 let gateway: AuthGateway;
 afterEach(() => gateway.close());
@@ -157,6 +159,33 @@ describe('a new password', () => {
     expect((await there.ask('/auth/profile')).status).toBe(401);
     expect((await gateway.browser().login('alice')).status).toBe(401);
     expect((await gateway.browser().login('alice', 'another good one')).status).toBe(200);
+  });
+
+  it('ends the streams of the one who asks only when the answer with the new session is out', async () => {
+    const store = FileAuthStore.inMemory();
+    await addUser(store, 'alice');
+    gateway = await openAuthGateway({}, store);
+    const [here, there] = [await gateway.signedIn('alice'), await gateway.signedIn('alice')];
+    const [mine, other] = [await gateway.watch(here), await gateway.watch(there)];
+    for (const stream of [mine, other]) await stream.saw('live');
+    const { cookie } = here;
+    const [changed, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const addSession = store.addSession.bind(store);
+    store.addSession = async (session) => {
+      changed.resolve();
+      await answered.promise;
+      await addSession(session);
+    };
+    const answer = here.post('/auth/password', { old: PASSWORD, password: 'another good one' });
+    await changed.promise;
+    expect((await other.saw('bye')).data).toMatchObject({ code: 'session_ended' });
+    await gateway.broker.publish([line('logs', 'meanwhile')]);
+    await eventually('the stream goes on', () => mine.msgs.includes('meanwhile'));
+    expect(mine.named('bye')).toEqual([]);
+    answered.resolve();
+    expect((await answer).status).toBe(200);
+    expect((await mine.saw('bye')).data).toMatchObject({ code: 'session_ended' });
+    expect((await gateway.browser().ask('/auth/profile', { headers: { cookie } })).status).toBe(401);
   });
 });
 
