@@ -29,37 +29,35 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
   const { mode, store, signIn, sessions, cookie, audit } = services;
 
   jsonScope(app, (scope) => {
-    scope.post(
-      '/auth/token',
-      { bodyLimit: SMALL_BODY, config },
-      async (request, reply): Promise<TokenAnswer> => {
-        parseBody(emptyBody, request.body ?? {});
-        const person = personOf(request);
-        const present = await store.sessionsOf(person.user);
-        const external = present.find((session) => sessionId(session) === person.session)?.external;
-        const { token, session } = await sessions.begin({
-          user: person.user,
-          ...(external !== undefined && { external }),
-          ...visitorOf(request),
-        });
-        audit.record(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
-        reply.header('cache-control', 'no-store');
-        return { token, expires: session.expires };
-      },
-    );
+    scope.post('/auth/token', { bodyLimit: SMALL_BODY, config }, async (request): Promise<TokenAnswer> => {
+      parseBody(emptyBody, request.body ?? {});
+      const person = personOf(request);
+      const present = await store.sessionsOf(person.user);
+      const external = present.find((session) => sessionId(session) === person.session)?.external;
+      const { token, session } = await sessions.begin({
+        user: person.user,
+        ...(external !== undefined && { external }),
+        ...visitorOf(request),
+      });
+      audit.record(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
+      return { token, expires: session.expires };
+    });
 
     const options = { bodyLimit: SMALL_BODY, config: { ...config, setsSession: true } } as const;
     scope.post('/auth/password', options, async (request, reply): Promise<Profile | TokenAnswer> => {
       const { old, password } = parseBody(passwordBody, request.body);
-      const { user } = personOf(request);
+      const person = personOf(request);
+      const { user } = person;
       const { token, session, principal } = await signIn.changePassword(
-        user,
+        person,
         old,
         password,
         visitorOf(request),
       );
+      const leave = () => signIn.leave(person);
+      if (reply.raw.closed) leave();
+      else reply.raw.once('close', leave);
       audit.record(AUDIT_EVENTS.passwordChanged, { ...actorOf(request), to: `user:${user}` });
-      reply.header('cache-control', 'no-store');
       // Whoever came with a token gets a token: all others have ended.
       if (request.headers.authorization !== undefined) return { token, expires: session.expires };
       cookie.set(request, reply, token, session.expires);
@@ -67,9 +65,8 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
     });
   });
 
-  app.get('/auth/sessions', { config }, async (request, reply): Promise<SessionsAnswer> => {
+  app.get('/auth/sessions', { config }, async (request): Promise<SessionsAnswer> => {
     const person = personOf(request);
-    reply.header('cache-control', 'no-store');
     const list = await store.sessionsOf(person.user);
     return {
       sessions: list.map((session) => {
