@@ -155,9 +155,8 @@ describe.each(LOGS)('with the %s log', (log) => {
         answers.push(await codeOf(await get('/api/entries', undefined, { authorization })));
       // An address that goes on guessing is told to slow down.
       expect(new Set(answers.slice(0, 10))).toEqual(new Set(['401 unauthorized']));
-      expect(['401 unauthorized', '429 too_many_attempts']).toEqual(
-        expect.arrayContaining(answers.slice(10)),
-      );
+      expect(new Set(answers)).toEqual(new Set(['401 unauthorized', '429 too_many_attempts']));
+      expect(answers.at(-1)).toBe('429 too_many_attempts');
       const head = `GET /api/entries HTTP/1.1\r\nHost: localhost\r\n`;
       expect(await raw(`${head}Authorization: Bearer lls_all\r\nauthorization: Bearer lls_all\r\n\r\n`)).toBe(
         'HTTP/1.1 400 Bad Request',
@@ -276,11 +275,14 @@ describe.each(LOGS)('with the %s log', (log) => {
       expect(await historyOf('runs:*')).toHaveLength(1);
     });
 
-    it('11: a hundred patterns of many stars are answered or refused, and hold nobody up', async () => {
+    it('11: a hundred patterns of many stars are answered or refused, and others are served meanwhile', async () => {
       const starry = Array.from({ length: 10 }, (_, i) => `*${'a'.repeat(i)}*b*c`);
       const simple = Array.from({ length: 90 }, (_, i) => `${'l'.repeat(100)}${i}*`);
-      const answer = await get(`/api/entries?channels=${[...starry, ...simple].join()}`, 'logs');
-      expect([200, 400]).toContain(answer.status);
+      const starred = Array.from({ length: 10 }, () =>
+        get(`/api/entries?channels=${[...starry, ...simple].join()}`, 'logs'),
+      );
+      expect((await get('/api/entries', 'team')).status).toBe(200);
+      for (const answer of await Promise.all(starred)) expect([200, 400]).toContain(answer.status);
       expect((await get(`/api/entries?channels=${'*a'.repeat(60)}`, 'logs')).status).toBe(400);
     });
 
