@@ -4,7 +4,7 @@
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { isUserName } from './names.ts';
 import type { Passwords } from './passwords.ts';
-import { principalOfUser } from './people.ts';
+import { principalOfUser } from './person.ts';
 import type { Principal } from './principal.ts';
 import type { Sessions } from './sessions.ts';
 import { type AuthStore, type Session, sessionId } from './store/auth-store.ts';

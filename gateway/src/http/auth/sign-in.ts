@@ -1,6 +1,5 @@
 // /auth/login, /auth/logout, /auth/signup and /auth/profile: how people come in and go out, and who somebody is.
 
-import { hash } from 'node:crypto';
 import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -8,8 +7,8 @@ import { z } from 'zod';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import { grantsOfRole } from '../../auth/roles.ts';
+import { isSessionToken } from '../../auth/sessions.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in.ts';
-import { sessionId } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
 import {
   type AuthServices,
@@ -36,7 +35,7 @@ const signUpBody = z.strictObject({
 const EMPTY_MS = 2_000;
 
 export function signInRoutes(app: FastifyInstance, services: AuthServices): void {
-  const { mode, store, signIn, passwords, throttle, cookie, audit, signUpRole } = services;
+  const { mode, store, sessions, signIn, passwords, throttle, cookie, audit, signUpRole } = services;
   const ways = new Ways(services);
   const options = { bodyLimit: SMALL_BODY, config: { needs: 'nothing', setsSession: true } } as const;
 
@@ -117,8 +116,8 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
 
   async function endSession(token: string | undefined, request: FastifyRequest): Promise<void> {
     if (token === undefined) return;
-    const session = await store.sessionByDigest(hash('sha256', token, 'hex'), Date.now());
-    if (session === undefined || !(await store.endSession(session.user, sessionId(session)))) return;
+    const session = await sessions.end(token);
+    if (session === undefined) return;
     audit.record(AUDIT_EVENTS.logout, { by: `user:${session.user}`, address: request.ip });
   }
 
@@ -136,7 +135,8 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
 
 /** The session of a program, which has no cookie. */
 function bearerSession({ headers }: FastifyRequest): string | undefined {
-  return /^bearer +(lst_[A-Za-z0-9]{43}) *$/i.exec(headers.authorization ?? '')?.[1];
+  const [, token = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  return isSessionToken(token) ? token : undefined;
 }
 
 /** How one can sign in. Strangers ask this, so that the store is asked seldom. */
