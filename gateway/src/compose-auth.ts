@@ -6,9 +6,9 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Audit } from './auth/audit.ts';
 import {
   Authenticator,
+  type BearerChecks,
   type CredentialKind,
   type HeaderCheck,
-  type TokenChecks,
 } from './auth/authenticator.ts';
 import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
@@ -22,8 +22,8 @@ export interface Auth {
 }
 
 /** The checks of credentials, in place of those that the configuration means. */
-export interface Credentials {
-  tokens: TokenChecks;
+export interface CredentialChecks {
+  bearer: BearerChecks;
   headers?: readonly HeaderCheck[];
   /** Tells the bootstrap key whether there is anybody. */
   users?: () => Promise<readonly unknown[]>;
@@ -37,13 +37,13 @@ export function composeAuth(
   broker: Broker,
   gateway: string,
   logger: Logger,
-  { tokens, headers = [], users = async () => [], onInvalid }: Credentials,
+  { bearer, headers = [], users = async () => [], onInvalid }: CredentialChecks,
 ): Auth {
   const { AUTH: mode, AUTH_ANONYMOUS: anonymous, AUTH_BOOTSTRAP_KEY_FILE: path } = config;
   const audit = new Audit(broker, gateway, logger);
   const bootstrap =
     path === undefined || mode === 'off' ? undefined : new BootstrapKey(readBootstrapKey(path), { users });
-  const authenticator = new Authenticator({ ...tokens, bootstrap }, headers);
+  const authenticator = new Authenticator({ ...bearer, bootstrap }, headers);
   if (config.isOpenOnPurpose) {
     const way = wayIn(config);
     const why = way === undefined ? 'AUTH is off' : `AUTH is off and ${way}`;

@@ -58,7 +58,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const user: User = { name, passwordHash, role, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'there is a person of this name', { field: 'name' });
-      audit.record(AUDIT_EVENTS.userAdded, { ...actorOf(request), to: `user:${name}`, role });
+      audit.event(AUDIT_EVENTS.userAdded, { ...actorOf(request), to: `user:${name}`, role });
       reply.code(201);
       return userInfo(user);
     });
@@ -75,7 +75,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       };
       if (!(await store.changeUser(name, change))) throw noPerson();
       const facts = { role, disabled, ...(password !== undefined && { password: 'changed' }) };
-      audit.record(AUDIT_EVENTS.userChanged, { ...actorOf(request), to: `user:${name}`, ...facts });
+      audit.event(AUDIT_EVENTS.userChanged, { ...actorOf(request), to: `user:${name}`, ...facts });
       const user = await store.user(name);
       if (user === undefined) throw noPerson();
       return userInfo(user);
@@ -88,7 +88,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
         throw new HttpError('name_taken', 'there is a role of this name', { field: 'name' });
       const role: Role = { name, grants: grantsFrom(grants) };
       await store.setRole(role);
-      audit.record(AUDIT_EVENTS.roleSet, {
+      audit.event(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
         to: `role:${name}`,
         admin: role.grants.admin,
@@ -105,7 +105,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       if (before === undefined) throw noRole();
       const role: Role = { name, grants: grantsFrom({ ...before.grants, ...change }) };
       await store.setRole(role);
-      audit.record(AUDIT_EVENTS.roleSet, {
+      audit.event(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
         to: `role:${name}`,
         admin: role.grants.admin,
@@ -118,7 +118,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
     const { name } = request.params;
     refuseOneself(request.principal.id, name);
     if (!(await store.deleteUser(name))) throw noPerson();
-    audit.record(AUDIT_EVENTS.userDeleted, { ...actorOf(request), to: `user:${name}` });
+    audit.event(AUDIT_EVENTS.userDeleted, { ...actorOf(request), to: `user:${name}` });
     return reply.code(204).send();
   });
 
@@ -129,7 +129,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       if ((await grantsOfRole(store, name)) === undefined) throw noRole();
       throw new HttpError('role_in_use', 'somebody has this role');
     }
-    audit.record(AUDIT_EVENTS.roleDeleted, { ...actorOf(request), to: `role:${name}` });
+    audit.event(AUDIT_EVENTS.roleDeleted, { ...actorOf(request), to: `role:${name}` });
     return reply.code(204).send();
   });
 
