@@ -4,7 +4,12 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Audit } from './auth/audit.ts';
-import { Authenticator, type HeaderCheck, type TokenChecks } from './auth/authenticator.ts';
+import {
+  Authenticator,
+  type BearerChecks,
+  type CredentialKind,
+  type HeaderCheck,
+} from './auth/authenticator.ts';
 import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
 import { Gate } from './auth/gate.ts';
@@ -17,13 +22,13 @@ export interface Auth {
 }
 
 /** The checks of credentials, in place of those that the configuration means. */
-export interface Credentials {
-  tokens: TokenChecks;
+export interface CredentialChecks {
+  bearer: BearerChecks;
   headers?: readonly HeaderCheck[];
   /** Tells the bootstrap key whether there is anybody. */
   users?: () => Promise<readonly unknown[]>;
   /** Called for each credential that is not valid. @throws CodedError `too_many_attempts` */
-  onInvalid?: (kind: string, address: string) => Promise<void>;
+  onInvalid?: (kind: CredentialKind, address: string) => Promise<void>;
 }
 
 /** @throws CodedError `invalid_config` */
@@ -32,16 +37,18 @@ export function composeAuth(
   broker: Broker,
   gateway: string,
   logger: Logger,
-  { tokens, headers = [], users = async () => [], onInvalid }: Credentials = { tokens: {} },
+  { bearer, headers = [], users = async () => [], onInvalid }: CredentialChecks,
 ): Auth {
   const { AUTH: mode, AUTH_ANONYMOUS: anonymous, AUTH_BOOTSTRAP_KEY_FILE: path } = config;
   const audit = new Audit(broker, gateway, logger);
   const bootstrap =
     path === undefined || mode === 'off' ? undefined : new BootstrapKey(readBootstrapKey(path), { users });
-  const authenticator = new Authenticator({ ...tokens, bootstrap }, headers);
-  const way = wayIn(config);
-  if (mode === 'off' && way !== undefined)
-    logger.warn(`AUTH is off and ${way}: whoever reaches this gateway may read and write everything`);
+  const authenticator = new Authenticator({ ...bearer, bootstrap }, headers);
+  if (config.isOpenOnPurpose) {
+    const way = wayIn(config);
+    const why = way === undefined ? 'AUTH is off' : `AUTH is off and ${way}`;
+    logger.warn(`${why}: whoever reaches this gateway may read and write everything`);
+  }
   if (mode === 'report')
     logger.warn(
       'AUTH=report: everything is allowed; the channel audit:refusals says what AUTH=on would refuse',

@@ -16,12 +16,12 @@ import { Sessions } from './auth/sessions.ts';
 import { SignIn } from './auth/sign-in.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { MemoryAttempts, RedisAttempts, Throttle } from './auth/throttle.ts';
-import type { Credentials } from './compose-auth.ts';
+import type { CredentialChecks } from './compose-auth.ts';
 import type { Config } from './config.ts';
 import type { AuthServices } from './http/auth/services.ts';
 
-export interface People {
-  credentials: Credentials & { headers: readonly HeaderCheck[] };
+export interface PeopleParts {
+  credentials: CredentialChecks & { headers: readonly HeaderCheck[] };
   /** All that the routes need but what is made after the credentials. */
   services: Omit<AuthServices, 'audit' | 'oidcName'>;
   /** Undefined where nobody has rights of his own. */
@@ -31,7 +31,7 @@ export interface People {
   close(): Promise<void>;
 }
 
-export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): People {
+export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): PeopleParts {
   const { AUTH: mode, BASE_PATH: basePath, PUBLIC_URL: publicUrl, REDIS_URL: url } = config;
   const sessions = new Sessions(store);
   const caches: PrincipalCache[] = [];
@@ -63,10 +63,10 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
   return {
     remember,
     credentials: {
-      tokens: { apiKey: keyCache, session: sessionCache },
+      bearer: { apiKey: keyCache, session: sessionCache },
       headers: [inCookie(cookie, sessionCache)],
       users: () => store.users(),
-      onInvalid: (kind, address) => (kind === 'session' ? Promise.resolve() : throttle.failed(address)),
+      onInvalid: (kind, address) => (kind === 'session' ? Promise.resolve() : throttle.countAddress(address)),
     },
     services: {
       mode,

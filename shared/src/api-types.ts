@@ -143,7 +143,7 @@ export interface GrantsInfo {
 /** GET /auth/profile, and the answer to POST /auth/login. Where nobody has to sign in, `kind` is `everyone`. */
 export interface Profile {
   name: string;
-  kind: 'user' | 'key' | 'token' | 'anonymous' | 'everyone';
+  kind: 'user' | 'key' | 'jwt' | 'anonymous' | 'everyone';
   /** Begins the names of one's runs: `runs:<owner>/<message_id>`; empty where runs belong to nobody. */
   owner: string;
   role?: string;
@@ -157,10 +157,8 @@ export interface Profile {
   ways?: SignInWays;
 }
 
-/** What GET /auth/profile answers to somebody who has not signed in, beside the problem: how he can. */
+/** What GET /auth/profile answers to somebody who has not signed in, beside the problem: how he can, besides by name and password. */
 export interface SignInWays {
-  /** Names and passwords are kept here. */
-  password: boolean;
   /** The name of the identity provider to which GET /auth/oidc leads. */
   oidc?: string;
   /** Nobody can sign in yet: no person has been added. */
@@ -169,7 +167,7 @@ export interface SignInWays {
   signup?: true;
 }
 
-/** POST /auth/token: a session for programs; the token is shown this once. */
+/** POST /auth/token: a session for programs; the session token is shown this once. */
 export interface TokenAnswer {
   token: string;
   expires: number;

@@ -53,14 +53,43 @@ export function intersect(a: string, b: string, spend: (steps: number) => void =
   if (covers(other, one)) return [one];
   if (isExact(one) || isExact(other) || !canMeet(one, other)) return [];
   spend((one.length + 1) * (other.length + 1));
-  const ways = new Ways(one, other);
+  const ways = new SharedReadings(one, other);
   if (ways.count > MAX_COMMON) throw new TooManyPatterns();
   // `r*` and `*uns:x` meet in `runs:x`, which neither of them matches.
   const found = ways.all().filter((pattern) => reservedPrefix(pattern) === prefix);
   return withoutCovered(found.filter((pattern) => pattern.replaceAll('*', '').length <= MAX_LETTERS));
 }
 
-export function withSingleStars(pattern: string): string {
+/** Shares a number of steps among comparisons: tell it how many each will take. What it returns throws TooManyPatterns beyond them. */
+export function stepBudget(steps: number): (more: number) => void {
+  let left = steps;
+  return (more) => {
+    left -= more;
+    if (left < 0) throw new TooManyPatterns();
+  };
+}
+
+/**
+ * Patterns that together match what both lists match. Some of them may be covered by others.
+ *
+ * @throws TooManyPatterns beyond `most` patterns, or if `spend` throws it
+ */
+export function inCommon(
+  some: readonly string[],
+  others: readonly string[],
+  most: number,
+  spend: (steps: number) => void,
+): Set<string> {
+  const found = new Set<string>();
+  for (const one of some)
+    for (const other of others) {
+      for (const pattern of intersect(one, other, spend)) found.add(pattern);
+      if (found.size > most) throw new TooManyPatterns();
+    }
+  return found;
+}
+
+function withSingleStars(pattern: string): string {
   return pattern.replaceAll(/\*+/g, '*');
 }
 
@@ -77,7 +106,7 @@ function canMeet(a: string, b: string): boolean {
  * The ways to read two patterns side by side, from their beginnings to their ends. A step takes a letter that both have; or a letter
  * of one, while a star of the other goes on; or the end of a star. What is read on a way is a pattern that both cover.
  */
-class Ways {
+class SharedReadings {
   readonly #a: string;
   readonly #b: string;
   readonly #width: number;

@@ -35,8 +35,8 @@ export const flag = (otherwise: boolean) =>
     .transform((text) => ['true', '1', 'yes', 'on'].includes(text))
     .default(otherwise);
 
-/** The same where what it is without a value depends on something else. */
-export const optionalFlag = () => flag(false).unwrap().optional();
+/** A flag that may be left unset, because its default depends on other variables. */
+const optionalFlag = () => flag(false).unwrap().optional();
 
 /** A whole number from `min` to `max`, both included; `min` is at least 0. */
 export const whole = (otherwise: number, min: number, max: number) => {

@@ -4,54 +4,29 @@
 import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { computed, signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import type { StreamState } from '../stream/wire.ts';
-
-/** The pause before the gateway is asked again. */
-export const ASK_AGAIN_MS = 3_000;
 
 /** Absent until the gateway has answered, and while nobody is signed in where somebody must be. */
 export const profile = signal<Profile | undefined>(undefined);
 /** How one can sign in; set while the sign-in panel is open. */
 export const signIn = signal<SignInWays | undefined>(undefined);
-/** What the top line shows of it; absent on a page that nobody else can reach and where nobody is asked. */
+/** The component in the top line that shows who is signed in; absent on a page that nobody else can reach and where nobody is asked. */
 export const whoPart = signal<ComponentType | undefined>(undefined);
 
 export const isOnLoopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
 /** Whether people sign in here. */
-export const isGuarded = computed(() => (profile.value?.auth ?? 'off') !== 'off' || !!signIn.value);
+export const peopleSignIn = computed(() => (profile.value?.auth ?? 'off') !== 'off' || !!signIn.value);
 
 /** What a curl line needs where people sign in: the key is in a variable of the shell, and never in the page. */
 export function keyOption(): string {
-  return profile.value?.auth === 'on' ? ' -H "Authorization: Bearer $LLM_STREAMER_KEY"' : '';
+  return profile.value?.auth === 'on' ? ' -H "Authorization: Bearer $GATEWAY_KEY"' : '';
 }
 
 /** A name for the person: what one has received another must never see. Empty where nobody has to sign in. */
-export function personOf({ kind, owner, name }: Profile): string {
+export function personKey({ kind, owner, name }: Profile): string {
   return kind === 'everyone' ? '' : `${kind} ${owner} ${name}`;
 }
 
 /** A name for the session. */
-export function sessionOf(whom: Profile): string {
-  return personOf(whom) && `${personOf(whom)} ${whom.session}`;
-}
-
-/** Without a profile, `state` is what the page shows instead of a stream's state. */
-export type Answer =
-  | { profile: Profile; ways?: undefined }
-  | { profile?: undefined; ways?: SignInWays; state: StreamState };
-
-/** Asks the gateway who sits here. Never rejects. */
-export async function askWho(): Promise<Answer> {
-  try {
-    const response = await fetch(new URL('auth/profile', document.baseURI), { cache: 'no-store' });
-    const body = await response.json();
-    if (response.ok) return { profile: body };
-    const state = { state: 'refused', code: 'unauthorized', reason: 'nobody is signed in' } as const;
-    if (response.status === 401) return { ways: body, state };
-  } catch {
-    // The gateway is away, or something else answered.
-  }
-  const reason = 'the gateway cannot be reached';
-  const at = Date.now() + ASK_AGAIN_MS;
-  return { state: { state: 'retrying', code: 'unreachable', reason, at, attempt: 1 } };
+export function sessionKey(whom: Profile): string {
+  return personKey(whom) && `${personKey(whom)} ${whom.session}`;
 }

@@ -7,9 +7,9 @@ import { draft, type Level } from '@llm-streamer/shared/entry.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 
-export const AUDIT_CHANNEL = 'audit:auth';
+const AUDIT_CHANNEL = 'audit:auth';
 /** A channel of its own, so that a flood of refusals does not trim away who signed in. */
-export const REFUSALS_CHANNEL = 'audit:refusals';
+const REFUSALS_CHANNEL = 'audit:refusals';
 
 /** The names of the events on `audit:auth`. */
 export const AUDIT_EVENTS = {
@@ -39,7 +39,7 @@ export interface AuditFields {
   [fact: string]: string | number | boolean | undefined;
 }
 
-export interface Refused {
+export interface AuditRefusal {
   /** The error code, or `narrowed`. */
   code: string;
   /** The method and the path of the route, such as `GET /api/runs/:id`. */
@@ -65,7 +65,7 @@ export class Audit {
   readonly #source: string;
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
-  #refusals = new Map<string, Refused & { count: number }>();
+  #refusals = new Map<string, AuditRefusal & { count: number }>();
   #otherRefusals = 0;
   #events = 0;
 
@@ -80,7 +80,7 @@ export class Audit {
     this.#timer = setInterval(() => this.flush(), FLUSH_MS);
   }
 
-  record(event: AuditEvent, { by, to, address, ...facts }: AuditFields): void {
+  event(event: AuditEvent, { by, to, address, ...facts }: AuditFields): void {
     this.#events++;
     if (this.#events > MAX_EVENTS) return;
     const failed = event === AUDIT_EVENTS.loginFailed;
@@ -89,7 +89,7 @@ export class Audit {
     this.#write(AUDIT_CHANNEL, failed ? 'warn' : 'info', msg.filter(Boolean).join(' '), attrs, event);
   }
 
-  refused(refusal: Refused): void {
+  refused(refusal: AuditRefusal): void {
     const { code, route, by, credential, allowed } = refusal;
     const kind = JSON.stringify([code, route, by, credential, allowed]);
     const known = this.#refusals.get(kind);

@@ -2,8 +2,10 @@
 // the cookie. One that is there but is not valid is an error, and never makes a request anonymous; the query is never looked at.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { KEY_PREFIX } from './api-keys.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import type { Principal } from './principal.ts';
+import { SESSION_PREFIX } from './sessions.ts';
 
 export interface CredentialSource {
   headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -21,46 +23,54 @@ export interface HeaderCheck {
   find(source: CredentialSource): PresentedCredential | undefined;
 }
 
+/** What the operator is told of a credential. */
+export type CredentialKind =
+  | 'api key'
+  | 'session'
+  | 'JWT'
+  | 'bearer credential'
+  | 'Authorization header'
+  | 'proxy header';
+
 export interface PresentedCredential {
-  /** What the operator is told of it: `session`, `api key`, … */
-  kind: string;
+  kind: CredentialKind;
   /** Undefined if it is not valid. @throws BrokerUnavailable */
   principal(): Promise<Principal | undefined>;
 }
 
 /** Says nothing to the client but that the credential is not valid. */
 export class InvalidCredential extends CodedError {
-  readonly kind: string;
+  readonly kind: CredentialKind;
 
-  constructor(kind: string) {
+  constructor(kind: CredentialKind) {
     super('unauthorized', 'this credential is not valid; sign in again, or send another key');
     this.name = 'InvalidCredential';
     this.kind = kind;
   }
 }
 
-/** The checks by what a token looks like; a kind without a check is never valid. */
-export interface TokenChecks {
+/** The checks by what a bearer credential looks like; a kind without a check is never valid. */
+export interface BearerChecks {
   /** `lls_…` */
   apiKey?: CredentialCheck | undefined;
   /** `lst_…` */
   session?: CredentialCheck | undefined;
   /** Three parts with dots between. */
   jwt?: CredentialCheck | undefined;
-  /** Asked first, about every token. */
+  /** Asked first, about each of them. */
   bootstrap?: CredentialCheck | undefined;
 }
 
-/** A token is not longer than the largest JWT that makes sense. */
-const MAX_TOKEN = 16_384;
+/** None is longer than the largest JWT that makes sense. */
+const MAX_CHARACTERS = 16_384;
 
 export class Authenticator {
-  readonly #tokens: TokenChecks;
+  readonly #bearer: BearerChecks;
   readonly #headers: readonly HeaderCheck[];
 
   /** `headers` in the order in which they win. */
-  constructor(tokens: TokenChecks, headers: readonly HeaderCheck[] = []) {
-    this.#tokens = tokens;
+  constructor(bearer: BearerChecks, headers: readonly HeaderCheck[] = []) {
+    this.#bearer = bearer;
     this.#headers = headers;
   }
 
@@ -92,33 +102,35 @@ export class Authenticator {
   }
 
   #inAuthorization(value: string): PresentedCredential {
-    const token = tokenIn(value);
-    if (token === undefined) return { kind: 'Authorization header', principal: async () => undefined };
-    const [kind, check] = this.#checkOf(token);
+    const bearer = bearerIn(value);
+    if (bearer === undefined) return { kind: 'Authorization header', principal: async () => undefined };
+    const [kind, check] = this.#checkOf(bearer);
     return {
       kind,
       principal: async () =>
-        (await this.#tokens.bootstrap?.principalOf(token)) ?? (await check?.principalOf(token)),
+        (await this.#bearer.bootstrap?.principalOf(bearer)) ?? (await check?.principalOf(bearer)),
     };
   }
 
-  #checkOf(token: string): [string, CredentialCheck | undefined] {
-    if (token.startsWith('lls_')) return ['api key', this.#tokens.apiKey];
-    if (token.startsWith('lst_')) return ['session', this.#tokens.session];
-    if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return ['JWT', this.#tokens.jwt];
-    return ['token', undefined];
+  #checkOf(bearer: string): [CredentialKind, CredentialCheck | undefined] {
+    if (bearer.startsWith(KEY_PREFIX)) return ['api key', this.#bearer.apiKey];
+    if (bearer.startsWith(SESSION_PREFIX)) return ['session', this.#bearer.session];
+    if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(bearer)) return ['JWT', this.#bearer.jwt];
+    return ['bearer credential', undefined];
   }
 }
 
-/** The token in `Bearer <token>`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored. */
-function tokenIn(header: string): string | undefined {
-  if (header.length > 2 * MAX_TOKEN) return undefined;
+/** What stands behind `Bearer`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored. */
+function bearerIn(header: string): string | undefined {
+  if (header.length > 2 * MAX_CHARACTERS) return undefined;
   const [, scheme, value = ''] = /^(bearer|basic) +(\S+) *$/i.exec(header) ?? [];
-  let token: string | undefined = value;
+  let bearer: string | undefined = value;
   if (scheme?.toLowerCase() === 'basic') {
     const pair = Buffer.from(value, 'base64').toString('utf8');
-    token = pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined;
+    bearer = pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined;
   }
-  // Every kind of token is made of these letters.
-  return token !== undefined && token.length <= MAX_TOKEN && /^[\w.~+/=-]+$/.test(token) ? token : undefined;
+  // Each kind is made of these letters.
+  return bearer !== undefined && bearer.length <= MAX_CHARACTERS && /^[\w.~+/=-]+$/.test(bearer)
+    ? bearer
+    : undefined;
 }

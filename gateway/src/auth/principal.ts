@@ -22,7 +22,7 @@ export interface Grants {
   admin: boolean;
 }
 
-export type PrincipalKind = 'user' | 'key' | 'token' | 'anonymous' | 'everyone';
+export type PrincipalKind = 'user' | 'key' | 'jwt' | 'anonymous' | 'everyone';
 
 export interface Principal {
   /** Different for any two principals of all kinds, such as `user:alice` or `key:8f3k2m1p`. Revocation names it. */
@@ -32,7 +32,7 @@ export interface Principal {
   name: string;
   /** Begins the names of its runs and conversations: `runs:alice/m1`. Empty where `AUTH` is off: `runs:m1`. */
   owner: string;
-  /** With those for its own runs and conversations: see `ownGrants`. */
+  /** With those for its own runs and conversations: see `ownPatterns`. */
   grants: Grants;
   /** The pattern of the sources that its entries may name; undefined for any. */
   source?: string;
@@ -42,19 +42,30 @@ export interface Principal {
   session?: string;
 }
 
+export const NO_GRANTS: Grants = { read: [], publish: [], run: false, metrics: false, admin: false };
+
+/** Those of an admin. */
+export const ALL_GRANTS: Grants = {
+  read: ['*', `${RUN_PREFIX}*`, `${CONVERSATION_PREFIX}*`, `${RUN_EVENTS_PREFIX}*`, `${AUDIT_PREFIX}*`],
+  publish: ['*'],
+  run: true,
+  metrics: true,
+  admin: true,
+};
+
+/** With nothing in place of what is left out. */
+export function grantsFrom(parts: { [Part in keyof Grants]?: Grants[Part] | undefined }): Grants {
+  const { read = [], publish = [], run = false, metrics = false, admin = false } = parts;
+  return { read, publish, run, metrics, admin };
+}
+
 /** Everybody, where `AUTH` is off. Everything is allowed, and runs belong to nobody. */
 export const EVERYONE: Principal = {
   id: 'everyone',
   kind: 'everyone',
   name: 'everyone',
   owner: '',
-  grants: {
-    read: ['*', `${RUN_PREFIX}*`, `${CONVERSATION_PREFIX}*`, `${RUN_EVENTS_PREFIX}*`, `${AUDIT_PREFIX}*`],
-    publish: ['*'],
-    run: true,
-    metrics: true,
-    admin: true,
-  },
+  grants: ALL_GRANTS,
   expires: Number.POSITIVE_INFINITY,
 };
 

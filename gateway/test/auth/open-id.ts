@@ -110,7 +110,7 @@ interface GatewayOptions {
   publicUrl?: string;
   logger?: Logger;
   /** Called for each attempt that failed. */
-  failed?: () => Promise<void>;
+  countAddress?: () => Promise<void>;
 }
 
 /** The routes of the sign-in, a page, and a route that says who asks, behind the gate of the gateway. */
@@ -125,7 +125,7 @@ export async function startGateway(
     variables,
     publicUrl = url,
     logger = createLogger('test', 'silent', true),
-    failed = async () => {},
+    countAddress = async () => {},
   } = options;
   const config = z.object(oidcVariables).parse({
     OIDC_ISSUER: issuer,
@@ -158,8 +158,8 @@ export async function startGateway(
     oidc,
     cookie,
     publicUrl,
-    throttle: { failed },
-    audit: { record: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
+    throttle: { countAddress },
+    audit: { event: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
   });
   const open = { config: { needs: 'nothing' as const } };
   app.get('/', open, (_, reply) => reply.type('text/html').send('<!doctype html><title>the page</title>'));

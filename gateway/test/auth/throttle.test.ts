@@ -27,8 +27,7 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
     for (let i = 0; i < 10; i++) await throttle.attempt(`name-${i}`, '10.0.0.1');
     await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({
       code: 'too_many_attempts',
-      status: 429,
-      headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+      retryAfterSeconds: expect.any(Number),
     });
     await throttle.attempt('alice', '10.0.0.2');
   });
@@ -49,11 +48,11 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
 
   it('32: an IPv6 network is one address', async () => {
     const throttle = new Throttle(counter(), 0);
-    for (let i = 0; i < 10; i++) await throttle.failed(`2001:db8:0:1::${i}`);
-    await expect(throttle.failed('2001:db8:0:1:ffff::1')).rejects.toMatchObject({
+    for (let i = 0; i < 10; i++) await throttle.countAddress(`2001:db8:0:1::${i}`);
+    await expect(throttle.countAddress('2001:db8:0:1:ffff::1')).rejects.toMatchObject({
       code: 'too_many_attempts',
     });
-    await throttle.failed('2001:db8:0:2::1');
+    await throttle.countAddress('2001:db8:0:2::1');
   });
 
   it('does not hold up those who know their passwords', async () => {
@@ -66,7 +65,7 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
 
   it('counts unknown keys and attempts to sign in together', async () => {
     const throttle = new Throttle(counter(), 0);
-    for (let i = 0; i < 10; i++) await throttle.failed('10.0.0.1');
+    for (let i = 0; i < 10; i++) await throttle.countAddress('10.0.0.1');
     await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
   });
 });

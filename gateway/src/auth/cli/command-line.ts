@@ -62,7 +62,7 @@ export interface Program {
   commands: ReadonlyMap<string, Command>;
 }
 
-export interface Surroundings {
+export interface Environment {
   /** The environment; by default that of this process. */
   env?: Readonly<Record<string, string | undefined>>;
   out(text: string): void;
@@ -73,7 +73,7 @@ export interface Surroundings {
 export async function runProgram(
   program: Program,
   [name, ...args]: readonly string[],
-  around: Surroundings,
+  around: Environment,
 ): Promise<number> {
   const { help, commands } = program;
   try {
@@ -104,7 +104,7 @@ export async function main(program: Program): Promise<void> {
 }
 
 async function withStore(
-  { env, out, err }: Surroundings,
+  { env, out, err }: Environment,
   use: (context: CommandContext) => Promise<void>,
 ): Promise<void> {
   const config = readAuthStoreConfig(env);

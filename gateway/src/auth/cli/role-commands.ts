@@ -4,7 +4,7 @@ import { isName, NAME_RULE } from '../names.ts';
 import { BUILT_IN_ROLES, isBuiltIn } from '../roles.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, parse, usage } from './command-line.ts';
-import { GRANT_OPTIONS, grantsOf, inWords } from './grant-options.ts';
+import { GRANT_OPTIONS, grantsOfOptions, inWords } from './grant-options.ts';
 import { table } from './table.ts';
 
 export const roles: Command = async ([what, ...args], context) => {
@@ -43,7 +43,7 @@ async function set(args: readonly string[], { store, say }: CommandContext): Pro
   const [name = ''] = words;
   if (!isName(name)) throw usage(`${JSON.stringify(name)}: the name of a role ${NAME_RULE}`);
   if (isBuiltIn(name)) throw usage(`${name} is built in and cannot be changed`);
-  const grants = grantsOf(values);
+  const grants = grantsOfOptions(values);
   await store.setRole({ name, grants });
   say(`role ${name}: ${inWords(grants)}`);
 }

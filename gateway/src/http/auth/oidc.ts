@@ -2,8 +2,8 @@
 // it ends at the page of this gateway and nowhere else; if nobody has signed in, the page is told the code of an error.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import { parseCookie, stringifySetCookie } from 'cookie';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { AttemptCookie } from '../../auth/attempt-cookie.ts';
 import { AUDIT_EVENTS, type Audit } from '../../auth/audit.ts';
 import { ATTEMPT_MS, type OidcSignIn } from '../../auth/oidc.ts';
 import type { SessionCookie } from '../../auth/session-cookie.ts';
@@ -16,8 +16,8 @@ export interface OidcRoutes {
   oidc: OidcSignIn | undefined;
   cookie: SessionCookie;
   publicUrl: string | undefined;
-  throttle: Pick<Throttle, 'failed'>;
-  audit: Pick<Audit, 'record'>;
+  throttle: Pick<Throttle, 'countAddress'>;
+  audit: Pick<Audit, 'event'>;
 }
 
 /** The page reads the code of an error in the fragment, which no server and no log gets: `#sign-in=login_failed`. */
@@ -31,13 +31,13 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
 
   app.get<{ Querystring: Record<string, unknown> }>('/auth/oidc', options, async (request, reply) => {
     const provider = required(oidc);
-    const view = viewIn(request.query.return);
+    const pageQuery = pageQueryIn(request.query.return);
     try {
-      const { location, attempt } = await provider.begin(view);
+      const { location, attempt } = await provider.begin(pageQuery);
       attempts.set(reply, attempt, ATTEMPT_MS / 1_000);
       return reply.headers(HEADERS).redirect(location, 303);
     } catch (error) {
-      return toPage(reply, view, codeOf(error));
+      return toPage(reply, pageQuery, codeOf(error));
     }
   });
 
@@ -47,23 +47,23 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
     attempts.set(reply, '', 0); // whatever comes of it, an attempt ends here
     const [, query = ''] = /\?(.*)$/s.exec(request.url) ?? [];
     try {
-      const { view, session } = await provider.finish(query, attempt, visitorOf(request));
+      const { pageQuery, session } = await provider.finish(query, attempt, visitorOf(request));
       if (session === undefined) {
-        audit.record(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
-        await throttle.failed(request.ip);
-        return toPage(reply, view, 'login_failed');
+        audit.event(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
+        await throttle.countAddress(request.ip);
+        return toPage(reply, pageQuery, 'login_failed');
       }
       cookie.set(request, reply, session.token, session.expires);
-      audit.record(AUDIT_EVENTS.loginOk, { by: `user:${session.user}`, address: request.ip, way: 'oidc' });
-      return toPage(reply, view);
+      audit.event(AUDIT_EVENTS.loginOk, { by: `user:${session.user}`, address: request.ip, way: 'oidc' });
+      return toPage(reply, pageQuery);
     } catch (error) {
       return toPage(reply, '', codeOf(error));
     }
   });
 
   /** The path is always that of the page, so that no link can make this lead anywhere else. */
-  function toPage(reply: FastifyReply, view: string, code?: ErrorCode): FastifyReply {
-    const search = view === '' ? '' : `?${view}`;
+  function toPage(reply: FastifyReply, pageQuery: string, code?: ErrorCode): FastifyReply {
+    const search = pageQuery === '' ? '' : `?${pageQuery}`;
     const fragment = code === undefined ? '' : `#${new URLSearchParams({ [FRAGMENT]: code })}`;
     return reply.headers(HEADERS).redirect(`${app.prefix}/${search}${fragment}`, 303);
   }
@@ -75,7 +75,7 @@ function required(signIn: OidcSignIn | undefined): OidcSignIn {
 }
 
 /** The query of the page that `return` names, written anew: nothing else of it is used. */
-function viewIn(address: unknown): string {
+function pageQueryIn(address: unknown): string {
   if (typeof address !== 'string') return '';
   const [, search = ''] = /\?([^#]*)/.exec(address) ?? [];
   return `${new URLSearchParams(search)}`;
@@ -85,38 +85,4 @@ function viewIn(address: unknown): string {
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof CodedError && isErrorCode(error.code)) return error.code;
   throw error;
-}
-
-/**
- * The cookie of an attempt. Unlike that of a session it is `Lax`: the way back begins at another site. With https its name begins
- * with `__Host-`, so that no neighbour under the same domain can plant one.
- */
-class AttemptCookie {
-  readonly #secure: boolean;
-  readonly #name: string;
-
-  constructor(publicUrl: string | undefined) {
-    const url = publicUrl === undefined ? undefined : new URL(publicUrl);
-    this.#secure = url?.protocol === 'https:';
-    // Browsers send a cookie to all ports of a host, where another gateway may be.
-    const port = url?.port ? `-${url.port}` : '';
-    this.#name = `${this.#secure ? '__Host-' : ''}llm-streamer-oidc${port}`;
-  }
-
-  read({ headers }: FastifyRequest): string | undefined {
-    return headers.cookie === undefined ? undefined : parseCookie(headers.cookie)[this.#name];
-  }
-
-  set(reply: FastifyReply, value: string, maxAge: number): void {
-    const cookie = {
-      name: this.#name,
-      value,
-      maxAge,
-      path: '/',
-      httpOnly: true,
-      sameSite: 'lax',
-      secure: this.#secure,
-    } as const;
-    reply.header('set-cookie', stringifySetCookie(cookie));
-  }
 }

@@ -1,15 +1,15 @@
 // /api/users and /api/roles: an admin manages people, and what their roles allow.
 
 import type { RoleInfo, UserInfo, UsersAnswer } from '@llm-streamer/shared/api-types.ts';
-import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
-import type { Grants } from '../../auth/principal.ts';
-import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn, MAX_GRANTED_PATTERNS } from '../../auth/roles.ts';
+import { grantsFrom } from '../../auth/principal.ts';
+import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn } from '../../auth/roles.ts';
 import type { Role, User } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
+import { GRANTS_BODY, grantFields } from './grants-body.ts';
 import {
   type AuthServices,
   actorOf,
@@ -21,19 +21,7 @@ import {
   SMALL_BODY,
 } from './services.ts';
 
-const PATTERNS_RULE = `must be a list of at most ${MAX_GRANTED_PATTERNS} patterns of ${PATTERN_RULE}`;
 const YES_NO = 'must be true or false';
-const patterns = z
-  .array(z.string(PATTERNS_RULE).refine(isPattern, PATTERNS_RULE), PATTERNS_RULE)
-  .max(MAX_GRANTED_PATTERNS, PATTERNS_RULE);
-/** Each is nothing if it is left out. */
-export const grantFields = {
-  read: patterns.optional(),
-  publish: patterns.optional(),
-  run: z.boolean(YES_NO).optional(),
-  metrics: z.boolean(YES_NO).optional(),
-  admin: z.boolean(YES_NO).optional(),
-};
 
 const newUser = z.strictObject({
   name: z.string(USER_NAME_RULE).refine(isUserName, USER_NAME_RULE),
@@ -47,9 +35,6 @@ const userChange = z.strictObject({
 });
 const newRole = z.strictObject({ name: nameField, ...grantFields });
 const roleChange = z.strictObject(grantFields);
-
-/** A list of patterns is longer than other bodies: 50 of 200 characters, twice. */
-export const GRANTS_BODY = 32_768;
 
 type ByName = { Params: { name: string } };
 
@@ -73,7 +58,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const user: User = { name, passwordHash, role, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'there is a person of this name', { field: 'name' });
-      audit.record(AUDIT_EVENTS.userAdded, { ...actorOf(request), to: `user:${name}`, role });
+      audit.event(AUDIT_EVENTS.userAdded, { ...actorOf(request), to: `user:${name}`, role });
       reply.code(201);
       return userInfo(user);
     });
@@ -90,7 +75,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       };
       if (!(await store.changeUser(name, change))) throw noPerson();
       const facts = { role, disabled, ...(password !== undefined && { password: 'changed' }) };
-      audit.record(AUDIT_EVENTS.userChanged, { ...actorOf(request), to: `user:${name}`, ...facts });
+      audit.event(AUDIT_EVENTS.userChanged, { ...actorOf(request), to: `user:${name}`, ...facts });
       const user = await store.user(name);
       if (user === undefined) throw noPerson();
       return userInfo(user);
@@ -101,9 +86,9 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const { name, ...grants } = parseBody(newRole, request.body);
       if ((await grantsOfRole(store, name)) !== undefined)
         throw new HttpError('name_taken', 'there is a role of this name', { field: 'name' });
-      const role: Role = { name, grants: grantsOf(grants) };
+      const role: Role = { name, grants: grantsFrom(grants) };
       await store.setRole(role);
-      audit.record(AUDIT_EVENTS.roleSet, {
+      audit.event(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
         to: `role:${name}`,
         admin: role.grants.admin,
@@ -118,9 +103,9 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       refuseBuiltIn(name);
       const before = (await store.roles()).find((role) => role.name === name);
       if (before === undefined) throw noRole();
-      const role: Role = { name, grants: grantsOf({ ...before.grants, ...change }) };
+      const role: Role = { name, grants: grantsFrom({ ...before.grants, ...change }) };
       await store.setRole(role);
-      audit.record(AUDIT_EVENTS.roleSet, {
+      audit.event(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
         to: `role:${name}`,
         admin: role.grants.admin,
@@ -133,7 +118,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
     const { name } = request.params;
     refuseOneself(request.principal.id, name);
     if (!(await store.deleteUser(name))) throw noPerson();
-    audit.record(AUDIT_EVENTS.userDeleted, { ...actorOf(request), to: `user:${name}` });
+    audit.event(AUDIT_EVENTS.userDeleted, { ...actorOf(request), to: `user:${name}` });
     return reply.code(204).send();
   });
 
@@ -144,7 +129,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       if ((await grantsOfRole(store, name)) === undefined) throw noRole();
       throw new HttpError('role_in_use', 'somebody has this role');
     }
-    audit.record(AUDIT_EVENTS.roleDeleted, { ...actorOf(request), to: `role:${name}` });
+    audit.event(AUDIT_EVENTS.roleDeleted, { ...actorOf(request), to: `role:${name}` });
     return reply.code(204).send();
   });
 
@@ -161,11 +146,6 @@ function refuseOneself(id: string, name: string): void {
 
 function refuseBuiltIn(name: string): void {
   if (isBuiltIn(name)) throw new HttpError('forbidden', 'built-in roles cannot be changed');
-}
-
-export function grantsOf(fields: { [Field in keyof Grants]?: Grants[Field] | undefined }): Grants {
-  const { read = [], publish = [], run = false, metrics = false, admin = false } = fields;
-  return { read, publish, run, metrics, admin };
 }
 
 function userInfo({ name, role, disabled, created }: User): UserInfo {

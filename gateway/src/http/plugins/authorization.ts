@@ -14,14 +14,14 @@ declare module 'fastify' {
      * Answers in the form of a stream while it cannot be known who asks: an EventSource gives up for good on any status but 200.
      * It may throw an error for other clients.
      */
-    refuseUnknown?: (reply: FastifyReply, error: BrokerUnavailable) => void;
+    answerWhileUnknown?: (reply: FastifyReply, error: BrokerUnavailable) => void;
   }
   interface FastifyRequest {
     readonly access: Access;
     /** The same as `access.principal`. */
     readonly principal: Principal;
-    /** What the hook has found. */
-    decided: Access | null;
+    /** What stands behind `access`: null until the hook has decided, and on routes that need nothing. */
+    grantedAccess: Access | null;
   }
 }
 
@@ -29,7 +29,7 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.needs === undefined) throw new Error(`the route ${method} ${url} does not say what it needs`);
   });
-  app.decorateRequest('decided', null);
+  app.decorateRequest('grantedAccess', null);
   app.decorateRequest('access', { getter: accessOf });
   app.decorateRequest('principal', {
     getter(this: FastifyRequest) {
@@ -37,20 +37,20 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
     },
   });
   app.addHook('onRequest', (request, reply, done) => {
-    const { needs, refuseUnknown } = request.routeOptions.config;
+    const { needs, answerWhileUnknown } = request.routeOptions.config;
     if (request.is404 || needs === undefined || needs === 'nothing') return done();
     if (gate.mode === 'off') {
-      request.decided = openAccess(needs);
+      request.grantedAccess = openAccess(needs);
       return done();
     }
     decide(request, needs)
       .then((access) => {
-        request.decided = access;
+        request.grantedAccess = access;
         done();
       })
       .catch((error: unknown) => {
-        if (!(error instanceof BrokerUnavailable) || refuseUnknown === undefined) throw error;
-        refuseUnknown(reply, error);
+        if (!(error instanceof BrokerUnavailable) || answerWhileUnknown === undefined) throw error;
+        answerWhileUnknown(reply, error);
       })
       .catch(done);
   });
@@ -76,8 +76,8 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
   }
 
   function accessOf(this: FastifyRequest): Access {
-    const { decided } = this;
-    if (decided !== null) return decided;
+    const { grantedAccess } = this;
+    if (grantedAccess !== null) return grantedAccess;
     if (gate.mode === 'off') return OPEN_ACCESS;
     throw new Error(`nobody has asked who makes ${this.method} ${this.routeOptions.url}`);
   }

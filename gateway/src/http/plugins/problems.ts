@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Problem } from '@llm-streamer/shared/api-types.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { TooManyAttempts } from '../../auth/throttle.ts';
 import { isAnswering } from '../claim-socket.ts';
 import { HttpError, isErrorCode } from '../errors.ts';
 import { NOSNIFF } from './nosniff.ts';
@@ -93,7 +94,8 @@ function malformation(code: string): HttpError {
 
 export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
   const { status, headers } = error;
-  if (status === 503 && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
+  const isLater = status === 503 || status === 429;
+  if (isLater && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
   if (status === 401) reply.header('www-authenticate', 'Bearer'); // `Basic` would make browsers ask in a window of their own
   return reply.code(status).headers(NOSNIFF).headers(headers).type(PROBLEM).send(textOf(error));
 }
@@ -114,6 +116,10 @@ function textOf({ status, code, message, field, more }: HttpError): string {
 /** What a client is told of an error; undefined if it is a fault of the gateway. */
 export function translate(error: FastifyError | CodedError): HttpError | undefined {
   if (error instanceof HttpError) return error;
+  if (error instanceof TooManyAttempts)
+    return new HttpError('too_many_attempts', error.message, {
+      headers: { 'retry-after': `${error.retryAfterSeconds}` },
+    });
   if (error instanceof CodedError) {
     if (!isErrorCode(error.code)) return undefined;
     return new HttpError(error.code, error.message, { field: error.field });

@@ -54,17 +54,17 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'a grant logs* that is used for log, runs:x, audit:x',
     happens: 'logs and logs:x alone',
-    in: ['edge.test.ts'],
+    in: ['reading.test.ts'],
   }, // 9
   {
     attack: 'a grant * that is used for runs:*, r*, *s:*',
     happens: 'reserved channels need a grant of their own',
-    in: ['edge.test.ts'],
+    in: ['reading.test.ts'],
   }, // 10
   {
     attack: 'a hundred patterns of many stars',
     happens: 'answered or refused, in bounded work',
-    in: ['edge.test.ts'],
+    in: ['reading.test.ts'],
   }, // 11
   {
     attack: 'random grants, queries, resumes and publishes on two gateways',
@@ -74,17 +74,17 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'two roles with one query',
     happens: 'equal rights share a view, others do not',
-    in: ['edge.test.ts'],
+    in: ['reading.test.ts'],
   }, // 13
   {
     attack: 'the Last-Event-ID of a wider session',
     happens: 'replays what the narrower one may read',
-    in: ['edge.test.ts'],
+    in: ['reading.test.ts'],
   }, // 14
   {
     attack: 'gaps of channels that may not be read',
     happens: 'they are named to nobody who may not',
-    in: ['edge.test.ts', 'gateway/test/http/ownership.test.ts'],
+    in: ['gateway/test/http/ownership.test.ts', 'reading.test.ts'],
   }, // 15
   {
     attack: "another's message_id: read, watched, stopped, listed, filtered by",
@@ -99,17 +99,17 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'a batch with one forbidden entry, in every form',
     happens: 'nothing is written, and its place is named',
-    in: ['edge.test.ts'],
+    in: ['writing.test.ts'],
   }, // 18
   {
     attack: "a forged source; another's Publisher-Id with a high number",
     happens: '403; numbers are counted for each principal',
-    in: ['edge.test.ts'],
+    in: ['writing.test.ts'],
   }, // 19
   {
     attack: "publishing to the gateway's own channels, by HTTP and by PUBLISH",
     happens: '422; a plain PUBLISH makes no entry there, and {ns}:#auth ends nobody',
-    in: ['edge.test.ts', 'redis-producer.test.ts'],
+    in: ['redis-producer.test.ts', 'writing.test.ts'],
   }, // 20
   {
     attack: 'five open streams on two gateways, two workers each, after the end of rights',
@@ -118,7 +118,7 @@ const ATTACKS: readonly Attack[] = [
   }, // 21
   {
     attack: 'the same where the message of it is lost',
-    happens: 'the same: the epoch is compared once a second',
+    happens: 'the same: the revision is compared once a second',
     in: ['revocation.test.ts', 'workers.test.ts'],
   }, // 22
   {
@@ -210,7 +210,7 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'looking for a secret in output, metrics, audit, answers, files and ps',
     happens: 'none is found',
-    in: ['edge.test.ts', 'secrets.test.ts'],
+    in: ['secrets.test.ts', 'writing.test.ts'],
   }, // 40
   {
     attack: 'AUTH_FILE readable by others, broken, half-written, replaced; prototype names',
