@@ -69,7 +69,8 @@ export const ERRORS = {
   too_many_keys: { status: 409, sentence: 'There may be no more keys; revoke one first.' },
   body_too_large: {
     status: 413,
-    sentence: 'The body is over the limit of its path: 1 MiB at most, or for OpenTelemetry `OTLP_BODY_BYTES`.',
+    sentence:
+      'The body is over the limit of its path: 1 MiB at most, or for OpenTelemetry `OTLP_BODY_BYTES`.',
   },
   batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
   message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
