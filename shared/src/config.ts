@@ -35,7 +35,7 @@ export const flag = (otherwise: boolean) =>
     .transform((text) => ['true', '1', 'yes', 'on'].includes(text))
     .default(otherwise);
 
-/** The same where what it is without a value depends on something else. */
+/** A flag that may be left unset, because its default depends on other variables. */
 export const optionalFlag = () => flag(false).unwrap().optional();
 
 /** A whole number from `min` to `max`, both included; `min` is at least 0. */

@@ -12,7 +12,7 @@ const R = 8;
 const P = 3;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-/** Those that wait, and the one that is hashed. */
+/** Those that wait, besides the one that is hashed. */
 const MAX_QUEUE = 8;
 /** For names that do not exist, so that they take as long as others. No password has this hash. */
 const NOBODY = `$scrypt$ln=${LN},r=${R},p=${P}$${'A'.repeat(22)}$${'A'.repeat(43)}`;

@@ -4,6 +4,7 @@
 import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import type { Principal } from './principal.ts';
 import type { AuthStore } from './store/auth-store.ts';
 
@@ -196,13 +197,14 @@ export class RightsWatch implements DeliveryGuard {
     affected: ReadonlySet<Principal>,
   ): Promise<Map<Principal, RightsLoss>> {
     const reasons = new Map<Principal, RightsLoss>();
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, REASON_MS);
-    const found = (async () => {
-      for (const principal of affected) reasons.set(principal, await this.#lossOf(changed, principal));
-    })();
-    await Promise.race([found.catch(() => undefined), late.promise]);
-    clearTimeout(timer);
+    const deadline = performance.now() + REASON_MS;
+    const find = async () => {
+      for (const principal of affected) {
+        if (performance.now() >= deadline) return;
+        reasons.set(principal, await this.#lossOf(changed, principal));
+      }
+    };
+    await settledWithin(find(), REASON_MS);
     return reasons;
   }
 

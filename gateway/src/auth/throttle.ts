@@ -15,28 +15,31 @@ import {
 import { clientOf } from '../client-of.ts';
 import { HttpError } from '../http/errors.ts';
 
-/** Ten at once, then one every ten seconds on average; and so on for the others. */
-const BUCKETS = {
+/**
+ * At most ten attempts in a hundred seconds from one address; and so on for the others. The time begins with the first attempt of a
+ * key, and what was counted is forgotten at its end.
+ */
+const LIMITS = {
   address: { points: 10, duration: 100 },
   pair: { points: 5, duration: 150 },
   name: { points: 60, duration: 600 },
 } as const;
-type Bucket = keyof typeof BUCKETS;
+type Limit = keyof typeof LIMITS;
 
 /** How long an attempt waits where its name was tried too often, from whatever addresses. */
 const DELAY_MS = 2_000;
 /** Attempts that may wait at a time; further ones of names that are tried too often are refused. */
 const MAX_DELAYED = 100;
-/** The most clients that a process counts in each bucket; with one more, the one that came first is forgotten. */
+/** The most clients that a process counts for each limit; with one more, the one that came first is forgotten. */
 const MAX_COUNTED = 50_000;
 
 /** Counts attempts. @throws BrokerUnavailable if it cannot */
 export interface AttemptCounter {
   /** Resolves with the milliseconds until there may be another attempt; with 0 if this one is allowed. */
-  count(bucket: Bucket, key: string): Promise<number>;
+  count(limit: Limit, key: string): Promise<number>;
   /** Takes one attempt back. */
-  uncount(bucket: Bucket, key: string): Promise<void>;
-  forget(bucket: Bucket, key: string): Promise<void>;
+  uncount(limit: Limit, key: string): Promise<void>;
+  forget(limit: Limit, key: string): Promise<void>;
 }
 
 export class Throttle {
@@ -73,8 +76,8 @@ export class Throttle {
     await this.#orRefuse('address', clientOf(address));
   }
 
-  async #orRefuse(bucket: Bucket, key: string): Promise<void> {
-    const waitMs = await this.#counter.count(bucket, key);
+  async #orRefuse(limit: Limit, key: string): Promise<void> {
+    const waitMs = await this.#counter.count(limit, key);
     if (waitMs > 0) throw tooMany(waitMs);
   }
 }
@@ -101,39 +104,39 @@ export class MemoryAttempts implements AttemptCounter {
   /** The library does not bound the number of keys: an attacker with many addresses could fill the memory. */
   readonly #keys = { address: new Set<string>(), pair: new Set<string>(), name: new Set<string>() };
 
-  async count(bucket: Bucket, key: string): Promise<number> {
-    const keys = this.#keys[bucket];
+  async count(limit: Limit, key: string): Promise<number> {
+    const keys = this.#keys[limit];
     keys.add(key);
     if (keys.size > MAX_COUNTED) {
       const [first] = keys as Iterable<string> as [string];
       keys.delete(first);
-      await this.#limiters[bucket].delete(first);
+      await this.#limiters[limit].delete(first);
     }
-    return consume(this.#limiters[bucket], key);
+    return consume(this.#limiters[limit], key);
   }
 
-  async uncount(bucket: Bucket, key: string): Promise<void> {
-    await this.#limiters[bucket].reward(key);
+  async uncount(limit: Limit, key: string): Promise<void> {
+    await this.#limiters[limit].reward(key);
   }
 
-  async forget(bucket: Bucket, key: string): Promise<void> {
-    this.#keys[bucket].delete(key);
-    await this.#limiters[bucket].delete(key);
+  async forget(limit: Limit, key: string): Promise<void> {
+    this.#keys[limit].delete(key);
+    await this.#limiters[limit].delete(key);
   }
 }
 
 /** For all gateways of a namespace together. A client that is refused is not counted in Redis again until it may try again. */
 export class RedisAttempts implements AttemptCounter {
   readonly #client: RedisClient;
-  readonly #limiters: Record<Bucket, RateLimiterAbstract>;
+  readonly #limiters: Record<Limit, RateLimiterAbstract>;
 
   constructor(client: RedisClient, namespace: string) {
     this.#client = client;
     this.#limiters = limiters(
-      ({ points, duration }, bucket) =>
+      ({ points, duration }, limit) =>
         new RateLimiterRedis({
           storeClient: client.redis,
-          keyPrefix: new RedisKeys(namespace).signInLimits(bucket),
+          keyPrefix: new RedisKeys(namespace).signInLimits(limit),
           points,
           duration,
           inMemoryBlockOnConsumed: points + 1,
@@ -141,16 +144,16 @@ export class RedisAttempts implements AttemptCounter {
     );
   }
 
-  count(bucket: Bucket, key: string): Promise<number> {
-    return this.#reach(() => consume(this.#limiters[bucket], key));
+  count(limit: Limit, key: string): Promise<number> {
+    return this.#reach(() => consume(this.#limiters[limit], key));
   }
 
-  async uncount(bucket: Bucket, key: string): Promise<void> {
-    await this.#reach(() => this.#limiters[bucket].reward(key));
+  async uncount(limit: Limit, key: string): Promise<void> {
+    await this.#reach(() => this.#limiters[limit].reward(key));
   }
 
-  async forget(bucket: Bucket, key: string): Promise<void> {
-    await this.#reach(() => this.#limiters[bucket].delete(key));
+  async forget(limit: Limit, key: string): Promise<void> {
+    await this.#reach(() => this.#limiters[limit].delete(key));
   }
 
   async #reach<T>(work: () => Promise<T>): Promise<T> {
@@ -163,11 +166,11 @@ export class RedisAttempts implements AttemptCounter {
   }
 }
 
-function limiters<T>(make: (options: { points: number; duration: number }, bucket: Bucket) => T) {
+function limiters<T>(make: (options: { points: number; duration: number }, limit: Limit) => T) {
   return {
-    address: make(BUCKETS.address, 'address'),
-    pair: make(BUCKETS.pair, 'pair'),
-    name: make(BUCKETS.name, 'name'),
+    address: make(LIMITS.address, 'address'),
+    pair: make(LIMITS.pair, 'pair'),
+    name: make(LIMITS.name, 'name'),
   };
 }
 

@@ -64,7 +64,7 @@ export interface Session {
   agent: string;
 }
 
-/** Principals whose rights have changed: their ids, as in `Principal.id`, or `session:<first 16 digits>`; `*` for all (a role). */
+/** Principals whose rights have changed: their ids, as in `Principal.id`, or `session:<first 16 digits>`. `*` if a role has changed, because anybody may have it. */
 export interface RightsChange {
   epoch: number;
   principals: readonly string[];

@@ -159,7 +159,6 @@ class Ways {
       await this.#asking;
     }
     return {
-      password: true,
       ...(oidcName !== undefined && { oidc: oidcName }),
       ...(this.#isEmpty && Number.isFinite(this.#known) && { empty: true }),
       ...(signUpRole !== undefined && { signup: true }),
