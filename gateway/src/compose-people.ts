@@ -66,7 +66,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
       tokens: { apiKey: keyCache, session: sessionCache },
       headers: [inCookie(cookie, sessionCache)],
       users: () => store.users(),
-      onInvalid: (kind, address) => (kind === 'session' ? Promise.resolve() : throttle.failed(address)),
+      onInvalid: (kind, address) => (kind === 'session' ? Promise.resolve() : throttle.countCredential(address)),
     },
     services: {
       mode,

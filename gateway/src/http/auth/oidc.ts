@@ -16,7 +16,7 @@ export interface OidcRoutes {
   oidc: OidcSignIn | undefined;
   cookie: SessionCookie;
   publicUrl: string | undefined;
-  throttle: Pick<Throttle, 'failed'>;
+  throttle: Pick<Throttle, 'countAddress'>;
   audit: Pick<Audit, 'record'>;
 }
 
@@ -50,7 +50,7 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
       const { view, session } = await provider.finish(query, attempt, visitorOf(request));
       if (session === undefined) {
         audit.record(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
-        await throttle.failed(request.ip);
+        await throttle.countAddress(request.ip);
         return toPage(reply, view, 'login_failed');
       }
       cookie.set(request, reply, session.token, session.expires);
