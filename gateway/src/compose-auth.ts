@@ -8,6 +8,7 @@ import { Authenticator, type HeaderCheck, type TokenChecks } from './auth/authen
 import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
 import { Gate } from './auth/gate.ts';
+import { Refusals } from './auth/refusals.ts';
 import type { Config } from './config.ts';
 
 export interface Auth {
@@ -38,7 +39,11 @@ export function composeAuth(
   const audit = new Audit(broker, gateway, logger);
   const bootstrap =
     path === undefined || mode === 'off' ? undefined : new BootstrapKey(readBootstrapKey(path), { users });
-  const authenticator = new Authenticator({ ...tokens, bootstrap }, headers);
+  const authenticator = new Authenticator(
+    { ...tokens, bootstrap },
+    headers,
+    new Refusals(logger, 'a credential'),
+  );
   if (config.isOpenOnPurpose) {
     const way = wayIn(config);
     const why = way === undefined ? 'AUTH is off' : `AUTH is off and ${way}`;
