@@ -7,9 +7,9 @@ import { type Draft, draft, type Level } from '@llm-streamer/shared/entry.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 
-export const AUDIT_CHANNEL = 'audit:auth';
+const AUDIT_CHANNEL = 'audit:auth';
 /** A channel of its own, so that a flood of refusals does not trim away who signed in. */
-export const REFUSALS_CHANNEL = 'audit:refusals';
+const REFUSALS_CHANNEL = 'audit:refusals';
 
 /** The names of the events on `audit:auth`. */
 export const AUDIT_EVENTS = {

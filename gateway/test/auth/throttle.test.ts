@@ -27,8 +27,7 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
     for (let i = 0; i < 10; i++) await throttle.attempt(`name-${i}`, '10.0.0.1');
     await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({
       code: 'too_many_attempts',
-      status: 429,
-      headers: { 'retry-after': expect.stringMatching(/^\d+$/) },
+      retryAfterSeconds: expect.any(Number),
     });
     await throttle.attempt('alice', '10.0.0.2');
   });

@@ -68,7 +68,7 @@ const entries = async (gateway: OwnedGateway, who: string, query: string) =>
   };
 
 describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
-  it('the same message_id of two people is two runs, with the same body and with another', async () => {
+  it('16: the same message_id of two people is two runs, with the same body and with another', async () => {
     const [a, b] = await serve();
     const message_id = id();
     const hers = await a.begin('alice', { message_id });
@@ -89,7 +89,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect(again.status).toBe(409);
   });
 
-  it('a foreign run is answered as one that never was: read, watched, stopped, by owner and without', async () => {
+  it('16: a foreign run is answered as one that never was: read, watched, stopped, by owner and without', async () => {
     const [a, b] = await serve({}, SILENT_MODELS_MS);
     const message_id = id();
     await a.begin('alice', { message_id });
@@ -129,7 +129,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect((await watched).at(-1)?.json).toMatchObject({ code: 'cancelled', message_id });
   });
 
-  it('a list holds what one may read, and is filtered before it is cut', async () => {
+  it('16: a list holds what one may read, and is filtered before it is cut', async () => {
     const [a, b] = await serve();
     const [mine, first, second] = [id(), id(), id()];
     await a.begin('bob', { message_id: mine });
@@ -155,7 +155,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect(await json(answer)).toMatchObject({ code: 'invalid_query', field: 'owner' });
   });
 
-  it('a foreign conversation_id reaches nothing: neither his turns my prompt, nor mine his', async () => {
+  it('17: a foreign conversation_id reaches nothing: neither his turns my prompt, nor mine his', async () => {
     const [a, b] = await serve();
     const conversation_id = id();
     const say = async (who: string, message: string) => {
@@ -202,7 +202,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect((await entries(b, 'root', 'channels=events:runs')).entries).toEqual([]);
   });
 
-  it('run= picks among what one may read: it neither widens nor tells', async () => {
+  it('16: run= picks among what one may read: it neither widens nor tells', async () => {
     const [a, b] = await serve();
     const message_id = id();
     await a.begin('alice', { message_id });
@@ -223,7 +223,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     );
   });
 
-  it('a gap names no channel that one may not read', async () => {
+  it('15: a gap names no channel that one may not read', async () => {
     const [a, b] = await serve({ RETENTION_ENTRIES: '100' });
     const channel = 'runs:alice/long';
     const says = (msg: string) => draft({ time: 1, channel, source: 'test', level: 'info', msg });
@@ -238,7 +238,54 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
   });
 });
 
+/** What `audit:refusals` says of runs and conversations, without the numbers. */
+const told = async (gateway: OwnedGateway, until: string) =>
+  eventually(until, async () => {
+    const { entries: found } = await entries(gateway, 'root', 'channels=audit:refusals');
+    const lines = found.map(({ msg }) => msg.replace(/, \d+ ×$/, ''));
+    return lines.some((line) => line.includes(until)) && [...new Set(lines)].sort();
+  });
+
+describe('the audit', () => {
+  it('counts what was asked for and is not allowed, though the answer is that it is absent', async () => {
+    const gateway = await ownedGateway({}, SILENT_MODELS_MS);
+    open.push(gateway);
+    const message_id = id();
+    await gateway.begin('alice', { message_id });
+    for (const who of ['bob', 'alice']) {
+      await gateway.ask(who, `/api/runs/${message_id}?owner=alice`);
+      await gateway.ask(who, `/api/conversations/x?owner=alice`);
+      await gateway.ask(who, `/api/runs/${message_id}/cancel?owner=alice`, POST);
+    }
+    expect(await told(gateway, 'cancel')).toEqual([
+      'refused GET /api/conversations/:id to user:bob: conversation_not_found',
+      'refused GET /api/runs/:id to user:bob: run_not_found',
+      'refused POST /api/runs/:id/cancel to user:bob: run_not_found',
+    ]);
+  });
+});
+
 describe('AUTH=report', () => {
+  it('tells which runs and conversations would be absent, and which lists shorter', async () => {
+    const gateway = await ownedGateway({ AUTH: 'report' }, SILENT_MODELS_MS);
+    open.push(gateway);
+    const message_id = id();
+    await gateway.begin('alice', { message_id, conversation_id: 'talk' });
+    expect(await runsOf(gateway, 'alice', '?owner=alice')).toHaveLength(1);
+    expect(await runsOf(gateway, 'root')).toHaveLength(1);
+    expect(await runsOf(gateway, 'bob')).toEqual([`runs:alice/${message_id}`]);
+    expect((await gateway.ask('bob', `/api/runs/${message_id}?owner=alice`)).status).toBe(200);
+    await gateway.ask('bob', '/api/conversations/talk?owner=alice');
+    const stopped = await gateway.ask('bob', `/api/runs/${message_id}/cancel?owner=alice`, POST);
+    expect(await json(stopped)).toMatchObject({ state: 'cancelled' });
+    expect(await told(gateway, 'cancel')).toEqual([
+      'AUTH=on would refuse GET /api/conversations/:id to user:bob: conversation_not_found',
+      'AUTH=on would refuse GET /api/runs to user:bob: narrowed',
+      'AUTH=on would refuse GET /api/runs/:id to user:bob: run_not_found',
+      'AUTH=on would refuse POST /api/runs/:id/cancel to user:bob: run_not_found',
+    ]);
+  });
+
   it('leaves runs of people who have not signed in to everybody, who can watch and stop them', async () => {
     const gateway = await ownedGateway({ AUTH: 'report' }, SILENT_MODELS_MS);
     open.push(gateway);

@@ -5,11 +5,12 @@ import { covers } from '@llm-streamer/shared/channel-sets.ts';
 import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { KEY_EXPIRES_MS, makeApiKey } from '../../auth/api-keys.ts';
+import { KEY_EXPIRES_MS, MAX_KEY_EXPIRES_MS, makeApiKey } from '../../auth/api-keys.ts';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
-import type { Grants } from '../../auth/principal.ts';
+import { type Grants, grantsFrom } from '../../auth/principal.ts';
 import type { ApiKey } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
+import { GRANTS_BODY, grantFields } from './grants-body.ts';
 import {
   type AuthServices,
   actorOf,
@@ -19,11 +20,9 @@ import {
   parseBody,
   personOf,
 } from './services.ts';
-import { GRANTS_BODY, grantFields, grantsOf } from './users.ts';
 
 const SOURCE_RULE = `must be a source, or a pattern of ${PATTERN_RULE}`;
 const EXPIRES_RULE = 'must be a time in the next ten years, in milliseconds since 1970';
-const MAX_EXPIRES_MS = 10 * KEY_EXPIRES_MS;
 
 const newKey = z.strictObject({
   name: nameField,
@@ -31,7 +30,7 @@ const newKey = z.strictObject({
   source: z.string(SOURCE_RULE).refine(isPattern, SOURCE_RULE).optional(),
   expires: z
     .int(EXPIRES_RULE)
-    .refine((time) => time > Date.now() && time < Date.now() + MAX_EXPIRES_MS, EXPIRES_RULE)
+    .refine((time) => time > Date.now() && time < Date.now() + MAX_KEY_EXPIRES_MS, EXPIRES_RULE)
     .optional(),
   service: z.boolean('must be true or false').optional(),
 });
@@ -39,8 +38,7 @@ const newKey = z.strictObject({
 export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices): void {
   const config = { needs: 'signed-in' } as const;
 
-  app.get('/api/keys', { config }, async ({ principal }, reply): Promise<KeysAnswer> => {
-    reply.header('cache-control', 'no-store');
+  app.get('/api/keys', { config }, async ({ principal }, _reply): Promise<KeysAnswer> => {
     const keys = await store.keys();
     const visible = principal.grants.admin ? keys : keys.filter(({ user }) => isOwn(principal, user));
     return { keys: visible.map(keyInfo) };
@@ -50,7 +48,7 @@ export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices):
     scope.post('/api/keys', { bodyLimit: GRANTS_BODY, config }, async (request, reply): Promise<NewKey> => {
       const { name, source, expires, service = false, ...fields } = parseBody(newKey, request.body);
       const { user } = personOf(request);
-      const grants = grantsOf(fields);
+      const grants = grantsFrom(fields);
       refuseWider(request, grants);
       if (service && !request.principal.grants.admin)
         throw new HttpError('forbidden', 'only an admin makes keys that belong to nobody', {
@@ -77,7 +75,7 @@ export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices):
       if (!(await store.addKey(record)))
         throw new HttpError('too_many_keys', 'there may be no more keys; revoke one first');
       audit.record(AUDIT_EVENTS.keyAdded, { ...actorOf(request), to: `key:${id}`, name, service });
-      reply.code(201).header('cache-control', 'no-store');
+      reply.code(201);
       return { ...keyInfo(record), key };
     });
   });
