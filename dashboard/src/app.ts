@@ -12,7 +12,7 @@ import { compileFilter } from './log/filter.ts';
 import { FilterError, PatternsMissing } from './log/filter-terms.ts';
 import { Viewport } from './log/viewport.ts';
 import type { Pattern, PatternOf } from './regex/pattern.ts';
-import { personOf, profile, sessionOf, signIn } from './state/identity.ts';
+import { personKey, profile, sessionKey, signIn } from './state/identity.ts';
 import {
   cursorRow,
   filter,
@@ -204,8 +204,8 @@ export class App {
   #openStream(query: string): void {
     const whom = profile.value;
     if (!whom) return;
-    const stream = `${personOf(whom)} ${query}`;
-    const session = sessionOf(whom);
+    const stream = `${personKey(whom)} ${query}`;
+    const session = sessionKey(whom);
     const isNew = stream !== this.#stream;
     const isOther = session !== this.#session;
     this.#stream = stream;

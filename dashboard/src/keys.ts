@@ -9,7 +9,7 @@ import { LEVEL_TEXT } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
 import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
-import { isGuarded, profile } from './state/identity.ts';
+import { peopleSignIn, profile } from './state/identity.ts';
 import {
   cursorRow,
   helpOpen,
@@ -82,7 +82,7 @@ export const KEYS: readonly Key[] = [
   {
     keys: 'u',
     what: 'me: sign out, sessions, keys',
-    isFor: () => isGuarded.value,
+    isFor: () => peopleSignIn.value,
     run: () => togglePanel('me'),
   },
   { keys: 'U', what: 'people, roles, keys of all', isFor: isAdmin, run: () => togglePanel('people') },
@@ -135,7 +135,7 @@ function press(context: KeyContext, event: KeyboardEvent): void {
 }
 
 function isAdmin(): boolean {
-  return isGuarded.value && profile.value?.grants.admin === true;
+  return peopleSignIn.value && profile.value?.grants.admin === true;
 }
 
 function togglePanel(panel: 'run' | 'me' | 'people'): void {

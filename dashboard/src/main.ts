@@ -8,7 +8,7 @@ import { Overlay } from './panels/overlay.tsx';
 import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunPanel } from './runs/slot.ts';
-import { isGuarded, isOnLoopback } from './state/identity.ts';
+import { isOnLoopback, peopleSignIn } from './state/identity.ts';
 import { helpOpen, opened, streamState, viewState } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
 
@@ -78,9 +78,9 @@ whenWanted(
 );
 // Where people sign in: the panels for it, and what sees to it that one person's lines never reach the next.
 whenWanted(
-  () => isGuarded.value || !isOnLoopback || streamState.value.state === 'refused',
-  lazyModule(() => import('./identity/keeper.ts'), noticeMissing('the sign-in')),
-  ({ Keeper }) => new Keeper(session, element),
+  () => peopleSignIn.value || !isOnLoopback || streamState.value.state === 'refused',
+  lazyModule(() => import('./identity/identity-watch.ts'), noticeMissing('the sign-in')),
+  ({ IdentityWatch }) => new IdentityWatch(session, element),
 );
 effect(() => {
   document.documentElement.toggleAttribute('data-out', streamState.value.state === 'refused');

@@ -9,7 +9,7 @@ import { Registry } from 'prom-client';
 import { AUDIT_EVENTS } from './auth/audit.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
-import { type Credentials, composeAuth } from './compose-auth.ts';
+import { type CredentialChecks, composeAuth } from './compose-auth.ts';
 import { composePeople } from './compose-people.ts';
 import { composeRuns } from './compose-runs.ts';
 import { composeWays } from './compose-ways.ts';
@@ -67,8 +67,8 @@ export interface Tuning {
   hub?: Partial<HubTuning>;
   history?: Partial<HistoryTuning>;
   simulator?: Partial<SimulatorOptions>;
-  /** Credentials that are not kept in a store. */
-  credentials?: Credentials;
+  /** CredentialChecks that are not kept in a store. */
+  credentials?: CredentialChecks;
 }
 
 /** The limits and metrics of a gateway that has the port to itself. */
@@ -86,9 +86,9 @@ function publicHost({ PUBLIC_URL: url }: Config): string[] {
 }
 
 /** Those of the store, and others beside them. */
-function withOthers(own: Credentials, others: Credentials = { tokens: {} }): Credentials {
-  const { tokens, headers = [] } = others;
-  return { ...own, tokens: { ...own.tokens, ...tokens }, headers: [...headers, ...(own.headers ?? [])] };
+function withOthers(own: CredentialChecks, others: CredentialChecks = { bearer: {} }): CredentialChecks {
+  const { bearer, headers = [] } = others;
+  return { ...own, bearer: { ...own.bearer, ...bearer }, headers: [...headers, ...(own.headers ?? [])] };
 }
 
 /** An application that is ready to listen. Closing it ends its streams, but does not close the broker. */
@@ -159,7 +159,7 @@ export function createApp(
     store.onEdited((principals) => {
       for (const principal of principals) {
         const to = principal.replace(/^added:/, '');
-        auth.audit.record(AUDIT_EVENTS.rightsChanged, { by: 'AUTH_FILE', to });
+        auth.audit.event(AUDIT_EVENTS.rightsChanged, { by: 'AUTH_FILE', to });
       }
     });
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);

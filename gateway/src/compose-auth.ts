@@ -6,14 +6,14 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Audit } from './auth/audit.ts';
 import {
   Authenticator,
+  type BearerChecks,
   type CredentialKind,
   type HeaderCheck,
-  type TokenChecks,
 } from './auth/authenticator.ts';
 import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
 import { Gate } from './auth/gate.ts';
-import { Refusals } from './auth/refusals.ts';
+import { RefusalLog } from './auth/refusal-log.ts';
 import type { Config } from './config.ts';
 
 export interface Auth {
@@ -23,8 +23,8 @@ export interface Auth {
 }
 
 /** The checks of credentials, in place of those that the configuration means. */
-export interface Credentials {
-  tokens: TokenChecks;
+export interface CredentialChecks {
+  bearer: BearerChecks;
   headers?: readonly HeaderCheck[];
   /** Tells the bootstrap key whether there is anybody. */
   users?: () => Promise<readonly unknown[]>;
@@ -38,16 +38,16 @@ export function composeAuth(
   broker: Broker,
   gateway: string,
   logger: Logger,
-  { tokens, headers = [], users = async () => [], onInvalid }: Credentials,
+  { bearer, headers = [], users = async () => [], onInvalid }: CredentialChecks,
 ): Auth {
   const { AUTH: mode, AUTH_ANONYMOUS: anonymous, AUTH_BOOTSTRAP_KEY_FILE: path } = config;
   const audit = new Audit(broker, gateway, logger);
   const bootstrap =
     path === undefined || mode === 'off' ? undefined : new BootstrapKey(readBootstrapKey(path), { users });
   const authenticator = new Authenticator(
-    { ...tokens, bootstrap },
+    { ...bearer, bootstrap },
     headers,
-    new Refusals(logger, 'a credential'),
+    new RefusalLog(logger, 'a credential'),
   );
   if (config.isOpenOnPurpose) {
     const way = wayIn(config);

@@ -10,19 +10,19 @@ import type { HeaderCheck } from './auth/authenticator.ts';
 import type { CredentialCheck } from './auth/credential-check.ts';
 import { Passwords } from './auth/passwords.ts';
 import { PrincipalCache } from './auth/principal-cache.ts';
-import { Refusals } from './auth/refusals.ts';
+import { RefusalLog } from './auth/refusal-log.ts';
 import { RightsWatch } from './auth/rights-watch.ts';
 import { SessionCookie } from './auth/session-cookie.ts';
 import { Sessions } from './auth/sessions.ts';
 import { SignIn } from './auth/sign-in.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { MemoryAttempts, RedisAttempts, Throttle } from './auth/throttle.ts';
-import type { Credentials } from './compose-auth.ts';
+import type { CredentialChecks } from './compose-auth.ts';
 import type { Config } from './config.ts';
 import type { AuthServices } from './http/auth/services.ts';
 
-export interface People {
-  credentials: Credentials & { headers: readonly HeaderCheck[] };
+export interface PeopleParts {
+  credentials: CredentialChecks & { headers: readonly HeaderCheck[] };
   /** All that the routes need but what is made after the credentials. */
   services: Omit<AuthServices, 'audit' | 'oidcName'>;
   /** Undefined where nobody has rights of his own. */
@@ -32,9 +32,9 @@ export interface People {
   close(): Promise<void>;
 }
 
-export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): People {
+export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): PeopleParts {
   const { AUTH: mode, BASE_PATH: basePath, PUBLIC_URL: publicUrl, REDIS_URL: url } = config;
-  const sessions = new Sessions(store, Date.now, new Refusals(logger, 'a session'));
+  const sessions = new Sessions(store, Date.now, new RefusalLog(logger, 'a session'));
   const caches: PrincipalCache[] = [];
   const remember = (check: CredentialCheck) => {
     const cache = new PrincipalCache(check);
@@ -42,7 +42,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
     return cache;
   };
   const sessionCache = remember(sessions);
-  const keyCache = remember(new ApiKeys(store, Date.now, new Refusals(logger, 'an API key')));
+  const keyCache = remember(new ApiKeys(store, Date.now, new RefusalLog(logger, 'an API key')));
   const passwords = new Passwords();
   const cookie = new SessionCookie({ basePath, publicUrl });
   const client = url === undefined ? undefined : new RedisClient(url, 'sign-in', logger);
@@ -64,7 +64,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
   return {
     remember,
     credentials: {
-      tokens: { apiKey: keyCache, session: sessionCache },
+      bearer: { apiKey: keyCache, session: sessionCache },
       headers: [inCookie(cookie, sessionCache)],
       users: () => store.users(),
       onInvalid: (kind, address) =>

@@ -6,12 +6,12 @@ import { jwtCheck } from './auth/jwt.ts';
 import { type OidcSignIn, oidcSignIn } from './auth/oidc.ts';
 import { proxyHeaders } from './auth/proxy-headers.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
-import type { Credentials } from './compose-auth.ts';
-import type { People } from './compose-people.ts';
+import type { CredentialChecks } from './compose-auth.ts';
+import type { PeopleParts } from './compose-people.ts';
 import type { Config } from './config.ts';
 
-export interface Ways {
-  credentials: Required<Pick<Credentials, 'tokens' | 'headers'>>;
+export interface WayChecks {
+  credentials: Required<Pick<CredentialChecks, 'bearer' | 'headers'>>;
   oidc: OidcSignIn | undefined;
 }
 
@@ -19,15 +19,15 @@ export interface Ways {
 export function composeWays(
   config: Config,
   store: AuthStore,
-  { services: { sessions }, remember }: Pick<People, 'services' | 'remember'>,
+  { services: { sessions }, remember }: Pick<PeopleParts, 'services' | 'remember'>,
   logger: Logger,
-): Ways {
+): WayChecks {
   const jwt = jwtCheck(config, store, logger);
   const proxy = proxyHeaders(config, store, logger);
   const remembered = proxy && remember(proxy);
   return {
     credentials: {
-      tokens: { jwt: jwt && remember(jwt) },
+      bearer: { jwt: jwt && remember(jwt) },
       headers: proxy ? [{ find: (source) => proxy.find(source, remembered) }] : [],
     },
     oidc: oidcSignIn(config, store, sessions, logger),

@@ -143,7 +143,7 @@ export interface GrantsInfo {
 /** GET /auth/profile, and the answer to POST /auth/login. Where nobody has to sign in, `kind` is `everyone`. */
 export interface Profile {
   name: string;
-  kind: 'user' | 'key' | 'token' | 'anonymous' | 'everyone';
+  kind: 'user' | 'key' | 'jwt' | 'anonymous' | 'everyone';
   /** Begins the names of one's runs: `runs:<owner>/<message_id>`; empty where runs belong to nobody. */
   owner: string;
   role?: string;
@@ -167,7 +167,7 @@ export interface SignInWays {
   signup?: true;
 }
 
-/** POST /auth/token: a session for programs; the token is shown this once. */
+/** POST /auth/token: a session for programs; the session token is shown this once. */
 export interface TokenAnswer {
   token: string;
   expires: number;

@@ -53,7 +53,7 @@ export function intersect(a: string, b: string, spend: (steps: number) => void =
   if (covers(other, one)) return [one];
   if (isExact(one) || isExact(other) || !canMeet(one, other)) return [];
   spend((one.length + 1) * (other.length + 1));
-  const ways = new Ways(one, other);
+  const ways = new SharedReadings(one, other);
   if (ways.count > MAX_COMMON) throw new TooManyPatterns();
   // `r*` and `*uns:x` meet in `runs:x`, which neither of them matches.
   const found = ways.all().filter((pattern) => reservedPrefix(pattern) === prefix);
@@ -106,7 +106,7 @@ function canMeet(a: string, b: string): boolean {
  * The ways to read two patterns side by side, from their beginnings to their ends. A step takes a letter that both have; or a letter
  * of one, while a star of the other goes on; or the end of a star. What is read on a way is a pattern that both cover.
  */
-class Ways {
+class SharedReadings {
   readonly #a: string;
   readonly #b: string;
   readonly #width: number;

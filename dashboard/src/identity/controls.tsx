@@ -26,12 +26,12 @@ export function Problem({ text }: { text: string }) {
 }
 
 /** The first press asks, the second acts; leaving the button takes the question back. */
-export function Sure({
-  onSure,
+export function ConfirmButton({
+  onConfirmed,
   label,
   children,
 }: {
-  onSure(): void;
+  onConfirmed(): void;
   label: string;
   children: ComponentChildren;
 }) {
@@ -45,7 +45,7 @@ export function Sure({
         isAsking.value = false;
       }}
       onClick={() => {
-        if (isAsking.value) onSure();
+        if (isAsking.value) onConfirmed();
         isAsking.value = !isAsking.value;
       }}
     >

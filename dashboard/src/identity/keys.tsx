@@ -3,6 +3,7 @@ import type { KeyInfo } from '@llm-streamer/shared/api-types.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import {
+  ConfirmButton,
   dayOf,
   fieldsOf,
   GrantFields,
@@ -10,7 +11,6 @@ import {
   Problem,
   rightsText,
   Secret,
-  Sure,
   useAction,
 } from './controls.tsx';
 import { keys, makeKey, revokeKey } from './requests.ts';
@@ -68,9 +68,12 @@ export function Keys({ mine }: { mine?: string }) {
                 {dayOf(lastUsed)}
               </span>
             </span>
-            <Sure label={`revoke key ${name}`} onSure={() => run(() => revokeKey(id).then(load))}>
+            <ConfirmButton
+              label={`revoke key ${name}`}
+              onConfirmed={() => run(() => revokeKey(id).then(load))}
+            >
               revoke
-            </Sure>
+            </ConfirmButton>
           </li>
         ))}
         {list.value.length === 0 && <li class="dim">none</li>}

@@ -3,7 +3,7 @@ import type { Profile, SessionInfo } from '@llm-streamer/shared/api-types.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { showNotice } from '../state/store.ts';
-import { Problem, rightsText, Sure, useAction } from './controls.tsx';
+import { ConfirmButton, Problem, rightsText, useAction } from './controls.tsx';
 import { Keys } from './keys.tsx';
 import { changePassword, endOtherSessions, endSession, Failure, logout, sessions } from './requests.ts';
 
@@ -67,20 +67,23 @@ function Sessions() {
             {current ? (
               <span class="good">this one</span>
             ) : (
-              <Sure
+              <ConfirmButton
                 label={`end the session of ${browserOf(agent)} at ${address}`}
-                onSure={() => run(() => endSession(id).then(load))}
+                onConfirmed={() => run(() => endSession(id).then(load))}
               >
                 end
-              </Sure>
+              </ConfirmButton>
             )}
           </li>
         ))}
       </ul>
       {others.length > 0 && (
-        <Sure label="end all other sessions" onSure={() => run(() => endOtherSessions().then(load))}>
+        <ConfirmButton
+          label="end all other sessions"
+          onConfirmed={() => run(() => endOtherSessions().then(load))}
+        >
           end all others
-        </Sure>
+        </ConfirmButton>
       )}
       <Problem text={problem.value} />
     </section>

@@ -4,7 +4,15 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { profile } from '../state/identity.ts';
 import { showNotice } from '../state/store.ts';
-import { fieldsOf, GrantFields, grantsIn, Problem, rightsText, Sure, useAction } from './controls.tsx';
+import {
+  ConfirmButton,
+  fieldsOf,
+  GrantFields,
+  grantsIn,
+  Problem,
+  rightsText,
+  useAction,
+} from './controls.tsx';
 import { Keys } from './keys.tsx';
 import { addRole, addUser, changeRole, changeUser, deleteRole, deleteUser, users } from './requests.ts';
 
@@ -114,9 +122,9 @@ function Person({ person, roles, change }: { person: UserInfo; roles: readonly s
           </button>
         )}
         {!isMe && (
-          <Sure label={`delete ${name}`} onSure={() => change(() => deleteUser(name))}>
+          <ConfirmButton label={`delete ${name}`} onConfirmed={() => change(() => deleteUser(name))}>
             delete
-          </Sure>
+          </ConfirmButton>
         )}
       </span>
       {isChanging.value && (
@@ -222,9 +230,9 @@ function Role({ role, change }: { role: RoleInfo; change: Change }) {
           >
             change
           </button>
-          <Sure label={`delete role ${name}`} onSure={() => change(() => deleteRole(name))}>
+          <ConfirmButton label={`delete role ${name}`} onConfirmed={() => change(() => deleteRole(name))}>
             delete
-          </Sure>
+          </ConfirmButton>
         </>
       )}
       {isChanging.value && (

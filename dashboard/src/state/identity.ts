@@ -14,7 +14,7 @@ export const whoPart = signal<ComponentType | undefined>(undefined);
 
 export const isOnLoopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
 /** Whether people sign in here. */
-export const isGuarded = computed(() => (profile.value?.auth ?? 'off') !== 'off' || !!signIn.value);
+export const peopleSignIn = computed(() => (profile.value?.auth ?? 'off') !== 'off' || !!signIn.value);
 
 /** What a curl line needs where people sign in: the key is in a variable of the shell, and never in the page. */
 export function keyOption(): string {
@@ -22,11 +22,11 @@ export function keyOption(): string {
 }
 
 /** A name for the person: what one has received another must never see. Empty where nobody has to sign in. */
-export function personOf({ kind, owner, name }: Profile): string {
+export function personKey({ kind, owner, name }: Profile): string {
   return kind === 'everyone' ? '' : `${kind} ${owner} ${name}`;
 }
 
 /** A name for the session. */
-export function sessionOf(whom: Profile): string {
-  return personOf(whom) && `${personOf(whom)} ${whom.session}`;
+export function sessionKey(whom: Profile): string {
+  return personKey(whom) && `${personKey(whom)} ${whom.session}`;
 }

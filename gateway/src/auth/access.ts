@@ -15,7 +15,7 @@ import { readableRuns } from './run-rights.ts';
 const OWN_CHANNEL: string = CHANNELS.gateway;
 
 /** Gets the code of each refusal. */
-export type Tell = (code: string) => void;
+export type TellRefusal = (code: string) => void;
 
 /** Somebody who has not signed in and asks for more than everybody may have: he may sign in. */
 export function signInFirst(): CodedError {
@@ -58,10 +58,10 @@ export const OPEN_ACCESS: Access = {
 export class PrincipalAccess implements Access {
   readonly principal: Principal;
   readonly defaultSource: string;
-  readonly #tell: Tell;
+  readonly #tell: TellRefusal;
   readonly #isSource: (source: string) => boolean;
 
-  constructor(principal: Principal, tell: Tell) {
+  constructor(principal: Principal, tell: TellRefusal) {
     this.principal = principal;
     this.#tell = tell;
     const { source } = principal;
@@ -124,10 +124,10 @@ export class ReportedAccess implements Access {
   readonly principal: Principal;
   readonly defaultSource = 'http';
   readonly #judged: Access;
-  readonly #tell: Tell;
+  readonly #tell: TellRefusal;
 
   /** `judged` tells what it refuses; `tell` gets what it would narrow. */
-  constructor(principal: Principal, judged: Access, tell: Tell) {
+  constructor(principal: Principal, judged: Access, tell: TellRefusal) {
     this.principal = principal;
     this.#judged = judged;
     this.#tell = tell;

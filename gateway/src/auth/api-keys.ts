@@ -9,7 +9,7 @@ import type { CredentialCheck } from './credential-check.ts';
 import { narrowGrants } from './narrow-grants.ts';
 import { principalOfUser } from './person.ts';
 import type { Grants, Principal } from './principal.ts';
-import type { Refusals } from './refusals.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { withOwn } from './roles.ts';
 import { type ApiKey, type AuthStore, NOTE_MS } from './store/auth-store.ts';
 
@@ -45,9 +45,9 @@ export function parseApiKey(text: string): { id: string; digest: string } | unde
 export class ApiKeys implements CredentialCheck {
   readonly #store: AuthStore;
   readonly #now: () => number;
-  readonly #refusals: Pick<Refusals, 'refuse'> | undefined;
+  readonly #refusals: Pick<RefusalLog, 'refuse'> | undefined;
 
-  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<Refusals, 'refuse'>) {
+  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<RefusalLog, 'refuse'>) {
     this.#store = store;
     this.#now = now;
     this.#refusals = refusals;

@@ -40,7 +40,7 @@ export interface AuditFields {
   [fact: string]: string | number | boolean | undefined;
 }
 
-export interface Refused {
+export interface AuditRefusal {
   /** The error code, or `narrowed`. */
   code: string;
   /** The method and the path of the route, such as `GET /api/runs/:id`. */
@@ -66,7 +66,7 @@ export class Audit {
   readonly #source: string;
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
-  #refusals = new Map<string, Refused & { count: number }>();
+  #refusals = new Map<string, AuditRefusal & { count: number }>();
   #otherRefusals = 0;
   #events = 0;
 
@@ -81,12 +81,12 @@ export class Audit {
     this.#timer = setInterval(() => this.flush(), FLUSH_MS);
   }
 
-  record(event: AuditEvent, fields: AuditFields): void {
+  event(event: AuditEvent, fields: AuditFields): void {
     this.#events++;
     if (this.#events <= MAX_EVENTS) this.#publisher.enqueue(auditDraft(this.#source, event, fields));
   }
 
-  refused(refusal: Refused): void {
+  refused(refusal: AuditRefusal): void {
     const { code, route, by, credential, allowed } = refusal;
     const kind = JSON.stringify([code, route, by, credential, allowed]);
     const known = this.#refusals.get(kind);

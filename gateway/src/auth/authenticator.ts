@@ -5,7 +5,7 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { KEY_PREFIX } from './api-keys.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import type { Principal } from './principal.ts';
-import type { Refusals } from './refusals.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { SESSION_PREFIX } from './sessions.ts';
 
 export interface CredentialSource {
@@ -50,33 +50,33 @@ export class InvalidCredential extends CodedError {
   }
 }
 
-/** The checks by what a token looks like; a kind without a check is never valid. */
-export interface TokenChecks {
+/** The checks by what a bearer credential looks like; a kind without a check is never valid. */
+export interface BearerChecks {
   /** `lls_…` */
   apiKey?: CredentialCheck | undefined;
   /** `lst_…` */
   session?: CredentialCheck | undefined;
   /** Three parts with dots between. */
   jwt?: CredentialCheck | undefined;
-  /** Asked first, about every token. */
+  /** Asked first, about each of them. */
   bootstrap?: CredentialCheck | undefined;
 }
 
-/** A token is not longer than the largest JWT that makes sense. */
-const MAX_TOKEN = 16_384;
+/** None is longer than the largest JWT that makes sense. */
+const MAX_CHARACTERS = 16_384;
 
 export class Authenticator {
-  readonly #tokens: TokenChecks;
+  readonly #bearer: BearerChecks;
   readonly #headers: readonly HeaderCheck[];
-  readonly #refusals: Pick<Refusals, 'refuse'> | undefined;
+  readonly #refusals: Pick<RefusalLog, 'refuse'> | undefined;
 
   /** `headers` in the order in which they win. */
   constructor(
-    tokens: TokenChecks,
+    bearer: BearerChecks,
     headers: readonly HeaderCheck[] = [],
-    refusals?: Pick<Refusals, 'refuse'>,
+    refusals?: Pick<RefusalLog, 'refuse'>,
   ) {
-    this.#tokens = tokens;
+    this.#bearer = bearer;
     this.#headers = headers;
     this.#refusals = refusals;
   }
@@ -109,40 +109,42 @@ export class Authenticator {
   }
 
   #inAuthorization(value: string): PresentedCredential {
-    const token = tokenIn(value);
-    if (token === undefined)
+    const bearer = bearerIn(value);
+    if (bearer === undefined)
       return {
         kind: 'Authorization header',
         principal: async () => this.#refusals?.refuse('its form is neither Bearer nor Basic with a token'),
       };
-    const [kind, check] = this.#checkOf(token);
+    const [kind, check] = this.#checkOf(bearer);
     return {
       kind,
       principal: async () => {
-        const bootstrap = await this.#tokens.bootstrap?.principalOf(token);
-        if (bootstrap !== undefined || check !== undefined) return bootstrap ?? check?.principalOf(token);
+        const bootstrap = await this.#bearer.bootstrap?.principalOf(bearer);
+        if (bootstrap !== undefined || check !== undefined) return bootstrap ?? check?.principalOf(bearer);
         return this.#refusals?.refuse(`a ${kind} of this form is not taken here`);
       },
     };
   }
 
-  #checkOf(token: string): [CredentialKind, CredentialCheck | undefined] {
-    if (token.startsWith(KEY_PREFIX)) return ['api key', this.#tokens.apiKey];
-    if (token.startsWith(SESSION_PREFIX)) return ['session', this.#tokens.session];
-    if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return ['JWT', this.#tokens.jwt];
+  #checkOf(bearer: string): [CredentialKind, CredentialCheck | undefined] {
+    if (bearer.startsWith(KEY_PREFIX)) return ['api key', this.#bearer.apiKey];
+    if (bearer.startsWith(SESSION_PREFIX)) return ['session', this.#bearer.session];
+    if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(bearer)) return ['JWT', this.#bearer.jwt];
     return ['bearer credential', undefined];
   }
 }
 
-/** The token in `Bearer <token>`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored. */
-function tokenIn(header: string): string | undefined {
-  if (header.length > 2 * MAX_TOKEN) return undefined;
+/** What stands behind `Bearer`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored. */
+function bearerIn(header: string): string | undefined {
+  if (header.length > 2 * MAX_CHARACTERS) return undefined;
   const [, scheme, value = ''] = /^(bearer|basic) +(\S+) *$/i.exec(header) ?? [];
-  let token: string | undefined = value;
+  let bearer: string | undefined = value;
   if (scheme?.toLowerCase() === 'basic') {
     const pair = Buffer.from(value, 'base64').toString('utf8');
-    token = pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined;
+    bearer = pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : undefined;
   }
-  // Every kind of token is made of these letters.
-  return token !== undefined && token.length <= MAX_TOKEN && /^[\w.~+/=-]+$/.test(token) ? token : undefined;
+  // Each kind is made of these letters.
+  return bearer !== undefined && bearer.length <= MAX_CHARACTERS && /^[\w.~+/=-]+$/.test(bearer)
+    ? bearer
+    : undefined;
 }

@@ -16,8 +16,8 @@ import type { AuthMode } from './config.ts';
 import { EVERYONE, type Grants, NO_GRANTS, type Principal } from './principal.ts';
 
 /**
- * `nothing`: no credential is looked at. `anyone`: a credential must be valid, but there may be none. `signed-in`: anybody but `anonymous`. `read`, `publish`: a grant for some channel; the
- * route itself looks at the channels of the request.
+ * `nothing`: no credential is looked at. `anyone`: a credential must be valid, but there may be none. `signed-in`: anybody but
+ * `anonymous`. `read`, `publish`: a grant for some channel; the route itself looks at the channels of the request.
  */
 export type Need = 'nothing' | 'anyone' | 'signed-in' | 'read' | 'publish' | 'run' | 'metrics' | 'admin';
 

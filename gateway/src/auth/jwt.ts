@@ -13,10 +13,11 @@ import {
 } from 'jose';
 import { claimedGrants, claimNamed, namesIn } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
+import { CredentialRefused } from './credential-refused.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import { type Grants, NO_GRANTS, type Principal } from './principal.ts';
-import { Refusals } from './refusals.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { areAdmins, grantsOfRoles, joinGrants, type RoleGrants, rolesIn, withOwn } from './roles.ts';
 import { secretOf } from './secret.ts';
 import type { AuthStore } from './store/auth-store.ts';
@@ -50,9 +51,6 @@ const ID_TOKEN_CLAIMS = ['nonce', 'at_hash', 'c_hash', 's_hash'];
 
 type Claims = JWTPayload & { sub: string; exp: number };
 
-/** Why a token is refused, in words for the operator. */
-class Refused extends Error {}
-
 interface Verified {
   claims: Claims;
   /** The version of the issuer's keys that it was verified with. */
@@ -70,7 +68,7 @@ interface JwtOptions {
 export class JwtCheck implements CredentialCheck {
   readonly #options: JwtOptions;
   readonly #roles: RoleGrants;
-  readonly #refusals: Refusals;
+  readonly #refusals: RefusalLog;
   readonly #now: () => number;
   readonly #algorithms: string[];
   /** By digest of the token, the oldest first. A signature costs 150 µs, and after a restart thousands of clients come back at once. */
@@ -79,7 +77,7 @@ export class JwtCheck implements CredentialCheck {
   constructor(options: JwtOptions, roles: RoleGrants, logger: Logger, now: () => number = Date.now) {
     this.#options = options;
     this.#roles = roles;
-    this.#refusals = new Refusals(logger, 'a token', now);
+    this.#refusals = new RefusalLog(logger, 'a token', now);
     this.#now = now;
     this.#algorithms = options.keys instanceof IssuerKeys ? PUBLIC_KEY_ALGORITHMS : SECRET_ALGORITHMS;
   }
@@ -94,10 +92,10 @@ export class JwtCheck implements CredentialCheck {
     if (!FORM.test(token)) return this.#refusals.refuse('it is malformed');
     try {
       const claims = await this.#claims(token);
-      if (claims.exp * 1_000 <= this.#now()) throw new Refused('it has expired');
+      if (claims.exp * 1_000 <= this.#now()) throw new CredentialRefused('it has expired');
       return this.#principal(claims, await this.#grants(claims));
     } catch (error) {
-      if (error instanceof Refused) return this.#refusals.refuse(error.message);
+      if (error instanceof CredentialRefused) return this.#refusals.refuse(error.message);
       // The codes of jose are words of its own, such as ERR_JWS_SIGNATURE_VERIFICATION_FAILED.
       if (error instanceof errors.JOSEError) return this.#refusals.refuse(error.code);
       throw error;
@@ -142,9 +140,9 @@ export class JwtCheck implements CredentialCheck {
   #refuseWithoutKey(token: string): void {
     const { alg, typ } = headerOf(token);
     if (typeof alg !== 'string' || !this.#algorithms.includes(alg))
-      throw new Refused('its algorithm is not one for the keys that are configured');
+      throw new CredentialRefused('its algorithm is not one for the keys that are configured');
     const claims = decodeJwt(token);
-    if (claims.iss !== this.#options.issuer) throw new Refused('it is of another issuer');
+    if (claims.iss !== this.#options.issuer) throw new CredentialRefused('it is of another issuer');
     refuseOtherTypes(typ, claims);
   }
 
@@ -170,15 +168,15 @@ export class JwtCheck implements CredentialCheck {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
       }
     }
-    throw new Refused('no key of the issuer has signed it');
+    throw new CredentialRefused('no key of the issuer has signed it');
   }
 
   #bounded(payload: JWTPayload): Claims {
     const { sub, exp } = payload;
     if (typeof sub !== 'string' || sub === '' || sub.length > MAX_SUBJECT)
-      throw new Refused('its sub is no name');
+      throw new CredentialRefused('its sub is no name');
     if (exp === undefined || exp > this.#now() / 1_000 + LONGEST_S)
-      throw new Refused('its exp is more than a year ahead; is it in milliseconds?');
+      throw new CredentialRefused('its exp is more than a year ahead; is it in milliseconds?');
     return { ...payload, sub, exp };
   }
 
@@ -187,14 +185,15 @@ export class JwtCheck implements CredentialCheck {
     const all: Grants[] = [];
     if (Object.hasOwn(claims, GRANTS_CLAIM)) {
       const grants = claimedGrants(claims[GRANTS_CLAIM]);
-      if (grants === undefined) throw new Refused(`its ${GRANTS_CLAIM} holds what is no grant`);
-      if (areAdmins(grants) && !admin) throw new Refused('it grants admin, which needs JWT_ADMIN=true');
+      if (grants === undefined) throw new CredentialRefused(`its ${GRANTS_CLAIM} holds what is no grant`);
+      if (areAdmins(grants) && !admin)
+        throw new CredentialRefused('it grants admin, which needs JWT_ADMIN=true');
       all.push(grants);
     }
     const value = rolesClaim === undefined ? undefined : claimNamed(rolesClaim, claims);
     if (value !== undefined) {
       const names = namesIn(value);
-      if (names === undefined) throw new Refused('its claim of roles is no list of names');
+      if (names === undefined) throw new CredentialRefused('its claim of roles is no list of names');
       const ofRoles = await grantsOfRoles(names, this.#roles, (grants) => admin || !areAdmins(grants));
       if (ofRoles !== undefined) all.push(ofRoles);
     }
@@ -204,8 +203,8 @@ export class JwtCheck implements CredentialCheck {
   #principal(claims: Claims, grants: Grants): Principal {
     const owner = ownerOfSubject(this.#options.issuer, claims.sub);
     return {
-      id: `token:${owner}`,
-      kind: 'token',
+      id: `jwt:${owner}`,
+      kind: 'jwt',
       name: shownName(claims.preferred_username, claims.name, claims.sub),
       owner,
       grants: withOwn(grants, owner),
@@ -214,12 +213,12 @@ export class JwtCheck implements CredentialCheck {
   }
 }
 
-/** @throws Refused */
+/** @throws CredentialRefused */
 function headerOf(token: string): ProtectedHeaderParameters {
   try {
     return decodeProtectedHeader(token);
   } catch {
-    throw new Refused('its header is not JSON');
+    throw new CredentialRefused('its header is not JSON');
   }
 }
 
@@ -230,12 +229,13 @@ function headerOf(token: string): ProtectedHeaderParameters {
  */
 function refuseOtherTypes(type: unknown, claims: JWTPayload): void {
   if (type !== undefined && !(typeof type === 'string' && TYPES.includes(type.toLowerCase())))
-    throw new Refused('its typ is not that of an access token');
+    throw new CredentialRefused('its typ is not that of an access token');
   // Keycloak says what a token is in a claim: Bearer, ID, Refresh, Offline, Logout.
   const { typ } = claims;
-  if (typ !== undefined && typ !== 'Bearer') throw new Refused('its claim typ is not Bearer');
-  if (ID_TOKEN_CLAIMS.some((name) => Object.hasOwn(claims, name))) throw new Refused('it is an ID token');
-  if (Object.hasOwn(claims, 'cnf')) throw new Refused('it is bound to a key of its holder');
+  if (typ !== undefined && typ !== 'Bearer') throw new CredentialRefused('its claim typ is not Bearer');
+  if (ID_TOKEN_CLAIMS.some((name) => Object.hasOwn(claims, name)))
+    throw new CredentialRefused('it is an ID token');
+  if (Object.hasOwn(claims, 'cnf')) throw new CredentialRefused('it is bound to a key of its holder');
 }
 
 /**

@@ -17,15 +17,16 @@ import {
   randomState,
 } from 'openid-client';
 import { claimNamed, namesIn, rolesOfGroups } from './claimed-grants.ts';
+import { CredentialRefused } from './credential-refused.ts';
 import { IdentityProvider, providerUnavailable } from './identity-provider.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
-import { Refusals } from './refusals.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { grantsOfRoles, type RoleGrants, rolesIn } from './roles.ts';
 import { SealedText } from './sealed-text.ts';
 import { secretOf } from './secret.ts';
 import type { Sessions } from './sessions.ts';
 import type { Visitor } from './sign-in.ts';
-import type { AuthStore, External } from './store/auth-store.ts';
+import type { AuthStore, ProviderIdentity } from './store/auth-store.ts';
 import { CLIENT_SECRET_BYTES, type OidcConfig, rolesByGroup } from './ways-config.ts';
 
 /** How long somebody may take to sign in at the provider. */
@@ -35,7 +36,7 @@ const SESSION_MS = 12 * 3_600_000;
 /** Exchanges with the provider at a time: whoever asks for them has shown nothing but a cookie that anybody gets. */
 const MAX_EXCHANGES = 16;
 /** With more the cookie would be too large for browsers. */
-const MAX_VIEW = 1_500;
+const MAX_PAGE_QUERY = 1_500;
 const MAX_SUBJECT = 1_000;
 
 /** What is remembered of an attempt. */
@@ -44,7 +45,7 @@ interface Attempt {
   nonce: string;
   verifier: string;
   /** The query of the page from which it was begun. */
-  view: string;
+  pageQuery: string;
 }
 
 export interface Begun {
@@ -56,7 +57,7 @@ export interface Begun {
 
 /** The end of an attempt. Without `session` nobody has signed in, for reasons that only the operator is told. */
 export interface Finished {
-  view: string;
+  pageQuery: string;
   session?: { token: string; expires: number; user: string };
 }
 
@@ -74,16 +75,13 @@ interface OidcOptions {
 
 type Claims = Readonly<Record<string, unknown>>;
 
-/** Why nobody has signed in, in words for the operator. */
-class Refused extends Error {}
-
 export class OidcSignIn {
   readonly #options: OidcOptions;
   readonly #sessions: Pick<Sessions, 'begin'>;
   readonly #roles: RoleGrants;
   readonly #provider: IdentityProvider;
   readonly #sealed: SealedText;
-  readonly #refusals: Refusals;
+  readonly #refusals: RefusalLog;
   readonly #now: () => number;
   #exchanges = 0;
 
@@ -103,7 +101,7 @@ export class OidcSignIn {
       `llm-streamer oidc ${options.issuer} ${options.clientId}`,
       now,
     );
-    this.#refusals = new Refusals(logger, 'a sign-in with the identity provider');
+    this.#refusals = new RefusalLog(logger, 'a sign-in with the identity provider');
     this.#now = now;
   }
 
@@ -113,16 +111,16 @@ export class OidcSignIn {
   }
 
   /**
-   * @param view the query of the page, to be shown again afterwards.
+   * @param pageQuery the query of the page, to be shown again afterwards.
    * @throws CodedError `provider_unavailable`
    */
-  async begin(view: string): Promise<Begun> {
+  async begin(pageQuery: string): Promise<Begun> {
     const provider = await this.#provider.configuration();
     const attempt: Attempt = {
       state: randomState(),
       nonce: randomNonce(),
       verifier: randomPKCECodeVerifier(),
-      view: view.length > MAX_VIEW ? '' : view,
+      pageQuery: pageQuery.length > MAX_PAGE_QUERY ? '' : pageQuery,
     };
     const location = buildAuthorizationUrl(provider, {
       redirect_uri: this.#options.callback,
@@ -146,17 +144,19 @@ export class OidcSignIn {
    */
   async finish(query: string, sealed: string | undefined, visitor: Visitor): Promise<Finished> {
     const attempt = this.#attemptIn(sealed);
-    const view = attempt?.view ?? '';
+    const pageQuery = attempt?.pageQuery ?? '';
     try {
       if (attempt === undefined)
-        throw new Refused('the browser has not begun it, or more than 10 minutes ago; was it at PUBLIC_URL?');
+        throw new CredentialRefused(
+          'the browser has not begun it, or more than 10 minutes ago; was it at PUBLIC_URL?',
+        );
       const external = await this.#person(query, attempt);
       const { token, session } = await this.#sessions.begin({ user: external.owner, external, ...visitor });
-      return { view, session: { token, expires: session.expires, user: session.user } };
+      return { pageQuery, session: { token, expires: session.expires, user: session.user } };
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+      if (!(error instanceof CredentialRefused)) throw error;
       this.#refusals.refuse(error.message);
-      return { view };
+      return { pageQuery };
     }
   }
 
@@ -165,16 +165,16 @@ export class OidcSignIn {
     return text === undefined ? undefined : (JSON.parse(text) as Attempt);
   }
 
-  async #person(query: string, attempt: Attempt): Promise<External> {
+  async #person(query: string, attempt: Attempt): Promise<ProviderIdentity> {
     // Before the provider is asked for anything. Somebody else's answer, sent to a browser in a link, would sign its owner in as
     // that somebody.
     if (!isSame(new URLSearchParams(query).get('state') ?? '', attempt.state))
-      throw new Refused('it is the answer to another attempt');
+      throw new CredentialRefused('it is the answer to another attempt');
     const provider = await this.#provider.configuration();
     const claims = await this.#exchange(provider, query, attempt);
     const roles = rolesOfGroups(this.#groupsIn(claims), this.#options.roles);
     if ((await grantsOfRoles(roles, this.#roles)) === undefined)
-      throw new Refused('no group of the person has a role here');
+      throw new CredentialRefused('no group of the person has a role here');
     return {
       name: shownName(claims.preferred_username, claims.name, claims.sub),
       owner: ownerOfSubject(this.#options.issuer, claims.sub as string),
@@ -195,7 +195,8 @@ export class OidcSignIn {
         idTokenExpected: true,
       });
       const token: Claims & { sub: string } = { ...answer.claims(), sub: answer.claims()?.sub ?? '' };
-      if (token.sub === '' || token.sub.length > MAX_SUBJECT) throw new Refused('its sub is no name');
+      if (token.sub === '' || token.sub.length > MAX_SUBJECT)
+        throw new CredentialRefused('its sub is no name');
       const isComplete = claimNamed(this.#options.groupsClaim, token) !== undefined;
       if (isComplete || provider.serverMetadata().userinfo_endpoint === undefined) return token;
       return { ...(await fetchUserInfo(provider, answer.access_token, token.sub)), ...token };
@@ -210,10 +211,10 @@ export class OidcSignIn {
     const { groupsClaim } = this.#options;
     // Some providers let people write any address into their profile.
     if (groupsClaim === 'email' && claims.email_verified !== true)
-      throw new Refused('the provider has not verified the e-mail address');
+      throw new CredentialRefused('the provider has not verified the e-mail address');
     const value = claimNamed(groupsClaim, claims);
     const groups = value === undefined ? [] : namesIn(value);
-    if (groups === undefined) throw new Refused('its groups are no list of names');
+    if (groups === undefined) throw new CredentialRefused('its groups are no list of names');
     return groups;
   }
 
@@ -234,14 +235,15 @@ const AWAY = ['OAUTH_TIMEOUT', 'OAUTH_ABORT', 'OAUTH_RESPONSE_IS_NOT_CONFORM', '
 
 /** Whether the provider says no, or is not well. Codes are words of the library, never of the browser. */
 function providerError(error: unknown): unknown {
-  if (error instanceof AuthorizationResponseError) return new Refused('the provider has refused it');
+  if (error instanceof AuthorizationResponseError)
+    return new CredentialRefused('the provider has refused it');
   if (error instanceof ResponseBodyError)
     return error.status < 500
-      ? new Refused('the provider does not know the code')
+      ? new CredentialRefused('the provider does not know the code')
       : providerUnavailable(error);
   if (error instanceof ClientError) {
     const { code = 'the answer of the provider was wrong' } = error;
-    return AWAY.includes(code) ? providerUnavailable(error) : new Refused(code);
+    return AWAY.includes(code) ? providerUnavailable(error) : new CredentialRefused(code);
   }
   // So fetch tells of a connection that failed.
   return error instanceof TypeError ? providerUnavailable(error) : error;

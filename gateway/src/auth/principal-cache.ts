@@ -54,7 +54,7 @@ export class PrincipalCache implements CredentialCheck {
     this.#now = now;
   }
 
-  /** Credentials that are remembered, known or not. */
+  /** CredentialChecks that are remembered, known or not. */
   get size(): number {
     return this.#known.size + this.#unknown.size;
   }

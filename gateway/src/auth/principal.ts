@@ -22,7 +22,7 @@ export interface Grants {
   admin: boolean;
 }
 
-export type PrincipalKind = 'user' | 'key' | 'token' | 'anonymous' | 'everyone';
+export type PrincipalKind = 'user' | 'key' | 'jwt' | 'anonymous' | 'everyone';
 
 export interface Principal {
   /** Different for any two principals of all kinds, such as `user:alice` or `key:8f3k2m1p`. Revocation names it. */

@@ -11,7 +11,7 @@ import { isUserName } from './names.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import { personPrincipal } from './person.ts';
 import { NO_GRANTS, type Principal } from './principal.ts';
-import { Refusals } from './refusals.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { grantsOfRoles, type RoleGrants, rolesIn } from './roles.ts';
 import type { AuthStore } from './store/auth-store.ts';
 import { type ProxyConfig, rolesByGroup } from './ways-config.ts';
@@ -43,7 +43,7 @@ export class ProxyHeaders implements CredentialCheck, HeaderCheck {
   readonly #options: ProxyOptions;
   readonly #roles: RoleGrants;
   readonly #store: Pick<AuthStore, 'user'>;
-  readonly #refusals: Refusals;
+  readonly #refusals: RefusalLog;
   /** Begins each credential that is made here. Nobody else can write one, for example as a Bearer token. */
   readonly #mark = `proxy ${randomBytes(24).toString('base64')} `;
 
@@ -51,7 +51,7 @@ export class ProxyHeaders implements CredentialCheck, HeaderCheck {
     this.#options = options;
     this.#store = store;
     this.#roles = rolesIn(store);
-    this.#refusals = new Refusals(logger, 'a header of a proxy');
+    this.#refusals = new RefusalLog(logger, 'a header of a proxy');
   }
 
   /**

@@ -1,4 +1,4 @@
-// Ends the streams of those whose rights have changed, on this process. Once a second it compares the epoch of the store, so that a
+// Ends the streams of those whose rights have changed, on this process. Once a second it compares the revision of the store, so that a
 // change is found even if its message was lost; and while it cannot compare, nothing may be delivered (see `wait`).
 
 import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.ts';
@@ -51,7 +51,7 @@ export class RightsWatch implements DeliveryGuard {
   #useTimer: NodeJS.Timeout | undefined;
   #staleTimer: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
-  #epoch: number | undefined;
+  #revision: number | undefined;
   #mark = 0;
   /** When the newest comparison that succeeded began, by the monotonic clock. */
   #comparedAt = Number.NEGATIVE_INFINITY;
@@ -157,7 +157,7 @@ export class RightsWatch implements DeliveryGuard {
         const began = performance.now();
         await this.#lookForChanges();
         this.#comparedAt = began;
-        this.#opened();
+        this.#becameFresh();
       }
     } catch (error) {
       if (!(error instanceof BrokerUnavailable)) throw error;
@@ -166,7 +166,7 @@ export class RightsWatch implements DeliveryGuard {
     }
   }
 
-  #opened(): void {
+  #becameFresh(): void {
     clearTimeout(this.#staleTimer);
     const left = this.#comparedAt + STALE_MS - performance.now();
     this.#staleTimer = setTimeout(() => this.#onStale(), Math.max(0, left)).unref();
@@ -176,12 +176,14 @@ export class RightsWatch implements DeliveryGuard {
 
   async #lookForChanges(): Promise<void> {
     const { store } = this.#options;
-    const epoch = await store.epoch();
-    if (epoch === this.#epoch) return;
+    const revision = await store.revision();
+    if (revision === this.#revision) return;
     // Before the first comparison nothing is known. Whoever has a stream by then is looked at anew.
     const change =
-      this.#epoch === undefined ? { epoch, principals: ['*'] } : await store.changesSince(this.#epoch);
-    this.#epoch = change.epoch;
+      this.#revision === undefined
+        ? { revision, principals: ['*'] }
+        : await store.changesSince(this.#revision);
+    this.#revision = change.revision;
     await this.#apply(new Set(change.principals));
   }
 

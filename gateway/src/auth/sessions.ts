@@ -6,7 +6,7 @@ import { randomText } from './base62.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { personPrincipal, principalOfUser } from './person.ts';
 import type { Principal } from './principal.ts';
-import type { Refusals } from './refusals.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { grantsOfRoles, rolesIn } from './roles.ts';
 import { type AuthStore, NOTE_MS, SESSION_MAX_MS, type Session, sessionId } from './store/auth-store.ts';
 
@@ -21,9 +21,9 @@ export type SessionStart = Pick<Session, 'user' | 'external' | 'address' | 'agen
 export class Sessions implements CredentialCheck {
   readonly #store: AuthStore;
   readonly #now: () => number;
-  readonly #refusals: Pick<Refusals, 'refuse'> | undefined;
+  readonly #refusals: Pick<RefusalLog, 'refuse'> | undefined;
 
-  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<Refusals, 'refuse'>) {
+  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<RefusalLog, 'refuse'>) {
     this.#store = store;
     this.#now = now;
     this.#refusals = refusals;

@@ -139,14 +139,14 @@ export type OidcConfig = z.output<z.ZodObject<typeof oidcVariables>>;
 export type ProxyConfig = z.output<z.ZodObject<typeof proxyVariables>>;
 
 /** What the rules about several variables look at, besides their own. */
-export interface Surroundings {
+export interface OtherSettings {
   AUTH?: string | undefined;
   PUBLIC_URL?: string | undefined;
   TRUST_PROXY: string;
 }
 
 /** @throws CodedError `invalid_config` with a line for each rule that is broken. */
-export function refuseHalfWays(config: Readonly<WaysConfig & Surroundings>): void {
+export function refuseHalfWays(config: Readonly<WaysConfig & OtherSettings>): void {
   const lines = [...jwtComplaints(config), ...oidcComplaints(config), ...proxyComplaints(config)];
   const way = (['JWT_ISSUER', 'OIDC_ISSUER', 'AUTH_PROXY_HEADER'] as const).find((name) =>
     isSet(config, name),
@@ -157,7 +157,7 @@ export function refuseHalfWays(config: Readonly<WaysConfig & Surroundings>): voi
   if (lines.length > 0) throw new CodedError('invalid_config', lines.join('\n'));
 }
 
-type Settings = Readonly<WaysConfig & Surroundings>;
+type Settings = Readonly<WaysConfig & OtherSettings>;
 
 function isSet(config: Settings, name: keyof Settings): boolean {
   const value = config[name];

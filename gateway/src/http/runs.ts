@@ -56,7 +56,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
       needs: 'signed-in',
       parameters: ['lastEventId', ...OWNER],
       refusesItself: true,
-      refuseUnknown: (reply: FastifyReply, error: BrokerUnavailable) =>
+      answerWhileUnknown: (reply: FastifyReply, error: BrokerUnavailable) =>
         void streams.refuse(reply, 'not_ready', error),
     },
   } as const;
@@ -113,7 +113,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   }
 }
 
-/** What the request names: one's own, or with `owner=` another's. Undefined if it is not allowed, which is answered as if it were absent. */
+/** What the request names: one's own, or with `owner=` another's. Undefined if it is not allowed, which is answered as absent. */
 function addressed(
   { params, query, access }: FastifyRequest<ById>,
   rule: OwnedRule,

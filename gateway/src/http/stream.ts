@@ -50,11 +50,11 @@ export function streamRoute(app: FastifyInstance, services: StreamServices): voi
     else granted.then(() => request.raw.socket.destroyed || done()).catch(done);
   };
 
-  const refuseUnknown = (reply: FastifyReply, error: BrokerUnavailable) =>
+  const answerWhileUnknown = (reply: FastifyReply, error: BrokerUnavailable) =>
     void refuse(reply.request, reply, 'not_ready', error);
   const options = {
     onRequest: [refuseBody, onRequest],
-    config: { ...config, refusesItself: true as const, refuseUnknown },
+    config: { ...config, refusesItself: true as const, answerWhileUnknown },
   };
   app.get<{ Querystring: Record<string, unknown> }>('/stream', options, async (request, reply) => {
     const asks = parseSelection(request.query);

@@ -53,7 +53,7 @@ describe('a token of the issuer', () => {
   it.each(['ES256', 'RS256', 'PS256', 'EdDSA'])('that is signed with %s is taken', async (alg) => {
     const other = await signingKey('other', alg);
     server.keys = [key.jwk, other.jwk];
-    expect(await checkOf().principalOf(await sign(other))).toMatchObject({ kind: 'token', name: 'alice' });
+    expect(await checkOf().principalOf(await sign(other))).toMatchObject({ kind: 'jwt', name: 'alice' });
   });
 
   it('becomes a principal that ends with it and owns what only this subject owns', async () => {
@@ -61,8 +61,8 @@ describe('a token of the issuer', () => {
     const owner = principal?.owner as string;
     expect(owner).toMatch(/^j-[a-z2-7]{20}$/);
     expect(principal).toEqual({
-      id: `token:${owner}`,
-      kind: 'token',
+      id: `jwt:${owner}`,
+      kind: 'jwt',
       name: 'alice',
       owner,
       grants: {
@@ -250,7 +250,7 @@ describe('with a secret', () => {
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it.each(['HS256', 'HS384', 'HS512'])('tokens of %s are taken', async (alg) => {
-    expect(await withSecret().principalOf(await hmac(secret, alg))).toMatchObject({ kind: 'token' });
+    expect(await withSecret().principalOf(await hmac(secret, alg))).toMatchObject({ kind: 'jwt' });
   });
 
   it('tokens of another secret, and of a private key, are refused', async () => {

@@ -159,7 +159,7 @@ export async function startGateway(
     cookie,
     publicUrl,
     throttle: { countAddress },
-    audit: { record: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
+    audit: { event: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
   });
   const open = { config: { needs: 'nothing' as const } };
   app.get('/', open, (_, reply) => reply.type('text/html').send('<!doctype html><title>the page</title>'));

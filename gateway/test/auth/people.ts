@@ -2,7 +2,7 @@
 
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type Grants, ownPatterns, type Principal } from '../../src/auth/principal.ts';
-import type { Credentials } from '../../src/compose-auth.ts';
+import type { CredentialChecks } from '../../src/compose-auth.ts';
 
 export const person = (name: string, grants: Partial<Grants>, more: Partial<Principal> = {}): Principal => ({
   id: `key:${name}`,
@@ -30,7 +30,7 @@ export class People {
     this.#all = new Map(all.map((one) => [`lls_${one.name}`, one]));
   }
 
-  get credentials(): Credentials {
+  get credentials(): CredentialChecks {
     const principalOf = async (credential: string) => {
       if (this.away) throw new BrokerUnavailable('the store of people cannot be reached');
       return this.#all.get(credential);
@@ -41,7 +41,7 @@ export class People {
         ? undefined
         : { kind: 'session' as const, principal: () => principalOf(token) };
     };
-    return { tokens: { apiKey: { principalOf } }, headers: [{ find: cookie }] };
+    return { bearer: { apiKey: { principalOf } }, headers: [{ find: cookie }] };
   }
 }
 

@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeHead } from '@llm-streamer/shared/broker/record.ts';
-import { ACL_ROLES, aclLines } from '@llm-streamer/shared/broker/redis/acl.ts';
+import { ACL_KINDS, aclLines } from '@llm-streamer/shared/broker/redis/acl.ts';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
   const redisVersion = /redis_version:(\S+)/.exec(await admin.info('server'))?.[1] ?? '';
   admin.disconnect();
   const lines = ['llm', 'team'].flatMap((namespace) =>
-    ACL_ROLES.flatMap((role) =>
+    ACL_KINDS.flatMap((role) =>
       aclLines({
         namespace,
         role,

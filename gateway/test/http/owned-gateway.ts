@@ -58,7 +58,7 @@ export async function ownedGateway(
   const app = createApp(config, broker, logger, undefined, {
     simulator: { tokenMs },
     credentials: {
-      tokens: { apiKey: { principalOf: async (key) => PEOPLE[key.slice(KEY.length)] } },
+      bearer: { apiKey: { principalOf: async (key) => PEOPLE[key.slice(KEY.length)] } },
       ...(otherwise !== undefined && {
         headers: [{ find: () => ({ kind: 'session', principal: async () => PEOPLE[otherwise] }) }],
       }),

@@ -1,7 +1,7 @@
 // `users acl …`: the line of a Redis ACL file for a gateway, a writer, a producer or a reader.
 
 import { hash } from 'node:crypto';
-import { ACL_ROLES, type AclRole, aclLines } from '@llm-streamer/shared/broker/redis/acl.ts';
+import { ACL_KINDS, type AclKind, aclLines } from '@llm-streamer/shared/broker/redis/acl.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { isReserved } from '@llm-streamer/shared/channels.ts';
 import { askPassword } from './ask-password.ts';
@@ -19,9 +19,9 @@ const OPTIONS = {
 } as const;
 
 export const acl: Command = async (args, { config, print, say }) => {
-  const { words, values } = parse(args, [`one of ${ACL_ROLES.join(', ')}`], OPTIONS);
-  const role = ACL_ROLES.find((name) => name === words[0]) as AclRole | undefined;
-  if (role === undefined) throw usage(`${JSON.stringify(words[0])}: use ${ACL_ROLES.join(', ')}`);
+  const { words, values } = parse(args, [`one of ${ACL_KINDS.join(', ')}`], OPTIONS);
+  const role = ACL_KINDS.find((name) => name === words[0]) as AclKind | undefined;
+  if (role === undefined) throw usage(`${JSON.stringify(words[0])}: use ${ACL_KINDS.join(', ')}`);
   const user = values.user ?? role;
   const request = {
     namespace: config.NAMESPACE,

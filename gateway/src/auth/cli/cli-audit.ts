@@ -18,7 +18,7 @@ export class CliAudit {
     this.#config = config;
   }
 
-  record(event: AuditEvent, fields: AuditFields): void {
+  event(event: AuditEvent, fields: AuditFields): void {
     const source = `cli-${hostname().slice(0, 12)}`;
     this.#drafts.push(auditDraft(source, event, { by: 'cli', ...fields }));
   }

@@ -15,7 +15,7 @@ export type StoreConfig = ReturnType<typeof readAuthStoreConfig>;
 export interface CommandContext {
   store: AuthStore;
   config: StoreConfig;
-  audit: Pick<CliAudit, 'record'>;
+  audit: Pick<CliAudit, 'event'>;
   /** What another program may read, such as a new key or a list. */
   print(text: string): void;
   /** What a person should know. */
@@ -64,7 +64,7 @@ export interface Program {
   commands: ReadonlyMap<string, Command>;
 }
 
-export interface Surroundings {
+export interface Environment {
   /** The environment; by default that of this process. */
   env?: Readonly<Record<string, string | undefined>>;
   out(text: string): void;
@@ -75,7 +75,7 @@ export interface Surroundings {
 export async function runProgram(
   program: Program,
   [name, ...args]: readonly string[],
-  around: Surroundings,
+  around: Environment,
 ): Promise<number> {
   const { help, commands } = program;
   try {
@@ -106,7 +106,7 @@ export async function main(program: Program): Promise<void> {
 }
 
 async function withStore(
-  { env, out, err }: Surroundings,
+  { env, out, err }: Environment,
   use: (context: CommandContext) => Promise<void>,
 ): Promise<void> {
   const config = readAuthStoreConfig(env);

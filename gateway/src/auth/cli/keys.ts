@@ -61,7 +61,7 @@ async function add(args: readonly string[], { store, audit, print, say }: Comman
     lastUsed: 0,
   });
   if (!added) throw failure(`there are ${MAX_KEYS} keys already: revoke some`);
-  audit.record(AUDIT_EVENTS.keyAdded, { to: `key:${id}`, name, service: user === undefined });
+  audit.event(AUDIT_EVENTS.keyAdded, { to: `key:${id}`, name, service: user === undefined });
   warnOfUnreached(grants.read, say);
   say(`key ${id} (${name}): ${inWords(grants)}; until ${minute(expires)} UTC. It is shown this once:`);
   print(key);
@@ -90,7 +90,7 @@ async function list(args: readonly string[], { store, print }: CommandContext): 
 async function revoke(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
   const [id = ''] = parse(args, ['the id of the key'], {}).words;
   if (!(await store.revokeKey(id))) throw failure(`there is no key ${JSON.stringify(id)}`);
-  audit.record(AUDIT_EVENTS.keyRevoked, { to: `key:${id}` });
+  audit.event(AUDIT_EVENTS.keyRevoked, { to: `key:${id}` });
   say(`key ${id} is revoked`);
 }
 

@@ -48,7 +48,7 @@ async function set(args: readonly string[], { store, audit, say }: CommandContex
   const grants = grantsOfOptions(values);
   await refuseLastAdmin(store, { role: { name, grants } }, values.force);
   await store.setRole({ name, grants });
-  audit.record(AUDIT_EVENTS.roleSet, { to: `role:${name}`, admin: grants.admin });
+  audit.event(AUDIT_EVENTS.roleSet, { to: `role:${name}`, admin: grants.admin });
   warnOfUnreached(grants.read, say);
   say(`role ${name}: ${inWords(grants)}`);
 }
@@ -60,6 +60,6 @@ async function remove(args: readonly string[], { store, audit, say }: CommandCon
     const exists = (await store.roles()).some((role) => role.name === name);
     throw failure(exists ? `somebody has the role ${name}` : `there is no role ${JSON.stringify(name)}`);
   }
-  audit.record(AUDIT_EVENTS.roleDeleted, { to: `role:${name}` });
+  audit.event(AUDIT_EVENTS.roleDeleted, { to: `role:${name}` });
   say(`role ${name} deleted`);
 }

@@ -53,7 +53,7 @@ async function add(args: readonly string[], { store, audit, say }: CommandContex
   const passwordHash = await newHash(name);
   if (!(await store.addUser({ name, passwordHash, role, disabled: false, created: Date.now() })))
     throw failure(`there is somebody called ${name} already`);
-  audit.record(AUDIT_EVENTS.userAdded, { to: `user:${name}`, role });
+  audit.event(AUDIT_EVENTS.userAdded, { to: `user:${name}`, role });
   say(`added ${name} as ${role}`);
 }
 
@@ -78,7 +78,7 @@ async function password(args: readonly string[], { store, audit, say }: CommandC
   if ((await store.user(name)) === undefined) throw nobody(name);
   const passwordHash = await newHash(name);
   if (!(await store.changeUser(name, { passwordHash }))) throw nobody(name);
-  audit.record(AUDIT_EVENTS.userChanged, { to: `user:${name}`, password: 'changed' });
+  audit.event(AUDIT_EVENTS.userChanged, { to: `user:${name}`, password: 'changed' });
   say(`${name} has a new password; all sessions have ended`);
 }
 
@@ -88,7 +88,7 @@ async function role(args: readonly string[], { store, audit, say }: CommandConte
   const known = await checkRole(store, wanted);
   await refuseLastAdmin(store, { user: name, role: known }, values.force);
   if (!(await store.changeUser(name, { role: known }))) throw nobody(name);
-  audit.record(AUDIT_EVENTS.userChanged, { to: `user:${name}`, role: known });
+  audit.event(AUDIT_EVENTS.userChanged, { to: `user:${name}`, role: known });
   say(`${name} is ${known} now`);
 }
 
@@ -98,7 +98,7 @@ function turn(disabled: boolean): Command {
     const [name = ''] = words;
     await refuseLastAdmin(store, { user: name, disabled }, values.force);
     if (!(await store.changeUser(name, { disabled }))) throw nobody(name);
-    audit.record(AUDIT_EVENTS.userChanged, { to: `user:${name}`, disabled });
+    audit.event(AUDIT_EVENTS.userChanged, { to: `user:${name}`, disabled });
     say(disabled ? `${name} is disabled; all sessions have ended` : `${name} may sign in again`);
   };
 }
@@ -108,7 +108,7 @@ async function remove(args: readonly string[], { store, audit, say }: CommandCon
   const [name = ''] = words;
   await refuseLastAdmin(store, { user: name, deleted: true }, values.force);
   if (!(await store.deleteUser(name))) throw nobody(name);
-  audit.record(AUDIT_EVENTS.userDeleted, { to: `user:${name}` });
+  audit.event(AUDIT_EVENTS.userDeleted, { to: `user:${name}` });
   say(
     `${name} is deleted, with keys and sessions; the runs stay until the log forgets them, and a new ${name} would have them`,
   );
@@ -144,11 +144,11 @@ async function endSessions(args: readonly string[], { store, audit, say }: Comma
   if (id === undefined) {
     const ended = await store.endSessions(name);
     if (ended === 0 && (await store.user(name)) === undefined) throw nobody(name);
-    audit.record(AUDIT_EVENTS.sessionEnded, { to: `user:${name}`, ended });
+    audit.event(AUDIT_EVENTS.sessionEnded, { to: `user:${name}`, ended });
     say(`sessions ended: ${ended}`);
   } else {
     if (!(await store.endSession(name, id))) throw failure(`${name} has no session ${JSON.stringify(id)}`);
-    audit.record(AUDIT_EVENTS.sessionEnded, { to: `session:${id}` });
+    audit.event(AUDIT_EVENTS.sessionEnded, { to: `session:${id}` });
     say(`session ${id} ended`);
   }
 }

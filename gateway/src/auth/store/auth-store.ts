@@ -1,5 +1,5 @@
 // The contract of what is kept of people, roles, keys and sessions; one conformance suite tests every implementation. Secrets are
-// kept as digests only. Each change of somebody's rights raises the epoch in the same step, so that a gateway that compares epochs
+// kept as digests only. Each change of somebody's rights raises the revision in the same step, so that a gateway that compares revisions
 // misses none, even if it has missed the message.
 
 import type { Grants } from '../principal.ts';
@@ -38,7 +38,7 @@ export interface ApiKey {
   lastUsed: number;
 }
 
-export interface External {
+export interface ProviderIdentity {
   name: string;
   owner: string;
   /** Names, and not what they allow: a role that loses a right loses it for these people, too. */
@@ -52,7 +52,7 @@ export interface Session {
   digest: string;
   user: string;
   /** What an identity provider says of the person, who has no record of his own then. */
-  external?: External;
+  external?: ProviderIdentity;
   created: number;
   /** When it was last used, to the minute. */
   seen: number;
@@ -70,7 +70,7 @@ export interface Session {
  * go on.
  */
 export interface RightsChange {
-  epoch: number;
+  revision: number;
   principals: readonly string[];
 }
 
@@ -118,10 +118,10 @@ export interface AuthStore {
   endSessions(user: string, except?: string): Promise<number>;
 
   /** Grows with every change of anybody's rights. */
-  epoch(): Promise<number>;
-  /** What has changed after `epoch`; `*` if that is not known any more, or if the store went back. */
-  changesSince(epoch: number): Promise<RightsChange>;
-  /** Called soon after a change, by whichever process. A call may be lost; `epoch` tells. Returns what ends it. */
+  revision(): Promise<number>;
+  /** What has changed after `revision`; `*` if that is not known any more, or if the store went back. */
+  changesSince(revision: number): Promise<RightsChange>;
+  /** Called soon after a change, by whichever process. A call may be lost; `revision` tells. Returns what ends it. */
   onChange(listener: () => void): () => void;
   close(): Promise<void>;
 }

@@ -3,16 +3,16 @@
 // the last good content stays in use.
 
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
-import { AuthFile } from './auth-file.ts';
 import {
-  type AuthRecords,
+  type AuthContent,
   changedPrincipals,
-  copyRecords,
-  formatRecords,
-  noRecords,
-  parseRecords,
+  copyContent,
+  emptyContent,
+  formatContent,
+  parseContent,
   removeOverSessions,
-} from './auth-records.ts';
+} from './auth-content.ts';
+import { AuthFile } from './auth-file.ts';
 import {
   type ApiKey,
   type AuthStore,
@@ -43,11 +43,11 @@ export class FileAuthStore implements AuthStore {
   readonly #file: AuthFile | undefined;
   readonly #onBroken: (reason: string) => void;
   readonly #pollMs: number;
-  #records = noRecords();
+  #content = emptyContent();
   /** Why the file cannot be used now; undefined if it can. */
   #broken: string | undefined;
   /** Epochs are known to this process alone. They begin at the time, so that none is that of an earlier process. */
-  #changes: RightsChange[] = [{ epoch: Date.now() * 1_000, principals: [] }];
+  #changes: RightsChange[] = [{ revision: Date.now() * 1_000, principals: [] }];
   readonly #listeners = new Set<() => void>();
   #onEdited: (principals: readonly string[]) => void = () => {};
   #poll: NodeJS.Timeout | undefined;
@@ -67,7 +67,7 @@ export class FileAuthStore implements AuthStore {
     try {
       await store.#file?.checkFolder();
       const content = await store.#file?.changedContent();
-      if (content) store.#records = parseRecords(content);
+      if (content) store.#content = parseContent(content);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       throw new CodedError('invalid_config', `AUTH_FILE ${options.path}: ${error.message}`);
@@ -97,25 +97,25 @@ export class FileAuthStore implements AuthStore {
   }
 
   changeUser(name: string, change: UserChange, leaving?: string): Promise<boolean> {
-    return this.#change((records) => {
-      const user = records.users.get(name);
+    return this.#change((content) => {
+      const user = content.users.get(name);
       if (user === undefined) return false;
       const changed = { ...user, ...change };
-      records.users.set(name, changed);
-      if (changed.disabled) endSessionsOf(records, name);
+      content.users.set(name, changed);
+      if (changed.disabled) endSessionsOf(content, name);
       else if (changed.passwordHash !== user.passwordHash) {
-        endSessionsOf(records, name, (session) => sessionId(session) !== leaving);
-        shortenSessionsOf(records, name, Date.now() + LEAVING_MS);
+        endSessionsOf(content, name, (session) => sessionId(session) !== leaving);
+        shortenSessionsOf(content, name, Date.now() + LEAVING_MS);
       }
       return true;
     });
   }
 
   deleteUser(name: string): Promise<boolean> {
-    return this.#change((records) => {
-      for (const { id, user } of records.keys.values()) if (user === name) records.keys.delete(id);
-      endSessionsOf(records, name);
-      return records.users.delete(name);
+    return this.#change((content) => {
+      for (const { id, user } of content.keys.values()) if (user === name) content.keys.delete(id);
+      endSessionsOf(content, name);
+      return content.users.delete(name);
     });
   }
 
@@ -156,11 +156,11 @@ export class FileAuthStore implements AuthStore {
   }
 
   async keyUsed(id: string, now: number): Promise<void> {
-    const isDue = ({ keys }: AuthRecords) => now - (keys.get(id)?.lastUsed ?? now) >= NOTE_MS;
+    const isDue = ({ keys }: AuthContent) => now - (keys.get(id)?.lastUsed ?? now) >= NOTE_MS;
     if (!(await this.#read(isDue))) return;
-    await this.#change((records) => {
-      const key = records.keys.get(id);
-      if (key !== undefined) records.keys.set(id, { ...key, lastUsed: now });
+    await this.#change((content) => {
+      const key = content.keys.get(id);
+      if (key !== undefined) content.keys.set(id, { ...key, lastUsed: now });
     });
   }
 
@@ -180,11 +180,11 @@ export class FileAuthStore implements AuthStore {
   }
 
   async sessionUsed(digest: string, now: number): Promise<void> {
-    const isDue = ({ sessions }: AuthRecords) => now - (sessions.get(digest)?.seen ?? now) >= NOTE_MS;
+    const isDue = ({ sessions }: AuthContent) => now - (sessions.get(digest)?.seen ?? now) >= NOTE_MS;
     if (!(await this.#read(isDue))) return;
-    await this.#change((records) => {
-      const session = records.sessions.get(digest);
-      if (session !== undefined) records.sessions.set(digest, { ...session, seen: now });
+    await this.#change((content) => {
+      const session = content.sessions.get(digest);
+      if (session !== undefined) content.sessions.set(digest, { ...session, seen: now });
     });
   }
 
@@ -198,25 +198,25 @@ export class FileAuthStore implements AuthStore {
 
   endSession(user: string, id: string): Promise<boolean> {
     return this.#change(
-      (records) => endSessionsOf(records, user, (session) => sessionId(session) === id) > 0,
+      (content) => endSessionsOf(content, user, (session) => sessionId(session) === id) > 0,
     );
   }
 
   endSessions(user: string, except?: string): Promise<number> {
-    return this.#change((records) =>
-      endSessionsOf(records, user, (session) => sessionId(session) !== except),
+    return this.#change((content) =>
+      endSessionsOf(content, user, (session) => sessionId(session) !== except),
     );
   }
 
-  epoch(): Promise<number> {
-    return this.#read(() => this.#epoch);
+  revision(): Promise<number> {
+    return this.#read(() => this.#revision);
   }
 
-  changesSince(epoch: number): Promise<RightsChange> {
+  changesSince(revision: number): Promise<RightsChange> {
     return this.#read(() => {
-      const at = this.#changes.findLastIndex((change) => change.epoch === epoch);
+      const at = this.#changes.findLastIndex((change) => change.revision === revision);
       const later = this.#changes.slice(at + 1).flatMap(({ principals }) => principals);
-      return { epoch: this.#epoch, principals: at < 0 ? ['*'] : [...new Set(later)] };
+      return { revision: this.#revision, principals: at < 0 ? ['*'] : [...new Set(later)] };
     });
   }
 
@@ -241,25 +241,25 @@ export class FileAuthStore implements AuthStore {
     await this.#lastChange;
   }
 
-  get #epoch(): number {
-    return this.#changes.at(-1)?.epoch as number;
+  get #revision(): number {
+    return this.#changes.at(-1)?.revision as number;
   }
 
-  async #read<T>(answer: (records: AuthRecords) => T): Promise<T> {
+  async #read<T>(answer: (content: AuthContent) => T): Promise<T> {
     await this.#refresh();
-    return answer(this.#records);
+    return answer(this.#content);
   }
 
-  #change<T>(change: (records: AuthRecords) => T): Promise<T> {
+  #change<T>(change: (content: AuthContent) => T): Promise<T> {
     const step = async () => {
       await this.#refresh();
       // An edit that is not valid yet would be lost with the next change.
       if (this.#broken !== undefined) throw new BrokerUnavailable(`AUTH_FILE ${this.#broken}`);
-      const changed = copyRecords(this.#records);
+      const changed = copyContent(this.#content);
       removeOverSessions(changed, Date.now());
       const result = change(changed);
-      const content = formatRecords(changed);
-      if (content === formatRecords(this.#records)) return result;
+      const content = formatContent(changed);
+      if (content === formatContent(this.#content)) return result;
       await this.#file?.write(content);
       // What was just written has not to be read again; a stamp is taken of it all the same.
       await this.#file?.changedContent();
@@ -282,8 +282,8 @@ export class FileAuthStore implements AuthStore {
       const content = await this.#file?.changedContent();
       if (content === undefined) return;
       if (content === '') throw new CodedError('invalid_config', 'is not there any more, or empty');
-      const before = this.#records;
-      const changed = this.#take(parseRecords(content));
+      const before = this.#content;
+      const changed = this.#take(parseContent(content));
       // Whoever changes the file also removes sessions that are over, which takes nothing from anybody.
       const over = [...before.sessions.values()].filter((session) => isOver(session, Date.now()));
       const ended = new Set(over.map((session) => `session:${sessionId(session)}`));
@@ -297,11 +297,11 @@ export class FileAuthStore implements AuthStore {
     }
   }
 
-  #take(records: AuthRecords): readonly string[] {
-    const principals = changedPrincipals(this.#records, records);
-    this.#records = records;
+  #take(content: AuthContent): readonly string[] {
+    const principals = changedPrincipals(this.#content, content);
+    this.#content = content;
     if (principals.length === 0) return principals;
-    this.#changes.push({ epoch: Math.max(this.#epoch + 1, Date.now() * 1_000), principals });
+    this.#changes.push({ revision: Math.max(this.#revision + 1, Date.now() * 1_000), principals });
     this.#changes.splice(0, this.#changes.length - MAX_CHANGES);
     for (const listener of this.#listeners) listener();
     return principals;
@@ -310,7 +310,7 @@ export class FileAuthStore implements AuthStore {
 
 /** Returns how many. */
 function endSessionsOf(
-  { sessions }: AuthRecords,
+  { sessions }: AuthContent,
   user: string,
   which: (session: Session) => boolean = () => true,
 ): number {
@@ -319,7 +319,7 @@ function endSessionsOf(
   return ended.length;
 }
 
-function shortenSessionsOf({ sessions }: AuthRecords, user: string, ends: number): void {
+function shortenSessionsOf({ sessions }: AuthContent, user: string, ends: number): void {
   for (const [digest, session] of sessions)
     if (session.user === user) sessions.set(digest, { ...session, expires: Math.min(session.expires, ends) });
 }

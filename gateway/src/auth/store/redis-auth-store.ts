@@ -7,7 +7,7 @@ import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { codeOf } from '@llm-streamer/shared/broker/redis/errors.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { readRecord } from './auth-records.ts';
+import { readItem } from './auth-content.ts';
 import {
   type ApiKey,
   type AuthStore,
@@ -39,7 +39,7 @@ export class RedisAuthStore implements AuthStore {
   readonly #keys: RedisKeys;
   readonly #listeners = new Set<() => void>();
   #subscriber: RedisClient | undefined;
-  /** The highest epoch that this process has seen. */
+  /** The highest revision that this process has seen. */
   #seen = 0;
 
   constructor(url: string, namespace: string, logger: Logger | undefined) {
@@ -53,14 +53,12 @@ export class RedisAuthStore implements AuthStore {
   }
 
   async user(name: string): Promise<User | undefined> {
-    return this.#query(async ({ redis }) =>
-      readRecord.user(parse(await redis.hget(this.#in('users'), name))),
-    );
+    return this.#query(async ({ redis }) => readItem.user(parse(await redis.hget(this.#in('users'), name))));
   }
 
   async users(): Promise<User[]> {
     return this.#query(async ({ redis }) =>
-      (await redis.hvals(this.#in('users'))).flatMap((json) => readRecord.user(parse(json)) ?? []),
+      (await redis.hvals(this.#in('users'))).flatMap((json) => readItem.user(parse(json)) ?? []),
     );
   }
 
@@ -75,7 +73,7 @@ export class RedisAuthStore implements AuthStore {
 
   async roles(): Promise<Role[]> {
     return this.#query(async ({ redis }) =>
-      (await redis.hvals(this.#in('roles'))).flatMap((json) => readRecord.role(parse(json)) ?? []),
+      (await redis.hvals(this.#in('roles'))).flatMap((json) => readItem.role(parse(json)) ?? []),
     );
   }
 
@@ -143,13 +141,13 @@ export class RedisAuthStore implements AuthStore {
     return (await this.#step('end_sessions', user, except)) as number;
   }
 
-  async epoch(): Promise<number> {
-    return (await this.#run('epoch')).epoch;
+  async revision(): Promise<number> {
+    return (await this.#run('revision')).revision;
   }
 
-  async changesSince(epoch: number): Promise<RightsChange> {
-    const { epoch: now, answer } = await this.#run('changes_since', epoch);
-    return { epoch: now, principals: [...new Set(answer as string[])] };
+  async changesSince(revision: number): Promise<RightsChange> {
+    const { revision: now, answer } = await this.#run('changes_since', revision);
+    return { revision: now, principals: [...new Set(answer as string[])] };
   }
 
   onChange(listener: () => void): () => void {
@@ -189,16 +187,16 @@ export class RedisAuthStore implements AuthStore {
     return (await this.#run(step, ...args)).answer;
   }
 
-  async #run(step: string, ...args: (string | number)[]): Promise<{ epoch: number; answer: unknown }> {
+  async #run(step: string, ...args: (string | number)[]): Promise<{ revision: number; answer: unknown }> {
     return this.#query(async ({ redis }) => {
       const argv = [this.#keys.auth, this.#keys.authChanged, this.#seen, ...BOUNDS, step, ...args];
       const run = redis.evalsha(SHA, 0, ...argv).catch((error: unknown) => {
         if (codeOf(error) !== 'NOSCRIPT') throw error;
         return redis.eval(SCRIPT, 0, ...argv);
       });
-      const [epoch, answer] = (await run) as [string, unknown];
-      this.#seen = Math.max(this.#seen, Number(epoch));
-      return { epoch: Number(epoch), answer };
+      const [revision, answer] = (await run) as [string, unknown];
+      this.#seen = Math.max(this.#seen, Number(revision));
+      return { revision: Number(revision), answer };
     });
   }
 
@@ -213,11 +211,11 @@ export class RedisAuthStore implements AuthStore {
 }
 
 function keyOf([json, lastUsed]: Used): ApiKey | undefined {
-  return readRecord.key({ ...parse(json), lastUsed: Number(lastUsed) });
+  return readItem.key({ ...parse(json), lastUsed: Number(lastUsed) });
 }
 
 function sessionOf([json, seen]: Used): Session | undefined {
-  return readRecord.session({ ...parse(json), seen: Number(seen) });
+  return readItem.session({ ...parse(json), seen: Number(seen) });
 }
 
 /** Undefined for what another program has written there. */

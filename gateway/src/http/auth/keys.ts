@@ -74,7 +74,7 @@ export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices):
       };
       if (!(await store.addKey(record)))
         throw new HttpError('too_many_keys', 'there may be no more keys; revoke one first');
-      audit.record(AUDIT_EVENTS.keyAdded, { ...actorOf(request), to: `key:${id}`, name, service });
+      audit.event(AUDIT_EVENTS.keyAdded, { ...actorOf(request), to: `key:${id}`, name, service });
       reply.code(201);
       return { ...keyInfo(record), key };
     });
@@ -86,7 +86,7 @@ export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices):
     const found = (await store.keys()).find((key) => key.id === id);
     const mayRevoke = found && (principal.grants.admin || isOwn(principal, found.user));
     if (!mayRevoke || !(await store.revokeKey(id))) throw new HttpError('not_found', 'there is no such key');
-    audit.record(AUDIT_EVENTS.keyRevoked, { ...actorOf(request), to: `key:${id}` });
+    audit.event(AUDIT_EVENTS.keyRevoked, { ...actorOf(request), to: `key:${id}` });
     return reply.code(204).send();
   });
 }

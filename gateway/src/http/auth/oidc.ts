@@ -17,7 +17,7 @@ export interface OidcRoutes {
   cookie: SessionCookie;
   publicUrl: string | undefined;
   throttle: Pick<Throttle, 'countAddress'>;
-  audit: Pick<Audit, 'record'>;
+  audit: Pick<Audit, 'event'>;
 }
 
 /** The page reads the code of an error in the fragment, which no server and no log gets: `#sign-in=login_failed`. */
@@ -31,13 +31,13 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
 
   app.get<{ Querystring: Record<string, unknown> }>('/auth/oidc', options, async (request, reply) => {
     const provider = required(oidc);
-    const view = viewIn(request.query.return);
+    const pageQuery = pageQueryIn(request.query.return);
     try {
-      const { location, attempt } = await provider.begin(view);
+      const { location, attempt } = await provider.begin(pageQuery);
       attempts.set(reply, attempt, ATTEMPT_MS / 1_000);
       return reply.headers(HEADERS).redirect(location, 303);
     } catch (error) {
-      return toPage(reply, view, codeOf(error));
+      return toPage(reply, pageQuery, codeOf(error));
     }
   });
 
@@ -47,23 +47,23 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
     attempts.set(reply, '', 0); // whatever comes of it, an attempt ends here
     const [, query = ''] = /\?(.*)$/s.exec(request.url) ?? [];
     try {
-      const { view, session } = await provider.finish(query, attempt, visitorOf(request));
+      const { pageQuery, session } = await provider.finish(query, attempt, visitorOf(request));
       if (session === undefined) {
-        audit.record(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
+        audit.event(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
         await throttle.countAddress(request.ip);
-        return toPage(reply, view, 'login_failed');
+        return toPage(reply, pageQuery, 'login_failed');
       }
       cookie.set(request, reply, session.token, session.expires);
-      audit.record(AUDIT_EVENTS.loginOk, { by: `user:${session.user}`, address: request.ip, way: 'oidc' });
-      return toPage(reply, view);
+      audit.event(AUDIT_EVENTS.loginOk, { by: `user:${session.user}`, address: request.ip, way: 'oidc' });
+      return toPage(reply, pageQuery);
     } catch (error) {
       return toPage(reply, '', codeOf(error));
     }
   });
 
   /** The path is always that of the page, so that no link can make this lead anywhere else. */
-  function toPage(reply: FastifyReply, view: string, code?: ErrorCode): FastifyReply {
-    const search = view === '' ? '' : `?${view}`;
+  function toPage(reply: FastifyReply, pageQuery: string, code?: ErrorCode): FastifyReply {
+    const search = pageQuery === '' ? '' : `?${pageQuery}`;
     const fragment = code === undefined ? '' : `#${new URLSearchParams({ [FRAGMENT]: code })}`;
     return reply.headers(HEADERS).redirect(`${app.prefix}/${search}${fragment}`, 303);
   }
@@ -75,7 +75,7 @@ function required(signIn: OidcSignIn | undefined): OidcSignIn {
 }
 
 /** The query of the page that `return` names, written anew: nothing else of it is used. */
-function viewIn(address: unknown): string {
+function pageQueryIn(address: unknown): string {
   if (typeof address !== 'string') return '';
   const [, search = ''] = /\?([^#]*)/.exec(address) ?? [];
   return `${new URLSearchParams(search)}`;

@@ -24,7 +24,7 @@ export interface AuthServices {
   passwords: Pick<Passwords, 'hash'>;
   throttle: Throttle;
   cookie: SessionCookie;
-  audit: Pick<Audit, 'record'>;
+  audit: Pick<Audit, 'event'>;
   /** The role of those who sign up; undefined if nobody may. */
   signUpRole: string | undefined;
   /** The name of the identity provider; undefined if there is none. */
@@ -72,10 +72,7 @@ export function actorOf({ principal, ip }: FastifyRequest): AuditFields {
 export function personOf({ principal }: FastifyRequest): { user: string; session: string } {
   const { kind, id, session } = principal;
   if (kind === 'user' && session !== undefined) return { user: id.slice('user:'.length), session };
-  throw new HttpError(
-    'forbidden',
-    'this is for people who have signed in, not for keys and tokens of others',
-  );
+  throw new HttpError('forbidden', 'this is for people who have signed in, not for keys and JWTs');
 }
 
 export function grantsInfo({ read, publish, run, metrics, admin }: Grants): GrantsInfo {

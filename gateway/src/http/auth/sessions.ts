@@ -42,7 +42,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
           ...(external !== undefined && { external }),
           ...visitorOf(request),
         });
-        audit.record(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
+        audit.event(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
         return { token, expires: session.expires };
       },
     );
@@ -61,7 +61,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
       const leave = () => signIn.leave(person);
       if (reply.raw.closed) leave();
       else reply.raw.once('close', leave);
-      audit.record(AUDIT_EVENTS.passwordChanged, { ...actorOf(request), to: `user:${user}` });
+      audit.event(AUDIT_EVENTS.passwordChanged, { ...actorOf(request), to: `user:${user}` });
       // Whoever came with a token gets a token: all others have ended.
       if (request.headers.authorization !== undefined) return { token, expires: session.expires };
       cookie.set(request, reply, token, session.expires);
@@ -84,7 +84,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
   app.delete('/auth/sessions', { config }, async (request, reply) => {
     const { user, session } = personOf(request);
     const ended = await store.endSessions(user, session);
-    audit.record(AUDIT_EVENTS.sessionEnded, { ...actorOf(request), to: `user:${user}`, ended });
+    audit.event(AUDIT_EVENTS.sessionEnded, { ...actorOf(request), to: `user:${user}`, ended });
     return reply.code(204).send();
   });
 
@@ -92,7 +92,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
     const { id } = request.params;
     const { user, session } = personOf(request);
     if (!(await store.endSession(user, id))) throw new HttpError('not_found', 'you have no such session');
-    audit.record(AUDIT_EVENTS.sessionEnded, { ...actorOf(request), to: `session:${id}` });
+    audit.event(AUDIT_EVENTS.sessionEnded, { ...actorOf(request), to: `session:${id}` });
     if (id === session && request.headers.authorization === undefined) cookie.clear(request, reply);
     return reply.code(204).send();
   });

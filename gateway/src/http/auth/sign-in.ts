@@ -43,11 +43,11 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       const { name, password } = parseBody(loginBody, request.body);
       try {
         const signedIn = await signIn.login(name, password, visitorOf(request));
-        audit.record(AUDIT_EVENTS.loginOk, { by: signedIn.principal.id, address: request.ip });
+        audit.event(AUDIT_EVENTS.loginOk, { by: signedIn.principal.id, address: request.ip });
         return await welcome(request, reply, signedIn);
       } catch (error) {
         if (error instanceof LoginFailed)
-          audit.record(AUDIT_EVENTS.loginFailed, {
+          audit.event(AUDIT_EVENTS.loginFailed, {
             ...(error.person !== undefined && { to: `user:${error.person}` }),
             address: request.ip,
           });
@@ -66,7 +66,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       const user = { name, passwordHash, role: signUpRole, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'choose another name', { field: 'name' });
-      audit.record(AUDIT_EVENTS.userAdded, {
+      audit.event(AUDIT_EVENTS.userAdded, {
         by: `user:${name}`,
         to: `user:${name}`,
         role: signUpRole,
@@ -123,7 +123,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
     if (token === undefined) return;
     const session = await sessions.end(token);
     if (session === undefined) return;
-    audit.record(AUDIT_EVENTS.logout, { by: `user:${session.user}`, address: request.ip });
+    audit.event(AUDIT_EVENTS.logout, { by: `user:${session.user}`, address: request.ip });
   }
 
   /** Undefined for somebody of whom there is no record. That it cannot be known now is no reason to fail. */

@@ -59,7 +59,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const user: User = { name, passwordHash, role, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'there is a person of this name', { field: 'name' });
-      audit.record(AUDIT_EVENTS.userAdded, { ...actorOf(request), to: `user:${name}`, role });
+      audit.event(AUDIT_EVENTS.userAdded, { ...actorOf(request), to: `user:${name}`, role });
       reply.code(201);
       return userInfo(user);
     });
@@ -77,7 +77,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       };
       if (!(await store.changeUser(name, change))) throw noPerson();
       const facts = { role, disabled, ...(password !== undefined && { password: 'changed' }) };
-      audit.record(AUDIT_EVENTS.userChanged, { ...actorOf(request), to: `user:${name}`, ...facts });
+      audit.event(AUDIT_EVENTS.userChanged, { ...actorOf(request), to: `user:${name}`, ...facts });
       const user = await store.user(name);
       if (user === undefined) throw noPerson();
       return userInfo(user);
@@ -90,7 +90,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
         throw new HttpError('name_taken', 'there is a role of this name', { field: 'name' });
       const role: Role = { name, grants: grantsFrom(grants) };
       await store.setRole(role);
-      audit.record(AUDIT_EVENTS.roleSet, {
+      audit.event(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
         to: `role:${name}`,
         admin: role.grants.admin,
@@ -108,7 +108,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const role: Role = { name, grants: grantsFrom({ ...before.grants, ...change }) };
       await refuseLastAdmin({ role });
       await store.setRole(role);
-      audit.record(AUDIT_EVENTS.roleSet, {
+      audit.event(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
         to: `role:${name}`,
         admin: role.grants.admin,
@@ -122,7 +122,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
     refuseOneself(request.principal.id, name);
     await refuseLastAdmin({ user: name, deleted: true });
     if (!(await store.deleteUser(name))) throw noPerson();
-    audit.record(AUDIT_EVENTS.userDeleted, { ...actorOf(request), to: `user:${name}` });
+    audit.event(AUDIT_EVENTS.userDeleted, { ...actorOf(request), to: `user:${name}` });
     return reply.code(204).send();
   });
 
@@ -133,7 +133,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       if ((await grantsOfRole(store, name)) === undefined) throw noRole();
       throw new HttpError('role_in_use', 'somebody has this role');
     }
-    audit.record(AUDIT_EVENTS.roleDeleted, { ...actorOf(request), to: `role:${name}` });
+    audit.event(AUDIT_EVENTS.roleDeleted, { ...actorOf(request), to: `role:${name}` });
     return reply.code(204).send();
   });
 

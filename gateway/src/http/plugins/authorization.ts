@@ -14,7 +14,7 @@ declare module 'fastify' {
      * Answers in the form of a stream while it cannot be known who asks: an EventSource gives up for good on any status but 200.
      * It may throw an error for other clients.
      */
-    refuseUnknown?: (reply: FastifyReply, error: BrokerUnavailable) => void;
+    answerWhileUnknown?: (reply: FastifyReply, error: BrokerUnavailable) => void;
   }
   interface FastifyRequest {
     readonly access: Access;
@@ -37,7 +37,7 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
     },
   });
   app.addHook('onRequest', (request, reply, done) => {
-    const { needs, refuseUnknown } = request.routeOptions.config;
+    const { needs, answerWhileUnknown } = request.routeOptions.config;
     if (request.is404 || needs === undefined || needs === 'nothing') return done();
     if (gate.mode === 'off') {
       request.grantedAccess = openAccess(needs);
@@ -49,8 +49,8 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
         done();
       })
       .catch((error: unknown) => {
-        if (!(error instanceof BrokerUnavailable) || refuseUnknown === undefined) throw error;
-        refuseUnknown(reply, error);
+        if (!(error instanceof BrokerUnavailable) || answerWhileUnknown === undefined) throw error;
+        answerWhileUnknown(reply, error);
       })
       .catch(done);
   });

@@ -118,7 +118,7 @@ const ATTACKS: readonly Attack[] = [
   }, // 21
   {
     attack: 'the same where the message of it is lost',
-    happens: 'the same: the epoch is compared once a second',
+    happens: 'the same: the revision is compared once a second',
     in: ['revocation.test.ts', 'workers.test.ts'],
   }, // 22
   {

@@ -299,7 +299,7 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
     });
   });
 
-  describe('the epoch', () => {
+  describe('the revision', () => {
     type Step = (store: AuthStore) => Promise<unknown>;
     const changes: [string, Step, string[]][] = [
       ['a role lowered', (s) => s.changeUser('alice', { role: 'viewer' }), ['key:alicekey', 'user:alice']],
@@ -335,15 +335,18 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
       'grows with %s, and names whom it concerns, to all processes',
       async (_, step, concerned) => {
         const { store, other } = await filled();
-        const [before, known] = [await store.epoch(), await other.epoch()];
+        const [before, known] = [await store.revision(), await other.revision()];
         await step(store);
         const change = await store.changesSince(before);
-        expect(change.epoch).toBeGreaterThan(before);
+        expect(change.revision).toBeGreaterThan(before);
         expect([...change.principals].sort()).toEqual(concerned);
         const heard = await other.changesSince(known);
         expect([...heard.principals].sort()).toEqual(concerned);
-        expect(heard.epoch).toBe(await other.epoch());
-        expect(await other.changesSince(heard.epoch)).toEqual({ epoch: heard.epoch, principals: [] });
+        expect(heard.revision).toBe(await other.revision());
+        expect(await other.changesSince(heard.revision)).toEqual({
+          revision: heard.revision,
+          principals: [],
+        });
       },
     );
 
@@ -356,14 +359,14 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
       ['ending no session', (s) => s.endSessions('carol')],
     ])('does not grow with %s', async (_, step) => {
       const { store } = await filled();
-      const before = await store.epoch();
+      const before = await store.revision();
       await step(store);
-      expect(await store.epoch()).toBe(before);
+      expect(await store.revision()).toBe(before);
     });
 
     it('sums up what was missed', async () => {
       const { store, other } = await filled();
-      const known = await other.epoch();
+      const known = await other.revision();
       await store.changeUser('bob', { role: 'viewer' });
       await store.revokeKey('service1');
       await store.changeUser('bob', { role: 'admin' });
@@ -372,14 +375,14 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
 
     it('that it does not know stands for everybody', async () => {
       const { store } = await filled();
-      const now = await store.epoch();
+      const now = await store.revision();
       expect((await store.changesSince(1)).principals).toEqual(['*']);
       expect((await store.changesSince(now + 1)).principals).toEqual(['*']);
     });
 
     it('of long ago stands for everybody', async () => {
       const { store } = await filled();
-      const before = await store.epoch();
+      const before = await store.revision();
       for (let n = 0; n <= MAX_CHANGES; n++)
         await store.changeUser('bob', { role: n % 2 === 0 ? 'viewer' : 'member' });
       expect((await store.changesSince(before)).principals).toEqual(['*']);

@@ -158,7 +158,7 @@ describe('AUTH_FILE', () => {
     const path = await newPath();
     const store = await openStore(path);
     for (const name of ['alice', 'bob', '__proto__']) await store.addUser(user(name));
-    const before = await store.epoch();
+    const before = await store.revision();
     const heard = Promise.withResolvers<void>();
     store.onChange(() => heard.resolve());
     const content = JSON.parse(await readFile(path, 'utf8'));
@@ -178,10 +178,10 @@ describe('AUTH_FILE', () => {
     await store.addKey(apiKey('8f3k2m1p'));
     const old = await readFile(path, 'utf8');
     await store.revokeKey('8f3k2m1p');
-    const before = await store.epoch();
+    const before = await store.revision();
     await writeFile(path, old);
     expect(await store.changesSince(before)).toMatchObject({ principals: ['added:key:8f3k2m1p'] });
-    expect(await store.epoch()).toBeGreaterThan(before);
+    expect(await store.revision()).toBeGreaterThan(before);
   });
 
   it('that is a link stays one', async () => {

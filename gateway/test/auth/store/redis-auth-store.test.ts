@@ -41,19 +41,19 @@ describe('in Redis', () => {
     const dump = await snapshot(namespace);
 
     await store.endSessions('alice');
-    const seen = await other.epoch();
+    const seen = await other.revision();
     await restore(dump);
     // The first question after the restore, whatever it is about.
     expect(await other.sessionByDigest(stolen.digest, Date.now())).toBeUndefined();
     expect(await store.sessionsOf('alice')).toEqual([]);
     const change = await other.changesSince(seen);
     expect(change.principals).toEqual(['*']);
-    expect(change.epoch).toBeGreaterThan(seen);
+    expect(change.revision).toBeGreaterThan(seen);
 
     const begun = session('s2', 'alice'); // who signs in anew stays
     await store.addSession(begun);
     expect(await other.sessionByDigest(begun.digest, Date.now())).toEqual(begun);
-    expect(await other.changesSince(change.epoch)).toMatchObject({ principals: [] });
+    expect(await other.changesSince(change.revision)).toMatchObject({ principals: [] });
   });
 
   it('28: a state that was restored and then changed is noticed, too', async () => {
@@ -61,17 +61,17 @@ describe('in Redis', () => {
     await store.addUser(user('alice'));
     const dump = await snapshot(namespace);
     await store.changeUser('alice', { role: 'viewer' });
-    const seen = await store.epoch();
+    const seen = await store.revision();
     await restore(dump);
     await other.addUser(user('bob')); // by a process that has seen nothing of it
-    expect(await store.epoch()).toBeGreaterThan(seen);
+    expect(await store.revision()).toBeGreaterThan(seen);
     expect((await store.changesSince(seen)).principals).toEqual(['*']);
   });
 
   it('a wiped Redis has nobody, and says so', async () => {
     const { store, namespace } = make();
     await store.addUser(user('alice'));
-    const seen = await store.epoch();
+    const seen = await store.revision();
     await wipe(namespace);
     expect(await store.user('alice')).toBeUndefined();
     expect((await store.changesSince(seen)).principals).toEqual(['*']);
@@ -131,7 +131,7 @@ describe('in Redis', () => {
     ['a session', (store) => store.sessionByDigest(session('s1', 'alice').digest, Date.now())],
     ['a key', (store) => store.keyByDigest(apiKey('8f3k2m1p').digest)],
     ['a person', (store) => store.user('alice')],
-    ['the epoch', (store) => store.epoch()],
+    ['the revision', (store) => store.revision()],
     ['a change', (store) => store.revokeKey('8f3k2m1p')],
   ])(
     '27: while Redis is gone, %s is not unknown but unavailable, and found when it is back',
@@ -140,12 +140,12 @@ describe('in Redis', () => {
       try {
         const { store } = make(server.url);
         await store.addUser(user('alice'));
-        const before = await store.epoch();
+        const before = await store.revision();
         await server.kill();
         await expect(ask(store)).rejects.toMatchObject({ code: 'broker_unavailable' });
         await server.restart(); // empty: it saved nothing
-        const epoch = await eventually('it answers again', () => store.epoch());
-        expect(epoch).toBeGreaterThan(before);
+        const revision = await eventually('it answers again', () => store.revision());
+        expect(revision).toBeGreaterThan(before);
       } finally {
         await server.stop();
       }

@@ -19,7 +19,7 @@ describe('a token', () => {
   it('may what it grants, and nothing else', async () => {
     const { url } = await serve({ ...JWT, JWT_SECRET: SECRET });
     const bearer = await token({ llm_streamer: { read: ['logs:ci*'], publish: ['logs:ci*'] } });
-    expect(await (await profile(url, bearer)).json()).toMatchObject({ kind: 'token', name: 'ci' });
+    expect(await (await profile(url, bearer)).json()).toMatchObject({ kind: 'jwt', name: 'ci' });
     const publish = (channel: string) =>
       fetch(`${url}/api/publish`, {
         method: 'POST',

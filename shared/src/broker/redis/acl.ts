@@ -11,12 +11,12 @@ import { RedisKeys } from './keys.ts';
  * - `producer`: may only PUBLISH. What it sends is foreign, and a gateway may adopt it.
  * - `reader`: may only subscribe to plain names, so it hears what PLAIN_CHANNELS repeats there, and what producers publish.
  */
-export const ACL_ROLES = ['gateway', 'writer', 'producer', 'reader'] as const;
-export type AclRole = (typeof ACL_ROLES)[number];
+export const ACL_KINDS = ['gateway', 'writer', 'producer', 'reader'] as const;
+export type AclKind = (typeof ACL_KINDS)[number];
 
 export interface AclRequest {
   namespace: string;
-  role: AclRole;
+  role: AclKind;
   /** The name of the Redis user. */
   user: string;
   /** Channels and patterns of the log that the user may write or read; a gateway's are always all. */
@@ -42,7 +42,7 @@ export function aclLines(request: AclRequest): string[] {
   const keys = new RedisKeys(namespace);
   const greeting = knowsSetInfo(request.redisVersion) ? [...GREETING, '+client|setinfo'] : GREETING;
   const plain = channels.flatMap((pattern) => plainRules(keys, pattern));
-  const rules: Record<AclRole, () => string[]> = {
+  const rules: Record<AclKind, () => string[]> = {
     gateway: () => [`~${keys.prefix}*`, '&*', ...WORKING],
     writer: () => [
       `~${keys.prefix}*`,

@@ -11,7 +11,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../../../../test-support/process.ts';
 import { type RedisServer, startRedis } from '../../../../test-support/redis.ts';
-import { ACL_ROLES, type AclRequest, aclLines } from '../../../src/broker/redis/acl.ts';
+import { ACL_KINDS, type AclRequest, aclLines } from '../../../src/broker/redis/acl.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import { Ear, line } from '../conformance.ts';
 
@@ -39,7 +39,7 @@ describe('aclLines', () => {
 
   it('gives the lines that docs/deployment.md shows', () => {
     const page = readFileSync(join(ROOT, 'docs/deployment.md'), 'utf8');
-    for (const role of ACL_ROLES)
+    for (const role of ACL_KINDS)
       expect(page.split('\n')).toContain(aclLines(request({ role, user: role, channels: ['logs*'] }))[0]);
   });
 
@@ -98,7 +98,7 @@ describe.each(['llm', 'team'])('a Redis that starts with the lines for the names
       execFileSync('redis-server', ['--version'], { encoding: 'utf8' }),
     )?.[1];
     dir = await mkdtemp(join(tmpdir(), 'llm-streamer-acl-'));
-    const lines = ACL_ROLES.flatMap((role) =>
+    const lines = ACL_KINDS.flatMap((role) =>
       aclLines(
         request({
           namespace,

@@ -1,16 +1,16 @@
--- People, roles, API keys and sessions. Each step is whole: what it changes, the epoch, the list of changes and the announcement.
--- ARGV: 1 what begins each key, "{ns}:auth", 2 the channel of announcements, 3 the highest epoch that the caller has seen, 4 to 8
+-- People, roles, API keys and sessions. Each step is whole: what it changes, the revision, the list of changes and the announcement.
+-- ARGV: 1 what begins each key, "{ns}:auth", 2 the channel of announcements, 3 the highest revision that the caller has seen, 4 to 8
 -- the bounds below, 9 the name of the step; from 10 on each step has arguments of its own. There are no KEYS, as in log.lua.
 -- Keys, all with the prefix:
---   (the prefix)         hash: epoch; sessions, the epoch from which on sessions count
---   :changes             sorted set: "<epoch>:<principal>" by epoch
+--   (the prefix)         hash: revision; sessions, the revision from which on sessions count
+--   :changes             sorted set: "<revision>:<principal>" by revision
 --   :users :roles :keys  hashes: name, or the id of a key -> JSON
 --   :key-digests         hash: digest -> id
 --   :key-uses            hash: id -> when it was last used, ms
 --   :keys-of:<user>      set of the ids of a person's keys; of service accounts, without a name
---   :session:<digest>    hash: json, seen (ms), epoch; expires with the session
+--   :session:<digest>    hash: json, seen (ms), revision; expires with the session
 --   :sessions-of:<user>  sorted set: digests by when the session began
--- Answers with the epoch and the step's own answer. Times are the caller's.
+-- Answers with the revision and the step's own answer. Times are the caller's.
 
 local P, CHANNEL, SEEN = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local MAX_CHANGES, MAX_KEYS, MAX_SESSIONS = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
@@ -21,8 +21,8 @@ local CHANGES, USERS, ROLES, KEYS_BY_ID = P .. ':changes', P .. ':users', P .. '
 local DIGESTS, USES = P .. ':key-digests', P .. ':key-uses'
 local SESSION, SESSIONS_OF, KEYS_OF = P .. ':session:', P .. ':sessions-of:', P .. ':keys-of:'
 
-local function epoch()
-  return tonumber(redis.call('HGET', P, 'epoch') or 0)
+local function revision()
+  return tonumber(redis.call('HGET', P, 'revision') or 0)
 end
 
 local function text(number)
@@ -32,8 +32,8 @@ end
 -- Epochs are times in microseconds, so that a store that was put back to an older state never gives out one that it had before.
 local function changed(principals)
   local time = redis.call('TIME')
-  local now = math.max(epoch() + 1, SEEN + 1, tonumber(time[1]) * 1000000 + tonumber(time[2]))
-  redis.call('HSET', P, 'epoch', text(now))
+  local now = math.max(revision() + 1, SEEN + 1, tonumber(time[1]) * 1000000 + tonumber(time[2]))
+  redis.call('HSET', P, 'revision', text(now))
   for _, principal in ipairs(principals) do
     redis.call('ZADD', CHANGES, text(now), text(now) .. ':' .. principal)
   end
@@ -43,9 +43,9 @@ end
 
 -- The caller has seen changes that are not here: an older state was restored, or a replica took over. Sessions that had been ended
 -- may be back, so all that began before end.
-if epoch() < SEEN then
+if revision() < SEEN then
   changed({ '*' })
-  redis.call('HSET', P, 'sessions', text(epoch()))
+  redis.call('HSET', P, 'sessions', text(revision()))
 end
 
 local function decoded(json)
@@ -74,7 +74,7 @@ end
 
 -- Nil if it is over.
 local function session(digest)
-  local json, seen, begun = unpack(redis.call('HMGET', SESSION .. digest, 'json', 'seen', 'epoch'))
+  local json, seen, begun = unpack(redis.call('HMGET', SESSION .. digest, 'json', 'seen', 'revision'))
   local since = tonumber(redis.call('HGET', P, 'sessions') or 0)
   if not json or tonumber(begun) < since then return nil end
   return { json, seen }
@@ -199,7 +199,7 @@ steps.add_session = function(digest, user, created, seen, expires, json)
   local ended = {}
   for _, oldest in ipairs(redis.call('ZRANGE', others, 0, -MAX_SESSIONS)) do endOne(user, oldest, ended) end
   if #ended > 0 then changed(ended) end
-  redis.call('HSET', SESSION .. digest, 'json', json, 'seen', seen, 'epoch', text(epoch()))
+  redis.call('HSET', SESSION .. digest, 'json', json, 'seen', seen, 'revision', text(revision()))
   expire(digest, seen, expires)
   redis.call('ZADD', others, created, digest)
   -- Nobody else's session begins later than this one ends; without a new one the list is not needed any longer.
@@ -248,13 +248,13 @@ steps.end_sessions = function(user, except)
   return #ended
 end
 
-steps.epoch = function()
+steps.revision = function()
   return 0
 end
 
--- An epoch is known while one of its changes is in the list.
+-- A revision is known while one of its changes is in the list.
 steps.changes_since = function(since)
-  if tonumber(since) == epoch() then return {} end
+  if tonumber(since) == revision() then return {} end
   if redis.call('ZCOUNT', CHANGES, since, since) == 0 then return { '*' } end
   local principals = {}
   for _, change in ipairs(redis.call('ZRANGEBYSCORE', CHANGES, '(' .. since, '+inf')) do
@@ -264,4 +264,4 @@ steps.changes_since = function(since)
 end
 
 local answer = steps[STEP](unpack(ARGV, 10))
-return { text(epoch()), answer }
+return { text(revision()), answer }

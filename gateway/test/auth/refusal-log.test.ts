@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { makeApiKey } from '../../src/auth/api-keys.ts';
-import { Refusals } from '../../src/auth/refusals.ts';
+import { RefusalLog } from '../../src/auth/refusal-log.ts';
 import { FileAuthStore } from '../../src/auth/store/file-auth-store.ts';
 
 let gateway: TestGateway | undefined;
@@ -14,7 +14,7 @@ it('ten thousand refusals in a second are one line, and the next line says how m
   const lines: Record<string, unknown>[] = [];
   const logger = pino({}, { write: (line: string) => void lines.push(JSON.parse(line)) }) as Logger;
   let now = 0;
-  const refusals = new Refusals(logger, 'a token', () => now);
+  const refusals = new RefusalLog(logger, 'a token', () => now);
   for (let i = 0; i < 10_000; i++) expect(refusals.refuse('it has expired')).toBeUndefined();
   expect(lines).toHaveLength(1);
   now = 1_000;

@@ -6,7 +6,7 @@ import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { effect, untracked } from '@preact/signals';
 import { h, render } from 'preact';
 import { lazyModule } from '../lazy.ts';
-import { isGuarded, personOf, profile, sessionOf, signIn, whoPart } from '../state/identity.ts';
+import { peopleSignIn, personKey, profile, sessionKey, signIn, whoPart } from '../state/identity.ts';
 import { streamState, viewState } from '../state/store.ts';
 import { noticeMissing, whenWanted } from '../state/when-wanted.ts';
 import type { Session } from '../stream/session.ts';
@@ -23,9 +23,9 @@ const RELOADED = 'llm-streamer-reloaded';
 
 const SIGNED_OUT = { state: 'refused', code: 'unauthorized', reason: 'nobody is signed in' } as const;
 
-type Word = 'signed-in' | 'signed-out';
+type TabMessage = 'signed-in' | 'signed-out';
 
-export class Keeper {
+export class IdentityWatch {
   readonly #session: Pick<Session, 'close' | 'resume'>;
   /** To the other tabs of this gateway; a cookie's path ends where the page's does. */
   readonly #tabs = new BroadcastChannel(`llm-streamer ${new URL('.', document.baseURI).pathname}`);
@@ -42,17 +42,17 @@ export class Keeper {
 
   constructor(session: Pick<Session, 'close' | 'resume'>, element: (id: string) => HTMLElement) {
     this.#session = session;
-    this.#tabs.onmessage = ({ data }: MessageEvent<Word>) => {
+    this.#tabs.onmessage = ({ data }: MessageEvent<TabMessage>) => {
       if (data === 'signed-out') this.forget();
       else this.#check();
     };
     // Another tab's word is not heard while this one is frozen.
     document.addEventListener('visibilitychange', () => {
-      if (document.visibilityState === 'visible' && isGuarded.value) this.#check();
+      if (document.visibilityState === 'visible' && peopleSignIn.value) this.#check();
     });
     // A browser may show this page again as it is now, when somebody else sits there: it is blank until it has loaded anew.
     addEventListener('pagehide', () => {
-      if (isGuarded.value) document.documentElement.dataset.out = '';
+      if (peopleSignIn.value) document.documentElement.dataset.out = '';
     });
     effect(() => {
       this.#last = profile.value ?? this.#last;
@@ -68,7 +68,7 @@ export class Keeper {
   /** Somebody has signed in here, or has another session. */
   readonly signedIn = (next: Profile): void => {
     this.#settle(next);
-    this.#tabs.postMessage('signed-in' satisfies Word);
+    this.#tabs.postMessage('signed-in' satisfies TabMessage);
   };
 
   /**
@@ -87,7 +87,7 @@ export class Keeper {
 
   /** The person has signed out here: in all tabs. */
   readonly signedOut = (): void => {
-    this.#tabs.postMessage('signed-out' satisfies Word);
+    this.#tabs.postMessage('signed-out' satisfies TabMessage);
     this.forget();
   };
 
@@ -146,13 +146,13 @@ export class Keeper {
     this.#isGone = false;
     this.#isConfirmed = false;
     signIn.value = undefined;
-    const session = sessionOf(next);
+    const session = sessionKey(next);
     const isRefused = streamState.peek().state === 'refused';
     if (isRefused && last?.kind === 'anonymous' && next.kind === 'anonymous')
       // He may read something without signing in, but not what this view asks for.
       streamState.value = { state: 'forbidden', code: 'unauthorized', reason: 'sign in to read this' };
     // The app opens the stream again for another session. With the same one, the gateway has just refused it.
-    else if (last && isRefused && sessionOf(last) === session)
+    else if (last && isRefused && sessionKey(last) === session)
       this.#later(() => this.#session.resume(session));
     profile.value = next;
   }
@@ -191,5 +191,5 @@ export class Keeper {
 
 /** Who it is and what he may: where either is another, what he has received may not be his any more. */
 function rightsOf(whom: Profile): string {
-  return JSON.stringify([personOf(whom), whom.grants]);
+  return JSON.stringify([personKey(whom), whom.grants]);
 }

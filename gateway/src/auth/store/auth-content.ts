@@ -5,7 +5,7 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { type ApiKey, isOver, type Role, type Session, sessionId, type User } from './auth-store.ts';
 
-export interface AuthRecords {
+export interface AuthContent {
   users: Map<string, User>;
   roles: Map<string, Role>;
   /** By the id of the key. */
@@ -69,7 +69,7 @@ const storedKey = key as z.ZodType<ApiKey>;
 const storedSession = session as z.ZodType<Session>;
 
 /** The records one by one, for a store that keeps them apart. Undefined for a text that is none, such as another program's. */
-export const readRecord = {
+export const readItem = {
   role: (json: unknown) => recordOf(storedRole, json),
   user: (json: unknown) => recordOf(storedUser, json),
   key: (json: unknown) => recordOf(storedKey, json),
@@ -80,12 +80,12 @@ function recordOf<T>(schema: z.ZodType<T>, json: unknown): T | undefined {
   return schema.safeParse(json).data;
 }
 
-export function noRecords(): AuthRecords {
+export function emptyContent(): AuthContent {
   return { users: new Map(), roles: new Map(), keys: new Map(), sessions: new Map() };
 }
 
 /** @throws CodedError `invalid_config` that names the place, but quotes nothing. */
-export function parseRecords(content: string): AuthRecords {
+export function parseContent(content: string): AuthContent {
   const result = file.safeParse(parseJson(content));
   if (!result.success) {
     const [issue] = result.error.issues as [z.core.$ZodIssue];
@@ -115,7 +115,7 @@ function parseJson(content: string): unknown {
   }
 }
 
-export function formatRecords({ users, roles, keys, sessions }: AuthRecords): string {
+export function formatContent({ users, roles, keys, sessions }: AuthContent): string {
   const lists = {
     version: 1,
     users: [...users.values()],
@@ -127,7 +127,7 @@ export function formatRecords({ users, roles, keys, sessions }: AuthRecords): st
 }
 
 /** A copy that may be changed. The single records are never changed, only replaced. */
-export function copyRecords({ users, roles, keys, sessions }: AuthRecords): AuthRecords {
+export function copyContent({ users, roles, keys, sessions }: AuthContent): AuthContent {
   return {
     users: new Map(users),
     roles: new Map(roles),
@@ -136,7 +136,7 @@ export function copyRecords({ users, roles, keys, sessions }: AuthRecords): Auth
   };
 }
 
-export function removeOverSessions({ sessions }: AuthRecords, now: number): void {
+export function removeOverSessions({ sessions }: AuthContent, now: number): void {
   for (const [digest, session] of sessions) if (isOver(session, now)) sessions.delete(digest);
 }
 
@@ -144,7 +144,7 @@ export function removeOverSessions({ sessions }: AuthRecords, now: number): void
  * The ids of the principals whose rights are not the same in `after`, however the change was made. A person's new password or new
  * key is none, but the end of a session is. `*` if a role has changed, because anybody may have it.
  */
-export function changedPrincipals(before: AuthRecords, after: AuthRecords): string[] {
+export function changedPrincipals(before: AuthContent, after: AuthContent): string[] {
   if (differing(before.roles, after.roles).length > 0) return ['*'];
   const people = new Set(differing(rightsOf(before.users), rightsOf(after.users)));
   const keys = new Set(differing(keyRights(before.keys), keyRights(after.keys)));

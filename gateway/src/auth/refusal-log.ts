@@ -5,7 +5,7 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 
 const EVERY_MS = 1_000;
 
-export class Refusals {
+export class RefusalLog {
   readonly #logger: Logger;
   readonly #way: string;
   readonly #now: () => number;
