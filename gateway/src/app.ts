@@ -6,6 +6,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
+import { AUDIT_EVENTS } from './auth/audit.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
 import { type CredentialChecks, composeAuth } from './compose-auth.ts';
@@ -33,6 +34,7 @@ import { parameters } from './http/plugins/parameters.ts';
 import { answerBadUrl, answerMalformed, isHttp2, problems } from './http/plugins/problems.ts';
 import { rightsMark } from './http/plugins/rights-mark.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
+import { unnamedProxy } from './http/plugins/unnamed-proxy.ts';
 import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
@@ -161,6 +163,14 @@ export function createApp(
     logger,
     withOthers(withOthers(people.credentials, ways.credentials), tuning.credentials),
   );
+  // With Redis whoever changes rights writes that himself.
+  if (store instanceof FileAuthStore)
+    store.onEdited((principals) => {
+      for (const principal of principals) {
+        const to = principal.replace(/^added:/, '');
+        auth.audit.event(AUDIT_EVENTS.rightsChanged, { by: 'AUTH_FILE', to });
+      }
+    });
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
@@ -180,6 +190,8 @@ export function createApp(
     publicUrl: config.PUBLIC_URL,
   });
   csrf(app, people.services.cookie, config.PUBLIC_URL);
+  // Where neither is set, nobody has said that there is a proxy.
+  if (config.TRUST_PROXY !== '' || config.PUBLIC_URL !== undefined) unnamedProxy(app, logger);
   shutdown(app);
   if (watch) rightsMark(app, watch);
   authorization(app, auth.gate);

@@ -13,6 +13,7 @@ import {
 import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
 import { Gate } from './auth/gate.ts';
+import { RefusalLog } from './auth/refusal-log.ts';
 import type { Config } from './config.ts';
 
 export interface Auth {
@@ -43,7 +44,11 @@ export function composeAuth(
   const audit = new Audit(broker, gateway, logger);
   const bootstrap =
     path === undefined || mode === 'off' ? undefined : new BootstrapKey(readBootstrapKey(path), { users });
-  const authenticator = new Authenticator({ ...bearer, bootstrap }, headers);
+  const authenticator = new Authenticator(
+    { ...bearer, bootstrap },
+    headers,
+    new RefusalLog(logger, 'a credential'),
+  );
   if (config.isOpenOnPurpose) {
     const way = wayIn(config);
     const why = way === undefined ? 'AUTH is off' : `AUTH is off and ${way}`;

@@ -108,6 +108,14 @@ export function hasPlainChannels(
   return PLAIN_CHANNELS ?? (NAMESPACE === DEFAULT_NAMESPACE && !isGuarded);
 }
 
+/** Read by gateways, and by producers that write to Redis, so that both agree on plain channels. */
+export const authModeVariable = {
+  AUTH: about(
+    word('on', 'off', 'report').optional(),
+    'Whether people and programs must say who they are. `on`: everything needs a session, a key or a token. `off`: whoever reaches the port may do everything. `report`: the same as `off` (but people, keys and `audit:` channels stay for admins), and the channel `audit:refusals` says what `on` would refuse. Unset, it is off as long as nobody else can come: `HOST` (or `PUBLISHED_HOST`) is loopback, and `ALLOWED_HOSTS`, `TRUST_PROXY`, `BASE_PATH` and `PUBLIC_URL` are unset; otherwise the gateway does not start. A producer that writes to Redis reads it, too: `on` switches `PLAIN_CHANNELS` off.',
+  ),
+};
+
 const HOUR_S = 3_600;
 
 /** The variables that every process that writes to Redis reads. Each append trims its channel, so all processes must agree on them. */

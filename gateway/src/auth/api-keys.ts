@@ -9,6 +9,7 @@ import type { CredentialCheck } from './credential-check.ts';
 import { narrowGrants } from './narrow-grants.ts';
 import { principalOfUser } from './person.ts';
 import type { Grants, Principal } from './principal.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { withOwn } from './roles.ts';
 import { type ApiKey, type AuthStore, NOTE_MS } from './store/auth-store.ts';
 
@@ -44,20 +45,24 @@ export function parseApiKey(text: string): { id: string; digest: string } | unde
 export class ApiKeys implements CredentialCheck {
   readonly #store: AuthStore;
   readonly #now: () => number;
+  readonly #refusals: Pick<RefusalLog, 'refuse'> | undefined;
 
-  constructor(store: AuthStore, now: () => number = Date.now) {
+  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<RefusalLog, 'refuse'>) {
     this.#store = store;
     this.#now = now;
+    this.#refusals = refusals;
   }
 
   async principalOf(credential: string): Promise<Principal | undefined> {
     const parsed = parseApiKey(credential);
-    if (parsed === undefined) return undefined;
+    if (parsed === undefined) return this.#refusals?.refuse('it is malformed', KEY.exec(credential)?.[1]);
     const key = await this.#store.keyByDigest(parsed.digest);
     const now = this.#now();
-    if (key === undefined || key.expires <= now) return undefined;
+    if (key === undefined) return this.#refusals?.refuse('it is unknown or revoked', parsed.id);
+    if (key.expires <= now) return this.#refusals?.refuse('it has expired', parsed.id);
     const identity = key.user === undefined ? service(key) : await this.#personal(key, key.user);
-    if (identity === undefined) return undefined;
+    if (identity === undefined)
+      return this.#refusals?.refuse('its person is gone, disabled or without a role', parsed.id);
     // Only a note for people: that it cannot be written now refuses nobody.
     if (now - key.lastUsed >= NOTE_MS) this.#store.keyUsed(key.id, now).catch(() => undefined);
     return {

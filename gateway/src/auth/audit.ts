@@ -3,7 +3,7 @@
 // more than a few entries a second.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { draft, type Level } from '@llm-streamer/shared/entry.ts';
+import { type Draft, draft, type Level } from '@llm-streamer/shared/entry.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 
@@ -26,6 +26,7 @@ export const AUDIT_EVENTS = {
   roleDeleted: 'role.deleted',
   keyAdded: 'key.added',
   keyRevoked: 'key.revoked',
+  rightsChanged: 'rights.changed',
 } as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[keyof typeof AUDIT_EVENTS];
 
@@ -80,13 +81,9 @@ export class Audit {
     this.#timer = setInterval(() => this.flush(), FLUSH_MS);
   }
 
-  event(event: AuditEvent, { by, to, address, ...facts }: AuditFields): void {
+  event(event: AuditEvent, fields: AuditFields): void {
     this.#events++;
-    if (this.#events > MAX_EVENTS) return;
-    const failed = event === AUDIT_EVENTS.loginFailed;
-    const msg = [event, by && `by ${by}`, to && `to ${to}`, address && `from ${address}`];
-    const attrs = { ...(by && { by }), ...(to && { to }), ...(address && { address }), ...facts };
-    this.#write(AUDIT_CHANNEL, failed ? 'warn' : 'info', msg.filter(Boolean).join(' '), attrs, event);
+    if (this.#events <= MAX_EVENTS) this.#publisher.enqueue(auditDraft(this.#source, event, fields));
   }
 
   refused(refusal: AuditRefusal): void {
@@ -125,24 +122,42 @@ export class Audit {
     await this.#publisher.close(1_000);
   }
 
-  #write(channel: string, level: Level, msg: string, attrs: Record<string, unknown>, event?: string): void {
-    const short = Object.entries(attrs).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value.slice(0, MAX_TEXT) : value,
-    ]);
-    const fields = {
-      time: Date.now(),
-      channel,
-      source: this.#source,
-      level,
-      msg: msg.slice(0, 4 * MAX_TEXT),
-    };
-    this.#publisher.enqueue(
-      draft({
-        ...fields,
-        ...(event !== undefined && { event }),
-        ...(short.length > 0 && { attrs: Object.fromEntries(short) }),
-      }),
-    );
+  #write(channel: string, level: Level, msg: string, attrs: Facts): void {
+    this.#publisher.enqueue(entryOf(this.#source, channel, level, msg, attrs));
   }
+}
+
+type Facts = Record<string, string | number | boolean | undefined>;
+
+/** An event on `audit:auth`, as gateways and the command line write it. */
+export function auditDraft(source: string, event: AuditEvent, fields: AuditFields): Draft {
+  const { by, to, address, ...facts } = fields;
+  const failed = event === AUDIT_EVENTS.loginFailed;
+  const msg = [event, by && `by ${by}`, to && `to ${to}`, address && `from ${address}`];
+  const attrs = { ...(by && { by }), ...(to && { to }), ...(address && { address }), ...facts };
+  const level = failed ? 'warn' : 'info';
+  return entryOf(source, AUDIT_CHANNEL, level, msg.filter(Boolean).join(' '), attrs, event);
+}
+
+function entryOf(
+  source: string,
+  channel: string,
+  level: Level,
+  msg: string,
+  attrs: Facts,
+  event?: string,
+): Draft {
+  const short = Object.entries(attrs).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value.slice(0, MAX_TEXT) : value,
+  ]);
+  return draft({
+    time: Date.now(),
+    channel,
+    source,
+    level,
+    msg: msg.slice(0, 4 * MAX_TEXT),
+    ...(event !== undefined && { event }),
+    ...(short.length > 0 && { attrs: Object.fromEntries(short) }),
+  });
 }

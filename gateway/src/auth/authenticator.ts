@@ -5,6 +5,7 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { KEY_PREFIX } from './api-keys.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import type { Principal } from './principal.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { SESSION_PREFIX } from './sessions.ts';
 
 export interface CredentialSource {
@@ -67,11 +68,17 @@ const MAX_CHARACTERS = 16_384;
 export class Authenticator {
   readonly #bearer: BearerChecks;
   readonly #headers: readonly HeaderCheck[];
+  readonly #refusals: Pick<RefusalLog, 'refuse'> | undefined;
 
   /** `headers` in the order in which they win. */
-  constructor(bearer: BearerChecks, headers: readonly HeaderCheck[] = []) {
+  constructor(
+    bearer: BearerChecks,
+    headers: readonly HeaderCheck[] = [],
+    refusals?: Pick<RefusalLog, 'refuse'>,
+  ) {
     this.#bearer = bearer;
     this.#headers = headers;
+    this.#refusals = refusals;
   }
 
   /**
@@ -103,12 +110,19 @@ export class Authenticator {
 
   #inAuthorization(value: string): PresentedCredential {
     const bearer = bearerIn(value);
-    if (bearer === undefined) return { kind: 'Authorization header', principal: async () => undefined };
+    if (bearer === undefined)
+      return {
+        kind: 'Authorization header',
+        principal: async () => this.#refusals?.refuse('its form is neither Bearer nor Basic with a token'),
+      };
     const [kind, check] = this.#checkOf(bearer);
     return {
       kind,
-      principal: async () =>
-        (await this.#bearer.bootstrap?.principalOf(bearer)) ?? (await check?.principalOf(bearer)),
+      principal: async () => {
+        const bootstrap = await this.#bearer.bootstrap?.principalOf(bearer);
+        if (bootstrap !== undefined || check !== undefined) return bootstrap ?? check?.principalOf(bearer);
+        return this.#refusals?.refuse(`a ${kind} of this form is not taken here`);
+      },
     };
   }
 

@@ -2,7 +2,7 @@
 // opened on purpose.
 
 import { isPattern, isReserved, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
-import { about, list, word } from '@llm-streamer/shared/config.ts';
+import { about, authModeVariable, list } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { isLoopback } from './loopback.ts';
@@ -10,17 +10,14 @@ import { isLoopback } from './loopback.ts';
 const PUBLIC_URL_RULE = 'must look like https://logs.example.com, with the base path if there is one';
 
 export const authVariables = {
-  AUTH: about(
-    word('on', 'off', 'report').optional(),
-    'Whether people and programs must say who they are. `on`: everything needs a session, a key or a token. `off`: whoever reaches the port may do everything. `report`: the same as `off` (but people, keys and `audit:` channels stay for admins), and the channel `audit:refusals` says what `on` would refuse. Unset, it is off as long as nobody else can come: `HOST` (or `PUBLISHED_HOST`) is loopback, and `ALLOWED_HOSTS`, `TRUST_PROXY`, `BASE_PATH` and `PUBLIC_URL` are unset; otherwise the gateway does not start.',
-  ),
+  ...authModeVariable,
   AUTH_ANONYMOUS: about(
     list(
       '',
       `must be channels and patterns of ${PATTERN_RULE}, none of them reserved, separated by commas`,
       (patterns) => patterns.every((pattern) => isPattern(pattern) && !isReserved(pattern)),
     ),
-    'Channels and patterns that may be read without a credential, where `AUTH=on`.',
+    'Channels and patterns that everybody may read where `AUTH=on`: without a credential, and with any that grants less.',
   ),
   AUTH_BOOTSTRAP_KEY_FILE: about(
     z.string().min(1).optional(),

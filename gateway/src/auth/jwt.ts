@@ -89,7 +89,7 @@ export class JwtCheck implements CredentialCheck {
 
   async principalOf(token: string): Promise<Principal | undefined> {
     if (token.length > MAX_CHARACTERS) return this.#refusals.refuse('it is too long');
-    if (!FORM.test(token)) return undefined; // it is not a token, but another kind of credential
+    if (!FORM.test(token)) return this.#refusals.refuse('it is malformed');
     try {
       const claims = await this.#claims(token);
       if (claims.exp * 1_000 <= this.#now()) throw new CredentialRefused('it has expired');

@@ -6,6 +6,7 @@ import { randomText } from './base62.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { personPrincipal, principalOfUser } from './person.ts';
 import type { Principal } from './principal.ts';
+import type { RefusalLog } from './refusal-log.ts';
 import { grantsOfRoles, rolesIn } from './roles.ts';
 import { type AuthStore, NOTE_MS, SESSION_MAX_MS, type Session, sessionId } from './store/auth-store.ts';
 
@@ -20,10 +21,12 @@ export type SessionStart = Pick<Session, 'user' | 'external' | 'address' | 'agen
 export class Sessions implements CredentialCheck {
   readonly #store: AuthStore;
   readonly #now: () => number;
+  readonly #refusals: Pick<RefusalLog, 'refuse'> | undefined;
 
-  constructor(store: AuthStore, now: () => number = Date.now) {
+  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<RefusalLog, 'refuse'>) {
     this.#store = store;
     this.#now = now;
+    this.#refusals = refusals;
   }
 
   /** The token is nowhere but in the answer. */
@@ -50,12 +53,12 @@ export class Sessions implements CredentialCheck {
   }
 
   async principalOf(credential: string): Promise<Principal | undefined> {
-    if (!isSessionToken(credential)) return undefined;
+    if (!isSessionToken(credential)) return this.#refusals?.refuse('it is malformed');
     const now = this.#now();
     const session = await this.#store.sessionByDigest(digestOf(credential), now);
-    if (session === undefined) return undefined;
+    if (session === undefined) return this.#refusals?.refuse('it is unknown or ended');
     const person = await this.#person(session);
-    if (person === undefined) return undefined;
+    if (person === undefined) return this.#refusals?.refuse('its person is gone, disabled or without a role');
     // Only a note: that it cannot be written now refuses nobody.
     if (now - session.seen >= NOTE_MS) this.#store.sessionUsed(session.digest, now).catch(() => undefined);
     return { ...person, expires: session.expires, session: sessionId(session) };

@@ -8,6 +8,7 @@ import type { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import {
+  BurstyRateLimiter,
   type RateLimiterAbstract,
   RateLimiterMemory,
   RateLimiterRedis,
@@ -16,13 +17,14 @@ import {
 import { clientOf } from '../client-of.ts';
 
 /**
- * At most ten attempts in a hundred seconds from one address; and so on for the others. The time begins with the first attempt of a
- * key, and what was counted is forgotten at its end.
+ * From one address ten attempts at once, and then one every ten seconds, however many came before; and so on for the others. What
+ * cannot be guessed, such as keys, has a limit of its own: a program with an old key keeps nobody at its address from signing in.
  */
 const LIMITS = {
-  address: { points: 10, duration: 100 },
-  pair: { points: 5, duration: 150 },
-  name: { points: 60, duration: 600 },
+  address: { atOnce: 10, everySeconds: 10 },
+  pair: { atOnce: 5, everySeconds: 30 },
+  name: { atOnce: 60, everySeconds: 10 },
+  credential: { atOnce: 10, everySeconds: 10 },
 } as const;
 type Limit = keyof typeof LIMITS;
 
@@ -68,12 +70,14 @@ export class Throttle {
     await this.#counter.forget('pair', pairOf(name, address));
   }
 
-  /**
-   * Counts a credential from this address that was not valid, such as an unknown key. Valid ones are never counted or refused.
-   * @throws TooManyAttempts; BrokerUnavailable
-   */
+  /** Counts another attempt to come in from this address, such as to sign up. @throws as `attempt` */
   async countAddress(address: string): Promise<void> {
     await this.#orRefuse('address', clientOf(address));
+  }
+
+  /** Counts a key or token from this address that was not valid. Valid ones are never counted or refused. @throws as `attempt` */
+  async countCredential(address: string): Promise<void> {
+    await this.#orRefuse('credential', clientOf(address));
   }
 
   async #orRefuse(limit: Limit, key: string): Promise<void> {
@@ -104,60 +108,59 @@ function pairOf(name: string, address: string): string {
 
 /** For a gateway that is one process. */
 export class MemoryAttempts implements AttemptCounter {
-  readonly #limiters = limiters((options) => new RateLimiterMemory(options));
+  readonly #buckets = buckets((_name, options) => new RateLimiterMemory(options));
   /** The library does not bound the number of keys: an attacker with many addresses could fill the memory. */
-  readonly #keys = { address: new Set<string>(), pair: new Set<string>(), name: new Set<string>() };
+  readonly #keys = eachLimit(() => new Set<string>());
 
   async count(limit: Limit, key: string): Promise<number> {
     const keys = this.#keys[limit];
     keys.add(key);
     if (keys.size > MAX_COUNTED) {
       const [first] = keys as Iterable<string> as [string];
-      keys.delete(first);
-      await this.#limiters[limit].delete(first);
+      await this.forget(limit, first);
     }
-    return consume(this.#limiters[limit], key);
+    return this.#buckets[limit].count(key);
   }
 
-  async uncount(limit: Limit, key: string): Promise<void> {
-    await this.#limiters[limit].reward(key);
+  uncount(limit: Limit, key: string): Promise<void> {
+    return this.#buckets[limit].uncount(key);
   }
 
   async forget(limit: Limit, key: string): Promise<void> {
     this.#keys[limit].delete(key);
-    await this.#limiters[limit].delete(key);
+    await this.#buckets[limit].forget(key);
   }
 }
 
 /** For all gateways of a namespace together. A client that is refused is not counted in Redis again until it may try again. */
 export class RedisAttempts implements AttemptCounter {
   readonly #client: RedisClient;
-  readonly #limiters: Record<Limit, RateLimiterAbstract>;
+  readonly #buckets: Record<Limit, Bucket>;
 
   constructor(client: RedisClient, namespace: string) {
     this.#client = client;
-    this.#limiters = limiters(
-      ({ points, duration }, limit) =>
+    const keys = new RedisKeys(namespace);
+    this.#buckets = buckets(
+      (name, options) =>
         new RateLimiterRedis({
+          ...options,
           storeClient: client.redis,
-          keyPrefix: new RedisKeys(namespace).signInLimits(limit),
-          points,
-          duration,
-          inMemoryBlockOnConsumed: points + 1,
+          keyPrefix: keys.signInLimits(name),
+          inMemoryBlockOnConsumed: options.points + 1,
         }),
     );
   }
 
   count(limit: Limit, key: string): Promise<number> {
-    return this.#reach(() => consume(this.#limiters[limit], key));
+    return this.#reach(() => this.#buckets[limit].count(key));
   }
 
-  async uncount(limit: Limit, key: string): Promise<void> {
-    await this.#reach(() => this.#limiters[limit].reward(key));
+  uncount(limit: Limit, key: string): Promise<void> {
+    return this.#reach(() => this.#buckets[limit].uncount(key));
   }
 
-  async forget(limit: Limit, key: string): Promise<void> {
-    await this.#reach(() => this.#limiters[limit].delete(key));
+  forget(limit: Limit, key: string): Promise<void> {
+    return this.#reach(() => this.#buckets[limit].forget(key));
   }
 
   async #reach<T>(work: () => Promise<T>): Promise<T> {
@@ -170,21 +173,59 @@ export class RedisAttempts implements AttemptCounter {
   }
 }
 
-function limiters<T>(make: (options: { points: number; duration: number }, limit: Limit) => T) {
-  return {
-    address: make(LIMITS.address, 'address'),
-    pair: make(LIMITS.pair, 'pair'),
-    name: make(LIMITS.name, 'name'),
-  };
+/** One attempt in each period, and beside that some at once, which come back together. */
+class Bucket {
+  readonly #steady: RateLimiterAbstract;
+  readonly #burst: RateLimiterAbstract;
+  readonly #both: BurstyRateLimiter;
+
+  constructor(steady: RateLimiterAbstract, burst: RateLimiterAbstract) {
+    this.#steady = steady;
+    this.#burst = burst;
+    this.#both = new BurstyRateLimiter(steady, burst);
+  }
+
+  /** The library rejects with its verdict if the limit is reached, and with an error if it could not count. */
+  async count(key: string): Promise<number> {
+    try {
+      await this.#both.consume(key);
+      return 0;
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
+      throw refusal;
+    }
+  }
+
+  async uncount(key: string): Promise<void> {
+    const counted = (await this.#burst.get(key))?.consumedPoints ?? 0;
+    if (counted > 0) await this.#burst.reward(key);
+    else await this.#steady.delete(key);
+  }
+
+  async forget(key: string): Promise<void> {
+    await this.#steady.delete(key);
+    await this.#burst.delete(key);
+  }
 }
 
-/** The library rejects with its verdict if the limit is reached, and with an error if it could not count. */
-async function consume(limiter: RateLimiterAbstract, key: string): Promise<number> {
-  try {
-    await limiter.consume(key);
-    return 0;
-  } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
-    throw refusal;
-  }
+function buckets(
+  make: (name: string, options: { points: number; duration: number }) => RateLimiterAbstract,
+): Record<Limit, Bucket> {
+  return eachLimit((limit) => {
+    const { atOnce, everySeconds } = LIMITS[limit];
+    const steady = make(limit, { points: 1, duration: everySeconds });
+    return new Bucket(
+      steady,
+      make(`${limit}:burst`, { points: atOnce - 1, duration: atOnce * everySeconds }),
+    );
+  });
+}
+
+function eachLimit<T>(make: (limit: Limit) => T): Record<Limit, T> {
+  return {
+    address: make('address'),
+    pair: make('pair'),
+    name: make('name'),
+    credential: make('credential'),
+  };
 }

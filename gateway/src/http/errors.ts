@@ -87,7 +87,7 @@ export const ERRORS = {
   channel_reserved: {
     status: 422,
     sentence:
-      'Only the gateway writes to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway` and `events:runs`.',
+      "Over HTTP nobody may write to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway`, are the gateway's own.",
   },
   too_many_channels: { status: 422, sentence: 'The log holds as many channels as `MAX_CHANNELS` allows.' },
   rate_limited: {

@@ -1,9 +1,15 @@
 // Attempts to sign in are slowed down by address, by name and address, and by name: counted in memory or in Redis.
 
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import { type AttemptCounter, MemoryAttempts, RedisAttempts, Throttle } from '../../src/auth/throttle.ts';
+import {
+  type AttemptCounter,
+  MemoryAttempts,
+  RedisAttempts,
+  Throttle,
+  type TooManyAttempts,
+} from '../../src/auth/throttle.ts';
 
 let redis: RedisServer;
 let client: RedisClient;
@@ -63,11 +69,39 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
     }
   });
 
-  it('counts unknown keys and attempts to sign in together', async () => {
+  it('counts unknown keys apart: they keep nobody at their address from signing in', async () => {
+    const throttle = new Throttle(counter(), 0);
+    for (let i = 0; i < 10; i++) await throttle.countCredential('10.0.0.1');
+    await expect(throttle.countCredential('10.0.0.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
+    await throttle.attempt('alice', '10.0.0.1');
+  });
+
+  it('lets an address that was refused try again within ten seconds', async () => {
     const throttle = new Throttle(counter(), 0);
     for (let i = 0; i < 10; i++) await throttle.countAddress('10.0.0.1');
-    await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
+    const refusal: unknown = await throttle.countAddress('10.0.0.1').catch((error: unknown) => error);
+    expect((refusal as TooManyAttempts).retryAfterSeconds).toBeLessThanOrEqual(10);
   });
+});
+
+it('lets one attempt through every ten seconds, however many were refused before', async () => {
+  vi.useFakeTimers();
+  try {
+    const throttle = new Throttle(new MemoryAttempts(), 0);
+    const attempt = () =>
+      throttle.countAddress('10.0.0.1').then(
+        () => true,
+        () => false,
+      );
+    const allowed: number[] = [];
+    for (let second = 0; second < 60; second++) {
+      for (let i = 0; i < 20; i++) if (await attempt()) allowed.push(second);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(allowed).toEqual([...Array(10).fill(0), 10, 20, 30, 40, 50]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('says that attempts cannot be counted while Redis is away, which is no refusal', async () => {

@@ -9,6 +9,12 @@ import { type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-ga
 let gateway: AuthGateway;
 afterEach(() => gateway.close());
 
+it('where AUTH is off nobody is an admin: the routes of people and keys are closed to all', async () => {
+  gateway = await openAuthGateway({ AUTH: 'off' });
+  const { body } = await gateway.browser().ask('/auth/profile');
+  expect(body).toMatchObject({ kind: 'everyone', auth: 'off', grants: { admin: false, run: true } });
+  expect((await gateway.browser().ask('/api/users')).status).toBe(403);
+});
 async function refusals(): Promise<string[]> {
   const root = await gateway.signedIn('root');
   const entries = await eventually('refusals', async () => {
