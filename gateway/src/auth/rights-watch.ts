@@ -74,7 +74,9 @@ export class RightsWatch implements DeliveryGuard {
     this.#timer = setInterval(() => this.#compareSoon(), COMPARE_MS);
     this.#useTimer = setInterval(() => {
       // Only a note: whoever reads for twelve hours while it cannot be written signs in again.
-      this.#noteUse().catch((error) => this.#options.logger.debug({ err: error }, 'no use of sessions noted'));
+      this.#noteUse().catch((error) =>
+        this.#options.logger.debug({ err: error }, 'no use of sessions noted'),
+      );
     }, USE_MS);
     await this.#compare();
     if (!this.#isFresh()) this.#onStale();

@@ -307,8 +307,7 @@ function endSessionsOf(
 
 function shortenSessionsOf({ sessions }: AuthRecords, user: string, ends: number): void {
   for (const [digest, session] of sessions)
-    if (session.user === user)
-      sessions.set(digest, { ...session, expires: Math.min(session.expires, ends) });
+    if (session.user === user) sessions.set(digest, { ...session, expires: Math.min(session.expires, ends) });
 }
 
 function newestFirst(sessions: Session[]): Session[] {

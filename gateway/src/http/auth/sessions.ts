@@ -43,7 +43,6 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
           ...visitorOf(request),
         });
         audit.record(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
-        reply.header('cache-control', 'no-store');
         return { token, expires: session.expires };
       },
     );
@@ -63,7 +62,6 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
       if (reply.raw.closed) leave();
       else reply.raw.once('close', leave);
       audit.record(AUDIT_EVENTS.passwordChanged, { ...actorOf(request), to: `user:${user}` });
-      reply.header('cache-control', 'no-store');
       // Whoever came with a token gets a token: all others have ended.
       if (request.headers.authorization !== undefined) return { token, expires: session.expires };
       cookie.set(request, reply, token, session.expires);
@@ -71,9 +69,8 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
     });
   });
 
-  app.get('/auth/sessions', { config }, async (request, reply): Promise<SessionsAnswer> => {
+  app.get('/auth/sessions', { config }, async (request): Promise<SessionsAnswer> => {
     const person = personOf(request);
-    reply.header('cache-control', 'no-store');
     const list = await store.sessionsOf(person.user);
     return {
       sessions: list.map((session) => {

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
-import { addUser, type AuthGateway, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
+import { type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
 
 let gateway: AuthGateway;
 afterEach(() => gateway.close());
