@@ -22,8 +22,8 @@ import type { AuthServices } from './http/auth/services.ts';
 
 export interface People {
   credentials: Credentials & { headers: readonly HeaderCheck[] };
-  /** All that the routes need but the audit, which comes after the credentials. */
-  services: Omit<AuthServices, 'audit'>;
+  /** All that the routes need but what is made after the credentials. */
+  services: Omit<AuthServices, 'audit' | 'oidcName'>;
   /** Undefined where nobody has rights of his own. */
   watch: RightsWatch | undefined;
   /** What a check finds is shared by all who show the same credential, until rights change. */
@@ -48,7 +48,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
   const throttle = new Throttle(
     client === undefined ? new MemoryAttempts() : new RedisAttempts(client, config.NAMESPACE),
   );
-  const signIn = new SignIn({ store, sessions, passwords, throttle });
+  const signIn = new SignIn({ store, sessions, passwords, throttle, logger });
   const watch =
     mode === 'off'
       ? undefined
@@ -77,7 +77,6 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
       throttle,
       cookie,
       signUpRole: config.AUTH_SIGNUP,
-      oidcName: undefined,
     },
     watch,
     close: async () => {

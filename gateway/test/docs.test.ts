@@ -10,6 +10,9 @@ import { PAGES, VARIABLES } from '../../scripts/docs.ts';
 import { openGateway } from '../../test-support/gateway.ts';
 import { ROOT } from '../../test-support/process.ts';
 import { createApp } from '../src/app.ts';
+import { authVariables } from '../src/auth/config.ts';
+import { signUpVariables } from '../src/auth/sign-up-config.ts';
+import { waysVariables } from '../src/auth/ways-config.ts';
 import { readGatewayConfig } from '../src/config.ts';
 import { ERRORS } from '../src/http/errors.ts';
 import { SENTENCES } from '../src/llm/failure.ts';
@@ -96,6 +99,13 @@ describe('variables', () => {
     const composed = matches(read('docker-compose.yml'), /^ +- ([A-Z_]+)(?:=|$)/gm);
     expect(composed.size).toBeGreaterThan(10);
     expect([...composed].filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  it('that say who may come are all passed on by the composition, but for the file of the embedded log', () => {
+    const composed = matches(read('docker-compose.yml'), /^ +- ([A-Z_]+)(?:=|$)/gm);
+    const names = Object.keys({ ...authVariables, ...signUpVariables, ...waysVariables });
+    expect(names.length).toBeGreaterThan(15);
+    expect(names.filter((name) => !composed.has(name) && name !== 'AUTH_FILE')).toEqual([]);
   });
 
   it('that are lengths say their unit', () => {

@@ -156,8 +156,12 @@ export class Keeper {
     signIn.value = undefined;
     const session = sessionOf(next);
     const isRefused = streamState.peek().state === 'refused';
+    if (isRefused && last?.kind === 'anonymous' && next.kind === 'anonymous')
+      // He may read something without signing in, but not what this view asks for.
+      streamState.value = { state: 'forbidden', code: 'unauthorized', reason: 'sign in to read this' };
     // The app opens the stream again for another session. With the same one, the gateway has just refused it.
-    if (last && isRefused && sessionOf(last) === session) this.#later(() => this.#session.resume(session));
+    else if (last && isRefused && sessionOf(last) === session)
+      this.#later(() => this.#session.resume(session));
     profile.value = next;
   }
 

@@ -30,6 +30,12 @@ export function Connection({ nudge }: { nudge(): void }) {
           ○ SIGNED OUT
         </span>
       )}
+      {state.state === 'forbidden' && (
+        <span role="status" class="bad" title="Ask for other channels, or ask an admin for the right.">
+          ○ NOT ALLOWED
+          <span class="reason">{state.reason.replace(/^\d+: /, '')}</span>
+        </span>
+      )}
       {state.state === 'retrying' && (
         <span role="status" class="bad" title={state.reason}>
           ○ RETRYING in {Math.max(0, Math.ceil((state.at - now.value) / 1000))} s

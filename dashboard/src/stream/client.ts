@@ -16,11 +16,14 @@ const GRACE_MS = 4_000;
 /** The codes of `bye` after which the session, or the rights, that the stream had are no more. */
 const RIGHTS_ENDED: readonly string[] = ['session_ended', 'revoked', 'expired', 'access_changed'];
 
+/** The codes of `403` that the viewer's rights are the reason for. */
+const LACKS_RIGHTS: readonly string[] = ['channel_forbidden', 'forbidden'];
+
 class Refused extends Error {
   readonly code: string;
   readonly pause: number | undefined;
-  /** Trying again is useless until somebody has signed in. */
-  isFinal = false;
+  /** Trying again is useless: until somebody has signed in, or as long as the view and the viewer's rights are the same. */
+  final: 'refused' | 'forbidden' | undefined;
 
   constructor(code: string, message: string, pause?: number) {
     super(message);
@@ -107,9 +110,9 @@ export class StreamClient {
     this.#abort = undefined;
     abort.abort();
     if (!this.#running) return;
-    if (refusal.isFinal) {
+    if (refusal.final) {
       this.stop();
-      this.#listener.onStreamState({ state: 'refused', code: refusal.code, reason: refusal.message });
+      this.#listener.onStreamState({ state: refusal.final, code: refusal.code, reason: refusal.message });
     } else this.#retry(refusal);
   }
 
@@ -170,7 +173,7 @@ function closedBy(bye: Partial<Bye> | undefined, retry: number | undefined): Ref
   const pause = typeof bye?.retry === 'number' ? bye.retry : retry;
   const code = String(bye?.code ?? 'bye');
   const end = new Refused(code, String(bye?.message ?? 'the gateway closed the stream'), pause);
-  end.isFinal = RIGHTS_ENDED.includes(code);
+  if (RIGHTS_ENDED.includes(code)) end.final = 'refused';
   return end;
 }
 
@@ -189,6 +192,7 @@ async function refused(response: Response): Promise<Refused> {
     `${status}: ${reason ?? 'refused'}`,
     pause,
   );
-  end.isFinal = status === 401;
+  if (status === 401) end.final = 'refused';
+  if (status === 403 && LACKS_RIGHTS.includes(end.code)) end.final = 'forbidden';
   return end;
 }

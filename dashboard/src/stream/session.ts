@@ -115,7 +115,7 @@ export class Session {
 
   #onStreamState(state: StreamState): void {
     if (state.state === 'live') this.#clockOffset = state.clockOffset;
-    const isDropped = state.state === 'retrying' || state.state === 'refused';
+    const isDropped = /^(?:retrying|refused|forbidden)$/.test(state.state);
     if (isDropped && this.#droppedAt === 0 && this.isLive) this.#droppedAt = Date.now();
     if (state.state !== 'live') this.isLive = false;
     this.#listener.onStreamState(state);

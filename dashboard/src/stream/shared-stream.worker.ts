@@ -51,7 +51,7 @@ class SharedStream {
       },
       onStreamState: (state: StreamState) => {
         this.#state = state;
-        if (state.state === 'refused') this.#forget();
+        if (state.state === 'refused' || state.state === 'forbidden') this.#forget();
         this.#send({ type: 'state', state });
       },
     };
@@ -81,7 +81,7 @@ class SharedStream {
     this.#client.nudge();
   }
 
-  /** The session is over: its lines go, and whoever asks for this stream later begins a new one. */
+  /** The session is over, or may not see this: its lines go, and whoever asks for this stream later begins a new one. */
   #forget(): void {
     this.#journal = [];
     this.#hello = undefined;

@@ -10,12 +10,14 @@ export interface Frame {
 /**
  * Whether the page receives entries; every state but `live` has a reason for the reader. `refused` is final: the gateway asks
  * who is there, or has ended what this viewer may see, and nothing is tried again until the page opens another stream.
+ * `forbidden` is as final: the viewer may read other things, but nothing of this view.
  */
 export type StreamState =
   | { state: 'connecting'; reason: string }
   | { state: 'live'; clockOffset: number; since: number }
   | { state: 'retrying'; reason: string; code: string; at: number; attempt: number }
-  | { state: 'refused'; reason: string; code: string };
+  | { state: 'refused'; reason: string; code: string }
+  | { state: 'forbidden'; reason: string; code: string };
 
 /** Receives a stream: complete frames in their order, and each change of the stream's state. */
 export interface StreamListener {

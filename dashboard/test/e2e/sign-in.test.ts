@@ -255,6 +255,24 @@ it('everything can be done by keyboard: sign in, add a role and a person, make a
   await panel(page).waitFor();
 });
 
+it.each(['', '&shared=0'])(
+  'a view of which nothing may be read says so and stops, until it is another one %s',
+  async (search) => {
+    const bob = await add('b-reader');
+    const page = await openPage(browser, `${gateway.url}/?channels=logs:b${search}`);
+    await signIn(page, bob);
+    await sees(page, 'LIVE');
+    await page.goto(`${gateway.url}/?channels=logs:a${search}`);
+    await sees(page, 'NOT ALLOWED');
+    await sees(page, 'you may not read logs:a');
+    await page.getByRole('button', { name: bob, exact: true }).waitFor();
+    // What one reloads for: the right may have been given meanwhile.
+    await gateway.asAdmin('PATCH', `api/users/${bob}`, { role: 'viewer' });
+    await page.reload();
+    await sees(page, 'LIVE');
+  },
+);
+
 it('a person sees his sessions and ends those elsewhere, which are signed out', async () => {
   const here = await openPage(browser, `${gateway.url}/?channels=logs:f`);
   const elsewhere = await openPage(browser, `${gateway.url}/?channels=logs:f`);

@@ -5,8 +5,11 @@ import { globMatcher, isExact } from '@llm-streamer/shared/channels.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
+import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
+import type { RunScope } from '../runs/store/run-store.ts';
 import { channelForbidden, type Effective, effective, mayPublish, mayRead } from './grants.ts';
 import { EVERYONE, type Principal } from './principal.ts';
+import { readableRuns } from './run-rights.ts';
 
 /** Where people sign in, others trust what stands on these channels, so that nobody may forge it. */
 const OWN_CHANNELS: readonly string[] = [CHANNELS.gateway, CHANNELS.runs];
@@ -19,6 +22,10 @@ export function signInFirst(): CodedError {
   return new CodedError('unauthorized', 'sign in, or send a key: Authorization: Bearer …');
 }
 
+/** What is allowed is decided by the name, before anything is looked up. */
+export type OwnedRule = (principal: Principal, key: OwnedKey) => boolean;
+export type OwnedCode = 'run_not_found' | 'conversation_not_found';
+
 export interface Access {
   readonly principal: Principal;
   /** @throws CodedError as `effective` does, and `unauthorized` */
@@ -26,6 +33,10 @@ export interface Access {
   mayRead(channel: string): boolean;
   /** @throws CodedError `channel_forbidden`, `channel_reserved` or `forbidden` (for the source) */
   checkPublish(draft: Draft): void;
+  /** Whether `rule` allows a run or conversation of this name. A refusal is told as `code`, which is also the answer to what is absent. */
+  allows(rule: OwnedRule, key: OwnedKey, code: OwnedCode): boolean;
+  /** The runs that a list may hold. @param owner whose runs alone are asked for; undefined for all */
+  runs(owner?: string): RunScope;
   /** The source of entries that name none. */
   readonly defaultSource: string;
   /** The name under which a writer's batches are counted: nobody can use up the numbers of another's. */
@@ -38,6 +49,8 @@ export const OPEN_ACCESS: Access = {
   readable: (channels) => ({ channels, narrowed: false }),
   mayRead: () => true,
   checkPublish: () => {},
+  allows: (rule, key) => rule(EVERYONE, key),
+  runs: (owner) => readableRuns(EVERYONE, owner),
   defaultSource: 'http',
   writerId: (given) => given,
 };
@@ -83,6 +96,16 @@ export class PrincipalAccess implements Access {
     }
   }
 
+  allows(rule: OwnedRule, key: OwnedKey, code: OwnedCode): boolean {
+    const isAllowed = rule(this.principal, key);
+    if (!isAllowed) this.#tell(code);
+    return isAllowed;
+  }
+
+  runs(owner?: string): RunScope {
+    return readableRuns(this.principal, owner);
+  }
+
   writerId(given: string): string {
     return createHash('sha256').update(`${this.principal.id}\n${given}`).digest('hex').slice(0, 32);
   }
@@ -123,6 +146,17 @@ export class ReportedAccess implements Access {
 
   checkPublish(draft: Draft): void {
     attempt(() => this.#judged.checkPublish(draft));
+  }
+
+  allows(rule: OwnedRule, key: OwnedKey, code: OwnedCode): boolean {
+    this.#judged.allows(rule, key, code);
+    return true;
+  }
+
+  runs(owner?: string): RunScope {
+    const { owners, allows } = this.#judged.runs(owner);
+    if (allows !== undefined || (owner === undefined && owners !== undefined)) this.#tell('narrowed');
+    return { owners: owner === undefined ? undefined : [owner] };
   }
 
   writerId(given: string): string {

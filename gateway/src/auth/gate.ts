@@ -10,10 +10,10 @@ import type { AuthMode } from './config.ts';
 import { EVERYONE, type Grants, type Principal } from './principal.ts';
 
 /**
- * `nothing`: no credential is looked at. `signed-in`: anybody but `anonymous`. `read`, `publish`: a grant for some channel; the
+ * `nothing`: no credential is looked at. `anyone`: a credential must be valid, but there may be none. `signed-in`: anybody but `anonymous`. `read`, `publish`: a grant for some channel; the
  * route itself looks at the channels of the request.
  */
-export type Need = 'nothing' | 'signed-in' | 'read' | 'publish' | 'run' | 'metrics' | 'admin';
+export type Need = 'nothing' | 'anyone' | 'signed-in' | 'read' | 'publish' | 'run' | 'metrics' | 'admin';
 
 export interface GateRequest extends CredentialSource {
   needs: Exclude<Need, 'nothing'>;
@@ -137,6 +137,8 @@ export function openAccess(needs: Need): Access {
 
 function may({ kind, grants }: Principal, needs: GateRequest['needs']): boolean {
   switch (needs) {
+    case 'anyone':
+      return true;
     case 'signed-in':
       return kind !== 'anonymous';
     case 'read':

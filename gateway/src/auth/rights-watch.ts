@@ -5,7 +5,7 @@ import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.t
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import type { Principal } from './principal.ts';
-import type { AuthStore } from './store/auth-store.ts';
+import { type AuthStore, sessionId } from './store/auth-store.ts';
 
 /** Why somebody's streams end: codes of `bye`. */
 export type RightsLoss = 'session_ended' | 'revoked' | 'access_changed';
@@ -32,6 +32,8 @@ const STALE_MS = 2_500;
 const PATIENCE_MS = 5_000;
 /** The reason why somebody's streams end may take this long to be found. They end in any case. */
 const REASON_MS = 500;
+/** How often an open stream counts as a use of its session: often enough that a page that is left open does not sign itself out. */
+const USE_MS = 3_600_000;
 /** Changes that are remembered for requests that were under way meanwhile. */
 const MAX_RECENT = 1_000;
 
@@ -45,6 +47,7 @@ export class RightsWatch implements DeliveryGuard {
   readonly #recent: Change[] = [];
   #streams: readonly PrincipalStreams[] = [];
   #timer: NodeJS.Timeout | undefined;
+  #useTimer: NodeJS.Timeout | undefined;
   #staleTimer: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
   #epoch: number | undefined;
@@ -69,6 +72,12 @@ export class RightsWatch implements DeliveryGuard {
     this.#streams = streams;
     this.#unsubscribe = this.#options.store.onChange(() => this.#compareSoon());
     this.#timer = setInterval(() => this.#compareSoon(), COMPARE_MS);
+    this.#useTimer = setInterval(() => {
+      // Only a note: whoever reads for twelve hours while it cannot be written signs in again.
+      this.#noteUse().catch((error) =>
+        this.#options.logger.debug({ err: error }, 'no use of sessions noted'),
+      );
+    }, USE_MS);
     await this.#compare();
     if (!this.#isFresh()) this.#onStale();
   }
@@ -76,6 +85,7 @@ export class RightsWatch implements DeliveryGuard {
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearInterval(this.#useTimer);
     clearTimeout(this.#staleTimer);
     this.#unsubscribe?.();
     this.#fresh.resolve();
@@ -204,6 +214,17 @@ export class RightsWatch implements DeliveryGuard {
     await Promise.race([found.catch(() => undefined), late.promise]);
     clearTimeout(timer);
     return reasons;
+  }
+
+  async #noteUse(): Promise<void> {
+    const { store } = this.#options;
+    const sessions = new Map<string, Set<string>>();
+    for (const one of this.#streams)
+      for (const { owner, session } of one.principals())
+        if (session !== undefined) sessions.set(owner, (sessions.get(owner) ?? new Set()).add(session));
+    for (const [owner, used] of sessions)
+      for (const session of await store.sessionsOf(owner))
+        if (used.has(sessionId(session))) await store.sessionUsed(session.digest, Date.now());
   }
 
   async #lossOf(changed: ReadonlySet<string>, principal: Principal): Promise<RightsLoss> {

@@ -1,20 +1,30 @@
 // Signs people in with name and password, and changes passwords. Whoever is refused learns nothing by the answer or by how long it
 // takes: an unknown name, a wrong password, a disabled person and a lost role are the same to him.
 
-import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { isUserName } from './names.ts';
 import type { Passwords } from './passwords.ts';
 import { principalOfUser } from './people.ts';
 import type { Principal } from './principal.ts';
 import type { Sessions } from './sessions.ts';
-import { type AuthStore, type Session, sessionId } from './store/auth-store.ts';
+import { type AuthStore, LEAVING_MS, type Session, sessionId } from './store/auth-store.ts';
 import type { Throttle } from './throttle.ts';
+
+const RETRY_MS = 1_000;
 
 /** From where somebody comes. */
 export interface Visitor {
   address: string;
   /** The `User-Agent` of his browser. */
   agent: string;
+}
+
+/** A person's session, named by the first 16 digits of its digest. */
+export interface PersonSession {
+  user: string;
+  session: string;
 }
 
 export interface SignedIn {
@@ -39,6 +49,7 @@ export interface SignInOptions {
   sessions: Sessions;
   passwords: Pick<Passwords, 'hash' | 'verify'>;
   throttle: Throttle;
+  logger: Logger;
 }
 
 export class SignIn {
@@ -55,16 +66,28 @@ export class SignIn {
   }
 
   /**
-   * Ends all sessions of the person, and begins a new one.
+   * Ends all sessions of the person but the one that asks, and begins a new one. The caller lets that one `leave` when the new one has
+   * been sent: the page would take an earlier end for the end of everything, and be blank.
    *
    * @throws as `login`
    */
-  async changePassword(name: string, old: string, password: string, visitor: Visitor): Promise<SignedIn> {
+  async changePassword(
+    asking: PersonSession,
+    old: string,
+    password: string,
+    visitor: Visitor,
+  ): Promise<SignedIn> {
     const { store, passwords } = this.#options;
+    const { user: name, session: leaving } = asking;
     await this.#prove(name, old, visitor);
     const passwordHash = await passwords.hash(password);
-    if (!(await store.changeUser(name, { passwordHash }))) throw new LoginFailed(undefined);
-    return this.begin(name, passwordHash, visitor);
+    if (!(await store.changeUser(name, { passwordHash }, leaving))) throw new LoginFailed(undefined);
+    try {
+      return await this.begin(name, passwordHash, visitor);
+    } catch (error) {
+      this.leave(asking);
+      throw error;
+    }
   }
 
   /**
@@ -88,6 +111,22 @@ export class SignIn {
       session,
       principal: { ...person, expires: session.expires, session: sessionId(session) },
     };
+  }
+
+  /** Ends the session that has changed the password, and never throws: while the store is away it is tried again and again. */
+  leave({ user, session }: PersonSession): void {
+    const { store, logger } = this.#options;
+    const until = performance.now() + LEAVING_MS;
+    const end = async (): Promise<unknown> => {
+      try {
+        return await store.endSession(user, session);
+      } catch (error) {
+        if (!(error instanceof BrokerUnavailable) || performance.now() > until) throw error;
+        await pause(RETRY_MS, undefined, { ref: false });
+        return end();
+      }
+    };
+    end().catch((error) => logger.error({ err: error }, 'streams of a session with an old password go on'));
   }
 
   /** Resolves with the hash of the password. */

@@ -4,8 +4,8 @@ import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-strea
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Principal } from '../auth/principal.ts';
-import { mayCancelRun, mayReadConversation, mayReadRun, readableRuns } from '../auth/run-rights.ts';
+import type { OwnedCode, OwnedRule } from '../auth/access.ts';
+import { mayCancelRun, mayReadConversation, mayReadRun } from '../auth/run-rights.ts';
 import { type Params, parseCursor, parseId, parseOwner, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
@@ -28,8 +28,6 @@ const LIST = {
 const TEXTS = { config: { needs: 'signed-in', parameters: OWNER, answerBytes: 16_777_216 } } as const;
 
 type ById = { Params: { id: string }; Querystring: Params };
-/** What is allowed is decided by the name, before anything is looked up. */
-type Rule = (principal: Principal, key: OwnedKey) => boolean;
 
 export interface RunServices {
   service: RunService;
@@ -38,10 +36,10 @@ export interface RunServices {
 }
 
 export function runRoutes(app: FastifyInstance, { service, history, streams }: RunServices): void {
-  app.get<{ Querystring: Params }>('/api/runs', LIST, async ({ query, principal }): Promise<RunsAnswer> => {
+  app.get<{ Querystring: Params }>('/api/runs', LIST, async ({ query, access }): Promise<RunsAnswer> => {
     const limit = text(query, 'limit');
     const count = limit === undefined ? DEFAULT_LIMIT : parseWhole('limit', limit, 1, MAX_LIMIT);
-    const runs = await service.list(count, readableRuns(principal, parseOwner(query)));
+    const runs = await service.list(count, access.runs(parseOwner(query)));
     return { runs: runs.map(summaryOf) };
   });
 
@@ -79,7 +77,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     scope.addContentTypeParser('*', ignored, (_request, _body, done) => done(null));
     const cancelling = { config: { needs: 'signed-in', parameters: OWNER } } as const;
     scope.post<ById>('/api/runs/:id/cancel', cancelling, async (request): Promise<RunSummary> => {
-      const key = addressed(request, mayCancelRun);
+      const key = addressed(request, mayCancelRun, 'run_not_found');
       const run = key && (await service.cancel(key));
       if (!run) throw unknownRun();
       return summaryOf(run);
@@ -96,7 +94,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   });
 
   app.get<ById>('/api/conversations/:id', TEXTS, async (request): Promise<Conversation> => {
-    const key = addressed(request, mayReadConversation);
+    const key = addressed(request, mayReadConversation, 'conversation_not_found');
     const { turns, trimmed } = key ? await history.conversation(key) : { turns: [] };
     if (turns.length === 0)
       throw new HttpError('conversation_not_found', 'nothing was said in it, or it expired');
@@ -108,7 +106,7 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
   });
 
   async function known(request: FastifyRequest<ById>): Promise<RunRecord> {
-    const key = addressed(request, mayReadRun);
+    const key = addressed(request, mayReadRun, 'run_not_found');
     const run = key && (await service.get(key));
     if (!run) throw unknownRun();
     return run;
@@ -116,9 +114,13 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
 }
 
 /** What the request names: one's own, or with `owner=` another's. Undefined if it is not allowed, which is answered as if it were absent. */
-function addressed({ params, query, principal }: FastifyRequest<ById>, rule: Rule): OwnedKey | undefined {
-  const key = ownedKey(parseOwner(query) ?? principal.owner, parseId('id', params.id));
-  return rule(principal, key) ? key : undefined;
+function addressed(
+  { params, query, access }: FastifyRequest<ById>,
+  rule: OwnedRule,
+  code: OwnedCode,
+): OwnedKey | undefined {
+  const key = ownedKey(parseOwner(query) ?? access.principal.owner, parseId('id', params.id));
+  return access.allows(rule, key, code) ? key : undefined;
 }
 
 function unknownRun(): HttpError {

@@ -238,7 +238,54 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
   });
 });
 
+/** What `audit:refusals` says of runs and conversations, without the numbers. */
+const told = async (gateway: OwnedGateway, until: string) =>
+  eventually(until, async () => {
+    const { entries: found } = await entries(gateway, 'root', 'channels=audit:refusals');
+    const lines = found.map(({ msg }) => msg.replace(/, \d+ ×$/, ''));
+    return lines.some((line) => line.includes(until)) && [...new Set(lines)].sort();
+  });
+
+describe('the audit', () => {
+  it('counts what was asked for and is not allowed, though the answer is that it is absent', async () => {
+    const gateway = await ownedGateway({}, SILENT_MODELS_MS);
+    open.push(gateway);
+    const message_id = id();
+    await gateway.begin('alice', { message_id });
+    for (const who of ['bob', 'alice']) {
+      await gateway.ask(who, `/api/runs/${message_id}?owner=alice`);
+      await gateway.ask(who, `/api/conversations/x?owner=alice`);
+      await gateway.ask(who, `/api/runs/${message_id}/cancel?owner=alice`, POST);
+    }
+    expect(await told(gateway, 'cancel')).toEqual([
+      'refused GET /api/conversations/:id to user:bob: conversation_not_found',
+      'refused GET /api/runs/:id to user:bob: run_not_found',
+      'refused POST /api/runs/:id/cancel to user:bob: run_not_found',
+    ]);
+  });
+});
+
 describe('AUTH=report', () => {
+  it('tells which runs and conversations would be absent, and which lists shorter', async () => {
+    const gateway = await ownedGateway({ AUTH: 'report' }, SILENT_MODELS_MS);
+    open.push(gateway);
+    const message_id = id();
+    await gateway.begin('alice', { message_id, conversation_id: 'talk' });
+    expect(await runsOf(gateway, 'alice', '?owner=alice')).toHaveLength(1);
+    expect(await runsOf(gateway, 'root')).toHaveLength(1);
+    expect(await runsOf(gateway, 'bob')).toEqual([`runs:alice/${message_id}`]);
+    expect((await gateway.ask('bob', `/api/runs/${message_id}?owner=alice`)).status).toBe(200);
+    await gateway.ask('bob', '/api/conversations/talk?owner=alice');
+    const stopped = await gateway.ask('bob', `/api/runs/${message_id}/cancel?owner=alice`, POST);
+    expect(await json(stopped)).toMatchObject({ state: 'cancelled' });
+    expect(await told(gateway, 'cancel')).toEqual([
+      'AUTH=on would refuse GET /api/conversations/:id to user:bob: conversation_not_found',
+      'AUTH=on would refuse GET /api/runs to user:bob: narrowed',
+      'AUTH=on would refuse GET /api/runs/:id to user:bob: run_not_found',
+      'AUTH=on would refuse POST /api/runs/:id/cancel to user:bob: run_not_found',
+    ]);
+  });
+
   it('leaves runs of people who have not signed in to everybody, who can watch and stop them', async () => {
     const gateway = await ownedGateway({ AUTH: 'report' }, SILENT_MODELS_MS);
     open.push(gateway);

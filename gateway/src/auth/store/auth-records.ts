@@ -152,7 +152,7 @@ export function changedPrincipals(before: AuthRecords, after: AuthRecords): stri
   const ended = [...before.sessions.values()].filter(({ digest }) => !after.sessions.has(digest));
   return [
     ...[...people].map((name) => `user:${name}`),
-    ...[...keys].map((id) => `key:${id}`),
+    ...[...keys].map((id) => (before.keys.has(id) ? `key:${id}` : `added:key:${id}`)),
     ...ended.map((session) => `session:${sessionId(session)}`),
   ];
 }
@@ -171,7 +171,7 @@ function rightsOf(users: ReadonlyMap<string, User>): Map<string, unknown> {
   return new Map([...users].map(([name, { role, disabled }]) => [name, [role, disabled]]));
 }
 
-/** A key that is new, too, has rights that it had not before; nobody can have used it. */
+/** A use of a key is no change of it. */
 function keyRights(keys: ReadonlyMap<string, ApiKey>): Map<string, unknown> {
   return new Map([...keys].map(([id, { lastUsed, ...rest }]) => [id, rest]));
 }

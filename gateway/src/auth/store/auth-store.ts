@@ -64,11 +64,16 @@ export interface Session {
   agent: string;
 }
 
-/** Principals whose rights have changed: their ids, as in `Principal.id`, or `session:<first 16 digits>`; `*` for all (a role). */
+/**
+ * Principals whose rights have changed: their ids, as in `Principal.id`, or `session:<first 16 digits>`; `*` for all (a role). A new
+ * key is `added:key:<id>`: it is not unknown any more, but its streams, if it has any already, go on.
+ */
 export interface RightsChange {
   epoch: number;
   principals: readonly string[];
 }
+
+export type UserChange = Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>;
 
 /** All methods throw BrokerUnavailable while the store cannot be reached, which is never an answer `401`. */
 export interface AuthStore {
@@ -76,11 +81,11 @@ export interface AuthStore {
   addUser(user: User): Promise<boolean>;
   user(name: string): Promise<User | undefined>;
   users(): Promise<User[]>;
-  /** Also ends the person's sessions if the password changes, or if he is disabled. False if there is nobody of this name. */
-  changeUser(
-    name: string,
-    change: Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>,
-  ): Promise<boolean>;
+  /**
+   * Also ends the person's sessions if the password changes, or if he is disabled. With another password the session `leaving` stays
+   * for at most `LEAVING_MS`: it is the one that has changed the password and gets the answer. False if there is nobody of this name.
+   */
+  changeUser(name: string, change: UserChange, leaving?: string): Promise<boolean>;
   /** Also removes the person's keys and sessions. */
   deleteUser(name: string): Promise<boolean>;
 
@@ -122,6 +127,8 @@ export interface AuthStore {
 
 export const SESSION_IDLE_MS = 12 * 3_600_000;
 export const SESSION_MAX_MS = 30 * 86_400_000;
+/** Longer than an answer takes on its way. */
+export const LEAVING_MS = 30_000;
 /** Keys of one person, and keys of all service accounts together. */
 export const MAX_KEYS = 500;
 /** Sessions of one person. */

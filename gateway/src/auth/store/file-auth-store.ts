@@ -17,6 +17,7 @@ import {
   type ApiKey,
   type AuthStore,
   isOver,
+  LEAVING_MS,
   MAX_CHANGES,
   MAX_KEYS,
   MAX_SESSIONS,
@@ -26,6 +27,7 @@ import {
   type Session,
   sessionId,
   type User,
+  type UserChange,
 } from './auth-store.ts';
 
 export interface FileAuthStoreOptions {
@@ -92,16 +94,17 @@ export class FileAuthStore implements AuthStore {
     return this.#read(({ users }) => [...users.values()]);
   }
 
-  changeUser(
-    name: string,
-    change: Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>,
-  ): Promise<boolean> {
+  changeUser(name: string, change: UserChange, leaving?: string): Promise<boolean> {
     return this.#change((records) => {
       const user = records.users.get(name);
       if (user === undefined) return false;
       const changed = { ...user, ...change };
       records.users.set(name, changed);
-      if (changed.disabled || changed.passwordHash !== user.passwordHash) endSessionsOf(records, name);
+      if (changed.disabled) endSessionsOf(records, name);
+      else if (changed.passwordHash !== user.passwordHash) {
+        endSessionsOf(records, name, (session) => sessionId(session) !== leaving);
+        shortenSessionsOf(records, name, Date.now() + LEAVING_MS);
+      }
       return true;
     });
   }
@@ -300,6 +303,11 @@ function endSessionsOf(
   const ended = [...sessions.values()].filter((session) => session.user === user && which(session));
   for (const { digest } of ended) sessions.delete(digest);
   return ended.length;
+}
+
+function shortenSessionsOf({ sessions }: AuthRecords, user: string, ends: number): void {
+  for (const [digest, session] of sessions)
+    if (session.user === user) sessions.set(digest, { ...session, expires: Math.min(session.expires, ends) });
 }
 
 function newestFirst(sessions: Session[]): Session[] {

@@ -12,6 +12,7 @@ import {
   type ApiKey,
   type AuthStore,
   isOver,
+  LEAVING_MS,
   MAX_CHANGES,
   MAX_KEYS,
   MAX_SESSIONS,
@@ -21,6 +22,7 @@ import {
   SESSION_IDLE_MS,
   type Session,
   type User,
+  type UserChange,
 } from './auth-store.ts';
 
 // With allow-oom: somebody's rights must be taken away also where the memory is full, and all that is kept here is bounded.
@@ -62,11 +64,9 @@ export class RedisAuthStore implements AuthStore {
     );
   }
 
-  async changeUser(
-    name: string,
-    change: Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>,
-  ): Promise<boolean> {
-    return (await this.#step('change_user', name, JSON.stringify(change))) === 1;
+  async changeUser(name: string, change: UserChange, leaving = ''): Promise<boolean> {
+    const until = Date.now() + LEAVING_MS;
+    return (await this.#step('change_user', name, JSON.stringify(change), leaving, until)) === 1;
   }
 
   async deleteUser(name: string): Promise<boolean> {

@@ -40,7 +40,6 @@ export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices):
   const config = { needs: 'signed-in' } as const;
 
   app.get('/api/keys', { config }, async ({ principal }, reply): Promise<KeysAnswer> => {
-    reply.header('cache-control', 'no-store');
     const keys = await store.keys();
     const visible = principal.grants.admin ? keys : keys.filter(({ user }) => isOwn(principal, user));
     return { keys: visible.map(keyInfo) };
@@ -77,7 +76,7 @@ export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices):
       if (!(await store.addKey(record)))
         throw new HttpError('too_many_keys', 'there may be no more keys; revoke one first');
       audit.record(AUDIT_EVENTS.keyAdded, { ...actorOf(request), to: `key:${id}`, name, service });
-      reply.code(201).header('cache-control', 'no-store');
+      reply.code(201);
       return { ...keyInfo(record), key };
     });
   });

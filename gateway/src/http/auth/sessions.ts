@@ -43,7 +43,6 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
           ...visitorOf(request),
         });
         audit.record(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
-        reply.header('cache-control', 'no-store');
         return { token, expires: session.expires };
       },
     );
@@ -51,15 +50,18 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
     const options = { bodyLimit: SMALL_BODY, config: { ...config, setsSession: true } } as const;
     scope.post('/auth/password', options, async (request, reply): Promise<Profile | TokenAnswer> => {
       const { old, password } = parseBody(passwordBody, request.body);
-      const { user } = personOf(request);
+      const person = personOf(request);
+      const { user } = person;
       const { token, session, principal } = await signIn.changePassword(
-        user,
+        person,
         old,
         password,
         visitorOf(request),
       );
+      const leave = () => signIn.leave(person);
+      if (reply.raw.closed) leave();
+      else reply.raw.once('close', leave);
       audit.record(AUDIT_EVENTS.passwordChanged, { ...actorOf(request), to: `user:${user}` });
-      reply.header('cache-control', 'no-store');
       // Whoever came with a token gets a token: all others have ended.
       if (request.headers.authorization !== undefined) return { token, expires: session.expires };
       cookie.set(request, reply, token, session.expires);
@@ -67,9 +69,8 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
     });
   });
 
-  app.get('/auth/sessions', { config }, async (request, reply): Promise<SessionsAnswer> => {
+  app.get('/auth/sessions', { config }, async (request): Promise<SessionsAnswer> => {
     const person = personOf(request);
-    reply.header('cache-control', 'no-store');
     const list = await store.sessionsOf(person.user);
     return {
       sessions: list.map((session) => {

@@ -5,6 +5,7 @@ import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { signInFirst } from '../../auth/access.ts';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import { grantsOfRole } from '../../auth/roles.ts';
@@ -88,9 +89,11 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
     },
   );
 
+  // Whoever may read something without signing in, or everything because it is only reported what AUTH=on would refuse, learns
+  // beside who he is how he can sign in. To nobody the page may show nothing but that.
   const profile = {
-    config: { needs: 'signed-in' },
-    errorHandler: async (error: FastifyError, _request: FastifyRequest, _reply: FastifyReply) => {
+    config: { needs: 'anyone' },
+    errorHandler: async (error: FastifyError) => {
       if (error.code !== 'unauthorized') throw error;
       throw new HttpError('unauthorized', error.message, {
         headers: { 'www-authenticate': 'Bearer', 'cache-control': 'no-store' },
@@ -100,7 +103,11 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
   } as const;
   app.get('/auth/profile', profile, async ({ principal }, reply): Promise<Profile> => {
     reply.header('cache-control', 'no-store');
-    return profileOf(principal, mode, await roleOf(principal.id));
+    const { kind, grants } = principal;
+    if (kind === 'anonymous' && grants.read.length === 0) throw signInFirst();
+    const isNobody = kind === 'anonymous' || (kind === 'everyone' && mode !== 'off');
+    const found = profileOf(principal, mode, await roleOf(principal.id));
+    return isNobody ? { ...found, ways: await ways.now() } : found;
   });
 
   /** A cookie from before the login is worth nothing any more: somebody may have planted it. */

@@ -55,6 +55,13 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
       .catch(done);
   });
 
+  // What one may read must not be kept where the next one would find it. Streams write their own head.
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    const { needs = 'nothing' } = request.routeOptions.config ?? {};
+    if (needs !== 'nothing' && !reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+    done();
+  });
+
   function decide(request: FastifyRequest, needs: Exclude<Need, 'nothing'>): Promise<Access> {
     const { headers, raw, ip, method, protocol, routeOptions } = request;
     return gate.accessFor({

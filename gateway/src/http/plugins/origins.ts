@@ -62,7 +62,7 @@ function valuesOf(name: string, rawHeaders: readonly string[]): string[] {
 function corsHeaders(origin: string): Record<string, string> {
   return {
     'access-control-allow-origin': origin,
-    'access-control-expose-headers': 'next, done, gaps, retry-after',
+    'access-control-expose-headers': 'next, done, gaps, channels, retry-after',
     vary: 'origin',
   };
 }

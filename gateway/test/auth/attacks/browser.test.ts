@@ -1,6 +1,7 @@
 // Attacks on those who sign in: from other pages, by planted cookies, by guessing, and by asking for more than one may have.
 
 import { connect } from 'node:net';
+import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
@@ -329,6 +330,7 @@ describe('guessing', () => {
       sessions: new Sessions(store),
       passwords,
       throttle: new Throttle(new MemoryAttempts()),
+      logger: createLogger('gateway', 'silent', true),
     });
     for (const name of ['nobody', 'NOT A NAME', 'bob', 'alice'])
       await expect(

@@ -462,6 +462,14 @@ describe.each(LOGS)('with the %s log', (log) => {
       );
     });
 
+    it('40: no answer that not everybody may have is kept by a browser or a proxy', async () => {
+      const paths = ['/api/entries', '/api/channels', '/api/runs', '/api/runs/x', '/api/conversations/x'];
+      for (const path of [...paths, '/auth/profile', '/metrics', '/sse/health', '/api/runs/x/stream'])
+        for (const name of ['all', undefined])
+          expect([path, (await get(path, name)).headers.get('cache-control')]).toEqual([path, 'no-store']);
+      expect((await get('/')).headers.get('cache-control')).toBe('no-cache');
+    });
+
     it('the limit of runs is counted for each person', async () => {
       const run = (name: string, id: string) =>
         fetch(`${gateway.url}/api/process`, {

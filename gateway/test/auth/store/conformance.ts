@@ -4,6 +4,7 @@ import { eventually } from '../../../../test-support/process.ts';
 import {
   type ApiKey,
   type AuthStore,
+  LEAVING_MS,
   MAX_CHANGES,
   MAX_KEYS,
   MAX_SESSIONS,
@@ -228,6 +229,20 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
       expect(await found('s2', now + SESSION_IDLE_MS + 3_600_000)).toBe(true);
     });
 
+    it('of a person with a new password end, but the one that leaves stays for a moment', async () => {
+      const { store, other } = await make();
+      await store.addUser(user('alice'));
+      for (const name of ['s1', 's2']) await store.addSession(session(name, 'alice'));
+      const now = Date.now();
+      await other.changeUser('alice', { passwordHash: 'x' }, idOf('s1'));
+      expect(await store.sessionByDigest(digestOf('s2'), now)).toBeUndefined();
+      expect(await store.sessionByDigest(digestOf('s1'), now)).toBeDefined();
+      expect(await store.sessionByDigest(digestOf('s1'), now + 2 * LEAVING_MS)).toBeUndefined();
+      expect(await store.sessionsOf('alice')).toMatchObject([{ digest: digestOf('s1'), agent: 'test' }]);
+      await other.changeUser('alice', { disabled: true, passwordHash: 'y' }, idOf('s1'));
+      expect(await store.sessionsOf('alice')).toEqual([]);
+    });
+
     it('that are over are listed no more', async () => {
       const { store } = await make();
       const now = Date.now();
@@ -300,6 +315,7 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
         (s) => s.deleteUser('alice'),
         ['key:alicekey', `session:${idOf('s1')}`, 'user:alice'],
       ],
+      ['a key added', (s) => s.addKey(apiKey('service2')), ['added:key:service2']],
       ['a key revoked', (s) => s.revokeKey('service1'), ['key:service1']],
       ['one session ended', (s) => s.endSession('alice', idOf('s1')), [`session:${idOf('s1')}`]],
       ['all sessions ended', (s) => s.endSessions('alice'), [`session:${idOf('s1')}`]],

@@ -154,7 +154,7 @@ describe('AUTH_FILE', () => {
     await store.revokeKey('8f3k2m1p');
     const before = await store.epoch();
     await writeFile(path, old);
-    expect(await store.changesSince(before)).toMatchObject({ principals: ['key:8f3k2m1p'] });
+    expect(await store.changesSince(before)).toMatchObject({ principals: ['added:key:8f3k2m1p'] });
     expect(await store.epoch()).toBeGreaterThan(before);
   });
 

@@ -1,11 +1,22 @@
 // Signing in and out, one's profile, sessions, tokens and password.
 
 import { afterEach, describe, expect, it } from 'vitest';
+import { line } from '../../../../test-support/gateway.ts';
+import { eventually } from '../../../../test-support/process.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
-import { type AuthGateway, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
+import { type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
 
 let gateway: AuthGateway;
 afterEach(() => gateway.close());
+
+async function refusals(): Promise<string[]> {
+  const root = await gateway.signedIn('root');
+  const entries = await eventually('refusals', async () => {
+    const { body } = await root.ask('/api/entries?channels=audit:refusals');
+    return body.entries.length > 0 && body.entries;
+  });
+  return entries.map(({ msg }: { msg: string }) => msg);
+}
 
 describe('signing in', () => {
   it('answers with the profile and a cookie that no script can read', async () => {
@@ -70,6 +81,34 @@ describe('signing in', () => {
     expect(headers['www-authenticate']).toBe('Bearer');
     expect(body).toMatchObject({ code: 'unauthorized', status: 401, password: true, signup: true });
     expect(body).not.toHaveProperty('empty');
+  });
+
+  it('says to those who may read something without it how they can, and counts no refusal', async () => {
+    gateway = await openAuthGateway({ AUTH_ANONYMOUS: 'logs:public*' });
+    const stranger = gateway.browser();
+    const { status, body } = await stranger.ask('/auth/profile');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ kind: 'anonymous', auth: 'on', ways: { password: true } });
+    expect(body.grants.read).toEqual(['logs:public*']);
+    const alice = await gateway.signedIn('alice');
+    expect((await alice.ask('/auth/profile')).body).not.toHaveProperty('ways');
+    const headers = { authorization: 'Bearer lst_made-up' };
+    expect((await stranger.ask('/auth/profile', { headers })).status).toBe(401);
+    expect(await refusals()).toEqual(['refused GET /auth/profile to an invalid session: unauthorized, 1 ×']);
+  });
+
+  it('is no refusal where nothing may be read without it: a page has to ask', async () => {
+    gateway = await openAuthGateway();
+    expect((await gateway.browser().ask('/auth/profile')).status).toBe(401);
+    expect((await gateway.browser().ask('/api/runs')).status).toBe(401);
+    expect(await refusals()).toEqual(['refused GET /api/runs to nobody: unauthorized, 1 ×']);
+  });
+
+  it('says how one can where it is only reported who would have to', async () => {
+    gateway = await openAuthGateway({ AUTH: 'report', AUTH_SIGNUP: 'viewer' });
+    const { body } = await gateway.browser().ask('/auth/profile');
+    expect(body).toMatchObject({ kind: 'everyone', auth: 'report', ways: { password: true, signup: true } });
+    expect((await gateway.browser().login('alice')).body).toMatchObject({ kind: 'user', auth: 'report' });
   });
 
   it('says that nobody was added yet', async () => {
@@ -157,6 +196,33 @@ describe('a new password', () => {
     expect((await there.ask('/auth/profile')).status).toBe(401);
     expect((await gateway.browser().login('alice')).status).toBe(401);
     expect((await gateway.browser().login('alice', 'another good one')).status).toBe(200);
+  });
+
+  it('ends the streams of the one who asks only when the answer with the new session is out', async () => {
+    const store = FileAuthStore.inMemory();
+    await addUser(store, 'alice');
+    gateway = await openAuthGateway({}, store);
+    const [here, there] = [await gateway.signedIn('alice'), await gateway.signedIn('alice')];
+    const [mine, other] = [await gateway.watch(here), await gateway.watch(there)];
+    for (const stream of [mine, other]) await stream.saw('live');
+    const { cookie } = here;
+    const [changed, answered] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const addSession = store.addSession.bind(store);
+    store.addSession = async (session) => {
+      changed.resolve();
+      await answered.promise;
+      await addSession(session);
+    };
+    const answer = here.post('/auth/password', { old: PASSWORD, password: 'another good one' });
+    await changed.promise;
+    expect((await other.saw('bye')).data).toMatchObject({ code: 'session_ended' });
+    await gateway.broker.publish([line('logs', 'meanwhile')]);
+    await eventually('the stream goes on', () => mine.msgs.includes('meanwhile'));
+    expect(mine.named('bye')).toEqual([]);
+    answered.resolve();
+    expect((await answer).status).toBe(200);
+    expect((await mine.saw('bye')).data).toMatchObject({ code: 'session_ended' });
+    expect((await gateway.browser().ask('/auth/profile', { headers: { cookie } })).status).toBe(401);
   });
 });
 

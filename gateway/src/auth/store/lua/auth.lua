@@ -84,6 +84,19 @@ local function expire(digest, seen, expires)
   redis.call('PEXPIREAT', SESSION .. digest, text(math.min(tonumber(expires), tonumber(seen) + IDLE_MS + 1)))
 end
 
+-- The session is over at `ends` at the latest.
+local function shorten(user, id, ends)
+  for _, digest in ipairs(redis.call('ZRANGE', SESSIONS_OF .. user, 0, -1)) do
+    local one = string.sub(digest, 1, 16) == id and session(digest)
+    local record = one and decoded(one[1])
+    if record then
+      record.expires = math.min(record.expires, tonumber(ends))
+      redis.call('HSET', SESSION .. digest, 'json', cjson.encode(record))
+      expire(digest, one[2], record.expires)
+    end
+  end
+end
+
 local function removeKey(id, key)
   redis.call('HDEL', KEYS_BY_ID, id)
   redis.call('HDEL', DIGESTS, key.digest)
@@ -99,7 +112,7 @@ steps.add_user = function(name, json)
   return 1
 end
 
-steps.change_user = function(name, json)
+steps.change_user = function(name, json, leaving, ends)
   local before = redis.call('HGET', USERS, name)
   local user, principals = decoded(before), {}
   if not user then return 0 end
@@ -110,7 +123,12 @@ steps.change_user = function(name, json)
     principals[1] = 'user:' .. name
     keysOf(name, principals)
   end
-  if user.disabled or user.passwordHash ~= hash then endAll(name, '', principals) end
+  if user.disabled then
+    endAll(name, '', principals)
+  elseif user.passwordHash ~= hash then
+    endAll(name, leaving, principals)
+    shorten(name, leaving, ends)
+  end
   if #principals > 0 then changed(principals) end
   return 1
 end
@@ -149,7 +167,7 @@ steps.add_key = function(id, digest, user, used, json)
   redis.call('HSET', DIGESTS, digest, id)
   redis.call('SADD', KEYS_OF .. user, id)
   if tonumber(used) > 0 then redis.call('HSET', USES, id, used) end
-  changed({ 'key:' .. id })
+  changed({ 'added:key:' .. id })
   return 1
 end
 
