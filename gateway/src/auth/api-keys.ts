@@ -9,6 +9,7 @@ import type { CredentialCheck } from './credential-check.ts';
 import { narrowGrants } from './narrow-grants.ts';
 import { principalOfUser } from './people.ts';
 import type { Grants, Principal } from './principal.ts';
+import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import { type ApiKey, type AuthStore, NOTE_MS } from './store/auth-store.ts';
 
@@ -49,15 +50,18 @@ export class ApiKeys implements CredentialCheck {
 
   async principalOf(credential: string): Promise<Principal | undefined> {
     const parsed = parseApiKey(credential);
-    if (parsed === undefined) return undefined;
-    const key = await this.#store.keyByDigest(parsed.digest);
+    return parsed && this.#ofDigest(parsed.digest);
+  }
+
+  async #ofDigest(digest: string): Promise<Principal | undefined> {
+    const key = await this.#store.keyByDigest(digest);
     const now = this.#now();
     if (key === undefined || key.expires <= now) return undefined;
     const identity = key.user === undefined ? service(key) : await this.#personal(key, key.user);
     if (identity === undefined) return undefined;
     // Only a note for people: that it cannot be written now refuses nobody.
     if (now - key.lastUsed >= NOTE_MS) this.#store.keyUsed(key.id, now).catch(() => undefined);
-    return {
+    const principal: Principal = {
       id: `key:${key.id}`,
       kind: 'key',
       name: key.name,
@@ -65,6 +69,7 @@ export class ApiKeys implements CredentialCheck {
       ...(key.source !== undefined && { source: key.source }),
       expires: key.expires,
     };
+    return renewable(principal, () => this.#ofDigest(digest));
   }
 
   async #personal(key: ApiKey, name: string): Promise<Pick<Principal, 'owner' | 'grants'> | undefined> {

@@ -27,6 +27,7 @@ import { IssuerKeys } from './issuer-keys.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import type { Grants, Principal } from './principal.ts';
 import { Refusals } from './refusals.ts';
+import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import { secretOf } from './secret-file.ts';
 import type { AuthStore } from './store/auth-store.ts';
@@ -105,7 +106,8 @@ export class JwtCheck implements CredentialCheck {
     try {
       const claims = await this.#claims(token);
       if (claims.exp * 1_000 <= this.#now()) throw new Refused('it has expired');
-      return this.#principal(claims, await this.#grants(claims));
+      const principal = async () => this.#principal(claims, await this.#grants(claims));
+      return renewable(await principal(), principal);
     } catch (error) {
       if (error instanceof Refused) return this.#refusals.refuse(error.message);
       // The codes of jose are words of its own, such as ERR_JWS_SIGNATURE_VERIFICATION_FAILED.

@@ -11,6 +11,7 @@ import { isUserName } from './names.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import type { Principal } from './principal.ts';
 import { Refusals } from './refusals.ts';
+import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import type { AuthStore } from './store/auth-store.ts';
 import { type ProxyConfig, rolesByGroup } from './ways-config.ts';
@@ -94,7 +95,7 @@ export class ProxyHeaders implements CredentialCheck, HeaderCheck {
     const owner = named ? name : ownerOfSubject(`proxy ${this.#options.header}`, name);
     const roles = rolesOfGroups(groups, this.#options.roles);
     const grants = (await grantsOfRoles(roles, this.#roles)) ?? NO_GRANTS;
-    return {
+    const principal: Principal = {
       id: `user:${owner}`,
       kind: 'user',
       name: shownName(name),
@@ -102,6 +103,7 @@ export class ProxyHeaders implements CredentialCheck, HeaderCheck {
       grants: withOwn(grants, owner),
       expires: Number.POSITIVE_INFINITY,
     };
+    return renewable(principal, () => this.principalOf(credential));
   }
 
   /** Both headers, also with `_` for `-`: some servers take them for the same, so a proxy that removes one may let the other pass. */

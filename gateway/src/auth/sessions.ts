@@ -7,6 +7,7 @@ import { grantsOfRoles, rolesIn } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { principalOfUser } from './people.ts';
 import type { Principal } from './principal.ts';
+import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import { type AuthStore, NOTE_MS, SESSION_MAX_MS, type Session, sessionId } from './store/auth-store.ts';
 
@@ -43,15 +44,19 @@ export class Sessions implements CredentialCheck {
   }
 
   async principalOf(credential: string): Promise<Principal | undefined> {
-    if (!TOKEN.test(credential)) return undefined;
+    return TOKEN.test(credential) ? this.#ofDigest(digestOf(credential)) : undefined;
+  }
+
+  async #ofDigest(digest: string): Promise<Principal | undefined> {
     const now = this.#now();
-    const session = await this.#store.sessionByDigest(digestOf(credential), now);
+    const session = await this.#store.sessionByDigest(digest, now);
     if (session === undefined) return undefined;
     const person = await this.#person(session);
     if (person === undefined) return undefined;
     // Only a note: that it cannot be written now refuses nobody.
     if (now - session.seen >= NOTE_MS) this.#store.sessionUsed(session.digest, now).catch(() => undefined);
-    return { ...person, expires: session.expires, session: sessionId(session) };
+    const principal = { ...person, expires: session.expires, session: sessionId(session) };
+    return renewable(principal, () => this.#ofDigest(digest));
   }
 
   async #person({ user, external }: Session): Promise<Principal | undefined> {

@@ -79,7 +79,7 @@ export class Throttle {
   }
 }
 
-function tooMany(waitMs: number): HttpError {
+export function tooMany(waitMs: number): HttpError {
   const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
   return new HttpError('too_many_attempts', `too many attempts; try again in ${seconds} s`, {
     headers: { 'retry-after': `${seconds}` },

@@ -26,7 +26,7 @@ const emptyBody = z.strictObject({});
 const config = { needs: 'signed-in' } as const;
 
 export function sessionRoutes(app: FastifyInstance, services: AuthServices): void {
-  const { mode, store, signIn, sessions, cookie, audit } = services;
+  const { mode, store, signIn, sessions, cookie, audit, writes } = services;
 
   jsonScope(app, (scope) => {
     scope.post(
@@ -35,8 +35,8 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
       async (request, reply): Promise<TokenAnswer> => {
         parseBody(emptyBody, request.body ?? {});
         const person = personOf(request);
-        const present = await store.sessionsOf(person.user);
-        const external = present.find((session) => sessionId(session) === person.session)?.external;
+        writes.take(request.principal);
+        const external = (await store.sessionOf(person.user, person.session))?.external;
         const { token, session } = await sessions.begin({
           user: person.user,
           ...(external !== undefined && { external }),
@@ -52,6 +52,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
       const { old, password } = parseBody(passwordBody, request.body);
       const person = personOf(request);
       const { user } = person;
+      writes.take(request.principal);
       const { token, session, principal } = await signIn.changePassword(
         person,
         old,

@@ -182,6 +182,22 @@ describe("one's sessions", () => {
   });
 });
 
+describe('sessions for programs', () => {
+  it('44: are few at a time, so that nobody keeps all gateways busy with the ends of his old ones', async () => {
+    gateway = await openAuthGateway();
+    const alice = await gateway.signedIn('alice');
+    const bob = await gateway.watch(await gateway.signedIn('bob'));
+    const made = await Promise.all(Array.from({ length: 130 }, () => alice.post('/auth/token', {})));
+    const statuses = made.map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(10);
+    const refused = made.find(({ status }) => status !== 200);
+    expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_attempts' } });
+    expect(refused?.headers['retry-after']).toMatch(/^[1-9]$/);
+    expect(await gateway.store.sessionsOf('alice')).toHaveLength(11);
+    expect(bob.ended).toBe(false);
+  });
+});
+
 describe('a new password', () => {
   it('needs the present one, ends all sessions, and begins a new one here', async () => {
     gateway = await openAuthGateway();
