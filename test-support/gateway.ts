@@ -24,16 +24,17 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-/** `env` holds the gateway's variables, REDIS_URL included. Without SSE_KEEPALIVE_MS the gateway pings every minute. */
+/** `env` holds the gateway's variables, REDIS_URL included. Without SSE_KEEPALIVE_MS the gateway pings every minute. Without `listenOn` any port is taken. */
 export async function openGateway(
   env: Readonly<Record<string, string>> = {},
   tuning: Tuning = {},
   store?: AuthStore,
+  listenOn = 0,
 ): Promise<TestGateway> {
   const config = readGatewayConfig({ SSE_KEEPALIVE_MS: '60000', ...env });
   const broker = await openBroker(config);
   const app = createApp(config, broker, createLogger('gateway', 'silent', true), undefined, tuning, store);
-  await app.listen({ host: config.HOST, port: 0 });
+  await app.listen({ host: config.HOST, port: listenOn });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}${config.BASE_PATH}`;
   return {

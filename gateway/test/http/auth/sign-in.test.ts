@@ -194,7 +194,7 @@ describe('sessions for programs', () => {
     expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_attempts' } });
     expect(refused?.headers['retry-after']).toMatch(/^[1-9]$/);
     expect(await gateway.store.sessionsOf('alice')).toHaveLength(11);
-    expect(bob.ended).toBe(false);
+    expect(bob.closed).toBe(false);
   });
 });
 
