@@ -3,8 +3,8 @@
 import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { afterEach, expect, it, vi } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
-import type { Principal } from '../../src/auth/principal.ts';
 import { ApiKeys, makeApiKey } from '../../src/auth/api-keys.ts';
+import type { Principal } from '../../src/auth/principal.ts';
 import { type RightsLoss, RightsWatch } from '../../src/auth/rights-watch.ts';
 import { Sessions } from '../../src/auth/sessions.ts';
 import { sessionId } from '../../src/auth/store/auth-store.ts';

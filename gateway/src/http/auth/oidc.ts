@@ -32,17 +32,21 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
     exposeHeadRoute: false,
   });
 
-  app.get<{ Querystring: Record<string, unknown> }>('/auth/oidc', options(['return']), async (request, reply) => {
-    const provider = required(oidc);
-    const view = viewIn(request.query.return);
-    try {
-      const { location, attempt } = await provider.begin(view);
-      attempts.set(reply, attempt, ATTEMPT_MS / 1_000);
-      return reply.headers(HEADERS).redirect(location, 303);
-    } catch (error) {
-      return toPage(reply, view, codeOf(error));
-    }
-  });
+  app.get<{ Querystring: Record<string, unknown> }>(
+    '/auth/oidc',
+    options(['return']),
+    async (request, reply) => {
+      const provider = required(oidc);
+      const view = viewIn(request.query.return);
+      try {
+        const { location, attempt } = await provider.begin(view);
+        attempts.set(reply, attempt, ATTEMPT_MS / 1_000);
+        return reply.headers(HEADERS).redirect(location, 303);
+      } catch (error) {
+        return toPage(reply, view, codeOf(error));
+      }
+    },
+  );
 
   // Providers add what they like: iss, session_state, scope, …
   app.get('/auth/oidc/callback', options('any'), async (request, reply) => {

@@ -11,6 +11,7 @@ import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import { grantsOfRole } from '../../auth/roles.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in.ts';
 import { sessionId } from '../../auth/store/auth-store.ts';
+import { clientOf } from '../../client-of.ts';
 import { HttpError } from '../errors.ts';
 import {
   type AuthServices,
@@ -65,7 +66,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       // An admin may have changed the role since the start.
       if ((await grantsOfRole(store, signUpRole))?.admin !== false)
         throw new HttpError('forbidden', 'nobody can sign up now');
-      const passwordHash = await passwords.hash(password);
+      const passwordHash = await passwords.hash(password, clientOf(request.ip));
       const user = { name, passwordHash, role: signUpRole, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'choose another name', { field: 'name' });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
-import { type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
+import { type Answer, type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
 
 let gateway: AuthGateway;
 afterEach(() => gateway.close());
@@ -39,13 +39,9 @@ describe('signing in', () => {
     gateway = await openAuthGateway();
     await gateway.store.changeUser('bob', { disabled: true });
     await gateway.store.changeUser('alice', { role: 'gone' });
-    const answers = await Promise.all([
-      gateway.browser().login('nobody'),
-      gateway.browser().login('root', 'wrong password'),
-      gateway.browser().login('bob'),
-      gateway.browser().login('alice'),
-      gateway.browser().login('__proto__'),
-    ]);
+    const attempts = [['nobody'], ['root', 'wrong password'], ['bob'], ['alice'], ['__proto__']] as const;
+    const answers: Answer[] = [];
+    for (const [name, password] of attempts) answers.push(await gateway.browser().login(name, password));
     for (const { status, body, headers } of answers) {
       expect(status).toBe(401);
       expect(body).toEqual(answers[0]?.body);
