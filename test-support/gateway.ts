@@ -5,7 +5,7 @@ import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.t
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
-import { createLogger } from '@llm-streamer/shared/logger.ts';
+import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { createApp, type Tuning } from '../gateway/src/app.ts';
 import type { AuthStore } from '../gateway/src/auth/store/auth-store.ts';
 import { type Config, readGatewayConfig } from '../gateway/src/config.ts';
@@ -24,17 +24,17 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-/** `env` holds the gateway's variables, REDIS_URL included. Without SSE_KEEPALIVE_MS the gateway pings every minute. Without `listenOn` any port is taken. */
+/** `env` holds the gateway's variables, REDIS_URL included. Without SSE_KEEPALIVE_MS the gateway pings every minute. Without PORT any is taken. */
 export async function openGateway(
   env: Readonly<Record<string, string>> = {},
   tuning: Tuning = {},
   store?: AuthStore,
-  listenOn = 0,
+  logger: Logger = createLogger('gateway', 'silent', true),
 ): Promise<TestGateway> {
   const config = readGatewayConfig({ SSE_KEEPALIVE_MS: '60000', ...env });
   const broker = await openBroker(config);
-  const app = createApp(config, broker, createLogger('gateway', 'silent', true), undefined, tuning, store);
-  await app.listen({ host: config.HOST, port: listenOn });
+  const app = createApp(config, broker, logger, undefined, tuning, store);
+  await app.listen({ host: config.HOST, port: Number(env.PORT ?? 0) });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}${config.BASE_PATH}`;
   return {

@@ -32,6 +32,7 @@ import { parameters } from './http/plugins/parameters.ts';
 import { answerBadUrl, answerMalformed, problems } from './http/plugins/problems.ts';
 import { rightsMark } from './http/plugins/rights-mark.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
+import { unnamedProxy } from './http/plugins/unnamed-proxy.ts';
 import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
@@ -171,6 +172,8 @@ export function createApp(
     publicUrl: config.PUBLIC_URL,
   });
   csrf(app, people.services.cookie, config.PUBLIC_URL);
+  // Where neither is set, nobody has said that there is a proxy.
+  if (config.TRUST_PROXY !== '' || config.PUBLIC_URL !== undefined) unnamedProxy(app, logger);
   shutdown(app);
   if (watch) rightsMark(app, watch);
   authorization(app, auth.gate);

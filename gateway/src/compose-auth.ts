@@ -8,6 +8,7 @@ import { Authenticator, type HeaderCheck, type TokenChecks } from './auth/authen
 import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
 import { Gate } from './auth/gate.ts';
+import { Refusals } from './auth/refusals.ts';
 import type { Config } from './config.ts';
 
 export interface Auth {
@@ -32,16 +33,22 @@ export function composeAuth(
   broker: Broker,
   gateway: string,
   logger: Logger,
-  { tokens, headers = [], users = async () => [], onInvalid }: Credentials = { tokens: {} },
+  { tokens, headers = [], users = async () => [], onInvalid }: Credentials,
 ): Auth {
   const { AUTH: mode, AUTH_ANONYMOUS: anonymous, AUTH_BOOTSTRAP_KEY_FILE: path } = config;
   const audit = new Audit(broker, gateway, logger);
   const bootstrap =
     path === undefined || mode === 'off' ? undefined : new BootstrapKey(readBootstrapKey(path), { users });
-  const authenticator = new Authenticator({ ...tokens, bootstrap }, headers);
-  const way = wayIn(config);
-  if (mode === 'off' && way !== undefined)
-    logger.warn(`AUTH is off and ${way}: whoever reaches this gateway may read and write everything`);
+  const authenticator = new Authenticator(
+    { ...tokens, bootstrap },
+    headers,
+    new Refusals(logger, 'a credential'),
+  );
+  if (config.isOpenOnPurpose) {
+    const way = wayIn(config);
+    const why = way === undefined ? 'AUTH is off' : `AUTH is off and ${way}`;
+    logger.warn(`${why}: whoever reaches this gateway may read and write everything`);
+  }
   if (mode === 'report')
     logger.warn(
       'AUTH=report: everything is allowed; the channel audit:refusals says what AUTH=on would refuse',

@@ -10,6 +10,7 @@ import type { HeaderCheck } from './auth/authenticator.ts';
 import type { CredentialCheck } from './auth/credential-check.ts';
 import { Passwords } from './auth/passwords.ts';
 import { PrincipalCache } from './auth/principal-cache.ts';
+import { Refusals } from './auth/refusals.ts';
 import { RightsWatch } from './auth/rights-watch.ts';
 import { SessionCookie } from './auth/session-cookie.ts';
 import { Sessions } from './auth/sessions.ts';
@@ -34,7 +35,7 @@ export interface People {
 
 export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): People {
   const { AUTH: mode, BASE_PATH: basePath, PUBLIC_URL: publicUrl, REDIS_URL: url } = config;
-  const sessions = new Sessions(store);
+  const sessions = new Sessions(store, Date.now, new Refusals(logger, 'a session'));
   const caches: PrincipalCache[] = [];
   const remember = (check: CredentialCheck) => {
     const cache = new PrincipalCache(check);
@@ -42,7 +43,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
     return cache;
   };
   const sessionCache = remember(sessions);
-  const keyCache = remember(new ApiKeys(store));
+  const keyCache = remember(new ApiKeys(store, Date.now, new Refusals(logger, 'an API key')));
   const passwords = new Passwords();
   const cookie = new SessionCookie({ basePath, publicUrl });
   const client = url === undefined ? undefined : new RedisClient(url, 'sign-in', logger);
@@ -67,7 +68,8 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
       tokens: { apiKey: keyCache, session: sessionCache },
       headers: [inCookie(cookie, sessionCache)],
       users: () => store.users(),
-      onInvalid: (kind, address) => (kind === 'session' ? Promise.resolve() : throttle.failed(address)),
+      onInvalid: (kind, address) =>
+        kind === 'session' ? Promise.resolve() : throttle.countCredential(address),
     },
     services: {
       mode,

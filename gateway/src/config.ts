@@ -155,11 +155,11 @@ function areProxies(value: string): boolean {
 
 export type Config = ReturnType<typeof readGatewayConfig>;
 
-/** With `AUTH` as the mode that follows from all. @throws CodedError `invalid_config` with a line per invalid variable. */
+/** With `AUTH` as the mode that follows from all; `isOpenOnPurpose` says that it was set to `off`. @throws CodedError `invalid_config` with a line per invalid variable. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(variables, env);
   refuseHalfWays(config);
-  return Object.freeze({ ...config, AUTH: authMode(config) });
+  return Object.freeze({ ...config, AUTH: authMode(config), isOpenOnPurpose: config.AUTH === 'off' });
 }
 
 /** Reads the variable that the prompts file names with `key_env`. */

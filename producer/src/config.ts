@@ -1,7 +1,13 @@
 // The variables of the producer: where entries go, and how large they may be. No other file of the producer reads the environment.
 
 import { readFileSync } from 'node:fs';
-import { about, brokerVariables, readConfig, retentionVariables } from '@llm-streamer/shared/config.ts';
+import {
+  about,
+  authModeVariable,
+  brokerVariables,
+  readConfig,
+  retentionVariables,
+} from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 
@@ -34,7 +40,7 @@ export const producerVariables = {
   ),
 };
 
-const variables = { ...brokerVariables, ...retentionVariables, ...producerVariables };
+const variables = { ...brokerVariables, ...authModeVariable, ...retentionVariables, ...producerVariables };
 
 /** `GATEWAY_KEY` may come from the file. */
 export type ProducerConfig = ReturnType<typeof readConfig<typeof variables>>;

@@ -5,7 +5,7 @@
 import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
-import type { PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
+import { EntryRefused, type PublishTransport } from '@llm-streamer/shared/publish/delivery.ts';
 import { parseRetryAfter } from '@llm-streamer/shared/retry-after.ts';
 
 /** How long to wait for an answer. */
@@ -58,9 +58,16 @@ export class HttpTransport implements PublishTransport {
         parseRetryAfter(response.headers.get('retry-after'), Date.now()) ?? 0,
       );
     const code = typeof answer.code === 'string' ? answer.code : `http_${status}`;
-    if (status === 401 || status === 403) return this.#refuse(status, code, detail);
-    const field = typeof answer.field === 'string' ? { field: answer.field } : {};
-    throw new CodedError(code, `the gateway answered: ${detail}`, field);
+    const field = typeof answer.field === 'string' ? answer.field : undefined;
+    if (status === 401 || status === 403) {
+      const advice = field?.endsWith('source') ? '; pipe takes another by --source' : '';
+      return this.#refuse(status, code, `${detail}${advice}`);
+    }
+    const message = `the gateway answered: ${detail}`;
+    const line = /^line (\d+)(?:\.|$)/.exec(field ?? '')?.[1];
+    if (field !== undefined && line !== undefined)
+      throw new EntryRefused(code, message, field, Number(line) - 1);
+    throw new CodedError(code, message, field === undefined ? {} : { field });
   }
 
   /** Never settles: the program ends with one line, and the batch's own refusal would be a second. */

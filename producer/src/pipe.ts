@@ -72,12 +72,13 @@ export async function pipe(args: readonly string[], stop: AbortSignal): Promise<
     setTimeout(() => input.destroy(), LAST_WORDS_MS);
   });
   transport.refused.addEventListener('abort', () => input.destroy());
+  const refused = aborted(transport.refused); // made once, because each call adds a listener to the signal
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {
       intake.addChunk(chunk);
       if (tee) await tee.write(chunk);
       if (waits && publisher.bufferedBytes > BUFFER_BYTES / 2)
-        await Promise.race([publisher.flush(), aborted(transport.refused)]);
+        await Promise.race([publisher.flush(), refused]);
     }
   } catch (error) {
     if (!stop.aborted && !transport.refused.aborted)
@@ -87,7 +88,7 @@ export async function pipe(args: readonly string[], stop: AbortSignal): Promise<
 
   const left = await Promise.race([
     publisher.close(stop.aborted ? FLUSH_AFTER_SIGNAL_MS : FLUSH_MS),
-    aborted(transport.refused),
+    refused,
   ]);
   await transport.close();
   if (left === undefined) {

@@ -31,7 +31,7 @@ export async function openTransport(config: ProducerConfig): Promise<Transport> 
     url: REDIS_URL,
     namespace: NAMESPACE,
     retention: retentionPolicy(config),
-    plainChannels: hasPlainChannels(config, false),
+    plainChannels: hasPlainChannels(config, config.AUTH === 'on'),
   });
   return {
     target: `redis ${new URL(REDIS_URL).host}`,

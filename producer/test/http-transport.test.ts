@@ -119,6 +119,46 @@ describe('HttpTransport', () => {
     await expect(transport.publish([entry('x')], stamp)).rejects.toThrow(/no gateway at 127.*ECONNREFUSED/);
   });
 
+  it('leaves out of a batch what the gateway refuses, says so once, and delivers the others', async () => {
+    await using receiver = await Receiver.start();
+    const lines: string[] = [];
+    const logger = { info: () => {}, warn: (line: string) => void lines.push(line) };
+    const publisher = new Publisher(new HttpTransport(receiver.url), { source: 'test', logger });
+    const on = (channel: string, msg: string) =>
+      publisher.enqueue(draft({ time: 1, channel, source: 'test', level: 'info', msg }));
+    for (let batch = 0; batch < 2; batch++) {
+      receiver.answers.push(
+        { status: 422, body: problem('channel_reserved', 'line 2: not yours', 'line 2.channel') },
+        { status: 400, body: problem('invalid_entry', 'line 2: too large', 'line 2') },
+      );
+      on('logs', 'one');
+      on('logs:gateway', 'two');
+      on('logs', 'too large');
+      on('logs:gateway', 'four');
+      on('logs', 'five');
+      await publisher.flush();
+    }
+    expect(receiver.messages).toEqual(['one', 'five', 'one', 'five']);
+    expect(receiver.requests.map(({ lines }) => lines)).toEqual([5, 3, 2, 5, 3, 2]);
+    // Under one number, so that the repeat of a batch stays a repeat.
+    expect(receiver.requests.map(({ headers }) => headers['publisher-seq']).join()).toBe('1,1,1,2,2,2');
+    expect(publisher.counters).toMatchObject({ published: 4, dropped: 6, retries: 0, buffered: 0 });
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/^broker refused 2 entries, dropped: .*line 2: not yours \(channel_reserved\)/);
+  });
+
+  it('names the option where the key does not let this source publish', async () => {
+    await using receiver = await Receiver.start();
+    const detail = 'line 1: source must be gpu-1*';
+    receiver.answers.push({ status: 403, body: problem('forbidden', detail, 'line 1.source') });
+    const transport = new HttpTransport(receiver.url, 'lls_k');
+    transport.publish([entry('x')], stamp).catch(() => undefined);
+    await new Promise((resolve) => transport.refused.addEventListener('abort', resolve));
+    expect(transport.refused.reason).toMatch(
+      /source must be gpu-1\*; pipe takes another by --source \(forbidden\)$/,
+    );
+  });
+
   it('carries a Publisher through a gateway that goes away and comes back', async () => {
     const first = await Receiver.start();
     const { port } = first;

@@ -157,10 +157,8 @@ export interface Profile {
   ways?: SignInWays;
 }
 
-/** What GET /auth/profile answers to somebody who has not signed in, beside the problem: how he can. */
+/** What GET /auth/profile answers to somebody who has not signed in, beside the problem: how he can, besides by name and password. */
 export interface SignInWays {
-  /** Names and passwords are kept here. */
-  password: boolean;
   /** The name of the identity provider to which GET /auth/oidc leads. */
   oidc?: string;
   /** Nobody can sign in yet: no person has been added. */

@@ -35,7 +35,7 @@ export const flag = (otherwise: boolean) =>
     .transform((text) => ['true', '1', 'yes', 'on'].includes(text))
     .default(otherwise);
 
-/** The same where what it is without a value depends on something else. */
+/** A flag that may be left unset, because its default depends on other variables. */
 export const optionalFlag = () => flag(false).unwrap().optional();
 
 /** A whole number from `min` to `max`, both included; `min` is at least 0. */
@@ -107,6 +107,14 @@ export function hasPlainChannels(
 ): boolean {
   return PLAIN_CHANNELS ?? (NAMESPACE === DEFAULT_NAMESPACE && !isGuarded);
 }
+
+/** Read by gateways, and by producers that write to Redis, so that both agree on plain channels. */
+export const authModeVariable = {
+  AUTH: about(
+    word('on', 'off', 'report').optional(),
+    'Whether people and programs must say who they are. `on`: everything needs a session, a key or a token. `off`: whoever reaches the port may do everything. `report`: the same as `off` (but people, keys and `audit:` channels stay for admins), and the channel `audit:refusals` says what `on` would refuse. Unset, it is off as long as nobody else can come: `HOST` (or `PUBLISHED_HOST`) is loopback, and `ALLOWED_HOSTS`, `TRUST_PROXY`, `BASE_PATH` and `PUBLIC_URL` are unset; otherwise the gateway does not start. A producer that writes to Redis reads it, too: `on` switches `PLAIN_CHANNELS` off.',
+  ),
+};
 
 const HOUR_S = 3_600;
 

@@ -66,47 +66,41 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
           <code>npm run users -- add NAME --role admin</code>
         </p>
       )}
-      {ways.password && (
-        <>
-          <label>
-            <span>name</span>
-            <input
-              ref={name}
-              name="username"
-              autocomplete="username"
-              autocapitalize="none"
-              spellcheck={false}
-              required
-              maxLength={57}
-            />
-          </label>
-          <label>
-            <span>password</span>
-            <input
-              ref={password}
-              type="password"
-              name="password"
-              autocomplete={isNew.value ? 'new-password' : 'current-password'}
-              aria-describedby="sign-in-caps"
-              required
-              minLength={isNew.value ? 8 : undefined}
-              maxLength={256}
-            />
-          </label>
-          <p id="sign-in-caps" class="warn" role="status">
-            {hasCapsLock.value ? 'caps lock is on' : ''}
-          </p>
-        </>
-      )}
+      <label>
+        <span>name</span>
+        <input
+          ref={name}
+          name="username"
+          autocomplete="username"
+          autocapitalize="none"
+          spellcheck={false}
+          required
+          maxLength={57}
+        />
+      </label>
+      <label>
+        <span>password</span>
+        <input
+          ref={password}
+          type="password"
+          name="password"
+          autocomplete={isNew.value ? 'new-password' : 'current-password'}
+          aria-describedby="sign-in-caps"
+          required
+          minLength={isNew.value ? 8 : undefined}
+          maxLength={256}
+        />
+      </label>
+      <p id="sign-in-caps" class="warn" role="status">
+        {hasCapsLock.value ? 'caps lock is on' : ''}
+      </p>
       <p class="bad" role="alert">
         {problem.value}
       </p>
       <div class="row-of">
-        {ways.password && (
-          <button type="submit" class="main">
-            {isBusy.value ? 'signing in…' : isNew.value ? 'make the account' : 'sign in'}
-          </button>
-        )}
+        <button type="submit" class="main">
+          {isBusy.value ? 'signing in…' : isNew.value ? 'make the account' : 'sign in'}
+        </button>
         {ways.oidc !== undefined && (
           <a class="button" href={oidcHref()}>
             sign in with {ways.oidc}
@@ -134,11 +128,6 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
           </button>
         )}
       </div>
-      {!ways.password && ways.oidc === undefined && !ways.empty && (
-        <p class="dim">
-          This gateway takes no passwords: sign in where its proxy or issuer says, and load this page again.
-        </p>
-      )}
     </form>
   );
 }

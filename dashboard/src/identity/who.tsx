@@ -31,7 +31,7 @@ export function Who() {
         <button
           type="button"
           onClick={() => {
-            signIn.value = whom.ways ?? { password: true };
+            signIn.value = whom.ways ?? {};
           }}
         >
           sign in

@@ -13,7 +13,7 @@ export const ASK_AGAIN_MS = 3_000;
 export const profile = signal<Profile | undefined>(undefined);
 /** How one can sign in; set while the sign-in panel is open. */
 export const signIn = signal<SignInWays | undefined>(undefined);
-/** What the top line shows of it; absent on a page that nobody else can reach and where nobody is asked. */
+/** The component in the top line that shows who is signed in; absent on a page that nobody else can reach and where nobody is asked. */
 export const whoPart = signal<ComponentType | undefined>(undefined);
 
 export const isOnLoopback = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
@@ -22,7 +22,7 @@ export const isGuarded = computed(() => (profile.value?.auth ?? 'off') !== 'off'
 
 /** What a curl line needs where people sign in: the key is in a variable of the shell, and never in the page. */
 export function keyOption(): string {
-  return profile.value?.auth === 'on' ? ' -H "Authorization: Bearer $LLM_STREAMER_KEY"' : '';
+  return profile.value?.auth === 'on' ? ' -H "Authorization: Bearer $GATEWAY_KEY"' : '';
 }
 
 /** A name for the person: what one has received another must never see. Empty where nobody has to sign in. */

@@ -76,7 +76,7 @@ describe('a page where nobody is signed in', () => {
   });
 
   it('says so where nobody was added yet, and offers the identity provider where there is one', async () => {
-    gateway.ways = { password: true, empty: true, oidc: 'Keycloak' };
+    gateway.ways = { empty: true, oidc: 'Keycloak' };
     const page = await openPage(browser, `${gateway.url}/?q=a`);
     await sees(page, 'npm run users -- add');
     const link = page.getByRole('link', { name: 'sign in with Keycloak' });
@@ -84,7 +84,7 @@ describe('a page where nobody is signed in', () => {
   });
 
   it('says why the identity provider has sent the reader back, and takes the code out of the URL', async () => {
-    gateway.ways = { password: true, oidc: 'Keycloak' };
+    gateway.ways = { oidc: 'Keycloak' };
     const page = await openPage(browser, `${gateway.url}/?q=a#sign-in=login_failed`);
     await sees(page, 'signing in did not work');
     expect(page.url()).toBe(`${gateway.url}/?q=a`);
@@ -214,5 +214,5 @@ it('copies a curl line that names a variable for the key, and no key', async () 
   await page.getByRole('button', { name: 'curl', exact: true }).click();
   await sees(page, 'curl line copied');
   const line = await page.evaluate(() => navigator.clipboard.readText());
-  expect(line).toContain(`-H "Authorization: Bearer $LLM_STREAMER_KEY" '${gateway.url}/stream?`);
+  expect(line).toContain(`-H "Authorization: Bearer $GATEWAY_KEY" '${gateway.url}/stream?`);
 });

@@ -11,8 +11,8 @@ import { channelForbidden, type Effective, effective, mayPublish, mayRead } from
 import { EVERYONE, type Principal } from './principal.ts';
 import { readableRuns } from './run-rights.ts';
 
-/** Where people sign in, others trust what stands on these channels, so that nobody may forge it. */
-const OWN_CHANNELS: readonly string[] = [CHANNELS.gateway, CHANNELS.runs];
+/** Where people sign in, others trust what the gateway says of itself here, so that nobody may forge it. */
+const OWN_CHANNEL: string = CHANNELS.gateway;
 
 /** Gets the code of each refusal. */
 export type Tell = (code: string) => void;
@@ -83,7 +83,7 @@ export class PrincipalAccess implements Access {
 
   checkPublish({ channel, body }: Draft): void {
     try {
-      if (OWN_CHANNELS.includes(channel))
+      if (channel === OWN_CHANNEL)
         throw new CodedError('channel_reserved', `${channel} is written by the gateway only`, {
           field: 'channel',
         });

@@ -9,6 +9,7 @@ import type { CredentialCheck } from './credential-check.ts';
 import { narrowGrants } from './narrow-grants.ts';
 import { principalOfUser } from './people.ts';
 import type { Grants, Principal } from './principal.ts';
+import type { Refusals } from './refusals.ts';
 import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import { type ApiKey, type AuthStore, NOTE_MS } from './store/auth-store.ts';
@@ -42,23 +43,28 @@ export function parseApiKey(text: string): { id: string; digest: string } | unde
 export class ApiKeys implements CredentialCheck {
   readonly #store: AuthStore;
   readonly #now: () => number;
+  readonly #refusals: Pick<Refusals, 'refuse'> | undefined;
 
-  constructor(store: AuthStore, now: () => number = Date.now) {
+  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<Refusals, 'refuse'>) {
     this.#store = store;
     this.#now = now;
+    this.#refusals = refusals;
   }
 
   async principalOf(credential: string): Promise<Principal | undefined> {
     const parsed = parseApiKey(credential);
-    return parsed && this.#ofDigest(parsed.digest);
+    if (parsed === undefined) return this.#refusals?.refuse('it is malformed', KEY.exec(credential)?.[1]);
+    return this.#ofDigest(parsed);
   }
 
-  async #ofDigest(digest: string): Promise<Principal | undefined> {
-    const key = await this.#store.keyByDigest(digest);
+  async #ofDigest(parsed: { id: string; digest: string }): Promise<Principal | undefined> {
+    const key = await this.#store.keyByDigest(parsed.digest);
     const now = this.#now();
-    if (key === undefined || key.expires <= now) return undefined;
+    if (key === undefined) return this.#refusals?.refuse('it is unknown or revoked', parsed.id);
+    if (key.expires <= now) return this.#refusals?.refuse('it has expired', parsed.id);
     const identity = key.user === undefined ? service(key) : await this.#personal(key, key.user);
-    if (identity === undefined) return undefined;
+    if (identity === undefined)
+      return this.#refusals?.refuse('its person is gone, disabled or without a role', parsed.id);
     // Only a note for people: that it cannot be written now refuses nobody.
     if (now - key.lastUsed >= NOTE_MS) this.#store.keyUsed(key.id, now).catch(() => undefined);
     const principal: Principal = {
@@ -69,7 +75,7 @@ export class ApiKeys implements CredentialCheck {
       ...(key.source !== undefined && { source: key.source }),
       expires: key.expires,
     };
-    return renewable(principal, () => this.#ofDigest(digest));
+    return renewable(principal, () => this.#ofDigest(parsed));
   }
 
   async #personal(key: ApiKey, name: string): Promise<Pick<Principal, 'owner' | 'grants'> | undefined> {

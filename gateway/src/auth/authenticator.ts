@@ -4,6 +4,7 @@
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import type { Principal } from './principal.ts';
+import type { Refusals } from './refusals.ts';
 
 export interface CredentialSource {
   headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -57,11 +58,17 @@ const MAX_TOKEN = 16_384;
 export class Authenticator {
   readonly #tokens: TokenChecks;
   readonly #headers: readonly HeaderCheck[];
+  readonly #refusals: Pick<Refusals, 'refuse'> | undefined;
 
   /** `headers` in the order in which they win. */
-  constructor(tokens: TokenChecks, headers: readonly HeaderCheck[] = []) {
+  constructor(
+    tokens: TokenChecks,
+    headers: readonly HeaderCheck[] = [],
+    refusals?: Pick<Refusals, 'refuse'>,
+  ) {
     this.#tokens = tokens;
     this.#headers = headers;
+    this.#refusals = refusals;
   }
 
   /**
@@ -93,12 +100,19 @@ export class Authenticator {
 
   #inAuthorization(value: string): PresentedCredential {
     const token = tokenIn(value);
-    if (token === undefined) return { kind: 'Authorization header', principal: async () => undefined };
+    if (token === undefined)
+      return {
+        kind: 'Authorization header',
+        principal: async () => this.#refusals?.refuse('its form is neither Bearer nor Basic with a token'),
+      };
     const [kind, check] = this.#checkOf(token);
     return {
       kind,
-      principal: async () =>
-        (await this.#tokens.bootstrap?.principalOf(token)) ?? (await check?.principalOf(token)),
+      principal: async () => {
+        const bootstrap = await this.#tokens.bootstrap?.principalOf(token);
+        if (bootstrap !== undefined || check !== undefined) return bootstrap ?? check?.principalOf(token);
+        return this.#refusals?.refuse(`a ${kind} of this form is not taken here`);
+      },
     };
   }
 

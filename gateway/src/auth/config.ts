@@ -3,17 +3,14 @@
 
 import { isIP } from 'node:net';
 import { isPattern, isReserved, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
-import { about, list, word } from '@llm-streamer/shared/config.ts';
+import { about, authModeVariable, list } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 
 const PUBLIC_URL_RULE = 'must look like https://logs.example.com, with the base path if there is one';
 
 export const authVariables = {
-  AUTH: about(
-    word('on', 'off', 'report').optional(),
-    'Whether people and programs must say who they are. `on`: everything needs a session, a key or a token. `off`: whoever reaches the port may do everything. `report`: the same as `off` (but people, keys and `audit:` channels stay for admins), and the channel `audit:refusals` says what `on` would refuse. Unset, it is off as long as nobody else can come: `HOST` (or `PUBLISHED_HOST`) is loopback, and `ALLOWED_HOSTS`, `TRUST_PROXY`, `BASE_PATH` and `PUBLIC_URL` are unset; otherwise the gateway does not start.',
-  ),
+  ...authModeVariable,
   AUTH_ANONYMOUS: about(
     list(
       '',

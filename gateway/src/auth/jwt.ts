@@ -102,7 +102,7 @@ export class JwtCheck implements CredentialCheck {
 
   async principalOf(token: string): Promise<Principal | undefined> {
     if (token.length > MAX_CHARACTERS) return this.#refusals.refuse('it is too long');
-    if (!FORM.test(token)) return undefined; // it is not a token, but another kind of credential
+    if (!FORM.test(token)) return this.#refusals.refuse('it is malformed');
     try {
       const claims = await this.#claims(token);
       if (claims.exp * 1_000 <= this.#now()) throw new Refused('it has expired');
@@ -126,7 +126,7 @@ export class JwtCheck implements CredentialCheck {
       if (version === this.#version) return claims;
     }
     // First what needs no key: a token that is not even meant for this gateway never makes it ask the issuer.
-    this.#refuseUnjudged(token);
+    this.#refuseWithoutKey(token);
     const verified = this.#verify(token);
     this.#remember(digest, verified);
     try {
@@ -150,8 +150,8 @@ export class JwtCheck implements CredentialCheck {
     return keys instanceof IssuerKeys ? keys.version : 0;
   }
 
-  /** Refuses what no key could make good. Nothing that is read here is believed yet. */
-  #refuseUnjudged(token: string): void {
+  /** Refuses a token that would be refused whatever key had signed it. Nothing that is read here is believed yet. */
+  #refuseWithoutKey(token: string): void {
     const { alg, typ } = headerOf(token);
     if (typeof alg !== 'string' || !this.#algorithms.includes(alg))
       throw new Refused('its algorithm is not one for the keys that are configured');

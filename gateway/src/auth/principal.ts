@@ -32,7 +32,7 @@ export interface Principal {
   name: string;
   /** Begins the names of its runs and conversations: `runs:alice/m1`. Empty where `AUTH` is off: `runs:m1`. */
   owner: string;
-  /** With those for its own runs and conversations: see `ownGrants`. */
+  /** With those for its own runs and conversations: see `ownPatterns`. */
   grants: Grants;
   /** The pattern of the sources that its entries may name; undefined for any. */
   source?: string;

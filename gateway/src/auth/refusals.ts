@@ -19,8 +19,13 @@ export class Refusals {
     this.#now = now;
   }
 
-  /** @param reason words of this program; never a part of what was sent. Returns undefined, which is the answer to a credential. */
-  refuse(reason: string): undefined {
+  /**
+   * Returns undefined, which is the answer to a credential.
+   *
+   * @param reason words of this program; never a part of what was sent.
+   * @param key the public id of a key.
+   */
+  refuse(reason: string, key?: string): undefined {
     const now = this.#now();
     if (now - this.#last < EVERY_MS) {
       this.#silent += 1;
@@ -29,6 +34,9 @@ export class Refusals {
     const before = this.#silent;
     this.#last = now;
     this.#silent = 0;
-    this.#logger.warn({ reason, ...(before > 0 && { before }) }, `${this.#way} was refused`);
+    this.#logger.warn(
+      { reason, ...(key !== undefined && { key }), ...(before > 0 && { before }) },
+      `${this.#way} was refused`,
+    );
   }
 }

@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import type { Principal } from './principal.ts';
 import { renewalOf } from './renewal.ts';
 import { concerns } from './rights-change.ts';
@@ -211,7 +212,7 @@ export class RightsWatch implements DeliveryGuard {
     for (const one of streams) one.endStreams(lossOf);
   }
 
-  /** Why streams end, and whose do not, because the rights that they were given are still the same. What is not known in time is neither. */
+  /** Why streams end, and whose go on, because the rights that they were given are the same still. What is not known in time is neither. */
   async #compareRights(
     affected: ReadonlySet<Principal>,
   ): Promise<[Map<Principal, RightsLoss>, Set<Principal>]> {
@@ -227,11 +228,7 @@ export class RightsWatch implements DeliveryGuard {
         else reasons.set(principal, loss);
       }
     };
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, RENEW_MS);
-    const all = Promise.all(Array.from({ length: RENEW_AT_ONCE }, work));
-    await Promise.race([all.catch(() => undefined), late.promise]);
-    clearTimeout(timer);
+    await settledWithin(Promise.allSettled(Array.from({ length: RENEW_AT_ONCE }, work)), RENEW_MS);
     return [reasons, kept];
   }
 
@@ -241,13 +238,14 @@ export class RightsWatch implements DeliveryGuard {
     affected: ReadonlySet<Principal>,
   ): Promise<Map<Principal, RightsLoss>> {
     const reasons = new Map<Principal, RightsLoss>();
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, REASON_MS);
-    const found = (async () => {
-      for (const principal of affected) reasons.set(principal, await this.#lossOf(changed, principal));
-    })();
-    await Promise.race([found.catch(() => undefined), late.promise]);
-    clearTimeout(timer);
+    const deadline = performance.now() + REASON_MS;
+    const find = async () => {
+      for (const principal of affected) {
+        if (performance.now() >= deadline) return;
+        reasons.set(principal, await this.#lossOf(changed, principal));
+      }
+    };
+    await settledWithin(find(), REASON_MS);
     return reasons;
   }
 

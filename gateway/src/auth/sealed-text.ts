@@ -6,7 +6,7 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-/** What a cookie may hold. */
+/** Browsers drop a cookie of more than 4,096 bytes, its name included. */
 const MAX_CHARACTERS = 4_000;
 
 export class SealedText {

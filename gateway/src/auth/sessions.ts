@@ -7,6 +7,7 @@ import { grantsOfRoles, rolesIn } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { principalOfUser } from './people.ts';
 import type { Principal } from './principal.ts';
+import type { Refusals } from './refusals.ts';
 import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import { type AuthStore, NOTE_MS, SESSION_MAX_MS, type Session, sessionId } from './store/auth-store.ts';
@@ -21,10 +22,12 @@ export type SessionStart = Pick<Session, 'user' | 'external' | 'address' | 'agen
 export class Sessions implements CredentialCheck {
   readonly #store: AuthStore;
   readonly #now: () => number;
+  readonly #refusals: Pick<Refusals, 'refuse'> | undefined;
 
-  constructor(store: AuthStore, now: () => number = Date.now) {
+  constructor(store: AuthStore, now: () => number = Date.now, refusals?: Pick<Refusals, 'refuse'>) {
     this.#store = store;
     this.#now = now;
+    this.#refusals = refusals;
   }
 
   /** The token is nowhere but in the answer. */
@@ -44,15 +47,16 @@ export class Sessions implements CredentialCheck {
   }
 
   async principalOf(credential: string): Promise<Principal | undefined> {
-    return TOKEN.test(credential) ? this.#ofDigest(digestOf(credential)) : undefined;
+    if (!TOKEN.test(credential)) return this.#refusals?.refuse('it is malformed');
+    return this.#ofDigest(digestOf(credential));
   }
 
   async #ofDigest(digest: string): Promise<Principal | undefined> {
     const now = this.#now();
     const session = await this.#store.sessionByDigest(digest, now);
-    if (session === undefined) return undefined;
+    if (session === undefined) return this.#refusals?.refuse('it is unknown or ended');
     const person = await this.#person(session);
-    if (person === undefined) return undefined;
+    if (person === undefined) return this.#refusals?.refuse('its person is gone, disabled or without a role');
     // Only a note: that it cannot be written now refuses nobody.
     if (now - session.seen >= NOTE_MS) this.#store.sessionUsed(session.digest, now).catch(() => undefined);
     const principal = { ...person, expires: session.expires, session: sessionId(session) };

@@ -7,6 +7,7 @@ import { toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import type { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import {
+  BurstyRateLimiter,
   type RateLimiterAbstract,
   RateLimiterMemory,
   RateLimiterRedis,
@@ -15,34 +16,40 @@ import {
 import { clientOf } from '../client-of.ts';
 import { HttpError } from '../http/errors.ts';
 
-/** Ten at once, then one every ten seconds on average; and so on for the others. */
-const BUCKETS = {
-  address: { points: 10, duration: 100 },
-  pair: { points: 5, duration: 150 },
-  name: { points: 60, duration: 600 },
+/**
+ * From one address ten attempts at once, and then one every ten seconds, however many came before; and so on for the others. What
+ * cannot be guessed, such as keys, has a limit of its own: a program with an old key keeps nobody at its address from signing in.
+ */
+const LIMITS = {
+  address: { atOnce: 10, everySeconds: 10 },
+  pair: { atOnce: 5, everySeconds: 30 },
+  name: { atOnce: 60, everySeconds: 10 },
+  credential: { atOnce: 10, everySeconds: 10 },
 } as const;
-type Bucket = keyof typeof BUCKETS;
+type Limit = keyof typeof LIMITS;
 
 /** How long an attempt waits where its name was tried too often, from whatever addresses. */
 const DELAY_MS = 2_000;
-/** Attempts that may wait at a time; further ones of names that are tried too often are refused. */
-const MAX_DELAYED = 100;
-/** The most clients that a process counts in each bucket; with one more, the one that came first is forgotten. */
+/** Attempts of one client, and clients with attempts, that may wait at a time; further ones of names that are tried too often are refused. */
+const MAX_DELAYED_OF_CLIENT = 2;
+const MAX_DELAYED = 10_000;
+/** The most clients that a process counts for each limit; with one more, the one that came first is forgotten. */
 const MAX_COUNTED = 50_000;
 
 /** Counts attempts. @throws BrokerUnavailable if it cannot */
 export interface AttemptCounter {
   /** Resolves with the milliseconds until there may be another attempt; with 0 if this one is allowed. */
-  count(bucket: Bucket, key: string): Promise<number>;
+  count(limit: Limit, key: string): Promise<number>;
   /** Takes one attempt back. */
-  uncount(bucket: Bucket, key: string): Promise<void>;
-  forget(bucket: Bucket, key: string): Promise<void>;
+  uncount(limit: Limit, key: string): Promise<void>;
+  forget(limit: Limit, key: string): Promise<void>;
 }
 
 export class Throttle {
   readonly #counter: AttemptCounter;
   readonly #delayMs: number;
-  #delayed = 0;
+  /** Attempts that wait, by client. */
+  readonly #delayed = new Map<string, number>();
 
   constructor(counter: AttemptCounter, delayMs: number = DELAY_MS) {
     this.#counter = counter;
@@ -51,12 +58,20 @@ export class Throttle {
 
   /** Counts an attempt to sign in, before a password is looked at. @throws HttpError `too_many_attempts`; BrokerUnavailable */
   async attempt(name: string, address: string): Promise<void> {
-    await this.failed(address);
+    await this.countAddress(address);
     await this.#orRefuse('pair', pairOf(name, address));
     if ((await this.#counter.count('name', digest(name))) === 0) return;
-    if (this.#delayed >= MAX_DELAYED) throw tooMany(this.#delayMs);
-    this.#delayed++;
-    await pause(this.#delayMs).finally(() => this.#delayed--);
+    const client = clientOf(address);
+    const own = this.#delayed.get(client) ?? 0;
+    if (own >= MAX_DELAYED_OF_CLIENT || this.#delayed.size >= MAX_DELAYED) throw tooMany(this.#delayMs);
+    this.#delayed.set(client, own + 1);
+    try {
+      await pause(this.#delayMs);
+    } finally {
+      const left = (this.#delayed.get(client) ?? 1) - 1;
+      if (left > 0) this.#delayed.set(client, left);
+      else this.#delayed.delete(client);
+    }
   }
 
   /** The attempt was good: whoever knows his password is not held up by those who share his address. */
@@ -65,16 +80,18 @@ export class Throttle {
     await this.#counter.forget('pair', pairOf(name, address));
   }
 
-  /**
-   * Counts a credential from this address that was not valid, such as an unknown key. Valid ones are never counted or refused.
-   * @throws HttpError `too_many_attempts`; BrokerUnavailable
-   */
-  async failed(address: string): Promise<void> {
+  /** Counts another attempt to come in from this address, such as to sign up. @throws as `attempt` */
+  async countAddress(address: string): Promise<void> {
     await this.#orRefuse('address', clientOf(address));
   }
 
-  async #orRefuse(bucket: Bucket, key: string): Promise<void> {
-    const waitMs = await this.#counter.count(bucket, key);
+  /** Counts a key or token from this address that was not valid. Valid ones are never counted or refused. @throws as `attempt` */
+  async countCredential(address: string): Promise<void> {
+    await this.#orRefuse('credential', clientOf(address));
+  }
+
+  async #orRefuse(limit: Limit, key: string): Promise<void> {
+    const waitMs = await this.#counter.count(limit, key);
     if (waitMs > 0) throw tooMany(waitMs);
   }
 }
@@ -97,60 +114,59 @@ function pairOf(name: string, address: string): string {
 
 /** For a gateway that is one process. */
 export class MemoryAttempts implements AttemptCounter {
-  readonly #limiters = limiters((options) => new RateLimiterMemory(options));
+  readonly #buckets = buckets((_name, options) => new RateLimiterMemory(options));
   /** The library does not bound the number of keys: an attacker with many addresses could fill the memory. */
-  readonly #keys = { address: new Set<string>(), pair: new Set<string>(), name: new Set<string>() };
+  readonly #keys = eachLimit(() => new Set<string>());
 
-  async count(bucket: Bucket, key: string): Promise<number> {
-    const keys = this.#keys[bucket];
+  async count(limit: Limit, key: string): Promise<number> {
+    const keys = this.#keys[limit];
     keys.add(key);
     if (keys.size > MAX_COUNTED) {
       const [first] = keys as Iterable<string> as [string];
-      keys.delete(first);
-      await this.#limiters[bucket].delete(first);
+      await this.forget(limit, first);
     }
-    return consume(this.#limiters[bucket], key);
+    return this.#buckets[limit].count(key);
   }
 
-  async uncount(bucket: Bucket, key: string): Promise<void> {
-    await this.#limiters[bucket].reward(key);
+  uncount(limit: Limit, key: string): Promise<void> {
+    return this.#buckets[limit].uncount(key);
   }
 
-  async forget(bucket: Bucket, key: string): Promise<void> {
-    this.#keys[bucket].delete(key);
-    await this.#limiters[bucket].delete(key);
+  async forget(limit: Limit, key: string): Promise<void> {
+    this.#keys[limit].delete(key);
+    await this.#buckets[limit].forget(key);
   }
 }
 
 /** For all gateways of a namespace together. A client that is refused is not counted in Redis again until it may try again. */
 export class RedisAttempts implements AttemptCounter {
   readonly #client: RedisClient;
-  readonly #limiters: Record<Bucket, RateLimiterAbstract>;
+  readonly #buckets: Record<Limit, Bucket>;
 
   constructor(client: RedisClient, namespace: string) {
     this.#client = client;
-    this.#limiters = limiters(
-      ({ points, duration }, bucket) =>
+    const keys = new RedisKeys(namespace);
+    this.#buckets = buckets(
+      (name, options) =>
         new RateLimiterRedis({
+          ...options,
           storeClient: client.redis,
-          keyPrefix: new RedisKeys(namespace).signInLimits(bucket),
-          points,
-          duration,
-          inMemoryBlockOnConsumed: points + 1,
+          keyPrefix: keys.signInLimits(name),
+          inMemoryBlockOnConsumed: options.points + 1,
         }),
     );
   }
 
-  count(bucket: Bucket, key: string): Promise<number> {
-    return this.#reach(() => consume(this.#limiters[bucket], key));
+  count(limit: Limit, key: string): Promise<number> {
+    return this.#reach(() => this.#buckets[limit].count(key));
   }
 
-  async uncount(bucket: Bucket, key: string): Promise<void> {
-    await this.#reach(() => this.#limiters[bucket].reward(key));
+  uncount(limit: Limit, key: string): Promise<void> {
+    return this.#reach(() => this.#buckets[limit].uncount(key));
   }
 
-  async forget(bucket: Bucket, key: string): Promise<void> {
-    await this.#reach(() => this.#limiters[bucket].delete(key));
+  forget(limit: Limit, key: string): Promise<void> {
+    return this.#reach(() => this.#buckets[limit].forget(key));
   }
 
   async #reach<T>(work: () => Promise<T>): Promise<T> {
@@ -163,21 +179,59 @@ export class RedisAttempts implements AttemptCounter {
   }
 }
 
-function limiters<T>(make: (options: { points: number; duration: number }, bucket: Bucket) => T) {
-  return {
-    address: make(BUCKETS.address, 'address'),
-    pair: make(BUCKETS.pair, 'pair'),
-    name: make(BUCKETS.name, 'name'),
-  };
+/** One attempt in each period, and beside that some at once, which come back together. */
+class Bucket {
+  readonly #steady: RateLimiterAbstract;
+  readonly #burst: RateLimiterAbstract;
+  readonly #both: BurstyRateLimiter;
+
+  constructor(steady: RateLimiterAbstract, burst: RateLimiterAbstract) {
+    this.#steady = steady;
+    this.#burst = burst;
+    this.#both = new BurstyRateLimiter(steady, burst);
+  }
+
+  /** The library rejects with its verdict if the limit is reached, and with an error if it could not count. */
+  async count(key: string): Promise<number> {
+    try {
+      await this.#both.consume(key);
+      return 0;
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
+      throw refusal;
+    }
+  }
+
+  async uncount(key: string): Promise<void> {
+    const counted = (await this.#burst.get(key))?.consumedPoints ?? 0;
+    if (counted > 0) await this.#burst.reward(key);
+    else await this.#steady.delete(key);
+  }
+
+  async forget(key: string): Promise<void> {
+    await this.#steady.delete(key);
+    await this.#burst.delete(key);
+  }
 }
 
-/** The library rejects with its verdict if the limit is reached, and with an error if it could not count. */
-async function consume(limiter: RateLimiterAbstract, key: string): Promise<number> {
-  try {
-    await limiter.consume(key);
-    return 0;
-  } catch (refusal) {
-    if (refusal instanceof RateLimiterRes) return Math.max(1, refusal.msBeforeNext);
-    throw refusal;
-  }
+function buckets(
+  make: (name: string, options: { points: number; duration: number }) => RateLimiterAbstract,
+): Record<Limit, Bucket> {
+  return eachLimit((limit) => {
+    const { atOnce, everySeconds } = LIMITS[limit];
+    const steady = make(limit, { points: 1, duration: everySeconds });
+    return new Bucket(
+      steady,
+      make(`${limit}:burst`, { points: atOnce - 1, duration: atOnce * everySeconds }),
+    );
+  });
+}
+
+function eachLimit<T>(make: (limit: Limit) => T): Record<Limit, T> {
+  return {
+    address: make('address'),
+    pair: make('pair'),
+    name: make('name'),
+    credential: make('credential'),
+  };
 }

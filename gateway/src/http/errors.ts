@@ -79,7 +79,7 @@ export const ERRORS = {
   channel_reserved: {
     status: 422,
     sentence:
-      'Only the gateway writes to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway` and `events:runs`.',
+      "Over HTTP nobody may write to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway`, are the gateway's own.",
   },
   too_many_channels: { status: 422, sentence: 'The log holds as many channels as `MAX_CHANNELS` allows.' },
   rate_limited: {
@@ -94,7 +94,10 @@ export const ERRORS = {
   },
   headers_too_large: { status: 431, sentence: 'The path and the headers are over the limit of 64 kB.' },
   internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },
-  broker_unavailable: { status: 503, sentence: 'The log cannot be reached; try again.' },
+  broker_unavailable: {
+    status: 503,
+    sentence: 'The log, or what is needed to judge the request, cannot be reached; try again.',
+  },
   log_full: { status: 503, sentence: 'Redis has reached its memory limit and takes no more entries.' },
   channel_unusable: {
     status: 503,

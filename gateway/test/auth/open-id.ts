@@ -158,7 +158,7 @@ export async function startGateway(
     oidc,
     cookie,
     publicUrl,
-    throttle: { failed },
+    throttle: { countAddress: failed },
     audit: { record: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
   });
   const open = { config: { needs: 'nothing' as const } };

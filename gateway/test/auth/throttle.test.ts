@@ -1,7 +1,7 @@
 // Attempts to sign in are slowed down by address, by name and address, and by name: counted in memory or in Redis.
 
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { type AttemptCounter, MemoryAttempts, RedisAttempts, Throttle } from '../../src/auth/throttle.ts';
 
@@ -47,13 +47,21 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
     await expect(throttle.attempt('alice', '10.0.2.1')).resolves.toBeUndefined();
   });
 
+  it('31: a crowd whose attempts at a name wait keeps nobody else from trying it', async () => {
+    const throttle = new Throttle(counter(), 50);
+    for (let i = 0; i < 60; i++) await throttle.attempt('alice', `10.0.1.${i}`);
+    const crowd = Array.from({ length: 150 }, (_, i) => throttle.attempt('alice', `10.0.2.${i}`));
+    await expect(throttle.attempt('alice', '10.0.3.1')).resolves.toBeUndefined();
+    await Promise.all(crowd);
+  });
+
   it('32: an IPv6 network is one address', async () => {
     const throttle = new Throttle(counter(), 0);
-    for (let i = 0; i < 10; i++) await throttle.failed(`2001:db8:0:1::${i}`);
-    await expect(throttle.failed('2001:db8:0:1:ffff::1')).rejects.toMatchObject({
+    for (let i = 0; i < 10; i++) await throttle.countAddress(`2001:db8:0:1::${i}`);
+    await expect(throttle.countAddress('2001:db8:0:1:ffff::1')).rejects.toMatchObject({
       code: 'too_many_attempts',
     });
-    await throttle.failed('2001:db8:0:2::1');
+    await throttle.countAddress('2001:db8:0:2::1');
   });
 
   it('does not hold up those who know their passwords', async () => {
@@ -64,11 +72,40 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
     }
   });
 
-  it('counts unknown keys and attempts to sign in together', async () => {
+  it('counts unknown keys apart: they keep nobody at their address from signing in', async () => {
     const throttle = new Throttle(counter(), 0);
-    for (let i = 0; i < 10; i++) await throttle.failed('10.0.0.1');
-    await expect(throttle.attempt('alice', '10.0.0.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
+    for (let i = 0; i < 10; i++) await throttle.countCredential('10.0.0.1');
+    await expect(throttle.countCredential('10.0.0.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
+    await throttle.attempt('alice', '10.0.0.1');
   });
+
+  it('lets an address that was refused try again within ten seconds', async () => {
+    const throttle = new Throttle(counter(), 0);
+    for (let i = 0; i < 10; i++) await throttle.countAddress('10.0.0.1');
+    const refusal = await throttle.countAddress('10.0.0.1').catch((error: unknown) => error);
+    const { headers } = refusal as { headers: Record<string, string> };
+    expect(Number(headers['retry-after'])).toBeLessThanOrEqual(10);
+  });
+});
+
+it('lets one attempt through every ten seconds, however many were refused before', async () => {
+  vi.useFakeTimers();
+  try {
+    const throttle = new Throttle(new MemoryAttempts(), 0);
+    const attempt = () =>
+      throttle.countAddress('10.0.0.1').then(
+        () => true,
+        () => false,
+      );
+    const allowed: number[] = [];
+    for (let second = 0; second < 60; second++) {
+      for (let i = 0; i < 20; i++) if (await attempt()) allowed.push(second);
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    expect(allowed).toEqual([...Array(10).fill(0), 10, 20, 30, 40, 50]);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('says that attempts cannot be counted while Redis is away, which is no refusal', async () => {

@@ -122,7 +122,6 @@ export async function openAuthGateway(
   env: Readonly<Record<string, string>> = {},
   store?: AuthStore,
   tuning: Tuning = {},
-  listenOn = 0,
 ): Promise<AuthGateway> {
   const people = store ?? FileAuthStore.inMemory();
   if (store === undefined) {
@@ -130,7 +129,7 @@ export async function openAuthGateway(
     await addUser(people, 'bob');
     await addUser(people, 'root', 'admin');
   }
-  const gateway = await openGateway({ AUTH: 'on', ...env }, tuning, people, listenOn);
+  const gateway = await openGateway({ AUTH: 'on', ...env }, tuning, people);
   const browser = () => new Browser(gateway.url);
   return {
     ...gateway,

@@ -13,7 +13,25 @@ export interface PublishTransport {
   publish(drafts: readonly Draft[], stamp: WriterStamp): Promise<unknown>;
 }
 
-export type Outcome = 'acknowledged' | 'refused' | 'abandoned';
+export interface Outcome {
+  kind: 'acknowledged' | 'refused' | 'abandoned';
+  /** Entries that the log has taken. */
+  taken: number;
+}
+
+/** One entry refuses its whole batch; without it the log would take the others. */
+export class EntryRefused extends CodedError {
+  readonly index: number;
+  /** Every entry on its channel would be refused, too. */
+  readonly isChannel: boolean;
+
+  constructor(code: string, message: string, field: string, index: number) {
+    super(code, message, { field });
+    this.name = 'EntryRefused';
+    this.index = index;
+    this.isChannel = field.endsWith('.channel');
+  }
+}
 
 const BACKOFF_MIN_MS = 100;
 const BACKOFF_MAX_MS = 5_000;
@@ -44,25 +62,31 @@ export class Delivery {
   }
 
   /**
-   * Sends a batch until its outcome is known, or until `abandon` is called. `dropped` gives the number of entries that were lost
+   * Sends a batch until its outcome is known, or until `abandon` is called. Entries that alone are refused are left out, under the
+   * same number: nothing of that number was stored. `dropped` gives the number of entries that were lost
    * and that no notice has reported yet; it is called when the outcome is known, for the line that the link logs.
    */
   async send(drafts: readonly Draft[], dropped: () => number): Promise<Outcome> {
     const stamp = { writer: this.writer, seq: ++this.#seq };
+    let left = drafts;
     for (let attempt = 0; ; attempt++) {
       try {
-        await this.#transport.publish(drafts, stamp);
-        this.#link.acknowledged(dropped());
-        return 'acknowledged';
+        await this.#transport.publish(left, stamp);
+        this.#link.acknowledged(dropped(), left.length === drafts.length);
+        return { kind: 'acknowledged', taken: left.length };
       } catch (error) {
         if (isRefusal(error)) {
-          this.#link.refused(error, drafts.length, dropped());
-          return 'refused';
+          const rest = without(error, left);
+          this.#link.refused(error, left.length - rest.length, dropped());
+          left = rest;
+          if (left.length === 0) return { kind: 'refused', taken: 0 };
+          attempt = -1;
+          continue;
         }
-        if (this.#abandoned) return 'abandoned';
+        if (this.#abandoned) return { kind: 'abandoned', taken: 0 };
         this.#link.unreachable(error);
         await this.pause(this.#delay(attempt, error));
-        if (this.#abandoned) return 'abandoned';
+        if (this.#abandoned) return { kind: 'abandoned', taken: 0 };
         this.retries++;
       }
     }
@@ -96,6 +120,14 @@ export class Delivery {
     const asked = Math.min(RETRY_AFTER_MAX_MS, retryAfter(error));
     return Math.max(asked, backoff * (0.5 + this.#random() / 2));
   }
+}
+
+/** What may be sent again after a refusal; each refusal leaves less. */
+function without(error: CodedError, drafts: readonly Draft[]): readonly Draft[] {
+  if (!(error instanceof EntryRefused)) return [];
+  const refused = drafts[error.index];
+  if (refused === undefined) return [];
+  return drafts.filter((one) => one !== refused && !(error.isChannel && one.channel === refused.channel));
 }
 
 function isRefusal(error: unknown): error is CodedError {

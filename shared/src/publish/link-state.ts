@@ -11,7 +11,7 @@ export interface LinkLogger {
 export class LinkState {
   readonly #logger: LinkLogger | undefined;
   #lostAt: number | undefined;
-  #refusal: string | undefined;
+  readonly #refusals = new Set<string>();
 
   constructor(logger: LinkLogger | undefined) {
     this.#logger = logger;
@@ -27,18 +27,22 @@ export class LinkState {
     this.#logger?.warn(`broker unavailable: ${shortMessage(error)}, buffering`);
   }
 
-  /** To be called when the log has taken a batch. If that ends an outage, `dropped` entries were lost during the outage. */
-  acknowledged(dropped: number): void {
-    this.#refusal = undefined;
+  /**
+   * To be called when the log has taken a batch. If that ends an outage, `dropped` entries were lost during the outage.
+   *
+   * @param isWhole no entry of it was refused; otherwise the same refusal may come with every batch, and is not logged again.
+   */
+  acknowledged(dropped: number, isWhole: boolean): void {
+    if (isWhole) this.#refusals.clear();
     this.#reportRestored(dropped);
   }
 
   refused(error: CodedError, entries: number, dropped: number): void {
     this.#reportRestored(dropped);
-    if (this.#refusal === error.code) return;
-    this.#refusal = error.code;
+    if (this.#refusals.has(error.code)) return;
+    this.#refusals.add(error.code);
     this.#logger?.warn(
-      `broker refused ${entries} entries, dropped: ${shortMessage(error)} (${error.code}); further refusals are not logged until a batch is taken`,
+      `broker refused ${entries === 1 ? '1 entry' : `${entries} entries`}, dropped: ${shortMessage(error)} (${error.code}); further refusals are not logged until a whole batch is taken`,
     );
   }
 

@@ -31,7 +31,7 @@ export interface PublisherOptions {
 export interface PublisherCounters {
   /** Entries that the log has acknowledged. */
   published: number;
-  /** Entries that were lost: because the buffer was full, their batch was refused, they were too large, or came after `close`. */
+  /** Entries that were lost: because the buffer was full, they or their batch were refused, they were too large, or came after `close`. */
   dropped: number;
   /** Batches sent again. */
   retries: number;
@@ -152,10 +152,10 @@ export class Publisher {
     } else {
       const drafts = this.#queue.takeBatch(this.#options.maxBatchEntries, this.#options.maxBatchBytes);
       this.#inFlight = { entries: drafts.length, first };
-      const outcome = await this.#delivery.send(drafts, () => this.#unannounced);
-      if (outcome === 'abandoned') return;
-      if (outcome === 'acknowledged') this.#published += drafts.length;
-      else this.#dropped += drafts.length;
+      const { kind, taken } = await this.#delivery.send(drafts, () => this.#unannounced);
+      if (kind === 'abandoned') return;
+      this.#published += taken;
+      this.#dropped += drafts.length - taken;
     }
     this.#inFlight = undefined;
   }

@@ -218,7 +218,7 @@ describe('Publisher', () => {
     expect(lines).toEqual([
       'broker unavailable: connection refused, buffering',
       'broker back after 5 s',
-      'broker refused 1 entries, dropped: too many channels (too_many_channels); further refusals are not logged until a batch is taken',
+      'broker refused 1 entry, dropped: too many channels (too_many_channels); further refusals are not logged until a whole batch is taken',
     ]);
   });
 

@@ -37,7 +37,7 @@ export class ScriptedGateway {
   entries: object = { entries: [], gaps: [], done: true };
   /** The answer of `/auth/profile`; `undefined` is 401, with `ways`. */
   profile: Profile | undefined = EVERYBODY;
-  ways: SignInWays = { password: true };
+  ways: SignInWays = {};
   /** How often it was asked who sits there. */
   profiles = 0;
   /** The answer of `/auth/login`. */

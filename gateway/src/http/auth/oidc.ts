@@ -16,7 +16,7 @@ export interface OidcRoutes {
   oidc: OidcSignIn | undefined;
   cookie: SessionCookie;
   publicUrl: string | undefined;
-  throttle: Pick<Throttle, 'failed'>;
+  throttle: Pick<Throttle, 'countAddress'>;
   audit: Pick<Audit, 'record'>;
 }
 
@@ -59,7 +59,7 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
       if (session === undefined) {
         // Any page can make its visitors ask for this URL, in an <img>. That is no attempt of theirs.
         if (attempt === undefined) return toPage(reply, view, 'login_failed');
-        await throttle.failed(request.ip); // first, so that no flood of attempts becomes one of events
+        await throttle.countAddress(request.ip); // first, so that no flood of attempts becomes one of events
         audit.record(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
         return toPage(reply, view, 'login_failed');
       }

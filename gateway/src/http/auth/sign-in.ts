@@ -62,7 +62,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
     scope.post('/auth/signup', options, async (request, reply): Promise<Profile> => {
       if (signUpRole === undefined) throw new HttpError('not_found', 'nobody can sign up here');
       const { name, password } = parseBody(signUpBody, request.body);
-      await throttle.failed(request.ip);
+      await throttle.countAddress(request.ip);
       // An admin may have changed the role since the start.
       if ((await grantsOfRole(store, signUpRole))?.admin !== false)
         throw new HttpError('forbidden', 'nobody can sign up now');
@@ -167,7 +167,6 @@ class Ways {
       await this.#asking;
     }
     return {
-      password: true,
       ...(oidcName !== undefined && { oidc: oidcName }),
       ...(this.#isEmpty && Number.isFinite(this.#known) && { empty: true }),
       ...(signUpRole !== undefined && { signup: true }),

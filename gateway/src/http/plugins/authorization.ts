@@ -20,8 +20,8 @@ declare module 'fastify' {
     readonly access: Access;
     /** The same as `access.principal`. */
     readonly principal: Principal;
-    /** What the hook has found. */
-    decided: Access | null;
+    /** What stands behind `access`: null until the hook has decided, and on routes that need nothing. */
+    grantedAccess: Access | null;
   }
 }
 
@@ -29,7 +29,7 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.needs === undefined) throw new Error(`the route ${method} ${url} does not say what it needs`);
   });
-  app.decorateRequest('decided', null);
+  app.decorateRequest('grantedAccess', null);
   app.decorateRequest('access', { getter: accessOf });
   app.decorateRequest('principal', {
     getter(this: FastifyRequest) {
@@ -40,12 +40,12 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
     const { needs, refuseUnknown } = request.routeOptions.config;
     if (request.is404 || needs === undefined || needs === 'nothing') return done();
     if (gate.mode === 'off') {
-      request.decided = openAccess(needs);
+      request.grantedAccess = openAccess(needs);
       return done();
     }
     decide(request, needs)
       .then((access) => {
-        request.decided = access;
+        request.grantedAccess = access;
         done();
       })
       .catch((error: unknown) => {
@@ -76,8 +76,8 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
   }
 
   function accessOf(this: FastifyRequest): Access {
-    const { decided } = this;
-    if (decided !== null) return decided;
+    const { grantedAccess } = this;
+    if (grantedAccess !== null) return grantedAccess;
     if (gate.mode === 'off') return OPEN_ACCESS;
     throw new Error(`nobody has asked who makes ${this.method} ${this.routeOptions.url}`);
   }

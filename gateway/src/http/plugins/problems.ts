@@ -88,7 +88,8 @@ function malformation(code: string): HttpError {
 
 export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
   const { status, headers } = error;
-  if (status === 503 && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
+  const isLater = status === 503 || status === 429;
+  if (isLater && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
   if (status === 401) reply.header('www-authenticate', 'Bearer'); // `Basic` would make browsers ask in a window of their own
   return reply.code(status).headers(NOSNIFF).headers(headers).type(PROBLEM).send(textOf(error));
 }

@@ -14,18 +14,14 @@ beforeEach(async () => {
   const { server, url } = await listen('127.0.0.1');
   await stop(server);
   provider = await TestProvider.start([callbackUrl(url)]);
-  gateway = await openAuthGateway(
-    {
-      PUBLIC_URL: url,
-      OIDC_ISSUER: provider.issuer,
-      OIDC_CLIENT_ID: 'streamer',
-      OIDC_CLIENT_SECRET: SECRET,
-      OIDC_ROLES: 'developers=member',
-    },
-    undefined,
-    {},
-    Number(new URL(url).port),
-  );
+  gateway = await openAuthGateway({
+    PORT: new URL(url).port,
+    PUBLIC_URL: url,
+    OIDC_ISSUER: provider.issuer,
+    OIDC_CLIENT_ID: 'streamer',
+    OIDC_CLIENT_SECRET: SECRET,
+    OIDC_ROLES: 'developers=member',
+  });
   browser = new TestBrowser();
 });
 afterEach(async () => {

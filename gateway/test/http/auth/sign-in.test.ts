@@ -75,7 +75,7 @@ describe('signing in', () => {
     const { status, body, headers } = await gateway.browser().ask('/auth/profile');
     expect(status).toBe(401);
     expect(headers['www-authenticate']).toBe('Bearer');
-    expect(body).toMatchObject({ code: 'unauthorized', status: 401, password: true, signup: true });
+    expect(body).toMatchObject({ code: 'unauthorized', status: 401, signup: true });
     expect(body).not.toHaveProperty('empty');
   });
 

@@ -95,8 +95,8 @@ export class RedisKeys {
   }
 
   /** What begins the key of each count of attempts to sign in. */
-  signInLimits(bucket: string): string {
-    return `${this.prefix}limit:sign-in:${bucket}`;
+  signInLimits(limit: string): string {
+    return `${this.prefix}limit:sign-in:${limit}`;
   }
 
   /** The hash with the record of a run. @param key as `ownedKey` makes it. */

@@ -1,7 +1,7 @@
 // Tells the log's echo of an announcement from a foreign message. Both come on the plain name of a channel, and anybody may copy
 // the bytes. But an echo is published by the same script as its announcement, right behind it, and Redis runs nothing in between.
 //
-// An announcement says whether it has one.
+// Each announcement says whether an echo follows it.
 //
 // An example. Two subscriptions of this process, `logs*` and `l*`, bring the channel `logs`:
 //   {ns}:=logs A    announced, with an echo
