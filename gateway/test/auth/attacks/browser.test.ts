@@ -293,21 +293,21 @@ describe('guessing', () => {
     expect(await ask(body.key)).toBe(200);
   });
 
-  it('29: a flood of logins is bounded, and streams go on', async () => {
+  it('29: a flood of logins from many addresses holds up neither streams nor somebody who signs in', async () => {
     gateway = await openAuthGateway({ TRUST_PROXY: 'loopback' });
     const bob = await gateway.signedIn('bob');
     const stream = await gateway.watch(bob);
     await stream.saw('live');
-    const flood = Array.from({ length: 40 }, (_, i) =>
+    const send = (n: number, address: string) =>
       gateway
         .browser()
-        .post('/auth/login', { name: `name-${i}`, password: 'x' }, { 'x-forwarded-for': `10.0.0.${i}` }),
-    );
+        .post('/auth/login', { name: `name-${n}`, password: 'x' }, { 'x-forwarded-for': address });
+    const flood = Array.from({ length: 32 }, (_, n) => send(n, `10.0.0.${n % 8}`));
     await gateway.broker.publish([line('logs', 'during the flood')]);
     await eventually('the stream goes on', () => stream.msgs.includes('during the flood'));
-    const status = (await Promise.all(flood)).map((answer) => answer.status);
-    expect(status.filter((one) => one === 401).length).toBeLessThanOrEqual(10);
-    expect(new Set(status)).toEqual(new Set([401, 429]));
+    expect((await gateway.browser().login('alice')).status).toBe(200);
+    const statuses = (await Promise.all(flood)).map(({ status }) => status);
+    expect(new Set(statuses)).toEqual(new Set([401, 429]));
   });
 
   it('30: unknown, wrong and disabled take one hash each', async () => {
