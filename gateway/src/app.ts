@@ -6,6 +6,7 @@ import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { Registry } from 'prom-client';
+import { AUDIT_EVENTS } from './auth/audit.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
 import { type Credentials, composeAuth } from './compose-auth.ts';
@@ -153,6 +154,11 @@ export function createApp(
     logger,
     withOthers(withOthers(people.credentials, ways.credentials), tuning.credentials),
   );
+  // With Redis whoever changes rights writes that himself.
+  if (store instanceof FileAuthStore)
+    store.onEdited((principals) => {
+      for (const to of principals) auth.audit.record(AUDIT_EVENTS.rightsChanged, { by: 'AUTH_FILE', to });
+    });
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({
     broker,

@@ -43,13 +43,17 @@ try {
   process.exit(1);
 }
 
-/** @throws CodedError `invalid_config` if nobody could ever come in */
+/** @throws CodedError `invalid_config` if nobody could ever come in, or read what is reported */
 function refuseNobody(config: Config): void {
   const others = [config.JWT_ISSUER, config.OIDC_ISSUER, config.AUTH_PROXY_HEADER];
-  if (config.AUTH !== 'on' || keepsPeople(config) || others.some((way) => way !== undefined)) return;
+  if (config.AUTH === 'off' || keepsPeople(config) || others.some((way) => way !== undefined)) return;
+  const missing =
+    config.AUTH === 'on'
+      ? 'AUTH=on: nobody could sign in'
+      : 'AUTH=report: nobody could read audit:refusals, which is for admins';
   throw new CodedError(
     'invalid_config',
-    'AUTH=on: nobody could sign in; set AUTH_FILE, where people and keys are kept, or REDIS_URL',
+    `${missing}; set AUTH_FILE, where people and keys are kept, or REDIS_URL`,
   );
 }
 

@@ -10,6 +10,7 @@ import { PAGES, VARIABLES } from '../../scripts/docs.ts';
 import { openGateway } from '../../test-support/gateway.ts';
 import { ROOT } from '../../test-support/process.ts';
 import { createApp } from '../src/app.ts';
+import { AUDIT_EVENTS } from '../src/auth/audit.ts';
 import { authVariables } from '../src/auth/config.ts';
 import { signUpVariables } from '../src/auth/sign-up-config.ts';
 import { waysVariables } from '../src/auth/ways-config.ts';
@@ -114,6 +115,14 @@ describe('variables', () => {
     );
     expect(lengths.length).toBeGreaterThan(7);
     expect(lengths.map(([name]) => name).filter((name) => !/_(?:MS|SECONDS|BYTES)$/.test(name))).toEqual([]);
+  });
+});
+
+describe('events of the audit', () => {
+  it('are all in the page for operators', () => {
+    const page = read('docs/operations.md');
+    const missing = Object.values(AUDIT_EVENTS).filter((event) => !page.includes(`| \`${event}\` |`));
+    expect(missing).toEqual([]);
   });
 });
 

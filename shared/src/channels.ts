@@ -15,6 +15,9 @@ export const AUDIT_PREFIX = 'audit:';
 /** Only the gateway writes to these channels, and only a pattern that begins with the prefix reads them. */
 const RESERVED_PREFIXES = [RUN_PREFIX, CONVERSATION_PREFIX, RUN_EVENTS_PREFIX, AUDIT_PREFIX] as const;
 
+/** A pattern that ends so few letters before a reserved prefix is taken for a mistake. */
+const MISSED_LETTERS = 2;
+
 /** Redis compares each pattern with each message, and the part between two stars is searched for anew. */
 export const MAX_STARS = 4;
 
@@ -51,6 +54,18 @@ export function isReserved(channel: string): boolean {
 /** The reserved prefix with which a channel or a pattern begins; no two of them can begin the same name. */
 export function reservedPrefix(text: string): string | undefined {
   return RESERVED_PREFIXES.find((prefix) => text.startsWith(prefix));
+}
+
+/**
+ * The reserved prefix that a pattern seems to ask for, and does not reach: `runs*` and `run*` for `runs:`. Not one of which it
+ * holds the beginning alone, as `events*` does, which people mean as it is.
+ */
+export function missedPrefix(pattern: string): string | undefined {
+  const [start = '', ...rest] = pattern.split('*');
+  if (rest.length === 0 || isReserved(pattern)) return undefined;
+  return RESERVED_PREFIXES.find(
+    (prefix) => prefix.startsWith(start) && prefix.length - start.length <= MISSED_LETTERS,
+  );
 }
 
 /** True where `pattern` holds no `*`, so that it names one channel. */

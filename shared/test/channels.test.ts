@@ -2,7 +2,7 @@
 // their prefix.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isChannel, isExact, isPattern, isReserved, matches } from '../src/channels.ts';
+import { isChannel, isExact, isPattern, isReserved, matches, missedPrefix } from '../src/channels.ts';
 
 // A small alphabet, so that patterns often match names; `runs:` and `conversations:`, so that reserved names occur, too.
 const unit = fc.constantFrom('a', 'b', ':', '.', '-', 'runs:', 'conversations:', 'logs');
@@ -103,6 +103,22 @@ describe('names', () => {
     expect(isPattern('logs:*')).toBe(true);
     expect(isChannel('logs:*')).toBe(false);
     expect(isExact('logs:*')).toBe(false);
+  });
+
+  it.each([
+    ['runs*', 'runs:'],
+    ['run*', 'runs:'],
+    ['audit*', 'audit:'],
+    ['conversations*x', 'conversations:'],
+    ['events:runs*', 'events:runs:'],
+    ['runs:*', undefined],
+    ['runs', undefined],
+    ['events*', undefined],
+    ['logs*', undefined],
+    ['*', undefined],
+  ])('%s seems to ask for what begins with %s, and does not reach it', (pattern, prefix) => {
+    expect(missedPrefix(pattern)).toBe(prefix);
+    if (prefix !== undefined) expect(matches(pattern, `${prefix}x`)).toBe(false);
   });
 
   it('what holds people’s texts is reserved', () => {

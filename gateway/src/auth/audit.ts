@@ -3,10 +3,11 @@
 // body. Whoever floods it uses up his own share of a second, and hides nothing that others do.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { draft, type Level } from '@llm-streamer/shared/entry.ts';
+import { type Draft, draft, type Level } from '@llm-streamer/shared/entry.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { clientOf } from '../client-of.ts';
+import { Shares } from './shares.ts';
 
 export const AUDIT_CHANNEL = 'audit:auth';
 /** Channels of their own, so that no flood of what anybody can send trims away who signed in. */
@@ -28,6 +29,7 @@ export const AUDIT_EVENTS = {
   roleDeleted: 'role.deleted',
   keyAdded: 'key.added',
   keyRevoked: 'key.revoked',
+  rightsChanged: 'rights.changed',
 } as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[keyof typeof AUDIT_EVENTS];
 
@@ -87,17 +89,14 @@ export class Audit {
     this.#timer = setInterval(() => this.flush(), FLUSH_MS);
   }
 
-  record(event: AuditEvent, { by, to, address, ...facts }: AuditFields): void {
-    const failed = event === AUDIT_EVENTS.loginFailed;
+  record(event: AuditEvent, fields: AuditFields): void {
+    const { by, address = '' } = fields;
     // Somebody who is known has a share of his own, whatever strangers do.
-    const isTold = failed
-      ? this.#failures.take(clientOf(address ?? ''))
-      : this.#events.take(by ?? clientOf(address ?? ''), by !== undefined);
-    if (!isTold) return;
-    const msg = [event, by && `by ${by}`, to && `to ${to}`, address && `from ${address}`];
-    const attrs = { ...(by && { by }), ...(to && { to }), ...(address && { address }), ...facts };
-    const channel = failed ? FAILURES_CHANNEL : AUDIT_CHANNEL;
-    this.#write(channel, failed ? 'warn' : 'info', msg.filter(Boolean).join(' '), attrs, event);
+    const isTold =
+      event === AUDIT_EVENTS.loginFailed
+        ? this.#failures.take(clientOf(address))
+        : this.#events.take(by ?? clientOf(address), by !== undefined);
+    if (isTold) this.#publisher.enqueue(auditDraft(this.#source, event, fields));
   }
 
   refused(refusal: Refused): void {
@@ -140,61 +139,44 @@ export class Audit {
     await this.#publisher.close(1_000);
   }
 
-  #write(channel: string, level: Level, msg: string, attrs: Record<string, unknown>, event?: string): void {
-    const short = Object.entries(attrs).map(([name, value]) => [
-      name,
-      typeof value === 'string' ? value.slice(0, MAX_TEXT) : value,
-    ]);
-    const fields = {
-      time: Date.now(),
-      channel,
-      source: this.#source,
-      level,
-      msg: msg.slice(0, 4 * MAX_TEXT),
-    };
-    this.#publisher.enqueue(
-      draft({
-        ...fields,
-        ...(event !== undefined && { event }),
-        ...(short.length > 0 && { attrs: Object.fromEntries(short) }),
-      }),
-    );
+  #write(channel: string, level: Level, msg: string, attrs: Facts): void {
+    this.#publisher.enqueue(entryOf(this.#source, channel, level, msg, attrs));
   }
 }
 
-/** The shares of one second: each may have a few, and of what is more, the number is kept. */
-class Shares {
-  readonly #each: number;
-  readonly #max: number;
-  readonly #taken = new Map<string, number>();
-  #strangers = 0;
-  #others = 0;
+type Facts = Record<string, string | number | boolean | undefined>;
 
-  /** @param max how many strangers have a share of their own; those who come later share one number. */
-  constructor(each: number, max: number) {
-    this.#each = each;
-    this.#max = max;
-  }
+/** An event on `audit:auth` or `audit:failures`, as gateways and the command line write it. */
+export function auditDraft(source: string, event: AuditEvent, fields: AuditFields): Draft {
+  const { by, to, address, ...facts } = fields;
+  const failed = event === AUDIT_EVENTS.loginFailed;
+  const msg = [event, by && `by ${by}`, to && `to ${to}`, address && `from ${address}`];
+  const attrs = { ...(by && { by }), ...(to && { to }), ...(address && { address }), ...facts };
+  const [channel, level] = failed
+    ? ([FAILURES_CHANNEL, 'warn'] as const)
+    : ([AUDIT_CHANNEL, 'info'] as const);
+  return entryOf(source, channel, level, msg.filter(Boolean).join(' '), attrs, event);
+}
 
-  /** Counts one of `who`. Returns whether it is within his share. Those who are known have one in any case. */
-  take(who: string, isKnown = false): boolean {
-    const taken = this.#taken.get(who);
-    if (taken === undefined && !isKnown && ++this.#strangers > this.#max) {
-      this.#others++;
-      return false;
-    }
-    this.#taken.set(who, (taken ?? 0) + 1);
-    return (taken ?? 0) < this.#each;
-  }
-
-  /** Ends the second: who had more than his share, and how much more. */
-  end(): [who: string, count: number][] {
-    const over = [...this.#taken].filter(([, taken]) => taken > this.#each);
-    const told = over.map(([who, taken]): [string, number] => [who, taken - this.#each]);
-    if (this.#others > 0) told.push(['others', this.#others]);
-    this.#taken.clear();
-    this.#strangers = 0;
-    this.#others = 0;
-    return told;
-  }
+function entryOf(
+  source: string,
+  channel: string,
+  level: Level,
+  msg: string,
+  attrs: Facts,
+  event?: string,
+): Draft {
+  const short = Object.entries(attrs).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? value.slice(0, MAX_TEXT) : value,
+  ]);
+  return draft({
+    time: Date.now(),
+    channel,
+    source,
+    level,
+    msg: msg.slice(0, 4 * MAX_TEXT),
+    ...(event !== undefined && { event }),
+    ...(short.length > 0 && { attrs: Object.fromEntries(short) }),
+  });
 }

@@ -17,7 +17,7 @@ export const authVariables = {
       `must be channels and patterns of ${PATTERN_RULE}, none of them reserved, separated by commas`,
       (patterns) => patterns.every((pattern) => isPattern(pattern) && !isReserved(pattern)),
     ),
-    'Channels and patterns that may be read without a credential, where `AUTH=on`.',
+    'Channels and patterns that everybody may read where `AUTH=on`: without a credential, and with any that grants less.',
   ),
   AUTH_BOOTSTRAP_KEY_FILE: about(
     z.string().min(1).optional(),

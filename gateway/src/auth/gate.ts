@@ -1,6 +1,7 @@
 // Decides of each request whether its principal may do what the route needs, in each mode. Nobody is let through by an error: while
 // it cannot be found out who somebody is, that is said, and is neither a yes nor a no.
 
+import { covers } from '@llm-streamer/shared/channel-sets.ts';
 import { AUDIT_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { type Access, OPEN_ACCESS, PrincipalAccess, ReportedAccess, signInFirst } from './access.ts';
@@ -35,7 +36,7 @@ export interface GateOptions {
   mode: AuthMode;
   authenticator: Authenticator;
   audit: Pick<Audit, 'refused'>;
-  /** What may be read without a credential. */
+  /** What may be read without a credential, and with any. */
   anonymous: readonly string[];
   /** Called for each credential that is not valid. @throws CodedError `too_many_attempts` */
   onInvalid?: ((kind: string, address: string) => Promise<void>) | undefined;
@@ -47,6 +48,8 @@ export class Gate {
   readonly #audit: Pick<Audit, 'refused'>;
   readonly #anonymous: Principal;
   readonly #onInvalid: GateOptions['onInvalid'];
+  /** Of each principal, the one that also reads what everybody may: rights only add. */
+  readonly #withPublic = new WeakMap<Principal, Principal>();
   /** Of each principal, the one that may do everything, so that its connections share that, too. */
   readonly #widened = new WeakMap<Principal, Principal>();
   readonly #everyone: Principal = { ...EVERYONE, grants: REPORT_GRANTS };
@@ -87,7 +90,8 @@ export class Gate {
   async #judge(request: GateRequest, allowed: boolean): Promise<PrincipalAccess> {
     let principal: Principal | undefined;
     try {
-      principal = (await this.#authenticator.principalOf(request)) ?? this.#anonymous;
+      const proved = await this.#authenticator.principalOf(request);
+      principal = proved === undefined ? this.#anonymous : this.#addPublic(proved);
       if (!may(principal, request.needs))
         throw principal.kind === 'anonymous'
           ? signInFirst()
@@ -113,6 +117,19 @@ export class Gate {
   ): void {
     const by = principal === undefined || principal.kind === 'anonymous' ? undefined : principal.id;
     this.#audit.refused({ code, route, address, by, credential, allowed });
+  }
+
+  #addPublic(principal: Principal): Principal {
+    const known = this.#withPublic.get(principal);
+    if (known !== undefined) return known;
+    const { read } = principal.grants;
+    const more = this.#anonymous.grants.read.filter((pattern) => !read.some((wide) => covers(wide, pattern)));
+    const both =
+      more.length === 0
+        ? principal
+        : { ...principal, grants: { ...principal.grants, read: [...read, ...more] } };
+    this.#withPublic.set(principal, both);
+    return both;
   }
 
   #widen(principal: Principal | undefined): Principal {

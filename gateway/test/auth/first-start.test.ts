@@ -43,6 +43,14 @@ it('serves the page and nothing else, until somebody is added with the bootstrap
   expect(gateway.output).not.toContain(KEY);
 });
 
+it('stops with AUTH=report where nobody could ever read what is reported', async () => {
+  const gateway = startProcess(['gateway/src/main.ts'], { env: { AUTH: 'report', PORT: '0' } });
+  expect(await gateway.exited).toMatchObject({ code: 1 });
+  expect(gateway.output).toMatch(
+    /^gateway: AUTH=report: nobody could read audit:refusals, [^\n]*; set AUTH_FILE, [^\n]*\n$/,
+  );
+});
+
 it('stops where nobody could ever be added', async () => {
   const gateway = startProcess(['gateway/src/main.ts'], { env: { AUTH: 'on', PORT: '0' } });
   expect(await gateway.exited).toMatchObject({ code: 1 });

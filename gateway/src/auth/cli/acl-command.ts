@@ -3,6 +3,7 @@
 import { hash } from 'node:crypto';
 import { ACL_ROLES, type AclRole, aclLines } from '@llm-streamer/shared/broker/redis/acl.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { isReserved } from '@llm-streamer/shared/channels.ts';
 import { askPassword } from './ask-password.ts';
 import { type Command, parse, type StoreConfig, usage } from './command-line.ts';
 import { patterns } from './grant-options.ts';
@@ -17,7 +18,7 @@ const OPTIONS = {
   'redis-version': { type: 'string' },
 } as const;
 
-export const acl: Command = async (args, { config, print }) => {
+export const acl: Command = async (args, { config, print, say }) => {
   const { words, values } = parse(args, [`one of ${ACL_ROLES.join(', ')}`], OPTIONS);
   const role = ACL_ROLES.find((name) => name === words[0]) as AclRole | undefined;
   if (role === undefined) throw usage(`${JSON.stringify(words[0])}: use ${ACL_ROLES.join(', ')}`);
@@ -29,6 +30,11 @@ export const acl: Command = async (args, { config, print }) => {
     channels: patterns('channels', values.channels ?? ['logs*,events*']),
     redisVersion: values['redis-version'] ?? (await serverVersion(config)),
   };
+  if (role === 'producer' || role === 'reader')
+    for (const pattern of request.channels.filter(isReserved))
+      say(
+        `warning: ${pattern} is reserved: nothing of it is on plain channels, and what is published there is not taken`,
+      );
   const password = values.password ? await askPassword(`the Redis user ${user}`) : undefined;
   const lines = aclLines({
     ...request,

@@ -8,12 +8,14 @@ import { oneLine } from '@llm-streamer/shared/uncaught.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { readAuthStoreConfig } from '../store/config.ts';
 import { keepsPeople, openAuthStore } from '../store/open-auth-store.ts';
+import { CliAudit } from './cli-audit.ts';
 
 export type StoreConfig = ReturnType<typeof readAuthStoreConfig>;
 
 export interface CommandContext {
   store: AuthStore;
   config: StoreConfig;
+  audit: Pick<CliAudit, 'record'>;
   /** What another program may read, such as a new key or a list. */
   print(text: string): void;
   /** What a person should know. */
@@ -114,9 +116,13 @@ async function withStore(
       'neither REDIS_URL nor AUTH_FILE is set: give what the gateway has, so that both use the same people and keys',
     );
   const store = await openAuthStore(config);
+  const audit = new CliAudit(config);
+  const say = (text: string) => err(`${text}\n`);
   try {
-    await use({ store, config, print: (text) => out(`${text}\n`), say: (text) => err(`${text}\n`) });
+    await use({ store, config, audit, print: (text) => out(`${text}\n`), say });
   } finally {
     await store.close();
+    // The change is made already, so that this is no failure of the command.
+    await audit.write().catch((error) => say(`it could not be written to audit:auth: ${oneLine(error)}`));
   }
 }

@@ -1,6 +1,6 @@
 // The options that say what a role or a key may do.
 
-import { isPattern, isReserved, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
+import { isPattern, isReserved, missedPrefix, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import type { Grants } from '../principal.ts';
 import { BUILT_IN_ROLES, MAX_GRANTED_PATTERNS } from '../roles.ts';
 import { usage } from './command-line.ts';
@@ -57,6 +57,17 @@ export function patterns(option: string, lists: readonly string[] = []): string[
   if (wrong !== undefined) throw usage(`--${option} ${JSON.stringify(wrong)}: must be ${PATTERN_RULE}`);
   if (all.length > MAX_GRANTED_PATTERNS) throw usage(`--${option}: at most ${MAX_GRANTED_PATTERNS} patterns`);
   return [...new Set(all)];
+}
+
+/** Says of patterns that look as if they showed a reserved channel that they do not. */
+export function warnOfUnreached(read: readonly string[], say: (text: string) => void): void {
+  for (const pattern of read) {
+    const prefix = missedPrefix(pattern);
+    if (prefix !== undefined)
+      say(
+        `warning: ${pattern} shows no channel that begins with ${prefix}; only a pattern that begins so does`,
+      );
+  }
 }
 
 /** The grants in words, for a list. */

@@ -2,10 +2,11 @@
 
 import { hasFewStars, MAX_STARS } from '@llm-streamer/shared/channels.ts';
 import { KEY_EXPIRES_MS, makeApiKey } from '../api-keys.ts';
+import { AUDIT_EVENTS } from '../audit.ts';
 import { isName, NAME_RULE } from '../names.ts';
 import { MAX_KEYS } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, type Program, parse, usage } from './command-line.ts';
-import { GRANT_HELP, GRANT_OPTIONS, grantsOf, inWords } from './grant-options.ts';
+import { GRANT_HELP, GRANT_OPTIONS, grantsOf, inWords, warnOfUnreached } from './grant-options.ts';
 import { minute, table } from './table.ts';
 
 const HELP = `npm run keys -- COMMAND: keys of programs
@@ -21,6 +22,7 @@ ${GRANT_HELP}
 
 Reads REDIS_URL and NAMESPACE, or AUTH_FILE, as the gateway does, and .env if there is one.
 In compose: docker compose exec gateway npm run -s keys -- add ci --publish 'logs:ci*' --source 'ci-*' --expires 90d
+(docker compose exec -T in scripts, which have no terminal)
 `;
 
 const UNITS = { d: 86_400_000, h: 3_600_000 } as const;
@@ -33,7 +35,7 @@ const OPTIONS = {
   user: { type: 'string' },
 } as const;
 
-async function add(args: readonly string[], { store, print, say }: CommandContext): Promise<void> {
+async function add(args: readonly string[], { store, audit, print, say }: CommandContext): Promise<void> {
   const { words, values } = parse(args, ['the name of the key'], OPTIONS);
   const [name = ''] = words;
   if (!isName(name)) throw usage(`${JSON.stringify(name)}: the name of a key ${NAME_RULE}`);
@@ -60,6 +62,8 @@ async function add(args: readonly string[], { store, print, say }: CommandContex
     lastUsed: 0,
   });
   if (!added) throw failure(`there are ${MAX_KEYS} keys already: revoke some`);
+  audit.record(AUDIT_EVENTS.keyAdded, { to: `key:${id}`, name, service: user === undefined });
+  warnOfUnreached(grants.read, say);
   say(`key ${id} (${name}): ${inWords(grants)}; until ${minute(expires)} UTC. It is shown this once:`);
   print(key);
 }
@@ -84,9 +88,10 @@ async function list(args: readonly string[], { store, print }: CommandContext): 
   );
 }
 
-async function revoke(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+async function revoke(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
   const [id = ''] = parse(args, ['the id of the key'], {}).words;
   if (!(await store.revokeKey(id))) throw failure(`there is no key ${JSON.stringify(id)}`);
+  audit.record(AUDIT_EVENTS.keyRevoked, { to: `key:${id}` });
   say(`key ${id} is revoked`);
 }
 

@@ -1,10 +1,12 @@
 // `users roles …`: what the roles allow. Grants belong to roles and not to people.
 
+import { AUDIT_EVENTS } from '../audit.ts';
 import { isName, NAME_RULE } from '../names.ts';
 import { BUILT_IN_ROLES, isBuiltIn } from '../roles.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, parse, usage } from './command-line.ts';
-import { GRANT_OPTIONS, grantsOf, inWords } from './grant-options.ts';
+import { GRANT_OPTIONS, grantsOf, inWords, warnOfUnreached } from './grant-options.ts';
+import { FORCE, refuseLastAdmin } from './refuse-last-admin.ts';
 import { table } from './table.ts';
 
 export const roles: Command = async ([what, ...args], context) => {
@@ -38,22 +40,26 @@ async function list(args: readonly string[], { store, print }: CommandContext): 
   );
 }
 
-async function set(args: readonly string[], { store, say }: CommandContext): Promise<void> {
-  const { words, values } = parse(args, ['the name of the role'], GRANT_OPTIONS);
+async function set(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
+  const { words, values } = parse(args, ['the name of the role'], { ...GRANT_OPTIONS, ...FORCE });
   const [name = ''] = words;
   if (!isName(name)) throw usage(`${JSON.stringify(name)}: the name of a role ${NAME_RULE}`);
   if (isBuiltIn(name)) throw usage(`${name} is built in and cannot be changed`);
   const grants = grantsOf(values);
+  await refuseLastAdmin(store, { role: { name, grants } }, values.force);
   await store.setRole({ name, grants });
+  audit.record(AUDIT_EVENTS.roleSet, { to: `role:${name}`, admin: grants.admin });
+  warnOfUnreached(grants.read, say);
   say(`role ${name}: ${inWords(grants)}`);
 }
 
-async function remove(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+async function remove(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
   const [name = ''] = parse(args, ['the name of the role'], {}).words;
   if (isBuiltIn(name)) throw usage(`${name} is built in and cannot be deleted`);
   if (!(await store.deleteRole(name))) {
     const exists = (await store.roles()).some((role) => role.name === name);
     throw failure(exists ? `somebody has the role ${name}` : `there is no role ${JSON.stringify(name)}`);
   }
+  audit.record(AUDIT_EVENTS.roleDeleted, { to: `role:${name}` });
   say(`role ${name} deleted`);
 }

@@ -1,5 +1,6 @@
 // `npm run users -- …`: people, roles, sessions, and the Redis users of an installation.
 
+import { AUDIT_EVENTS } from '../audit.ts';
 import { isUserName, USER_NAME_RULE } from '../names.ts';
 import { Passwords } from '../passwords.ts';
 import { SESSION_IDLE_MS, sessionId } from '../store/auth-store.ts';
@@ -7,6 +8,7 @@ import { acl } from './acl-command.ts';
 import { askPassword } from './ask-password.ts';
 import { type Command, type CommandContext, failure, type Program, parse, usage } from './command-line.ts';
 import { GRANT_HELP } from './grant-options.ts';
+import { FORCE, refuseLastAdmin } from './refuse-last-admin.ts';
 import { checkRole, roles } from './role-commands.ts';
 import { minute, table } from './table.ts';
 
@@ -18,7 +20,8 @@ const HELP = `npm run users -- COMMAND: who may sign in, and what the roles allo
   role NAME ROLE           gives the person another role
   disable NAME             nobody signs in by this name, and its keys and sessions do not work, until
   enable NAME
-  delete NAME              with keys and sessions; the runs stay
+  delete NAME              with keys and sessions; the runs stay until the log forgets them
+                           (role, disable, delete and roles set take the last admin only with --force)
 
   sessions list NAME       where the person is signed in
   sessions end NAME [ID]   ends one session, or all
@@ -36,11 +39,12 @@ ${GRANT_HELP}
 
 Reads REDIS_URL and NAMESPACE, or AUTH_FILE, as the gateway does, and .env if there is one. Gateways that run take every
 change within seconds. In compose: docker compose exec gateway npm run users -- add alice --role admin
+(docker compose exec -T in scripts, which have no terminal)
 `;
 
 const NAME = 'the name of the person';
 
-async function add(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+async function add(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
   const { words, values } = parse(args, [NAME], { role: { type: 'string' } } as const);
   const [name = ''] = words;
   if (!isUserName(name)) throw usage(`${JSON.stringify(name)}: the name of a person ${USER_NAME_RULE}`);
@@ -49,6 +53,7 @@ async function add(args: readonly string[], { store, say }: CommandContext): Pro
   const passwordHash = await newHash(name);
   if (!(await store.addUser({ name, passwordHash, role, disabled: false, created: Date.now() })))
     throw failure(`there is somebody called ${name} already`);
+  audit.record(AUDIT_EVENTS.userAdded, { to: `user:${name}`, role });
   say(`added ${name} as ${role}`);
 }
 
@@ -68,33 +73,45 @@ async function list(args: readonly string[], { store, print }: CommandContext): 
   );
 }
 
-async function password(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+async function password(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
   const [name = ''] = parse(args, [NAME], {}).words;
   if ((await store.user(name)) === undefined) throw nobody(name);
   const passwordHash = await newHash(name);
   if (!(await store.changeUser(name, { passwordHash }))) throw nobody(name);
+  audit.record(AUDIT_EVENTS.userChanged, { to: `user:${name}`, password: 'changed' });
   say(`${name} has a new password; all sessions have ended`);
 }
 
-async function role(args: readonly string[], { store, say }: CommandContext): Promise<void> {
-  const [name = '', wanted] = parse(args, [NAME, 'the role'], {}).words;
+async function role(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
+  const { words, values } = parse(args, [NAME, 'the role'], FORCE);
+  const [name = '', wanted] = words;
   const known = await checkRole(store, wanted);
+  await refuseLastAdmin(store, { user: name, role: known }, values.force);
   if (!(await store.changeUser(name, { role: known }))) throw nobody(name);
+  audit.record(AUDIT_EVENTS.userChanged, { to: `user:${name}`, role: known });
   say(`${name} is ${known} now`);
 }
 
 function turn(disabled: boolean): Command {
-  return async (args, { store, say }) => {
-    const [name = ''] = parse(args, [NAME], {}).words;
+  return async (args, { store, audit, say }) => {
+    const { words, values } = parse(args, [NAME], disabled ? FORCE : ({} as typeof FORCE));
+    const [name = ''] = words;
+    await refuseLastAdmin(store, { user: name, disabled }, values.force);
     if (!(await store.changeUser(name, { disabled }))) throw nobody(name);
+    audit.record(AUDIT_EVENTS.userChanged, { to: `user:${name}`, disabled });
     say(disabled ? `${name} is disabled; all sessions have ended` : `${name} may sign in again`);
   };
 }
 
-async function remove(args: readonly string[], { store, say }: CommandContext): Promise<void> {
-  const [name = ''] = parse(args, [NAME], {}).words;
+async function remove(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
+  const { words, values } = parse(args, [NAME], FORCE);
+  const [name = ''] = words;
+  await refuseLastAdmin(store, { user: name, deleted: true }, values.force);
   if (!(await store.deleteUser(name))) throw nobody(name);
-  say(`${name} is deleted, with keys and sessions`);
+  audit.record(AUDIT_EVENTS.userDeleted, { to: `user:${name}` });
+  say(
+    `${name} is deleted, with keys and sessions; the runs stay until the log forgets them, and a new ${name} would have them`,
+  );
 }
 
 async function sessions([what, ...args]: readonly string[], context: CommandContext): Promise<void> {
@@ -122,14 +139,16 @@ async function listSessions(args: readonly string[], { store, print }: CommandCo
   );
 }
 
-async function endSessions(args: readonly string[], { store, say }: CommandContext): Promise<void> {
+async function endSessions(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
   const [name = '', id] = parse(args, args.length > 1 ? [NAME, 'the id'] : [NAME], {}).words;
   if (id === undefined) {
     const ended = await store.endSessions(name);
     if (ended === 0 && (await store.user(name)) === undefined) throw nobody(name);
+    audit.record(AUDIT_EVENTS.sessionEnded, { to: `user:${name}`, ended });
     say(`sessions ended: ${ended}`);
   } else {
     if (!(await store.endSession(name, id))) throw failure(`${name} has no session ${JSON.stringify(id)}`);
+    audit.record(AUDIT_EVENTS.sessionEnded, { to: `session:${id}` });
     say(`session ${id} ended`);
   }
 }

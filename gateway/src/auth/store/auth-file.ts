@@ -40,10 +40,22 @@ export class AuthFile {
     }
   }
 
+  /** @throws CodedError `invalid_config` where no file could ever be made */
+  async checkFolder(): Promise<void> {
+    const folder = dirname(this.#path);
+    const isFolder = await stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (!isFolder) throw new CodedError('invalid_config', `there is no folder ${folder}`);
+  }
+
   async #read(): Promise<string | undefined> {
     const handle = await open(this.#path, 'r');
     try {
-      const { ino, size, mtimeMs, ctimeMs, mode } = await handle.stat();
+      const status = await handle.stat();
+      if (status.isDirectory()) throw new CodedError('invalid_config', 'it is a folder: name a file in it');
+      const { ino, size, mtimeMs, ctimeMs, mode } = status;
       const stamp = `${ino}:${size}:${mtimeMs}:${ctimeMs}`;
       if (stamp === this.#stamp) return undefined;
       this.#stamp = stamp;

@@ -1,6 +1,6 @@
 // Where people, roles, keys and sessions are kept, as a part of the gateway's schema, and what the command line reads of it.
 
-import { about, brokerVariables, readConfig } from '@llm-streamer/shared/config.ts';
+import { about, brokerVariables, readConfig, retentionVariables } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 
 export const authStoreVariables = {
@@ -10,7 +10,7 @@ export const authStoreVariables = {
   ),
 };
 
-/** Reads what says where people are kept. @throws CodedError `invalid_config` */
+/** Reads what says where people are kept, and what the log keeps of the audit. @throws CodedError `invalid_config` */
 export function readAuthStoreConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
-  return readConfig({ ...brokerVariables, ...authStoreVariables }, env);
+  return readConfig({ ...brokerVariables, ...retentionVariables, ...authStoreVariables }, env);
 }

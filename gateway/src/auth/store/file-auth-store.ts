@@ -49,6 +49,7 @@ export class FileAuthStore implements AuthStore {
   /** Epochs are known to this process alone. They begin at the time, so that none is that of an earlier process. */
   #changes: RightsChange[] = [{ epoch: Date.now() * 1_000, principals: [] }];
   readonly #listeners = new Set<() => void>();
+  #onEdited: (principals: readonly string[]) => void = () => {};
   #poll: NodeJS.Timeout | undefined;
   /** Changes come one after the other. Nobody who reads waits for one, because another process may have the file locked. */
   #lastChange: Promise<unknown> = Promise.resolve();
@@ -64,6 +65,7 @@ export class FileAuthStore implements AuthStore {
   static async open(options: FileAuthStoreOptions = {}): Promise<FileAuthStore> {
     const store = new FileAuthStore(options);
     try {
+      await store.#file?.checkFolder();
       const content = await store.#file?.changedContent();
       if (content) store.#records = parseRecords(content);
     } catch (error) {
@@ -236,6 +238,11 @@ export class FileAuthStore implements AuthStore {
     return () => this.#listeners.delete(listener);
   }
 
+  /** `heard` gets whose rights were changed in the file by others than this process, such as the command line or an editor. */
+  onEdited(heard: (principals: readonly string[]) => void): void {
+    this.#onEdited = heard;
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#poll);
     this.#listeners.clear();
@@ -283,7 +290,13 @@ export class FileAuthStore implements AuthStore {
       const content = await this.#file?.changedContent();
       if (content === undefined) return;
       if (content === '') throw new CodedError('invalid_config', 'is not there any more, or empty');
-      this.#take(parseRecords(content));
+      const before = this.#records;
+      const changed = this.#take(parseRecords(content));
+      // Whoever changes the file also removes sessions that are over, which takes nothing from anybody.
+      const over = [...before.sessions.values()].filter((session) => isOver(session, Date.now()));
+      const ended = new Set(over.map((session) => `session:${sessionId(session)}`));
+      const edited = changed.filter((principal) => !ended.has(principal));
+      if (edited.length > 0) this.#onEdited(edited);
       this.#broken = undefined;
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
@@ -292,13 +305,14 @@ export class FileAuthStore implements AuthStore {
     }
   }
 
-  #take(records: AuthRecords): void {
+  #take(records: AuthRecords): readonly string[] {
     const principals = changedPrincipals(this.#records, records);
     this.#records = records;
-    if (principals.length === 0) return;
+    if (principals.length === 0) return principals;
     this.#changes.push({ epoch: Math.max(this.#epoch + 1, Date.now() * 1_000), principals });
     this.#changes.splice(0, this.#changes.length - MAX_CHANGES);
     for (const listener of this.#listeners) listener();
+    return principals;
   }
 }
 

@@ -92,7 +92,8 @@ export function profileOf(principal: Principal, auth: Profile['auth'], role: str
     kind,
     owner,
     ...(role !== undefined && { role }),
-    grants: grantsInfo(grants),
+    // Where nobody signs in, people, roles and keys are managed by nobody: see `openAccess`.
+    grants: { ...grantsInfo(grants), admin: grants.admin && auth !== 'off' },
     ...(session !== undefined && { session }),
     ...(Number.isFinite(expires) && { expires }),
     auth,

@@ -5,6 +5,7 @@ import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
+import { type AdminChange, takesLastAdmin } from '../../auth/last-admin.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import type { Grants } from '../../auth/principal.ts';
 import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn, MAX_GRANTED_PATTERNS } from '../../auth/roles.ts';
@@ -83,6 +84,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const { password, role, disabled } = parseBody(userChange, request.body);
       if (role !== undefined || disabled !== undefined) refuseOneself(request.principal.id, name);
       if (role !== undefined) await checkRole(role);
+      await refuseLastAdmin({ user: name, role, disabled });
       const change = {
         ...(password !== undefined && { passwordHash: await passwords.hash(password) }),
         ...(role !== undefined && { role }),
@@ -119,6 +121,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const before = (await store.roles()).find((role) => role.name === name);
       if (before === undefined) throw noRole();
       const role: Role = { name, grants: grantsOf({ ...before.grants, ...change }) };
+      await refuseLastAdmin({ role });
       await store.setRole(role);
       audit.record(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
@@ -132,6 +135,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
   app.delete<ByName>('/api/users/:name', { config }, async (request, reply) => {
     const { name } = request.params;
     refuseOneself(request.principal.id, name);
+    await refuseLastAdmin({ user: name, deleted: true });
     if (!(await store.deleteUser(name))) throw noPerson();
     audit.record(AUDIT_EVENTS.userDeleted, { ...actorOf(request), to: `user:${name}` });
     return reply.code(204).send();
@@ -147,6 +151,12 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
     audit.record(AUDIT_EVENTS.roleDeleted, { ...actorOf(request), to: `role:${name}` });
     return reply.code(204).send();
   });
+
+  /** Keys of services may be admins, too, and they cannot be given to whoever needs the page. */
+  async function refuseLastAdmin(change: AdminChange): Promise<void> {
+    if (await takesLastAdmin(store, change))
+      throw new HttpError('forbidden', 'this is the last admin; add another one first');
+  }
 
   async function checkRole(name: string): Promise<void> {
     if ((await grantsOfRole(store, name)) === undefined)

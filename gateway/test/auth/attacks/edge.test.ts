@@ -230,6 +230,21 @@ describe.each(LOGS)('with the %s log', (log) => {
       ).toBe(401);
     });
 
+    it('whoever shows a credential reads what is public, too', async () => {
+      await gateway.broker.publish([
+        line('logs:public:a', 'open'),
+        line('logs', 'closed'),
+        line('team:a', 'own'),
+      ]);
+      const page = (await (await get('/api/entries', 'team')).json()) as { entries: { channel: string }[] };
+      expect(page.entries.map(({ channel }) => channel)).toEqual(['logs:public:a', 'team:a']);
+      expect(await codeOf(await get('/api/entries?channels=logs', 'team'))).toBe('403 channel_forbidden');
+      expect((await get('/api/entries?channels=logs:public:a', 'ci')).status).toBe(200);
+      // Of others it is a part already.
+      const all = (await (await get('/api/entries', 'all')).json()) as { channels?: string[] };
+      expect(all.channels).toBeUndefined();
+    });
+
     it('6: nobody reads more than what is public', async () => {
       await gateway.broker.publish([line('logs:public:a', 'open'), line('logs', 'closed')]);
       const page = (await (await get('/api/entries')).json()) as { entries: unknown[]; channels: string[] };

@@ -2,8 +2,12 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
+import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startProcess } from '../../../../test-support/process.ts';
+import { openGateway } from '../../../../test-support/gateway.ts';
+import { eventually, startProcess } from '../../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { ApiKeys } from '../../../src/auth/api-keys.ts';
 import { type Program, runProgram } from '../../../src/auth/cli/command-line.ts';
@@ -11,6 +15,7 @@ import { keys } from '../../../src/auth/cli/keys.ts';
 import { users } from '../../../src/auth/cli/users.ts';
 import { Passwords } from '../../../src/auth/passwords.ts';
 import { openAuthStore } from '../../../src/auth/store/open-auth-store.ts';
+import { readGatewayConfig } from '../../../src/config.ts';
 import { session } from '../store/conformance.ts';
 
 let redis: RedisServer;
@@ -93,12 +98,17 @@ describe.each(places)('%s', (_, place) => {
     expect(await store.sessionsOf('alice')).toEqual([]);
 
     expect(await type('role alice admin')).toMatchObject({ code: 0, err: 'alice is admin now\n' });
-    expect(await type('disable alice')).toMatchObject({ code: 0 });
+    const last =
+      'users: nobody could manage people in the page any more: add another admin first, or give --force\n';
+    for (const line of ['disable alice', 'delete alice', 'role alice viewer'])
+      expect(await type(line)).toEqual({ code: 1, out: '', err: last });
+    expect(await type('disable alice --force')).toMatchObject({ code: 0 });
     expect(await store.user('alice')).toMatchObject({ role: 'admin', disabled: true });
     expect(await type('enable alice')).toMatchObject({ code: 0 });
     await store.addSession(session('s2', 'alice'));
     expect(await type('sessions end alice')).toMatchObject({ code: 0, err: 'sessions ended: 1\n' });
-    expect(await type('delete alice')).toMatchObject({ code: 0 });
+    const deleted = await type('delete alice --force');
+    expect(deleted).toMatchObject({ code: 0, err: expect.stringContaining('the runs stay until') });
     expect(await store.users()).toEqual([]);
     await Promise.all([store.close(), passwords.close()]);
   }, 60_000);
@@ -212,6 +222,66 @@ describe('what is wrong is one line that says what is allowed', () => {
   });
 });
 
+it('with Redis, what the commands change stands in the audit, without a secret', async () => {
+  const env = { REDIS_URL: redis.url, NAMESPACE: randomNamespace() };
+  const key = (await tryOut(keys, 'add ci --publish logs:ci*', env)).out.trim();
+  await run('users', 'add alice --role admin', env, 'correct horse');
+  await tryOut(users, 'roles set team --read logs:team*', env);
+  await tryOut(users, 'role alice team --force', env);
+  await tryOut(users, 'role carol team', env); // there is nobody of this name
+  await tryOut(users, 'delete alice', env);
+  await tryOut(keys, `revoke ${key.slice(4, 12)}`, env);
+  const broker = new RedisBroker({
+    url: redis.url,
+    namespace: env.NAMESPACE,
+    retention: retentionPolicy(readGatewayConfig({})),
+  });
+  const { items } = await broker.readPage({ channels: ['audit:auth'], after: BEGINNING, limit: 100 });
+  await broker.close();
+  const entries = items.map(({ record }) => record?.entry);
+  expect(entries.map((entry) => [entry?.event, entry?.attrs?.by, entry?.attrs?.to])).toEqual([
+    ['key.added', 'cli', `key:${key.slice(4, 12)}`],
+    ['user.added', 'cli', 'user:alice'],
+    ['role.set', 'cli', 'role:team'],
+    ['user.changed', 'cli', 'user:alice'],
+    ['user.deleted', 'cli', 'user:alice'],
+    ['key.revoked', 'cli', `key:${key.slice(4, 12)}`],
+  ]);
+  expect(JSON.stringify(entries)).not.toMatch(/correct horse|scrypt|lls_/);
+}, 60_000);
+
+it('with AUTH_FILE, the gateway that takes a change over says in the audit whose rights have changed', async () => {
+  const env = { AUTH_FILE: join(folder, 'edited.json') };
+  await tryOut(users, 'roles set team --read logs:team*', env);
+  const store = await openStore(env);
+  const gateway = await openGateway({ AUTH: 'on' }, {}, store);
+  await run('users', 'add alice --role admin', env, 'correct horse');
+  const audited = await eventually('an entry of the audit', async () => {
+    const { items } = await gateway.broker.readPage({
+      channels: ['audit:auth'],
+      after: BEGINNING,
+      limit: 100,
+    });
+    return items.length > 0 && items.map(({ record }) => record?.entry);
+  });
+  expect(audited).toMatchObject([{ event: 'rights.changed', attrs: { by: 'AUTH_FILE', to: 'user:alice' } }]);
+  await gateway.close();
+  await store.close();
+}, 60_000);
+
+it('warns of patterns that look as if they reached reserved channels', async () => {
+  const env = { AUTH_FILE: join(folder, 'warned.json') };
+  const made = await tryOut(keys, 'add ci --read logs*,runs*', env);
+  expect(made).toMatchObject({ code: 0, out: expect.stringMatching(/^lls_\S+\n$/) });
+  expect(made.err).toContain('warning: runs* shows no channel that begins with runs:;');
+  expect((await tryOut(users, 'roles set team --read audit*', env)).err).toContain('warning: audit* shows');
+  const line = await tryOut(users, 'acl producer --channels runs:*,logs*', env);
+  expect(line).toMatchObject({
+    code: 0,
+    err: expect.stringMatching(/^warning: runs:\* is reserved: [^\n]*\n$/),
+  });
+});
+
 it('--help says all, and no command as well, with another exit code', async () => {
   const asked = await tryOut(users, '--help', {});
   expect(asked).toMatchObject({ code: 0, err: '' });
@@ -232,7 +302,7 @@ it('acl prints a line for a Redis user, whose password stands there as a digest'
   expect(result).toMatchObject({ code: 0, err: '' });
   expect(result.out).toMatch(/^user pipes on #[0-9a-f]{64} resetkeys resetchannels .*&logs:ci\*.* \+publish/);
   expect(result.out).not.toContain('correct');
-  expect((await tryOut(users, 'acl gateway', { AUTH_FILE: '/nowhere/x' })).out).toMatch(
+  expect((await tryOut(users, 'acl gateway', { AUTH_FILE: join(folder, 'none.json') })).out).toMatch(
     /^user gateway on ~\{llm\}:\*/,
   );
 });

@@ -51,6 +51,32 @@ describe('in memory', () => {
 });
 
 describe('AUTH_FILE', () => {
+  it('in a folder that does not exist, or that is a folder, is refused with what is wrong', async () => {
+    const path = await newPath();
+    await expect(openStore(join(path, 'auth.json'))).rejects.toMatchObject({
+      code: 'invalid_config',
+      message: `AUTH_FILE ${path}/auth.json: there is no folder ${path}`,
+    });
+    await expect(openStore(join(path, '..'))).rejects.toMatchObject({
+      code: 'invalid_config',
+      message: expect.stringMatching(/: it is a folder: name a file in it$/),
+    });
+  });
+
+  it('tells whose rights others have changed in it, and nothing of its own changes or of sessions that are over', async () => {
+    const path = await newPath();
+    const [store, other] = [await openStore(path), await openStore(path)];
+    const edited: string[] = [];
+    store.onEdited((principals) => edited.push(...principals));
+    await store.addUser(user('alice'));
+    await store.addSession(session('s1', 'alice', { expires: 1 }));
+    await store.users();
+    expect(edited).toEqual([]);
+    await other.changeUser('alice', { role: 'admin' });
+    await store.users();
+    expect(edited).toEqual(['user:alice']);
+  });
+
   it('is readable by its owner alone, and nothing else is left beside it', async () => {
     const path = await newPath();
     const store = await openStore(path);
@@ -175,8 +201,10 @@ describe('AUTH_FILE', () => {
     for (const store of stores) expect(await store.users()).toHaveLength(15);
   });
 
-  it('whose folder is not there cannot be written: that is said, and nobody is unknown for it', async () => {
-    const store = await openStore(join(await newPath(), 'nowhere', 'auth.json'));
+  it('whose folder is gone cannot be written: that is said, and nobody is unknown for it', async () => {
+    const path = await newPath();
+    const store = await openStore(path);
+    await rm(join(path, '..'), { recursive: true });
     await expect(store.addUser(user('alice'))).rejects.toMatchObject({ code: 'broker_unavailable' });
   });
 

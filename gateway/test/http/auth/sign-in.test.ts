@@ -18,6 +18,13 @@ async function refusals(): Promise<string[]> {
   return entries.map(({ msg }: { msg: string }) => msg);
 }
 
+it('where AUTH is off nobody is an admin: the routes of people and keys are closed to all', async () => {
+  gateway = await openAuthGateway({ AUTH: 'off' });
+  const { body } = await gateway.browser().ask('/auth/profile');
+  expect(body).toMatchObject({ kind: 'everyone', auth: 'off', grants: { admin: false, run: true } });
+  expect((await gateway.browser().ask('/api/users')).status).toBe(403);
+});
+
 describe('signing in', () => {
   it('answers with the profile and a cookie that no script can read', async () => {
     gateway = await openAuthGateway();

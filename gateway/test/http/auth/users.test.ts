@@ -56,6 +56,28 @@ describe('people', () => {
   });
 });
 
+describe('the last admin', () => {
+  it('stays, whoever asks, by whichever change; another admin makes it possible', async () => {
+    gateway = await openAuthGateway();
+    const root = await gateway.signedIn('root');
+    const grants = { admin: true, read: ['*'] };
+    const { key } = (await root.post('/api/keys', { name: 'fleet', service: true, ...grants })).body;
+    const headers = { authorization: `Bearer ${key}` };
+    const ask = async (path: string, method: string, body?: object) =>
+      (await gateway.browser().ask(path, { method, headers, ...(body && { body }) })).body;
+    const refused = { code: 'forbidden', detail: 'this is the last admin; add another one first' };
+    expect(await ask('/api/users/root', 'DELETE')).toMatchObject(refused);
+    expect(await ask('/api/users/root', 'PATCH', { role: 'member' })).toMatchObject(refused);
+    expect(await ask('/api/users/root', 'PATCH', { disabled: true })).toMatchObject(refused);
+
+    await ask('/api/roles', 'POST', { name: 'ops', admin: true });
+    await ask('/api/users/alice', 'PATCH', { role: 'ops' });
+    expect(await ask('/api/users/root', 'PATCH', { role: 'member' })).toMatchObject({ role: 'member' });
+    expect(await ask('/api/roles/ops', 'PATCH', { admin: false })).toMatchObject(refused);
+    expect(await ask('/api/users/bob', 'DELETE')).toBe('');
+  });
+});
+
 describe('roles', () => {
   it('are made, changed, given and deleted when nobody has them', async () => {
     gateway = await openAuthGateway();
