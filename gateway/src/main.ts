@@ -133,6 +133,7 @@ function createBroker(config: Config, logger: Logger): { broker: Broker; open: (
     entryBytes: config.ENTRY_BYTES,
     plainChannels: plainChannels(config),
     adopt: adoptedChannels(config),
+    ignore: config.AUTH === 'on' ? [CHANNELS.gateway] : [],
     logger,
   });
   return { broker, open: () => broker.open(START_PATIENCE_MS) };

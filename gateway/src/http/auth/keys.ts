@@ -100,15 +100,15 @@ function isOwn({ id }: FastifyRequest['principal'], user: string | undefined): b
 }
 
 /** @throws HttpError `forbidden`, which names the field */
-function refuseWider({ principal }: FastifyRequest, wanted: Grants): void {
+function refuseWider({ access: { lasting } }: FastifyRequest, wanted: Grants): void {
   for (const field of ['read', 'publish'] as const) {
-    const own = principal.grants[field];
+    const own = lasting[field];
     const wider = wanted[field].find((pattern) => !own.some((wide) => covers(wide, pattern)));
     if (wider !== undefined)
       throw new HttpError('forbidden', `${field}: a key may not do what you may not`, { field });
   }
   for (const field of ['run', 'metrics', 'admin'] as const)
-    if (wanted[field] && !principal.grants[field])
+    if (wanted[field] && !lasting[field])
       throw new HttpError('forbidden', `${field}: a key may not do what you may not`, { field });
 }
 

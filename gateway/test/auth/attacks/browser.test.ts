@@ -19,6 +19,7 @@ describe('34: a page of another site', () => {
 
   it.each<[string, Record<string, string>]>([
     ['from another port', { origin: 'http://127.0.0.1:1' }],
+    ['from another scheme, without a proxy', { origin: 'https://127.0.0.1:{port}' }],
     ['from another scheme', { origin: 'https://127.0.0.1:{port}', 'x-forwarded-proto': 'http' }],
     ['from a sandboxed frame or a form', { origin: 'null' }],
     ['without an origin', {}],
@@ -45,6 +46,24 @@ describe('34: a page of another site', () => {
     alice.headers = { origin: new URL(gateway.url).origin };
     expect((await alice.ask('/auth/sessions')).body.sessions).toHaveLength(1);
     expect((await alice.ask('/api/keys')).body.keys).toEqual([]);
+  });
+
+  it('changes nothing with the name by which a proxy knows its visitor', async () => {
+    gateway = await openAuthGateway({
+      CORS_ORIGINS: '*',
+      TRUST_PROXY: 'loopback',
+      AUTH_PROXY_HEADER: 'Remote-User',
+      AUTH_PROXY_GROUPS_HEADER: 'Remote-Groups',
+      AUTH_PROXY_ROLES: 'staff=member',
+    });
+    const visitor = gateway.browser();
+    const named = { 'remote-user': 'alice', 'remote-groups': 'staff' };
+    const publish = () => visitor.post('/api/publish', { channel: 'logs', msg: 'x' }, named);
+    expect(await publish()).toMatchObject({ status: 200 });
+    for (const headers of [{ origin: 'http://evil.example' }, { 'sec-fetch-site': 'cross-site' }, {}]) {
+      visitor.headers = headers as Record<string, string>;
+      expect(await publish()).toMatchObject({ status: 403, body: { code: 'csrf' } });
+    }
   });
 
   it('sends no text where JSON is wanted, as a form or a beacon would', async () => {
