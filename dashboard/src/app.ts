@@ -6,12 +6,13 @@ import { Series } from './charts/series.ts';
 import { Cursor } from './cursor.ts';
 import { FigurePublisher } from './figure-publisher.ts';
 import { HistoryNavigator } from './history/history-navigator.ts';
+import { ASK_AGAIN_MS, askWho } from './identity/ask-who.ts';
 import { lazyModule } from './lazy.ts';
 import { compileFilter } from './log/filter.ts';
 import { FilterError, PatternsMissing } from './log/filter-terms.ts';
 import { Viewport } from './log/viewport.ts';
 import type { Pattern, PatternOf } from './regex/pattern.ts';
-import { ASK_AGAIN_MS, askWho, personOf, profile, sessionOf, signIn } from './state/identity.ts';
+import { personOf, profile, sessionOf, signIn } from './state/identity.ts';
 import {
   cursorRow,
   filter,

@@ -157,7 +157,10 @@ export function createApp(
   // With Redis whoever changes rights writes that himself.
   if (store instanceof FileAuthStore)
     store.onEdited((principals) => {
-      for (const to of principals) auth.audit.record(AUDIT_EVENTS.rightsChanged, { by: 'AUTH_FILE', to });
+      for (const principal of principals) {
+        const to = principal.replace(/^added:/, '');
+        auth.audit.record(AUDIT_EVENTS.rightsChanged, { by: 'AUTH_FILE', to });
+      }
     });
   const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
   const runStreams = new RunStreams({

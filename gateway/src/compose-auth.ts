@@ -4,7 +4,12 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Audit } from './auth/audit.ts';
-import { Authenticator, type HeaderCheck, type TokenChecks } from './auth/authenticator.ts';
+import {
+  Authenticator,
+  type CredentialKind,
+  type HeaderCheck,
+  type TokenChecks,
+} from './auth/authenticator.ts';
 import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
 import { Gate } from './auth/gate.ts';
@@ -24,7 +29,7 @@ export interface Credentials {
   /** Tells the bootstrap key whether there is anybody. */
   users?: () => Promise<readonly unknown[]>;
   /** Called for each credential that is not valid. @throws CodedError `too_many_attempts` */
-  onInvalid?: (kind: string, address: string) => Promise<void>;
+  onInvalid?: (kind: CredentialKind, address: string) => Promise<void>;
 }
 
 /** @throws CodedError `invalid_config` */

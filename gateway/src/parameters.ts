@@ -3,6 +3,7 @@
 
 import { BEGINNING, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { isName } from './auth/names.ts';
 
 export type Params = Readonly<Record<string, unknown>>;
 
@@ -16,8 +17,6 @@ export const ID = /^(?!\.{1,2}$)[A-Za-z0-9_.-]{1,128}$/;
 /** Where it stands for an owner, things that belong to nobody are meant. No owner's name begins with it. */
 const NOBODY = '-';
 const OWNER_RULE = `the name of an owner, or ${NOBODY} for what belongs to nobody`;
-/** With an id, such a name fits into the name of a channel. */
-const OWNER = /^[a-z0-9][a-z0-9_.-]{0,56}$/;
 
 export function invalid(field: string, message: string): CodedError {
   return new CodedError('invalid_query', `${field}: ${message}`, { field });
@@ -81,7 +80,7 @@ export function parseId(key: string, value: string): string {
 /** Whose runs or conversations are meant; '' for nobody's, and undefined if `owner=` is not given. @throws CodedError `invalid_query` */
 export function parseOwner(params: Params): string | undefined {
   const owner = text(params, 'owner');
-  if (owner === undefined || OWNER.test(owner)) return owner;
+  if (owner === undefined || isName(owner)) return owner;
   if (owner === NOBODY) return '';
   throw invalid('owner', OWNER_RULE);
 }

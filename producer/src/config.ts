@@ -1,6 +1,5 @@
 // The variables of the producer: where entries go, and how large they may be. No other file of the producer reads the environment.
 
-import { readFileSync } from 'node:fs';
 import {
   about,
   authModeVariable,
@@ -9,6 +8,7 @@ import {
   retentionVariables,
 } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { readSecretFile } from '@llm-streamer/shared/secret-file.ts';
 import { z } from 'zod';
 
 const GATEWAY_RULE = 'must look like http://host:port[/base], without user, password, query or fragment';
@@ -64,13 +64,7 @@ export function readProducerConfig(
 
 /** The messages name the file, and nothing of what is in it. */
 function keyIn(file: string): string {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CodedError('invalid_config', `GATEWAY_KEY_FILE ${file}: cannot be read (${code})`);
-  }
+  const text = readSecretFile('GATEWAY_KEY_FILE', file).trim();
   if (KEY.test(text)) return text;
   throw new CodedError('invalid_config', `GATEWAY_KEY_FILE ${file}: ${KEY_RULE}`);
 }

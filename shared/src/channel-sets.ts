@@ -60,7 +60,36 @@ export function intersect(a: string, b: string, spend: (steps: number) => void =
   return withoutCovered(found.filter((pattern) => pattern.replaceAll('*', '').length <= MAX_LETTERS));
 }
 
-export function withSingleStars(pattern: string): string {
+/** Shares a number of steps among comparisons: tell it how many each will take. What it returns throws TooManyPatterns beyond them. */
+export function stepBudget(steps: number): (more: number) => void {
+  let left = steps;
+  return (more) => {
+    left -= more;
+    if (left < 0) throw new TooManyPatterns();
+  };
+}
+
+/**
+ * Patterns that together match what both lists match. Some of them may be covered by others.
+ *
+ * @throws TooManyPatterns beyond `most` patterns, or if `spend` throws it
+ */
+export function inCommon(
+  some: readonly string[],
+  others: readonly string[],
+  most: number,
+  spend: (steps: number) => void,
+): Set<string> {
+  const found = new Set<string>();
+  for (const one of some)
+    for (const other of others) {
+      for (const pattern of intersect(one, other, spend)) found.add(pattern);
+      if (found.size > most) throw new TooManyPatterns();
+    }
+  return found;
+}
+
+function withSingleStars(pattern: string): string {
   return pattern.replaceAll(/\*+/g, '*');
 }
 

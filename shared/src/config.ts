@@ -36,7 +36,7 @@ export const flag = (otherwise: boolean) =>
     .default(otherwise);
 
 /** A flag that may be left unset, because its default depends on other variables. */
-export const optionalFlag = () => flag(false).unwrap().optional();
+const optionalFlag = () => flag(false).unwrap().optional();
 
 /** A whole number from `min` to `max`, both included; `min` is at least 0. */
 export const whole = (otherwise: number, min: number, max: number) => {

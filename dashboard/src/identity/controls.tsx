@@ -90,7 +90,7 @@ export function fieldsOf(form: HTMLFormElement): (name: string) => string {
   return (name) => String(data.get(name) ?? '').trim();
 }
 
-export function patternsIn(text: string): string[] {
+function patternsIn(text: string): string[] {
   return text.split(/[\s,]+/).filter((pattern) => pattern !== '');
 }
 

@@ -6,19 +6,11 @@ import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { effect, untracked } from '@preact/signals';
 import { h, render } from 'preact';
 import { lazyModule } from '../lazy.ts';
-import {
-  ASK_AGAIN_MS,
-  askWho,
-  isGuarded,
-  personOf,
-  profile,
-  sessionOf,
-  signIn,
-  whoPart,
-} from '../state/identity.ts';
+import { isGuarded, personOf, profile, sessionOf, signIn, whoPart } from '../state/identity.ts';
 import { streamState, viewState } from '../state/store.ts';
 import { noticeMissing, whenWanted } from '../state/when-wanted.ts';
 import type { Session } from '../stream/session.ts';
+import { ASK_AGAIN_MS, askWho } from './ask-who.ts';
 import { Who } from './who.tsx';
 
 /** The codes after which what was received goes, unless the same person has another session. After `expired` he may still go on. */

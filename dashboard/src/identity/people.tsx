@@ -82,36 +82,43 @@ function Person({ person, roles, change }: { person: UserInfo; roles: readonly s
         <span class="name">{name}</span> {isMe && <span class="good">me</span>}{' '}
         {disabled && <span class="warn">disabled</span>}
       </span>
-      <RoleChoice
-        roles={roles.includes(role) ? roles : [role, ...roles]}
-        value={role}
-        label={`role of ${name}`}
-        onChoose={(next) => change(() => changeUser(name, { role: next }))}
-      />
-      <button
-        type="button"
-        aria-label={`new password for ${name}`}
-        aria-expanded={isChanging.value}
-        onClick={() => {
-          isChanging.value = !isChanging.value;
-        }}
-      >
-        password
-      </button>
-      {!isMe && (
+      {/* Together, so that none of them stands alone in a line of its own. What another admin has to do to me is not here. */}
+      <span class="actions">
+        {isMe ? (
+          <span class="dim">{role}</span>
+        ) : (
+          <RoleChoice
+            roles={roles.includes(role) ? roles : [role, ...roles]}
+            value={role}
+            label={`role of ${name}`}
+            onChoose={(next) => change(() => changeUser(name, { role: next }))}
+          />
+        )}
         <button
           type="button"
-          aria-label={`${disabled ? 'enable' : 'disable'} ${name}`}
-          onClick={() => change(() => changeUser(name, { disabled: !disabled }))}
+          aria-label={`new password for ${name}`}
+          aria-expanded={isChanging.value}
+          onClick={() => {
+            isChanging.value = !isChanging.value;
+          }}
         >
-          {disabled ? 'enable' : 'disable'}
+          password
         </button>
-      )}
-      {!isMe && (
-        <Sure label={`delete ${name}`} onSure={() => change(() => deleteUser(name))}>
-          delete
-        </Sure>
-      )}
+        {!isMe && (
+          <button
+            type="button"
+            aria-label={`${disabled ? 'enable' : 'disable'} ${name}`}
+            onClick={() => change(() => changeUser(name, { disabled: !disabled }))}
+          >
+            {disabled ? 'enable' : 'disable'}
+          </button>
+        )}
+        {!isMe && (
+          <Sure label={`delete ${name}`} onSure={() => change(() => deleteUser(name))}>
+            delete
+          </Sure>
+        )}
+      </span>
       {isChanging.value && (
         <form
           method="post"

@@ -17,6 +17,8 @@ export function PersonPanel(changes: Changes) {
     if (isOpen) heading.current?.focus();
   }, [isOpen, panel]);
   if (!isOpen) return null;
+  const { admin } = whom.grants;
+  const isPeople = panel === 'people' && admin; // a link to it may have come from an admin
   const close = () => {
     updateView({ panel: 'none' }, 'replace');
     document.querySelector<HTMLElement>('#log [tabindex]')?.focus({ preventScroll: true });
@@ -24,7 +26,7 @@ export function PersonPanel(changes: Changes) {
   const tab = (name: Name, text: string) => (
     <button
       type="button"
-      aria-pressed={panel === name}
+      aria-pressed={isPeople === (name === 'people')}
       onClick={() => updateView({ panel: name }, 'replace')}
     >
       {text}
@@ -38,16 +40,16 @@ export function PersonPanel(changes: Changes) {
     >
       <div class="row-of">
         <h2 id="person-title" ref={heading} tabIndex={-1}>
-          {panel === 'me' ? 'Me' : 'People, roles, keys'}
+          {isPeople ? 'People, roles, keys' : 'Me'}
         </h2>
         <span class="spacer-x" />
-        {whom.grants.admin && tab('me', 'me')}
-        {whom.grants.admin && tab('people', 'people')}
+        {admin && tab('me', 'me')}
+        {admin && tab('people', 'people')}
         <button type="button" aria-label="Close this panel" onClick={close}>
           ✕
         </button>
       </div>
-      {panel === 'people' && whom.grants.admin ? <People /> : <Me whom={whom} {...changes} />}
+      {isPeople ? <People /> : <Me whom={whom} {...changes} />}
     </section>
   );
 }

@@ -114,7 +114,7 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
               isNew.value = !isNew.value;
             }}
           >
-            new here
+            create an account
           </button>
         )}
         {!isNeeded && (

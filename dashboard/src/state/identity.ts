@@ -4,10 +4,6 @@
 import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
 import { computed, signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import type { StreamState } from '../stream/wire.ts';
-
-/** The pause before the gateway is asked again. */
-export const ASK_AGAIN_MS = 3_000;
 
 /** Absent until the gateway has answered, and while nobody is signed in where somebody must be. */
 export const profile = signal<Profile | undefined>(undefined);
@@ -33,25 +29,4 @@ export function personOf({ kind, owner, name }: Profile): string {
 /** A name for the session. */
 export function sessionOf(whom: Profile): string {
   return personOf(whom) && `${personOf(whom)} ${whom.session}`;
-}
-
-/** Without a profile, `state` is what the page shows instead of a stream's state. */
-export type Answer =
-  | { profile: Profile; ways?: undefined }
-  | { profile?: undefined; ways?: SignInWays; state: StreamState };
-
-/** Asks the gateway who sits here. Never rejects. */
-export async function askWho(): Promise<Answer> {
-  try {
-    const response = await fetch(new URL('auth/profile', document.baseURI), { cache: 'no-store' });
-    const body = await response.json();
-    if (response.ok) return { profile: body };
-    const state = { state: 'refused', code: 'unauthorized', reason: 'nobody is signed in' } as const;
-    if (response.status === 401) return { ways: body, state };
-  } catch {
-    // The gateway is away, or something else answered.
-  }
-  const reason = 'the gateway cannot be reached';
-  const at = Date.now() + ASK_AGAIN_MS;
-  return { state: { state: 'retrying', code: 'unreachable', reason, at, attempt: 1 } };
 }

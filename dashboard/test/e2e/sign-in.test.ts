@@ -290,3 +290,32 @@ it('a person sees his sessions and ends those elsewhere, which are signed out', 
   );
   await sees(here, 'LIVE');
 });
+
+it.each([1200, 390])(
+  'what can be done to a person stands in one line of a page %i pixels wide, and nothing that is refused',
+  async (width) => {
+    const page = await openPage(browser, `${gateway.url}/?channels=logs:g&panel=people`, { width });
+    const other = await add('member');
+    await signIn(page, 'root');
+    const row = page.getByRole('listitem').filter({ hasText: other });
+    await row.getByRole('combobox', { name: `role of ${other}` }).waitFor();
+    const tops = await row
+      .locator('select, button')
+      .evaluateAll((all) =>
+        all.map((one) => one.getBoundingClientRect()).map(({ y, height }) => y + height / 2),
+      );
+    expect(tops).toHaveLength(4);
+    expect(Math.max(...tops) - Math.min(...tops)).toBeLessThan(8);
+    const mine = page.getByRole('listitem').filter({ hasText: /^root me/ });
+    expect(await mine.locator('select').count()).toBe(0);
+    expect(await mine.getByRole('button').count()).toBe(1);
+  },
+);
+
+it('a link to the panel of people shows a member himself, under the right heading', async () => {
+  const page = await openPage(browser, `${gateway.url}/?channels=logs:h&panel=people`);
+  await signIn(page, await add('member'));
+  await page.getByRole('heading', { name: 'Me', exact: true }).waitFor();
+  await page.getByRole('button', { name: 'sign out' }).waitFor();
+  expect(await page.getByRole('heading', { name: 'People, roles, keys' }).count()).toBe(0);
+});

@@ -3,21 +3,24 @@
 
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { TooManyPatterns } from '@llm-streamer/shared/channel-sets.ts';
 import { BASE36, base62, randomText } from './base62.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { narrowGrants } from './narrow-grants.ts';
-import { principalOfUser } from './people.ts';
+import { principalOfUser } from './person.ts';
 import type { Grants, Principal } from './principal.ts';
 import type { Refusals } from './refusals.ts';
 import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import { type ApiKey, type AuthStore, NOTE_MS } from './store/auth-store.ts';
 
+/** Begins each key. */
 export const KEY_PREFIX = 'lls_';
-const KEY = /^lls_([a-z0-9]{8})_[A-Za-z0-9]{43}_([A-Za-z0-9]{6})$/;
+const KEY = new RegExp(`^${KEY_PREFIX}([a-z0-9]{8})_[A-Za-z0-9]{43}_([A-Za-z0-9]{6})$`);
 /** A year. */
 export const KEY_EXPIRES_MS = 365 * 86_400_000;
+/** No key lives longer. */
+export const MAX_KEY_EXPIRES_MS = 10 * KEY_EXPIRES_MS;
 
 export interface MadeKey {
   id: string;
@@ -98,7 +101,7 @@ function narrowed(grants: Grants, limit: Grants): Grants | undefined {
   try {
     return narrowGrants(grants, limit);
   } catch (error) {
-    if (error instanceof CodedError && error.code === 'too_many_patterns') return undefined;
+    if (error instanceof TooManyPatterns) return undefined;
     throw error;
   }
 }

@@ -9,10 +9,10 @@ import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { clientOf } from '../client-of.ts';
 import { Shares } from './shares.ts';
 
-export const AUDIT_CHANNEL = 'audit:auth';
+const AUDIT_CHANNEL = 'audit:auth';
 /** Channels of their own, so that no flood of what anybody can send trims away who signed in. */
-export const FAILURES_CHANNEL = 'audit:failures';
-export const REFUSALS_CHANNEL = 'audit:refusals';
+const FAILURES_CHANNEL = 'audit:failures';
+const REFUSALS_CHANNEL = 'audit:refusals';
 
 /** The names of the events on `audit:auth`; `login.failed` is on `audit:failures`. */
 export const AUDIT_EVENTS = {

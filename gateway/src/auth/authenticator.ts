@@ -2,9 +2,11 @@
 // the cookie. One that is there but is not valid is an error, and never makes a request anonymous; the query is never looked at.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { KEY_PREFIX } from './api-keys.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import type { Principal } from './principal.ts';
 import type { Refusals } from './refusals.ts';
+import { SESSION_PREFIX } from './sessions.ts';
 
 export interface CredentialSource {
   headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -22,18 +24,26 @@ export interface HeaderCheck {
   find(source: CredentialSource): PresentedCredential | undefined;
 }
 
+/** What the operator is told of a credential. */
+export type CredentialKind =
+  | 'api key'
+  | 'session'
+  | 'JWT'
+  | 'bearer credential'
+  | 'Authorization header'
+  | 'proxy header';
+
 export interface PresentedCredential {
-  /** What the operator is told of it: `session`, `api key`, … */
-  kind: string;
+  kind: CredentialKind;
   /** Undefined if it is not valid. @throws BrokerUnavailable */
   principal(): Promise<Principal | undefined>;
 }
 
 /** Says nothing to the client but that the credential is not valid. */
 export class InvalidCredential extends CodedError {
-  readonly kind: string;
+  readonly kind: CredentialKind;
 
-  constructor(kind: string) {
+  constructor(kind: CredentialKind) {
     super('unauthorized', 'this credential is not valid; sign in again, or send another key');
     this.name = 'InvalidCredential';
     this.kind = kind;
@@ -116,11 +126,11 @@ export class Authenticator {
     };
   }
 
-  #checkOf(token: string): [string, CredentialCheck | undefined] {
-    if (token.startsWith('lls_')) return ['api key', this.#tokens.apiKey];
-    if (token.startsWith('lst_')) return ['session', this.#tokens.session];
+  #checkOf(token: string): [CredentialKind, CredentialCheck | undefined] {
+    if (token.startsWith(KEY_PREFIX)) return ['api key', this.#tokens.apiKey];
+    if (token.startsWith(SESSION_PREFIX)) return ['session', this.#tokens.session];
     if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(token)) return ['JWT', this.#tokens.jwt];
-    return ['token', undefined];
+    return ['bearer credential', undefined];
   }
 }
 

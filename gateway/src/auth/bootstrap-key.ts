@@ -2,8 +2,8 @@
 // added.
 
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { readSecretFile } from '@llm-streamer/shared/secret-file.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { EVERYONE, type Principal } from './principal.ts';
 
@@ -13,13 +13,7 @@ const LIFETIME_MS = 15 * 60_000;
 
 /** @throws CodedError `invalid_config` */
 export function readBootstrapKey(path: string): string {
-  let key: string;
-  try {
-    key = readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CodedError('invalid_config', `AUTH_BOOTSTRAP_KEY_FILE ${path}: cannot be read (${code})`);
-  }
+  const key = readSecretFile('AUTH_BOOTSTRAP_KEY_FILE', path).trim();
   if (key.length >= MIN_LENGTH && /^[\w.~+/=-]+$/.test(key)) return key;
   throw new CodedError(
     'invalid_config',

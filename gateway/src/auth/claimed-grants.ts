@@ -1,26 +1,13 @@
-// Grants that somebody outside vouches for: read from the claim of a token, or joined from roles. One wrong part refuses the whole
-// claim: what was meant cannot be known, and the rest alone might mean something else.
+// What somebody outside says of a person or program: grants in the claim of a token, and names of roles or groups. One wrong part
+// refuses the whole claim: what was meant cannot be known, and the rest alone might mean something else.
 
-import { AUDIT_PREFIX, isPattern } from '@llm-streamer/shared/channels.ts';
+import { isPattern } from '@llm-streamer/shared/channels.ts';
 import { z } from 'zod';
 import type { Grants } from './principal.ts';
-import { BUILT_IN_ROLES, MAX_GRANTED_PATTERNS } from './roles.ts';
-import type { AuthStore } from './store/auth-store.ts';
-
-/** The grants of all roles, also of those that are built in, by name. @throws BrokerUnavailable if they cannot be read now. */
-export type RoleGrants = () => Promise<ReadonlyMap<string, Grants>>;
+import { MAX_GRANTED_PATTERNS } from './roles.ts';
 
 /** Directories with hundreds of groups for a person exist; no more than these are looked at. */
 const MAX_NAMES = 1_000;
-
-export function rolesIn(store: Pick<AuthStore, 'roles'>): RoleGrants {
-  return async () => {
-    const all = [...(await store.roles()), ...BUILT_IN_ROLES];
-    return new Map(all.map(({ name, grants }) => [name, grants]));
-  };
-}
-
-export const NO_GRANTS: Grants = { read: [], publish: [], run: false, metrics: false, admin: false };
 
 const patterns = z.array(z.string().refine(isPattern)).max(MAX_GRANTED_PATTERNS).default([]);
 const claim = z.strictObject({
@@ -35,34 +22,6 @@ const claim = z.strictObject({
 export function claimedGrants(value: unknown): Grants | undefined {
   const result = claim.safeParse(value);
   return result.success ? result.data : undefined;
-}
-
-/** Whether these grants are those of an admin, who alone may read who was refused, and why. */
-export function areAdmins({ admin, read }: Grants): boolean {
-  return admin || read.some((pattern) => pattern.startsWith(AUDIT_PREFIX));
-}
-
-export function joinGrants(all: readonly Grants[]): Grants {
-  const distinct = (which: 'read' | 'publish') => [...new Set(all.flatMap((grants) => grants[which]))];
-  return {
-    read: distinct('read'),
-    publish: distinct('publish'),
-    run: all.some(({ run }) => run),
-    metrics: all.some(({ metrics }) => metrics),
-    admin: all.some(({ admin }) => admin),
-  };
-}
-
-/** The grants of those of `names` that are roles; undefined if none is. */
-export async function grantsOfRoles(
-  names: readonly string[],
-  roles: RoleGrants,
-  accept: (grants: Grants) => boolean = () => true,
-): Promise<Grants | undefined> {
-  if (names.length === 0) return undefined;
-  const all = await roles();
-  const found = [...new Set(names)].flatMap((name) => all.get(name) ?? []).filter(accept);
-  return found.length === 0 ? undefined : joinGrants(found);
 }
 
 /** The roles of these groups. A map answers nothing for names such as `__proto__`, which a plain object would. */

@@ -1,11 +1,11 @@
 // The variables that say who may come, and the mode that follows from them: open is only what nobody else can reach, or what was
 // opened on purpose.
 
-import { isIP } from 'node:net';
 import { isPattern, isReserved, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { about, authModeVariable, list } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
+import { isLoopback } from './loopback.ts';
 
 const PUBLIC_URL_RULE = 'must look like https://logs.example.com, with the base path if there is one';
 
@@ -72,15 +72,4 @@ export function wayIn(reach: Reach): string | undefined {
   };
   const [given] = Object.entries(isGiven).find(([, is]) => is) ?? [];
   return given === undefined ? undefined : `${given} is set`;
-}
-
-function isLoopback(host: string): boolean {
-  const address = host
-    .toLowerCase()
-    .replace(/^\[(.*)\]$/, '$1')
-    .replace(/^::ffff:/, '');
-  return (
-    ['localhost', '::1', '0:0:0:0:0:0:0:1'].includes(address) ||
-    (isIP(address) === 4 && address.startsWith('127.'))
-  );
 }

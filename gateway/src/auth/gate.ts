@@ -6,9 +6,14 @@ import { AUDIT_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { type Access, OPEN_ACCESS, PrincipalAccess, ReportedAccess, signInFirst } from './access.ts';
 import type { Audit } from './audit.ts';
-import { type Authenticator, type CredentialSource, InvalidCredential } from './authenticator.ts';
+import {
+  type Authenticator,
+  type CredentialKind,
+  type CredentialSource,
+  InvalidCredential,
+} from './authenticator.ts';
 import type { AuthMode } from './config.ts';
-import { EVERYONE, type Grants, type Principal } from './principal.ts';
+import { EVERYONE, type Grants, NO_GRANTS, type Principal } from './principal.ts';
 
 /**
  * `nothing`: no credential is looked at. `anyone`: a credential must be valid, but there may be none. `signed-in`: anybody but `anonymous`. `read`, `publish`: a grant for some channel; the
@@ -22,8 +27,6 @@ export interface GateRequest extends CredentialSource {
   route: string;
   address: string;
 }
-
-const NO_GRANTS: Grants = { read: [], publish: [], run: false, metrics: false, admin: false };
 
 /** What everybody may do where `AUTH=report`. Rights that outlast the mode, such as adding an admin, are never given away. */
 const REPORT_GRANTS: Grants = {
@@ -39,7 +42,7 @@ export interface GateOptions {
   /** What may be read without a credential, and with any. */
   anonymous: readonly string[];
   /** Called for each credential that is not valid. @throws CodedError `too_many_attempts` */
-  onInvalid?: ((kind: string, address: string) => Promise<void>) | undefined;
+  onInvalid?: ((kind: CredentialKind, address: string) => Promise<void>) | undefined;
 }
 
 export class Gate {

@@ -2,7 +2,13 @@
 // request. So viewers with equal rights share a view, and nothing is checked for each entry. An answer never tells whether a
 // channel exists.
 
-import { covers, intersect, TooManyPatterns, withoutCovered } from '@llm-streamer/shared/channel-sets.ts';
+import {
+  covers,
+  inCommon,
+  stepBudget,
+  TooManyPatterns,
+  withoutCovered,
+} from '@llm-streamer/shared/channel-sets.ts';
 import { isExact, isPattern, isSearch, matches } from '@llm-streamer/shared/channels.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { MAX_CHANNELS_PER_QUERY, MAX_SEARCHES_PER_QUERY } from '../stream/query/query.ts';
@@ -32,7 +38,7 @@ export function effective(requested: readonly string[], allowed: readonly string
   const forbidden = refused.find(isExact);
   if (forbidden !== undefined) throw channelForbidden(`you may not read ${forbidden}`, 'channels');
   const whole = requested.filter((one) => !refused.includes(one));
-  const channels = withoutCovered([...whole, ...inCommon(refused, allowed)]);
+  const channels = withoutCovered([...whole, ...common(refused, allowed)]);
   if (channels.length === 0) throw channelForbidden('there is nothing here that you may read', 'channels');
   if (channels.length > MAX_CHANNELS_PER_QUERY || channels.filter(isSearch).length > MAX_SEARCHES_PER_QUERY)
     throw tooMany();
@@ -40,23 +46,12 @@ export function effective(requested: readonly string[], allowed: readonly string
   return { channels, narrowed: true };
 }
 
-function inCommon(requested: readonly string[], allowed: readonly string[]): Set<string> {
-  let steps = 0;
-  const spend = (more: number) => {
-    steps += more;
-    if (steps > MAX_STEPS) throw tooMany();
-  };
-  const found = new Set<string>();
+function common(requested: readonly string[], allowed: readonly string[]): Set<string> {
   try {
-    for (const one of requested)
-      for (const other of allowed) {
-        for (const pattern of intersect(one, other, spend)) found.add(pattern);
-        if (found.size > MAX_FOUND) throw tooMany();
-      }
+    return inCommon(requested, allowed, MAX_FOUND, stepBudget(MAX_STEPS));
   } catch (error) {
     throw error instanceof TooManyPatterns ? tooMany() : error;
   }
-  return found;
 }
 
 export function mayRead({ read }: Grants, channel: string): boolean {

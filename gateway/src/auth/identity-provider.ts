@@ -10,7 +10,7 @@ import {
   type Configuration,
   discovery,
 } from 'openid-client';
-import { isLoopback } from './ways-config.ts';
+import { isLoopback } from './loopback.ts';
 
 /** A provider that was reconfigured is found to be so after this time. */
 const FRESH_MS = 3_600_000;
@@ -51,7 +51,7 @@ export class IdentityProvider {
     this.#asked = this.#now();
     const { issuer, clientId, secret } = this.#client;
     const server = new URL(issuer);
-    const execute = server.protocol === 'http:' && isLoopback(server) ? [allowInsecureRequests] : [];
+    const execute = server.protocol === 'http:' && isLoopback(server.hostname) ? [allowInsecureRequests] : [];
     try {
       const options = { timeout: TIMEOUT_S, execute };
       const provider = await discovery(server, clientId, undefined, clientAuth(secret), options);

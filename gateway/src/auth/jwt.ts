@@ -11,25 +11,15 @@ import {
   jwtVerify,
   type ProtectedHeaderParameters,
 } from 'jose';
-import {
-  areAdmins,
-  claimedGrants,
-  claimNamed,
-  grantsOfRoles,
-  joinGrants,
-  NO_GRANTS,
-  namesIn,
-  type RoleGrants,
-  rolesIn,
-} from './claimed-grants.ts';
+import { claimedGrants, claimNamed, namesIn } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
-import type { Grants, Principal } from './principal.ts';
+import { type Grants, NO_GRANTS, type Principal } from './principal.ts';
 import { Refusals } from './refusals.ts';
 import { renewable } from './renewal.ts';
-import { withOwn } from './roles.ts';
-import { secretOf } from './secret-file.ts';
+import { areAdmins, grantsOfRoles, joinGrants, type RoleGrants, rolesIn, withOwn } from './roles.ts';
+import { secretOf } from './secret.ts';
 import type { AuthStore } from './store/auth-store.ts';
 import { JWT_SECRET_BYTES, type JwtConfig } from './ways-config.ts';
 

@@ -16,19 +16,13 @@ import {
   randomPKCECodeVerifier,
   randomState,
 } from 'openid-client';
-import {
-  claimNamed,
-  grantsOfRoles,
-  namesIn,
-  type RoleGrants,
-  rolesIn,
-  rolesOfGroups,
-} from './claimed-grants.ts';
+import { claimNamed, namesIn, rolesOfGroups } from './claimed-grants.ts';
 import { IdentityProvider, providerUnavailable } from './identity-provider.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import { Refusals } from './refusals.ts';
+import { grantsOfRoles, type RoleGrants, rolesIn } from './roles.ts';
 import { SealedText } from './sealed-text.ts';
-import { secretOf } from './secret-file.ts';
+import { secretOf } from './secret.ts';
 import type { Sessions } from './sessions.ts';
 import type { Visitor } from './sign-in.ts';
 import type { AuthStore, External } from './store/auth-store.ts';

@@ -42,19 +42,30 @@ export interface Principal {
   session?: string;
 }
 
+export const NO_GRANTS: Grants = { read: [], publish: [], run: false, metrics: false, admin: false };
+
+/** Those of an admin. */
+export const ALL_GRANTS: Grants = {
+  read: ['*', `${RUN_PREFIX}*`, `${CONVERSATION_PREFIX}*`, `${RUN_EVENTS_PREFIX}*`, `${AUDIT_PREFIX}*`],
+  publish: ['*'],
+  run: true,
+  metrics: true,
+  admin: true,
+};
+
+/** With nothing in place of what is left out. */
+export function grantsFrom(parts: { [Part in keyof Grants]?: Grants[Part] | undefined }): Grants {
+  const { read = [], publish = [], run = false, metrics = false, admin = false } = parts;
+  return { read, publish, run, metrics, admin };
+}
+
 /** Everybody, where `AUTH` is off. Everything is allowed, and runs belong to nobody. */
 export const EVERYONE: Principal = {
   id: 'everyone',
   kind: 'everyone',
   name: 'everyone',
   owner: '',
-  grants: {
-    read: ['*', `${RUN_PREFIX}*`, `${CONVERSATION_PREFIX}*`, `${RUN_EVENTS_PREFIX}*`, `${AUDIT_PREFIX}*`],
-    publish: ['*'],
-    run: true,
-    metrics: true,
-    admin: true,
-  },
+  grants: ALL_GRANTS,
   expires: Number.POSITIVE_INFINITY,
 };
 

@@ -5,14 +5,15 @@ import { randomBytes } from 'node:crypto';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import type { CredentialSource, HeaderCheck, PresentedCredential } from './authenticator.ts';
-import { grantsOfRoles, NO_GRANTS, type RoleGrants, rolesIn, rolesOfGroups } from './claimed-grants.ts';
+import { rolesOfGroups } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { isUserName } from './names.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
-import type { Principal } from './principal.ts';
+import { personPrincipal } from './person.ts';
+import { NO_GRANTS, type Principal } from './principal.ts';
 import { Refusals } from './refusals.ts';
 import { renewable } from './renewal.ts';
-import { withOwn } from './roles.ts';
+import { grantsOfRoles, type RoleGrants, rolesIn } from './roles.ts';
 import type { AuthStore } from './store/auth-store.ts';
 import { type ProxyConfig, rolesByGroup } from './ways-config.ts';
 
@@ -95,14 +96,7 @@ export class ProxyHeaders implements CredentialCheck, HeaderCheck {
     const owner = named ? name : ownerOfSubject(`proxy ${this.#options.header}`, name);
     const roles = rolesOfGroups(groups, this.#options.roles);
     const grants = (await grantsOfRoles(roles, this.#roles)) ?? NO_GRANTS;
-    const principal: Principal = {
-      id: `user:${owner}`,
-      kind: 'user',
-      name: shownName(name),
-      owner,
-      grants: withOwn(grants, owner),
-      expires: Number.POSITIVE_INFINITY,
-    };
+    const principal = personPrincipal(shownName(name), owner, grants);
     return renewable(principal, () => this.principalOf(credential));
   }
 

@@ -3,17 +3,17 @@
 
 import { hash } from 'node:crypto';
 import { randomText } from './base62.ts';
-import { grantsOfRoles, rolesIn } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
-import { principalOfUser } from './people.ts';
+import { personPrincipal, principalOfUser } from './person.ts';
 import type { Principal } from './principal.ts';
 import type { Refusals } from './refusals.ts';
 import { renewable } from './renewal.ts';
-import { withOwn } from './roles.ts';
+import { grantsOfRoles, rolesIn } from './roles.ts';
 import { type AuthStore, NOTE_MS, SESSION_MAX_MS, type Session, sessionId } from './store/auth-store.ts';
 
-export const TOKEN_PREFIX = 'lst_';
-const TOKEN = /^lst_[A-Za-z0-9]{43}$/;
+/** Begins the token of each session. */
+export const SESSION_PREFIX = 'lst_';
+const TOKEN = new RegExp(`^${SESSION_PREFIX}[A-Za-z0-9]{43}$`);
 const MAX_AGENT = 200;
 
 /** Who begins a session, and from where. */
@@ -32,7 +32,7 @@ export class Sessions implements CredentialCheck {
 
   /** The token is nowhere but in the answer. */
   async begin({ agent, ...start }: SessionStart): Promise<{ token: string; session: Session }> {
-    const token = `${TOKEN_PREFIX}${randomText(43)}`;
+    const token = `${SESSION_PREFIX}${randomText(43)}`;
     const now = this.#now();
     const session: Session = {
       ...start,
@@ -46,8 +46,15 @@ export class Sessions implements CredentialCheck {
     return { token, session };
   }
 
+  /** Resolves with the session of this token, which has ended; undefined if there was none. */
+  async end(token: string): Promise<Session | undefined> {
+    const session = await this.#store.sessionByDigest(digestOf(token), this.#now());
+    if (session === undefined) return undefined;
+    return (await this.#store.endSession(session.user, sessionId(session))) ? session : undefined;
+  }
+
   async principalOf(credential: string): Promise<Principal | undefined> {
-    if (!TOKEN.test(credential)) return this.#refusals?.refuse('it is malformed');
+    if (!isSessionToken(credential)) return this.#refusals?.refuse('it is malformed');
     return this.#ofDigest(digestOf(credential));
   }
 
@@ -67,10 +74,13 @@ export class Sessions implements CredentialCheck {
     if (external === undefined) return principalOfUser(this.#store, user);
     const { name, owner, roles } = external;
     const grants = await grantsOfRoles(roles, rolesIn(this.#store));
-    if (grants === undefined) return undefined;
-    const expires = Number.POSITIVE_INFINITY;
-    return { id: `user:${user}`, kind: 'user', name, owner, grants: withOwn(grants, owner), expires };
+    return grants && personPrincipal(name, owner, grants);
   }
+}
+
+/** Whether it looks like the token of a session. */
+export function isSessionToken(text: string): boolean {
+  return TOKEN.test(text);
 }
 
 function digestOf(token: string): string {

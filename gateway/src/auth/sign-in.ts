@@ -7,7 +7,7 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { clientOf } from '../client-of.ts';
 import { isUserName } from './names.ts';
 import type { Passwords } from './passwords.ts';
-import { principalOfUser } from './people.ts';
+import { principalOfUser } from './person.ts';
 import type { Principal } from './principal.ts';
 import type { Sessions } from './sessions.ts';
 import { type AuthStore, LEAVING_MS, type Session, sessionId } from './store/auth-store.ts';

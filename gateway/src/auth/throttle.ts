@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import type { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
 import {
   BurstyRateLimiter,
   type RateLimiterAbstract,
@@ -14,7 +15,6 @@ import {
   RateLimiterRes,
 } from 'rate-limiter-flexible';
 import { clientOf } from '../client-of.ts';
-import { HttpError } from '../http/errors.ts';
 
 /**
  * From one address ten attempts at once, and then one every ten seconds, however many came before; and so on for the others. What
@@ -56,14 +56,14 @@ export class Throttle {
     this.#delayMs = delayMs;
   }
 
-  /** Counts an attempt to sign in, before a password is looked at. @throws HttpError `too_many_attempts`; BrokerUnavailable */
+  /** Counts an attempt to sign in, before a password is looked at. @throws TooManyAttempts; BrokerUnavailable */
   async attempt(name: string, address: string): Promise<void> {
     await this.countAddress(address);
     await this.#orRefuse('pair', pairOf(name, address));
     if ((await this.#counter.count('name', digest(name))) === 0) return;
     const client = clientOf(address);
     const own = this.#delayed.get(client) ?? 0;
-    if (own >= MAX_DELAYED_OF_CLIENT || this.#delayed.size >= MAX_DELAYED) throw tooMany(this.#delayMs);
+    if (own >= MAX_DELAYED_OF_CLIENT || this.#delayed.size >= MAX_DELAYED) throw new TooManyAttempts(this.#delayMs);
     this.#delayed.set(client, own + 1);
     try {
       await pause(this.#delayMs);
@@ -92,15 +92,19 @@ export class Throttle {
 
   async #orRefuse(limit: Limit, key: string): Promise<void> {
     const waitMs = await this.#counter.count(limit, key);
-    if (waitMs > 0) throw tooMany(waitMs);
+    if (waitMs > 0) throw new TooManyAttempts(waitMs);
   }
 }
 
-export function tooMany(waitMs: number): HttpError {
-  const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
-  return new HttpError('too_many_attempts', `too many attempts; try again in ${seconds} s`, {
-    headers: { 'retry-after': `${seconds}` },
-  });
+export class TooManyAttempts extends CodedError {
+  readonly retryAfterSeconds: number;
+
+  constructor(waitMs: number) {
+    const seconds = Math.max(1, Math.ceil(waitMs / 1_000));
+    super('too_many_attempts', `too many attempts; try again in ${seconds} s`);
+    this.name = 'TooManyAttempts';
+    this.retryAfterSeconds = seconds;
+  }
 }
 
 /** People type passwords into the field of the name, so no name as it was typed becomes a key in Redis. */

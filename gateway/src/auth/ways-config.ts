@@ -4,6 +4,8 @@
 import { about, flag, list } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
+import { isLoopback } from './loopback.ts';
+import { isName } from './names.ts';
 
 /** HMAC with a shorter secret can be guessed from one token, without asking the gateway. */
 export const JWT_SECRET_BYTES = 32;
@@ -22,11 +24,6 @@ const url = (fits: (url: URL) => boolean, rule: string) =>
     return parsed.username === '' && parsed.password === '' && fits(parsed);
   }, rule);
 
-/** Whether what is sent there stays on this machine, so that it needs no TLS. */
-export function isLoopback({ hostname }: URL): boolean {
-  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/.test(hostname);
-}
-
 const secret = (bytes: number) =>
   z
     .string()
@@ -37,14 +34,15 @@ const claim = () => z.string().regex(/^[^\s\p{Cc}]{1,200}$/u, 'must be the name 
 const header = () => z.string().regex(/^[A-Za-z0-9-]{1,64}$/, HEADER_RULE);
 
 /** `developers=member`: groups may hold a `=`, roles do not. */
-const roleOfGroup = /^(.+)=([a-z0-9][a-z0-9_.-]{0,56})$/;
-const groupRoles = () => list('', GROUPS_RULE, (items) => items.every((item) => roleOfGroup.test(item)));
+const GROUP_ROLE = /^(.+)=([^=]+)$/;
+const groupRoles = () =>
+  list('', GROUPS_RULE, (items) => items.every((item) => isName(GROUP_ROLE.exec(item)?.[2] ?? '')));
 
 /** The roles of each group: `ops=admin,ops=member` gives it two. */
 export function rolesByGroup(items: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const roles = new Map<string, string[]>();
   for (const item of items) {
-    const [, group = '', role = ''] = roleOfGroup.exec(item) ?? [];
+    const [, group = '', role = ''] = GROUP_ROLE.exec(item) ?? [];
     roles.set(group, [...(roles.get(group) ?? []), role]);
   }
   return roles;
@@ -88,7 +86,7 @@ export const jwtVariables = {
 /** Sign-in with an identity provider. */
 export const oidcVariables = {
   OIDC_ISSUER: about(
-    url((issuer) => issuer.protocol === 'https:' || isLoopback(issuer), HTTPS_RULE).optional(),
+    url((issuer) => issuer.protocol === 'https:' || isLoopback(issuer.hostname), HTTPS_RULE).optional(),
     'The identity provider where people can sign in, by OpenID Connect; `/.well-known/openid-configuration` is found under it. Register `/auth/oidc/callback` under `PUBLIC_URL` there. Without it there is none.',
   ),
   OIDC_CLIENT_ID: about(

@@ -2,7 +2,7 @@
 // every gateway must look at; without a limit one viewer could keep all of them busy with nothing else.
 
 import type { Principal } from './principal.ts';
-import { tooMany } from './throttle.ts';
+import { TooManyAttempts } from './throttle.ts';
 
 const BURST = 10;
 const EVERY_MS = 6_000;
@@ -18,12 +18,12 @@ export class WriteLimit {
     this.#now = now;
   }
 
-  /** Counts one. @throws HttpError `too_many_attempts` */
+  /** Counts one. @throws TooManyAttempts */
   take({ id }: Pick<Principal, 'id'>): void {
     const now = this.#now();
     const paidUp = Math.max(now, this.#paidUp.get(id) ?? 0);
     const waitMs = paidUp - now - (BURST - 1) * EVERY_MS;
-    if (waitMs > 0) throw tooMany(waitMs);
+    if (waitMs > 0) throw new TooManyAttempts(waitMs);
     this.#paidUp.delete(id);
     this.#paidUp.set(id, paidUp + EVERY_MS);
     if (this.#paidUp.size > MAX_PRINCIPALS) this.#paidUp.delete(this.#paidUp.keys().next().value as string);

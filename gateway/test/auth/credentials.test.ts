@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
 import { ApiKeys, makeApiKey, parseApiKey } from '../../src/auth/api-keys.ts';
-import type { Grants } from '../../src/auth/principal.ts';
+import { type Grants, NO_GRANTS } from '../../src/auth/principal.ts';
 import { Sessions } from '../../src/auth/sessions.ts';
 import { type ApiKey, SESSION_IDLE_MS, SESSION_MAX_MS } from '../../src/auth/store/auth-store.ts';
 import { FileAuthStore } from '../../src/auth/store/file-auth-store.ts';
-import { NO_GRANTS, apiKey as record, user } from './store/conformance.ts';
+import { apiKey as record, user } from './store/conformance.ts';
 
 /** A store that counts what is looked up. */
 class CountingStore {

@@ -10,9 +10,9 @@ import { SignJWT, UnsecuredJWT } from 'jose';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { rolesIn } from '../../src/auth/claimed-grants.ts';
 import { IssuerKeys } from '../../src/auth/issuer-keys.ts';
 import { JwtCheck, jwtCheck } from '../../src/auth/jwt.ts';
+import { rolesIn } from '../../src/auth/roles.ts';
 import { jwtVariables } from '../../src/auth/ways-config.ts';
 import {
   AUDIENCE,

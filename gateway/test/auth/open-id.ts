@@ -110,7 +110,7 @@ interface GatewayOptions {
   publicUrl?: string;
   logger?: Logger;
   /** Called for each attempt that failed. */
-  failed?: () => Promise<void>;
+  countAddress?: () => Promise<void>;
 }
 
 /** The routes of the sign-in, a page, and a route that says who asks, behind the gate of the gateway. */
@@ -125,7 +125,7 @@ export async function startGateway(
     variables,
     publicUrl = url,
     logger = createLogger('test', 'silent', true),
-    failed = async () => {},
+    countAddress = async () => {},
   } = options;
   const config = z.object(oidcVariables).parse({
     OIDC_ISSUER: issuer,
@@ -158,7 +158,7 @@ export async function startGateway(
     oidc,
     cookie,
     publicUrl,
-    throttle: { countAddress: failed },
+    throttle: { countAddress },
     audit: { record: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
   });
   const open = { config: { needs: 'nothing' as const } };

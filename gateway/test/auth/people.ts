@@ -37,7 +37,9 @@ export class People {
     };
     const cookie = ({ headers }: { headers: Readonly<Record<string, unknown>> }) => {
       const [, token] = /(?:^|; )test=([^;]+)/.exec(`${headers.cookie ?? ''}`) ?? [];
-      return token === undefined ? undefined : { kind: 'session', principal: () => principalOf(token) };
+      return token === undefined
+        ? undefined
+        : { kind: 'session' as const, principal: () => principalOf(token) };
     };
     return { tokens: { apiKey: { principalOf } }, headers: [{ find: cookie }] };
   }

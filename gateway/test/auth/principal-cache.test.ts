@@ -1,9 +1,8 @@
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { expect, it } from 'vitest';
 import type { CredentialCheck } from '../../src/auth/credential-check.ts';
-import type { Principal } from '../../src/auth/principal.ts';
+import { NO_GRANTS, type Principal } from '../../src/auth/principal.ts';
 import { PrincipalCache } from '../../src/auth/principal-cache.ts';
-import { NO_GRANTS } from './store/conformance.ts';
 
 /** The memory is bounded after a hundred; each more is as the one before. */
 const MADE_UP = 10_000;

@@ -122,7 +122,7 @@ describe.each(['llm', 'team'])(
       expect(await admin.call('ACL', 'LOG')).toEqual([]);
     });
 
-    it('are not deceived by a producer: real entries come live and stand in history once', async () => {
+    it('46: are not deceived by a producer: real entries come live and stand in history once', async () => {
       const { gateways, viewers, producer, plain } = fleet;
       const ids = [await publish(gateways[0], 'real 0')];
       const token = (await admin.hget(`{${NAMESPACE}}:log`, 'token')) as string;

@@ -68,7 +68,7 @@ const entries = async (gateway: OwnedGateway, who: string, query: string) =>
   };
 
 describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
-  it('the same message_id of two people is two runs, with the same body and with another', async () => {
+  it('16: the same message_id of two people is two runs, with the same body and with another', async () => {
     const [a, b] = await serve();
     const message_id = id();
     const hers = await a.begin('alice', { message_id });
@@ -89,7 +89,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect(again.status).toBe(409);
   });
 
-  it('a foreign run is answered as one that never was: read, watched, stopped, by owner and without', async () => {
+  it('16: a foreign run is answered as one that never was: read, watched, stopped, by owner and without', async () => {
     const [a, b] = await serve({}, SILENT_MODELS_MS);
     const message_id = id();
     await a.begin('alice', { message_id });
@@ -129,7 +129,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect((await watched).at(-1)?.json).toMatchObject({ code: 'cancelled', message_id });
   });
 
-  it('a list holds what one may read, and is filtered before it is cut', async () => {
+  it('16: a list holds what one may read, and is filtered before it is cut', async () => {
     const [a, b] = await serve();
     const [mine, first, second] = [id(), id(), id()];
     await a.begin('bob', { message_id: mine });
@@ -155,7 +155,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect(await json(answer)).toMatchObject({ code: 'invalid_query', field: 'owner' });
   });
 
-  it('a foreign conversation_id reaches nothing: neither his turns my prompt, nor mine his', async () => {
+  it('17: a foreign conversation_id reaches nothing: neither his turns my prompt, nor mine his', async () => {
     const [a, b] = await serve();
     const conversation_id = id();
     const say = async (who: string, message: string) => {
@@ -202,7 +202,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     expect((await entries(b, 'root', 'channels=events:runs')).entries).toEqual([]);
   });
 
-  it('run= picks among what one may read: it neither widens nor tells', async () => {
+  it('16: run= picks among what one may read: it neither widens nor tells', async () => {
     const [a, b] = await serve();
     const message_id = id();
     await a.begin('alice', { message_id });
@@ -223,7 +223,7 @@ describe.each(kinds)('what belongs to somebody, $kind', ({ serve }) => {
     );
   });
 
-  it('a gap names no channel that one may not read', async () => {
+  it('15: a gap names no channel that one may not read', async () => {
     const [a, b] = await serve({ RETENTION_ENTRIES: '100' });
     const channel = 'runs:alice/long';
     const says = (msg: string) => draft({ time: 1, channel, source: 'test', level: 'info', msg });

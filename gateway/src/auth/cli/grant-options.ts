@@ -1,8 +1,8 @@
 // The options that say what a role or a key may do.
 
 import { isPattern, isReserved, missedPrefix, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
-import type { Grants } from '../principal.ts';
-import { BUILT_IN_ROLES, MAX_GRANTED_PATTERNS } from '../roles.ts';
+import { ALL_GRANTS, type Grants, grantsFrom } from '../principal.ts';
+import { MAX_GRANTED_PATTERNS } from '../roles.ts';
 import { usage } from './command-line.ts';
 
 export const GRANT_OPTIONS = {
@@ -29,21 +29,13 @@ interface GrantValues {
 }
 
 /** @throws CodedError `usage`, also where nothing is granted */
-export function grantsOf({
-  read,
-  publish,
-  run = false,
-  metrics = false,
-  admin = false,
-}: GrantValues): Grants {
-  if (admin) {
-    const role = BUILT_IN_ROLES.find(({ name }) => name === 'admin');
-    if (role !== undefined) return role.grants;
-  }
-  const grants = { read: patterns('read', read), publish: patterns('publish', publish), run, metrics, admin };
+export function grantsOfOptions({ read, publish, ...rights }: GrantValues): Grants {
+  if (rights.admin) return ALL_GRANTS;
+  const lists = { read: patterns('read', read), publish: patterns('publish', publish) };
+  const grants = grantsFrom({ ...rights, ...lists });
   const reserved = grants.publish.find(isReserved);
   if (reserved !== undefined) throw usage(`--publish ${reserved}: only the gateway writes there`);
-  if (grants.read.length + grants.publish.length === 0 && !run && !metrics)
+  if (grants.read.length + grants.publish.length === 0 && !grants.run && !grants.metrics)
     throw usage('nothing is granted: give --read, --publish, --run, --metrics or --admin');
   return grants;
 }

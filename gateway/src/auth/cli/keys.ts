@@ -1,12 +1,12 @@
 // `npm run keys -- …`: API keys of programs. A key is shown once, when it is made.
 
 import { hasFewStars, MAX_STARS } from '@llm-streamer/shared/channels.ts';
-import { KEY_EXPIRES_MS, makeApiKey } from '../api-keys.ts';
+import { KEY_EXPIRES_MS, MAX_KEY_EXPIRES_MS, makeApiKey } from '../api-keys.ts';
 import { AUDIT_EVENTS } from '../audit.ts';
 import { isName, NAME_RULE } from '../names.ts';
 import { MAX_KEYS } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, type Program, parse, usage } from './command-line.ts';
-import { GRANT_HELP, GRANT_OPTIONS, grantsOf, inWords, warnOfUnreached } from './grant-options.ts';
+import { GRANT_HELP, GRANT_OPTIONS, grantsOfOptions, inWords, warnOfUnreached } from './grant-options.ts';
 import { minute, table } from './table.ts';
 
 const HELP = `npm run keys -- COMMAND: keys of programs
@@ -26,7 +26,6 @@ In compose: docker compose exec gateway npm run -s keys -- add ci --publish 'log
 `;
 
 const UNITS = { d: 86_400_000, h: 3_600_000 } as const;
-const MAX_EXPIRES_MS = 10 * KEY_EXPIRES_MS;
 
 const OPTIONS = {
   ...GRANT_OPTIONS,
@@ -39,7 +38,7 @@ async function add(args: readonly string[], { store, audit, print, say }: Comman
   const { words, values } = parse(args, ['the name of the key'], OPTIONS);
   const [name = ''] = words;
   if (!isName(name)) throw usage(`${JSON.stringify(name)}: the name of a key ${NAME_RULE}`);
-  const grants = grantsOf(values);
+  const grants = grantsOfOptions(values);
   const { source, user } = values;
   if (source !== undefined && !isSourcePattern(source))
     throw usage(
@@ -103,7 +102,7 @@ function lifetime(text: string | undefined): number {
   if (text === undefined) return KEY_EXPIRES_MS;
   const [, number, unit] = /^(\d{1,6})([dh])$/.exec(text) ?? [];
   const ms = Number(number) * UNITS[unit as keyof typeof UNITS];
-  if (ms > 0 && ms <= MAX_EXPIRES_MS) return ms;
+  if (ms > 0 && ms <= MAX_KEY_EXPIRES_MS) return ms;
   throw usage(`--expires ${JSON.stringify(text)}: must be a time like 90d or 12h, at most 3650d`);
 }
 

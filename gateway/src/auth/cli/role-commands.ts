@@ -5,7 +5,7 @@ import { isName, NAME_RULE } from '../names.ts';
 import { BUILT_IN_ROLES, isBuiltIn } from '../roles.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, parse, usage } from './command-line.ts';
-import { GRANT_OPTIONS, grantsOf, inWords, warnOfUnreached } from './grant-options.ts';
+import { GRANT_OPTIONS, grantsOfOptions, inWords, warnOfUnreached } from './grant-options.ts';
 import { FORCE, refuseLastAdmin } from './refuse-last-admin.ts';
 import { table } from './table.ts';
 
@@ -45,7 +45,7 @@ async function set(args: readonly string[], { store, audit, say }: CommandContex
   const [name = ''] = words;
   if (!isName(name)) throw usage(`${JSON.stringify(name)}: the name of a role ${NAME_RULE}`);
   if (isBuiltIn(name)) throw usage(`${name} is built in and cannot be changed`);
-  const grants = grantsOf(values);
+  const grants = grantsOfOptions(values);
   await refuseLastAdmin(store, { role: { name, grants } }, values.force);
   await store.setRole({ name, grants });
   audit.record(AUDIT_EVENTS.roleSet, { to: `role:${name}`, admin: grants.admin });

@@ -65,8 +65,9 @@ export interface Session {
 }
 
 /**
- * Principals whose rights have changed: their ids, as in `Principal.id`, or `session:<first 16 digits>`; `*` if a role has changed,
- * because anybody may have it. A new key is `added:key:<id>`: it is not unknown any more, but its streams, if it has any already, go on.
+ * Principals whose rights have changed: their ids, as in `Principal.id`, or `session:<first 16 digits>`. `*` if a role has changed,
+ * because anybody may have it. A new key is `added:key:<id>`: it is not unknown any more, but its streams, if it has any already,
+ * go on.
  */
 export interface RightsChange {
   epoch: number;

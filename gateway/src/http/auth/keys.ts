@@ -5,11 +5,12 @@ import { covers } from '@llm-streamer/shared/channel-sets.ts';
 import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { KEY_EXPIRES_MS, makeApiKey } from '../../auth/api-keys.ts';
+import { KEY_EXPIRES_MS, MAX_KEY_EXPIRES_MS, makeApiKey } from '../../auth/api-keys.ts';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
-import type { Grants } from '../../auth/principal.ts';
+import { type Grants, grantsFrom } from '../../auth/principal.ts';
 import type { ApiKey } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
+import { GRANTS_BODY, grantFields } from './grants-body.ts';
 import {
   type AuthServices,
   actorOf,
@@ -19,11 +20,9 @@ import {
   parseBody,
   personOf,
 } from './services.ts';
-import { GRANTS_BODY, grantFields, grantsOf } from './users.ts';
 
 const SOURCE_RULE = `must be a source, or a pattern of ${PATTERN_RULE}`;
 const EXPIRES_RULE = 'must be a time in the next ten years, in milliseconds since 1970';
-const MAX_EXPIRES_MS = 10 * KEY_EXPIRES_MS;
 
 const newKey = z.strictObject({
   name: nameField,
@@ -31,7 +30,7 @@ const newKey = z.strictObject({
   source: z.string(SOURCE_RULE).refine(isPattern, SOURCE_RULE).optional(),
   expires: z
     .int(EXPIRES_RULE)
-    .refine((time) => time > Date.now() && time < Date.now() + MAX_EXPIRES_MS, EXPIRES_RULE)
+    .refine((time) => time > Date.now() && time < Date.now() + MAX_KEY_EXPIRES_MS, EXPIRES_RULE)
     .optional(),
   service: z.boolean('must be true or false').optional(),
 });
@@ -39,7 +38,7 @@ const newKey = z.strictObject({
 export function keyRoutes(app: FastifyInstance, { store, audit, writes }: AuthServices): void {
   const config = { needs: 'signed-in' } as const;
 
-  app.get('/api/keys', { config }, async ({ principal }, reply): Promise<KeysAnswer> => {
+  app.get('/api/keys', { config }, async ({ principal }, _reply): Promise<KeysAnswer> => {
     const keys = await store.keys();
     const visible = principal.grants.admin ? keys : keys.filter(({ user }) => isOwn(principal, user));
     return { keys: visible.map(keyInfo) };
@@ -51,7 +50,7 @@ export function keyRoutes(app: FastifyInstance, { store, audit, writes }: AuthSe
       const { user } = personOf(request);
       // An admin who makes keys for fifty machines is not held up; whoever has his rights can do worse.
       if (!request.principal.grants.admin) writes.take(request.principal);
-      const grants = grantsOf(fields);
+      const grants = grantsFrom(fields);
       refuseWider(request, grants);
       if (service && !request.principal.grants.admin)
         throw new HttpError('forbidden', 'only an admin makes keys that belong to nobody', {

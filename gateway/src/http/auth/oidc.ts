@@ -2,8 +2,8 @@
 // it ends at the page of this gateway and nowhere else; if nobody has signed in, the page is told the code of an error.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import { parseCookie, stringifySetCookie } from 'cookie';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { AttemptCookie } from '../../auth/attempt-cookie.ts';
 import { AUDIT_EVENTS, type Audit } from '../../auth/audit.ts';
 import { ATTEMPT_MS, type OidcSignIn } from '../../auth/oidc.ts';
 import type { SessionCookie } from '../../auth/session-cookie.ts';
@@ -95,38 +95,4 @@ function viewIn(address: unknown): string {
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof CodedError && isErrorCode(error.code)) return error.code;
   throw error;
-}
-
-/**
- * The cookie of an attempt. Unlike that of a session it is `Lax`: the way back begins at another site. With https its name begins
- * with `__Host-`, so that no neighbour under the same domain can plant one.
- */
-class AttemptCookie {
-  readonly #secure: boolean;
-  readonly #name: string;
-
-  constructor(publicUrl: string | undefined) {
-    const url = publicUrl === undefined ? undefined : new URL(publicUrl);
-    this.#secure = url?.protocol === 'https:';
-    // Browsers send a cookie to all ports of a host, where another gateway may be.
-    const port = url?.port ? `-${url.port}` : '';
-    this.#name = `${this.#secure ? '__Host-' : ''}llm-streamer-oidc${port}`;
-  }
-
-  read({ headers }: FastifyRequest): string | undefined {
-    return headers.cookie === undefined ? undefined : parseCookie(headers.cookie)[this.#name];
-  }
-
-  set(reply: FastifyReply, value: string, maxAge: number): void {
-    const cookie = {
-      name: this.#name,
-      value,
-      maxAge,
-      path: '/',
-      httpOnly: true,
-      sameSite: 'lax',
-      secure: this.#secure,
-    } as const;
-    reply.header('set-cookie', stringifySetCookie(cookie));
-  }
 }

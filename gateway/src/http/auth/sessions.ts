@@ -32,7 +32,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
     scope.post(
       '/auth/token',
       { bodyLimit: SMALL_BODY, config },
-      async (request, reply): Promise<TokenAnswer> => {
+      async (request, _reply): Promise<TokenAnswer> => {
         parseBody(emptyBody, request.body ?? {});
         const person = personOf(request);
         writes.take(request.principal);

@@ -1,7 +1,6 @@
 // /auth/login, /auth/logout, /auth/signup and /auth/profile: how people come in and go out, and who somebody is.
 
-import { hash } from 'node:crypto';
-import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
+import type { Profile } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -9,8 +8,9 @@ import { signInFirst } from '../../auth/access.ts';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import { grantsOfRole } from '../../auth/roles.ts';
+import { isSessionToken } from '../../auth/sessions.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in.ts';
-import { sessionId } from '../../auth/store/auth-store.ts';
+import { SignInOffer } from '../../auth/sign-in-offer.ts';
 import { clientOf } from '../../client-of.ts';
 import { HttpError } from '../errors.ts';
 import {
@@ -34,12 +34,9 @@ const signUpBody = z.strictObject({
   name: z.string(USER_NAME_RULE).refine(isUserName, USER_NAME_RULE),
   password: passwordField,
 });
-/** How long it is known that nobody was added yet. */
-const EMPTY_MS = 2_000;
-
 export function signInRoutes(app: FastifyInstance, services: AuthServices): void {
-  const { mode, store, signIn, passwords, throttle, cookie, audit, signUpRole } = services;
-  const ways = new Ways(services);
+  const { mode, store, sessions, signIn, passwords, throttle, cookie, audit, signUpRole } = services;
+  const offer = new SignInOffer(services);
   const options = { bodyLimit: SMALL_BODY, config: { needs: 'nothing', setsSession: true } } as const;
 
   jsonScope(app, (scope) => {
@@ -98,7 +95,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       if (error.code !== 'unauthorized') throw error;
       throw new HttpError('unauthorized', error.message, {
         headers: { 'www-authenticate': 'Bearer', 'cache-control': 'no-store' },
-        more: await ways.now(),
+        more: await offer.now(),
       });
     },
   } as const;
@@ -108,7 +105,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
     if (kind === 'anonymous' && grants.read.length === 0) throw signInFirst();
     const isNobody = kind === 'anonymous' || (kind === 'everyone' && mode !== 'off');
     const found = profileOf(principal, mode, await roleOf(principal.id));
-    return isNobody ? { ...found, ways: await ways.now() } : found;
+    return isNobody ? { ...found, ways: await offer.now() } : found;
   });
 
   /** A cookie from before the login is worth nothing any more: somebody may have planted it. */
@@ -125,8 +122,8 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
 
   async function endSession(token: string | undefined, request: FastifyRequest): Promise<void> {
     if (token === undefined) return;
-    const session = await store.sessionByDigest(hash('sha256', token, 'hex'), Date.now());
-    if (session === undefined || !(await store.endSession(session.user, sessionId(session)))) return;
+    const session = await sessions.end(token);
+    if (session === undefined) return;
     audit.record(AUDIT_EVENTS.logout, { by: `user:${session.user}`, address: request.ip });
   }
 
@@ -144,41 +141,6 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
 
 /** The session of a program, which has no cookie. */
 function bearerSession({ headers }: FastifyRequest): string | undefined {
-  return /^bearer +(lst_[A-Za-z0-9]{43}) *$/i.exec(headers.authorization ?? '')?.[1];
-}
-
-/** How one can sign in. Strangers ask this, so that the store is asked seldom. */
-class Ways {
-  readonly #services: AuthServices;
-  #isEmpty = true;
-  #known = Number.NEGATIVE_INFINITY;
-  #asking: Promise<void> | undefined;
-
-  constructor(services: AuthServices) {
-    this.#services = services;
-  }
-
-  async now(): Promise<SignInWays> {
-    const { oidcName, signUpRole } = this.#services;
-    if (this.#isEmpty && performance.now() - this.#known > EMPTY_MS) {
-      this.#asking ??= this.#ask().finally(() => {
-        this.#asking = undefined;
-      });
-      await this.#asking;
-    }
-    return {
-      ...(oidcName !== undefined && { oidc: oidcName }),
-      ...(this.#isEmpty && Number.isFinite(this.#known) && { empty: true }),
-      ...(signUpRole !== undefined && { signup: true }),
-    };
-  }
-
-  async #ask(): Promise<void> {
-    try {
-      this.#isEmpty = (await this.#services.store.users()).length === 0;
-      this.#known = performance.now();
-    } catch (error) {
-      if (!(error instanceof BrokerUnavailable)) throw error;
-    }
-  }
+  const [, token = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  return isSessionToken(token) ? token : undefined;
 }

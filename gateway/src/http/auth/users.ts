@@ -1,16 +1,16 @@
 // /api/users and /api/roles: an admin manages people, and what their roles allow.
 
 import type { RoleInfo, UserInfo, UsersAnswer } from '@llm-streamer/shared/api-types.ts';
-import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
 import { type AdminChange, takesLastAdmin } from '../../auth/last-admin.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
-import type { Grants } from '../../auth/principal.ts';
-import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn, MAX_GRANTED_PATTERNS } from '../../auth/roles.ts';
+import { grantsFrom } from '../../auth/principal.ts';
+import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn } from '../../auth/roles.ts';
 import type { Role, User } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
+import { GRANTS_BODY, grantFields } from './grants-body.ts';
 import {
   type AuthServices,
   actorOf,
@@ -22,19 +22,7 @@ import {
   SMALL_BODY,
 } from './services.ts';
 
-const PATTERNS_RULE = `must be a list of at most ${MAX_GRANTED_PATTERNS} patterns of ${PATTERN_RULE}`;
 const YES_NO = 'must be true or false';
-const patterns = z
-  .array(z.string(PATTERNS_RULE).refine(isPattern, PATTERNS_RULE), PATTERNS_RULE)
-  .max(MAX_GRANTED_PATTERNS, PATTERNS_RULE);
-/** Each is nothing if it is left out. */
-export const grantFields = {
-  read: patterns.optional(),
-  publish: patterns.optional(),
-  run: z.boolean(YES_NO).optional(),
-  metrics: z.boolean(YES_NO).optional(),
-  admin: z.boolean(YES_NO).optional(),
-};
 
 const newUser = z.strictObject({
   name: z.string(USER_NAME_RULE).refine(isUserName, USER_NAME_RULE),
@@ -48,9 +36,6 @@ const userChange = z.strictObject({
 });
 const newRole = z.strictObject({ name: nameField, ...grantFields });
 const roleChange = z.strictObject(grantFields);
-
-/** A list of patterns is longer than other bodies: 50 of 200 characters, twice. */
-export const GRANTS_BODY = 32_768;
 
 type ByName = { Params: { name: string } };
 
@@ -103,7 +88,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const { name, ...grants } = parseBody(newRole, request.body);
       if ((await grantsOfRole(store, name)) !== undefined)
         throw new HttpError('name_taken', 'there is a role of this name', { field: 'name' });
-      const role: Role = { name, grants: grantsOf(grants) };
+      const role: Role = { name, grants: grantsFrom(grants) };
       await store.setRole(role);
       audit.record(AUDIT_EVENTS.roleSet, {
         ...actorOf(request),
@@ -120,7 +105,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       refuseBuiltIn(name);
       const before = (await store.roles()).find((role) => role.name === name);
       if (before === undefined) throw noRole();
-      const role: Role = { name, grants: grantsOf({ ...before.grants, ...change }) };
+      const role: Role = { name, grants: grantsFrom({ ...before.grants, ...change }) };
       await refuseLastAdmin({ role });
       await store.setRole(role);
       audit.record(AUDIT_EVENTS.roleSet, {
@@ -171,11 +156,6 @@ function refuseOneself(id: string, name: string): void {
 
 function refuseBuiltIn(name: string): void {
   if (isBuiltIn(name)) throw new HttpError('forbidden', 'built-in roles cannot be changed');
-}
-
-export function grantsOf(fields: { [Field in keyof Grants]?: Grants[Field] | undefined }): Grants {
-  const { read = [], publish = [], run = false, metrics = false, admin = false } = fields;
-  return { read, publish, run, metrics, admin };
 }
 
 function userInfo({ name, role, disabled, created }: User): UserInfo {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Problem } from '@llm-streamer/shared/api-types.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { ConnectionError, FastifyError, FastifyInstance, FastifyReply } from 'fastify';
+import { TooManyAttempts } from '../../auth/throttle.ts';
 import { isAnswering } from '../claim-socket.ts';
 import { HttpError, isErrorCode } from '../errors.ts';
 import { NOSNIFF } from './nosniff.ts';
@@ -109,6 +110,10 @@ function textOf({ status, code, message, field, more }: HttpError): string {
 
 function translate(error: FastifyError | CodedError): HttpError | undefined {
   if (error instanceof HttpError) return error;
+  if (error instanceof TooManyAttempts)
+    return new HttpError('too_many_attempts', error.message, {
+      headers: { 'retry-after': `${error.retryAfterSeconds}` },
+    });
   if (error instanceof CodedError) {
     if (!isErrorCode(error.code)) return undefined;
     return new HttpError(error.code, error.message, { field: error.field });

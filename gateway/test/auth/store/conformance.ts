@@ -1,6 +1,7 @@
 // What every store of people, roles, keys and sessions must do. Two stores on the same records stand for two processes.
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
+import { NO_GRANTS } from '../../../src/auth/principal.ts';
 import {
   type ApiKey,
   type AuthStore,
@@ -19,8 +20,6 @@ export interface StoresUnderTest {
   /** The same records, as another process sees them. */
   other: AuthStore;
 }
-
-export const NO_GRANTS = { read: [], publish: [], run: false, metrics: false, admin: false };
 
 export function user(name: string, more: Partial<User> = {}): User {
   return {

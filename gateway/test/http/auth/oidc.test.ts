@@ -300,7 +300,7 @@ describe('a provider that is away', () => {
 
 it('whoever fails too often is told so', async () => {
   const failed = () => Promise.reject(new HttpError('too_many_attempts', 'try again later'));
-  gateway = await serve({ failed });
+  gateway = await serve({ countAddress: failed });
   browser.name = 'bob';
   expect(pathOf(await browser.visit(begin()))).toBe('/#sign-in=too_many_attempts');
 });

@@ -1,4 +1,5 @@
 // Tokens of an issuer and headers of a proxy, through the whole gateway.
+import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { AUDIENCE, ISSUER, inSeconds, KeyServer, sign, signingKey } from '../../auth/key-server.ts';
@@ -51,6 +52,49 @@ describe('a token', () => {
     expect(answers[0]?.status).toBe(401);
     expect((await profile(url, await token({ padding: 'x'.repeat(40_000) }))).status).toBe(401);
     expect((await profile(url, await token({ padding: 'x'.repeat(100_000) }))).status).toBe(431);
+  });
+
+  it('7: signed otherwise, for others or for longer than it says opens no route of a gateway that trusts an issuer', async () => {
+    const issuer = await new KeyServer().listen();
+    const key = await signingKey('k1', 'RS256');
+    issuer.keys = [key.jwk];
+    const { url } = await serve({ ...JWT, JWT_JWKS_URL: issuer.url });
+    const grants = { llm_streamer: { read: ['*'] } };
+    const good = await sign(key, grants);
+    const [header = '', payload = '', signature = ''] = good.split('.');
+    const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const publicPem = createPublicKey({ key: key.jwk as JsonWebKey, format: 'jwk' });
+    const asSecret = publicPem.export({ type: 'spki', format: 'pem' }).toString();
+    const confused = `${encode({ alg: 'HS256', kid: 'k1' })}.${payload}`;
+    const attacks = {
+      'alg none': `${encode({ alg: 'none' })}.${payload}.`,
+      'the public key as a secret': `${confused}.${createHmac('sha256', asSecret).update(confused).digest('base64url')}`,
+      'a key of the same name': await sign(await signingKey('k1', 'RS256'), grants),
+      'an unknown key': await sign(await signingKey('k2', 'RS256'), grants),
+      'another payload': `${header}.${encode({ ...grants, iss: ISSUER, aud: AUDIENCE, sub: 'x', exp: inSeconds(60) })}.${signature}`,
+      'no signature': `${header}.${payload}.`,
+      'no end': await sign(key, { ...grants, exp: undefined }),
+      'an end in milliseconds': await sign(key, { ...grants, exp: Date.now() }),
+      'not yet': await sign(key, { ...grants, nbf: inSeconds(600) }),
+      'for others': await sign(key, { ...grants, aud: 'billing' }),
+      'of others': await sign(key, { ...grants, iss: 'https://evil.example.com' }),
+      'an ID token': await sign(key, { ...grants, nonce: 'x' }),
+      'grants of another type': await sign(key, { llm_streamer: { read: [['*']] } }),
+      'one grant that is none': await sign(key, { llm_streamer: { read: ['logs', 'two words'] } }),
+    };
+    for (const path of ['/stream', '/api/entries', '/api/channels', '/api/runs', '/auth/profile']) {
+      const ask = (token: string) =>
+        fetch(`${url}${path}`, { headers: { authorization: `Bearer ${token}` } });
+      const answer = await ask(good);
+      expect(`${path} ${answer.status}`).toBe(`${path} 200`);
+      await answer.body?.cancel();
+      // 429 comes after a token was found invalid, too: there were many from this address.
+      for (const [what, token] of Object.entries(attacks)) {
+        const { status } = await ask(token);
+        expect([what, [401, 429].includes(status)]).toEqual([what, true]);
+      }
+    }
+    await issuer.close();
   });
 
   it('8: that cannot be judged is 503, and not 401', async () => {

@@ -97,7 +97,7 @@ async function expectWhole({ brokers, ears }: Scene, channel: string): Promise<v
 }
 
 describe.each(MODES)('a user who may only publish, %s', (_, mode) => {
-  it('cannot hide entries by a copied token and a number ahead of the log', async () => {
+  it('46: cannot hide entries by a copied token and a number ahead of the log', async () => {
     const scene = await setUp(mode);
     const { brokers, ears, attacker, keys, token } = scene;
     const published = await brokers[0].publish([line('logs:t2', 'real 0')]);
@@ -154,7 +154,7 @@ describe.each(MODES)('a user who may only publish, %s', (_, mode) => {
     expect(ears.map(({ gaps }) => gaps)).toEqual([[], []]);
   });
 
-  it('whatever it sends beside real writers: each entry comes once, in order, with nothing missing', async () => {
+  it('46: whatever it sends beside real writers: each entry comes once, in order, with nothing missing', async () => {
     const scene = await setUp(mode);
     const { brokers, attacker, keys, token, ears } = scene;
     const CHANNELS = ['logs:a', 'logs:b', 'logs:a:b', 'other:a'];

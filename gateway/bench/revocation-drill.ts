@@ -1,17 +1,17 @@
 // Takes somebody's rights away many times while he reads five streams of two gateways with two workers each, and prints how long it
-// took until the last stream was closed, and whether anything was delivered after the bound. Not a test: a test asserts no times.
+// took until the last stream was closed, and whether anything was delivered after the bound. A test asserts no times, so this is none.
 //
-//   npx node gateway/test/auth/revocation-drill.ts [rounds]
+//   npx node gateway/bench/revocation-drill.ts [rounds]
 
-import { RedisClient } from '../../../shared/src/broker/redis/client.ts';
-import { RedisBroker } from '../../../shared/src/broker/redis/redis-broker.ts';
-import { line } from '../../../test-support/gateway.ts';
-import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
-import { freePort, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import { SseClient } from '../../../test-support/sse-client.ts';
-import { Sessions } from '../../src/auth/sessions.ts';
-import { sessionId } from '../../src/auth/store/auth-store.ts';
-import { RedisAuthStore } from '../../src/auth/store/redis-auth-store.ts';
+import { RedisClient } from '../../shared/src/broker/redis/client.ts';
+import { RedisBroker } from '../../shared/src/broker/redis/redis-broker.ts';
+import { line } from '../../test-support/gateway.ts';
+import { eventually, healthy, startProcess } from '../../test-support/process.ts';
+import { freePort, randomNamespace, startRedis } from '../../test-support/redis.ts';
+import { SseClient } from '../../test-support/sse-client.ts';
+import { Sessions } from '../src/auth/sessions.ts';
+import { sessionId } from '../src/auth/store/auth-store.ts';
+import { RedisAuthStore } from '../src/auth/store/redis-auth-store.ts';
 
 const BOUND_MS = 3_000;
 /** Longer than rights may be unknown. */
