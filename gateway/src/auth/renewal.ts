@@ -18,3 +18,17 @@ export function renewable(principal: Principal, renew: Renew): Principal {
 export function renewalOf(principal: Principal): Renew | undefined {
   return ways.get(principal);
 }
+
+/** Makes `copy`, which stands for `principal` with other rights, renewable as it is. Returns `copy`. */
+export function renewableAs(
+  principal: Principal,
+  copy: Principal,
+  alter: (now: Principal) => Principal,
+): Principal {
+  const renew = ways.get(principal);
+  if (renew === undefined) return copy;
+  return renewable(copy, async () => {
+    const now = await renew();
+    return now && alter(now);
+  });
+}

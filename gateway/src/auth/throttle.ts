@@ -63,7 +63,8 @@ export class Throttle {
     if ((await this.#counter.count('name', digest(name))) === 0) return;
     const client = clientOf(address);
     const own = this.#delayed.get(client) ?? 0;
-    if (own >= MAX_DELAYED_OF_CLIENT || this.#delayed.size >= MAX_DELAYED) throw new TooManyAttempts(this.#delayMs);
+    if (own >= MAX_DELAYED_OF_CLIENT || this.#delayed.size >= MAX_DELAYED)
+      throw new TooManyAttempts(this.#delayMs);
     this.#delayed.set(client, own + 1);
     try {
       await pause(this.#delayMs);
