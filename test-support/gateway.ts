@@ -24,7 +24,7 @@ export interface TestGateway {
   close(): Promise<void>;
 }
 
-/** `env` holds the gateway's variables, REDIS_URL included. Without SSE_KEEPALIVE_MS the gateway pings every minute. */
+/** `env` holds the gateway's variables, REDIS_URL included. Without SSE_KEEPALIVE_MS the gateway pings every minute. Without PORT any is taken. */
 export async function openGateway(
   env: Readonly<Record<string, string>> = {},
   tuning: Tuning = {},
@@ -34,7 +34,7 @@ export async function openGateway(
   const config = readGatewayConfig({ SSE_KEEPALIVE_MS: '60000', ...env });
   const broker = await openBroker(config);
   const app = createApp(config, broker, logger, undefined, tuning, store);
-  await app.listen({ host: config.HOST, port: 0 });
+  await app.listen({ host: config.HOST, port: Number(env.PORT ?? 0) });
   const { port } = app.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}${config.BASE_PATH}`;
   return {

@@ -189,7 +189,7 @@ export function createApp(
     origins: config.CORS_ORIGINS,
     publicUrl: config.PUBLIC_URL,
   });
-  csrf(app, people.services.cookie, config.PUBLIC_URL);
+  csrf(app, people.services.cookie, config.PUBLIC_URL, config.AUTH_PROXY_HEADER);
   // Where neither is set, nobody has said that there is a proxy.
   if (config.TRUST_PROXY !== '' || config.PUBLIC_URL !== undefined) unnamedProxy(app, logger);
   shutdown(app);

@@ -17,6 +17,7 @@ import { Sessions } from './auth/sessions.ts';
 import { SignIn } from './auth/sign-in.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { MemoryAttempts, RedisAttempts, Throttle } from './auth/throttle.ts';
+import { WriteLimit } from './auth/write-limit.ts';
 import type { CredentialChecks } from './compose-auth.ts';
 import type { Config } from './config.ts';
 import type { AuthServices } from './http/auth/services.ts';
@@ -77,6 +78,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
       sessions,
       passwords,
       throttle,
+      writes: new WriteLimit(),
       cookie,
       signUpRole: config.AUTH_SIGNUP,
     },

@@ -7,6 +7,7 @@ import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.t
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { loadDotEnv, retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { Registry } from 'prom-client';
@@ -147,6 +148,7 @@ function createBroker(config: Config, logger: Logger): { broker: Broker; open: (
     entryBytes: config.ENTRY_BYTES,
     plainChannels: plainChannels(config),
     adopt: adoptedChannels(config),
+    ignore: config.AUTH === 'on' ? [CHANNELS.gateway] : [],
     logger,
   });
   return { broker, open: () => broker.open(START_PATIENCE_MS) };

@@ -8,7 +8,7 @@ import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { RunScope } from '../runs/store/run-store.ts';
 import { channelForbidden, type Effective, effective, mayPublish, mayRead } from './grants.ts';
-import { EVERYONE, type Principal } from './principal.ts';
+import { EVERYONE, type Grants, type Principal } from './principal.ts';
 import { readableRuns } from './run-rights.ts';
 
 /** Where people sign in, others trust what the gateway says of itself here, so that nobody may forge it. */
@@ -28,6 +28,8 @@ export type OwnedCode = 'run_not_found' | 'conversation_not_found';
 
 export interface Access {
   readonly principal: Principal;
+  /** What the principal may do where `AUTH=on`: what outlasts this request, such as a key, is measured by that. */
+  readonly lasting: Grants;
   /** @throws CodedError as `effective` does, and `unauthorized` */
   readable(channels: readonly string[]): Effective;
   mayRead(channel: string): boolean;
@@ -46,6 +48,7 @@ export interface Access {
 /** Everybody may do everything. */
 export const OPEN_ACCESS: Access = {
   principal: EVERYONE,
+  lasting: EVERYONE.grants,
   readable: (channels) => ({ channels, narrowed: false }),
   mayRead: () => true,
   checkPublish: () => {},
@@ -57,12 +60,14 @@ export const OPEN_ACCESS: Access = {
 
 export class PrincipalAccess implements Access {
   readonly principal: Principal;
+  readonly lasting: Grants;
   readonly defaultSource: string;
   readonly #tell: TellRefusal;
   readonly #isSource: (source: string) => boolean;
 
   constructor(principal: Principal, tell: TellRefusal) {
     this.principal = principal;
+    this.lasting = principal.grants;
     this.#tell = tell;
     const { source } = principal;
     this.#isSource = source === undefined ? () => true : globMatcher(source);
@@ -122,6 +127,7 @@ export class PrincipalAccess implements Access {
 /** Allows everything that `judged` would refuse. */
 export class ReportedAccess implements Access {
   readonly principal: Principal;
+  readonly lasting: Grants;
   readonly defaultSource = 'http';
   readonly #judged: Access;
   readonly #tell: TellRefusal;
@@ -129,6 +135,7 @@ export class ReportedAccess implements Access {
   /** `judged` tells what it refuses; `tell` gets what it would narrow. */
   constructor(principal: Principal, judged: Access, tell: TellRefusal) {
     this.principal = principal;
+    this.lasting = judged.lasting;
     this.#judged = judged;
     this.#tell = tell;
   }

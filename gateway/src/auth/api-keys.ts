@@ -10,6 +10,7 @@ import { narrowGrants } from './narrow-grants.ts';
 import { principalOfUser } from './person.ts';
 import type { Grants, Principal } from './principal.ts';
 import type { RefusalLog } from './refusal-log.ts';
+import { renewable } from './renewal.ts';
 import { withOwn } from './roles.ts';
 import { type ApiKey, type AuthStore, NOTE_MS } from './store/auth-store.ts';
 
@@ -56,6 +57,10 @@ export class ApiKeys implements CredentialCheck {
   async principalOf(credential: string): Promise<Principal | undefined> {
     const parsed = parseApiKey(credential);
     if (parsed === undefined) return this.#refusals?.refuse('it is malformed', KEY.exec(credential)?.[1]);
+    return this.#ofDigest(parsed);
+  }
+
+  async #ofDigest(parsed: { id: string; digest: string }): Promise<Principal | undefined> {
     const key = await this.#store.keyByDigest(parsed.digest);
     const now = this.#now();
     if (key === undefined) return this.#refusals?.refuse('it is unknown or revoked', parsed.id);
@@ -65,7 +70,7 @@ export class ApiKeys implements CredentialCheck {
       return this.#refusals?.refuse('its person is gone, disabled or without a role', parsed.id);
     // Only a note for people: that it cannot be written now refuses nobody.
     if (now - key.lastUsed >= NOTE_MS) this.#store.keyUsed(key.id, now).catch(() => undefined);
-    return {
+    const principal: Principal = {
       id: `key:${key.id}`,
       kind: 'key',
       name: key.name,
@@ -73,6 +78,7 @@ export class ApiKeys implements CredentialCheck {
       ...(key.source !== undefined && { source: key.source }),
       expires: key.expires,
     };
+    return renewable(principal, () => this.#ofDigest(parsed));
   }
 
   async #personal(key: ApiKey, name: string): Promise<Pick<Principal, 'owner' | 'grants'> | undefined> {

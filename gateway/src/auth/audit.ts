@@ -1,17 +1,20 @@
-// Writes to `audit:auth` who signed in and whose rights were changed, and to `audit:refusals` what was refused, summed for each second.
-// Only admins read these channels. No entry ever holds a token, a cookie, a header or a body, and no flood of requests makes
-// more than a few entries a second.
+// Writes to `audit:auth` who signed in and whose rights were changed, to `audit:failures` which sign-ins failed, and to `audit:refusals`
+// what was refused, summed for each second. Only admins read these channels. No entry ever holds a token, a cookie, a header or a
+// body. Whoever floods it uses up his own share of a second, and hides nothing that others do.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { type Draft, draft, type Level } from '@llm-streamer/shared/entry.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
+import { clientOf } from '../client-of.ts';
+import { Shares } from './shares.ts';
 
 const AUDIT_CHANNEL = 'audit:auth';
-/** A channel of its own, so that a flood of refusals does not trim away who signed in. */
+/** Channels of their own, so that no flood of what anybody can send trims away who signed in. */
+const FAILURES_CHANNEL = 'audit:failures';
 const REFUSALS_CHANNEL = 'audit:refusals';
 
-/** The names of the events on `audit:auth`. */
+/** The names of the events on `audit:auth`; `login.failed` is on `audit:failures`. */
 export const AUDIT_EVENTS = {
   loginOk: 'login.ok',
   loginFailed: 'login.failed',
@@ -55,9 +58,13 @@ export interface AuditRefusal {
 }
 
 const FLUSH_MS = 1_000;
-/** Distinct refusals, and events, that are told of one second; of the others, the number. */
-const MAX_KINDS = 20;
+/** Events of one principal, or of one client that is nobody yet, that are told of one second; of the others, the number. */
 const MAX_EVENTS = 50;
+/** Failed sign-ins of one client, and distinct refusals to it, that are told of one second. */
+const MAX_FAILURES = 5;
+const MAX_KINDS = 5;
+/** Clients of whose failures, and of whose refusals, anything but the number is told of one second; and strangers of whose events. */
+const MAX_CLIENTS = 50;
 const MAX_TEXT = 200;
 const MAX_BUFFERED_BYTES = 4_194_304;
 
@@ -66,9 +73,10 @@ export class Audit {
   readonly #source: string;
   readonly #logger: Logger;
   readonly #timer: NodeJS.Timeout;
+  readonly #events = new Shares(MAX_EVENTS, MAX_CLIENTS);
+  readonly #failures = new Shares(MAX_FAILURES, MAX_CLIENTS);
+  readonly #kinds = new Shares(MAX_KINDS, MAX_CLIENTS);
   #refusals = new Map<string, AuditRefusal & { count: number }>();
-  #otherRefusals = 0;
-  #events = 0;
 
   constructor(broker: Broker, gateway: string, logger: Logger) {
     this.#publisher = new Publisher(broker, {
@@ -82,24 +90,33 @@ export class Audit {
   }
 
   event(event: AuditEvent, fields: AuditFields): void {
-    this.#events++;
-    if (this.#events <= MAX_EVENTS) this.#publisher.enqueue(auditDraft(this.#source, event, fields));
+    const { by, address = '' } = fields;
+    // Somebody who is known has a share of his own, whatever strangers do.
+    const isTold =
+      event === AUDIT_EVENTS.loginFailed
+        ? this.#failures.take(clientOf(address))
+        : this.#events.take(by ?? clientOf(address), by !== undefined);
+    if (isTold) this.#publisher.enqueue(auditDraft(this.#source, event, fields));
   }
 
   refused(refusal: AuditRefusal): void {
-    const { code, route, by, credential, allowed } = refusal;
-    const kind = JSON.stringify([code, route, by, credential, allowed]);
+    const { code, route, by, credential, allowed, address } = refusal;
+    const client = clientOf(address);
+    const kind = JSON.stringify([client, code, route, by, credential, allowed]);
     const known = this.#refusals.get(kind);
     if (known) known.count++;
-    else if (this.#refusals.size < MAX_KINDS) this.#refusals.set(kind, { ...refusal, count: 1 });
-    else this.#otherRefusals++;
+    else if (this.#kinds.take(client)) this.#refusals.set(kind, { ...refusal, count: 1 });
   }
 
   /** Writes what was refused since the last call. */
   flush(): void {
-    if (this.#events > MAX_EVENTS)
-      this.#write(AUDIT_CHANNEL, 'warn', `${this.#events - MAX_EVENTS} more events in this second`, {});
-    this.#events = 0;
+    for (const [who, count] of this.#events.end())
+      this.#write(AUDIT_CHANNEL, 'warn', `${count} more events of ${who} in this second`, { count, of: who });
+    for (const [who, count] of this.#failures.end())
+      this.#write(FAILURES_CHANNEL, 'warn', `${count} more failed sign-ins from ${who} in this second`, {
+        count,
+        address: who,
+      });
     for (const { count, allowed = false, by, credential, ...rest } of this.#refusals.values()) {
       const { code, route, address } = rest;
       const who = by ?? (credential === undefined ? 'nobody' : `an invalid ${credential}`);
@@ -108,12 +125,12 @@ export class Audit {
       this.#write(REFUSALS_CHANNEL, 'warn', `${what} ${route} to ${who}: ${code}, ${count} ×`, attrs);
       this.#logger.info(attrs, allowed ? 'AUTH=on would refuse a request' : 'a request was refused');
     }
-    if (this.#otherRefusals > 0)
-      this.#write(REFUSALS_CHANNEL, 'warn', `${this.#otherRefusals} other refusals in this second`, {
-        count: this.#otherRefusals,
+    for (const [who, count] of this.#kinds.end())
+      this.#write(REFUSALS_CHANNEL, 'warn', `${count} other refusals to ${who} in this second`, {
+        count,
+        address: who,
       });
     this.#refusals = new Map();
-    this.#otherRefusals = 0;
   }
 
   async close(): Promise<void> {
@@ -129,14 +146,16 @@ export class Audit {
 
 type Facts = Record<string, string | number | boolean | undefined>;
 
-/** An event on `audit:auth`, as gateways and the command line write it. */
+/** An event on `audit:auth` or `audit:failures`, as gateways and the command line write it. */
 export function auditDraft(source: string, event: AuditEvent, fields: AuditFields): Draft {
   const { by, to, address, ...facts } = fields;
   const failed = event === AUDIT_EVENTS.loginFailed;
   const msg = [event, by && `by ${by}`, to && `to ${to}`, address && `from ${address}`];
   const attrs = { ...(by && { by }), ...(to && { to }), ...(address && { address }), ...facts };
-  const level = failed ? 'warn' : 'info';
-  return entryOf(source, AUDIT_CHANNEL, level, msg.filter(Boolean).join(' '), attrs, event);
+  const [channel, level] = failed
+    ? ([FAILURES_CHANNEL, 'warn'] as const)
+    : ([AUDIT_CHANNEL, 'info'] as const);
+  return entryOf(source, channel, level, msg.filter(Boolean).join(' '), attrs, event);
 }
 
 function entryOf(

@@ -14,6 +14,7 @@ import {
 } from './authenticator.ts';
 import type { AuthMode } from './config.ts';
 import { EVERYONE, type Grants, NO_GRANTS, type Principal } from './principal.ts';
+import { renewableAs } from './renewal.ts';
 
 /**
  * `nothing`: no credential is looked at. `anyone`: a credential must be valid, but there may be none. `signed-in`: anybody but
@@ -130,7 +131,11 @@ export class Gate {
     const both =
       more.length === 0
         ? principal
-        : { ...principal, grants: { ...principal.grants, read: [...read, ...more] } };
+        : renewableAs(
+            principal,
+            { ...principal, grants: { ...principal.grants, read: [...read, ...more] } },
+            (now) => this.#addPublic(now),
+          );
     this.#withPublic.set(principal, both);
     return both;
   }
@@ -143,6 +148,7 @@ export class Gate {
       const read = admin ? EVERYONE.grants.read : REPORT_GRANTS.read;
       wide = { ...principal, grants: { ...REPORT_GRANTS, read, admin } };
       delete wide.source;
+      renewableAs(principal, wide, (now) => this.#widen(now));
       this.#widened.set(principal, wide);
     }
     return wide;

@@ -18,6 +18,7 @@ import { IssuerKeys } from './issuer-keys.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import { type Grants, NO_GRANTS, type Principal } from './principal.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { renewable } from './renewal.ts';
 import { areAdmins, grantsOfRoles, joinGrants, type RoleGrants, rolesIn, withOwn } from './roles.ts';
 import { secretOf } from './secret.ts';
 import type { AuthStore } from './store/auth-store.ts';
@@ -93,7 +94,8 @@ export class JwtCheck implements CredentialCheck {
     try {
       const claims = await this.#claims(token);
       if (claims.exp * 1_000 <= this.#now()) throw new CredentialRefused('it has expired');
-      return this.#principal(claims, await this.#grants(claims));
+      const principal = async () => this.#principal(claims, await this.#grants(claims));
+      return renewable(await principal(), principal);
     } catch (error) {
       if (error instanceof CredentialRefused) return this.#refusals.refuse(error.message);
       // The codes of jose are words of its own, such as ERR_JWS_SIGNATURE_VERIFICATION_FAILED.

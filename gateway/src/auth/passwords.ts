@@ -1,9 +1,10 @@
 // Hashes passwords with scrypt, one at a time and in a thread of its own: a hash takes half a second and 32 MiB, and nobody's stream
-// may wait for it. At most eight wait; the next one is refused.
+// may wait for it. Those who wait take turns by client, so that one who sends many holds up nobody but himself.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import { FairTurns } from './fair-turns.ts';
 import type { HashJob } from './password-worker.ts';
 
 /** Equal to 2^17 blocks with p 1, which takes four times the memory. */
@@ -12,8 +13,6 @@ const R = 8;
 const P = 3;
 const SALT_BYTES = 16;
 const HASH_BYTES = 32;
-/** Those that wait, besides the one that is hashed. */
-const MAX_QUEUE = 8;
 /** For names that do not exist, so that they take as long as others. No password has this hash. */
 const NOBODY = `$scrypt$ln=${LN},r=${R},p=${P}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 const PHC =
@@ -29,29 +28,34 @@ export function isPassword(text: string): boolean {
 export class Passwords {
   readonly #start: () => Worker;
   #worker: Worker | undefined;
-  #waiting = 0;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new FairTurns();
 
   constructor(start: () => Worker = () => new Worker(new URL('./password-worker.ts', import.meta.url))) {
     this.#start = start;
   }
 
-  /** A PHC string. @throws CodedError `too_many_attempts` if too many wait */
-  async hash(password: string): Promise<string> {
+  /**
+   * A PHC string.
+   *
+   * @param client for whom it is, as in `clientOf`; '' for nobody in particular.
+   * @throws CodedError `too_many_attempts` if too many wait
+   */
+  async hash(password: string, client = ''): Promise<string> {
     const salt = randomBytes(SALT_BYTES);
-    const hash = await this.#run({ password, salt, ln: LN, r: R, p: P, length: HASH_BYTES });
+    const hash = await this.#run({ password, salt, ln: LN, r: R, p: P, length: HASH_BYTES }, client);
     return `$scrypt$ln=${LN},r=${R},p=${P}$${unpadded(salt)}$${unpadded(hash)}`;
   }
 
   /**
    * Whether `phc` is the hash of the password. Undefined, for somebody who does not exist, takes as long, and is false.
    *
+   * @param client as in `hash`.
    * @throws CodedError `too_many_attempts` if too many wait
    */
-  async verify(password: string, phc: string | undefined): Promise<boolean> {
+  async verify(password: string, phc: string | undefined, client = ''): Promise<boolean> {
     const known = phc === undefined ? undefined : parse(phc);
     const { expected, ...parameters } = known ?? (parse(NOBODY) as Parsed);
-    const found = await this.#run({ password, ...parameters, length: expected.length });
+    const found = await this.#run({ password, ...parameters, length: expected.length }, client);
     return timingSafeEqual(found, expected) && known !== undefined;
   }
 
@@ -59,15 +63,10 @@ export class Passwords {
     await this.#worker?.terminate();
   }
 
-  #run(job: HashJob): Promise<Uint8Array> {
-    if (this.#waiting > MAX_QUEUE)
-      return Promise.reject(new CodedError('too_many_attempts', 'too many people are signing in: try again'));
-    this.#waiting++;
-    const hash = this.#last
-      .then(() => this.#inThread({ ...job, password: job.password.normalize('NFKC') }))
-      .finally(() => this.#waiting--);
-    this.#last = hash.catch(() => undefined);
-    return hash;
+  #run(job: HashJob, client: string): Promise<Uint8Array> {
+    return this.#turns.run(client, () =>
+      this.#inThread({ ...job, password: job.password.normalize('NFKC') }),
+    );
   }
 
   #inThread(job: HashJob): Promise<Uint8Array> {

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import type { Principal } from './principal.ts';
+import { concerns, mayMakeKnown } from './rights-change.ts';
 
 export interface PrincipalCacheOptions {
   /** Milliseconds for which an answer needs no look-up (5000). */
@@ -20,8 +21,10 @@ export interface PrincipalCacheOptions {
 
 /** While the store is away, a known credential waits for a look-up that fails once in this time. */
 const AWAY_MS = 1_000;
-/** Look-ups for one answer, if rights change during each of them. */
+/** Look-ups for one answer, if the rights of whoever it finds change during each of them. */
 const MAX_REPEATS = 10;
+/** Changes that are remembered for look-ups under way. */
+const MAX_RECENT = 1_000;
 
 interface Known {
   principal: Principal;
@@ -40,8 +43,10 @@ export class PrincipalCache implements CredentialCheck {
   /** Until when it is unknown. */
   readonly #unknown = new Map<string, number>();
   readonly #lookUps = new Map<string, Promise<Principal | undefined>>();
-  /** Grows with each change of rights. What was looked up before it may be wrong. */
+  /** Grows with each change of rights. What was looked up before it may be wrong of those whom it names. */
   #changes = 0;
+  /** The newest changes, while anything is looked up. */
+  readonly #recent: ReadonlySet<string>[] = [];
 
   constructor(
     check: CredentialCheck,
@@ -77,21 +82,25 @@ export class PrincipalCache implements CredentialCheck {
   }
 
   /**
-   * Rights have changed: everybody is looked up again. Those who are named are forgotten, so that they are let in again only if the
-   * store says so; `*` forgets nobody, because that would shut everybody out while the store is away.
+   * Rights have changed. Those who are named are forgotten, so that they are let in again only if the store says so; others are not
+   * looked up for somebody else's change. With `*` everybody is looked up again, and nobody forgotten: that would shut everybody out
+   * while the store is away.
    *
    * @param principals as in `RightsChange`
    */
   changed(principals: readonly string[]): void {
     this.#changes++;
-    this.#unknown.clear();
     const named = new Set(principals);
+    if (mayMakeKnown(named)) this.#unknown.clear();
+    if (this.#lookUps.size === 0) this.#recent.length = 0;
+    this.#recent.push(named);
+    if (this.#recent.length > MAX_RECENT) this.#recent.shift();
+    const isAll = named.delete('*');
     for (const [digest, known] of this.#known) {
-      known.fresh = 0;
-      const { id, session } = known.principal;
-      if (named.has(id) || (session !== undefined && named.has(`session:${session}`)))
-        this.#known.delete(digest);
+      if (isAll) known.fresh = 0;
+      if (concerns(named, known.principal)) this.#known.delete(digest);
     }
+    if (isAll) named.add('*');
   }
 
   /** Requests with one credential that come together make one look-up. */
@@ -122,12 +131,21 @@ export class PrincipalCache implements CredentialCheck {
 
   async #askStore(credential: string): Promise<Principal | undefined> {
     for (let i = 0; i < MAX_REPEATS; i++) {
-      const changes = this.#changes;
+      const before = this.#changes;
       const principal = await this.#check.principalOf(credential);
-      // An answer from before a change of rights could let in somebody who has just been shut out.
-      if (changes === this.#changes) return principal;
+      // An answer from before a change of these rights could let in somebody who has just been shut out.
+      if (!this.#hasChanged(before, principal)) return principal;
     }
     throw new BrokerUnavailable('rights change too often to be looked up');
+  }
+
+  #hasChanged(before: number, principal: Principal | undefined): boolean {
+    const count = this.#changes - before;
+    if (count === 0) return false;
+    if (count > this.#recent.length) return true;
+    return this.#recent
+      .slice(-count)
+      .some((changed) => (principal === undefined ? mayMakeKnown(changed) : concerns(changed, principal)));
   }
 }
 

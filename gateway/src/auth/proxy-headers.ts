@@ -12,6 +12,7 @@ import { ownerOfSubject, shownName } from './outside-names.ts';
 import { personPrincipal } from './person.ts';
 import { NO_GRANTS, type Principal } from './principal.ts';
 import { RefusalLog } from './refusal-log.ts';
+import { renewable } from './renewal.ts';
 import { grantsOfRoles, type RoleGrants, rolesIn } from './roles.ts';
 import type { AuthStore } from './store/auth-store.ts';
 import { type ProxyConfig, rolesByGroup } from './ways-config.ts';
@@ -95,7 +96,8 @@ export class ProxyHeaders implements CredentialCheck, HeaderCheck {
     const owner = named ? name : ownerOfSubject(`proxy ${this.#options.header}`, name);
     const roles = rolesOfGroups(groups, this.#options.roles);
     const grants = (await grantsOfRoles(roles, this.#roles)) ?? NO_GRANTS;
-    return personPrincipal(shownName(name), owner, grants);
+    const principal = personPrincipal(shownName(name), owner, grants);
+    return renewable(principal, () => this.principalOf(credential));
   }
 
   /** Both headers, also with `_` for `-`: some servers take them for the same, so a proxy that removes one may let the other pass. */

@@ -1,11 +1,14 @@
 // Ends the streams of those whose rights have changed, on this process. Once a second it compares the revision of the store, so that a
 // change is found even if its message was lost; and while it cannot compare, nothing may be delivered (see `wait`).
 
+import { isDeepStrictEqual } from 'node:util';
 import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import type { Principal } from './principal.ts';
+import { renewalOf } from './renewal.ts';
+import { concerns } from './rights-change.ts';
 import { type AuthStore, sessionId } from './store/auth-store.ts';
 
 /** Why somebody's streams end: codes of `bye`. */
@@ -33,6 +36,10 @@ const STALE_MS = 2_500;
 const PATIENCE_MS = 5_000;
 /** The reason why somebody's streams end may take this long to be found. They end in any case. */
 const REASON_MS = 500;
+/** After `*` all who have streams are looked up again, for this long at the most. Streams of those who are left then end. */
+const RENEW_MS = 1_500;
+/** Look-ups of them at a time, so that nobody waits long for the store or for this process. */
+const RENEW_AT_ONCE = 50;
 /** How often an open stream counts as a use of its session: often enough that a page that is left open does not sign itself out. */
 const USE_MS = 3_600_000;
 /** Changes that are remembered for requests that were under way meanwhile. */
@@ -196,11 +203,35 @@ export class RightsWatch implements DeliveryGuard {
     for (const one of streams)
       for (const principal of one.principals()) if (concerns(principals, principal)) affected.add(principal);
     if (affected.size === 0) return;
-    const reasons = await this.#reasons(principals, affected);
+    const [reasons, kept] = principals.has('*')
+      ? await this.#compareRights(affected)
+      : [await this.#reasons(principals, affected), new Set<Principal>()];
     // Those who came in the meantime are ended, too.
     const lossOf = (principal: Principal) =>
-      concerns(principals, principal) ? (reasons.get(principal) ?? 'access_changed') : undefined;
+      concerns(principals, principal) && !kept.has(principal)
+        ? (reasons.get(principal) ?? 'access_changed')
+        : undefined;
     for (const one of streams) one.endStreams(lossOf);
+  }
+
+  /** Why streams end, and whose go on, because the rights that they were given are the same still. What is not known in time is neither. */
+  async #compareRights(
+    affected: ReadonlySet<Principal>,
+  ): Promise<[Map<Principal, RightsLoss>, Set<Principal>]> {
+    const reasons = new Map<Principal, RightsLoss>();
+    const kept = new Set<Principal>();
+    const left = affected.values();
+    const until = performance.now() + RENEW_MS;
+    const work = async () => {
+      for (const principal of left) {
+        if (performance.now() > until) return;
+        const loss = await lossSince(principal);
+        if (loss === undefined) kept.add(principal);
+        else reasons.set(principal, loss);
+      }
+    };
+    await settledWithin(Promise.allSettled(Array.from({ length: RENEW_AT_ONCE }, work)), RENEW_MS);
+    return [reasons, kept];
   }
 
   /** What is not known in time is left out. */
@@ -234,7 +265,6 @@ export class RightsWatch implements DeliveryGuard {
   async #lossOf(changed: ReadonlySet<string>, principal: Principal): Promise<RightsLoss> {
     const { store } = this.#options;
     const { id, kind, owner, session } = principal;
-    if (changed.has('*')) return 'access_changed';
     if (kind === 'key' && changed.has(id)) {
       const keys = await store.keys();
       return keys.some((key) => `key:${key.id}` === id) ? 'access_changed' : 'revoked';
@@ -249,9 +279,11 @@ export class RightsWatch implements DeliveryGuard {
   }
 }
 
-/** A key that belongs to a person has the person's owner, and ends with him. */
-function concerns(changed: ReadonlySet<string>, { id, kind, owner, session }: Principal): boolean {
-  if (kind === 'everyone' || kind === 'anonymous') return false;
-  if (changed.has('*') || changed.has(id)) return true;
-  return changed.has(`user:${owner}`) || (session !== undefined && changed.has(`session:${session}`));
+/** What somebody has lost since he was let in; undefined for nothing. @throws BrokerUnavailable */
+async function lossSince(principal: Principal): Promise<RightsLoss | undefined> {
+  const renew = renewalOf(principal);
+  if (renew === undefined) return 'access_changed';
+  const now = await renew();
+  if (now === undefined) return principal.session === undefined ? 'revoked' : 'session_ended';
+  return isDeepStrictEqual(now, principal) ? undefined : 'access_changed';
 }

@@ -7,6 +7,7 @@ import type { CredentialCheck } from './credential-check.ts';
 import { personPrincipal, principalOfUser } from './person.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalLog } from './refusal-log.ts';
+import { renewable } from './renewal.ts';
 import { grantsOfRoles, rolesIn } from './roles.ts';
 import { type AuthStore, NOTE_MS, SESSION_MAX_MS, type Session, sessionId } from './store/auth-store.ts';
 
@@ -54,14 +55,19 @@ export class Sessions implements CredentialCheck {
 
   async principalOf(credential: string): Promise<Principal | undefined> {
     if (!isSessionToken(credential)) return this.#refusals?.refuse('it is malformed');
+    return this.#ofDigest(digestOf(credential));
+  }
+
+  async #ofDigest(digest: string): Promise<Principal | undefined> {
     const now = this.#now();
-    const session = await this.#store.sessionByDigest(digestOf(credential), now);
+    const session = await this.#store.sessionByDigest(digest, now);
     if (session === undefined) return this.#refusals?.refuse('it is unknown or ended');
     const person = await this.#person(session);
     if (person === undefined) return this.#refusals?.refuse('its person is gone, disabled or without a role');
     // Only a note: that it cannot be written now refuses nobody.
     if (now - session.seen >= NOTE_MS) this.#store.sessionUsed(session.digest, now).catch(() => undefined);
-    return { ...person, expires: session.expires, session: sessionId(session) };
+    const principal = { ...person, expires: session.expires, session: sessionId(session) };
+    return renewable(principal, () => this.#ofDigest(digest));
   }
 
   async #person({ user, external }: Session): Promise<Principal | undefined> {

@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { clientOf } from '../client-of.ts';
 import { isUserName } from './names.ts';
 import type { Passwords } from './passwords.ts';
 import { principalOfUser } from './person.ts';
@@ -80,7 +81,7 @@ export class SignIn {
     const { store, passwords } = this.#options;
     const { user: name, session: leaving } = asking;
     await this.#prove(name, old, visitor);
-    const passwordHash = await passwords.hash(password);
+    const passwordHash = await passwords.hash(password, clientOf(visitor.address));
     if (!(await store.changeUser(name, { passwordHash }, leaving))) throw new LoginFailed(undefined);
     try {
       return await this.begin(name, passwordHash, visitor);
@@ -134,7 +135,7 @@ export class SignIn {
     const { store, passwords, throttle } = this.#options;
     await throttle.attempt(name, address);
     const user = isUserName(name) ? await store.user(name) : undefined;
-    const isRight = await passwords.verify(password, user?.passwordHash);
+    const isRight = await passwords.verify(password, user?.passwordHash, clientOf(address));
     // After the hash, so that it takes as long as a wrong password.
     if (user === undefined || !isRight || (await principalOfUser(store, name)) === undefined)
       throw new LoginFailed(user?.name);

@@ -30,8 +30,9 @@ type Limit = keyof typeof LIMITS;
 
 /** How long an attempt waits where its name was tried too often, from whatever addresses. */
 const DELAY_MS = 2_000;
-/** Attempts that may wait at a time; further ones of names that are tried too often are refused. */
-const MAX_DELAYED = 100;
+/** Attempts of one client, and clients with attempts, that may wait at a time; further ones of names that are tried too often are refused. */
+const MAX_DELAYED_OF_CLIENT = 2;
+const MAX_DELAYED = 10_000;
 /** The most clients that a process counts for each limit; with one more, the one that came first is forgotten. */
 const MAX_COUNTED = 50_000;
 
@@ -47,7 +48,8 @@ export interface AttemptCounter {
 export class Throttle {
   readonly #counter: AttemptCounter;
   readonly #delayMs: number;
-  #delayed = 0;
+  /** Attempts that wait, by client. */
+  readonly #delayed = new Map<string, number>();
 
   constructor(counter: AttemptCounter, delayMs: number = DELAY_MS) {
     this.#counter = counter;
@@ -59,9 +61,18 @@ export class Throttle {
     await this.countAddress(address);
     await this.#orRefuse('pair', pairOf(name, address));
     if ((await this.#counter.count('name', digest(name))) === 0) return;
-    if (this.#delayed >= MAX_DELAYED) throw new TooManyAttempts(this.#delayMs);
-    this.#delayed++;
-    await pause(this.#delayMs).finally(() => this.#delayed--);
+    const client = clientOf(address);
+    const own = this.#delayed.get(client) ?? 0;
+    if (own >= MAX_DELAYED_OF_CLIENT || this.#delayed.size >= MAX_DELAYED)
+      throw new TooManyAttempts(this.#delayMs);
+    this.#delayed.set(client, own + 1);
+    try {
+      await pause(this.#delayMs);
+    } finally {
+      const left = (this.#delayed.get(client) ?? 1) - 1;
+      if (left > 0) this.#delayed.set(client, left);
+      else this.#delayed.delete(client);
+    }
   }
 
   /** The attempt was good: whoever knows his password is not held up by those who share his address. */

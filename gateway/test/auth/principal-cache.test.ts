@@ -65,13 +65,40 @@ it('a principal whose rights are the same after a look-up stays the same object'
   expect(await cache.principalOf('alice')).not.toBe(first);
 });
 
-it('a change of rights is heeded at once, for those whom it names and for those whom it does not', async () => {
+it('a change of rights is heeded at once for those whom it names, and for all if it names nobody', async () => {
   const { directory, cache } = make();
   directory.add('bob');
   for (const name of ['alice', 'bob']) await cache.principalOf(name);
   directory.people.clear();
   cache.changed(['alice']);
-  for (const name of ['alice', 'bob']) expect(await cache.principalOf(name)).toBeUndefined();
+  expect(await cache.principalOf('alice')).toBeUndefined();
+  expect(await cache.principalOf('bob')).toBeDefined();
+  cache.changed(['*']);
+  expect(await cache.principalOf('bob')).toBeUndefined();
+});
+
+it("44: nobody is looked up again for others' changes, however many there are, and none makes a look-up fail", async () => {
+  const { directory, cache } = make();
+  directory.during = () => {
+    for (let n = 0; n < 100; n++) cache.changed([`session:${n}`, 'user:mallory']);
+  };
+  expect(await cache.principalOf('alice')).toBeDefined();
+  cache.changed(['user:mallory']);
+  expect(await cache.principalOf('alice')).toBeDefined();
+  expect(directory.lookUps).toBe(1);
+  directory.during = () => cache.changed(['session:1']);
+  expect(await cache.principalOf('made-up')).toBeUndefined();
+  expect(directory.lookUps).toBe(2);
+});
+
+it('24: a look-up is not believed where more changed meanwhile than is remembered', async () => {
+  const { directory, cache } = make();
+  directory.during = () => {
+    directory.during = () => {};
+    directory.people.delete('alice');
+    for (let n = 0; n < 2_000; n++) cache.changed(n === 0 ? ['alice'] : [`session:${n}`]);
+  };
+  expect(await cache.principalOf('alice')).toBeUndefined();
 });
 
 it('24: a look-up that began before a change of rights is not believed', async () => {

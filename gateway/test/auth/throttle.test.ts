@@ -52,6 +52,14 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
     await expect(throttle.attempt('alice', '10.0.2.1')).resolves.toBeUndefined();
   });
 
+  it('31: a crowd whose attempts at a name wait keeps nobody else from trying it', async () => {
+    const throttle = new Throttle(counter(), 50);
+    for (let i = 0; i < 60; i++) await throttle.attempt('alice', `10.0.1.${i}`);
+    const crowd = Array.from({ length: 150 }, (_, i) => throttle.attempt('alice', `10.0.2.${i}`));
+    await expect(throttle.attempt('alice', '10.0.3.1')).resolves.toBeUndefined();
+    await Promise.all(crowd);
+  });
+
   it('32: an IPv6 network is one address', async () => {
     const throttle = new Throttle(counter(), 0);
     for (let i = 0; i < 10; i++) await throttle.countAddress(`2001:db8:0:1::${i}`);

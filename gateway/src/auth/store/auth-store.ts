@@ -110,6 +110,8 @@ export interface AuthStore {
   sessionByDigest(digest: string, now: number): Promise<Session | undefined>;
   /** Notes that the session was used, if the last note is older than a minute. */
   sessionUsed(digest: string, now: number): Promise<void>;
+  /** The person's session of this id: the first 16 digits of the digest. Undefined as `sessionByDigest`. */
+  sessionOf(user: string, id: string): Promise<Session | undefined>;
   /** Those that are not over, the newest first. */
   sessionsOf(user: string): Promise<Session[]>;
   /** @param id the first 16 digits of the digest. */

@@ -188,6 +188,14 @@ export class FileAuthStore implements AuthStore {
     });
   }
 
+  sessionOf(user: string, id: string): Promise<Session | undefined> {
+    return this.#read(({ sessions }) =>
+      [...sessions.values()].find(
+        (session) => session.user === user && sessionId(session) === id && !isOver(session, Date.now()),
+      ),
+    );
+  }
+
   sessionsOf(user: string): Promise<Session[]> {
     return this.#read(({ sessions }) =>
       newestFirst(

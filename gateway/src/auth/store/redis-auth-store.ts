@@ -128,6 +128,12 @@ export class RedisAuthStore implements AuthStore {
     await this.#step('session_used', digest, now);
   }
 
+  async sessionOf(user: string, id: string): Promise<Session | undefined> {
+    const found = (await this.#step('session_of', user, id)) as Used | null;
+    const session = found === null ? undefined : sessionOf(found);
+    return session === undefined || isOver(session, Date.now()) ? undefined : session;
+  }
+
   async sessionsOf(user: string): Promise<Session[]> {
     const found = (await this.#step('sessions_of', user)) as Used[];
     return found.flatMap((used) => sessionOf(used) ?? []).filter((session) => !isOver(session, Date.now()));

@@ -27,21 +27,29 @@ const HEADERS = { 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' 
 export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
   const { oidc, cookie, publicUrl, throttle, audit } = services;
   const attempts = new AttemptCookie(publicUrl);
-  const options = { config: { needs: 'nothing' as const }, exposeHeadRoute: false };
-
-  app.get<{ Querystring: Record<string, unknown> }>('/auth/oidc', options, async (request, reply) => {
-    const provider = required(oidc);
-    const pageQuery = pageQueryIn(request.query.return);
-    try {
-      const { location, attempt } = await provider.begin(pageQuery);
-      attempts.set(reply, attempt, ATTEMPT_MS / 1_000);
-      return reply.headers(HEADERS).redirect(location, 303);
-    } catch (error) {
-      return toPage(reply, pageQuery, codeOf(error));
-    }
+  const options = (parameters: readonly string[] | 'any') => ({
+    config: { needs: 'nothing' as const, parameters },
+    exposeHeadRoute: false,
   });
 
-  app.get('/auth/oidc/callback', options, async (request, reply) => {
+  app.get<{ Querystring: Record<string, unknown> }>(
+    '/auth/oidc',
+    options(['return']),
+    async (request, reply) => {
+      const provider = required(oidc);
+      const pageQuery = pageQueryIn(request.query.return);
+      try {
+        const { location, attempt } = await provider.begin(pageQuery);
+        attempts.set(reply, attempt, ATTEMPT_MS / 1_000);
+        return reply.headers(HEADERS).redirect(location, 303);
+      } catch (error) {
+        return toPage(reply, pageQuery, codeOf(error));
+      }
+    },
+  );
+
+  // Providers add what they like: iss, session_state, scope, …
+  app.get('/auth/oidc/callback', options('any'), async (request, reply) => {
     const provider = required(oidc);
     const attempt = attempts.read(request);
     attempts.set(reply, '', 0); // whatever comes of it, an attempt ends here
@@ -49,8 +57,10 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
     try {
       const { pageQuery, session } = await provider.finish(query, attempt, visitorOf(request));
       if (session === undefined) {
+        // Any page can make its visitors ask for this URL, in an <img>. That is no attempt of theirs.
+        if (attempt === undefined) return toPage(reply, pageQuery, 'login_failed');
+        await throttle.countAddress(request.ip); // first, so that no flood of attempts becomes one of events
         audit.event(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
-        await throttle.countAddress(request.ip);
         return toPage(reply, pageQuery, 'login_failed');
       }
       cookie.set(request, reply, session.token, session.expires);

@@ -26,28 +26,33 @@ const emptyBody = z.strictObject({});
 const config = { needs: 'signed-in' } as const;
 
 export function sessionRoutes(app: FastifyInstance, services: AuthServices): void {
-  const { mode, store, signIn, sessions, cookie, audit } = services;
+  const { mode, store, signIn, sessions, cookie, audit, writes } = services;
 
   jsonScope(app, (scope) => {
-    scope.post('/auth/token', { bodyLimit: SMALL_BODY, config }, async (request): Promise<TokenAnswer> => {
-      parseBody(emptyBody, request.body ?? {});
-      const person = personOf(request);
-      const present = await store.sessionsOf(person.user);
-      const external = present.find((session) => sessionId(session) === person.session)?.external;
-      const { token, session } = await sessions.begin({
-        user: person.user,
-        ...(external !== undefined && { external }),
-        ...visitorOf(request),
-      });
-      audit.event(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
-      return { token, expires: session.expires };
-    });
+    scope.post(
+      '/auth/token',
+      { bodyLimit: SMALL_BODY, config },
+      async (request, _reply): Promise<TokenAnswer> => {
+        parseBody(emptyBody, request.body ?? {});
+        const person = personOf(request);
+        writes.take(request.principal);
+        const external = (await store.sessionOf(person.user, person.session))?.external;
+        const { token, session } = await sessions.begin({
+          user: person.user,
+          ...(external !== undefined && { external }),
+          ...visitorOf(request),
+        });
+        audit.event(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
+        return { token, expires: session.expires };
+      },
+    );
 
     const options = { bodyLimit: SMALL_BODY, config: { ...config, setsSession: true } } as const;
     scope.post('/auth/password', options, async (request, reply): Promise<Profile | TokenAnswer> => {
       const { old, password } = parseBody(passwordBody, request.body);
       const person = personOf(request);
       const { user } = person;
+      writes.take(request.principal);
       const { token, session, principal } = await signIn.changePassword(
         person,
         old,

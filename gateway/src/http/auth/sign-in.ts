@@ -11,6 +11,7 @@ import { grantsOfRole } from '../../auth/roles.ts';
 import { isSessionToken } from '../../auth/sessions.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in.ts';
 import { SignInOffer } from '../../auth/sign-in-offer.ts';
+import { clientOf } from '../../client-of.ts';
 import { HttpError } from '../errors.ts';
 import {
   type AuthServices,
@@ -62,7 +63,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       // An admin may have changed the role since the start.
       if ((await grantsOfRole(store, signUpRole))?.admin !== false)
         throw new HttpError('forbidden', 'nobody can sign up now');
-      const passwordHash = await passwords.hash(password);
+      const passwordHash = await passwords.hash(password, clientOf(request.ip));
       const user = { name, passwordHash, role: signUpRole, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'choose another name', { field: 'name' });

@@ -3,6 +3,7 @@
 
 import { isIPv6 } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LOCAL_HOSTS } from '../../config.ts';
 import { HttpError } from '../errors.ts';
 
 declare module 'fastify' {
@@ -104,7 +105,10 @@ function schemeOf({ headers, protocol }: FastifyRequest, publicUrl: string | und
   const known = publicUrl === undefined ? undefined : new URL(publicUrl);
   if (known !== undefined && known.host === headers.host?.toLowerCase()) return known.protocol.slice(0, -1);
   // A header that is not from a trusted proxy does not change `protocol`.
-  return headers['x-forwarded-proto'] === protocol ? protocol : undefined;
+  if (headers['x-forwarded-proto'] === protocol) return protocol;
+  // By a name of this machine a browser on it talks to the gateway itself: a proxy would have said for whom it speaks.
+  const isProxied = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
+  return !isProxied && LOCAL_HOSTS.includes(hostName(headers.host ?? '')) ? protocol : undefined;
 }
 
 /** Origins never hold it, and some clients send it in `Host`. */

@@ -210,6 +210,9 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
       await store.addSession(session('s2', 'bob'));
       expect(await other.sessionByDigest(begun.digest, Date.now())).toEqual(begun);
       expect(await other.sessionsOf('j-abc')).toEqual([begun]);
+      expect(await other.sessionOf('j-abc', idOf('s1'))).toEqual(begun);
+      expect(await other.sessionOf('bob', idOf('s1'))).toBeUndefined();
+      expect(await other.sessionOf('bob', idOf('s3'))).toBeUndefined();
       expect(await other.sessionByDigest(digestOf('s3'), Date.now())).toBeUndefined();
     });
 

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
-import { type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
+import { type Answer, type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
 
 let gateway: AuthGateway;
 afterEach(() => gateway.close());
@@ -45,13 +45,9 @@ describe('signing in', () => {
     gateway = await openAuthGateway();
     await gateway.store.changeUser('bob', { disabled: true });
     await gateway.store.changeUser('alice', { role: 'gone' });
-    const answers = await Promise.all([
-      gateway.browser().login('nobody'),
-      gateway.browser().login('root', 'wrong password'),
-      gateway.browser().login('bob'),
-      gateway.browser().login('alice'),
-      gateway.browser().login('__proto__'),
-    ]);
+    const attempts = [['nobody'], ['root', 'wrong password'], ['bob'], ['alice'], ['__proto__']] as const;
+    const answers: Answer[] = [];
+    for (const [name, password] of attempts) answers.push(await gateway.browser().login(name, password));
     for (const { status, body, headers } of answers) {
       expect(status).toBe(401);
       expect(body).toEqual(answers[0]?.body);
@@ -185,6 +181,21 @@ describe("one's sessions", () => {
     expect((await program.post('/auth/logout', undefined, headers)).status).toBe(204);
     expect((await program.ask('/auth/profile', { headers })).status).toBe(401);
     expect((await alice.ask('/auth/profile')).status).toBe(200);
+  });
+});
+
+describe('sessions for programs', () => {
+  it('44: are few at a time, so that nobody keeps all gateways busy with the ends of his old ones', async () => {
+    gateway = await openAuthGateway();
+    const alice = await gateway.signedIn('alice');
+    const bob = await gateway.watch(await gateway.signedIn('bob'));
+    const made = await Promise.all(Array.from({ length: 130 }, () => alice.post('/auth/token', {})));
+    expect(made.filter(({ status }) => status === 200)).toHaveLength(10);
+    const refused = made.find(({ status }) => status !== 200);
+    expect(refused).toMatchObject({ status: 429, body: { code: 'too_many_attempts' } });
+    expect(refused?.headers['retry-after']).toMatch(/^[1-9]$/);
+    expect(await gateway.store.sessionsOf('alice')).toHaveLength(11);
+    expect(bob.closed).toBe(false);
   });
 });
 

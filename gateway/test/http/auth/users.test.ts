@@ -125,6 +125,15 @@ describe('keys', () => {
     expect((await program.ask('/auth/profile', { headers })).status).toBe(401);
   });
 
+  it('allow no more than their person may where AUTH is on, where it is only reported what that would refuse', async () => {
+    gateway = await openAuthGateway({ AUTH: 'report' });
+    await gateway.store.changeUser('alice', { role: 'viewer' });
+    const alice = await gateway.signedIn('alice');
+    for (const wider of [{ publish: ['logs'] }, { run: true }, { read: ['runs:*'] }])
+      expect(await alice.post('/api/keys', { name: 'k', ...wider })).toMatchObject({ status: 403 });
+    expect((await alice.post('/api/keys', { name: 'k', read: ['logs*'] })).status).toBe(201);
+  });
+
   it('of services belong to nobody, and are made by admins', async () => {
     gateway = await openAuthGateway();
     const root = await gateway.signedIn('root');

@@ -48,6 +48,8 @@ export interface RedisBrokerOptions {
   plainChannels?: boolean;
   /** Patterns of channels whose foreign messages this process may adopt. None by default. */
   adopt?: readonly string[];
+  /** Channels whose foreign messages are neither adopted nor shown: what stands there must be this log's own. */
+  ignore?: readonly string[];
   logger?: Logger;
 }
 
@@ -94,6 +96,7 @@ export class RedisBroker implements Broker {
       // An own queue of pages, so that live entries never wait for viewers who read history over very many channels.
       history: new RedisHistory(this.#reads, keys),
       foreign: this.#adopter,
+      ignore: options.ignore ?? [],
       logger,
       keys,
       instance,

@@ -261,6 +261,20 @@ describe('RedisBroker', () => {
     expect(one.status().adopted + two.status().adopted).toBe(2);
   });
 
+  it('neither adopts nor shows a plain PUBLISH on a channel that is its own', async () => {
+    const namespace = randomNamespace();
+    const broker = await stage.broker({ namespace, adopt: ['logs*'], ignore: ['logs:gateway'] });
+    const ear = new Ear();
+    await broker.subscribe(['logs*'], ear);
+    await untilAdopting([broker], stage.redis, namespace);
+    for (const channel of ['logs:gateway', 'logs'])
+      await stage.redis.publish(`{${namespace}}:${channel}`, 'told');
+    await ear.heard(({ records }) => records.length > 0);
+    const { items } = await broker.readPage({ channels: ['logs*'], after: 0, limit: 10 });
+    expect(items.map(({ record }) => record?.channel)).toEqual(['logs']);
+    expect(ear.records.map(({ channel }) => channel)).toEqual(['logs']);
+  });
+
   it('shows a foreign message that nobody adopts live and without an id', async () => {
     const namespace = randomNamespace();
     const broker = await stage.broker({ namespace });

@@ -220,6 +220,13 @@ steps.session_used = function(digest, now)
   return 1
 end
 
+steps.session_of = function(user, id)
+  for _, digest in ipairs(redis.call('ZRANGE', SESSIONS_OF .. user, 0, -1)) do
+    if string.sub(digest, 1, 16) == id then return session(digest) or false end
+  end
+  return false
+end
+
 steps.sessions_of = function(user)
   local found = {}
   for _, digest in ipairs(redis.call('ZREVRANGE', SESSIONS_OF .. user, 0, -1)) do

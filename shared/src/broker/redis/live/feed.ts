@@ -58,6 +58,8 @@ interface RedisFeedOptions {
   client: RedisClient;
   history: RedisHistory;
   foreign: ForeignHandler;
+  /** Channels whose foreign messages are dropped. */
+  ignore: readonly string[];
   logger: Logger | undefined;
   keys: RedisKeys;
   /** Names this process in its ticks and leases. */
@@ -108,6 +110,7 @@ export class RedisFeed {
   readonly #client: RedisClient;
   readonly #history: RedisHistory;
   readonly #foreign: ForeignHandler;
+  readonly #ignored: readonly string[];
   readonly #logger: Logger | undefined;
   readonly #keys: RedisKeys;
   readonly #announcePrefix: Buffer;
@@ -132,6 +135,7 @@ export class RedisFeed {
     this.#client = options.client;
     this.#history = options.history;
     this.#foreign = options.foreign;
+    this.#ignored = options.ignore;
     this.#logger = options.logger;
     this.#keys = options.keys;
     this.#announcePrefix = Buffer.from(options.keys.announcePrefix, 'latin1');
@@ -361,7 +365,7 @@ export class RedisFeed {
   }
 
   #handleForeign({ channel, data, pattern }: Message): void {
-    if (!isChannel(channel) || isReserved(channel)) return;
+    if (!isChannel(channel) || isReserved(channel) || this.#ignored.includes(channel)) return;
     const draft = this.#foreign.onForeignMessage(channel, data, pattern);
     if (draft && pattern === this.#subscriptions.firstToHear(channel)) this.#unstoredChannels.show(draft);
   }
