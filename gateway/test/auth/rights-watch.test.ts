@@ -47,11 +47,11 @@ it('a stream that stays open counts as a use of its session once an hour', async
   for (const one of [open1, unused]) await store.addSession(one);
   const alice = person('alice', {}, { id: 'user:alice', kind: 'user', session: sessionId(open1) });
   await open(store, alice, alice);
-  for (let hour = 1; hour <= 24; hour++) {
+  for (let hour = 1; hour <= 20; hour++) {
     vi.advanceTimersByTime(HOUR);
-    await vi.waitFor(async () => {
+    await eventually('the use is noted', async () => {
       const [found] = (await store.sessionsOf('alice')).filter(({ digest }) => digest === open1.digest);
-      expect(found?.seen).toBe(open1.seen + hour * HOUR);
+      return found?.seen === open1.seen + hour * HOUR;
     });
   }
   expect((await store.sessionsOf('alice')).map(({ digest }) => digest)).toEqual([open1.digest]);

@@ -38,7 +38,7 @@ const newKey = z.strictObject({
 export function keyRoutes(app: FastifyInstance, { store, audit }: AuthServices): void {
   const config = { needs: 'signed-in' } as const;
 
-  app.get('/api/keys', { config }, async ({ principal }, _reply): Promise<KeysAnswer> => {
+  app.get('/api/keys', { config }, async ({ principal }): Promise<KeysAnswer> => {
     const keys = await store.keys();
     const visible = principal.grants.admin ? keys : keys.filter(({ user }) => isOwn(principal, user));
     return { keys: visible.map(keyInfo) };

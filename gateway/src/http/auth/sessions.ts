@@ -29,23 +29,19 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
   const { mode, store, signIn, sessions, cookie, audit } = services;
 
   jsonScope(app, (scope) => {
-    scope.post(
-      '/auth/token',
-      { bodyLimit: SMALL_BODY, config },
-      async (request, _reply): Promise<TokenAnswer> => {
-        parseBody(emptyBody, request.body ?? {});
-        const person = personOf(request);
-        const present = await store.sessionsOf(person.user);
-        const external = present.find((session) => sessionId(session) === person.session)?.external;
-        const { token, session } = await sessions.begin({
-          user: person.user,
-          ...(external !== undefined && { external }),
-          ...visitorOf(request),
-        });
-        audit.event(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
-        return { token, expires: session.expires };
-      },
-    );
+    scope.post('/auth/token', { bodyLimit: SMALL_BODY, config }, async (request): Promise<TokenAnswer> => {
+      parseBody(emptyBody, request.body ?? {});
+      const person = personOf(request);
+      const present = await store.sessionsOf(person.user);
+      const external = present.find((session) => sessionId(session) === person.session)?.external;
+      const { token, session } = await sessions.begin({
+        user: person.user,
+        ...(external !== undefined && { external }),
+        ...visitorOf(request),
+      });
+      audit.event(AUDIT_EVENTS.tokenMade, { ...actorOf(request), to: `session:${sessionId(session)}` });
+      return { token, expires: session.expires };
+    });
 
     const options = { bodyLimit: SMALL_BODY, config: { ...config, setsSession: true } } as const;
     scope.post('/auth/password', options, async (request, reply): Promise<Profile | TokenAnswer> => {

@@ -83,9 +83,11 @@ it('21: all five streams of a session that has ended end on every worker, and th
 
 it('22: so they do where no worker hears the message', async () => {
   const { alice, streams, others } = await scene();
-  const connections = `${await client.client('LIST')}`.split('\n');
-  const listening = connections.filter((one) => / name=llm-streamer-auth/.test(one) && / sub=1 /.test(one));
-  expect(listening.length).toBeGreaterThanOrEqual(4);
+  const listening = await eventually('each worker listens', async () => {
+    const connections = `${await client.client('LIST')}`.split('\n');
+    const found = connections.filter((one) => / name=llm-streamer-auth/.test(one) && / sub=1 /.test(one));
+    return found.length >= 4 && found;
+  });
   await Promise.all([
     ...listening.map((one) => client.client('KILL', 'ID', /id=(\d+)/.exec(one)?.[1] ?? '')),
     store.endSession('alice', alice.id),
