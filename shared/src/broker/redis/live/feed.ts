@@ -331,10 +331,8 @@ export class RedisFeed {
       return { kind: 'announced', channel, data: record, pattern: '', reads };
     }
     const name = redisChannel.toString('latin1');
-    if (name === this.#tickChannel || name === this.#leaseChannel) {
-      const kind = name === this.#tickChannel ? 'tick' : 'lease';
-      return pattern === null ? { kind, channel: '', data, pattern: '', reads } : null;
-    }
+    const kind = name === this.#tickChannel ? 'tick' : name === this.#leaseChannel ? 'lease' : undefined;
+    if (kind) return pattern === null ? { kind, channel: '', data, pattern: '', reads } : null;
     if (!name.startsWith(this.#keys.plainPrefix)) return null;
     const channel = this.#keys.ofPlain(name);
     const heardBy = pattern === null ? channel : this.#keys.ofPlain(pattern);
