@@ -23,17 +23,20 @@ export const clockSkew = signal(0);
 /** The channels that were shown before the log was filtered to a run. */
 const channelsBefore = signal(['*']);
 
-/** Who looks at the page, as far as runs go: whose runs are his own, and whether he may stop everybody's. */
+/**
+ * Who looks at the page, as far as runs go: whose runs are his own, and whether he may stop everybody's. Where nobody has to sign
+ * in, everybody may, though nobody is an admin there.
+ */
 export const reader = computed(() => {
-  const { owner = '', grants } = profile.value ?? {};
-  return { owner, admin: grants?.admin === true };
+  const { owner = '', grants, auth } = profile.value ?? {};
+  return { owner, stopsAll: grants?.admin === true || auth === 'off' || auth === 'report' };
 });
 
 /** Whether the reader may stop this run. Others may have been given the right to watch it only. */
 export function mayStop(channel: string): boolean {
   const key = runOfChannel(channel);
-  const { owner, admin } = reader.value;
-  return admin || (key !== undefined && owner !== '' && partsOf(key).owner === owner);
+  const { owner, stopsAll } = reader.value;
+  return stopsAll || (key !== undefined && owner !== '' && partsOf(key).owner === owner);
 }
 
 /** The channel of the run that the URL names. */
