@@ -159,7 +159,7 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'a flood of logins',
     happens: 'at most one hash at a time and eight that wait, then 429; streams go on',
-    in: ['browser.test.ts', 'gateway/test/auth/passwords.test.ts'],
+    in: ['browser.test.ts', 'gateway/test/auth/fair-turns.test.ts', 'gateway/test/auth/passwords.test.ts'],
   }, // 29
   {
     attack: 'telling unknown, wrong and disabled apart',
@@ -234,12 +234,13 @@ const ATTACKS: readonly Attack[] = [
       'browser.test.ts',
       'gateway/test/auth/credentials.test.ts',
       'gateway/test/auth/principal-cache.test.ts',
+      'gateway/test/http/auth/sign-in.test.ts',
     ],
   }, // 44
   {
     attack: 'OIDC: answers used twice, of others, of other issuers, without a group',
     happens: 'nobody comes in; the operator reads why',
-    in: ['gateway/test/http/auth/oidc.test.ts'],
+    in: ['gateway/test/http/auth/oidc-composed.test.ts', 'gateway/test/http/auth/oidc.test.ts'],
   }, // 45
   {
     attack: "hiding and doubling others' entries with PUBLISH alone",
