@@ -31,11 +31,13 @@ export class FairTurns {
     const run = () => {
       this.#isBusy = true;
       work()
-        .then(resolve, reject)
+        .then(resolve)
+        .catch(reject)
         .finally(() => {
           this.#isBusy = false;
           this.#next();
-        });
+        })
+        .catch(reject);
     };
     own.push({ run, refuse: reject });
     this.#waiting.set(client, own);

@@ -92,7 +92,7 @@ describe('from the proxy', () => {
     ['empty groups', ['Remote-Groups', '']],
     ['unknown groups', ['Remote-Groups', 'others,Developers,constructor']],
     ['a group whose role does not exist', ['Remote-Groups', 'lost']],
-  ])('%s give no role: the person is known, and may nothing', async (_, groups) => {
+  ])('%s give no role: the person is known, and may read his own and what is public', async (_, groups) => {
     const port = await gatewayBehind('127.0.0.1');
     const { body } = await ask(port, ['Remote-User', 'alice', ...groups], '/signed-in');
     expect(body.grants).toMatchObject({ publish: [], run: false, metrics: false, admin: false });
@@ -100,6 +100,7 @@ describe('from the proxy', () => {
       'runs:alice/*',
       'conversations:alice/*',
       'events:runs:alice',
+      'logs:public',
     ]);
     expect(await ask(port, ['Remote-User', 'alice', ...groups], '/admin')).toMatchObject({
       status: 403,

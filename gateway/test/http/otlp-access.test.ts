@@ -94,13 +94,7 @@ describe('where people sign in', () => {
   it('nobody forges what the gateway says of itself', async () => {
     const { gateway, key } = await guarded(['*']);
     const headers = { authorization: `Bearer ${key}` };
-    for (const channel of [
-      'logs:gateway',
-      'events:runs',
-      'audit:auth',
-      'runs:alice/1',
-      'events:runs:alice',
-    ]) {
+    for (const channel of ['logs:gateway', 'audit:auth', 'runs:alice/1', 'events:runs:alice']) {
       const answer = await send(`${gateway.url}/v1/logs`, { ...headers, 'x-channel': channel });
       expect(await answer.json(), channel).toMatchObject({ partialSuccess: { rejectedLogRecords: '1' } });
     }
