@@ -13,17 +13,17 @@ export function Who() {
   return (
     <>
       {narrowedTo && (
-        <span class="dim" title={`you may read less than this view asks for: ${narrowedTo.join(', ')}`}>
+        <span class="dim" title={`you may read only: ${narrowedTo.join(', ')}`}>
           narrowed
         </span>
       )}
       {auth === 'off' && !isOnLoopback && (
-        <span class="warn" title="whoever reaches this page may read and publish everything">
+        <span class="warn" title="anybody may read and publish everything">
           open to all
         </span>
       )}
       {auth === 'report' && (
-        <span class="warn" title="nothing is refused yet: the audit channel says what would be">
+        <span class="warn" title="the audit says what would be refused">
           report only
         </span>
       )}
@@ -42,7 +42,7 @@ export function Who() {
             type="button"
             class="who"
             aria-pressed={panel === 'me'}
-            title="me: sign out, sessions, password, keys (u)"
+            title="me (u)"
             onClick={() => updateView({ panel: panel === 'me' ? 'none' : 'me' }, 'replace')}
           >
             {name}

@@ -77,7 +77,7 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
     <span class="choices">
       <button
         type="button"
-        title="time: local, UTC, relative, delta (t)"
+        title="time (t)"
         onClick={() => updateView({ time: nextTimeMode(time) }, 'replace')}
       >
         {time}
@@ -93,7 +93,7 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
       <button
         type="button"
         aria-pressed={fold}
-        title="fold the deltas of a generation into one line (x: only the one under the cursor)"
+        title="fold a generation’s deltas (x: one only)"
         onClick={() => updateView({ fold: !fold }, 'replace')}
       >
         fold
@@ -106,12 +106,12 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
       >
         charts
       </button>
-      <button type="button" title="export what is shown as NDJSON (d)" onClick={() => history.export()}>
+      <button type="button" title="export as NDJSON (d)" onClick={() => history.export()}>
         ↓NDJSON
       </button>
       <button
         type="button"
-        title="copy as curl: the same stream in a terminal"
+        title="copy as curl"
         onClick={() =>
           curlModule()
             .then((loaded) => loaded?.copyCurl())
@@ -120,11 +120,7 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
       >
         curl
       </button>
-      <button
-        type="button"
-        title="copy link to this view (y)"
-        onClick={() => copyText(location.href, 'link')}
-      >
+      <button type="button" title="copy link (y)" onClick={() => copyText(location.href, 'link')}>
         link
       </button>
       <button

@@ -51,7 +51,7 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
       <button
         type="button"
         aria-pressed={panel === 'run'}
-        title="run panel: ask the models (r)"
+        title="ask the models (r)"
         onClick={() => updateView({ panel: panel === 'run' ? 'none' : 'run' }, 'replace')}
       >
         run

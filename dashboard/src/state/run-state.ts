@@ -28,8 +28,8 @@ const channelsBefore = signal(['*']);
  * in, everybody may, though nobody is an admin there.
  */
 export const reader = computed(() => {
-  const { owner = '', grants, auth } = profile.value ?? {};
-  return { owner, stopsAll: grants?.admin === true || auth === 'off' || auth === 'report' };
+  const { owner = '', grants, auth = 'on' } = profile.value ?? {};
+  return { owner, stopsAll: grants?.admin || auth !== 'on' };
 });
 
 /** Whether the reader may stop this run. Others may have been given the right to watch it only. */
