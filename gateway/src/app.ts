@@ -239,6 +239,7 @@ export function createApp(
 
   app.addHook('onReady', async () => {
     await watch?.open([connections, runStreams]);
+    people.sessionUse.open([connections, runStreams]);
     await runs.open();
     await metrics.open(logger);
     stateLog.report('info', 'gateway started');

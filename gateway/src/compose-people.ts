@@ -13,11 +13,11 @@ import { PrincipalCache } from './auth/principal-cache.ts';
 import { RefusalLog } from './auth/refusal-log.ts';
 import { RightsWatch } from './auth/rights-watch.ts';
 import { SessionCookie } from './auth/session-cookie.ts';
+import { SessionUse } from './auth/session-use.ts';
 import { Sessions } from './auth/sessions.ts';
 import { SignIn } from './auth/sign-in.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { MemoryAttempts, RedisAttempts, Throttle } from './auth/throttle.ts';
-import { WriteLimit } from './auth/write-limit.ts';
 import type { CredentialChecks } from './compose-auth.ts';
 import type { Config } from './config.ts';
 import type { AuthServices } from './http/auth/services.ts';
@@ -28,6 +28,7 @@ export interface PeopleParts {
   services: Omit<AuthServices, 'audit' | 'oidcName'>;
   /** Undefined where nobody has rights of his own. */
   watch: RightsWatch | undefined;
+  sessionUse: SessionUse;
   /** What a check finds is shared by all who show the same credential, until rights change. */
   remember: (check: CredentialCheck) => CredentialCheck;
   close(): Promise<void>;
@@ -62,6 +63,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
           logger,
         });
   if (watch !== undefined && broker instanceof RedisBroker) broker.guard(watch);
+  const sessionUse = new SessionUse(store, logger);
   return {
     remember,
     credentials: {
@@ -78,13 +80,14 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
       sessions,
       passwords,
       throttle,
-      writes: new WriteLimit(),
       cookie,
       signUpRole: config.AUTH_SIGNUP,
     },
     watch,
+    sessionUse,
     close: async () => {
       watch?.close();
+      sessionUse.close();
       client?.close();
       await passwords.close();
     },

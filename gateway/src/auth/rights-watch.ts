@@ -9,7 +9,7 @@ import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import type { Principal } from './principal.ts';
 import { renewalOf } from './renewal.ts';
 import { concerns } from './rights-change.ts';
-import { type AuthStore, sessionId } from './store/auth-store.ts';
+import type { AuthStore } from './store/auth-store.ts';
 
 /** Why somebody's streams end: codes of `bye`. */
 export type RightsLoss = 'session_ended' | 'revoked' | 'access_changed';
@@ -40,8 +40,6 @@ const REASON_MS = 500;
 const RENEW_MS = 1_500;
 /** Look-ups of them at a time, so that nobody waits long for the store or for this process. */
 const RENEW_AT_ONCE = 50;
-/** How often an open stream counts as a use of its session: often enough that a page that is left open does not sign itself out. */
-const USE_MS = 3_600_000;
 /** Changes that are remembered for requests that were under way meanwhile. */
 const MAX_RECENT = 1_000;
 
@@ -55,7 +53,6 @@ export class RightsWatch implements DeliveryGuard {
   readonly #recent: Change[] = [];
   #streams: readonly PrincipalStreams[] = [];
   #timer: NodeJS.Timeout | undefined;
-  #useTimer: NodeJS.Timeout | undefined;
   #staleTimer: NodeJS.Timeout | undefined;
   #unsubscribe: (() => void) | undefined;
   #revision: number | undefined;
@@ -80,12 +77,6 @@ export class RightsWatch implements DeliveryGuard {
     this.#streams = streams;
     this.#unsubscribe = this.#options.store.onChange(() => this.#compareSoon());
     this.#timer = setInterval(() => this.#compareSoon(), COMPARE_MS);
-    this.#useTimer = setInterval(() => {
-      // Only a note: whoever reads for twelve hours while it cannot be written signs in again.
-      this.#noteUse().catch((error) =>
-        this.#options.logger.debug({ err: error }, 'no use of sessions noted'),
-      );
-    }, USE_MS);
     await this.#compare();
     if (!this.#isFresh()) this.#onStale();
   }
@@ -93,7 +84,6 @@ export class RightsWatch implements DeliveryGuard {
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);
-    clearInterval(this.#useTimer);
     clearTimeout(this.#staleTimer);
     this.#unsubscribe?.();
     this.#fresh.resolve();
@@ -249,17 +239,6 @@ export class RightsWatch implements DeliveryGuard {
     };
     await settledWithin(find(), REASON_MS);
     return reasons;
-  }
-
-  async #noteUse(): Promise<void> {
-    const { store } = this.#options;
-    const sessions = new Map<string, Set<string>>();
-    for (const one of this.#streams)
-      for (const { owner, session } of one.principals())
-        if (session !== undefined) sessions.set(owner, (sessions.get(owner) ?? new Set()).add(session));
-    for (const [owner, used] of sessions)
-      for (const session of await store.sessionsOf(owner))
-        if (used.has(sessionId(session))) await store.sessionUsed(session.digest, Date.now());
   }
 
   async #lossOf(changed: ReadonlySet<string>, principal: Principal): Promise<RightsLoss> {

@@ -1,5 +1,6 @@
-// Slows down those who guess passwords and credentials. What is refused is always an address, or a name together with an address:
-// whoever types another's name wrong a thousand times makes him wait a moment, and never locks him out.
+// Slows down those who guess passwords and credentials, or make sessions and keys without end. What is refused is always an address, a
+// name together with an address, or whoever has signed in himself: whoever types another's name wrong a thousand times makes him wait a
+// moment, and never locks him out.
 
 import { createHash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -15,6 +16,7 @@ import {
   RateLimiterRes,
 } from 'rate-limiter-flexible';
 import { clientOf } from '../client-of.ts';
+import type { Principal } from './principal.ts';
 
 /**
  * From one address ten attempts at once, and then one every ten seconds, however many came before; and so on for the others. What
@@ -25,6 +27,7 @@ const LIMITS = {
   pair: { atOnce: 5, everySeconds: 30 },
   name: { atOnce: 60, everySeconds: 10 },
   credential: { atOnce: 10, everySeconds: 10 },
+  write: { atOnce: 10, everySeconds: 6 },
 } as const;
 type Limit = keyof typeof LIMITS;
 
@@ -89,6 +92,14 @@ export class Throttle {
   /** Counts a key or token from this address that was not valid. Valid ones are never counted or refused. @throws as `attempt` */
   async countCredential(address: string): Promise<void> {
     await this.#orRefuse('credential', clientOf(address));
+  }
+
+  /**
+   * Counts a session, a password or a key that a principal makes. Each is a change of rights, which every gateway looks at; without a
+   * limit one viewer could keep all of them busy. @throws as `attempt`
+   */
+  async countWrite({ id }: Pick<Principal, 'id'>): Promise<void> {
+    await this.#orRefuse('write', id);
   }
 
   async #orRefuse(limit: Limit, key: string): Promise<void> {
@@ -238,5 +249,6 @@ function eachLimit<T>(make: (limit: Limit) => T): Record<Limit, T> {
     pair: make('pair'),
     name: make('name'),
     credential: make('credential'),
+    write: make('write'),
   };
 }

@@ -84,6 +84,15 @@ describe.each(counters)('attempts counted in %s', (_name, counter) => {
     await throttle.attempt('alice', '10.0.0.1');
   });
 
+  it('lets each principal make ten sessions or keys at once, wherever they sign in from', async () => {
+    const throttle = new Throttle(counter(), 0);
+    const alice = { id: 'user:alice' };
+    for (let i = 0; i < 10; i++) await throttle.countWrite(alice);
+    await expect(throttle.countWrite(alice)).rejects.toMatchObject({ code: 'too_many_attempts' });
+    await throttle.countWrite({ id: 'user:bob' });
+    await throttle.attempt('alice', '10.0.0.1');
+  });
+
   it('lets an address that was refused try again within ten seconds', async () => {
     const throttle = new Throttle(counter(), 0);
     for (let i = 0; i < 10; i++) await throttle.countAddress('10.0.0.1');

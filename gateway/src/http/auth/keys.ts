@@ -35,7 +35,7 @@ const newKey = z.strictObject({
   service: z.boolean('must be true or false').optional(),
 });
 
-export function keyRoutes(app: FastifyInstance, { store, audit, writes }: AuthServices): void {
+export function keyRoutes(app: FastifyInstance, { store, audit, throttle }: AuthServices): void {
   const config = { needs: 'signed-in' } as const;
 
   app.get('/api/keys', { config }, async ({ principal }): Promise<KeysAnswer> => {
@@ -49,7 +49,7 @@ export function keyRoutes(app: FastifyInstance, { store, audit, writes }: AuthSe
       const { name, source, expires, service = false, ...fields } = parseBody(newKey, request.body);
       const { user } = personOf(request);
       // An admin who makes keys for fifty machines is not held up; whoever has his rights can do worse.
-      if (!request.principal.grants.admin) writes.take(request.principal);
+      if (!request.principal.grants.admin) await throttle.countWrite(request.principal);
       const grants = grantsFrom(fields);
       refuseWider(request, grants);
       if (service && !request.principal.grants.admin)

@@ -14,7 +14,6 @@ import type { Sessions } from '../../auth/sessions.ts';
 import type { SignIn, Visitor } from '../../auth/sign-in.ts';
 import type { AuthStore } from '../../auth/store/auth-store.ts';
 import type { Throttle } from '../../auth/throttle.ts';
-import type { WriteLimit } from '../../auth/write-limit.ts';
 import { HttpError } from '../errors.ts';
 
 export interface AuthServices {
@@ -24,8 +23,6 @@ export interface AuthServices {
   sessions: Sessions;
   passwords: Pick<Passwords, 'hash'>;
   throttle: Throttle;
-  /** Of sessions, passwords and keys that people make. */
-  writes: WriteLimit;
   cookie: SessionCookie;
   audit: Pick<Audit, 'event'>;
   /** The role of those who sign up; undefined if nobody may. */

@@ -26,7 +26,7 @@ const emptyBody = z.strictObject({});
 const config = { needs: 'signed-in' } as const;
 
 export function sessionRoutes(app: FastifyInstance, services: AuthServices): void {
-  const { mode, store, signIn, sessions, cookie, audit, writes } = services;
+  const { mode, store, signIn, sessions, cookie, audit, throttle } = services;
 
   jsonScope(app, (scope) => {
     scope.post(
@@ -35,7 +35,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
       async (request, _reply): Promise<TokenAnswer> => {
         parseBody(emptyBody, request.body ?? {});
         const person = personOf(request);
-        writes.take(request.principal);
+        await throttle.countWrite(request.principal);
         const external = (await store.sessionOf(person.user, person.session))?.external;
         const { token, session } = await sessions.begin({
           user: person.user,
@@ -52,7 +52,7 @@ export function sessionRoutes(app: FastifyInstance, services: AuthServices): voi
       const { old, password } = parseBody(passwordBody, request.body);
       const person = personOf(request);
       const { user } = person;
-      writes.take(request.principal);
+      await throttle.countWrite(request.principal);
       const { token, session, principal } = await signIn.changePassword(
         person,
         old,
