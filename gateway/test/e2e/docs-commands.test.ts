@@ -1,7 +1,7 @@
 // The shell commands of the README and of docs/ work as written: they run in order in a fresh copy of the repository, and only the port
 // is changed. A block that needs more than this machine has a comment before it that says so.
 import { execFileSync } from 'node:child_process';
-import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,6 +33,10 @@ let started: RunningProcess;
 let port: number;
 
 beforeAll(async () => {
+  // `npm start` in the copy would install anew, through the link, and so empty the folder under the tests that run beside this one.
+  const modified = (file: string) => statSync(join(ROOT, file)).mtimeMs;
+  if (modified('node_modules/.package-lock.json') < modified('package-lock.json'))
+    throw new Error('node_modules are older than package-lock.json; run npm ci first');
   folder = mkdtempSync(join(tmpdir(), 'fresh-'));
   const files = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
     cwd: ROOT,
