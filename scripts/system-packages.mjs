@@ -11,7 +11,7 @@ if (missing.length > 0) {
   const sudo = process.getuid?.() === 0 ? '' : 'sudo -n ';
   const install =
     `${sudo}apt-get update -qq && ` +
-    `${sudo}env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${packages} fonts-dejavu-core`;
+    `${sudo}env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends ${packages} fonts-dejavu-core`;
   const allowed = onPath('apt-get') && (sudo === '' || spawnSync('sudo', ['-n', 'true']).status === 0);
   if (!allowed) {
     console.error(`tests need ${missing.join(' and ')}; install with: sudo apt-get install ${packages}`);

@@ -102,7 +102,9 @@ export class Stage {
   }
 
   requests(options?: ViewerRequest): string[] {
-    return wantedOf(this.cast).map((lane) => this.target.request(lane, options ?? this.cast.request));
+    const { credentials = 1 } = this.target;
+    const wanted = Array.from({ length: credentials }, () => wantedOf(this.cast)).flat();
+    return wanted.map((lane) => this.target.request(lane, options ?? this.cast.request));
   }
 
   cpu(): Cpu {

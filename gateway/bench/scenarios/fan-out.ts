@@ -8,7 +8,7 @@ import { ratio } from '../scenario.ts';
 import { newLoad, Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
 import type { CeilingMethods } from '../targets/ceiling-worker.ts';
-import { startGateway } from '../targets/gateway.ts';
+import { startGateway, startWithAuth } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
 import { startClassical } from '../targets/own-servers.ts';
 import { httpGet, type StartTarget } from '../targets/target.ts';
@@ -76,6 +76,7 @@ export const fanOut: Scenario[] = [
     about: '1 channel × 1,000 viewers, 200-byte entries, the highest rate that is sustained',
     designs: {
       gateway: design(startGateway, 200),
+      'AUTH=on': design(startWithAuth, 200),
       ceiling,
       classical: design(startClassical, 200),
       nchan: design(startNchan, 200),

@@ -7,7 +7,7 @@ import { redisSubscribers } from '../redis-probe.ts';
 import type { Context, Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import { short } from '../table.ts';
-import { startGateway } from '../targets/gateway.ts';
+import { startGateway, startWithAuth } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
 import { startClassical } from '../targets/own-servers.ts';
 import type { StartTarget } from '../targets/target.ts';
@@ -66,6 +66,7 @@ export const idleViewers: Scenario = {
   about: '10,000 viewers of 100 quiet channels (as many as the limit of open files allows)',
   designs: {
     gateway: design(startGateway, 1),
+    'AUTH=on': design(startWithAuth, 1),
     classical: design(startClassical, 2),
     nchan: design(startNchan, 1),
     webdis: design(startWebdis, 2),
@@ -76,7 +77,7 @@ export const idleViewers: Scenario = {
     { says: 's until all are connected', of: ({ gateway }) => gateway?.more?.connectS, most: 1.5 },
   ],
   remarks: ({ more = {} }) => [
-    `${more.viewers} viewers in ${short(more.connectS)} s, ${more.subscribers} Redis subscribers, ` +
+    `${more.viewers} viewers in ${short(more.connectS)} s (${short((more.viewers ?? 0) / (more.connectS ?? 1))}/s), ${more.subscribers} Redis subscribers, ` +
       `${short(more.redisKb)} kB in Redis each`,
     `before, with them, after: ${more.filesBefore}, ${more.filesWith}, ${more.filesAfter} files; ` +
       `${[more.bytesBefore, more.bytesWith, more.bytesAfter].map((bytes = 0) => short(bytes / MIB)).join(', ')} MB`,

@@ -4,7 +4,7 @@ import { connect, steady, warmUp } from '../measure.ts';
 import { type Bar, type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
-import { startBareGateway, startGateway, startWorkers } from '../targets/gateway.ts';
+import { startBareGateway, startGateway, startWithAuth, startWorkers } from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
 import { startClassical, startClassicalLog, startProbe } from '../targets/own-servers.ts';
 import type { StartTarget } from '../targets/target.ts';
@@ -81,7 +81,7 @@ export const steadyRates: Scenario[] = [
     'million',
     '1 channel × 1,000 viewers at 1,000 entries/s: a million deliveries per second offered',
     { viewers: 1_000, lanes: 1, rate: 1_000 },
-    { gateway: startGateway },
+    { gateway: startGateway, 'AUTH=on': startWithAuth },
     [
       lost,
       { says: 'p99 ms', of: ({ gateway }) => gateway?.p99, most: 60 },
@@ -102,7 +102,7 @@ export const steadyRates: Scenario[] = [
     'latency',
     '1 channel × 100 viewers at 100 entries/s',
     { viewers: 100, lanes: 1, rate: 100 },
-    APART,
+    { ...APART, 'AUTH=on': startWithAuth },
     [
       { says: 'p50 × classical', of: ratio(p50, 'gateway', 'classical'), most: 0.5 },
       { says: 'p99 × classical', of: ratio(p99, 'gateway', 'classical'), most: 0.5 },

@@ -1,26 +1,38 @@
 // The product's gateway, as its own process, fed through the log or by bare PUBLISHes that are not adopted.
 
+import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
+import { KEY_EXPIRES_MS, makeApiKey } from '../../src/auth/api-keys.ts';
+import { grantsFrom } from '../../src/auth/principal.ts';
+import { RedisAuthStore } from '../../src/auth/store/redis-auth-store.ts';
 import { NODE_FLAGS } from '../../src/node-flags.ts';
 import { childrenOf } from '../process-figures.ts';
 import { barePublish, httpGet, logPublish, type Target } from './target.ts';
 
+const PROGRAMS = 100;
+
 export const startGateway = (redis: RedisServer) => start(redis);
+
+/** Each viewer shows the API key of one of a hundred programs, all of which may read the same channels. */
+export const startWithAuth = (redis: RedisServer) => start(redis, { auth: true });
 
 export const startWorkers = (redis: RedisServer) => start(redis, { workers: 2 });
 
 /** In the default namespace a channel is the Redis channel of its name, so bare commands reach it. */
 export const startBareGateway = (redis: RedisServer) => start(redis, { bare: true });
 
-async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Promise<Target> {
+async function start(redis: RedisServer, { auth = false, bare = false, workers = 1 } = {}): Promise<Target> {
   const port = await freePort();
+  const keys = auth ? await addKeys(redis) : [];
+  let requests = 0;
   const gateway = startProcess([...NODE_FLAGS, 'gateway/src/main.ts'], {
     env: {
       REDIS_URL: redis.url,
       PORT: `${port}`,
       LOG_LEVEL: 'warn',
       ADOPT_CHANNELS: 'none',
+      AUTH: auth ? 'on' : 'off',
       MAX_CONNECTIONS: '0',
       WORKERS: `${workers}`,
       SSE_KEEPALIVE_MS: '600000', // no ping while bytes are compared
@@ -31,9 +43,11 @@ async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Pr
   await eventually('every worker', async () => names.add(await nameOf(port)).size === workers);
   return {
     port,
+    credentials: Math.max(1, keys.length),
     pids: workers > 1 ? [gateway.pid, ...childrenOf(gateway.pid)] : [gateway.pid],
     request: ({ channel, source }, { gzip, bySource, lastEventId } = {}) =>
       httpGet(`/stream?channels=${channel}${bySource ? `&source=${source}` : ''}`, [
+        ...(auth ? [`authorization: Bearer ${keys[requests++ % keys.length]}`] : []),
         ...(gzip ? ['accept-encoding: gzip'] : []),
         ...(lastEventId === undefined ? [] : [`last-event-id: ${lastEventId}`]),
       ]),
@@ -44,6 +58,25 @@ async function start(redis: RedisServer, { bare = false, workers = 1 } = {}): Pr
       if (stderr !== '') console.error(`the gateway said: ${stderr.slice(0, 2_000)}`);
     },
   };
+}
+
+/** What `npm run keys -- add` does, without a process for each. */
+async function addKeys(redis: RedisServer): Promise<string[]> {
+  const store = new RedisAuthStore(redis.url, DEFAULT_NAMESPACE, undefined);
+  const created = Date.now();
+  try {
+    return await Promise.all(
+      Array.from({ length: PROGRAMS }, async (_, i) => {
+        const { id, key, digest } = makeApiKey();
+        const grants = grantsFrom({ read: ['bench*', 'idle*'] });
+        const expires = created + KEY_EXPIRES_MS;
+        await store.addKey({ id, digest, name: `viewer ${i}`, grants, created, expires, lastUsed: 0 });
+        return key;
+      }),
+    );
+  } finally {
+    await store.close();
+  }
 }
 
 /** Each new connection goes to the next worker, and the health of a worker names it. */

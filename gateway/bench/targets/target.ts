@@ -10,7 +10,9 @@ export interface Target {
   pids: readonly number[];
   /** It answers without HTTP. */
   bare?: boolean;
-  /** A viewer's whole request for a lane. */
+  /** How many different viewers it knows; one if it asks nobody who he is. */
+  credentials?: number;
+  /** A viewer's whole request for a lane. Each call is for the next of the different viewers. */
   request(lane: Lane, options?: ViewerRequest): string;
   publish: Pick<OpenPublisher, 'form' | 'port' | 'connections' | 'maxUnderWay' | 'batch'>;
   stop(): Promise<void>;
