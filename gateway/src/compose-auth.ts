@@ -10,8 +10,8 @@ import {
   type CredentialKind,
   type HeaderCheck,
 } from './auth/authenticator.ts';
-import { BootstrapKey, readBootstrapKey } from './auth/bootstrap-key.ts';
 import { wayIn } from './auth/config.ts';
+import { BootstrapKey, readBootstrapKey } from './auth/credentials/bootstrap-key.ts';
 import { Gate } from './auth/gate.ts';
 import { RefusalLog } from './auth/refusal-log.ts';
 import type { Config } from './config.ts';

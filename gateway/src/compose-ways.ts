@@ -2,9 +2,9 @@
 // provider.
 
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { jwtCheck } from './auth/jwt.ts';
-import { type OidcSignIn, oidcSignIn } from './auth/oidc.ts';
-import { proxyHeaders } from './auth/proxy-headers.ts';
+import { jwtCheck } from './auth/credentials/jwt.ts';
+import { proxyHeaders } from './auth/credentials/proxy-headers.ts';
+import { type OidcSignIn, oidcSignIn } from './auth/sign-in/oidc.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import type { CredentialChecks } from './compose-auth.ts';
 import type { PeopleParts } from './compose-people.ts';

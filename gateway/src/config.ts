@@ -13,7 +13,7 @@ import {
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
-import { signUpVariables } from './auth/sign-up-config.ts';
+import { signUpVariables } from './auth/sign-in/sign-up-config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { otlpVariables } from './otlp/config.ts';

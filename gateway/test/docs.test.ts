@@ -12,7 +12,7 @@ import { ROOT } from '../../test-support/process.ts';
 import { createApp } from '../src/app.ts';
 import { AUDIT_EVENTS } from '../src/auth/audit.ts';
 import { authVariables } from '../src/auth/config.ts';
-import { signUpVariables } from '../src/auth/sign-up-config.ts';
+import { signUpVariables } from '../src/auth/sign-in/sign-up-config.ts';
 import { waysVariables } from '../src/auth/ways-config.ts';
 import { readGatewayConfig } from '../src/config.ts';
 import { ERRORS } from '../src/http/errors.ts';

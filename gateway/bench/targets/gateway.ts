@@ -3,7 +3,7 @@
 import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
-import { KEY_EXPIRES_MS, makeApiKey } from '../../src/auth/api-keys.ts';
+import { KEY_EXPIRES_MS, makeApiKey } from '../../src/auth/credentials/api-keys.ts';
 import { grantsFrom } from '../../src/auth/principal.ts';
 import { RedisAuthStore } from '../../src/auth/store/redis-auth-store.ts';
 import { NODE_FLAGS } from '../../src/node-flags.ts';

@@ -7,9 +7,9 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { RunScope } from '../runs/store/run-store.ts';
-import { channelForbidden, type Effective, effective, mayPublish, mayRead } from './grants.ts';
 import { EVERYONE, type Grants, type Principal } from './principal.ts';
-import { readableRuns } from './run-rights.ts';
+import { channelForbidden, type Effective, effective, mayPublish, mayRead } from './rights/grants.ts';
+import { readableRuns } from './rights/run-rights.ts';
 
 /** Where people sign in, others trust what the gateway says of itself here, so that nobody may forge it. */
 const OWN_CHANNEL: string = CHANNELS.gateway;

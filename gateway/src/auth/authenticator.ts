@@ -2,11 +2,11 @@
 // the cookie. One that is there but is not valid is an error, and never makes a request anonymous; the query is never looked at.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import { KEY_PREFIX } from './api-keys.ts';
-import type { CredentialCheck } from './credential-check.ts';
+import { KEY_PREFIX } from './credentials/api-keys.ts';
+import type { CredentialCheck } from './credentials/credential-check.ts';
+import { SESSION_PREFIX } from './credentials/sessions.ts';
 import type { Principal } from './principal.ts';
 import type { RefusalLog } from './refusal-log.ts';
-import { SESSION_PREFIX } from './sessions.ts';
 
 export interface CredentialSource {
   headers: Readonly<Record<string, string | string[] | undefined>>;

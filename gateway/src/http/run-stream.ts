@@ -11,7 +11,7 @@ import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
 import type { Principal } from '../auth/principal.ts';
-import type { PrincipalStreams, RightsLoss } from '../auth/rights-watch.ts';
+import type { PrincipalStreams, RightsLoss } from '../auth/rights/rights-watch.ts';
 import { followChannel, readHistory } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';

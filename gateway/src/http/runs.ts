@@ -5,7 +5,7 @@ import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { OwnedCode, OwnedRule } from '../auth/access.ts';
-import { mayCancelRun, mayReadConversation, mayReadRun } from '../auth/run-rights.ts';
+import { mayCancelRun, mayReadConversation, mayReadRun } from '../auth/rights/run-rights.ts';
 import { type Params, parseCursor, parseId, parseOwner, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';

@@ -6,7 +6,7 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { Access } from '../auth/access.ts';
-import { mayPublish } from '../auth/grants.ts';
+import { mayPublish } from '../auth/rights/grants.ts';
 import type { Encoding } from './answers.ts';
 import { type Packing, parse, unpack } from './body.ts';
 import { batches, Deliveries, type Group } from './deliveries.ts';

@@ -3,7 +3,7 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
-import { makeApiKey } from '../../src/auth/api-keys.ts';
+import { makeApiKey } from '../../src/auth/credentials/api-keys.ts';
 import { RefusalLog } from '../../src/auth/refusal-log.ts';
 import { FileAuthStore } from '../../src/auth/store/file-auth-store.ts';
 

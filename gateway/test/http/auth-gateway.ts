@@ -5,8 +5,8 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import type { SseClient } from '../../../test-support/sse-client.ts';
 import type { Tuning } from '../../src/app.ts';
-import { Passwords } from '../../src/auth/passwords.ts';
-import { Sessions } from '../../src/auth/sessions.ts';
+import { Sessions } from '../../src/auth/credentials/sessions.ts';
+import { Passwords } from '../../src/auth/sign-in/passwords.ts';
 import type { AuthStore } from '../../src/auth/store/auth-store.ts';
 import { FileAuthStore } from '../../src/auth/store/file-auth-store.ts';
 

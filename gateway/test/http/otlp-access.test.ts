@@ -10,7 +10,7 @@ import { openGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
 import { randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { createApp } from '../../src/app.ts';
-import { makeApiKey } from '../../src/auth/api-keys.ts';
+import { makeApiKey } from '../../src/auth/credentials/api-keys.ts';
 import { FileAuthStore } from '../../src/auth/store/file-auth-store.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 import { OtlpListener } from '../../src/http/otlp-listener.ts';

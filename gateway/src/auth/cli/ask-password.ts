@@ -1,7 +1,7 @@
 // Reads a password from the terminal, without showing it, or from the first line of what is piped in. It is never an argument,
 // because arguments stand in the list of processes and in the history of the shell.
 
-import { isPassword, PASSWORD_RULE } from '../passwords.ts';
+import { isPassword, PASSWORD_RULE } from '../sign-in/passwords.ts';
 import { failure, usage } from './command-line.ts';
 
 /** Of what is piped in. */

@@ -2,7 +2,7 @@
 
 import { isPattern, isReserved, missedPrefix, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { ALL_GRANTS, type Grants, grantsFrom } from '../principal.ts';
-import { MAX_GRANTED_PATTERNS } from '../roles.ts';
+import { MAX_GRANTED_PATTERNS } from '../rights/roles.ts';
 import { usage } from './command-line.ts';
 
 export const GRANT_OPTIONS = {

@@ -1,8 +1,8 @@
 // `npm run keys -- …`: API keys of programs. A key is shown once, when it is made.
 
 import { hasFewStars, MAX_STARS } from '@llm-streamer/shared/channels.ts';
-import { KEY_EXPIRES_MS, MAX_KEY_EXPIRES_MS, makeApiKey } from '../api-keys.ts';
 import { AUDIT_EVENTS } from '../audit.ts';
+import { KEY_EXPIRES_MS, MAX_KEY_EXPIRES_MS, makeApiKey } from '../credentials/api-keys.ts';
 import { isName, NAME_RULE } from '../names.ts';
 import { MAX_KEYS } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, type Program, parse, usage } from './command-line.ts';

@@ -1,6 +1,6 @@
 // Commands that take the last admin need a second word: whoever types them seldom means it.
 
-import { type AdminChange, takesLastAdmin } from '../last-admin.ts';
+import { type AdminChange, takesLastAdmin } from '../rights/last-admin.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { failure } from './command-line.ts';
 

@@ -2,7 +2,7 @@
 
 import { AUDIT_EVENTS } from '../audit.ts';
 import { isName, NAME_RULE } from '../names.ts';
-import { BUILT_IN_ROLES, isBuiltIn } from '../roles.ts';
+import { BUILT_IN_ROLES, isBuiltIn } from '../rights/roles.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, parse, usage } from './command-line.ts';
 import { GRANT_OPTIONS, grantsOfOptions, inWords, warnOfUnreached } from './grant-options.ts';

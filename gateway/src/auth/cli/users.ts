@@ -2,7 +2,7 @@
 
 import { AUDIT_EVENTS } from '../audit.ts';
 import { isUserName, USER_NAME_RULE } from '../names.ts';
-import { Passwords } from '../passwords.ts';
+import { Passwords } from '../sign-in/passwords.ts';
 import { SESSION_IDLE_MS, sessionId } from '../store/auth-store.ts';
 import { acl } from './acl-command.ts';
 import { askPassword } from './ask-password.ts';

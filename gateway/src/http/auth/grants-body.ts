@@ -2,7 +2,7 @@
 
 import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import { z } from 'zod';
-import { MAX_GRANTED_PATTERNS } from '../../auth/roles.ts';
+import { MAX_GRANTED_PATTERNS } from '../../auth/rights/roles.ts';
 
 const PATTERNS_RULE = `must be a list of at most ${MAX_GRANTED_PATTERNS} patterns of ${PATTERN_RULE}`;
 const YES_NO = 'must be true or false';

@@ -3,10 +3,10 @@
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { AttemptCookie } from '../../auth/attempt-cookie.ts';
 import { AUDIT_EVENTS, type Audit } from '../../auth/audit.ts';
-import { ATTEMPT_MS, type OidcSignIn } from '../../auth/oidc.ts';
-import type { SessionCookie } from '../../auth/session-cookie.ts';
+import type { SessionCookie } from '../../auth/credentials/session-cookie.ts';
+import { AttemptCookie } from '../../auth/sign-in/attempt-cookie.ts';
+import { ATTEMPT_MS, type OidcSignIn } from '../../auth/sign-in/oidc.ts';
 import type { Throttle } from '../../auth/throttle.ts';
 import { type ErrorCode, HttpError, isErrorCode } from '../errors.ts';
 import { visitorOf } from './services.ts';

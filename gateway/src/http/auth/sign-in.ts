@@ -6,11 +6,11 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { z } from 'zod';
 import { signInFirst } from '../../auth/access.ts';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
+import { isSessionToken } from '../../auth/credentials/sessions.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
-import { grantsOfRole } from '../../auth/roles.ts';
-import { isSessionToken } from '../../auth/sessions.ts';
-import { LoginFailed, type SignedIn } from '../../auth/sign-in.ts';
-import { SignInOffer } from '../../auth/sign-in-offer.ts';
+import { grantsOfRole } from '../../auth/rights/roles.ts';
+import { LoginFailed, type SignedIn } from '../../auth/sign-in/sign-in.ts';
+import { SignInOffer } from '../../auth/sign-in/sign-in-offer.ts';
 import { clientOf } from '../../client-of.ts';
 import { HttpError } from '../errors.ts';
 import {

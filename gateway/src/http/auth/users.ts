@@ -4,10 +4,10 @@ import type { RoleInfo, UserInfo, UsersAnswer } from '@llm-streamer/shared/api-t
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
-import { type AdminChange, takesLastAdmin } from '../../auth/last-admin.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import { grantsFrom } from '../../auth/principal.ts';
-import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn } from '../../auth/roles.ts';
+import { type AdminChange, takesLastAdmin } from '../../auth/rights/last-admin.ts';
+import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn } from '../../auth/rights/roles.ts';
 import type { Role, User } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
 import { GRANTS_BODY, grantFields } from './grants-body.ts';

@@ -4,7 +4,7 @@
 // make a browser do that.
 
 import type { FastifyInstance } from 'fastify';
-import type { SessionCookie } from '../../auth/session-cookie.ts';
+import type { SessionCookie } from '../../auth/credentials/session-cookie.ts';
 import { HttpError } from '../errors.ts';
 import { isOwnOrigin, SAFE_METHODS } from './origins.ts';
 

@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net';
 import type { ByeCode } from '@llm-streamer/shared/stream-events.ts';
 import type { Principal } from '../../auth/principal.ts';
-import type { PrincipalStreams, RightsLoss } from '../../auth/rights-watch.ts';
+import type { PrincipalStreams, RightsLoss } from '../../auth/rights/rights-watch.ts';
 import type { Hub } from '../live/hub.ts';
 import { controlFrame } from '../wire/frame.ts';
 import type { Connection } from './connection.ts';

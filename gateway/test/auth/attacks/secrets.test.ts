@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually, healthy, startProcess } from '../../../../test-support/process.ts';
 import { freePort, type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { Browser } from '../../http/auth-gateway.ts';
-import { AUDIENCE, ISSUER } from '../key-server.ts';
+import { AUDIENCE, ISSUER } from '../credentials/key-server.ts';
 
 const PASSWORD = 'a-password-to-look-for';
 const secrets = {

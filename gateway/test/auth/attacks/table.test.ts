@@ -40,14 +40,14 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'tokens of every broken kind',
     happens: '401 with the same words, on every route; the operator reads why',
-    in: ['gateway/test/auth/jwt.test.ts', 'gateway/test/http/auth/ways.test.ts'],
+    in: ['gateway/test/auth/credentials/jwt.test.ts', 'gateway/test/http/auth/ways.test.ts'],
   }, // 7
   {
     attack: 'an issuer that is away, slow, or flooded with unknown keys',
     happens: '503 and not 401; one fetch in 30 s',
     in: [
-      'gateway/test/auth/issuer-keys.test.ts',
-      'gateway/test/auth/jwt.test.ts',
+      'gateway/test/auth/credentials/issuer-keys.test.ts',
+      'gateway/test/auth/credentials/jwt.test.ts',
       'gateway/test/http/auth/ways.test.ts',
     ],
   }, // 8
@@ -129,7 +129,7 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'an entry, or a stream, in the moment of the revocation',
     happens: 'not delivered, and the stream ends',
-    in: ['gateway/test/auth/principal-cache.test.ts', 'revocation.test.ts', 'workers.test.ts'],
+    in: ['gateway/test/auth/credentials/principal-cache.test.ts', 'revocation.test.ts', 'workers.test.ts'],
   }, // 24
   {
     attack: 'a session that expires in the middle of streams',
@@ -146,7 +146,7 @@ const ATTACKS: readonly Attack[] = [
     happens: 'who is known goes on; who is not gets 503 or bye not_ready, never 401',
     in: [
       'edge.test.ts',
-      'gateway/test/auth/principal-cache.test.ts',
+      'gateway/test/auth/credentials/principal-cache.test.ts',
       'gateway/test/auth/store/redis-auth-store.test.ts',
       'revocation.test.ts',
     ],
@@ -159,7 +159,11 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'a flood of logins',
     happens: 'at most one hash at a time and eight that wait, then 429; streams go on',
-    in: ['browser.test.ts', 'gateway/test/auth/fair-turns.test.ts', 'gateway/test/auth/passwords.test.ts'],
+    in: [
+      'browser.test.ts',
+      'gateway/test/auth/sign-in/fair-turns.test.ts',
+      'gateway/test/auth/sign-in/passwords.test.ts',
+    ],
   }, // 29
   {
     attack: 'telling unknown, wrong and disabled apart',
@@ -179,7 +183,7 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'headers of a proxy from anybody else, twice, misspelt, without groups',
     happens: '401, and no role without a group',
-    in: ['gateway/test/auth/proxy-headers.test.ts', 'gateway/test/http/auth/ways.test.ts'],
+    in: ['gateway/test/auth/credentials/proxy-headers.test.ts', 'gateway/test/http/auth/ways.test.ts'],
   }, // 33
   {
     attack: 'changes from pages of other ports, schemes and sites',
@@ -205,7 +209,7 @@ const ATTACKS: readonly Attack[] = [
   {
     attack: 'a role in the body of a sign-up; a key wider than its maker',
     happens: '400; never more than he may',
-    in: ['browser.test.ts', 'gateway/test/auth/credentials.test.ts'],
+    in: ['browser.test.ts', 'gateway/test/auth/credentials/credentials.test.ts'],
   }, // 39
   {
     attack: 'looking for a secret in output, metrics, audit, answers, files and ps',
@@ -232,8 +236,8 @@ const ATTACKS: readonly Attack[] = [
     happens: 'no look-up for a wrong checksum, bounded memory, 429 for the address',
     in: [
       'browser.test.ts',
-      'gateway/test/auth/credentials.test.ts',
-      'gateway/test/auth/principal-cache.test.ts',
+      'gateway/test/auth/credentials/credentials.test.ts',
+      'gateway/test/auth/credentials/principal-cache.test.ts',
       'gateway/test/http/auth/sign-in.test.ts',
     ],
   }, // 44

@@ -7,7 +7,7 @@ import { line } from '../../../../test-support/gateway.ts';
 import { eventually, healthy, type RunningProcess, startProcess } from '../../../../test-support/process.ts';
 import { freePort, type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { SseClient } from '../../../../test-support/sse-client.ts';
-import { Sessions } from '../../../src/auth/sessions.ts';
+import { Sessions } from '../../../src/auth/credentials/sessions.ts';
 import { sessionId } from '../../../src/auth/store/auth-store.ts';
 import { RedisAuthStore } from '../../../src/auth/store/redis-auth-store.ts';
 import { addUser } from '../../http/auth-gateway.ts';

@@ -1,8 +1,8 @@
 // Sign-in with a real OpenID provider through the whole gateway: its plugins, its gate and its audit included.
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
-import { callbackUrl } from '../../../src/auth/oidc.ts';
-import { listen, SECRET, stop, TestBrowser, TestProvider } from '../../auth/open-id.ts';
+import { callbackUrl } from '../../../src/auth/sign-in/oidc.ts';
+import { listen, SECRET, stop, TestBrowser, TestProvider } from '../../auth/sign-in/open-id.ts';
 import { type AuthGateway, openAuthGateway } from '../auth-gateway.ts';
 
 let gateway: AuthGateway;

@@ -7,7 +7,7 @@ import { fastify } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../../test-support/chromium.ts';
-import { callbackUrl } from '../../../src/auth/oidc.ts';
+import { callbackUrl } from '../../../src/auth/sign-in/oidc.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
 import { oidcRoutes } from '../../../src/http/auth/oidc.ts';
 import { HttpError } from '../../../src/http/errors.ts';
@@ -19,7 +19,7 @@ import {
   TestBrowser,
   type TestGateway,
   TestProvider,
-} from '../../auth/open-id.ts';
+} from '../../auth/sign-in/open-id.ts';
 
 const FAILED = '/#sign-in=login_failed';
 const AWAY = '/#sign-in=provider_unavailable';

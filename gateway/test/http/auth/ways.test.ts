@@ -2,7 +2,14 @@
 import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
-import { AUDIENCE, ISSUER, inSeconds, KeyServer, sign, signingKey } from '../../auth/key-server.ts';
+import {
+  AUDIENCE,
+  ISSUER,
+  inSeconds,
+  KeyServer,
+  sign,
+  signingKey,
+} from '../../auth/credentials/key-server.ts';
 import { problem, serve } from '../run-gateway.ts';
 
 const SECRET = 'a secret of thirty-two bytes, or more';
