@@ -32,7 +32,7 @@ async function start(redis: RedisServer, { auth = false, bare = false, workers =
       PORT: `${port}`,
       LOG_LEVEL: 'warn',
       ADOPT_CHANNELS: 'none',
-      AUTH: auth ? 'on' : 'off',
+      ...(auth && { AUTH: 'on' }),
       MAX_CONNECTIONS: '0',
       WORKERS: `${workers}`,
       SSE_KEEPALIVE_MS: '600000', // no ping while bytes are compared
