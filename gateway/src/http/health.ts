@@ -7,6 +7,8 @@ import type { Hub } from '../stream/live/hub.ts';
 import type { Connections } from '../stream/viewer/connections.ts';
 import { HttpError } from './errors.ts';
 
+const PROBE = { needs: 'nothing', anyAddress: true } as const;
+
 export interface HealthServices {
   broker: Broker;
   hub: Hub;
@@ -20,13 +22,13 @@ export function healthRoutes(
   app: FastifyInstance,
   { broker, hub, viewers, gateway, redis }: HealthServices,
 ): void {
-  app.get('/healthz', { config: { needs: 'nothing' } }, async () => ({
+  app.get('/healthz', { config: PROBE }, async () => ({
     status: 'ok',
     node: process.version,
     uptime: Math.round(process.uptime()),
   }));
 
-  app.get('/readyz', { config: { needs: 'nothing' } }, async () => {
+  app.get('/readyz', { config: PROBE }, async () => {
     const { ready, reason } = broker.status();
     if (!ready) throw new HttpError('broker_unavailable', reason ?? 'the log cannot be reached');
     return { status: 'ready' };

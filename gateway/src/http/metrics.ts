@@ -8,7 +8,7 @@ import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 export function metricsRoute(app: FastifyInstance, metrics: () => Promise<string | undefined>): void {
   app.get(
     '/metrics',
-    { config: { needs: 'metrics', answerBytes: SMALL_ANSWER } },
+    { config: { needs: 'metrics', anyAddress: true, answerBytes: SMALL_ANSWER } },
     async (_request, reply) => {
       const text = await metrics();
       if (text === undefined)

@@ -49,6 +49,17 @@ describe('hosts', () => {
       expect((await ask({ host })).status, host).toBe(403);
   });
 
+  it('answers probes and scrapes by any address of its pod, and nothing else so', async () => {
+    gateway = await openGateway();
+    for (const host of ['10.244.1.7:8000', '192.168.0.9', '[fd00::7]:8000'])
+      for (const path of ['/healthz', '/readyz', '/metrics'])
+        expect((await ask({ host }, { path })).status, `${host}${path}`).toBe(200);
+    for (const host of ['evil.example', '10.244.1.7.evil.example', 'fd00::7', '[evil]', '10.244.1'])
+      expect((await ask({ host }, { path: '/readyz' })).status, host).toBe(403);
+    for (const path of ['/', '/api/channels', '/sse/health', '/stream?channels=logs'])
+      expect((await ask({ host: '10.244.1.7:8000' }, { path })).status, path).toBe(403);
+  });
+
   it('answers to names the operator adds, and to any for *', async () => {
     gateway = await openGateway({ AUTH: 'off', ALLOWED_HOSTS: 'Logs.example, fe80::1, board.example:8000' });
     expect((await ask({ host: 'board.example:8000' })).status).toBe(200);

@@ -1,7 +1,7 @@
 // Says by which host names the gateway may be addressed, which prevents DNS rebinding, and which sites may use it: changes come
 // only from the gateway's own page, or from origins that the operator has allowed.
 
-import { isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LOCAL_HOSTS } from '../../config.ts';
 import { HttpError } from '../errors.ts';
@@ -13,6 +13,11 @@ declare module 'fastify' {
      * `Origin`, also to the page's own site, and then the name counts.
      */
     anyName?: true;
+    /**
+     * Kubernetes and Prometheus address this route by the IP address of a pod. A page that has rebound its name still sends that
+     * name, so an address in `Host` is never such a page's.
+     */
+    anyAddress?: true;
   }
 }
 
@@ -40,7 +45,8 @@ export function origins(app: FastifyInstance, { hosts, origins: allowed, publicU
     const host = hostName(names[0] ?? '');
     const { origin, 'sec-fetch-site': site } = request.headers;
     const isProgram = origin === undefined && site === undefined && !SAFE_METHODS.includes(request.method);
-    const named = !(isProgram && request.routeOptions.config.anyName);
+    const { anyName, anyAddress } = request.routeOptions.config;
+    const named = !(isProgram && anyName) && !(anyAddress && isAddress(host));
     if (named && !hosts.includes('*') && !hosts.includes(host))
       throw new HttpError('host_forbidden', `not known by this name; add it to ALLOWED_HOSTS`, {
         field: 'host',
@@ -119,6 +125,11 @@ function withoutDefaultPort(host: string | undefined, protocol: string): string 
 /** A configured host as a client names it: lower case, without the port, an IPv6 address in brackets. */
 export function hostOf(host: string): string {
   return isIPv6(host) ? `[${host.toLowerCase()}]` : hostName(host);
+}
+
+/** `host` as `hostName` gives it. */
+function isAddress(host: string): boolean {
+  return isIPv4(host) || (/^\[.*\]$/.test(host) && isIPv6(host.slice(1, -1)));
 }
 
 /** Without the port; an IPv6 address keeps its brackets. */
