@@ -29,11 +29,10 @@ export interface GateRequest extends CredentialSource {
   address: string;
 }
 
-/** What everybody may do where `AUTH=report`. Rights that outlast the mode, such as adding an admin, are never given away. */
+/** What everybody may do where `AUTH=report`. The audit is for admins, who are known in this mode. */
 const REPORT_GRANTS: Grants = {
   ...EVERYONE.grants,
   read: EVERYONE.grants.read.filter((pattern) => !pattern.startsWith(AUDIT_PREFIX)),
-  admin: false,
 };
 
 export interface GateOptions {
@@ -155,7 +154,7 @@ export class Gate {
   }
 }
 
-/** Without sign-in nobody could tell who added an admin, who would still be one when `AUTH` is on. */
+/** @throws CodedError `forbidden` for what needs an admin: see `EVERYONE` */
 export function openAccess(needs: Need): Access {
   if (needs !== 'admin') return OPEN_ACCESS;
   throw new CodedError('forbidden', 'people, roles and keys are managed here only where AUTH is on');

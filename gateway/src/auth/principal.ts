@@ -59,13 +59,16 @@ export function grantsFrom(parts: { [Part in keyof Grants]?: Grants[Part] | unde
   return { read, publish, run, metrics, admin };
 }
 
-/** Everybody, where `AUTH` is off. Everything is allowed, and runs belong to nobody. */
+/**
+ * Everybody, where `AUTH` is off. All is allowed but what outlasts that: nobody could tell who added an admin or revoked a key, and
+ * the change would still be there when `AUTH` is on. Runs belong to nobody.
+ */
 export const EVERYONE: Principal = {
   id: 'everyone',
   kind: 'everyone',
   name: 'everyone',
   owner: '',
-  grants: ALL_GRANTS,
+  grants: { ...ALL_GRANTS, admin: false },
   expires: Number.POSITIVE_INFINITY,
 };
 

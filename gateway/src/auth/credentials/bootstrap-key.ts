@@ -4,7 +4,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { readSecretFile } from '@llm-streamer/shared/secret-file.ts';
-import { EVERYONE, type Principal } from '../principal.ts';
+import { ALL_GRANTS, type Principal } from '../principal.ts';
 import type { CredentialCheck } from './credential-check.ts';
 
 const MIN_LENGTH = 32;
@@ -38,7 +38,7 @@ export class BootstrapKey implements CredentialCheck {
       kind: 'key',
       name: 'the bootstrap key',
       owner: 'k-bootstrap',
-      grants: EVERYONE.grants,
+      grants: ALL_GRANTS,
       expires: Date.now() + LIFETIME_MS,
     };
   }

@@ -20,10 +20,8 @@ export function mayReadConversation({ grants }: Principal, key: OwnedKey): boole
  * A grant to read does not include this, and neither does a key of the owner that starts no runs. Where nobody has to sign in,
  * everybody may stop what everybody has begun.
  */
-export function mayCancelRun({ kind, owner: own, grants }: Principal, key: OwnedKey): boolean {
-  const { owner } = partsOf(key);
-  if (grants.admin) return true;
-  return owner === '' ? kind === 'everyone' : owner === own && grants.run;
+export function mayCancelRun({ kind, owner, grants }: Principal, key: OwnedKey): boolean {
+  return grants.admin || kind === 'everyone' || (grants.run && owner !== '' && owner === partsOf(key).owner);
 }
 
 /** The runs that a list for this principal may hold. @param owner whose runs alone are asked for; undefined for all. */

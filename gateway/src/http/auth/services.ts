@@ -86,8 +86,7 @@ export function profileOf(principal: Principal, auth: Profile['auth'], role: str
     kind,
     owner,
     ...(role !== undefined && { role }),
-    // Where nobody signs in, people, roles and keys are managed by nobody: see `openAccess`.
-    grants: { ...grantsInfo(grants), admin: grants.admin && auth !== 'off' },
+    grants: grantsInfo(grants),
     ...(session !== undefined && { session }),
     ...(Number.isFinite(expires) && { expires }),
     auth,

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import { openGateway, type TestGateway } from '../../../../test-support/gateway.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import type { SseClient } from '../../../../test-support/sse-client.ts';
-import { EVERYONE } from '../../../src/auth/principal.ts';
+import { ALL_GRANTS } from '../../../src/auth/principal.ts';
 import { bearer, People, person } from '../people.ts';
 
 let redis: RedisServer;
@@ -22,7 +22,7 @@ export const people = new People(
   person('team', { read: ['team:*'], publish: ['team:*'], run: true }),
   person('ci', { publish: ['logs:ci*'] }, { source: 'ci-*' }),
   person('exact', { publish: ['*'] }, { source: 'ci-1' }),
-  person('admin', EVERYONE.grants),
+  person('admin', ALL_GRANTS),
   person('old', { read: ['*'] }, { expires: Date.now() - 1 }),
 );
 

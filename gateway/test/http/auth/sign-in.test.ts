@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
+import { makeApiKey } from '../../../src/auth/credentials/api-keys.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
 import { type Answer, type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
 
@@ -14,7 +15,14 @@ it('where AUTH is off nobody is an admin: the routes of people and keys are clos
   const { body } = await gateway.browser().ask('/auth/profile');
   expect(body).toMatchObject({ kind: 'everyone', auth: 'off', grants: { admin: false, run: true } });
   expect((await gateway.browser().ask('/api/users')).status).toBe(403);
+  const grants = { ...body.grants, admin: false };
+  await gateway.store.addKey({ ...makeApiKey(), name: 'ci', grants, created: 1, expires: 2, lastUsed: 0 });
+  const [key] = await gateway.store.keys();
+  expect((await gateway.browser().ask('/api/keys')).body).toEqual({ keys: [] });
+  expect((await gateway.browser().ask(`/api/keys/${key?.id}`, { method: 'DELETE' })).status).toBe(404);
+  expect(await gateway.store.keys()).toHaveLength(1);
 });
+
 async function refusals(): Promise<string[]> {
   const root = await gateway.signedIn('root');
   const entries = await eventually('refusals', async () => {
