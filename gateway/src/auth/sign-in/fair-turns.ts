@@ -30,7 +30,8 @@ export class FairTurns {
       return Promise.reject(tooMany());
     const run = () => {
       this.#isBusy = true;
-      work()
+      // In a promise from the start: a work that throws at once ends its turn, too.
+      new Promise<T>((done) => done(work()))
         .then(resolve)
         .catch(reject)
         .finally(() => {

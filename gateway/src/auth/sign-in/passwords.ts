@@ -72,7 +72,7 @@ export class Passwords {
   #inThread(job: HashJob): Promise<Uint8Array> {
     const worker = this.#running();
     const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-    const fail = (why: unknown) => reject(new BrokerUnavailable('the password cannot be checked now', why));
+    const fail = (why: unknown) => reject(unavailable(why));
     worker.ref(); // a program that waits for a hash does not end
     worker.once('message', resolve).once('error', fail).once('exit', fail);
     worker.postMessage(job);
@@ -82,10 +82,10 @@ export class Passwords {
     });
   }
 
-  /** One that has died is replaced by the next hash. */
+  /** One that has died is replaced by the next hash. @throws BrokerUnavailable where the system allows no more threads */
   #running(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = this.#start();
+    const worker = this.#started();
     const forget = () => {
       if (this.#worker === worker) this.#worker = undefined;
     };
@@ -93,6 +93,18 @@ export class Passwords {
     this.#worker = worker;
     return worker;
   }
+
+  #started(): Worker {
+    try {
+      return this.#start();
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+}
+
+function unavailable(why: unknown): BrokerUnavailable {
+  return new BrokerUnavailable('the password cannot be checked now', why);
 }
 
 interface Parsed extends Omit<HashJob, 'password' | 'length'> {

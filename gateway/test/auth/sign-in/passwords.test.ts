@@ -94,6 +94,25 @@ it('a thread that dies fails one hash, and is replaced', async () => {
   expect(threads).toHaveLength(3);
 });
 
+it('a thread that cannot be started fails one hash, and the next one starts it', async () => {
+  const starts = [
+    () => {
+      throw new Error('ERR_WORKER_INIT_FAILED');
+    },
+    () => new Worker(WORKER),
+  ];
+  const passwords = new Passwords(() => (starts.shift() as () => Worker)());
+  open.push(passwords);
+  const results = await Promise.allSettled([
+    passwords.hash('correct horse'),
+    passwords.hash('battery staple'),
+  ]);
+  expect(results).toMatchObject([
+    { status: 'rejected', reason: { code: 'broker_unavailable' } },
+    { status: 'fulfilled' },
+  ]);
+});
+
 it('a password has 8 to 256 characters', () => {
   expect(['1234567', '12345678', 'x'.repeat(256), 'x'.repeat(257)].map(isPassword)).toEqual([
     false,
