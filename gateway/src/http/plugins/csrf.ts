@@ -26,7 +26,8 @@ export function csrf(
   app.addHook('onRequest', async (request) => {
     if (SAFE_METHODS.includes(request.method)) return;
     const { origin, authorization, 'sec-fetch-site': site } = request.headers;
-    const isNamed = named !== undefined && request.headers[named] !== undefined;
+    // An empty header names nobody: so a proxy that asks everybody passes on those who have not signed in.
+    const isNamed = named !== undefined && !!request.headers[named];
     const isAmbient = authorization === undefined && (isNamed || cookie.read(request) !== undefined);
     // A program that signs in says nothing of pages, and has no cookie yet.
     const isPage = site !== undefined || origin !== undefined;

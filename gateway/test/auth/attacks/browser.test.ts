@@ -64,6 +64,9 @@ describe('34: a page of another site', () => {
       visitor.headers = headers as Record<string, string>;
       expect(await publish()).toMatchObject({ status: 403, body: { code: 'csrf' } });
     }
+    // A proxy that asks everybody names those who have not signed in by nothing: they have nothing to prove.
+    const unnamed = await visitor.post('/auth/logout', undefined, { 'remote-user': '' });
+    expect(unnamed).toMatchObject({ status: 204 });
   });
 
   it('sends no text where JSON is wanted, as a form or a beacon would', async () => {
