@@ -135,7 +135,7 @@ export class Authenticator {
 }
 
 /** What stands behind `Bearer`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored. */
-function bearerIn(header: string): string | undefined {
+export function bearerIn(header: string): string | undefined {
   if (header.length > 2 * MAX_CHARACTERS) return undefined;
   const [, scheme, value = ''] = /^(bearer|basic) +(\S+) *$/i.exec(header) ?? [];
   let bearer: string | undefined = value;

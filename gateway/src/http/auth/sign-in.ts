@@ -6,8 +6,10 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { z } from 'zod';
 import { signInFirst } from '../../auth/access.ts';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
+import { bearerIn } from '../../auth/authenticator.ts';
 import { isSessionToken } from '../../auth/credentials/sessions.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
+import type { Principal } from '../../auth/principal.ts';
 import { grantsOfRole } from '../../auth/rights/roles.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in/sign-in.ts';
 import { SignInOffer } from '../../auth/sign-in/sign-in-offer.ts';
@@ -93,18 +95,14 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
     config: { needs: 'anyone' },
     errorHandler: async (error: FastifyError) => {
       if (error.code !== 'unauthorized') throw error;
-      throw new HttpError('unauthorized', error.message, {
-        headers: { 'www-authenticate': 'Bearer', 'cache-control': 'no-store' },
-        more: await offer.now(),
-      });
+      throw new HttpError('unauthorized', error.message, { more: await offer.now() });
     },
   } as const;
-  app.get('/auth/profile', profile, async ({ principal }, reply): Promise<Profile> => {
-    reply.header('cache-control', 'no-store');
+  app.get('/auth/profile', profile, async ({ principal }): Promise<Profile> => {
     const { kind, grants } = principal;
     if (kind === 'anonymous' && grants.read.length === 0) throw signInFirst();
     const isNobody = kind === 'anonymous' || (kind === 'everyone' && mode !== 'off');
-    const found = profileOf(principal, mode, await roleOf(principal.id));
+    const found = profileOf(principal, mode, await roleOf(principal));
     return isNobody ? { ...found, ways: await offer.now() } : found;
   });
 
@@ -117,7 +115,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
     await endSession(cookie.read(request), request);
     cookie.set(request, reply, token, session.expires);
     reply.header('cache-control', 'no-store');
-    return profileOf(principal, mode, await roleOf(principal.id));
+    return profileOf(principal, mode, await roleOf(principal));
   }
 
   async function endSession(token: string | undefined, request: FastifyRequest): Promise<void> {
@@ -128,10 +126,10 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
   }
 
   /** Undefined for somebody of whom there is no record. That it cannot be known now is no reason to fail. */
-  async function roleOf(id: string): Promise<string | undefined> {
-    if (!id.startsWith('user:')) return undefined;
+  async function roleOf({ kind, owner }: Principal): Promise<string | undefined> {
+    if (kind !== 'user') return undefined;
     try {
-      return (await store.user(id.slice('user:'.length)))?.role;
+      return (await store.user(owner))?.role;
     } catch (error) {
       if (error instanceof BrokerUnavailable) return undefined;
       throw error;
@@ -139,8 +137,8 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
   }
 }
 
-/** The session of a program, which has no cookie. */
+/** The session token of a program, which has no cookie. */
 function bearerSession({ headers }: FastifyRequest): string | undefined {
-  const [, token = ''] = /^bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
-  return isSessionToken(token) ? token : undefined;
+  const token = bearerIn(headers.authorization ?? '');
+  return token !== undefined && isSessionToken(token) ? token : undefined;
 }

@@ -3,8 +3,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
-import { makeApiKey } from '../../../src/auth/credentials/api-keys.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
+import { apiKey } from '../../auth/store/conformance.ts';
 import { type Answer, type AuthGateway, addUser, openAuthGateway, PASSWORD } from '../auth-gateway.ts';
 
 let gateway: AuthGateway;
@@ -15,11 +15,9 @@ it('where AUTH is off nobody is an admin: the routes of people and keys are clos
   const { body } = await gateway.browser().ask('/auth/profile');
   expect(body).toMatchObject({ kind: 'everyone', auth: 'off', grants: { admin: false, run: true } });
   expect((await gateway.browser().ask('/api/users')).status).toBe(403);
-  const grants = { ...body.grants, admin: false };
-  await gateway.store.addKey({ ...makeApiKey(), name: 'ci', grants, created: 1, expires: 2, lastUsed: 0 });
-  const [key] = await gateway.store.keys();
+  await gateway.store.addKey(apiKey('8f3k2m1p'));
   expect((await gateway.browser().ask('/api/keys')).body).toEqual({ keys: [] });
-  expect((await gateway.browser().ask(`/api/keys/${key?.id}`, { method: 'DELETE' })).status).toBe(404);
+  expect((await gateway.browser().ask('/api/keys/8f3k2m1p', { method: 'DELETE' })).status).toBe(404);
   expect(await gateway.store.keys()).toHaveLength(1);
 });
 
@@ -189,6 +187,17 @@ describe("one's sessions", () => {
     expect((await program.post('/auth/logout', undefined, headers)).status).toBe(204);
     expect((await program.ask('/auth/profile', { headers })).status).toBe(401);
     expect((await alice.ask('/auth/profile')).status).toBe(200);
+  });
+
+  it('end also for a program that sends its token as the password of Basic', async () => {
+    gateway = await openAuthGateway();
+    const alice = await gateway.signedIn('alice');
+    const { token } = (await alice.post('/auth/token')).body;
+    const headers = { authorization: `Basic ${Buffer.from(`:${token}`).toString('base64')}` };
+    const program = gateway.browser();
+    expect((await program.ask('/auth/profile', { headers })).status).toBe(200);
+    expect((await program.post('/auth/logout', undefined, headers)).status).toBe(204);
+    expect((await program.ask('/auth/profile', { headers })).status).toBe(401);
   });
 });
 
