@@ -72,7 +72,7 @@ export interface Tuning {
   hub?: Partial<HubTuning>;
   history?: Partial<HistoryTuning>;
   simulator?: Partial<SimulatorOptions>;
-  /** CredentialChecks that are not kept in a store. */
+  /** Checks of credentials beside those of the store. */
   credentials?: CredentialChecks;
 }
 

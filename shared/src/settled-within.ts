@@ -1,4 +1,4 @@
-// Waits for a promise, but only until a deadline. This is for the end of a process: what has not settled by then is given up.
+// Waits for a promise, but only until a deadline: what has not settled by then goes on, and nobody waits for it.
 
 /** Resolves when `promise` is fulfilled or rejected, or after `deadlineMs`. It never rejects, and leaves no timer behind. */
 export async function settledWithin(promise: Promise<unknown>, deadlineMs: number): Promise<void> {

@@ -57,7 +57,7 @@ export const changeRole = (name: string, grants: GrantsInfo) =>
   ask<unknown>('PATCH', `api/roles/${encodeURIComponent(name)}`, grants);
 export const deleteRole = (name: string) => ask<unknown>('DELETE', `api/roles/${encodeURIComponent(name)}`);
 
-export interface KeyRequest extends GrantsInfo {
+interface KeyRequest extends GrantsInfo {
   name: string;
   source?: string;
   expires?: number;

@@ -1,6 +1,6 @@
 // What one request may do, as its route asks it. Where `AUTH=report`, everything is allowed, and what would have been refused is told.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { globMatcher, isExact } from '@llm-streamer/shared/channels.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
@@ -112,7 +112,7 @@ export class PrincipalAccess implements Access {
   }
 
   writerId(given: string): string {
-    return createHash('sha256').update(`${this.principal.id}\n${given}`).digest('hex').slice(0, 32);
+    return hash('sha256', `${this.principal.id}\n${given}`, 'hex').slice(0, 32);
   }
 
   #refusal(error: unknown): unknown {

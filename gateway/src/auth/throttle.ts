@@ -2,7 +2,7 @@
 // name together with an address, or whoever has signed in himself: whoever types another's name wrong a thousand times makes him wait a
 // moment, and never locks him out.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { toPublishError } from '@llm-streamer/shared/broker/redis/append.ts';
 import type { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
@@ -121,7 +121,7 @@ export class TooManyAttempts extends CodedError {
 
 /** People type passwords into the field of the name, so no name as it was typed becomes a key in Redis. */
 function digest(name: string): string {
-  return createHash('sha256').update(name).digest('base64url').slice(0, 22);
+  return hash('sha256', name, 'base64url').slice(0, 22);
 }
 
 function pairOf(name: string, address: string): string {

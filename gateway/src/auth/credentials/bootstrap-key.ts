@@ -1,7 +1,7 @@
 // The key with which an installation without people is set up unattended: whoever has it is an admin, until the first person is
 // added.
 
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { readSecretFile } from '@llm-streamer/shared/secret-file.ts';
 import { ALL_GRANTS, type Principal } from '../principal.ts';
@@ -45,5 +45,5 @@ export class BootstrapKey implements CredentialCheck {
 }
 
 function digestOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+  return hash('sha256', text, 'buffer');
 }

@@ -59,7 +59,7 @@ export class PrincipalCache implements CredentialCheck {
     this.#now = now;
   }
 
-  /** CredentialChecks that are remembered, known or not. */
+  /** Credentials that are remembered, known or not. */
   get size(): number {
     return this.#known.size + this.#unknown.size;
   }

@@ -46,7 +46,7 @@ export class FileAuthStore implements AuthStore {
   #content = emptyContent();
   /** Why the file cannot be used now; undefined if it can. */
   #broken: string | undefined;
-  /** Epochs are known to this process alone. They begin at the time, so that none is that of an earlier process. */
+  /** Revisions are known to this process alone. They begin at the time, so that none is that of an earlier process. */
   #changes: RightsChange[] = [{ revision: Date.now() * 1_000, principals: [] }];
   readonly #listeners = new Set<() => void>();
   #onEdited: (principals: readonly string[]) => void = () => {};

@@ -1,7 +1,7 @@
 // People, roles, keys and sessions in Redis, in the same hash slot as the log, for all gateways of a namespace. Each change is one
 // script. If Redis comes back with an older state, all sessions end, because some of them may have been ended already.
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { codeOf } from '@llm-streamer/shared/broker/redis/errors.ts';
@@ -27,7 +27,7 @@ import {
 
 // With allow-oom: somebody's rights must be taken away also where the memory is full, and all that is kept here is bounded.
 const SCRIPT = `#!lua flags=allow-oom\n${readFileSync(new URL('./lua/auth.lua', import.meta.url), 'utf8')}`;
-const SHA = createHash('sha1').update(SCRIPT).digest('hex');
+const SHA = hash('sha1', SCRIPT, 'hex');
 const BOUNDS = [MAX_CHANGES, MAX_KEYS, MAX_SESSIONS, SESSION_IDLE_MS, NOTE_MS];
 
 /** A record as JSON, and the time of its last use. */

@@ -92,7 +92,7 @@ function malformation(code: string): HttpError {
   }
 }
 
-export function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
+function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
   const { status, headers } = error;
   const isLater = status === 503 || status === 429;
   if (isLater && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);

@@ -29,7 +29,7 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
--- Epochs are times in microseconds, so that a store that was put back to an older state never gives out one that it had before.
+-- Revisions are times in microseconds, so that a store that was put back to an older state never gives out one that it had before.
 local function changed(principals)
   local time = redis.call('TIME')
   local now = math.max(revision() + 1, SEEN + 1, tonumber(time[1]) * 1000000 + tonumber(time[2]))
