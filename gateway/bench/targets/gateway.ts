@@ -3,7 +3,7 @@
 import { DEFAULT_NAMESPACE } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { eventually, healthy, startProcess } from '../../../test-support/process.ts';
 import { freePort, type RedisServer } from '../../../test-support/redis.ts';
-import { KEY_EXPIRES_MS, makeApiKey } from '../../src/auth/credentials/api-keys.ts';
+import { newApiKey } from '../../src/auth/credentials/api-keys.ts';
 import { grantsFrom } from '../../src/auth/principal.ts';
 import { RedisAuthStore } from '../../src/auth/store/redis-auth-store.ts';
 import { NODE_FLAGS } from '../../src/node-flags.ts';
@@ -63,14 +63,12 @@ async function start(redis: RedisServer, { auth = false, bare = false, workers =
 /** What `npm run keys -- add` does, without a process for each. */
 async function addKeys(redis: RedisServer): Promise<string[]> {
   const store = new RedisAuthStore(redis.url, DEFAULT_NAMESPACE, undefined);
-  const created = Date.now();
+  const grants = grantsFrom({ read: ['bench*', 'idle*'] });
   try {
     return await Promise.all(
       Array.from({ length: PROGRAMS }, async (_, i) => {
-        const { id, key, digest } = makeApiKey();
-        const grants = grantsFrom({ read: ['bench*', 'idle*'] });
-        const expires = created + KEY_EXPIRES_MS;
-        await store.addKey({ id, digest, name: `viewer ${i}`, grants, created, expires, lastUsed: 0 });
+        const { key, record } = newApiKey({ name: `viewer ${i}`, grants });
+        await store.addKey(record);
         return key;
       }),
     );

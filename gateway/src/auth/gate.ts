@@ -13,8 +13,8 @@ import {
   InvalidCredential,
 } from './authenticator.ts';
 import type { AuthMode } from './config.ts';
-import { renewableAs } from './credentials/renewal.ts';
 import { EVERYONE, type Grants, NO_GRANTS, type Principal } from './principal.ts';
+import { renewableAs } from './renewal.ts';
 
 /**
  * `nothing`: no credential is looked at. `anyone`: a credential must be valid, but there may be none. `signed-in`: anybody but

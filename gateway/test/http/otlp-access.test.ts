@@ -10,7 +10,7 @@ import { openGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
 import { randomNamespace, startRedis } from '../../../test-support/redis.ts';
 import { createApp } from '../../src/app.ts';
-import { makeApiKey } from '../../src/auth/credentials/api-keys.ts';
+import { newApiKey } from '../../src/auth/credentials/api-keys.ts';
 import { FileAuthStore } from '../../src/auth/store/file-auth-store.ts';
 import { readGatewayConfig } from '../../src/config.ts';
 import { OtlpListener } from '../../src/http/otlp-listener.ts';
@@ -35,17 +35,9 @@ const send = (
 
 async function guarded(publish: string[], source?: string) {
   const store = FileAuthStore.inMemory();
-  const { id, key, digest } = makeApiKey();
-  await store.addKey({
-    id,
-    digest,
-    name: 'exporter',
-    grants: { read: [], publish, run: false, metrics: false, admin: false },
-    ...(source !== undefined && { source }),
-    created: Date.now(),
-    expires: Date.now() + 3_600_000,
-    lastUsed: 0,
-  });
+  const grants = { read: [], publish, run: false, metrics: false, admin: false };
+  const { key, record } = newApiKey({ name: 'exporter', grants, source });
+  await store.addKey(record);
   const gateway = await openGateway({ AUTH: 'on' }, {}, store);
   closing.push(() => gateway.close());
   return { gateway, key };

@@ -1,8 +1,7 @@
 // `npm run keys -- …`: API keys of programs. A key is shown once, when it is made.
 
-import { hasFewStars, MAX_STARS } from '@llm-streamer/shared/channels.ts';
 import { AUDIT_EVENTS } from '../audit.ts';
-import { KEY_EXPIRES_MS, MAX_KEY_EXPIRES_MS, makeApiKey } from '../credentials/api-keys.ts';
+import { isSourcePattern, MAX_KEY_EXPIRES_MS, newApiKey, SOURCE_RULE } from '../credentials/api-keys.ts';
 import { isName, NAME_RULE } from '../names.ts';
 import { MAX_KEYS } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, type Program, parse, usage } from './command-line.ts';
@@ -41,29 +40,16 @@ async function add(args: readonly string[], { store, audit, print, say }: Comman
   const grants = grantsOfOptions(values);
   const { source, user } = values;
   if (source !== undefined && !isSourcePattern(source))
-    throw usage(
-      `--source ${JSON.stringify(source)}: must be 1 to 200 characters with at most ${MAX_STARS} *`,
-    );
-  const created = Date.now();
-  const expires = created + lifetime(values.expires);
+    throw usage(`--source ${JSON.stringify(source)}: ${SOURCE_RULE}`);
+  const expires = values.expires === undefined ? undefined : Date.now() + lifetime(values.expires);
   if (user !== undefined && (await store.user(user)) === undefined)
     throw failure(`there is nobody called ${JSON.stringify(user)}`);
-  const { id, key, digest } = makeApiKey();
-  const added = await store.addKey({
-    id,
-    digest,
-    name,
-    ...(user !== undefined && { user }),
-    grants,
-    ...(source !== undefined && { source }),
-    created,
-    expires,
-    lastUsed: 0,
-  });
-  if (!added) throw failure(`there are ${MAX_KEYS} keys already: revoke some`);
+  const { key, record } = newApiKey({ name, user, grants, source, expires });
+  if (!(await store.addKey(record))) throw failure(`there are ${MAX_KEYS} keys already: revoke some`);
+  const { id } = record;
   audit.event(AUDIT_EVENTS.keyAdded, { to: `key:${id}`, name, service: user === undefined });
   warnOfUnreached(grants.read, say);
-  say(`key ${id} (${name}): ${inWords(grants)}; until ${minute(expires)} UTC. It is shown this once:`);
+  say(`key ${id} (${name}): ${inWords(grants)}; until ${minute(record.expires)} UTC. It is shown this once:`);
   print(key);
 }
 
@@ -94,12 +80,7 @@ async function revoke(args: readonly string[], { store, audit, say }: CommandCon
   say(`key ${id} is revoked`);
 }
 
-function isSourcePattern(text: string): boolean {
-  return text.length >= 1 && text.length <= 200 && hasFewStars(text);
-}
-
-function lifetime(text: string | undefined): number {
-  if (text === undefined) return KEY_EXPIRES_MS;
+function lifetime(text: string): number {
   const [, number, unit] = /^(\d{1,6})([dh])$/.exec(text) ?? [];
   const ms = Number(number) * UNITS[unit as keyof typeof UNITS];
   if (ms > 0 && ms <= MAX_KEY_EXPIRES_MS) return ms;

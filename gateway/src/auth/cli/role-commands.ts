@@ -2,7 +2,7 @@
 
 import { AUDIT_EVENTS } from '../audit.ts';
 import { isName, NAME_RULE } from '../names.ts';
-import { BUILT_IN_ROLES, isBuiltIn } from '../rights/roles.ts';
+import { allRoles, isBuiltIn } from '../rights/roles.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { type Command, type CommandContext, failure, parse, usage } from './command-line.ts';
 import { GRANT_OPTIONS, grantsOfOptions, inWords, warnOfUnreached } from './grant-options.ts';
@@ -22,7 +22,7 @@ export const roles: Command = async ([what, ...args], context) => {
 
 /** @throws CodedError `usage` that names those that there are */
 export async function checkRole(store: AuthStore, role: string | undefined): Promise<string> {
-  const known = [...BUILT_IN_ROLES, ...(await store.roles())].map(({ name }) => name);
+  const known = (await allRoles(store)).map(({ name }) => name);
   if (role !== undefined && known.includes(role)) return role;
   throw usage(
     `--role${role === undefined ? ' is missing' : ` ${JSON.stringify(role)}`}: use ${known.join(', ')}`,
@@ -31,7 +31,7 @@ export async function checkRole(store: AuthStore, role: string | undefined): Pro
 
 async function list(args: readonly string[], { store, print }: CommandContext): Promise<void> {
   parse(args, [], {});
-  const all = [...BUILT_IN_ROLES, ...(await store.roles())];
+  const all = await allRoles(store);
   print(
     table(
       ['ROLE', 'MAY'],

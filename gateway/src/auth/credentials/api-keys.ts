@@ -4,21 +4,23 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { TooManyPatterns } from '@llm-streamer/shared/channel-sets.ts';
+import { hasFewStars, MAX_STARS } from '@llm-streamer/shared/channels.ts';
+import { isLabel } from '@llm-streamer/shared/entry.ts';
 import type { Grants, Principal } from '../principal.ts';
 import type { RefusalLog } from '../refusal-log.ts';
+import { renewable } from '../renewal.ts';
 import { narrowGrants } from '../rights/narrow-grants.ts';
 import { withOwn } from '../rights/roles.ts';
 import { type ApiKey, type AuthStore, NOTE_MS } from '../store/auth-store.ts';
 import { BASE36, base62, randomText } from './base62.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { principalOfUser } from './person.ts';
-import { renewable } from './renewal.ts';
 
 /** Begins each key. */
 export const KEY_PREFIX = 'lls_';
 const KEY = new RegExp(`^${KEY_PREFIX}([a-z0-9]{8})_[A-Za-z0-9]{43}_([A-Za-z0-9]{6})$`);
 /** A year. */
-export const KEY_EXPIRES_MS = 365 * 86_400_000;
+const KEY_EXPIRES_MS = 365 * 86_400_000;
 /** No key lives longer. */
 export const MAX_KEY_EXPIRES_MS = 10 * KEY_EXPIRES_MS;
 
@@ -34,6 +36,42 @@ export function makeApiKey(): MadeKey {
   const body = `${KEY_PREFIX}${id}_${randomText(43)}`;
   const key = `${body}_${checksum(body)}`;
   return { id, key, digest: sha256(key) };
+}
+
+/** What whoever makes a key says of it. */
+export interface KeyTerms extends Pick<ApiKey, 'name' | 'grants'> {
+  user?: string | undefined;
+  source?: string | undefined;
+  /** Epoch ms; in a year if it is left out. */
+  expires?: number | undefined;
+}
+
+/** A new key, and what the store keeps of it. */
+export function newApiKey({ name, user, grants, source, expires }: KeyTerms): {
+  key: string;
+  record: ApiKey;
+} {
+  const { id, key, digest } = makeApiKey();
+  const created = Date.now();
+  const record = {
+    id,
+    digest,
+    name,
+    ...(user !== undefined && { user }),
+    grants,
+    ...(source !== undefined && { source }),
+    created,
+    expires: expires ?? created + KEY_EXPIRES_MS,
+    lastUsed: 0,
+  };
+  return { key, record };
+}
+
+export const SOURCE_RULE = `must be 1 to 200 characters with at most ${MAX_STARS} *`;
+
+/** Whether it can say which sources the entries of a key may name. */
+export function isSourcePattern(text: string): boolean {
+  return isLabel(text) && hasFewStars(text);
 }
 
 /** Undefined for what cannot be a key: then there is nothing to look up. */

@@ -8,6 +8,7 @@ import type { CredentialSource, HeaderCheck, PresentedCredential } from '../auth
 import { isUserName } from '../names.ts';
 import { NO_GRANTS, type Principal } from '../principal.ts';
 import { RefusalLog } from '../refusal-log.ts';
+import { renewable } from '../renewal.ts';
 import { grantsOfRoles, type RoleGrants, rolesIn } from '../rights/roles.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { type ProxyConfig, rolesByGroup } from '../ways-config.ts';
@@ -15,7 +16,6 @@ import { rolesOfGroups } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { ownerOfSubject, shownName } from './outside-names.ts';
 import { personPrincipal } from './person.ts';
-import { renewable } from './renewal.ts';
 
 const MAX_NAME = 256;
 const MAX_GROUPS = 1_000;

@@ -4,12 +4,12 @@
 import { hash } from 'node:crypto';
 import type { Principal } from '../principal.ts';
 import type { RefusalLog } from '../refusal-log.ts';
+import { renewable } from '../renewal.ts';
 import { grantsOfRoles, rolesIn } from '../rights/roles.ts';
 import { type AuthStore, NOTE_MS, SESSION_MAX_MS, type Session, sessionId } from '../store/auth-store.ts';
 import { randomText } from './base62.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { personPrincipal, principalOfUser } from './person.ts';
-import { renewable } from './renewal.ts';
 
 /** Begins the token of each session. */
 export const SESSION_PREFIX = 'lst_';

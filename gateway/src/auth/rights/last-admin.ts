@@ -1,7 +1,7 @@
 // Tells whether a change takes the last person who may manage people. Nobody could take that back in the page.
 
 import type { AuthStore, Role, User } from '../store/auth-store.ts';
-import { BUILT_IN_ROLES } from './roles.ts';
+import { allRoles } from './roles.ts';
 
 export type AdminChange =
   | { user: string; deleted: true }
@@ -10,7 +10,7 @@ export type AdminChange =
 
 /** False where there is none before, so that an installation without people who are admins can be changed. @throws BrokerUnavailable */
 export async function takesLastAdmin(store: AuthStore, change: AdminChange): Promise<boolean> {
-  const [users, roles] = await Promise.all([store.users(), store.roles()]);
+  const [users, roles] = await Promise.all([store.users(), allRoles(store)]);
   if (!hasAdmin(users, roles)) return false;
   if (!('user' in change)) {
     const others = roles.filter(({ name }) => name !== change.role.name);
@@ -25,6 +25,6 @@ export async function takesLastAdmin(store: AuthStore, change: AdminChange): Pro
 }
 
 function hasAdmin(users: readonly User[], roles: readonly Role[]): boolean {
-  const admins = [...BUILT_IN_ROLES, ...roles].filter(({ grants }) => grants.admin).map(({ name }) => name);
+  const admins = roles.filter(({ grants }) => grants.admin).map(({ name }) => name);
   return users.some(({ role, disabled }) => !disabled && admins.includes(role));
 }

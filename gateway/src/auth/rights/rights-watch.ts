@@ -6,8 +6,8 @@ import type { DeliveryGuard } from '@llm-streamer/shared/broker/delivery-guard.t
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
-import { renewalOf } from '../credentials/renewal.ts';
 import type { Principal } from '../principal.ts';
+import { renewalOf } from '../renewal.ts';
 import type { AuthStore } from '../store/auth-store.ts';
 import { concerns } from './rights-change.ts';
 
@@ -253,8 +253,7 @@ export class RightsWatch implements DeliveryGuard {
     if (user?.disabled || (user === undefined && changed.has(`user:${owner}`))) return 'revoked';
     if (session !== undefined && changed.has(`session:${session}`)) return 'session_ended';
     if (session === undefined) return 'access_changed';
-    const sessions = await store.sessionsOf(owner);
-    return sessions.some(({ digest }) => digest.startsWith(session)) ? 'access_changed' : 'session_ended';
+    return (await store.sessionOf(owner, session)) === undefined ? 'session_ended' : 'access_changed';
   }
 }
 

@@ -8,11 +8,16 @@ import type { AuthStore, Role } from '../store/auth-store.ts';
 const VIEWER: Grants = { read: ['*'], publish: [], run: false, metrics: true, admin: false };
 const MEMBER: Grants = { ...VIEWER, publish: ['*'], run: true };
 
-export const BUILT_IN_ROLES: readonly Role[] = [
+const BUILT_IN_ROLES: readonly Role[] = [
   { name: 'viewer', grants: VIEWER },
   { name: 'member', grants: MEMBER },
   { name: 'admin', grants: ALL_GRANTS },
 ];
+
+/** With those that are built in. @throws BrokerUnavailable */
+export async function allRoles(store: Pick<AuthStore, 'roles'>): Promise<Role[]> {
+  return [...BUILT_IN_ROLES, ...(await store.roles())];
+}
 
 /** Patterns in one list of a role or key. Each is compared with each one of a request. */
 export const MAX_GRANTED_PATTERNS = 50;
@@ -25,10 +30,7 @@ export function isBuiltIn(name: string): boolean {
 export type RoleGrants = () => Promise<ReadonlyMap<string, Grants>>;
 
 export function rolesIn(store: Pick<AuthStore, 'roles'>): RoleGrants {
-  return async () => {
-    const all = [...(await store.roles()), ...BUILT_IN_ROLES];
-    return new Map(all.map(({ name, grants }) => [name, grants]));
-  };
+  return async () => new Map((await allRoles(store)).map(({ name, grants }) => [name, grants]));
 }
 
 /** The grants of those of `names` that are roles; undefined if none is. */

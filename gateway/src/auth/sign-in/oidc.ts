@@ -18,7 +18,7 @@ import {
 } from 'openid-client';
 import { claimNamed, namesIn, rolesOfGroups } from '../credentials/claimed-grants.ts';
 import { CredentialRefused } from '../credentials/credential-refused.ts';
-import { ownerOfSubject, shownName } from '../credentials/outside-names.ts';
+import { isSubject, ownerOfSubject, shownName } from '../credentials/outside-names.ts';
 import type { Sessions } from '../credentials/sessions.ts';
 import { RefusalLog } from '../refusal-log.ts';
 import { grantsOfRoles, type RoleGrants, rolesIn } from '../rights/roles.ts';
@@ -37,7 +37,6 @@ const SESSION_MS = 12 * 3_600_000;
 const MAX_EXCHANGES = 16;
 /** With more the cookie would be too large for browsers. */
 const MAX_PAGE_QUERY = 1_500;
-const MAX_SUBJECT = 1_000;
 
 /** What is remembered of an attempt. */
 interface Attempt {
@@ -194,9 +193,8 @@ export class OidcSignIn {
         pkceCodeVerifier: attempt.verifier,
         idTokenExpected: true,
       });
-      const token: Claims & { sub: string } = { ...answer.claims(), sub: answer.claims()?.sub ?? '' };
-      if (token.sub === '' || token.sub.length > MAX_SUBJECT)
-        throw new CredentialRefused('its sub is no name');
+      const token = answer.claims();
+      if (token === undefined || !isSubject(token.sub)) throw new CredentialRefused('its sub is no name');
       const isComplete = claimNamed(this.#options.groupsClaim, token) !== undefined;
       if (isComplete || provider.serverMetadata().userinfo_endpoint === undefined) return token;
       return { ...(await fetchUserInfo(provider, answer.access_token, token.sub)), ...token };

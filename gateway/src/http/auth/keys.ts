@@ -2,32 +2,27 @@
 
 import type { KeyInfo, KeysAnswer, NewKey } from '@llm-streamer/shared/api-types.ts';
 import { covers } from '@llm-streamer/shared/channel-sets.ts';
-import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
-import { KEY_EXPIRES_MS, MAX_KEY_EXPIRES_MS, makeApiKey } from '../../auth/credentials/api-keys.ts';
+import {
+  isSourcePattern,
+  MAX_KEY_EXPIRES_MS,
+  newApiKey,
+  SOURCE_RULE,
+} from '../../auth/credentials/api-keys.ts';
 import { type Grants, grantsFrom } from '../../auth/principal.ts';
 import type { ApiKey } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
 import { GRANTS_BODY, grantFields } from './grants-body.ts';
-import {
-  type AuthServices,
-  actorOf,
-  grantsInfo,
-  jsonScope,
-  nameField,
-  parseBody,
-  personOf,
-} from './services.ts';
+import { type AuthServices, actorOf, jsonScope, nameField, parseBody, personOf } from './services.ts';
 
-const SOURCE_RULE = `must be a source, or a pattern of ${PATTERN_RULE}`;
 const EXPIRES_RULE = 'must be a time in the next ten years, in milliseconds since 1970';
 
 const newKey = z.strictObject({
   name: nameField,
   ...grantFields,
-  source: z.string(SOURCE_RULE).refine(isPattern, SOURCE_RULE).optional(),
+  source: z.string(SOURCE_RULE).refine(isSourcePattern, SOURCE_RULE).optional(),
   expires: z
     .int(EXPIRES_RULE)
     .refine((time) => time > Date.now() && time < Date.now() + MAX_KEY_EXPIRES_MS, EXPIRES_RULE)
@@ -61,22 +56,16 @@ export function keyRoutes(app: FastifyInstance, { store, audit, throttle }: Auth
           'forbidden',
           'your name is kept elsewhere; an admin can make a key for a service',
         );
-      const { id, key, digest } = makeApiKey();
-      const created = Date.now();
-      const record: ApiKey = {
-        id,
-        digest,
+      const { key, record } = newApiKey({
         name,
         ...(!service && { user }),
         grants,
-        ...(source !== undefined && { source }),
-        created,
-        expires: expires ?? created + KEY_EXPIRES_MS,
-        lastUsed: 0,
-      };
+        source,
+        expires,
+      });
       if (!(await store.addKey(record)))
         throw new HttpError('too_many_keys', 'there may be no more keys; revoke one first');
-      audit.event(AUDIT_EVENTS.keyAdded, { ...actorOf(request), to: `key:${id}`, name, service });
+      audit.event(AUDIT_EVENTS.keyAdded, { ...actorOf(request), to: `key:${record.id}`, name, service });
       reply.code(201);
       return { ...keyInfo(record), key };
     });
@@ -116,7 +105,7 @@ function keyInfo({ id, name, user, grants, source, created, expires, lastUsed }:
     id,
     name,
     ...(user !== undefined && { user }),
-    grants: grantsInfo(grants),
+    grants,
     ...(source !== undefined && { source }),
     created,
     expires,

@@ -1,6 +1,6 @@
 // What the routes of people and keys need, and what they have in common: small bodies, and the one who asks.
 
-import type { GrantsInfo, Profile } from '@llm-streamer/shared/api-types.ts';
+import type { Profile } from '@llm-streamer/shared/api-types.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -8,7 +8,7 @@ import type { Audit, AuditFields } from '../../auth/audit.ts';
 import type { SessionCookie } from '../../auth/credentials/session-cookie.ts';
 import type { Sessions } from '../../auth/credentials/sessions.ts';
 import { isName, NAME_RULE } from '../../auth/names.ts';
-import type { Grants, Principal } from '../../auth/principal.ts';
+import type { Principal } from '../../auth/principal.ts';
 import type { Passwords } from '../../auth/sign-in/passwords.ts';
 import { isPassword, PASSWORD_RULE } from '../../auth/sign-in/passwords.ts';
 import type { SignIn, Visitor } from '../../auth/sign-in/sign-in.ts';
@@ -70,13 +70,9 @@ export function actorOf({ principal, ip }: FastifyRequest): AuditFields {
 
 /** A person who has signed in, with the name of his session. @throws HttpError `forbidden` */
 export function personOf({ principal }: FastifyRequest): { user: string; session: string } {
-  const { kind, id, session } = principal;
-  if (kind === 'user' && session !== undefined) return { user: id.slice('user:'.length), session };
+  const { kind, owner, session } = principal;
+  if (kind === 'user' && session !== undefined) return { user: owner, session };
   throw new HttpError('forbidden', 'this is for people who have signed in, not for keys and JWTs');
-}
-
-export function grantsInfo({ read, publish, run, metrics, admin }: Grants): GrantsInfo {
-  return { read, publish, run, metrics, admin };
 }
 
 export function profileOf(principal: Principal, auth: Profile['auth'], role: string | undefined): Profile {
@@ -86,7 +82,7 @@ export function profileOf(principal: Principal, auth: Profile['auth'], role: str
     kind,
     owner,
     ...(role !== undefined && { role }),
-    grants: grantsInfo(grants),
+    grants,
     ...(session !== undefined && { session }),
     ...(Number.isFinite(expires) && { expires }),
     auth,

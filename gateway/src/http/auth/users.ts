@@ -7,14 +7,13 @@ import { AUDIT_EVENTS } from '../../auth/audit.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import { grantsFrom } from '../../auth/principal.ts';
 import { type AdminChange, takesLastAdmin } from '../../auth/rights/last-admin.ts';
-import { BUILT_IN_ROLES, grantsOfRole, isBuiltIn } from '../../auth/rights/roles.ts';
+import { allRoles, grantsOfRole, isBuiltIn } from '../../auth/rights/roles.ts';
 import type { Role, User } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
 import { GRANTS_BODY, grantFields } from './grants-body.ts';
 import {
   type AuthServices,
   actorOf,
-  grantsInfo,
   jsonScope,
   nameField,
   parseBody,
@@ -44,11 +43,11 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
   const options = { bodyLimit: SMALL_BODY, config };
 
   app.get('/api/users', { config }, async (): Promise<UsersAnswer> => {
-    const [users, roles] = await Promise.all([store.users(), store.roles()]);
-    return { users: users.map(userInfo), roles: [...BUILT_IN_ROLES, ...roles].map(roleInfo) };
+    const [users, roles] = await Promise.all([store.users(), allRoles(store)]);
+    return { users: users.map(userInfo), roles: roles.map(roleInfo) };
   });
   app.get('/api/roles', { config }, async (): Promise<{ roles: RoleInfo[] }> => {
-    return { roles: [...BUILT_IN_ROLES, ...(await store.roles())].map(roleInfo) };
+    return { roles: (await allRoles(store)).map(roleInfo) };
   });
 
   jsonScope(app, (scope) => {
@@ -163,7 +162,7 @@ function userInfo({ name, role, disabled, created }: User): UserInfo {
 }
 
 function roleInfo({ name, grants }: Role): RoleInfo {
-  return { name, builtIn: isBuiltIn(name), grants: grantsInfo(grants) };
+  return { name, builtIn: isBuiltIn(name), grants };
 }
 
 function noPerson(): HttpError {

@@ -1,7 +1,7 @@
 // How a principal is looked up again without its credential, which nobody keeps. After a change that names nobody in particular, a
 // stream goes on only if this finds the same rights as those that it was given.
 
-import type { Principal } from '../principal.ts';
+import type { Principal } from './principal.ts';
 
 /** Undefined if the principal is nobody any more. @throws BrokerUnavailable */
 export type Renew = () => Promise<Principal | undefined>;
