@@ -6,7 +6,6 @@ import { fileURLToPath } from 'node:url';
 import { type About, brokerVariables, retentionVariables } from '@llm-streamer/shared/config.ts';
 import type { z } from 'zod';
 import { authVariables } from '../gateway/src/auth/config.ts';
-import { signUpVariables } from '../gateway/src/auth/sign-in/sign-up-config.ts';
 import { authStoreVariables } from '../gateway/src/auth/store/config.ts';
 import { jwtVariables, oidcVariables, proxyVariables } from '../gateway/src/auth/ways-config.ts';
 import { serverVariables, streamVariables } from '../gateway/src/config.ts';
@@ -39,7 +38,7 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
   {
     title: 'Who may come',
     text: 'The gateway reads these.',
-    variables: { ...authVariables, ...authStoreVariables, ...signUpVariables },
+    variables: { ...authVariables, ...authStoreVariables },
   },
   {
     title: 'Tokens of an issuer',

@@ -13,7 +13,6 @@ import {
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
-import { signUpVariables } from './auth/sign-in/sign-up-config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { otlpVariables } from './otlp/config.ts';
@@ -117,7 +116,6 @@ const variables = {
   ...streamVariables,
   ...otlpVariables,
   ...authVariables,
-  ...signUpVariables,
   ...waysVariables,
   ...authStoreVariables,
 };

@@ -12,7 +12,6 @@ import { ROOT } from '../../test-support/process.ts';
 import { createApp } from '../src/app.ts';
 import { AUDIT_EVENTS } from '../src/auth/audit.ts';
 import { authVariables } from '../src/auth/config.ts';
-import { signUpVariables } from '../src/auth/sign-in/sign-up-config.ts';
 import { waysVariables } from '../src/auth/ways-config.ts';
 import { readGatewayConfig } from '../src/config.ts';
 import { ERRORS } from '../src/http/errors.ts';
@@ -112,7 +111,7 @@ describe('variables', () => {
 
   it('that say who may come are all passed on by the composition, but for the file of the embedded log', () => {
     const composed = matches(read('docker-compose.yml'), /^ +- ([A-Z_]+)(?:=|$)/gm);
-    const names = Object.keys({ ...authVariables, ...signUpVariables, ...waysVariables });
+    const names = Object.keys({ ...authVariables, ...waysVariables });
     expect(names.length).toBeGreaterThan(15);
     expect(names.filter((name) => !composed.has(name) && name !== 'AUTH_FILE')).toEqual([]);
   });

@@ -6,6 +6,7 @@ import { about, authModeVariable, list } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { isLoopback } from './loopback.ts';
+import { isName, NAME_RULE } from './names.ts';
 
 const PUBLIC_URL_RULE = 'must look like https://logs.example.com, with the base path if there is one';
 
@@ -18,6 +19,13 @@ export const authVariables = {
       (patterns) => patterns.every((pattern) => isPattern(pattern) && !isReserved(pattern)),
     ),
     'Channels and patterns that everybody may read where `AUTH=on`: without a credential, and with any that grants less.',
+  ),
+  AUTH_SIGNUP: about(
+    z
+      .string()
+      .refine((role) => isName(role) && role !== 'admin', `${NAME_RULE}, and not be admin`)
+      .optional(),
+    'The role of people who add themselves by `POST /auth/signup`, such as `viewer`; never one of an admin. Unset, nobody can.',
   ),
   AUTH_BOOTSTRAP_KEY_FILE: about(
     z.string().min(1).optional(),
