@@ -2,21 +2,20 @@
 // line a second for each way in, whatever is sent: the next line counts those that had none.
 
 import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { LineLimiter } from '../line-limiter.ts';
 
 const EVERY_MS = 1_000;
 
 export class RefusalLog {
   readonly #logger: Logger;
   readonly #way: string;
-  readonly #now: () => number;
-  #last = Number.NEGATIVE_INFINITY;
-  #silent = 0;
+  readonly #lines: LineLimiter;
 
   /** @param way what was refused, such as `a token`. */
   constructor(logger: Logger, way: string, now: () => number = Date.now) {
     this.#logger = logger;
     this.#way = way;
-    this.#now = now;
+    this.#lines = new LineLimiter(EVERY_MS, now);
   }
 
   /**
@@ -26,16 +25,10 @@ export class RefusalLog {
    * @param key the public id of a key.
    */
   refuse(reason: string, key?: string): undefined {
-    const now = this.#now();
-    if (now - this.#last < EVERY_MS) {
-      this.#silent += 1;
-      return;
-    }
-    const before = this.#silent;
-    this.#last = now;
-    this.#silent = 0;
+    const count = this.#lines.take();
+    if (count === 0) return;
     this.#logger.warn(
-      { reason, ...(key !== undefined && { key }), ...(before > 0 && { before }) },
+      { reason, ...(key !== undefined && { key }), ...(count > 1 && { before: count - 1 }) },
       `${this.#way} was refused`,
     );
   }

@@ -3,21 +3,17 @@
 
 import type { Level } from '@llm-streamer/shared/entry.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
+import { LineLimiter } from '../line-limiter.ts';
 
 const PAUSE_MS = 60_000;
 /** Codes and signals are few; the rest of a reason is not a part of its key. */
 const MAX_REASONS = 100;
 
-interface Told {
-  at: number;
-  /** What has come since then. */
-  waiting: number;
-}
-
 export class Refusals {
   readonly #logger: Logger;
   readonly #report: (level: Level, msg: string) => void;
-  readonly #told = new Map<string, Told>();
+  /** By reason. */
+  readonly #lines = new Map<string, LineLimiter>();
 
   constructor(logger: Logger, report: (level: Level, msg: string) => void) {
     this.#logger = logger;
@@ -25,17 +21,14 @@ export class Refusals {
   }
 
   /** @param key what is one reason, such as `traces batch_too_large`. @param text what is said of it; holds no secret. */
-  tell(key: string, text: string, count = 1): void {
-    const known = this.#told.get(key);
-    if (known === undefined && this.#told.size >= MAX_REASONS) return;
-    const told = known ?? { at: 0, waiting: 0 };
-    this.#told.set(key, told);
-    told.waiting += count;
-    const now = Date.now();
-    if (now - told.at < PAUSE_MS) return;
-    const msg = `OpenTelemetry: ${text}${told.waiting > 1 ? ` (${told.waiting} ×)` : ''}`;
-    told.at = now;
-    told.waiting = 0;
+  tell(key: string, text: string): void {
+    const known = this.#lines.get(key);
+    if (known === undefined && this.#lines.size >= MAX_REASONS) return;
+    const lines = known ?? new LineLimiter(PAUSE_MS);
+    this.#lines.set(key, lines);
+    const times = lines.take();
+    if (times === 0) return;
+    const msg = `OpenTelemetry: ${text}${times > 1 ? ` (${times} ×)` : ''}`;
     this.#logger.warn(msg);
     this.#report('warn', msg);
   }

@@ -3,22 +3,19 @@
 
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import type { FastifyInstance } from 'fastify';
+import { LineLimiter } from '../../line-limiter.ts';
 
 const EVERY_MS = 60_000;
 
 export function unnamedProxy(app: FastifyInstance, logger: Logger): void {
-  let last = Number.NEGATIVE_INFINITY;
+  const lines = new LineLimiter(EVERY_MS);
   app.addHook('onRequest', (request, _reply, done) => {
-    if (request.headers['x-forwarded-for'] !== undefined && !isThroughTrusted(request.ips)) {
-      const now = performance.now();
-      if (now - last >= EVERY_MS) {
-        last = now;
-        logger.warn(
-          { peer: request.socket.remoteAddress },
-          'a request with X-Forwarded-For came from an address that TRUST_PROXY does not name; if it is your proxy, name it, or all its clients count as one',
-        );
-      }
-    }
+    const isUnnamed = request.headers['x-forwarded-for'] !== undefined && !isThroughTrusted(request.ips);
+    if (isUnnamed && lines.take() > 0)
+      logger.warn(
+        { peer: request.socket.remoteAddress },
+        'a request with X-Forwarded-For came from an address that TRUST_PROXY does not name; if it is your proxy, name it, or all its clients count as one',
+      );
     done();
   });
 }
