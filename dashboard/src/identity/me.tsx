@@ -24,7 +24,9 @@ export function Me({ whom, renew, signedOut }: Changes & { whom: Profile }) {
     }
     signedOut();
   };
-  const isPerson = whom.kind === 'user';
+  // A proxy names people who have no session here, and people whom others know have no password and no keys.
+  const hasSession = whom.session !== undefined;
+  const isKeptHere = hasSession && whom.role !== undefined;
   return (
     <>
       <section aria-label="Who I am">
@@ -32,14 +34,16 @@ export function Me({ whom, renew, signedOut }: Changes & { whom: Profile }) {
           <b>{whom.name}</b> <span class="dim">{whom.role ?? whom.kind}</span>
         </p>
         <p class="dim">{rightsText(whom.grants)}</p>
-        <button type="button" onClick={() => run(signOut)}>
-          sign out
-        </button>
+        {hasSession && (
+          <button type="button" onClick={() => run(signOut)}>
+            sign out
+          </button>
+        )}
         <Problem text={problem.value} />
       </section>
-      {isPerson && <Sessions />}
-      {isPerson && <Password name={whom.name} renew={renew} />}
-      {isPerson && <Keys mine={whom.name} />}
+      {hasSession && <Sessions />}
+      {isKeptHere && <Password name={whom.name} renew={renew} />}
+      {isKeptHere && <Keys mine={whom.name} />}
     </>
   );
 }

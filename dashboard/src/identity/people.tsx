@@ -83,7 +83,7 @@ interface RoleChoiceProps {
 function Person({ person, roles, change }: { person: UserInfo; roles: readonly string[]; change: Change }) {
   const { name, role, disabled } = person;
   const isChanging = useSignal(false);
-  const isMe = profile.value?.kind === 'user' && profile.value.name === name;
+  const isMe = profile.value?.kind === 'user' && profile.value.owner === name; // two may be shown by the same name
   return (
     <li>
       <span class="text">

@@ -216,3 +216,25 @@ it('copies a curl line that names a variable for the key, and no key', async () 
   const line = await page.evaluate(() => navigator.clipboard.readText());
   expect(line).toContain(`-H "Authorization: Bearer $GATEWAY_KEY" '${gateway.url}/stream?`);
 });
+
+it('offers no password and no keys to somebody whom others know, and to whom a proxy names no sessions and no way out', async () => {
+  const {
+    role: _role,
+    session: _session,
+    ...known
+  } = person('ann', 's1', { owner: 'j-bmtg4eegwmusafu6rd2l' });
+  for (const [profile, parts] of [
+    [{ ...known, role: 'viewer', session: 's1' }, ['Who I am', 'My sessions', 'My password', 'My keys']],
+    [{ ...known, session: 's1' }, ['Who I am', 'My sessions']],
+    [known, ['Who I am']],
+  ] as const) {
+    gateway.profile = profile;
+    const page = await openPage(browser, `${gateway.url}/?panel=me`);
+    await page.getByRole('region', { name: 'Who I am' }).waitFor();
+    const found = await page
+      .locator('#person section section')
+      .evaluateAll((sections) => sections.map((section) => section.ariaLabel));
+    expect(found).toEqual(parts);
+    expect(await page.getByRole('button', { name: 'sign out' }).count()).toBe('session' in profile ? 1 : 0);
+  }
+});

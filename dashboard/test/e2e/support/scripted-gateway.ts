@@ -16,7 +16,7 @@ const EVERYBODY: Profile = {
   name: 'everyone',
   kind: 'everyone',
   owner: '',
-  grants: { read: ['*'], publish: ['*'], run: true, metrics: true, admin: true },
+  grants: { read: ['*'], publish: ['*'], run: true, metrics: true, admin: false },
   auth: 'off',
 };
 

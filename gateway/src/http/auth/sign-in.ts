@@ -125,9 +125,9 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
     audit.event(AUDIT_EVENTS.logout, { by: `user:${session.user}`, address: request.ip });
   }
 
-  /** Undefined for somebody of whom there is no record. That it cannot be known now is no reason to fail. */
-  async function roleOf({ kind, owner }: Principal): Promise<string | undefined> {
-    if (kind !== 'user') return undefined;
+  /** Undefined for somebody whose rights come from elsewhere. That it cannot be known now is no reason to fail. */
+  async function roleOf({ kind, owner, session }: Principal): Promise<string | undefined> {
+    if (kind !== 'user' || session === undefined) return undefined;
     try {
       return (await store.user(owner))?.role;
     } catch (error) {

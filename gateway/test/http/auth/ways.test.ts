@@ -1,7 +1,7 @@
 // Tokens of an issuer and headers of a proxy, through the whole gateway.
 import { createHmac, createPublicKey, type JsonWebKey } from 'node:crypto';
 import { SignJWT } from 'jose';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   AUDIENCE,
   ISSUER,
@@ -10,6 +10,7 @@ import {
   sign,
   signingKey,
 } from '../../auth/credentials/key-server.ts';
+import { openAuthGateway } from '../auth-gateway.ts';
 import { problem, serve } from '../run-gateway.ts';
 
 const SECRET = 'a secret of thirty-two bytes, or more';
@@ -129,4 +130,18 @@ it('33: headers of a proxy are believed from the proxy, and refused from anybody
   const forged = { ...headers, 'x-forwarded-for': '10.0.0.1' };
   const refused = await fetch(`${far.url}/auth/profile`, { headers: forged });
   expect([refused.status, (await problem(refused)).code]).toEqual([401, 'unauthorized']);
+});
+
+it('somebody whom a proxy names has the roles of his groups, and not that of the record of his name', async () => {
+  const gateway = await openAuthGateway({
+    TRUST_PROXY: 'loopback',
+    AUTH_PROXY_HEADER: 'Remote-User',
+    AUTH_PROXY_GROUPS_HEADER: 'Remote-Groups',
+    AUTH_PROXY_ROLES: 'staff=viewer',
+  });
+  onTestFinished(() => gateway.close());
+  const headers = { 'remote-user': 'alice', 'remote-groups': 'staff' };
+  const { body } = await gateway.browser().ask('/auth/profile', { headers });
+  expect(body).toMatchObject({ kind: 'user', owner: 'alice', grants: { run: false } });
+  expect(body).not.toHaveProperty('role');
 });
