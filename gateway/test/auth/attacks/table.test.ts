@@ -158,7 +158,7 @@ const ATTACKS: readonly Attack[] = [
   }, // 28
   {
     attack: 'a flood of logins',
-    happens: 'at most one hash at a time and eight that wait, then 429; streams go on',
+    happens: 'one hash at a time, two that wait of each client, then 429; streams go on',
     in: [
       'browser.test.ts',
       'gateway/test/auth/sign-in/fair-turns.test.ts',
