@@ -3,13 +3,8 @@
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import {
-  type AttemptCounter,
-  MemoryAttempts,
-  RedisAttempts,
-  Throttle,
-  type TooManyAttempts,
-} from '../../src/auth/throttle.ts';
+import { type AttemptCounter, MemoryAttempts, RedisAttempts } from '../../src/auth/attempt-counter.ts';
+import { Throttle, type TooManyAttempts } from '../../src/auth/throttle.ts';
 
 let redis: RedisServer;
 let client: RedisClient;

@@ -5,7 +5,11 @@ import { createLogger } from '@llm-streamer/shared/logger.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
+import { MemoryAttempts } from '../../../src/auth/attempt-counter.ts';
+import { Sessions } from '../../../src/auth/credentials/sessions.ts';
 import { Passwords } from '../../../src/auth/sign-in/passwords.ts';
+import { SignIn } from '../../../src/auth/sign-in/sign-in.ts';
+import { Throttle } from '../../../src/auth/throttle.ts';
 import { type AuthGateway, Browser, openAuthGateway, PASSWORD } from '../../http/auth-gateway.ts';
 
 let gateway: AuthGateway;
@@ -340,9 +344,6 @@ describe('guessing', () => {
         return super.verify(password, phc);
       }
     }
-    const { SignIn } = await import('../../../src/auth/sign-in/sign-in.ts');
-    const { Sessions } = await import('../../../src/auth/credentials/sessions.ts');
-    const { MemoryAttempts, Throttle } = await import('../../../src/auth/throttle.ts');
     gateway = await openAuthGateway();
     const { store } = gateway;
     await store.changeUser('bob', { disabled: true });
