@@ -22,7 +22,7 @@ export interface Auth {
   close(): Promise<void>;
 }
 
-/** The checks of credentials, in place of those that the configuration means. */
+/** The checks of all kinds of credentials, and what they need to know and to tell. */
 export interface CredentialChecks {
   bearer: BearerChecks;
   headers?: readonly HeaderCheck[];

@@ -36,6 +36,7 @@ const signUpBody = z.strictObject({
   name: z.string(USER_NAME_RULE).refine(isUserName, USER_NAME_RULE),
   password: passwordField,
 });
+
 export function signInRoutes(app: FastifyInstance, services: AuthServices): void {
   const { mode, store, sessions, signIn, passwords, throttle, cookie, audit, signUpRole } = services;
   const offer = new SignInOffer(services);
