@@ -194,7 +194,7 @@ export function createApp(
   if (config.TRUST_PROXY !== '' || config.PUBLIC_URL !== undefined) unnamedProxy(app, logger);
   shutdown(app);
   if (watch) rightsMark(app, watch);
-  authorization(app, auth.gate);
+  authorization(app, auth.gate, watch);
   parameters(app);
   answerBudget(app, config.SSE_STALL_MS);
   const health = { broker, hub, viewers: connections, gateway, redis: config.REDIS_URL !== undefined };

@@ -53,6 +53,7 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
         : after >= upTo && before !== undefined
           ? { ...nothingFrom(after), done: true }
           : await history.search(wanted, { ...bounds, after });
+    await request.confirmRights(); // a search may take seconds
 
     if (request.headers.accept?.includes('application/x-ndjson')) {
       reply

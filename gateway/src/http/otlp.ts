@@ -76,7 +76,7 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
     });
 
     const take = async (signal: Signal, request: FastifyRequest, reply: FastifyReply) => {
-      const { headers, access } = request;
+      const { headers } = request;
       const encoding = encodingOf(headers);
       const packing = packingOf(headers);
       // Otherwise each request would wait for the log in memory.
@@ -84,16 +84,17 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
         throw new BrokerUnavailable('the log cannot be reached; send the same again');
       const body = (request.body as Readable | undefined) ?? request.raw;
       const channel = headers['x-channel'];
-      const outcome = await arrivals.take(body, bodyBytes, async (bytes) =>
-        (await receiver()).receive({
+      const outcome = await arrivals.take(body, bodyBytes, async (bytes) => {
+        await request.confirmRights(); // the handler began before the body was there
+        return (await receiver()).receive({
           signal,
           body: bytes,
           encoding,
           packing,
-          access,
+          access: request.access,
           channel: typeof channel === 'string' ? channel : undefined,
-        }),
-      );
+        });
+      });
       const { accepted, rejected, ignored, message } = outcome;
       records.inc({ signal, outcome: 'accepted' }, accepted);
       records.inc({ signal, outcome: 'ignored' }, ignored);

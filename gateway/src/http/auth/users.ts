@@ -55,6 +55,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
       const { name, password, role } = parseBody(newUser, request.body);
       await checkRole(role);
       const passwordHash = await passwords.hash(password);
+      await request.confirmRights();
       const user: User = { name, passwordHash, role, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'there is a person of this name', { field: 'name' });
@@ -74,6 +75,7 @@ export function userRoutes(app: FastifyInstance, { store, passwords, audit }: Au
         ...(role !== undefined && { role }),
         ...(disabled !== undefined && { disabled }),
       };
+      await request.confirmRights();
       if (!(await store.changeUser(name, change))) throw noPerson();
       const facts = { role, disabled, ...(password !== undefined && { password: 'changed' }) };
       audit.event(AUDIT_EVENTS.userChanged, { ...actorOf(request), to: `user:${name}`, ...facts });

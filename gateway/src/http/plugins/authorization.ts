@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Access, OPEN_ACCESS } from '../../auth/access.ts';
 import { type Gate, type Need, openAccess } from '../../auth/gate.ts';
 import type { Principal } from '../../auth/principal.ts';
+import type { RightsChanges } from './rights-mark.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,10 +23,16 @@ declare module 'fastify' {
     readonly principal: Principal;
     /** What stands behind `access`: null until the hook has decided, and on routes that need nothing. */
     grantedAccess: Access | null;
+    /**
+     * Looks again who asks, if his rights may be others by now. Each handler begins after such a look; one that has waited for long
+     * calls it before it writes or answers, and takes `access` anew. @throws CodedError as the gate does
+     */
+    confirmRights(): Promise<void>;
   }
 }
 
-export function authorization(app: FastifyInstance, gate: Gate): void {
+/** `rights`: the changes that this process knows; undefined where `AUTH` is off. */
+export function authorization(app: FastifyInstance, gate: Gate, rights: RightsChanges | undefined): void {
   app.addHook('onRoute', ({ method, url, config }) => {
     if (config?.needs === undefined) throw new Error(`the route ${method} ${url} does not say what it needs`);
   });
@@ -53,6 +60,18 @@ export function authorization(app: FastifyInstance, gate: Gate): void {
         answerWhileUnknown(reply, error);
       })
       .catch(done);
+  });
+
+  // A body may come half a minute after its head, and a large answer waits for room: by then somebody may have lost his rights.
+  app.addHook('preHandler', (request) => request.confirmRights());
+  app.decorateRequest('confirmRights', async function (this: FastifyRequest) {
+    const { grantedAccess } = this;
+    const { needs } = this.routeOptions.config;
+    if (rights === undefined || grantedAccess === null || needs === undefined || needs === 'nothing') return;
+    const { principal } = grantedAccess;
+    if (principal.expires > Date.now() && !rights.changedSince(this.rightsMark, principal)) return;
+    this.rightsMark = rights.mark; // first, since what is found may change in the meantime
+    this.grantedAccess = await decide(this, needs);
   });
 
   // What one may read must not be kept where the next one would find it. Streams write their own head.

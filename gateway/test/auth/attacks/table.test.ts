@@ -253,6 +253,16 @@ const ATTACKS: readonly Attack[] = [
   }, // 46
   { attack: 'DNS rebinding with a cookie', happens: '403 host_forbidden', in: ['edge.test.ts'] }, // 47
   { attack: 'a hundred half-open logins', happens: 'hold up nobody', in: ['browser.test.ts'] }, // 48
+  {
+    attack: 'a body that is held back until the rights of its sender have ended',
+    happens: '401 or 403, and nothing is done',
+    in: ['held.test.ts'],
+  }, // 49
+  {
+    attack: 'requests that wait for room behind an answer that nobody takes, until rights have ended',
+    happens: '401',
+    in: ['held.test.ts'],
+  }, // 50
 ];
 
 const HERE = 'gateway/test/auth/attacks/';
@@ -269,7 +279,7 @@ function played(): string[][] {
 }
 
 it('every attack of the list is played, in the tests that the table names', () => {
-  expect(ATTACKS).toHaveLength(48);
+  expect(ATTACKS).toHaveLength(50);
   expect(played()).toEqual(ATTACKS.map((attack) => attack.in));
   expect(ATTACKS.filter((attack) => attack.in.length === 0)).toEqual([]);
 });

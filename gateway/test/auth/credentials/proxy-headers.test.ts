@@ -51,6 +51,7 @@ async function gatewayBehind(trusted: string): Promise<number> {
   authorization(
     app,
     new Gate({ mode: 'on', authenticator, audit: { refused: () => {} }, anonymous: ['logs:public'] }),
+    undefined,
   );
   app.get('/who', { config: { needs: 'read' } }, ({ principal }) => principal);
   app.get('/admin', { config: { needs: 'admin' } }, ({ principal }) => principal);
