@@ -1,6 +1,7 @@
 // Reads the environment of a process by a zod schema: it gives frozen values, or one clear line for each variable that is wrong.
 
 import { z } from 'zod';
+import { isRedisUrl, REDIS_URL_FORM } from './broker/redis/address.ts';
 import { DEFAULT_NAMESPACE } from './broker/redis/keys.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
 import { CONVERSATION_PREFIX, RUN_PREFIX, TRACE_PREFIX } from './channels.ts';
@@ -63,17 +64,11 @@ export const list = (otherwise: string, rule: string, fits: (items: readonly str
     )
     .refine(fits, { error: rule });
 
-const REDIS_URL_FORM = 'must look like redis://[user:password@]host:port[/db], with rediss:// for TLS';
-
 /** The variables that every process of the product reads. */
 export const brokerVariables = {
   REDIS_URL: about(
-    z
-      .url({ protocol: /^rediss?$/, error: REDIS_URL_FORM, abort: true })
-      // The Redis client takes a path that is no number for database 0, or throws, and a query for options of its own.
-      .refine((url) => /^\/?$|^\/\d{1,9}$/.test(new URL(url).pathname) && !/[?#]/.test(url), REDIS_URL_FORM)
-      .optional(),
-    'Redis 7 or newer, where the log lives; `rediss://` for TLS. Without it the log lives in the memory of the gateway, and ends with it.',
+    z.string().refine(isRedisUrl, REDIS_URL_FORM).optional(),
+    'Redis 7 or newer, where the log lives; `rediss://` for TLS, `redis+sentinel://` for a primary that [Sentinels](deployment.md#sentinel) name. Without it the log lives in the memory of the gateway, and ends with it.',
   ),
   NAMESPACE: about(
     z

@@ -4,13 +4,15 @@
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { type ChainableCommander, Redis } from 'ioredis';
+import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis';
 import { BrokerUnavailable, CodedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { newLogToken } from '../log-token.ts';
+import { type HostAndPort, parseRedisUrl } from './address.ts';
 import { codeOf, inFull, inWords } from './errors.ts';
 import { readGreeting } from './greeting.ts';
 import type { RedisKeys } from './keys.ts';
+import { isSame, Sentinels } from './sentinels.ts';
 
 /** A command fails if Redis does not answer within this time. Its outcome is then unknown. */
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -43,6 +45,10 @@ export class RedisClient {
   readonly seen: Seen;
   readonly #label: string;
   readonly #logger: Logger | undefined;
+  readonly #ownSentinels: Sentinels | undefined;
+  readonly #bySentinel: boolean = false;
+  /** Where the present connection leads, if Sentinels have said so. */
+  #primary: HostAndPort | undefined;
   #runId: string | undefined;
   #arrival: PromiseWithResolvers<string> | undefined;
   #lastError: unknown = 'not connected yet';
@@ -55,12 +61,20 @@ export class RedisClient {
   quiet = false;
   readonly #complaints = new Map<string, number>();
 
-  /** `label` names this connection in CLIENT LIST and in log lines. */
-  constructor(url: string, label: string, logger: Logger | undefined, seen: Seen = { highest: 0 }) {
+  /**
+   * `where` is a REDIS_URL, or Sentinels that several connections share. `label` names this connection in CLIENT LIST and in log lines.
+   */
+  constructor(
+    where: string | Sentinels,
+    label: string,
+    logger: Logger | undefined,
+    seen: Seen = { highest: 0 },
+  ) {
     this.#label = label;
     this.#logger = logger;
     this.seen = seen;
-    this.redis = new Redis(url, {
+    const address = typeof where === 'string' ? parseRedisUrl(where) : where;
+    const options = {
       protocol: 2,
       lazyConnect: true,
       connectionName: `llm-streamer-${label}`,
@@ -75,7 +89,16 @@ export class RedisClient {
       retryStrategy: () => this.#pause(),
       // A master that has become a replica keeps its connections and refuses writes. A new connection may find the new master.
       reconnectOnError: (error) => error.message.startsWith('READONLY'),
-    });
+    } satisfies RedisOptions;
+    if (typeof address === 'string') {
+      this.redis = new Redis(address, options);
+    } else {
+      const sentinels = address instanceof Sentinels ? address : new Sentinels(address, logger);
+      if (sentinels !== address) this.#ownSentinels = sentinels;
+      this.#bySentinel = true;
+      this.redis = new Redis({ ...options, ...sentinels.connection((primary) => this.#connecting(primary)) });
+      sentinels.onMove((primary) => this.#move(primary));
+    }
     this.redis.on('connecting', () => {
       this.#failed = false;
     });
@@ -173,11 +196,30 @@ export class RedisClient {
     return new BrokerUnavailable(`the log cannot be reached (${inWords(cause)})`, cause);
   }
 
+  /** Connects anew if this connection is to another server process than the one with `runId`. Tells whether it was to the same. */
+  isOn(runId: string): boolean {
+    if (this.#runId === runId) return true;
+    if (this.#runId !== undefined) this.reconnect(new Error('the log is written on another server by now'));
+    return false;
+  }
+
   close(): void {
     this.#closed = true;
+    this.#ownSentinels?.close();
     this.#arrival?.promise.catch(() => undefined);
     this.#arrival?.reject(this.unavailable('closed'));
     this.redis.disconnect();
+  }
+
+  #connecting(primary: HostAndPort): void {
+    this.#primary = primary;
+  }
+
+  /** A server that hangs would keep an orderly end waiting, and answer later as if it were the primary still. */
+  #move(primary: HostAndPort): void {
+    if (this.#primary === undefined || isSame(this.#primary, primary) || this.#closed) return;
+    this.#failure(new Error('another server is the primary now'));
+    this.redis.stream?.destroy();
   }
 
   async #header({ prefix }: RedisKeys): Promise<string[]> {
@@ -220,7 +262,7 @@ export class RedisClient {
     const { db } = this.redis.options;
     // ioredis has sent SELECT already, but ignores a refusal. The log would then be in database 0.
     if (db) await this.redis.select(db);
-    const runId = readGreeting(await this.redis.info());
+    const runId = readGreeting(await this.redis.info(), this.#bySentinel);
     this.#runId = runId;
     this.#identifiedAt = performance.now();
     this.#arrival?.resolve(runId);
@@ -236,9 +278,9 @@ export interface Script {
 
 /**
  * Loads a script by its name in `lua/` or by its address, and puts the log's functions in front of it. With `allow-oom` it runs
- * also when the memory of Redis is full.
+ * also when the memory of Redis is full; with `no-writes` also where Redis takes no writes at all, and it may make none.
  */
-export function loadScript(script: string | URL, flags: '' | 'allow-oom'): Script {
+export function loadScript(script: string | URL, flags: '' | 'allow-oom' | 'no-writes'): Script {
   const address = typeof script === 'string' ? new URL(`./lua/${script}.lua`, import.meta.url) : script;
   const body = readFileSync(address, 'utf8');
   const text = `#!lua${flags && ` flags=${flags}`}\n${prelude}\n${body}`;

@@ -3,17 +3,21 @@
 /** The first version of Redis whose scripts can declare that they run when the memory is full (`allow-oom`). */
 const OLDEST_MAJOR = 7;
 
-/** The run_id, from the answer to INFO. @throws Error that says what is wrong with the server. */
-export function readGreeting(info: string): string {
+/**
+ * The run_id, from the answer to INFO. Sentinels may name a server that is no primary any more, or not yet.
+ * @throws Error that says what is wrong with the server.
+ */
+export function readGreeting(info: string, bySentinel: boolean): string {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
   const mode = field('redis_mode');
   if (mode === 'sentinel')
-    throw new Error('it is a Sentinel, which holds no data: name the Redis that it watches');
+    throw new Error('it is a Sentinel, which holds no data: write redis+sentinel://…?sentinel_master_name=…');
   const version = field('redis_version');
   if (Number.parseInt(version, 10) < OLDEST_MAJOR)
     throw new Error(`it is Redis ${version}, and the log needs ${OLDEST_MAJOR} or newer`);
   if (mode === 'cluster') throw new Error('it is a node of a Redis Cluster, which is not supported');
   if (field('loading') === '1') throw new Error('it is still loading its data');
+  if (bySentinel && field('role') !== 'master') throw new Error('the Sentinels name it, but it is a replica');
   const runId = field('run_id');
   if (runId === '') throw new Error('it does not say which server process it is (run_id in INFO)');
   return runId;

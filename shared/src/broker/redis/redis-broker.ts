@@ -21,6 +21,7 @@ import type { DeliveryGuard } from '../delivery-guard.ts';
 import { rollbackAt } from '../log-state.ts';
 import { type Position, positionAt } from '../position.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
+import { parseRedisUrl } from './address.ts';
 import { RedisAppend } from './append.ts';
 import { RedisCheckup } from './checkup.ts';
 import { loadScript, messageOf, RedisClient, type Seen } from './client.ts';
@@ -32,6 +33,7 @@ import { RedisAdopter } from './live/adopter.ts';
 import { RedisFeed, SILENT, SILENT_MS } from './live/feed.ts';
 import { RedisHeartbeat } from './live/heartbeat.ts';
 import { RedisSubscriptions } from './live/subscriptions.ts';
+import { Sentinels } from './sentinels.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
 const LEFT = loadScript('left', 'allow-oom');
@@ -55,6 +57,7 @@ export interface RedisBrokerOptions {
 
 export class RedisBroker implements Broker {
   readonly #keys: RedisKeys;
+  readonly #sentinels: Sentinels | undefined;
   readonly #commands: RedisClient;
   readonly #reads: RedisClient;
   readonly #subscriber: RedisClient;
@@ -76,8 +79,11 @@ export class RedisBroker implements Broker {
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');
     const seen: Seen = { highest: 0 };
-    this.#commands = new RedisClient(url, 'commands', logger, seen);
-    this.#reads = new RedisClient(url, 'history', logger, seen);
+    const address = parseRedisUrl(url);
+    this.#sentinels = typeof address === 'string' ? undefined : new Sentinels(address, logger);
+    const where = this.#sentinels ?? url;
+    this.#commands = new RedisClient(where, 'commands', logger, seen);
+    this.#reads = new RedisClient(where, 'history', logger, seen);
     this.#append = new RedisAppend(this.#commands, keys, retention);
     this.#history = new RedisHistory(this.#reads, keys);
     this.#adopter = new RedisAdopter({
@@ -87,7 +93,7 @@ export class RedisBroker implements Broker {
       entryBytes: options.entryBytes ?? DEFAULT_ENTRY_BYTES,
       logger,
     });
-    const subscriber = new RedisClient(url, 'subscriber', logger, seen);
+    const subscriber = new RedisClient(where, 'subscriber', logger, seen);
     this.#subscriber = subscriber;
     this.#checkup = new RedisCheckup(this.#commands, keys, logger);
     this.#feed = new RedisFeed({
@@ -105,6 +111,7 @@ export class RedisBroker implements Broker {
     });
     this.#heartbeat = new RedisHeartbeat({
       commands: this.#commands,
+      reads: this.#reads,
       keys,
       feed: this.#feed,
       adopter: this.#adopter,
@@ -217,6 +224,7 @@ export class RedisBroker implements Broker {
     this.#feed.close();
     this.#commands.close();
     this.#reads.close();
+    this.#sentinels?.close();
   }
 
   #listen(): Promise<void> {

@@ -380,7 +380,8 @@ export class RedisFeed {
 
   #handleTick({ data, reads }: Message): void {
     const tick = parseTick(data);
-    if (!tick) return;
+    // A replica passes on what is published on the primary, but may not have all of it: a copy of the whole log brings no messages.
+    if (!tick || !this.#client.isOn(tick.runId)) return;
     const judgement = this.#sequencer.judgeTick(tick.position, tick.token, reads);
     if (judgement === 'outdated') return;
     // This tick is not held: after history it would be judged once more, and the next one comes within a second.

@@ -19,6 +19,7 @@ const JANITOR_EVERY_TICKS = 10;
 
 export class RedisHeartbeat {
   readonly #commands: RedisClient;
+  readonly #reads: RedisClient;
   readonly #keys: RedisKeys;
   readonly #feed: RedisFeed;
   readonly #adopter: RedisAdopter;
@@ -38,6 +39,8 @@ export class RedisHeartbeat {
 
   constructor(options: {
     commands: RedisClient;
+    /** Must be on the same server as `commands`: another may hold an older state of the log. */
+    reads: RedisClient;
     keys: RedisKeys;
     feed: RedisFeed;
     adopter: RedisAdopter;
@@ -46,6 +49,7 @@ export class RedisHeartbeat {
     logger: Logger | undefined;
   }) {
     this.#commands = options.commands;
+    this.#reads = options.reads;
     this.#keys = options.keys;
     this.#feed = options.feed;
     this.#adopter = options.adopter;
@@ -96,7 +100,8 @@ export class RedisHeartbeat {
           this.#keys,
           this.#arguments(count, this.#adopter.isNewcomer),
         );
-        const [holder, vacated, leaseMs] = reply as [string, string, number];
+        const [holder, vacated, leaseMs, , runId] = reply as [string, string, number, number, string];
+        this.#reads.isOn(runId);
         this.#feed.expectTick(count, TICK_LOST_MS);
         if (this.#candidate === '') continue;
         if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(vacated));

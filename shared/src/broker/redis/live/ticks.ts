@@ -14,15 +14,17 @@ export interface Tick {
   count: number;
   /** When it was sent, epoch ms by the log's clock. */
   time: number;
+  /** The server process that the log is written on. */
+  runId: string;
 }
 
 /** null for anything that `tick.lua` does not write. */
 export function parseTick(data: Buffer): Tick | null {
-  const [n, token, holder, text, ms] = data.toString('latin1').split(' ');
+  const [n, token, holder, text, ms, runId] = data.toString('latin1').split(' ');
   const [position, count, time] = [Number(n), Number(text), Number(ms)];
   if (![position, count, time].every(Number.isSafeInteger)) return null;
-  if (token === undefined || holder === undefined) return null;
-  return { position, token, holder: holder === '-' ? null : holder, count, time };
+  if (token === undefined || holder === undefined || runId === undefined) return null;
+  return { position, token, holder: holder === '-' ? null : holder, count, time, runId };
 }
 
 interface Waiting {

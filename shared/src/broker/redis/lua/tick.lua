@@ -9,10 +9,10 @@
 --   8  '1' for a newcomer: a candidate that was not listening yet when the lease fell free. It lets others go first, since they have
 --      held all messages since then, and takes the lease if nobody has after a second
 --   9  up to when the holder has stored all that was published, in ms since the epoch; '0' if it does not know
--- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms>". A lease that was taken is also announced to all on
+-- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms> <run_id>". A lease that was taken is also announced to all on
 -- #lease.
 -- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
--- ends unless it is renewed, or until anybody may take it, epoch ms now }.
+-- ends unless it is renewed, or until anybody may take it, epoch ms now, run_id }.
 local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
 local stored_up_to = tonumber(ARGV[9])
 local time = int(math.floor(now() / 1000))
@@ -47,6 +47,6 @@ if instance ~= '' then
     redis.call('SET', P .. 'held', '1', 'PX', lease_ms + NEWCOMERS_WAIT)
   end
 end
-redis.call('PUBLISH', tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time)
+redis.call('PUBLISH', tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time .. ' ' .. RUN_ID)
 local ends = redis.call('PTTL', P .. (lease and 'adopter' or 'held'))
-return { lease or '', int(logged('vacated') or 0), ends, time }
+return { lease or '', int(logged('vacated') or 0), ends, time, RUN_ID }

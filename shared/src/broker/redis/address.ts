@@ -1,0 +1,92 @@
+// Where the log is, as REDIS_URL says it: one server, or the Sentinels that know which of several is the primary now.
+
+/** One server. ioredis reads the URL itself. */
+const PLAIN = /^rediss?:$/;
+const SENTINEL = /^rediss?\+sentinel:$/;
+const SENTINEL_PORT = 26_379;
+const SENTINEL_PARAMETERS = [
+  'sentinel_master_name',
+  'sentinel_user',
+  'sentinel_password',
+  'sentinel_tls',
+  'addr',
+];
+
+export const REDIS_URL_FORM =
+  'must look like redis://[user:password@]host:port[/db], with rediss:// for TLS, or ' +
+  'redis+sentinel://[user:password@]host:port[/db]?sentinel_master_name=NAME[&addr=host:port …]';
+
+export interface HostAndPort {
+  host: string;
+  port: number;
+}
+
+export interface SentinelAddress {
+  /** At least one. */
+  sentinels: HostAndPort[];
+  /** What the Sentinels call the group of servers. */
+  master: string;
+  /** Of the Sentinels, which have users of their own. */
+  sentinelUsername?: string;
+  sentinelPassword?: string;
+  /** Whether the Sentinels are spoken to by TLS; without `sentinel_tls` they are where the servers are. */
+  sentinelTls: boolean;
+  /** Of the servers. */
+  tls: boolean;
+  username?: string;
+  password?: string;
+  db: number;
+}
+
+export function isRedisUrl(text: string): boolean {
+  try {
+    parseRedisUrl(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A plain URL, or an address of Sentinels. @throws Error with REDIS_URL_FORM, which never names what a URL holds. */
+export function parseRedisUrl(text: string): string | SentinelAddress {
+  const url = URL.parse(text);
+  if (url === null || !/^\/?$|^\/\d{1,9}$/.test(url.pathname) || text.includes('#'))
+    throw new Error(REDIS_URL_FORM);
+  if (PLAIN.test(url.protocol) && url.hostname !== '' && !text.includes('?')) return text;
+  if (!SENTINEL.test(url.protocol)) throw new Error(REDIS_URL_FORM);
+  return sentinelAddress(url);
+}
+
+function sentinelAddress(url: URL): SentinelAddress {
+  const { searchParams: query } = url;
+  const master = query.get('sentinel_master_name') ?? '';
+  const unknown = [...query.keys()].find((key) => !SENTINEL_PARAMETERS.includes(key));
+  const sentinels = [url.host, ...query.getAll('addr')].map(hostAndPort);
+  const tls = url.protocol.startsWith('rediss');
+  const sentinelTls = query.get('sentinel_tls') ?? `${tls}`;
+  if (unknown !== undefined || master === '' || !/^(true|false)$/.test(sentinelTls))
+    throw new Error(REDIS_URL_FORM);
+  return {
+    sentinels,
+    master,
+    ...named('sentinelUsername', query.get('sentinel_user')),
+    ...named('sentinelPassword', query.get('sentinel_password')),
+    sentinelTls: sentinelTls === 'true',
+    tls,
+    ...named('username', decodeURIComponent(url.username)),
+    ...named('password', decodeURIComponent(url.password)),
+    db: Number(url.pathname.slice(1) || '0'),
+  };
+}
+
+function hostAndPort(text: string): HostAndPort {
+  const url = URL.parse(`tcp://${text}`);
+  if (url === null || url.hostname === '' || url.host !== text) throw new Error(REDIS_URL_FORM);
+  // An IPv6 address stands in brackets in a URL, and without them in a call to connect.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return { host, port: url.port === '' ? SENTINEL_PORT : Number(url.port) };
+}
+
+function named<K extends string>(key: K, value: string | null): { [Key in K]?: string } {
+  return value === null || value === '' ? {} : ({ [key]: value } as { [Key in K]?: string });
+}

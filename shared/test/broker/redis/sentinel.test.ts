@@ -1,0 +1,182 @@
+// The log behind real Sentinels: whatever happens to the primary, what was acknowledged is shown once, or lies in a gap that is true.
+
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { eventually } from '../../../../test-support/process.ts';
+import { type RedisServer, randomNamespace } from '../../../../test-support/redis.ts';
+import { ask, MASTER, type SentinelGroup, startSentinelGroup } from '../../../../test-support/sentinel.ts';
+import { parsePosition } from '../../../src/broker/position.ts';
+import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
+import { Ear, line } from '../conformance.ts';
+
+const PATIENCE_MS = 60_000;
+
+let group: SentinelGroup;
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const part of open.splice(0)) await part.close();
+  await group.stop();
+}, PATIENCE_MS);
+
+/** Somebody who writes numbers, each again until it is acknowledged, and somebody else who listens. */
+class Ledger {
+  readonly ear = new Ear();
+  /** The positions under which numbers were acknowledged; null where a repeat found that it had been stored. */
+  readonly acknowledged = new Map<number, string | null>();
+  readonly reader: RedisBroker;
+  readonly writer: RedisBroker;
+  #stopped = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  private constructor(reader: RedisBroker, writer: RedisBroker) {
+    this.reader = reader;
+    this.writer = writer;
+  }
+
+  static async open(): Promise<Ledger> {
+    const options = { url: group.url, namespace: randomNamespace() };
+    const ledger = new Ledger(new RedisBroker(options), new RedisBroker(options));
+    open.push({ close: () => ledger.close() });
+    await Promise.all([ledger.reader.open(PATIENCE_MS), ledger.writer.open(PATIENCE_MS)]);
+    await ledger.reader.subscribe(['a', 'b*'], ledger.ear);
+    ledger.#writing = ledger.#write();
+    await ledger.more();
+    return ledger;
+  }
+
+  /** Resolves when this many more numbers have been acknowledged and heard. */
+  async more(count = 20): Promise<void> {
+    const to = this.acknowledged.size + count;
+    await eventually(`${count} more`, () => this.acknowledged.size >= to && this.#hasHeard(to), PATIENCE_MS);
+  }
+
+  /** What a reader got, beside what was acknowledged. */
+  account() {
+    const times = new Map<string, number>();
+    for (const msg of this.ear.msgs) times.set(msg, (times.get(msg) ?? 0) + 1);
+    const missing = [...this.acknowledged].filter(([number]) => !times.has(`${number}`));
+    const unexplained = missing.filter(([, id]) => id === null || !this.#isInGap(parsePosition(id) ?? 0));
+    const positions = this.ear.records.map(({ n }) => n);
+    return {
+      missing: missing.length,
+      unexplained: unexplained.length,
+      twice: [...times.values()].filter((count) => count > 1).length,
+      disordered: positions.filter((n, i) => i > 0 && n <= (positions[i - 1] as number)).length,
+      gaps: this.ear.gaps.map(({ reason }) => reason),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all([this.reader.close(), this.writer.close(), this.#writing]);
+  }
+
+  #hasHeard(number: number): boolean {
+    return this.ear.records.some(({ entry }) => Number(entry.msg) >= number);
+  }
+
+  #isInGap(n: number): boolean {
+    return this.ear.gaps.some(({ after, before }) => after < n && n < before);
+  }
+
+  async #write(): Promise<void> {
+    const writer = randomNamespace();
+    for (let number = 1; !this.#stopped; number++) {
+      while (!this.#stopped) {
+        const draft = line(number % 2 === 0 ? 'a' : 'b:1', `${number}`);
+        const stored = await this.writer.publish([draft], { writer, seq: number }).catch(() => undefined);
+        if (stored !== undefined) {
+          this.acknowledged.set(number, stored[0] ?? null);
+          break;
+        }
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+}
+
+const NOTHING_AMISS = { missing: 0, unexplained: 0, twice: 0, disordered: 0, gaps: [] };
+
+describe('a primary', () => {
+  it('that is killed loses nothing that was acknowledged, and nothing comes twice', async () => {
+    group = await startSentinelGroup();
+    const ledger = await Ledger.open();
+    const before = await group.primary();
+    await before.kill();
+    await group.movedFrom(before);
+    await ledger.more();
+    expect(ledger.account()).toEqual(NOTHING_AMISS);
+  }, 120_000);
+
+  it('that hangs is left before it goes on, and takes no write when it does', async () => {
+    group = await startSentinelGroup();
+    const ledger = await Ledger.open();
+    const before = await group.primary();
+    before.pause();
+    await group.movedFrom(before);
+    await ledger.more();
+    before.resume();
+    await eventually('it is a replica', async () => (await roleOf(before)) === 'slave', PATIENCE_MS);
+    await ledger.more();
+    const { twice, disordered, unexplained } = ledger.account();
+    expect({ twice, disordered, unexplained }).toEqual({ twice: 0, disordered: 0, unexplained: 0 });
+  }, 120_000);
+
+  it('that lives on after a failover that was asked for: each entry that is lost lies in a gap', async () => {
+    group = await startSentinelGroup();
+    const ledger = await Ledger.open();
+    const before = await group.primary();
+    await ask(group.sentinels[0]?.port ?? 0, 'failover', MASTER);
+    await group.movedFrom(before);
+    await eventually('it is a replica', async () => (await roleOf(before)) === 'slave', PATIENCE_MS);
+    await ledger.more();
+    const { twice, disordered, unexplained } = ledger.account();
+    expect({ twice, disordered, unexplained }).toEqual({ twice: 0, disordered: 0, unexplained: 0 });
+  }, 120_000);
+});
+
+describe('Sentinels', () => {
+  it('of which one is left still lead to the primary', async () => {
+    group = await startSentinelGroup();
+    const [first, second] = group.sentinels;
+    await first?.kill();
+    await second?.kill();
+    const ledger = await Ledger.open();
+    await ledger.more();
+    expect(ledger.account()).toEqual(NOTHING_AMISS);
+  }, 120_000);
+
+  it('that are all gone stop nobody, and lead to another primary when they are back', async () => {
+    group = await startSentinelGroup();
+    const ledger = await Ledger.open();
+    for (const sentinel of group.sentinels) await sentinel.kill();
+    await ledger.more();
+    for (const sentinel of group.sentinels) await sentinel.start();
+    const before = await group.primary();
+    await before.kill();
+    await group.movedFrom(before);
+    await ledger.more();
+    expect(ledger.account()).toEqual(NOTHING_AMISS);
+  }, 120_000);
+
+  it('that do not know the name say so at the start', async () => {
+    group = await startSentinelGroup({ replicas: 0, sentinels: 1 });
+    const broker = new RedisBroker({ url: group.url.replace(MASTER, 'other') });
+    open.push(broker);
+    await expect(broker.open(3_000)).rejects.toThrow(
+      /no Sentinel says where the primary is \(.*it knows no "other"\)/,
+    );
+  }, 60_000);
+});
+
+async function roleOf(server: RedisServer): Promise<string> {
+  const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null });
+  redis.on('error', () => undefined); // the call fails, and is made again
+  try {
+    await redis.connect();
+    const [role] = (await redis.call('ROLE')) as [string];
+    return role;
+  } finally {
+    redis.disconnect();
+  }
+}
