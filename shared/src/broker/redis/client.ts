@@ -25,7 +25,7 @@ const REPEAT_MS = 60_000;
 const MAX_COMPLAINTS = 100;
 const HUNG_UP = 'it closes connections without an answer: does it want TLS (rediss://)?';
 /** The log's own refusals, which callers expect and handle. */
-const EXPECTED = ['LEASELOST', 'TOOMANYCHANNELS', 'OOM'];
+const EXPECTED = ['LEASELOST', 'TOOMANYCHANNELS', 'OOM', 'MUSTWRITE'];
 
 export { messageOf } from './errors.ts';
 

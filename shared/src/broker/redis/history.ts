@@ -8,10 +8,10 @@ import { PageReader } from '../history/page-reader.ts';
 import type { LogState } from '../log-state.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import type { RedisKeys } from './keys.ts';
+import { readState } from './read-state.ts';
 import { RedisStreams } from './streams.ts';
 
-const STATE = loadScript('state', 'allow-oom');
-const CHANNELS = loadScript('channels', 'allow-oom');
+const CHANNELS = loadScript('channels', 'no-writes');
 /** Channels in one call of that script. */
 const CHANNELS_PER_CALL = 100;
 
@@ -32,8 +32,7 @@ export class RedisHistory {
   }
 
   async state(): Promise<LogState> {
-    const reply = await this.#client.runScript(STATE, this.#keys, []);
-    const [token, start, head, ...rollbacks] = reply as [string, ...string[]];
+    const [token, start, head, ...rollbacks] = await readState(this.#client, this.#keys);
     this.#client.seen.highest = Math.max(this.#client.seen.highest, Number(head));
     return {
       token,

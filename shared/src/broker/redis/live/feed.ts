@@ -390,7 +390,7 @@ export class RedisFeed {
       return;
     }
     const { deliveredUpTo } = this.#sequencer;
-    this.#foreign.onLeaseHolder(tick.holder, tick.time);
+    if (tick.holder !== undefined) this.#foreign.onLeaseHolder(tick.holder, tick.time);
     this.#routes.advance(deliveredUpTo);
     this.#ticks.onReturned(tick.count, (interest) => {
       this.#routes.startDelivery(interest, deliveredUpTo);

@@ -4,13 +4,16 @@
 import type { Position } from '../../position.ts';
 import type { Interest } from '../../routes.ts';
 
+/** In the place of a lease. */
+const NOT_KNOWN = '?';
+
 /** A tick, as `tick.lua` publishes it. */
 export interface Tick {
   /** The log's head when it was sent. */
   position: Position;
   token: string;
-  /** The lease of the process that adopts foreign messages; null if there is none. */
-  holder: string | null;
+  /** The lease of the process that adopts foreign messages; null if there is none, undefined if the tick could not look. */
+  holder: string | null | undefined;
   count: number;
   /** When it was sent, epoch ms by the log's clock. */
   time: number;
@@ -18,13 +21,25 @@ export interface Tick {
   runId: string;
 }
 
-/** null for anything that `tick.lua` does not write. */
+/** A tick of a process whose Redis takes no writes, so that `tick.lua` cannot run. */
+export function tickWithoutLease(head: string, token: string, count: number, runId: string): string {
+  return `${head} ${token} ${NOT_KNOWN} ${count} 0 ${runId}`;
+}
+
+/** null for anything that is no tick. */
 export function parseTick(data: Buffer): Tick | null {
   const [n, token, holder, text, ms, runId] = data.toString('latin1').split(' ');
   const [position, count, time] = [Number(n), Number(text), Number(ms)];
   if (![position, count, time].every(Number.isSafeInteger)) return null;
   if (token === undefined || holder === undefined || runId === undefined) return null;
-  return { position, token, holder: holder === '-' ? null : holder, count, time, runId };
+  return {
+    position,
+    token,
+    holder: holder === '-' ? null : holder === NOT_KNOWN ? undefined : holder,
+    count,
+    time,
+    runId,
+  };
 }
 
 interface Waiting {

@@ -82,9 +82,13 @@ local function take_over()
   redis.call('HSET', LOG, 'form', FORM)
 end
 
+-- A script that sets it runs also where Redis takes no writes. It ends with MUSTWRITE if the log has to be made or lifted first.
+local READ_ONLY = false
+
 -- The log's { token, start, n }. Creates the log if there is none, and lifts its positions on another server.
 local function open()
   local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run', 'form')
+  if READ_ONLY and (s[5] ~= FORM or not s[1] or s[4] ~= RUN_ID) then error({ err = 'MUSTWRITE' }) end
   if s[5] ~= FORM then take_over() end
   if not s[1] then
     -- Streams may be left from a log whose hash is gone. Their entries have positions that this log may give again.
