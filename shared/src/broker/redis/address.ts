@@ -73,10 +73,18 @@ function sentinelAddress(url: URL): SentinelAddress {
     ...named('sentinelPassword', query.get('sentinel_password')),
     sentinelTls: sentinelTls === 'true',
     tls,
-    ...named('username', decodeURIComponent(url.username)),
-    ...named('password', decodeURIComponent(url.password)),
+    ...named('username', decoded(url.username)),
+    ...named('password', decoded(url.password)),
     db: Number(url.pathname.slice(1) || '0'),
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error(REDIS_URL_FORM);
+  }
 }
 
 function hostAndPort(text: string): HostAndPort {

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
 import { randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import type { Broker } from '../../../src/broker/broker.ts';
+import { parsePosition, positionAt } from '../../../src/broker/position.ts';
 import { RedisJanitor } from '../../../src/broker/redis/janitor.ts';
 import { RedisKeys } from '../../../src/broker/redis/keys.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
@@ -83,6 +84,20 @@ describe('RedisBroker', () => {
     }
     expect(ears[2].records).toHaveLength(10);
     expect(broker.status().adopted).toBe(1);
+  });
+
+  it('ten restarts in a row leave the positions a minute ahead of the clock, and not ten', async () => {
+    const namespace = randomNamespace();
+    const broker = await stage.broker({ namespace });
+    const positions: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      await stage.redis.hset(`{${namespace}}:log`, 'run', `server ${i}`);
+      const [id] = await broker.publish([line('a', `${i}`)]);
+      positions.push(parsePosition(id ?? '') ?? 0);
+    }
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+    const second = 1_000_000;
+    expect((positions.at(-1) ?? 0) - positionAt(Date.now())).toBeLessThan(75 * second);
   });
 
   it('a time in the minute that a restart of the server skipped is no proof of a loss', async () => {

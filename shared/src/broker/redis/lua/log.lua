@@ -27,9 +27,12 @@
 local P, RUN_ID, FRESH_TOKEN, SEEN = ARGV[1], ARGV[2], string.sub(ARGV[3], 1, 8), string.sub(ARGV[3], 9)
 local LOG, NEWEST = P .. 'log', P .. 'newest'
 
--- Microseconds by which positions leap when the log is found on another server. So two entries share no position even if the
--- clock of the new server is a minute slower.
+-- Microseconds by which positions leap above the clock when the log is found on another server. So two entries share no position
+-- even if the clock of the new server is a minute slower.
 local LIFT = 60000000
+-- Where positions are ahead of the clock they rise by one with each entry: this many may have been lost. So ten failovers in a
+-- minute leave them a minute ahead of the clock, and not ten.
+local MOST_LOST = 1000000
 
 -- Ms for which a lease that fell free is left to candidates that were listening by then.
 local NEWCOMERS_WAIT = 1000
@@ -108,7 +111,7 @@ local function open()
     -- a LIFT of 60 the next entry gets 5261, and a cursor of 4700 is known to be of lost entries.
     -- `seen` counts, too, as far as this one process knows: if the clock is slower than the positions, and the same copy is restored twice, both would
     -- otherwise be lifted to the same position.
-    local lifted = math.max(n, now(), seen()) + LIFT
+    local lifted = math.max(now() + LIFT, math.max(n, seen()) + MOST_LOST)
     redis.call('RPUSH', P .. 'rollbacks', int(n) .. ':' .. int(lifted))
     redis.call('LTRIM', P .. 'rollbacks', -64, -1)
     redis.call('HSET', LOG, 'n', int(lifted), 'run', RUN_ID)

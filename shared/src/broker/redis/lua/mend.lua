@@ -20,7 +20,7 @@ elseif not (start and is_token(s[1])) then
   n = HIGHEST
 elseif not (n and n >= start and n >= newest) then
   local restored = math.max(start, newest)
-  n = math.max(restored, now(), seen()) + LIFT
+  n = math.max(now() + LIFT, math.max(restored, seen()) + MOST_LOST)
   redis.call('RPUSH', P .. 'rollbacks', int(restored) .. ':' .. int(n))
   redis.call('LTRIM', P .. 'rollbacks', -64, -1)
   redis.call('HSET', LOG, 'n', int(n))

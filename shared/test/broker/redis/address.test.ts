@@ -1,0 +1,66 @@
+// REDIS_URL: one server, or Sentinels.
+
+import { describe, expect, it } from 'vitest';
+import { isRedisUrl, parseRedisUrl, REDIS_URL_FORM } from '../../../src/broker/redis/address.ts';
+
+describe('a plain URL', () => {
+  it.each([
+    'redis://localhost',
+    'redis://localhost:6379/2',
+    'rediss://user:p%40ss@host:6380',
+    'redis://[::1]:6379',
+  ])('stays as it is: %s', (url) => expect(parseRedisUrl(url)).toBe(url));
+});
+
+describe('Sentinels', () => {
+  it('have all that is needed to reach them and the servers', () => {
+    const url =
+      'rediss+sentinel://me:p%40ss@one:1/3?sentinel_master_name=log&addr=two&addr=[::1]:3&sentinel_user=s&sentinel_password=t&sentinel_tls=false';
+    expect(parseRedisUrl(url)).toEqual({
+      sentinels: [
+        { host: 'one', port: 1 },
+        { host: 'two', port: 26_379 },
+        { host: '::1', port: 3 },
+      ],
+      master: 'log',
+      sentinelUsername: 's',
+      sentinelPassword: 't',
+      sentinelTls: false,
+      tls: true,
+      username: 'me',
+      password: 'p@ss',
+      db: 3,
+    });
+  });
+
+  it('are spoken to by TLS where the servers are, and to database 0, unless it is said', () => {
+    expect(parseRedisUrl('rediss+sentinel://one?sentinel_master_name=m')).toMatchObject({
+      sentinelTls: true,
+      db: 0,
+    });
+    expect(parseRedisUrl('redis+sentinel://one?sentinel_master_name=m')).toMatchObject({
+      sentinelTls: false,
+    });
+  });
+});
+
+it.each([
+  '',
+  'localhost:6379',
+  'http://localhost',
+  'redis://',
+  'redis://localhost/x',
+  'redis://localhost?db=1',
+  'redis://localhost#x',
+  'redis+sentinel://one',
+  'redis+sentinel://one?sentinel_master_name=',
+  'redis+sentinel://one?sentinel_master_name=m&other=1',
+  'redis+sentinel://one?sentinel_master_name=m&addr=two/3',
+  'redis+sentinel://one?sentinel_master_name=m&addr=u:p@two',
+  'redis+sentinel://one?sentinel_master_name=m&sentinel_tls=yes',
+  'redis+sentinel://one/x?sentinel_master_name=m',
+  'redis+sentinel://%zz:x@one?sentinel_master_name=m',
+])('is refused, and never repeated: %s', (url) => {
+  expect(isRedisUrl(url)).toBe(false);
+  expect(() => parseRedisUrl(url)).toThrow(REDIS_URL_FORM);
+});
