@@ -60,7 +60,7 @@ export class HttpTransport implements PublishTransport {
     const code = typeof answer.code === 'string' ? answer.code : `http_${status}`;
     const field = typeof answer.field === 'string' ? answer.field : undefined;
     if (status === 401 || status === 403) {
-      const advice = field?.endsWith('source') ? '; pipe takes another by --source' : '';
+      const advice = field?.endsWith('source') ? '; pipe and simulate take another by --source' : '';
       return this.#refuse(status, code, `${detail}${advice}`);
     }
     const message = `the gateway answered: ${detail}`;

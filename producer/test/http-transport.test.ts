@@ -155,7 +155,7 @@ describe('HttpTransport', () => {
     transport.publish([entry('x')], stamp).catch(() => undefined);
     await new Promise((resolve) => transport.refused.addEventListener('abort', resolve));
     expect(transport.refused.reason).toMatch(
-      /source must be gpu-1\*; pipe takes another by --source \(forbidden\)$/,
+      /source must be gpu-1\*; pipe and simulate take another by --source \(forbidden\)$/,
     );
   });
 

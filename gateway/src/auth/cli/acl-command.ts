@@ -5,7 +5,7 @@ import { ACL_KINDS, type AclKind, aclLines } from '@llm-streamer/shared/broker/r
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { isReserved } from '@llm-streamer/shared/channels.ts';
 import { askPassword } from './ask-password.ts';
-import { type Command, parse, type StoreConfig, usage } from './command-line.ts';
+import { parse, type StoreConfig, type StorelessCommand, usage } from './command-line.ts';
 import { patterns } from './grant-options.ts';
 
 /** Rules that every supported server knows. */
@@ -18,17 +18,19 @@ const OPTIONS = {
   'redis-version': { type: 'string' },
 } as const;
 
-export const acl: Command = async (args, { config, print, say }) => {
+export const acl: StorelessCommand = async (args, { config, print, say }) => {
   const { words, values } = parse(args, [`one of ${ACL_KINDS.join(', ')}`], OPTIONS);
   const role = ACL_KINDS.find((name) => name === words[0]) as AclKind | undefined;
   if (role === undefined) throw usage(`${JSON.stringify(words[0])}: use ${ACL_KINDS.join(', ')}`);
   const user = values.user ?? role;
+  const redisVersion = values['redis-version'] ?? (await serverVersion(config));
+  if (redisVersion === undefined) say(`for Redis ${OLDEST_REDIS}; --redis-version names another`);
   const request = {
     namespace: config.NAMESPACE,
     role,
     user,
     channels: patterns('channels', values.channels ?? ['logs*,events*']),
-    redisVersion: values['redis-version'] ?? (await serverVersion(config)),
+    redisVersion: redisVersion ?? OLDEST_REDIS,
   };
   if (role === 'producer' || role === 'reader')
     for (const pattern of request.channels.filter(isReserved))
@@ -43,8 +45,9 @@ export const acl: Command = async (args, { config, print, say }) => {
   for (const line of lines) print(line);
 };
 
-async function serverVersion({ REDIS_URL }: StoreConfig): Promise<string> {
-  if (REDIS_URL === undefined) return OLDEST_REDIS;
+/** Undefined where no server is named. */
+async function serverVersion({ REDIS_URL }: StoreConfig): Promise<string | undefined> {
+  if (REDIS_URL === undefined) return undefined;
   const client = new RedisClient(REDIS_URL, 'users', undefined);
   try {
     await client.runId(5_000);

@@ -12,19 +12,24 @@ import { CliAudit } from './cli-audit.ts';
 
 export type StoreConfig = ReturnType<typeof readAuthStoreConfig>;
 
-export interface CommandContext {
-  store: AuthStore;
+/** What a command has that needs no store. */
+export interface Surroundings {
   config: StoreConfig;
-  audit: Pick<CliAudit, 'event'>;
   /** What another program may read, such as a new key or a list. */
   print(text: string): void;
   /** What a person should know. */
   say(text: string): void;
 }
 
+export interface CommandContext extends Surroundings {
+  store: AuthStore;
+  audit: Pick<CliAudit, 'event'>;
+}
+
 const WRITTEN_WRONGLY = ['usage', 'invalid_config', 'invalid_acl'];
 
 export type Command = (args: readonly string[], context: CommandContext) => Promise<void>;
+export type StorelessCommand = (args: readonly string[], surroundings: Surroundings) => Promise<void>;
 
 /** Something that the person has to write differently. */
 export function usage(message: string): CodedError {
@@ -62,6 +67,8 @@ export interface Program {
   name: string;
   help: string;
   commands: ReadonlyMap<string, Command>;
+  /** These work also where neither REDIS_URL nor AUTH_FILE is set. */
+  storeless?: ReadonlyMap<string, StorelessCommand>;
 }
 
 export interface Environment {
@@ -77,16 +84,20 @@ export async function runProgram(
   [name, ...args]: readonly string[],
   around: Environment,
 ): Promise<number> {
-  const { help, commands } = program;
+  const { help, commands, storeless = new Map<string, StorelessCommand>() } = program;
   try {
     if (name === undefined || [name, ...args].some((word) => word === '--help' || word === '-h')) {
       around.out(help);
       return name === undefined ? 2 : 0;
     }
     const command = commands.get(name);
-    if (command === undefined)
-      throw usage(`unknown command ${JSON.stringify(name)}: use ${[...commands.keys()].join(', ')}`);
-    await withStore(around, (context) => command(args, context));
+    const other = storeless.get(name);
+    if (command !== undefined) await withStore(surroundings(around), (context) => command(args, context));
+    else if (other !== undefined) await other(args, surroundings(around));
+    else {
+      const known = [...commands.keys(), ...storeless.keys()].join(', ');
+      throw usage(`unknown command ${JSON.stringify(name)}: use ${known}`);
+    }
     return 0;
   } catch (error) {
     const coded = error instanceof CodedError;
@@ -105,21 +116,29 @@ export async function main(program: Program): Promise<void> {
   });
 }
 
+/** @throws CodedError `invalid_config` */
+function surroundings({ env, out, err }: Environment): Surroundings {
+  return {
+    config: readAuthStoreConfig(env),
+    print: (text) => out(`${text}\n`),
+    say: (text) => err(`${text}\n`),
+  };
+}
+
 async function withStore(
-  { env, out, err }: Environment,
+  around: Surroundings,
   use: (context: CommandContext) => Promise<void>,
 ): Promise<void> {
-  const config = readAuthStoreConfig(env);
+  const { config, say } = around;
   if (!keepsPeople(config))
     throw new CodedError(
       'invalid_config',
-      'neither REDIS_URL nor AUTH_FILE is set: give what the gateway has, so that both use the same people and keys',
+      'neither REDIS_URL nor AUTH_FILE is set: give what the gateway has, so that both use the same people and keys: export REDIS_URL=redis://…',
     );
   const store = await openAuthStore(config);
   const audit = new CliAudit(config);
-  const say = (text: string) => err(`${text}\n`);
   try {
-    await use({ store, config, audit, print: (text) => out(`${text}\n`), say });
+    await use({ ...around, store, audit });
   } finally {
     await store.close();
     // The change is made already, so that this is no failure of the command.

@@ -35,7 +35,7 @@ ${GRANT_HELP}
   --user NAME              of the Redis user (the kind)
   --channels PATTERNS      that it may write or read (logs*,events*)
   --password               asks for the password, or reads it from stdin; without one nobody can log in
-  --redis-version 7.0      where the server of REDIS_URL cannot be asked
+  --redis-version 7.2      of the server (that of REDIS_URL is asked; without it, 7.0)
 
 Reads REDIS_URL and NAMESPACE, or AUTH_FILE, as the gateway does, and .env if there is one. Gateways that run take every
 change within seconds. In compose: docker compose exec gateway npm run users -- add alice --role admin
@@ -177,7 +177,6 @@ const commands = new Map<string, Command>([
   ['delete', remove],
   ['sessions', sessions],
   ['roles', roles],
-  ['acl', acl],
 ]);
 
-export const users: Program = { name: 'users', help: HELP, commands };
+export const users: Program = { name: 'users', help: HELP, commands, storeless: new Map([['acl', acl]]) };

@@ -19,6 +19,8 @@ import { personPrincipal } from './person.ts';
 
 const MAX_NAME = 256;
 const MAX_GROUPS = 1_000;
+/** What a proxy writes where it knows no name: Caddy its own placeholder, `{http.reverse_proxy.header.Remote-User}`, and Apache `(null)`. */
+const UNKNOWN = /[{}]|^(?:-|\(null\))$/;
 
 /** The names that TRUST_PROXY knows for networks, as Fastify does. */
 const NETWORKS: Readonly<Record<string, readonly string[]>> = {
@@ -83,6 +85,8 @@ export class ProxyHeaders implements CredentialCheck, HeaderCheck {
     const name = textOf(user[0]?.value ?? '');
     if (name === '' || name.length > MAX_NAME || /[\p{Cc}\uFFFD]/u.test(name))
       return this.#refusals.refuse('it holds no name');
+    if (UNKNOWN.test(name))
+      return this.#refusals.refuse('it holds what a proxy writes when it knows no name');
     return this.#mark + JSON.stringify([name, ...groupsIn(groups[0]?.value ?? '')]);
   }
 

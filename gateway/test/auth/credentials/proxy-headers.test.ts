@@ -160,6 +160,9 @@ describe('33: refused with 401, and not ignored, is a header', () => {
     ['of groups with _', '127.0.0.1', ['Remote-User', 'alice', 'Remote_Groups', 'ops']],
     ['of groups without a name', '127.0.0.1', ['Remote-Groups', 'ops']],
     ['of a name that is too long', '127.0.0.1', ['Remote-User', 'a'.repeat(257)]],
+    ['of a placeholder of Caddy', '127.0.0.1', ['Remote-User', '{http.reverse_proxy.header.Remote-User}']],
+    ['of what Apache knows of nobody', '127.0.0.1', ['Remote-User', '(null)', 'Remote-Groups', 'ops']],
+    ['of a dash alone', '127.0.0.1', ['Remote-User', '-', 'Remote-Groups', 'ops']],
     ['of a name that is no UTF-8', '127.0.0.1', ['Remote-User', 'al\u00ffice']],
   ];
 
