@@ -17,7 +17,7 @@ const HELP = `npm start: the gateway, its page and simulated producers; Ctrl-C e
 
 Reads the environment, and .env if there is one: HOST (127.0.0.1), PORT (8000; 0 for any free one), REDIS_URL (without it
 the log lives in the gateway's memory), NAMESPACE, LOG_LEVEL (when set, the programs' own logs are shown), and all
-that the gateway reads.
+that the gateway reads. With AUTH=on and no Redis the producers need a key: GATEWAY_KEY_FILE.
 `;
 
 const READY_MS = 15_000;
@@ -91,6 +91,12 @@ function startProducer(name: string, gatewayUrl: string): void {
     .catch(fail);
 }
 
+/** Whether the gateway would refuse what the producers send over HTTP. */
+function needsKey(config: Config): boolean {
+  const isGiven = Boolean(process.env.GATEWAY_KEY || process.env.GATEWAY_KEY_FILE);
+  return config.AUTH === 'on' && config.REDIS_URL === undefined && !isGiven;
+}
+
 /** An address at which this machine reaches a server bound to `host`. */
 function localAddress(host: string): string {
   if (host === '0.0.0.0') return '127.0.0.1';
@@ -127,11 +133,14 @@ async function main(): Promise<void> {
 
   const url = await startGateway(config);
   if (stopping) return;
-  for (let i = 1; i <= count; i++) startProducer(`producer-${i}`, url);
+  const isKeyMissing = needsKey(config) && count > 0;
+  const started = isKeyMissing ? 0 : count;
+  for (let i = 1; i <= started; i++) startProducer(`producer-${i}`, url);
+  const producers = isKeyMissing
+    ? 'no simulated producers: with AUTH=on they need a key (npm run keys -- --help) in GATEWAY_KEY_FILE'
+    : `${count} simulated producers`;
   const log = config.REDIS_URL === undefined ? 'in memory; set REDIS_URL to keep it' : 'in Redis';
-  process.stdout.write(
-    `\n  LLM Streamer  ${url}\n\n  log ${log} · ${count} simulated producers · Ctrl-C ends all\n\n`,
-  );
+  process.stdout.write(`\n  LLM Streamer  ${url}\n\n  log ${log} · ${producers} · Ctrl-C ends all\n\n`);
 }
 
 try {

@@ -1,6 +1,9 @@
 // `npm start` as a user runs it: the page fills, and no process is left, however it ends.
 import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually, isAlive, type RunningProcess, startProcess } from '../../../test-support/process.ts';
 import { producersOf, readStream } from '../../../test-support/read-stream.ts';
@@ -79,6 +82,19 @@ describe('npm start', () => {
     expect(childrenOf(process.pid).map(({ command }) => command.includes('gateway/src/main.ts'))).toEqual([
       true,
     ]);
+  });
+
+  it('starts no producers where the gateway would refuse them, and says what they need', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'start-'));
+    try {
+      const { process } = await started({ AUTH: 'on', AUTH_FILE: join(folder, 'auth.json') });
+      await process.saw('no simulated producers: with AUTH=on they need a key');
+      expect(childrenOf(process.pid)).toHaveLength(1);
+      expect(process.output).not.toMatch(/ended unexpectedly|3 simulated/);
+    } finally {
+      await Promise.all(running.splice(0).map((process) => process.stop()));
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('reports a producer that dies and goes on without it', async () => {
