@@ -3,6 +3,7 @@
 import type { GrantsInfo } from '@llm-streamer/shared/api-types.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 import { copyText } from '../panels/copy.ts';
 
 /** Runs an action and shows why it failed. */
@@ -54,14 +55,16 @@ export function ConfirmButton({
   );
 }
 
-/** A key or token: it is shown this once, and never again. */
+/** A key or token: it is shown this once, and never again. So it takes the focus of the form that has made it. */
 export function Secret({ what, secret, onDone }: { what: string; secret: string; onDone(): void }) {
+  const copy = useRef<HTMLButtonElement>(null);
+  useEffect(() => copy.current?.focus(), [secret]);
   return (
     <div class="secret" role="status">
       <p>The {what}, shown this once:</p>
       <code>{secret}</code>
       <div class="row-of">
-        <button type="button" onClick={() => copyText(secret, what)}>
+        <button type="button" ref={copy} onClick={() => copyText(secret, what)}>
           copy
         </button>
         <button type="button" onClick={onDone}>

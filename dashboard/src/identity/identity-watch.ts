@@ -3,11 +3,12 @@
 // received is left in any tab. Loaded where people sign in, and where a page that is open to others asks nobody.
 
 import type { Profile, SignInWays } from '@llm-streamer/shared/api-types.ts';
+import { isReserved } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
 import { h, render } from 'preact';
 import { lazyModule } from '../lazy.ts';
 import { peopleSignIn, personKey, profile, sessionKey, signIn, whoPart } from '../state/identity.ts';
-import { streamState, viewState } from '../state/store.ts';
+import { showNotice, streamState, viewState } from '../state/store.ts';
 import { noticeMissing, whenWanted } from '../state/when-wanted.ts';
 import type { Session } from '../stream/session.ts';
 import { ASK_AGAIN_MS, askWho } from './ask-who.ts';
@@ -20,6 +21,10 @@ const RELOAD_MS = 5_000;
 /** What the page keeps in the browser begins with this. */
 const KEPT = 'llm-streamer.';
 const RELOADED = 'llm-streamer-reloaded';
+/** Whether the page was loaded anew because the same person may do other things now. */
+const CHANGED = 'llm-streamer-rights-changed';
+/** What of an address may name somebody's runs or entries, or what he was looking for. The next person gets it without. */
+const PERSONAL = ['show', 'run', 'at', 'since', 'range', 'q', 'hl', 'source', 'panel'];
 
 const SIGNED_OUT = { state: 'refused', code: 'unauthorized', reason: 'nobody is signed in' } as const;
 
@@ -57,6 +62,8 @@ export class IdentityWatch {
     effect(() => {
       this.#last = profile.value ?? this.#last;
     });
+    if (sessionStorage.getItem(CHANGED) !== null) showNotice('what you may read and do has changed');
+    sessionStorage.removeItem(CHANGED);
     effect(() => {
       const state = streamState.value;
       if (state.state === 'refused') untracked(() => this.#onRefused(state.code));
@@ -91,8 +98,8 @@ export class IdentityWatch {
     this.forget();
   };
 
-  /** Leaves nothing of what this tab has received. */
-  forget(): void {
+  /** Leaves nothing of what this tab has received, nor of its address what is `PERSONAL`; the same person keeps that. */
+  forget(isSamePerson = false): void {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     streamState.value = SIGNED_OUT;
@@ -100,7 +107,11 @@ export class IdentityWatch {
     for (const key of Object.keys(sessionStorage)) if (key.startsWith(KEPT)) sessionStorage.removeItem(key);
     const pause = Math.max(0, Number(sessionStorage.getItem(RELOADED)) + RELOAD_MS - Date.now());
     sessionStorage.setItem(RELOADED, String(Date.now() + pause));
-    setTimeout(() => location.reload(), pause);
+    if (isSamePerson) sessionStorage.setItem(CHANGED, '');
+    setTimeout(() => {
+      if (!isSamePerson) history.replaceState(null, '', impersonalAddress());
+      location.reload();
+    }, pause);
   }
 
   #onRefused(code: string): void {
@@ -140,7 +151,7 @@ export class IdentityWatch {
   #settle(next: Profile): void {
     const last = this.#last;
     if (last && last.kind !== 'anonymous' && rightsOf(last) !== rightsOf(next)) {
-      this.forget();
+      this.forget(personKey(last) === personKey(next));
       return;
     }
     this.#isGone = false;
@@ -187,6 +198,18 @@ export class IdentityWatch {
       ({ PersonPanel }) => render(h(PersonPanel, { renew: this.renew, signedOut: this.signedOut }), host),
     );
   }
+}
+
+function impersonalAddress(): string {
+  const query = new URLSearchParams(location.search);
+  for (const name of PERSONAL) query.delete(name);
+  for (const name of ['channels', 'channel', 'ch']) {
+    const lists = query.getAll(name);
+    query.delete(name);
+    const kept = lists.flatMap((list) => list.split(',')).filter((channel) => !isReserved(channel.trim()));
+    if (kept.length > 0) query.set(name, kept.join());
+  }
+  return `${location.pathname}${query.size > 0 ? `?${query}` : ''}`;
 }
 
 /** Who it is and what he may: where either is another, what he has received may not be his any more. */

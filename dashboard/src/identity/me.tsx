@@ -153,7 +153,7 @@ function inOtherWords(failure: Error): never {
 }
 
 function minuteOf(time: number): string {
-  return new Date(time).toISOString().slice(0, 16).replace('T', ' ');
+  return `${new Date(time).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** The part of a browser's description that a person knows. */

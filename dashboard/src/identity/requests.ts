@@ -65,6 +65,8 @@ interface KeyRequest extends GrantsInfo {
 
 /** For a failure at the identity provider, of which no more than the code is known. */
 export function sentenceOf(code: string): string {
+  if (code === 'login_failed')
+    return 'signing in did not work: perhaps you are in no group that may come in here; ask an admin (login_failed)';
   return `signing in did not work (${code})`;
 }
 

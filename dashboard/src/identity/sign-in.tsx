@@ -76,6 +76,7 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
           spellcheck={false}
           required
           maxLength={57}
+          readOnly={isBusy.value}
         />
       </label>
       <label>
@@ -89,6 +90,7 @@ export function SignIn({ signedIn }: { signedIn(profile: Profile): void }) {
           required
           minLength={isNew.value ? 8 : undefined}
           maxLength={256}
+          readOnly={isBusy.value}
         />
       </label>
       <p id="sign-in-caps" class="warn" role="status">

@@ -140,6 +140,29 @@ describe.each([
   });
 });
 
+it('at sign-out what names somebody’s runs, entries and searches leaves the address, and the rest stays', async () => {
+  const alice = await add('member');
+  const search = `?channels=logs:a,runs:${alice}/m1&show=${alice}/m1&q=run:${alice}/m1&at=1-1&panel=run&wrap=1`;
+  const page = await openPage(browser, `${gateway.url}/${search}`);
+  await signIn(page, alice);
+  await sees(page, 'LIVE');
+  await page.getByRole('button', { name: alice, exact: true }).click();
+  await page.getByRole('button', { name: 'sign out' }).click();
+  await page.waitForURL(({ href }) => decodeURIComponent(href) === `${gateway.url}/?wrap=1&channels=logs:a`);
+  await panel(page).waitFor();
+});
+
+it('somebody who may do other things from now on is told so, and keeps his view', async () => {
+  const bob = await add('member');
+  const page = await openPage(browser, `${gateway.url}/?channels=logs:b&q=for`);
+  await signIn(page, bob);
+  await sees(page, 'LIVE');
+  await gateway.asAdmin('PATCH', `api/users/${bob}`, { role: 'viewer' });
+  await sees(page, 'what you may read and do has changed');
+  await sees(page, 'LIVE');
+  expect(page.url()).toBe(`${gateway.url}/?channels=logs:b&q=for`);
+});
+
 it('an EventSource of the page needs nothing but the cookie', async () => {
   const page = await openPage(browser, `${gateway.url}/?channels=logs:d`);
   await signIn(page, await add('viewer'));
@@ -217,8 +240,10 @@ it('everything can be done by keyboard: sign in, add a role and a person, make a
   await tabTo('delete eve');
   await press('Enter', 'Enter');
   await eventually('eve is gone', async () => (await page.getByLabel('role of eve').count()) === 0);
-
+  expect(await focused()).toBe('people');
+  await page.locator('#status button').first().focus();
   await press('Escape');
+  await page.getByRole('heading', { name: 'People, roles, keys' }).waitFor({ state: 'detached' });
   await press('u');
   await page.getByRole('heading', { name: 'Me' }).waitFor();
   await tabTo('new key');
@@ -236,13 +261,14 @@ it('everything can be done by keyboard: sign in, add a role and a person, make a
   });
   expect(published.ok).toBe(true);
   await lastRow(page, 'with the key');
-  await tabTo('copy');
+  expect(await focused()).toBe('copy');
   await press('Enter');
   await sees(page, 'key copied');
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(secret);
   await tabTo('I have kept it');
   await press('Enter');
   await eventually('the key is shown no more', async () => !(await held(page)).includes(secret));
+  expect(await focused()).toBe('keys for programs');
   await tabTo('revoke key ci');
   await press('Enter', 'Enter');
   await eventually(
