@@ -16,6 +16,7 @@ import { otlpVariables } from '../gateway/src/otlp/config.ts';
 import { runVariables } from '../gateway/src/runs/config.ts';
 import { RUN_ERRORS } from '../gateway/src/runs/run-errors.ts';
 import { CLOSE_REASONS } from '../gateway/src/stream/viewer/connections.ts';
+import { tracingVariables } from '../gateway/src/tracing/config.ts';
 import { producerVariables } from '../producer/src/config.ts';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
@@ -61,6 +62,11 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
     title: 'OpenTelemetry',
     text: 'The gateway reads these; see [OpenTelemetry](otlp.md). `LOG_CONTENT` counts here, too.',
     variables: otlpVariables,
+  },
+  {
+    title: 'Tracing',
+    text: 'The gateway reads these; see [tracing the gateway itself](otlp.md#tracing-the-gateway-itself), which also names those that the exporter reads.',
+    variables: tracingVariables,
   },
   { title: 'Producers', text: '`pipe`, `simulate` and `collect` read these.', variables: producerVariables },
 ];

@@ -50,6 +50,7 @@ import { StreamMetrics } from './stream/metrics.ts';
 import { type ConnectionLimiter, LocalConnectionLimiter } from './stream/viewer/connection-limiter.ts';
 import { Connections } from './stream/viewer/connections.ts';
 import { WriteBudget } from './stream/wire/write-budget.ts';
+import { Tracing } from './tracing/tracing.ts';
 
 /** Time for a request to arrive, its body included. */
 const REQUEST_MS = 30_000;
@@ -171,7 +172,13 @@ export function createApp(
         auth.audit.event(AUDIT_EVENTS.rightsChanged, { by: 'AUTH_FILE', to });
       }
     });
-  const runs = composeRuns(config, broker, gateway, registry, logger, tuning.simulator);
+  const tracing = new Tracing({
+    config,
+    instance: gateway,
+    registry,
+    tell: (key, text, count) => refusals.tell(key, text, count),
+  });
+  const runs = composeRuns(config, broker, gateway, registry, logger, tracing, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
     find: (key) => runs.service.get(key),

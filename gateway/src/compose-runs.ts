@@ -15,6 +15,7 @@ import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
 import { Simulator } from './llm/simulator/simulator.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
+import { TracedModel } from './llm/traced-model.ts';
 import { Targets } from './runs/config.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { Pipeline } from './runs/pipeline.ts';
@@ -30,6 +31,7 @@ import { RunService } from './runs/run-service.ts';
 import { MemoryRunStore } from './runs/store/memory-run-store.ts';
 import { RedisRunStore } from './runs/store/redis-run-store.ts';
 import type { RunStore } from './runs/store/run-store.ts';
+import type { Tracing } from './tracing/tracing.ts';
 
 /** Milliseconds without a sign of life after which a run is lost. */
 const RUN_LEASE_MS = 6_000;
@@ -55,6 +57,7 @@ export function composeRuns(
   gateway: string,
   registry: Registry,
   logger: Logger,
+  tracing: Tracing,
   simulator: Partial<SimulatorOptions> = {},
 ): Runs {
   const targets = new Targets(config, readSecret);
@@ -64,7 +67,7 @@ export function composeRuns(
   const calls = new Publisher(broker, { source: gateway, logger });
   const metrics = new RunMetrics(registry, () => service.active);
   const pipeline = new Pipeline({
-    model: createModel(config, new Simulator(simulator), logger),
+    model: createModel(config, new Simulator(simulator), logger, tracing.isOn),
     observer: {
       onEntry: (fields) => calls.enqueue(draft(fields, config.ENTRY_BYTES)),
       onGenerationEnded: (record) => metrics.observeGeneration(record),
@@ -87,6 +90,7 @@ export function composeRuns(
     maxRuns: config.MAX_RUNS,
     leaseMs: RUN_LEASE_MS,
     logger,
+    tracer: tracing,
     onEnded: (state, durationMs) => metrics.observeRun(state, durationMs),
   });
   return {
@@ -94,22 +98,31 @@ export function composeRuns(
     history,
     limiter,
     limit,
-    open: () => service.open(),
+    open: async () => {
+      await tracing.open();
+      await service.open();
+    },
     close: async () => {
       await service.close();
       prompts.close();
-      await calls.close(FLUSH_MS);
+      await Promise.all([calls.close(FLUSH_MS), tracing.close()]);
       await store.close();
     },
   };
 }
 
-function createModel(config: Config, simulator: Simulator, logger: Logger): ResilientModel {
+function createModel(
+  config: Config,
+  simulator: Simulator,
+  logger: Logger,
+  isTraced: boolean,
+): ResilientModel {
   const timeouts = {
     firstContentMs: config.LLM_FIRST_CONTENT_TIMEOUT_MS,
     chunkMs: config.LLM_CHUNK_TIMEOUT_MS,
   };
-  const model = new ProviderModel(timeouts, config.USE_LLM_MOCK ? simulator.fetch : globalThis.fetch);
+  const provider = new ProviderModel(timeouts, config.USE_LLM_MOCK ? simulator.fetch : globalThis.fetch);
+  const model = isTraced ? new TracedModel(provider) : provider;
   const resilience = { retries: config.LLM_RETRIES, breakAfter: BREAK_AFTER, pauseMs: BREAKER_PAUSE_MS };
   return new ResilientModel(model, resilience, (notice) => {
     const { provider, model: name } = notice.target;

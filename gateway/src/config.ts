@@ -18,6 +18,7 @@ import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { otlpVariables } from './otlp/config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
+import { tracingVariables } from './tracing/config.ts';
 
 /** Where the gateway listens, and which clients it answers. */
 export const serverVariables = {
@@ -115,6 +116,7 @@ const variables = {
   ...serverVariables,
   ...streamVariables,
   ...otlpVariables,
+  ...tracingVariables,
   ...authVariables,
   ...waysVariables,
   ...authStoreVariables,

@@ -22,6 +22,8 @@ import {
   readGatewayConfig,
 } from './config.ts';
 import { OtlpListener } from './http/otlp-listener.ts';
+import { idsOfLine } from './tracing/active-span.ts';
+import { tracesUrl } from './tracing/config.ts';
 import { Primary } from './workers/primary.ts';
 import { WorkerLink } from './workers/worker.ts';
 
@@ -34,7 +36,8 @@ try {
   loadDotEnv();
   const config = readGatewayConfig();
   refuseNobody(config);
-  const logger = createLogger('gateway', config.LOG_LEVEL, config.PRODUCTION);
+  const ids = tracesUrl(config) === undefined ? undefined : idsOfLine;
+  const logger = createLogger('gateway', config.LOG_LEVEL, config.PRODUCTION, ids);
   if (config.WORKERS === 1 || cluster.isWorker) await run(config, logger);
   else {
     const code = await runWorkers(config, logger);

@@ -193,7 +193,7 @@ export function readConfig<Shape extends z.ZodRawShape>(
   throw new CodedError('invalid_config', lines.join('\n'));
 }
 
-const MAY_HOLD_SECRET = /KEY|TOKEN|SECRET|PASSWORD|URL/;
+const MAY_HOLD_SECRET = /KEY|TOKEN|SECRET|PASSWORD|URL|ENDPOINT/;
 
 /** Loads the file `.env` of the working folder into the environment, if there is one. Variables that are set already stay. */
 export function loadDotEnv(): void {

@@ -35,13 +35,14 @@ export const GEN_AI = {
 
 /**
  * Our own names: `lane` (which task of a run), `tokens` (an estimate: the size of one delta, or of the text that a call was
- * given), `duration_s`, `cost` (as the caller's library estimates it) and `schema`.
+ * given), `duration_s`, `cost` (as the caller's library estimates it), `trace_id` (where the run stands in OpenTelemetry) and `schema`.
  */
 export const ATTRS = {
   lane: 'lane',
   tokens: 'tokens',
   duration: 'duration_s',
   cost: 'cost',
+  trace: 'trace_id',
   schema: 'schema',
 } as const;
 

@@ -5,9 +5,12 @@ import pretty from 'pino-pretty';
 
 export type { Logger } from 'pino';
 
-/** Writes JSON lines for a collector in production, and otherwise lines for a person. `level` is one of pino's. */
-export function createLogger(name: string, level: string, production: boolean): Logger {
-  const options = { name, level, base: { name } };
+/**
+ * Writes JSON lines for a collector in production, and otherwise lines for a person. `level` is one of pino's. @param mixin gives fields
+ * of the moment in which a line is written.
+ */
+export function createLogger(name: string, level: string, production: boolean, mixin?: () => object): Logger {
+  const options = { name, level, base: { name }, ...(mixin && { mixin }) };
   if (production) return pino(options, pino.destination(2));
   const colorize = process.stderr.isTTY === true;
   // Synchronous, so that the last lines of a process that exits are not lost.

@@ -7,6 +7,7 @@ import { ID, ID_RULE, type Params, parseCursor } from '../parameters.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import type { RunRequest } from '../runs/run-plan.ts';
 import type { RunService } from '../runs/run-service.ts';
+import type { TraceHeaders } from '../tracing/span.ts';
 import { HttpError } from './errors.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -48,6 +49,7 @@ export function processRoute(
         id: body.message_id,
         message: body.message,
         ...(body.conversation_id !== undefined && { conversationId: body.conversation_id }),
+        trace: traceOf(request),
       };
       const run = await service.start(wanted, () => throttle(request, reply));
       if (!/\brespond-async\b/.test(request.headers.prefer?.toString() ?? ''))
@@ -78,6 +80,13 @@ export function processRoute(
       headers: { ...headers, 'retry-after': `${seconds}` },
     });
   }
+}
+
+function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceHeaders {
+  return {
+    ...(typeof traceparent === 'string' && { traceparent }),
+    ...(typeof tracestate === 'string' && { tracestate }),
+  };
 }
 
 /** Who shares one limit: all keys of a person, or else all who come from an address. */

@@ -1,5 +1,7 @@
 // The port to language models: one call is one stream of events that ends with `finish` or throws an LlmError.
 
+import type { Span, TraceHeaders } from '../tracing/span.ts';
+
 /** One message of a conversation. */
 export interface LlmMessage {
   role: 'system' | 'user' | 'assistant';
@@ -23,6 +25,16 @@ export interface LlmRequest {
   temperature?: number;
   /** Tokens of output at most. */
   maxTokens?: number;
+  /** Where the call stands in a trace; absent where nothing is traced. */
+  trace?: CallTrace;
+  /** Sent to the service besides those that the call needs. */
+  headers?: TraceHeaders;
+}
+
+export interface CallTrace {
+  parent: Span;
+  /** Whether the texts of the messages may stand in the trace. */
+  texts: boolean;
 }
 
 export interface LlmUsage {

@@ -138,7 +138,7 @@ export class ProviderModel implements LlmModel {
   }
 
   #call(
-    { target, messages, temperature, maxTokens }: LlmRequest,
+    { target, messages, temperature, maxTokens, headers }: LlmRequest,
     abortSignal: AbortSignal,
     received: (response: Response) => Promise<Response>,
   ) {
@@ -153,6 +153,7 @@ export class ProviderModel implements LlmModel {
         abortSignal,
         ...(temperature !== undefined && { temperature }),
         ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),
+        ...(headers !== undefined && { headers: { ...headers } }),
       });
   }
 

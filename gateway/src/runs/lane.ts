@@ -3,6 +3,7 @@
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmFinish, LlmMessage, LlmModel } from '../llm/model.ts';
+import type { Span } from '../tracing/span.ts';
 import { estimateTokens } from './conversation.ts';
 import type { Journal } from './journal.ts';
 import { generationCopy, type RunEntries } from './run-entries.ts';
@@ -38,6 +39,8 @@ export interface LaneContext {
   logContent: boolean;
   /** How many tasks the run has. */
   tasks: number;
+  /** The lane's, where the run is traced. */
+  span?: Span | undefined;
 }
 
 /** The most UTF-16 units of one answer, reasoning included. It bounds the memory that a model can use. */
@@ -49,7 +52,7 @@ export async function runLane(
   context: LaneContext,
   signal: AbortSignal,
 ): Promise<LaneResult> {
-  const { model, journal, entries, observer } = context;
+  const { model, journal, entries, observer, span } = context;
   const { temperature, max_tokens } = plan.prompt;
   const began = performance.now();
   const said = { text: '', reasoning: '' };
@@ -72,6 +75,7 @@ export async function runLane(
       messages,
       ...(temperature !== undefined && { temperature }),
       ...(max_tokens !== undefined && { maxTokens: max_tokens }),
+      ...(span && { trace: { parent: span, texts: context.logContent && entries.owner === '' } }),
     };
     for await (const event of model.stream(request, signal)) {
       if (event.type === 'finish') {

@@ -4,6 +4,7 @@ import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.
 import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmMessage, LlmModel } from '../llm/model.ts';
+import { within } from '../tracing/active-span.ts';
 import { combinerQuestion, type TaskAnswer } from './combiner-question.ts';
 import { turnEntry } from './conversation.ts';
 import { Journal, type RunAppender } from './journal.ts';
@@ -11,6 +12,7 @@ import { type GenerationObserver, type LaneContext, type LaneResult, runLane } f
 import { lifecycleCopy, RunEntries } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { LanePlan, RunPlan } from './run-plan.ts';
+import { laneSpan, laneSpanEnd } from './run-spans.ts';
 import type { RunEnding } from './store/run-store.ts';
 import { type RunTotals, sumOf } from './usage.ts';
 
@@ -72,8 +74,11 @@ export class Pipeline {
     const context: LaneContext = { model, journal, entries, observer, logContent, tasks: tasks.length };
     const call = async (lane: LanePlan, messages: readonly LlmMessage[], ms: number) => {
       const limit = timeLimit(stopped, ms);
+      const span = plan.span?.child(laneSpan(lane));
       try {
-        return await runLane(lane, messages, context, limit.signal);
+        const result = await within(span, () => runLane(lane, messages, { ...context, span }, limit.signal));
+        span?.end(laneSpanEnd(result));
+        return result;
       } finally {
         limit.clear();
       }

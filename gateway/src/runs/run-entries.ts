@@ -6,6 +6,7 @@ import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
 import { ownedKey, runChannel, runEventsChannel } from '@llm-streamer/shared/ownership.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';
+import { answerAttributes, requestAttributes, seconds } from '../llm/call-attributes.ts';
 import type { LlmError } from '../llm/failure.ts';
 import type { LlmFinish } from '../llm/model.ts';
 import { type LanePlan, laneInfos, type RunIdentity } from './run-plan.ts';
@@ -65,7 +66,7 @@ export class RunEntries {
         input_tokens: totals.inputTokens,
         output_tokens: totals.outputTokens,
         ...(totals.estimated && { estimated: true }),
-        [ATTRS.duration]: round(totals.durationMs / 1000),
+        [ATTRS.duration]: seconds(totals.durationMs),
         ...attrs,
       },
       level,
@@ -97,11 +98,11 @@ export class RunEntries {
   }
 
   laneFinished(lane: LanePlan, finish: LlmFinish): EntryFields {
-    const seconds = finish.durationMs / 1000;
-    const { inputTokens, outputTokens, reported } = finish.usage;
+    const duration = finish.durationMs / 1000;
+    const { outputTokens, reported } = finish.usage;
     const size = reported
-      ? `: ${outputTokens} tokens in ${seconds.toFixed(1)} s (${Math.round(outputTokens / Math.max(seconds, 0.001))} tok/s)`
-      : ` after ${seconds.toFixed(1)} s`;
+      ? `: ${outputTokens} tokens in ${duration.toFixed(1)} s (${Math.round(outputTokens / Math.max(duration, 0.001))} tok/s)`
+      : ` after ${duration.toFixed(1)} s`;
     const isCut = finish.reason === 'length';
     const ending = isCut ? 'was cut off at its limit of tokens' : 'finished';
     return this.#entry(
@@ -109,12 +110,8 @@ export class RunEntries {
       `${lane.prompt.name} ${ending}${size}`,
       {
         ...this.#laneAttrs(lane),
-        [GEN_AI.finishReasons]: [finish.reason],
-        [GEN_AI.timeToFirstChunk]: round(finish.firstContentMs / 1000),
-        ...(reported && { [GEN_AI.inputTokens]: inputTokens, [GEN_AI.outputTokens]: outputTokens }),
-        ...(finish.responseId !== undefined && { [GEN_AI.responseId]: finish.responseId }),
-        ...(finish.responseModel !== undefined && { [GEN_AI.responseModel]: finish.responseModel }),
-        [ATTRS.duration]: round(seconds),
+        ...answerAttributes(finish),
+        [ATTRS.duration]: seconds(finish.durationMs),
       },
       isCut ? 'warn' : 'info',
     );
@@ -131,27 +128,24 @@ export class RunEntries {
         [GEN_AI.finishReasons]: ['error'],
         partial,
         ...(error.httpStatus !== undefined && { 'http.response.status_code': error.httpStatus }),
-        [ATTRS.duration]: round(durationMs / 1000),
+        [ATTRS.duration]: seconds(durationMs),
       },
       error.code === 'cancelled' ? 'info' : 'error', // a cancelled call is not a fault
     );
   }
 
   #laneAttrs({ prompt, target, role }: LanePlan): Record<string, unknown> {
-    const { hostname, port, protocol } = new URL(target.baseUrl);
+    const { name, temperature, max_tokens } = prompt;
     return {
       [ATTRS.schema]: GEN_AI_SCHEMA,
-      [ATTRS.lane]: prompt.name,
+      [ATTRS.lane]: name,
       role,
-      [GEN_AI.operation]: 'chat',
-      [GEN_AI.provider]: target.provider,
-      [GEN_AI.requestModel]: target.model,
-      [GEN_AI.requestStream]: true,
-      ...(prompt.temperature !== undefined && { [GEN_AI.requestTemperature]: prompt.temperature }),
-      ...(prompt.max_tokens !== undefined && { [GEN_AI.requestMaxTokens]: prompt.max_tokens }),
-      [GEN_AI.promptName]: prompt.name,
-      [GEN_AI.serverAddress]: hostname,
-      [GEN_AI.serverPort]: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+      ...requestAttributes({
+        target,
+        ...(temperature !== undefined && { temperature }),
+        ...(max_tokens !== undefined && { maxTokens: max_tokens }),
+      }),
+      [GEN_AI.promptName]: name,
     };
   }
 
@@ -161,7 +155,7 @@ export class RunEntries {
     attrs: Record<string, unknown>,
     level: EntryFields['level'] = 'info',
   ): EntryFields {
-    const { conversationId, promptVersion } = this.#run;
+    const { conversationId, promptVersion, traceId } = this.#run;
     return {
       ...this.#base(),
       level,
@@ -170,6 +164,7 @@ export class RunEntries {
       attrs: {
         [GEN_AI.promptVersion]: promptVersion,
         ...(conversationId !== undefined && { [GEN_AI.conversationId]: conversationId }),
+        ...(traceId !== undefined && { [ATTRS.trace]: traceId }),
         ...attrs,
       },
     };
@@ -227,8 +222,4 @@ export function generationCopy(
     channel: CHANNELS.generation,
     attrs: Object.fromEntries(figures),
   };
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 1000) / 1000;
 }

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { LaneInfo, LaneRole } from '@llm-streamer/shared/run.ts';
 import type { LlmMessage, LlmTarget } from '../llm/model.ts';
+import type { Span, TraceHeaders } from '../tracing/span.ts';
 import type { LanePrompt } from './prompts.ts';
 
 /** What a client asks for. */
@@ -13,6 +14,8 @@ export interface RunRequest {
   id: string;
   message: string;
   conversationId?: string;
+  /** The trace that the request belongs to. */
+  trace?: TraceHeaders;
 }
 
 /** What each entry and the record of a run say of it. */
@@ -21,6 +24,8 @@ export interface RunIdentity {
   id: string;
   conversationId?: string;
   promptVersion: string;
+  /** The trace in which the run stands, where it is traced. */
+  traceId?: string;
 }
 
 /** One model call of a run: a task, or the combiner. */
@@ -34,6 +39,8 @@ export interface LanePlan {
 export interface RunPlan extends RunRequest, RunIdentity {
   /** Earlier turns of the conversation. */
   history: readonly LlmMessage[];
+  /** Where the run is traced. It is ended by who starts the pipeline. */
+  span?: Span;
   lanes: readonly LanePlan[];
 }
 

@@ -10,6 +10,8 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type OwnedKey, ownedKey, ownerOfEvents } from '@llm-streamer/shared/ownership.ts';
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { LlmMessage } from '../llm/model.ts';
+import { within } from '../tracing/active-span.ts';
+import type { Tracer } from '../tracing/span.ts';
 import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
 import type { Targets } from './config.ts';
 import { contextOf } from './conversation.ts';
@@ -21,7 +23,8 @@ import { repeatedWrite } from './repeated-write.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
 import { fingerprintOf, laneInfos, type RunPlan, type RunRequest } from './run-plan.ts';
-import type { EndGuard, RunFacts, RunRecord, RunScope, RunStore } from './store/run-store.ts';
+import { runSpan, runSpanEnd } from './run-spans.ts';
+import type { EndGuard, RunEnding, RunFacts, RunRecord, RunScope, RunStore } from './store/run-store.ts';
 
 export interface RunServiceOptions {
   store: RunStore;
@@ -39,6 +42,7 @@ export interface RunServiceOptions {
   /** Milliseconds without a sign of life after which a run is lost. */
   leaseMs: number;
   logger: Logger;
+  tracer?: Tracer;
   /** Called for every run that this gateway has ended. */
   onEnded?: (state: EndState, durationMs: number) => void;
 }
@@ -105,7 +109,7 @@ export class RunService {
    * @throws CodedError `message_id_reused` if a different request of the same owner has used the id, `too_many_runs` if this gateway has as many runs as it may.
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
-    const { store, prompts, targets, source, pipeline } = this.#options;
+    const { store, prompts, targets, source, pipeline, tracer } = this.#options;
     const { owner, id, message, conversationId } = request;
     const key = ownedKey(owner, id);
     const fingerprint = fingerprintOf(request);
@@ -116,26 +120,28 @@ export class RunService {
     await admit();
 
     const { tasks, combiner, version } = prompts.current;
-    const plan: RunPlan = {
+    const identity = {
       owner,
       id,
-      message,
       promptVersion: version,
+      ...(conversationId !== undefined && { conversationId }),
+    };
+    const span = tracer?.start(runSpan(identity), request.trace);
+    const plan: RunPlan = {
+      ...identity,
+      message,
       history: conversationId === undefined ? [] : await this.#context(ownedKey(owner, conversationId)),
       lanes: [
         ...tasks.map((prompt) => ({ prompt, target: targets.of(prompt), role: 'task' as const })),
         { prompt: combiner, target: targets.of(combiner), role: 'combiner' },
       ],
-      ...(conversationId !== undefined && { conversationId }),
+      ...(span && { span, traceId: span.traceId }),
     };
     const facts: RunFacts = {
-      owner,
-      id,
+      ...identity,
       fingerprint,
       gateway: source,
-      promptVersion: version,
       lanes: laneInfos(plan.lanes),
-      ...(conversationId !== undefined && { conversationId }),
     };
     const token = randomBytes(16).toString('hex');
     const opening = pipeline.opening(plan);
@@ -180,22 +186,32 @@ export class RunService {
     const { store, leaseMs } = this.#options;
     const key = ownedKey(plan.owner, plan.id);
     const run = new LeasedRun({ key, token, store, renewMs: leaseMs / RENEWALS });
-    const done = this.#execute(plan, run).finally(() => {
+    const done = within(plan.span, () => this.#work(plan, run)).finally(() => {
       run.stop();
       this.#leased.delete(key);
     });
     this.#leased.set(key, { run, done });
   }
 
-  async #execute(plan: RunPlan, run: LeasedRun): Promise<void> {
+  async #work(plan: RunPlan, run: LeasedRun): Promise<void> {
+    const ending = await this.#execute(plan, run);
+    // Somebody else may have ended the run, so the record says how. The log may be away, and then nobody can tell.
+    const key = ownedKey(plan.owner, plan.id);
+    if (plan.span)
+      plan.span.end(runSpanEnd(ending ?? (await this.#options.store.get(key).catch(() => undefined))));
+  }
+
+  /** Resolves with how this pipeline has ended the run; undefined if something else has, or if it could not be ended. */
+  async #execute(plan: RunPlan, run: LeasedRun): Promise<RunEnding | undefined> {
     const { pipeline, history, logger, source } = this.#options;
     const began = performance.now();
     const key = ownedKey(plan.owner, plan.id);
     try {
       const ending = await pipeline.run(plan, run, run.over);
       if (ending) this.#options.onEnded?.(ending.state, ending.totals.durationMs);
+      return ending;
     } catch (error) {
-      if (isFenced(error)) return;
+      if (isFenced(error)) return undefined;
       // Only the error's code is logged: its message may quote a prompt.
       const code = error instanceof CodedError ? error.code : 'internal';
       logger.error({ run: key, code, stack: code === 'internal' ? stackOf(error) : undefined }, 'run failed');
@@ -206,8 +222,10 @@ export class RunService {
         const ending: AbnormalEnding = { state: 'failed', code, totals };
         await run.end(ending, abnormalEnd(plan, source, ending, msg));
         this.#options.onEnded?.('failed', totals.durationMs);
+        return ending;
       } catch (again) {
         logger.error({ run: key, code: codeOf(again) }, 'run could not be ended');
+        return undefined;
       }
     }
   }

@@ -32,7 +32,8 @@ export interface OriginPolicy {
 
 export const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 /** Never with `access-control-allow-credentials`: a page of another site sends a key of its own, and never somebody's cookie. */
-const ALLOWED_HEADERS = 'authorization, content-type, last-event-id, prefer, publisher-id, publisher-seq';
+const ALLOWED_HEADERS =
+  'authorization, content-type, last-event-id, prefer, publisher-id, publisher-seq, traceparent, tracestate';
 
 export function origins(app: FastifyInstance, { hosts, origins: allowed, publicUrl }: OriginPolicy): void {
   app.addHook('onRequest', async (request, reply) => {

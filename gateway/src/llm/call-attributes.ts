@@ -1,0 +1,36 @@
+// What entries and spans say of a model call, by OpenTelemetry's names: what was asked of which service, and how the answer was. No texts.
+
+import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import type { LlmFinish, LlmRequest } from './model.ts';
+
+export function requestAttributes({ target, temperature, maxTokens }: Omit<LlmRequest, 'messages'>) {
+  const { hostname, port, protocol } = new URL(target.baseUrl);
+  return {
+    [GEN_AI.operation]: 'chat',
+    [GEN_AI.provider]: target.provider,
+    [GEN_AI.requestModel]: target.model,
+    [GEN_AI.requestStream]: true,
+    ...(temperature !== undefined && { [GEN_AI.requestTemperature]: temperature }),
+    ...(maxTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxTokens }),
+    [GEN_AI.serverAddress]: hostname,
+    [GEN_AI.serverPort]: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+  };
+}
+
+export function answerAttributes({ reason, usage, responseId, responseModel, firstContentMs }: LlmFinish) {
+  return {
+    [GEN_AI.finishReasons]: [reason],
+    [GEN_AI.timeToFirstChunk]: seconds(firstContentMs),
+    ...(usage.reported && {
+      [GEN_AI.inputTokens]: usage.inputTokens,
+      [GEN_AI.outputTokens]: usage.outputTokens,
+    }),
+    ...(responseId !== undefined && { [GEN_AI.responseId]: responseId }),
+    ...(responseModel !== undefined && { [GEN_AI.responseModel]: responseModel }),
+  };
+}
+
+/** To the millisecond. */
+export function seconds(ms: number): number {
+  return Math.round(ms) / 1_000;
+}
