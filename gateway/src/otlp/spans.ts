@@ -19,6 +19,7 @@ const KINDS = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'
 /** Logfire's. In Python the name of a pending span has a suffix. */
 const PENDING = { type: 'logfire.span_type', value: 'pending_span', parent: 'logfire.pending_parent_id' };
 const PENDING_SUFFIX = / \(pending\)$/;
+const FIRST_CHUNK_AT = 'langfuse.observation.completion_start_time';
 
 const FINISHED: Readonly<Record<SpanClass, string>> = {
   model: EVENTS.generationFinished,
@@ -188,17 +189,30 @@ function attrsOf(span: Span, content: boolean): Attributes {
   own.delete(PENDING.parent);
   const { is, operation } = classified;
   if (operation !== undefined) own.set(GEN_AI.operation, operation).set(ATTRS.schema, GEN_AI_SCHEMA);
-  if (is === 'model') return own;
+  if (is === 'model') return withFirstChunk(own, span.start);
   // The sum of the calls inside: under the names of a call they would be counted twice.
   for (const [name, sum] of [
     [GEN_AI.inputTokens, 'input_tokens'],
     [GEN_AI.outputTokens, 'output_tokens'],
+    [GEN_AI.cacheReadTokens, 'cache_read_tokens'],
+    [GEN_AI.cacheWriteTokens, 'cache_write_tokens'],
+    [GEN_AI.reasoningTokens, 'reasoning_tokens'],
   ] as const) {
     const value = own.get(name);
     own.delete(name);
     if (value !== undefined) own.set(sum, value);
   }
   return own;
+}
+
+/** Langfuse says when the first piece came, as a date in JSON, where the conventions say after how many seconds. */
+function withFirstChunk(attrs: Attributes, start: number | undefined): Attributes {
+  const said = asText(attrs.get(FIRST_CHUNK_AT));
+  const at = Date.parse(said?.replaceAll('"', '') ?? '');
+  if (start === undefined || !(at >= start)) return attrs;
+  attrs.delete(FIRST_CHUNK_AT);
+  if (!attrs.has(GEN_AI.timeToFirstChunk)) attrs.set(GEN_AI.timeToFirstChunk, (at - start) / 1_000);
+  return attrs;
 }
 
 function placeOf({ id, parent, name, fields, classified }: Span): [string, unknown][] {
