@@ -176,7 +176,7 @@ export function createApp(
     config,
     instance: gateway,
     registry,
-    tell: (key, text, count) => refusals.tell(key, text, count),
+    tell: (key, text) => refusals.tell(key, text),
   });
   const runs = composeRuns(config, broker, gateway, registry, logger, tracing, tuning.simulator);
   const runStreams = new RunStreams({

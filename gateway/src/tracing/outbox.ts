@@ -18,7 +18,7 @@ export interface OutboxObserver {
   /** `sent` to the receiver, `lost` because it could not be reached or refused them, or `dropped` because too many waited. */
   onSpans(outcome: 'sent' | 'lost' | 'dropped', count: number): void;
   /** @param fault a status or a code of Node, such as `503` or `ECONNREFUSED` */
-  onUndelivered(fault: string, count: number): void;
+  onUndelivered(fault: string): void;
   /** The receiver has taken a request, but not all spans in it. @param said what it says of that; it may say anything. */
   onPartlyTaken(said: string): void;
 }
@@ -66,7 +66,7 @@ export class Outbox implements SpanProcessor {
       this.#size -= spans.length;
       const isSent = result.code === ExportResultCode.SUCCESS;
       this.#observer.onSpans(isSent ? 'sent' : 'lost', spans.length);
-      if (!isSent) this.#observer.onUndelivered(faultOf(result.error), spans.length);
+      if (!isSent) this.#observer.onUndelivered(faultOf(result.error));
       done(result);
     });
   }

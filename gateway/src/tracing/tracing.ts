@@ -18,7 +18,7 @@ export interface TracingOptions {
   instance: string;
   registry: Registry;
   /** Says what became of spans that could not be delivered. @param key what counts as one fault */
-  tell: (key: string, text: string, count: number) => void;
+  tell: (key: string, text: string) => void;
 }
 
 export class Tracing implements Tracer {
@@ -56,16 +56,14 @@ export class Tracing implements Tracer {
       observer: {
         onSpans: (outcome, count) => {
           this.#spans.inc({ outcome }, count);
-          if (outcome === 'dropped')
-            tell('spans dropped', 'too many spans of this gateway wait to be sent', count);
+          if (outcome === 'dropped') tell('spans dropped', 'too many spans of this gateway wait to be sent');
         },
-        onUndelivered: (fault, count) =>
-          tell(`spans ${fault}`, `spans of this gateway could not be delivered: ${fault}`, count),
+        onUndelivered: (fault) =>
+          tell(`spans ${fault}`, `spans of this gateway could not be delivered: ${fault}`),
         onPartlyTaken: (said) =>
           tell(
             'spans partial',
             `not all spans of this gateway were taken: ${masked(said.slice(0, MAX_SAID))}`,
-            1,
           ),
       },
     });

@@ -51,7 +51,7 @@ it('spans that nobody takes are counted and said; those that come after the outa
   await eventually('the spans are lost', async () => (await counted(gateway, 'lost')) === 7, 45_000);
   const said = await entriesOf(gateway, 'logs:gateway');
   expect(said.map(({ msg }) => msg)).toContain(
-    'OpenTelemetry: spans of this gateway could not be delivered: ECONNREFUSED (7 ×)',
+    'OpenTelemetry: spans of this gateway could not be delivered: ECONNREFUSED',
   );
   const collector = await opened({ PORT: `${port}` });
   await ask(gateway, 'm2');
