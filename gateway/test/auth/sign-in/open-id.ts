@@ -152,7 +152,11 @@ export async function startGateway(
       },
     },
   ]);
-  authorization(app, new Gate({ mode: 'on', authenticator, audit: { refused: () => {} }, anonymous: [] }), undefined);
+  authorization(
+    app,
+    new Gate({ mode: 'on', authenticator, audit: { refused: () => {} }, anonymous: [] }),
+    undefined,
+  );
   const oidc = oidcSignIn({ ...config, PUBLIC_URL: publicUrl }, store, sessions, logger) as OidcSignIn;
   oidcRoutes(app, {
     oidc,
