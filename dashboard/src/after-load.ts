@@ -1,15 +1,23 @@
-// What can wait until after the first picture: the colours of ANSI sequences, a notice about values of the link that
-// are not possible, and the announcements for screen readers.
+// What can wait until after the first picture: the colours of ANSI sequences, what is shown over the log, a notice about values of
+// the link that are not possible, the announcements for screen readers, and the counts by second.
+import { h, render } from 'preact';
+import type { App } from './app.ts';
+import { Series } from './charts/series.ts';
+import { Overlay } from './panels/overlay.tsx';
 import { announce } from './panels/summary.ts';
 import { ignoredIn } from './state/link-check.ts';
 import { showNotice } from './state/store.ts';
-import type { EntryRow } from './stream/row.ts';
 import '../styles/ansi.css';
 
-export function begin(onEntry: (listener: (row: EntryRow) => void) => void, summary: HTMLElement): void {
+/** Gives what counts the entries, those that came before included. */
+export function begin(app: App, element: (id: string) => HTMLElement): Series {
   // The URL may have changed since the page was opened; the navigation entry still holds the link as it was.
   const [navigation] = performance.getEntriesByType('navigation');
   const ignored = ignoredIn(new URL(navigation?.name ?? location.href).search);
   if (ignored.length > 0) showNotice(`the link asks for what is not possible: ${ignored.join(', ')}`);
-  announce(onEntry, summary);
+  render(h(Overlay, { viewport: app.viewport }), element('over'));
+  announce((listener) => app.onEntry(listener), element('summary'));
+  const series = new Series();
+  app.countWith(series);
+  return series;
 }

@@ -2,19 +2,18 @@
 // that the URL describes.
 
 import { effect, untracked } from '@preact/signals';
-import { Series } from './charts/series.ts';
+import type { Series } from './charts/series.ts';
 import { Cursor } from './cursor.ts';
 import { FigurePublisher } from './figure-publisher.ts';
 import { HistoryNavigator } from './history/history-navigator.ts';
 import { ASK_AGAIN_MS, askWho } from './identity/ask-who.ts';
 import { lazyModule } from './lazy.ts';
-import { compileFilter } from './log/filter.ts';
-import { FilterError, PatternsMissing } from './log/filter-terms.ts';
+import type { FilterCompiler } from './log/filter-compiler.ts';
 import { Viewport } from './log/viewport.ts';
-import type { Pattern, PatternOf } from './regex/pattern.ts';
 import { personKey, profile, sessionKey, signIn } from './state/identity.ts';
 import {
   cursorRow,
+  EVERYTHING,
   filter,
   filterProblem,
   hits,
@@ -35,15 +34,11 @@ import { Session } from './stream/session.ts';
 
 const gapModule = lazyModule(() => import('./history/load.ts'), noticeMissing('what loads gaps'));
 
-const patternModule = lazyModule(
-  () => import('./regex/bounded.ts'),
-  noticeMissing('what matches regular expressions'),
-);
+const filterModule = lazyModule(() => import('./log/filter-compiler.ts'), noticeMissing('the filter'));
 
 export class App {
   readonly session: Session;
   readonly viewport: Viewport;
-  readonly series = new Series();
   readonly cursor: Cursor;
   readonly history: HistoryNavigator;
   readonly #listeners = new Set<(row: EntryRow) => void>();
@@ -55,8 +50,11 @@ export class App {
   #stream = '';
   #session = '';
   #asking: ReturnType<typeof setTimeout> | undefined;
-  /** The engine for regular expressions; loaded with the first one. */
-  #patternOf: PatternOf | undefined;
+  #compiler: FilterCompiler | undefined;
+  /** Whether the first view's filter is known. No stream is opened before that, so that nothing is shown unfiltered. */
+  #hasFilter = false;
+  /** Set while the view's filter is not applied, because a module could not be loaded. */
+  #lacksFilter = false;
   /** True from the start of a stream until the entry that its link names is shown. */
   #isArriving = true;
   /**
@@ -68,7 +66,6 @@ export class App {
     this.session = new Session(
       {
         onEntry: (row) => {
-          this.series.countEntry(row);
           for (const listener of this.#listeners) listener(row);
         },
         onFrames: () => this.viewport.invalidate(),
@@ -82,6 +79,7 @@ export class App {
         onStreamState: (state) => {
           streamState.value = state;
           this.viewport.invalidate();
+          if (this.#lacksFilter && state.state === 'live') this.#apply(viewState.value, isWrapped.value);
         },
         onSharing: (streams, tabs) => {
           sharing.value = { streams, tabs };
@@ -132,7 +130,7 @@ export class App {
     });
     this.cursor = new Cursor(this.viewport);
     this.history = new HistoryNavigator(this.session, this.viewport);
-    this.#figures = new FigurePublisher(this.session, this.viewport, this.series);
+    this.#figures = new FigurePublisher(this.session, this.viewport);
     effect(() => {
       const view = viewState.value;
       const wrapped = isWrapped.value;
@@ -179,6 +177,17 @@ export class App {
     this.#listeners.add(listener);
   }
 
+  /** From now on `series` counts the entries, those that are here first. */
+  countWith(series: Series): void {
+    const { buffer } = this.session;
+    for (let at = buffer.first; at < buffer.end; at++) {
+      const row = buffer.get(at);
+      if (row?.kind === 'entry') series.countEntry(row);
+    }
+    this.onEntry((row) => series.countEntry(row));
+    this.#figures.series = series;
+  }
+
   // Connects again where the stream's query differs, and builds the list anew where its rows or their lines do.
   #apply(next: ViewState, wrapped: boolean): void {
     const last = this.#applied;
@@ -186,10 +195,13 @@ export class App {
     this.#applied = next;
     this.#wrapped = wrapped;
     const filterChanged =
-      !last || last.q !== next.q || last.level !== next.level || last.range !== next.range;
-    if (filterChanged) this.#compile(next);
-    const hitsChanged = next.hl !== last?.hl || next.q !== last?.q;
-    if (hitsChanged) hits.value = this.#hitsOf(next.hl);
+      !last ||
+      this.#lacksFilter ||
+      last.q !== next.q ||
+      last.level !== next.level ||
+      last.range !== next.range;
+    const hitsChanged = next.hl !== last?.hl || filterChanged;
+    if (hitsChanged) this.#compile(next);
     if (hitsChanged || next.time !== last?.time) this.viewport.restyle();
     this.viewport.scroller.classList.toggle('nowrap', !wrapped);
     if (filterChanged || wrapChanged || last.fold !== next.fold) {
@@ -203,7 +215,7 @@ export class App {
   // Another query or another person begins anew; another session of the same person goes on where the last one ended.
   #openStream(query: string): void {
     const whom = profile.value;
-    if (!whom) return;
+    if (!whom || !this.#hasFilter) return;
     const stream = `${personKey(whom)} ${query}`;
     const session = sessionKey(whom);
     const isNew = stream !== this.#stream;
@@ -217,46 +229,38 @@ export class App {
   }
 
   #compile(next: ViewState): void {
-    try {
-      const compiled = compileFilter(next.q, next.level, this.#patternOf);
-      const { range } = next;
-      const { test } = compiled;
-      filter.value = range
-        ? { ...compiled, test: (row) => row.time >= range.from && row.time <= range.to && test(row) }
-        : compiled;
+    this.#lacksFilter = false;
+    if (next.q === '' && next.hl === '' && next.level === '' && !next.range) {
+      filter.value = EVERYTHING;
+      hits.value = [];
       filterProblem.value = '';
-    } catch (error) {
-      if (error instanceof PatternsMissing) this.#loadPatterns();
-      else if (error instanceof FilterError) filterProblem.value = error.message;
-      else throw error;
+    } else if (!this.#compiler?.compile(next)) {
+      this.#loadFilters(next).catch(reportError);
+      return;
     }
+    this.#hasFilter = true;
   }
 
-  #hitsOf(highlight: string): Pattern[] {
-    try {
-      return [...filter.value.hits, ...compileFilter(highlight, '', this.#patternOf).hits];
-    } catch (error) {
-      if (error instanceof PatternsMissing) this.#loadPatterns();
-      return filter.value.hits;
+  /** Loads what the view's filter needs. Until then, the filter applied stays the one before. */
+  async #loadFilters(view: ViewState): Promise<void> {
+    const loaded = await filterModule();
+    const isLoaded = this.#compiler ? await this.#compiler.loadPatterns() : loaded !== undefined;
+    if (loaded) this.#compiler ??= new loaded.FilterCompiler();
+    if (isLoaded) {
+      this.#applied = undefined; // so that filter and highlights are compiled anew
+      this.#apply(viewState.value, isWrapped.value);
+      return;
     }
-  }
-
-  /** Until the engine is loaded, the filter applied stays the one before. */
-  #loadPatterns(): void {
-    patternModule()
-      .then((loaded) => {
-        if (loaded) {
-          this.#patternOf = loaded.boundedPattern;
-          this.#applied = undefined; // so that filter and highlights are compiled anew
-          this.#apply(viewState.value, isWrapped.value);
-        } else filterProblem.value = 'regular expressions could not be loaded';
-      })
-      .catch(reportError);
+    if (view !== viewState.value) return;
+    const what = this.#compiler ? 'regular expressions' : 'what filters';
+    filterProblem.value = `${what} could not be loaded`;
+    this.#lacksFilter = true;
+    this.#hasFilter = true;
+    this.#openStream(streamQuery(view, filter.value).toString());
   }
 
   #everySecond(): void {
     this.viewport.tick();
-    this.series.advance(Math.floor(Date.now() / 1000));
     this.#figures.everySecond();
   }
 }

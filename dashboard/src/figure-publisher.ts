@@ -9,19 +9,20 @@ const EVERY_MS = 100;
 export class FigurePublisher {
   readonly #session: Session;
   readonly #viewport: Viewport;
-  readonly #series: Series;
+  /** What counts entries by second; it is loaded after the first picture. */
+  series: Series | undefined;
   #publishedAt = 0;
   #trailing: ReturnType<typeof setTimeout> | undefined;
   #rate = { entries: 0, errors: 0, spark: '' };
 
-  constructor(session: Session, viewport: Viewport, series: Series) {
+  constructor(session: Session, viewport: Viewport) {
     this.#session = session;
     this.#viewport = viewport;
-    this.#series = series;
   }
 
   everySecond(): void {
-    this.#rate = this.#series.summary();
+    this.series?.advance(Math.floor(Date.now() / 1000));
+    this.#rate = this.series?.summary() ?? this.#rate;
     this.#publish();
   }
 

@@ -3,8 +3,8 @@ import { effect, signal } from '@preact/signals';
 import { h, render } from 'preact';
 import { App } from './app.ts';
 import { mountCharts } from './charts/mount.ts';
+import type { Series } from './charts/series.ts';
 import { lazyModule } from './lazy.ts';
-import { Overlay } from './panels/overlay.tsx';
 import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunPanel } from './runs/slot.ts';
@@ -19,11 +19,10 @@ function element(id: string): HTMLElement {
 }
 
 const app = new App(element('log'));
-const { session, viewport, series, cursor, history } = app;
+const { session, viewport, cursor, history } = app;
 
 render(h(Toolbar, { session, viewport, nudge: app.nudge }), element('bar'));
 render(h(StatusBar, { viewport, history }), element('status'));
-render(h(Overlay, { viewport }), element('over'));
 whenWanted(
   () => opened.value !== undefined,
   lazyModule(() => import('./panels/detail.tsx'), noticeMissing('the detail')),
@@ -71,10 +70,13 @@ whenWanted(
     listenToKeys(app, early.value);
   },
 );
+const series = signal<Series | undefined>(undefined);
 whenWanted(
   () => true,
   lazyModule(() => import('./after-load.ts')),
-  ({ begin }) => begin((listener) => app.onEntry(listener), element('summary')),
+  ({ begin }) => {
+    series.value = begin(app, element);
+  },
 );
 // Where people sign in: the panels for it, and what sees to it that one person's lines never reach the next.
 whenWanted(
@@ -85,5 +87,5 @@ whenWanted(
 effect(() => {
   document.documentElement.toggleAttribute('data-out', streamState.value.state === 'refused');
 });
-mountCharts({ series, viewport, cursor, history }, element('charts'));
+mountCharts(series, { viewport, cursor, history }, element('charts'));
 mountRunPanel(viewport, element('panel'));

@@ -3,12 +3,12 @@
 import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lazyModule } from '../lazy.ts';
-import type { Completion } from '../log/completion.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { filterProblem, updateView, viewState } from '../state/store.ts';
 import type { Session } from '../stream/session.ts';
+import type { CompletionList, Completions } from './completions.tsx';
 
-const completionModule = lazyModule(() => import('../log/completion.ts'));
+const completionModule = lazyModule(() => import('./completions.tsx'));
 
 export interface FilterInputProps {
   session: Pick<Session, 'buffer'>;
@@ -18,70 +18,50 @@ export interface FilterInputProps {
 export function FilterInput({ session, viewport }: FilterInputProps) {
   const input = useRef<HTMLInputElement>(null);
   const { q, hl, narrow, range } = viewState.value;
-  const offered = useSignal<Completion | undefined>(undefined);
-  const chosen = useSignal(-1);
-  /** Counts requests for completions; the answer to an older request is dropped. */
-  const requests = useRef(0);
+  const list = useSignal<{ completions: Completions; List: typeof CompletionList } | undefined>(undefined);
+  /** Counts what was typed: completions that are loaded after another key are not offered. */
+  const typed = useRef(0);
   // A layout effect runs before the next key arrives, so that it never overwrites what is typed after Enter.
   useLayoutEffect(() => {
     if (input.current) input.current.value = q || hl;
   }, [q, hl]);
 
-  const complete = async () => {
-    const request = ++requests.current;
+  const offer = async () => {
+    const latest = ++typed.current;
     const loaded = await completionModule();
-    const field = input.current;
-    if (!field || request !== requests.current) return;
-    const caret = field.selectionStart ?? field.value.length;
-    offered.value = loaded?.complete(field.value, caret, session.buffer);
-    chosen.value = -1;
-  };
-  const offer = () => {
-    complete().catch(reportError);
+    if (!loaded || !input.current || latest !== typed.current) return;
+    list.value ??= {
+      completions: new loaded.Completions(input.current, session.buffer),
+      List: loaded.CompletionList,
+    };
+    list.value.completions.offer();
   };
   const closeList = () => {
-    requests.current++;
-    offered.value = undefined;
-    chosen.value = -1;
-  };
-  const insertValue = (value: string) => {
-    const field = input.current;
-    const { start, end } = offered.value ?? { start: 0, end: 0 };
-    if (!field) return;
-    field.value = `${field.value.slice(0, start)}${value}${field.value.slice(end)}`;
-    field.setSelectionRange(start + value.length, start + value.length);
-    closeList();
-    if (value.endsWith(':')) offer();
+    typed.current++;
+    list.value?.completions.close();
   };
   const keydown = (event: KeyboardEvent) => {
-    const options = offered.value?.values ?? [];
-    const step = event.key === 'ArrowDown' ? 1 : event.key === 'ArrowUp' ? -1 : 0;
+    const { key } = event;
     const field = input.current;
     if (!field) return;
-    if (step !== 0 && options.length > 0) {
-      event.preventDefault();
-      chosen.value = (chosen.value + step + options.length) % options.length;
-    } else if ((event.key === 'Tab' || event.key === 'Enter') && options.length > 0 && chosen.value >= 0) {
-      event.preventDefault();
-      insertValue(options[chosen.value] ?? '');
-    } else if (event.key === 'Enter') {
-      event.preventDefault();
+    const isHandled = list.value?.completions.press(key);
+    if (isHandled || key === 'Enter' || key === 'Escape') event.preventDefault();
+    if (key === 'Escape') event.stopPropagation();
+    if (isHandled) return;
+    if (key === 'Enter') {
       closeList();
       if (event.altKey) updateView({ hl: field.value, q: '' });
       else updateView({ q: field.value.trim(), hl: '' });
-    } else if (event.key === 'Escape') {
-      event.preventDefault();
-      event.stopPropagation();
+    } else if (key === 'Escape') {
       closeList();
-      if (options.length === 0) {
-        field.value = '';
-        updateView({ q: '', hl: '' });
-        field.blur();
-        viewport.scroller.focus({ preventScroll: true });
-      }
+      field.value = '';
+      updateView({ q: '', hl: '' });
+      field.blur();
+      viewport.scroller.focus({ preventScroll: true });
     }
   };
-  const values = offered.value?.values ?? [];
+  const { completions, List } = list.value ?? {};
+  const chosen = completions?.chosen.value ?? -1;
   const problem = filterProblem.value;
   return (
     <span class="filter">
@@ -95,36 +75,18 @@ export function FilterInput({ session, viewport }: FilterInputProps) {
         role="combobox"
         aria-label="Filter"
         aria-autocomplete="list"
-        aria-expanded={values.length > 0}
+        aria-expanded={(completions?.offered.value.length ?? 0) > 0}
         aria-controls="filter-options"
-        aria-activedescendant={chosen.value >= 0 ? `filter-option-${chosen.value}` : undefined}
+        aria-activedescendant={chosen >= 0 ? `filter-option-${chosen}` : undefined}
         aria-invalid={problem !== ''}
         spellcheck={false}
         autocomplete="off"
         placeholder="filter: error -heartbeat source:gpu-* ttft>800"
-        onInput={offer}
+        onInput={() => offer().catch(reportError)}
         onKeyDown={keydown}
         onBlur={closeList}
       />
-      {values.length > 0 && (
-        <div id="filter-options" role="listbox" aria-label="Values seen">
-          {values.map((value, i) => (
-            <div
-              key={value}
-              id={`filter-option-${i}`}
-              role="option"
-              tabIndex={-1}
-              aria-selected={i === chosen.value}
-              onPointerDown={(event) => {
-                event.preventDefault();
-                insertValue(value);
-              }}
-            >
-              {value}
-            </div>
-          ))}
-        </div>
-      )}
+      {completions && List && <List completions={completions} />}
       {problem !== '' && (
         <span class="problem bad" role="alert">
           {problem}; not applied

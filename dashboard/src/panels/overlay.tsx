@@ -3,6 +3,7 @@ import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { figures, streamState, viewState } from '../state/store.ts';
+import '../../styles/over.css';
 
 const number = (n: number) => n.toLocaleString('en');
 

@@ -3,7 +3,7 @@
 // only one component can know (a scroll position, a DOM node, the rows themselves) stays in it, and is published here
 // as figures where others show it.
 import { computed, signal } from '@preact/signals';
-import { compileFilter, type Filter } from '../log/filter.ts';
+import type { Filter } from '../log/filter.ts';
 import type { Fold } from '../log/fold.ts';
 import type { FollowMode } from '../log/follow.ts';
 import type { Pattern } from '../regex/pattern.ts';
@@ -42,8 +42,10 @@ export const streamState = signal<StreamState>({ state: 'connecting', reason: 'c
 /** Streams that this browser holds open to this host, and tabs that share this tab's stream. */
 export const sharing = signal({ streams: 1, tabs: 1 });
 
+/** The filter of a view that says nothing about its rows. */
+export const EVERYTHING: Filter = { test: () => true, hits: [], server: {}, rest: [] };
 /** The latest filter that could be compiled; it is the one applied. */
-export const filter = signal<Filter>(compileFilter('', ''));
+export const filter = signal(EVERYTHING);
 /** Why the filter in the input is not the one that is applied. */
 export const filterProblem = signal('');
 /** What is highlighted in messages. */

@@ -3,7 +3,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
-import { eventually, lastRow, openPage, sees, twoFrames } from './support/page.ts';
+import { eventually, lastRow, messages, openPage, sees, twoFrames } from './support/page.ts';
 import { frame, ScriptedGateway } from './support/scripted-gateway.ts';
 
 let browser: Browser;
@@ -103,6 +103,53 @@ describe('a module that cannot be loaded', () => {
   });
 });
 
+describe('what compiles filters', () => {
+  const link = () => `${gateway.url}/?q=wanted&range=1000..9000000000000`;
+
+  it('is awaited by a link with a filter: no stream is opened, and nothing unfiltered is shown, before it is there', async () => {
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let asked = () => {};
+    const isAsked = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    const page = await openPage(browser, link(), {
+      before: (fresh) =>
+        fresh.route('**/assets/filter-compiler-*.js', async (route) => {
+          asked();
+          await released;
+          await route.continue();
+        }),
+    });
+    await isAsked;
+    await eventually('the page knows who sits here', () => gateway.profiles > 0);
+    await twoFrames(page);
+    expect(gateway.requests).toHaveLength(0);
+    release();
+    await sees(page, 'LIVE');
+    gateway.send(['wanted', 'other']);
+    await sees(page, '1 hidden by filter');
+    expect(await messages(page)).toEqual(['wanted']);
+  });
+
+  it('that cannot be loaded: the page says that the filter is not applied, shows all, and applies it later', async () => {
+    const page = await openPage(browser, link(), {
+      before: (fresh) =>
+        fresh.route('**/assets/filter-compiler-*.js', (route) => route.abort('connectionrefused')),
+    });
+    await sees(page, 'LIVE');
+    gateway.send(['wanted', 'other']);
+    await lastRow(page, 'other');
+    await sees(page, 'what filters could not be loaded; not applied');
+    await page.unrouteAll();
+    gateway.cut();
+    await sees(page, '1 hidden by filter');
+    await eventually('it no longer says so', async () => (await page.locator('.problem').count()) === 0);
+  });
+});
+
 it('a list of completions that arrives after Enter is never shown, and handles no Escape', async () => {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
@@ -110,7 +157,7 @@ it('a list of completions that arrives after Enter is never shown, and handles n
   });
   const page = await openPage(browser, gateway.url, {
     before: (fresh) =>
-      fresh.route('**/assets/completion-*.js', async (route) => {
+      fresh.route('**/assets/completions-*.js', async (route) => {
         await released;
         await route.continue();
       }),
@@ -119,7 +166,7 @@ it('a list of completions that arrives after Enter is never shown, and handles n
   gateway.send(['an event']);
   await lastRow(page, 'an event');
   const filter = page.getByRole('combobox', { name: 'Filter' });
-  const came = page.waitForResponse(/completion-/);
+  const came = page.waitForResponse(/completions-/);
   await filter.fill('event');
   await filter.press('Alt+Enter');
   await page.locator('#log mark').waitFor();
