@@ -1,12 +1,16 @@
 // What can wait until after the first picture: the colours of ANSI sequences, what is shown over the log, a notice about values of
-// the link that are not possible, the announcements for screen readers, and the counts by second.
+// the link that are not possible, the announcements for screen readers, the alerts, and the counts by second.
 import { h, render } from 'preact';
+import { AlertWatch } from './alerts/watch.ts';
 import type { App } from './app.ts';
 import { Series } from './charts/series.ts';
+import { lazyModule } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { announce } from './panels/summary.ts';
+import { alerts } from './state/alerts.ts';
 import { ignoredIn } from './state/link-check.ts';
 import { showNotice } from './state/store.ts';
+import { noticeMissing, whenWanted } from './state/when-wanted.ts';
 import '../styles/ansi.css';
 
 /** Gives what counts the entries, those that came before included. */
@@ -17,6 +21,12 @@ export function begin(app: App, element: (id: string) => HTMLElement): Series {
   if (ignored.length > 0) showNotice(`the link asks for what is not possible: ${ignored.join(', ')}`);
   render(h(Overlay, { viewport: app.viewport }), element('over'));
   announce((listener) => app.onEntry(listener), element('summary'));
+  new AlertWatch((listener) => app.onEntry(listener));
+  whenWanted(
+    () => alerts.value.length > 0,
+    lazyModule(() => import('./alerts/mark.tsx'), noticeMissing('the list of alerts')),
+    ({ mountAlerts }) => mountAlerts(app),
+  );
   const series = new Series();
   app.countWith(series);
   return series;

@@ -9,6 +9,7 @@ import { LEVEL_TEXT } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
 import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
+import { alerts, alertsOpen } from './state/alerts.ts';
 import { peopleSignIn, profile } from './state/identity.ts';
 import {
   cursorRow,
@@ -86,6 +87,13 @@ export const KEYS: readonly Key[] = [
     run: () => togglePanel('me'),
   },
   { keys: 'U', what: 'people, roles, keys of all', isFor: isAdmin, run: () => togglePanel('people') },
+  {
+    keys: 'a',
+    what: 'alerts that fire',
+    run: () => {
+      alertsOpen.value = !alertsOpen.value && alerts.value.length > 0;
+    },
+  },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {
     keys: '?',

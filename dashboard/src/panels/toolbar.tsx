@@ -1,5 +1,6 @@
 // The top line: connection, channels, filter, level, and buttons for the run panel and the help.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
+import { alertPart } from '../state/alerts.ts';
 import { whoPart } from '../state/identity.ts';
 import { helpOpen, updateView, viewState } from '../state/store.ts';
 import type { Session } from '../stream/session.ts';
@@ -13,6 +14,7 @@ interface ToolbarProps extends FilterInputProps {
 
 export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
   const Part = whoPart.value;
+  const Alerts = alertPart.value;
   const { channels, invalidChannels, list, level, panel } = viewState.value;
   return (
     <>
@@ -56,6 +58,7 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
       >
         run
       </button>
+      {Alerts && <Alerts />}
       {Part && <Part />}
       <button
         type="button"

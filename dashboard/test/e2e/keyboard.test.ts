@@ -1,12 +1,10 @@
 // Everything can be done by keyboard, no key disturbs typing or the browser's own keys, and axe finds nothing serious.
-import { createRequire } from 'node:module';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
+import { serious } from './support/axe.ts';
 import { type Gateway, lines, startGateway } from './support/gateway.ts';
 import { eventually, lastRow, messages, openPage, sees } from './support/page.ts';
-
-const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 
 let gateway: Gateway;
 let browser: Browser;
@@ -161,23 +159,3 @@ describe('accessibility', () => {
     });
   });
 });
-
-async function serious(page: Page): Promise<string[]> {
-  // The page's policy forbids injected scripts, so axe is evaluated through the debugger, as an extension would do it.
-  await page.evaluate(await (await import('node:fs/promises')).readFile(AXE, 'utf8'));
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run(): Promise<{ violations: { id: string; impact: string; nodes: { html: string }[] }[] }> };
-    };
-    const { violations } = await axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(
-        ({ id, nodes }) =>
-          `${id}: ${nodes
-            .map(({ html }) => html)
-            .join(' ')
-            .slice(0, 400)}`,
-      );
-  });
-}

@@ -35,6 +35,10 @@ export class ScriptedGateway {
   answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => this.greet(response);
   /** The answer of `/api/entries`. */
   entries: object = { entries: [], gaps: [], done: true };
+  /** The answer of `/api/alerts`: its status, and its body. */
+  alerts: { status: number; body?: object } = { status: 404 };
+  /** How often it was asked which alerts fire. */
+  alertsAsked = 0;
   /** The answer of `/auth/profile`; `undefined` is 401, with `ways`. */
   profile: Profile | undefined = EVERYBODY;
   ways: SignInWays = {};
@@ -148,6 +152,11 @@ export class ScriptedGateway {
       text(request)
         .then((body) => this.#login(response, JSON.parse(body)))
         .catch((error) => response.destroy(error));
+      return;
+    }
+    if (pathname === '/api/alerts') {
+      this.alertsAsked++;
+      json(response, this.alerts.status, this.alerts.body ?? {});
       return;
     }
     if (pathname.startsWith('/api/') || pathname === '/sse/health') {

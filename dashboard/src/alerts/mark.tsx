@@ -1,0 +1,145 @@
+// The mark in the top line, with how many alerts fire, and under it their list. Each leads to the entry that made it fire, or else to
+// its own entries. It is loaded when the first alert fires.
+import { effect } from '@preact/signals';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { App } from '../app.ts';
+import { clockOf, duration } from '../log/time.ts';
+import { alertPart, alerts, alertsAsOf, alertsOpen, areAlertsStale } from '../state/alerts.ts';
+import { filter, streamState, updateView, viewState } from '../state/store.ts';
+import { streamQuery } from '../state/stream-query.ts';
+import '../../styles/alerts.css';
+import type { Alert } from './alert.ts';
+
+const TITLE = document.title;
+const STEPS: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 };
+
+export function mountAlerts(app: Pick<App, 'cursor' | 'history'>): void {
+  effect(() => {
+    const count = alerts.value.length;
+    document.title = count > 0 ? `▲ ${count} · ${TITLE}` : TITLE;
+  });
+  alertPart.value = () => <Mark goTo={(alert) => goTo(app, alert)} />;
+}
+
+function goTo({ cursor, history }: Pick<App, 'cursor' | 'history'>, { cause, id }: Alert): void {
+  alertsOpen.value = false;
+  const before = queryOf();
+  const all = { q: '', hl: '', level: '', range: undefined } as const;
+  if (!cause) {
+    updateView({ ...all, channels: ['events:alerts'], q: `alert:"${id.replace(/"/g, '')}"` });
+    return;
+  }
+  updateView({ ...all, channels: [cause.channel], at: cause.id, follow: false });
+  // A stream that is opened anew goes to the entry by itself, when its replay is complete.
+  if (queryOf() === before) history.goToLink((row) => cursor.show(row));
+}
+
+function queryOf(): string {
+  return streamQuery(viewState.value, filter.value).toString();
+}
+
+function Mark({ goTo: follow }: { goTo(alert: Alert): void }) {
+  const button = useRef<HTMLButtonElement>(null);
+  const firing = alerts.value;
+  const isOpen = alertsOpen.value;
+  const count = `${firing.length} ${firing.length === 1 ? 'alert fires' : 'alerts fire'}`;
+  const close = () => {
+    alertsOpen.value = false;
+    button.current?.focus();
+  };
+  return (
+    <span class="alerts">
+      <span class="visually-hidden" role="status">
+        {firing[0] ? `${count}: ${firing[0].text}` : ''}
+      </span>
+      {(firing.length > 0 || isOpen) && (
+        <button
+          ref={button}
+          type="button"
+          class={firing.some(({ isError }) => isError) ? 'bad' : firing.length > 0 ? 'warn' : 'good'}
+          aria-label={count}
+          aria-expanded={isOpen}
+          title={`${count} (a)`}
+          onClick={() => {
+            alertsOpen.value = !isOpen;
+          }}
+        >
+          ▲ {firing.length}
+        </button>
+      )}
+      {isOpen && <List firing={firing} close={close} follow={follow} />}
+    </span>
+  );
+}
+
+interface ListProps {
+  firing: readonly Alert[];
+  close(): void;
+  follow(alert: Alert): void;
+}
+
+function List({ firing, close, follow }: ListProps) {
+  const list = useRef<HTMLUListElement>(null);
+  const now = useNow();
+  const step = (by: number) => {
+    const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    buttons[Math.max(0, Math.min(buttons.length - 1, at + by))]?.focus();
+  };
+  useLayoutEffect(() => step(1), []);
+  return (
+    <section
+      aria-label="Alerts"
+      onKeyDown={(event) => {
+        const by = STEPS[event.key];
+        if (by !== undefined) step(by);
+        else if (event.key === 'Escape') close();
+        else return;
+        event.preventDefault();
+      }}
+    >
+      <p class="dim">
+        {firing.length === 0 ? 'no alert fires' : 'Enter: the entry that made it fire'} · as of{' '}
+        {clockOf(alertsAsOf.value)}
+        {areAlertsStale.value && <span class="warn"> · the gateway does not answer</span>}
+      </p>
+      <ul ref={list}>
+        {firing.map((alert) => (
+          <li key={alert.id}>
+            <button type="button" onClick={() => follow(alert)}>
+              <span class={alert.isError ? 'bad' : 'warn'}>{alert.isError ? 'ERR' : 'WRN'}</span>
+              <span class="since">
+                {alert.since === undefined ? '–' : duration(Math.max(0, now - alert.since))}
+              </span>
+              <span class="text">
+                <bdi>{alert.text}</bdi>
+                <span class="dim">
+                  {' '}
+                  {alert.rule}
+                  {alert.group !== '' && <bdi> · {alert.group}</bdi>}
+                  {alert.value !== undefined && ` · ${short(alert.value)}`}
+                  {alert.value !== undefined && alert.bound !== undefined && ` / ${short(alert.bound)}`}
+                </span>
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+/** The gateway's time, which the alerts' `since` is of. */
+function useNow(): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  const state = streamState.value;
+  return now + (state.state === 'live' ? state.clockOffset : 0);
+}
+
+function short(value: number): string {
+  return Number(value.toPrecision(4)).toLocaleString('en');
+}

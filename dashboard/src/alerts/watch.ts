@@ -1,0 +1,88 @@
+// Knows which alerts fire, whatever channels are shown. The gateway's answer to `GET /api/alerts` is the only truth. It is asked for at
+// once when an entry of `events:alerts` is in the view, as with all channels; other views ask every few seconds. A stream for the alerts
+// would take one of the six connections that a browser opens to a host over HTTP/1.1, in the view's own stream they would be entries that
+// its query did not ask for: its ledger would not hold, and no other viewer would share it.
+import { matches } from '@llm-streamer/shared/channels.ts';
+import { effect, untracked } from '@preact/signals';
+import { alerts, alertsAsOf, areAlertsStale } from '../state/alerts.ts';
+import { profile } from '../state/identity.ts';
+import { filter, streamState, viewState } from '../state/store.ts';
+import type { EntryRow } from '../stream/row.ts';
+import { readAlerts } from './alert.ts';
+
+const CHANNEL = 'events:alerts';
+/** A view without the entries of the alerts is at most this late. */
+const EVERY_MS = 5_000;
+/** With them, an entry may still be left out, as one that was written before the view began. */
+const EVERY_MS_WITH_ENTRIES = 60_000;
+/** Many alerts at once are one question. */
+const LEAST_MS = 500;
+/** The answers after which it is not asked again until the stream or the person is another: no rules here, or not for this person. */
+const NOT_HERE: readonly number[] = [401, 403, 404];
+
+export class AlertWatch {
+  /** Whether the route is there for this person. */
+  #isHere = false;
+  #isAsking = false;
+  #askedAt = 0;
+  #soon: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(onEntry: (listener: (row: EntryRow) => void) => void) {
+    onEntry((row) => {
+      if (row.channel === CHANNEL && this.#isHere) this.#askSoon();
+    });
+    effect(() => {
+      const isKnown = profile.value !== undefined;
+      const isLive = streamState.value.state === 'live';
+      untracked(() => {
+        if (!isKnown) alerts.value = [];
+        else if (isLive) this.#askSoon();
+      });
+    });
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible' && this.#isHere) this.#askSoon();
+    });
+    setInterval(() => {
+      if (this.#isHere && Date.now() - this.#askedAt >= period()) this.#askSoon();
+    }, EVERY_MS);
+  }
+
+  #askSoon(): void {
+    this.#soon ??= setTimeout(
+      () => {
+        this.#soon = undefined;
+        if (this.#isAsking) this.#askSoon();
+        else this.#ask().catch(reportError);
+      },
+      Math.max(0, this.#askedAt + LEAST_MS - Date.now()),
+    );
+  }
+
+  async #ask(): Promise<void> {
+    this.#isAsking = true;
+    this.#askedAt = Date.now();
+    const whom = profile.value;
+    try {
+      const response = await fetch(new URL('api/alerts', document.baseURI), { cache: 'no-store' });
+      const firing = response.ok ? readAlerts(await response.json()) : [];
+      // An answer for somebody else, who was signed in when it was asked.
+      if (profile.value !== whom) return;
+      this.#isHere = !NOT_HERE.includes(response.status);
+      areAlertsStale.value = this.#isHere && !response.ok;
+      if (areAlertsStale.value) return;
+      alertsAsOf.value = Date.now();
+      alerts.value = firing;
+    } catch {
+      areAlertsStale.value = true; // the stream's state says what there is to say
+    } finally {
+      this.#isAsking = false;
+    }
+  }
+}
+
+function period(): number {
+  const { channels, narrow } = viewState.value;
+  const isNarrowed = narrow && Object.keys(filter.value.server).length > 0;
+  const hasEntries = !isNarrowed && channels.some((pattern) => matches(pattern, CHANNEL));
+  return hasEntries ? EVERY_MS_WITH_ENTRIES : EVERY_MS;
+}
