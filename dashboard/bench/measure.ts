@@ -1,9 +1,10 @@
 // Measures one page under one load: its frames, its heap and its ledger.
 import type { Browser, CDPSession, Page } from 'playwright-core';
-import { publishSteadily } from './publish.ts';
+import { fleetLoad } from './fleet-load.ts';
+import { type EntryOf, publishSteadily } from './publish.ts';
 
 export interface Figures {
-  page: 'dashboard' | 'append a div';
+  page: 'dashboard' | 'fleet' | 'append a div';
   rate: number;
   seconds: number;
   published: number;
@@ -39,14 +40,7 @@ export async function measureDashboard(
   await page.goto(`${url}/?channels=${channel}&tail=0`);
   await page.getByText('LIVE').waitFor();
   const load = await underLoad(page, url, channel, rate, seconds);
-  const total = load.published.toLocaleString('en');
-  // Waits until the last entries arrive and the next ping compares the counts.
-  await page
-    .locator('.ledger', { hasText: `/ ${total} ✓` })
-    .waitFor({ timeout: 20_000 })
-    .catch(() => undefined);
-  const ledger = await page.locator('.ledger').innerText();
-  const received = Number(/\/ ([\d,]+)/.exec(ledger)?.[1]?.replace(/,/g, ''));
+  const counts = await ledgerOf(page, load.published);
   const rows = await page.locator('#log .row').count();
   await recordFrames(page);
   await page.getByRole('combobox', { name: 'Filter' }).fill('/7$/ -nothing level:info+');
@@ -55,7 +49,34 @@ export async function measureDashboard(
   await page.waitForFunction(() => performance.getEntriesByName('rebuild').length > 0);
   const filterMs = await page.evaluate(() => performance.getEntriesByName('rebuild')[0]?.duration ?? 0);
   const { worst } = summary(await frames(page));
-  return { page: 'dashboard', rate, seconds, received, ledger, rows, filterMs, filterWorst: worst, ...load };
+  return { page: 'dashboard', rate, seconds, ...counts, rows, filterMs, filterWorst: worst, ...load };
+}
+
+/** The fleet, open, while 200 sources write. */
+export async function measureFleet(
+  browser: Browser,
+  url: string,
+  rate: number,
+  seconds: number,
+): Promise<Figures> {
+  const page = await browser.newPage({ viewport: SIZE });
+  const channel = `bench:fleet${rate}`;
+  await page.goto(`${url}/?channels=${channel}&tail=0&fleet=1`);
+  await page.locator('#fleet .head').waitFor();
+  const load = await underLoad(page, url, channel, rate, seconds, fleetLoad(200, rate));
+  const counts = await ledgerOf(page, load.published);
+  const rows = await page.locator('#fleet .row').count();
+  return { page: 'fleet', rate, seconds, ...counts, rows, ...load };
+}
+
+/** Waits until the last entries arrive and the next ping compares the counts. */
+async function ledgerOf(page: Page, published: number): Promise<{ received: number; ledger: string }> {
+  await page
+    .locator('.ledger', { hasText: `/ ${published.toLocaleString('en')} ✓` })
+    .waitFor({ timeout: 20_000 })
+    .catch(() => undefined);
+  const ledger = await page.locator('.ledger').innerText();
+  return { received: Number(/\/ ([\d,]+)/.exec(ledger)?.[1]?.replace(/,/g, '')), ledger };
 }
 
 /**
@@ -130,11 +151,12 @@ async function underLoad(
   channel: string,
   rate: number,
   seconds: number,
+  entryOf?: EntryOf,
 ): Promise<Load> {
   const cdp = await page.context().newCDPSession(page);
   await recordFrames(page);
   const early = after((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
-  const published = await publishSteadily(url, channel, rate, seconds);
+  const published = await publishSteadily(url, channel, rate, seconds, entryOf);
   const recorded = summary(await inTime(frames(page), NO_ANSWER));
   return { published, ...recorded, heapEarly: await early, heapLate: await inTime(heap(cdp), Number.NaN) };
 }

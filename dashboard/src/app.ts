@@ -8,8 +8,8 @@ import { FigurePublisher } from './figure-publisher.ts';
 import { HistoryNavigator } from './history/history-navigator.ts';
 import { ASK_AGAIN_MS, askWho } from './identity/ask-who.ts';
 import { lazyModule } from './lazy.ts';
-import type { FilterCompiler } from './log/filter-compiler.ts';
 import { Viewport } from './log/viewport.ts';
+import type { FilterCompiler } from './state/filter-compiler.ts';
 import { personKey, profile, sessionKey, signIn } from './state/identity.ts';
 import {
   cursorRow,
@@ -34,7 +34,7 @@ import { Session } from './stream/session.ts';
 
 const gapModule = lazyModule(() => import('./history/load.ts'), noticeMissing('what loads gaps'));
 
-const filterModule = lazyModule(() => import('./log/filter-compiler.ts'), noticeMissing('the filter'));
+const filterModule = lazyModule(() => import('./state/filter-compiler.ts'), noticeMissing('the filter'));
 
 export class App {
   readonly session: Session;
@@ -42,6 +42,7 @@ export class App {
   readonly cursor: Cursor;
   readonly history: HistoryNavigator;
   readonly #listeners = new Set<(row: EntryRow) => void>();
+  readonly #clearListeners = new Set<() => void>();
   readonly #figures: FigurePublisher;
   /** The view and the wrapping that session and viewport are at. */
   #applied: ViewState | undefined;
@@ -75,6 +76,7 @@ export class App {
           this.#isSettled = false;
           cursorRow.value = undefined;
           this.viewport.clear();
+          for (const listener of this.#clearListeners) listener();
         },
         onStreamState: (state) => {
           streamState.value = state;
@@ -175,6 +177,11 @@ export class App {
   /** Calls `listener` for each entry that comes from now on. */
   onEntry(listener: (row: EntryRow) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** Calls `listener` each time that all entries go, since another stream begins. */
+  onCleared(listener: () => void): void {
+    this.#clearListeners.add(listener);
   }
 
   /** From now on `series` counts the entries, those that are here first. */

@@ -76,6 +76,11 @@ export const KEYS: readonly Key[] = [
   { keys: 'y', what: 'copy link', run: () => copyText(location.href, 'link') },
   { keys: 'd', what: 'export what is shown as NDJSON', run: (context) => context.history.export() },
   {
+    keys: 'f',
+    what: 'fleet: all sources',
+    run: () => updateView({ fleet: !viewState.value.fleet }, 'replace'),
+  },
+  {
     keys: 'r',
     what: 'run panel',
     run: () => togglePanel('run'),
@@ -152,6 +157,7 @@ function togglePanel(panel: 'run' | 'me' | 'people'): void {
 
 function dismiss(context: KeyContext): void {
   if (opened.value) context.cursor.close();
+  else if (viewState.value.fleet) updateView({ fleet: false }, 'replace');
   else if (viewState.value.q !== '' || viewState.value.hl !== '' || viewState.value.range)
     updateView({ q: '', hl: '', range: undefined });
   else {

@@ -4,6 +4,7 @@ import { h, render } from 'preact';
 import { App } from './app.ts';
 import { mountCharts } from './charts/mount.ts';
 import type { Series } from './charts/series.ts';
+import { mountFleet } from './fleet/slot.ts';
 import { lazyModule } from './lazy.ts';
 import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
@@ -88,4 +89,5 @@ effect(() => {
   document.documentElement.toggleAttribute('data-out', streamState.value.state === 'refused');
 });
 mountCharts(series, { viewport, cursor, history }, element('charts'));
+mountFleet(app, element('fleet'));
 mountRunPanel(viewport, element('panel'));

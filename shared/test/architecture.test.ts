@@ -192,7 +192,7 @@ describe('imports', () => {
       ['log/'],
       ['state/'],
       ['history/', 'cursor.ts'],
-      ['panels/', 'charts/', 'runs/', 'keys.ts'],
+      ['panels/', 'charts/', 'runs/', 'fleet/', 'alerts/', 'keys.ts'],
     ];
     const floorOf = (path: string) => {
       const floor = floors.findIndex((names) =>

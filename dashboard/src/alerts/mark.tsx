@@ -2,29 +2,36 @@
 // its own entries. It is loaded when the first alert fires.
 import { effect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { App } from '../app.ts';
+import type { Cursor } from '../cursor.ts';
+import type { HistoryNavigator } from '../history/history-navigator.ts';
 import { clockOf, duration } from '../log/time.ts';
+import type { Alert } from '../state/alert.ts';
 import { alertPart, alerts, alertsAsOf, alertsOpen, areAlertsStale } from '../state/alerts.ts';
 import { filter, streamState, updateView, viewState } from '../state/store.ts';
 import { streamQuery } from '../state/stream-query.ts';
 import '../../styles/alerts.css';
-import type { Alert } from './alert.ts';
 
 const TITLE = document.title;
 const STEPS: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 };
 
-export function mountAlerts(app: Pick<App, 'cursor' | 'history'>): void {
+/** What leads to an entry. */
+interface Way {
+  cursor: Pick<Cursor, 'show'>;
+  history: Pick<HistoryNavigator, 'goToLink'>;
+}
+
+export function mountAlerts(way: Way): void {
   effect(() => {
     const count = alerts.value.length;
     document.title = count > 0 ? `▲ ${count} · ${TITLE}` : TITLE;
   });
-  alertPart.value = () => <Mark goTo={(alert) => goTo(app, alert)} />;
+  alertPart.value = () => <Mark goTo={(alert) => goTo(way, alert)} />;
 }
 
-function goTo({ cursor, history }: Pick<App, 'cursor' | 'history'>, { cause, id }: Alert): void {
+function goTo({ cursor, history }: Way, { cause, id }: Alert): void {
   alertsOpen.value = false;
   const before = queryOf();
-  const all = { q: '', hl: '', level: '', range: undefined } as const;
+  const all = { q: '', hl: '', level: '', range: undefined, fleet: false } as const;
   if (!cause) {
     updateView({ ...all, channels: ['events:alerts'], q: `alert:"${id.replace(/"/g, '')}"` });
     return;

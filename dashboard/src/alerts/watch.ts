@@ -4,11 +4,11 @@
 // its query did not ask for: its ledger would not hold, and no other viewer would share it.
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
+import { readAlerts } from '../state/alert.ts';
 import { alerts, alertsAsOf, areAlertsStale } from '../state/alerts.ts';
 import { profile } from '../state/identity.ts';
 import { filter, streamState, viewState } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
-import { readAlerts } from './alert.ts';
 
 const CHANNEL = 'events:alerts';
 /** A view without the entries of the alerts is at most this late. */

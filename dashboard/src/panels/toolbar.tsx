@@ -15,7 +15,7 @@ interface ToolbarProps extends FilterInputProps {
 export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
   const Part = whoPart.value;
   const Alerts = alertPart.value;
-  const { channels, invalidChannels, list, level, panel } = viewState.value;
+  const { channels, invalidChannels, fleet, list, level, panel } = viewState.value;
   return (
     <>
       <Connection nudge={nudge} />
@@ -50,6 +50,14 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
           </option>
         ))}
       </select>
+      <button
+        type="button"
+        aria-pressed={fleet}
+        title="all sources at a glance (f)"
+        onClick={() => updateView({ fleet: !fleet }, 'replace')}
+      >
+        fleet
+      </button>
       <button
         type="button"
         aria-pressed={panel === 'run'}

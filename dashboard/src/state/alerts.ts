@@ -1,7 +1,7 @@
 // The alerts that fire, as signals.
 import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import type { Alert } from '../alerts/alert.ts';
+import type { Alert } from './alert.ts';
 
 /** Empty also where nobody may know, or the gateway has no rules. */
 export const alerts = signal<readonly Alert[]>([]);

@@ -1,16 +1,18 @@
 // Finds the parameters of a link that the page ignores, because no view can have their value.
+import { SORTS } from './fleet-sorts.ts';
 import { FLAGS, parseView } from './view-state.ts';
 
 const SHOWN_CHARS = 40;
 
 /** Each as `name=value`, reduced to printable ASCII and cut to 40 characters, since a link may contain anything. */
 export function ignoredIn(search: string): string[] {
-  const { invalidChannels, level, tail, range, time, panel, theme } = parseView(search);
+  const { invalidChannels, level, tail, range, time, sort, panel, theme } = parseView(search);
   const got = new Map([
     ['level', level || 'trace'],
     ['tail', String(tail)],
     ['range', range ? `${range.from}..${range.to}` : ''],
     ['time', time],
+    ['sort', SORTS.includes(sort) ? sort : ''],
     ['panel', panel],
     ['theme', theme],
   ]);

@@ -35,6 +35,10 @@ export interface ViewState {
   /** Whether the gateway applies the filter, too, as far as it can. */
   narrow: boolean;
   charts: boolean;
+  /** Whether the fleet is shown instead of the log. */
+  fleet: boolean;
+  /** How the fleet is sorted: one of fleet-sorts.ts, or by trouble. */
+  sort: string;
   list: boolean;
   panel: (typeof PANELS)[number];
   theme: 'auto' | 'dark' | 'light';
@@ -87,6 +91,8 @@ export function parseView(search: string): ViewState {
     fold: query.get('fold') !== '0',
     narrow: query.get('narrow') === '1',
     charts: query.get('charts') === '1',
+    fleet: query.get('fleet') === '1',
+    sort: query.get('sort') ?? '',
     list: query.get('list') === '1',
     panel: oneOf(query.get('panel'), PANELS, 'none'),
     theme: oneOf(query.get('theme'), ['auto', 'dark', 'light'], 'auto'),
@@ -96,10 +102,10 @@ export function parseView(search: string): ViewState {
 }
 
 /** The parameters whose value is 1 or 0. */
-export const FLAGS = ['follow', 'wrap', 'fold', 'narrow', 'charts', 'list', 'embed', 'keys'];
+export const FLAGS = ['follow', 'wrap', 'fold', 'narrow', 'charts', 'fleet', 'list', 'embed', 'keys'];
 const OWN = [
   ...['channels', 'ch', 'channel', 'q', 'run', 'source', 'hl', 'level', 'tail', 'since', 'at', 'range'],
-  ...['time', 'panel', 'theme', ...FLAGS],
+  ...['time', 'sort', 'panel', 'theme', ...FLAGS],
 ];
 
 /** The query string of a view without its defaults. Parameters in `base` that are not a view's, as `show`, are kept. */
@@ -125,6 +131,8 @@ export function formatView(view: ViewState, base = ''): string {
   flag('fold', view.fold, true);
   flag('narrow', view.narrow, false);
   flag('charts', view.charts, false);
+  flag('fleet', view.fleet, false);
+  set('sort', view.sort, '');
   flag('list', view.list, false);
   set('panel', view.panel, 'none');
   set('theme', view.theme, 'auto');

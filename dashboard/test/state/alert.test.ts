@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readAlerts } from '../../src/alerts/alert.ts';
+import { readAlerts } from '../../src/state/alert.ts';
 
 const alert = (id: string, fields: Record<string, unknown> = {}) => ({
   alert: id,

@@ -1,12 +1,12 @@
 // Compiles what the view says about its rows, filter, level, range and highlights, and sets the signals that hold the result. It is
 // loaded with the first view that says any of it; the engine for regular expressions is loaded with the first expression.
 import { lazyModule } from '../lazy.ts';
+import { compileFilter, type Filter } from '../log/filter.ts';
+import { FilterError, PatternsMissing } from '../log/filter-terms.ts';
 import type { Pattern, PatternOf } from '../regex/pattern.ts';
-import { filter, filterProblem, hits } from '../state/store.ts';
-import type { ViewState } from '../state/view-state.ts';
-import { noticeMissing } from '../state/when-wanted.ts';
-import { compileFilter, type Filter } from './filter.ts';
-import { FilterError, PatternsMissing } from './filter-terms.ts';
+import { filter, filterProblem, hits } from './store.ts';
+import type { ViewState } from './view-state.ts';
+import { noticeMissing } from './when-wanted.ts';
 
 const patternModule = lazyModule(
   () => import('../regex/bounded.ts'),

@@ -1,0 +1,174 @@
+// The columns of the fleet: what each shows of a row, by what it sorts, and which lines are behind it.
+import { spansOf } from '../log/text.ts';
+import { duration } from '../log/time.ts';
+import type { FleetRow } from './model.ts';
+import { BAR_SECONDS } from './source.ts';
+
+/** What a source has not said. */
+const UNKNOWN = '–';
+const BARS = '▁▂▃▄▅▆▇█';
+const METER = 5;
+const MAX_TEXT = 160;
+
+export interface Column {
+  key: string;
+  title: string;
+  hint: string;
+  text(row: FleetRow): string;
+  /** The class of the cell: a tone, or nothing. */
+  tone?(row: FleetRow): string;
+  /** Undefined is sorted last, whatever the direction. Absent where the column does not sort. */
+  value?(row: FleetRow): number | string | undefined;
+  /** Terms of the filter that finds the lines behind the cell, besides the source. */
+  behind(row: FleetRow): string;
+}
+
+const NUMBERS = 'event:server.metrics';
+const GENERATIONS = 'event:generation.*';
+
+export const COLUMNS: readonly Column[] = [
+  {
+    key: 'source',
+    title: 'source',
+    hint: 'who writes; ○ has gone silent',
+    text: ({ source, isSilent }) => `${isSilent ? '○' : '●'} ${visible(source)}`,
+    tone: ({ trouble }) => (trouble.rank >= 4 ? 'bad' : trouble.rank >= 2 ? 'warn' : ''),
+    value: ({ source }) => source,
+    behind: () => '',
+  },
+  {
+    key: 'model',
+    title: 'model',
+    hint: 'the model that it named last',
+    text: ({ model }) => (model === undefined ? UNKNOWN : visible(model.slice(model.lastIndexOf('/') + 1))),
+    value: ({ model }) => model,
+    behind: ({ model }) => (model === undefined ? '' : `model:${quoted(model)}`),
+  },
+  {
+    key: 'running',
+    title: 'run',
+    hint: 'generations that run',
+    text: ({ running }) => figure(running),
+    value: ({ running }) => running,
+    behind: ({ reported }) => (reported.running ? NUMBERS : GENERATIONS),
+  },
+  {
+    key: 'queued',
+    title: 'queue',
+    hint: 'requests that wait',
+    text: ({ queued }) => figure(queued),
+    tone: ({ queued, running }) => (queued && queued >= (running ?? 0) ? 'warn' : ''),
+    value: ({ queued }) => queued,
+    behind: () => NUMBERS,
+  },
+  {
+    key: 'tokens',
+    title: 'tok/s',
+    hint: 'tokens per second, of the last five',
+    text: ({ tokensPerSecond }) => figure(tokensPerSecond),
+    value: ({ tokensPerSecond }) => tokensPerSecond,
+    behind: ({ reported }) => (reported.tokensPerSecond ? NUMBERS : GENERATIONS),
+  },
+  {
+    key: 'spark',
+    title: '2 min',
+    hint: `tokens per second of two minutes, a bar for ${BAR_SECONDS} s; the highest is the row’s own`,
+    text: ({ spark }) => sparkline(spark),
+    behind: ({ reported }) => (reported.tokensPerSecond ? NUMBERS : GENERATIONS),
+  },
+  {
+    key: 'ttft',
+    title: 'first token',
+    hint: 'seconds to the first token, p50 / p95 of 15 minutes; ▲ is out of its own range, or far above the others',
+    text: ({ firstToken, trouble }) =>
+      firstToken
+        ? `${seconds(firstToken.p50)} / ${seconds(firstToken.p95)} s${trouble.isSlow ? ' ▲' : ''}`
+        : UNKNOWN,
+    tone: ({ trouble }) => (trouble.isSlow ? 'warn' : ''),
+    value: ({ firstToken }) => firstToken?.p95,
+    behind: () => 'ttft>=0',
+  },
+  {
+    key: 'kv',
+    title: 'kv cache',
+    hint: 'use of the KV cache',
+    text: ({ kvCache }) => (kvCache === undefined ? UNKNOWN : `${percent(kvCache)} ${meter(kvCache)}`),
+    tone: ({ kvCache }) => ((kvCache ?? 0) >= 0.95 ? 'warn' : ''),
+    value: ({ kvCache }) => kvCache,
+    behind: () => NUMBERS,
+  },
+  {
+    key: 'errors',
+    title: 'err',
+    hint: 'errors of five minutes',
+    text: ({ errors }) => figure(errors),
+    tone: ({ errors }) => (errors > 0 ? 'bad' : 'dim'),
+    value: ({ errors }) => errors,
+    behind: () => 'level:error+',
+  },
+  {
+    key: 'last',
+    title: 'last line',
+    hint: 'what is wrong, and the last line',
+    text: ({ last }) => (last ? visible(last.msg) : UNKNOWN),
+    tone: ({ last }) => (last && last.level >= 4 ? 'bad' : last?.level === 3 ? 'warn' : ''),
+    behind: () => '',
+  },
+  {
+    key: 'age',
+    title: 'age',
+    hint: 'since its last sign of life',
+    text: ({ age }) => ageText(age),
+    tone: ({ isSilent }) => (isSilent ? 'bad' : 'dim'),
+    value: ({ age }) => age,
+    behind: () => '',
+  },
+];
+
+/** A value as the filter's language takes it. */
+export function quoted(value: string): string {
+  return /[\s*"/]/.test(value) ? `"${value.replace(/"/g, '')}"` : value;
+}
+
+/** The beginning of a text, on one line, with nothing in it that could hide or move the rest. */
+export function visible(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.slice(0, MAX_TEXT);
+  return spansOf(text.slice(0, 4 * MAX_TEXT), MAX_TEXT, false)
+    .map((span) => span.text)
+    .join('');
+}
+
+export function figure(value: number | undefined): string {
+  if (value === undefined) return UNKNOWN;
+  if (value > 0 && value < 9.95 && !Number.isInteger(value)) return value.toFixed(1);
+  // `toLocaleString` takes longer than all the rest of a row.
+  return value < 999.5 ? String(Math.round(value)) : Math.round(value).toLocaleString('en');
+}
+
+function seconds(value: number): string {
+  return value < 0.095 ? value.toFixed(2) : value < 9.95 ? value.toFixed(1) : String(Math.round(value));
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)}%`.padStart(4);
+}
+
+function meter(share: number): string {
+  const filled = Math.max(0, Math.min(METER, Math.round(share * METER)));
+  return '█'.repeat(filled) + '░'.repeat(METER - filled);
+}
+
+/** A space stands for a time of which nothing is known. */
+function sparkline(values: readonly number[]): string {
+  let highest = 0;
+  let text = '';
+  for (const value of values) if (value > highest) highest = value;
+  for (const value of values)
+    text += Number.isNaN(value) ? ' ' : BARS[value > 0 ? Math.ceil((value / Math.max(1, highest)) * 7) : 0];
+  return text.trim() === '' ? UNKNOWN : text;
+}
+
+function ageText(ms: number): string {
+  if (ms < 1_500) return 'now';
+  return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : duration(ms).replace(/\d\ds$/, '');
+}

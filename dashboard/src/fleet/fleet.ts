@@ -1,0 +1,183 @@
+// The fleet view: it counts the entries of the stream from when it is first opened, those that are here first, and shows the figures
+// once a second while it is open. It is loaded then.
+import { effect, untracked } from '@preact/signals';
+import type { Cursor } from '../cursor.ts';
+import type { HistoryNavigator } from '../history/history-navigator.ts';
+import { clockOf } from '../log/time.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { filter, streamState, updateView, viewState } from '../state/store.ts';
+import type { EntryRow } from '../stream/row.ts';
+import type { Session } from '../stream/session.ts';
+import '../../styles/fleet.css';
+import { type Column, figure, quoted } from './columns.ts';
+import { FleetGrid } from './grid.ts';
+import { FleetModel, type FleetRow, totalsOf } from './model.ts';
+
+const EVERY_MS = 1_000;
+/** Entries that were here before are counted in slices of this length, so that the page stays quick. */
+const SLICE_MS = 8;
+/** Where keys are for something else. */
+const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, aside, footer, #list, #detail';
+
+/** Where the fleet's entries come from, and what a cell leads to. */
+export interface FleetContext {
+  session: Pick<Session, 'buffer'>;
+  viewport: Pick<Viewport, 'scroller'>;
+  cursor: Pick<Cursor, 'show'>;
+  history: Pick<HistoryNavigator, 'goToLink'>;
+  onEntry(listener: (row: EntryRow) => void): void;
+  onCleared(listener: () => void): void;
+}
+
+export class Fleet {
+  readonly #context: FleetContext;
+  readonly #model = new FleetModel();
+  readonly #grid: FleetGrid;
+  readonly #totals = document.createElement('p');
+  readonly #notes = document.createElement('p');
+  /** Entries that are still to be counted, in their order. */
+  #waiting: EntryRow[] = [];
+  #timer: ReturnType<typeof setInterval> | undefined;
+  /** The log's time at which the stream was last live; with a broken stream, silence is not the sources'. */
+  #now = Date.now();
+
+  constructor(context: FleetContext, host: HTMLElement) {
+    this.#context = context;
+    this.#grid = new FleetGrid({
+      onOpen: (row, column) => this.#open(row, column),
+      onSort: (sort) => updateView({ sort }, 'replace'),
+      onClose: () => updateView({ fleet: false }, 'replace'),
+    });
+    this.#totals.className = 'totals';
+    this.#notes.className = 'notes warn';
+    host.replaceChildren(this.#totals, this.#notes, this.#grid.element);
+    this.#listen();
+    effect(() => {
+      const isOpen = viewState.value.fleet;
+      untracked(() => this.#toggle(isOpen));
+    });
+    effect(() => {
+      // The values are not used: reading them shows the figures anew when either changes.
+      void viewState.value.sort;
+      void streamState.value;
+      untracked(() => this.#timer !== undefined && this.#show());
+    });
+    document.addEventListener('keydown', (event) => this.#press(event), { capture: true });
+  }
+
+  #listen(): void {
+    const { buffer } = this.#context.session;
+    for (let at = buffer.first; at < buffer.end; at++) {
+      const row = buffer.get(at);
+      if (row?.kind === 'entry') this.#waiting.push(row);
+    }
+    this.#context.onEntry((row) => {
+      if (this.#waiting.length > 0) this.#waiting.push(row);
+      else this.#model.count(row);
+    });
+    this.#context.onCleared(() => {
+      this.#waiting = [];
+      this.#model.clear();
+    });
+    this.#countWaiting(this.#waiting);
+  }
+
+  #countWaiting(waiting: EntryRow[], from = 0): void {
+    if (waiting !== this.#waiting) return;
+    const deadline = performance.now() + SLICE_MS;
+    let next = from;
+    while (next < waiting.length && performance.now() < deadline) {
+      const row = waiting[next++];
+      if (row) this.#model.count(row);
+    }
+    if (next < waiting.length) setTimeout(() => this.#countWaiting(waiting, next));
+    else {
+      this.#waiting = [];
+      if (this.#timer !== undefined) this.#show();
+    }
+  }
+
+  #toggle(isOpen: boolean): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    document.documentElement.toggleAttribute('data-fleet', isOpen);
+    if (!isOpen) {
+      if (this.#grid.hasFocus) this.#context.viewport.scroller.focus({ preventScroll: true });
+      return;
+    }
+    this.#show();
+    this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#show(), EVERY_MS);
+    const { activeElement } = document;
+    if (activeElement === document.body || activeElement === this.#context.viewport.scroller)
+      this.#grid.focus();
+  }
+
+  #show(): void {
+    const stream = streamState.value;
+    if (stream.state === 'live') this.#now = Date.now() + stream.clockOffset;
+    const rows = this.#model.rows(this.#now);
+    const totals = totalsOf(rows);
+    setText(
+      this.#totals,
+      [
+        plural(totals.sources, 'source'),
+        ...(totals.models > 0 ? [plural(totals.models, 'model')] : []),
+        `${figure(totals.tokensPerSecond)} tok/s`,
+        `${figure(totals.running)} running`,
+        `${figure(totals.queued)} queued`,
+        `${plural(totals.errors, 'error')} in 5 min`,
+        totals.inTrouble > 0 ? `${totals.inTrouble} in trouble` : 'no trouble',
+      ].join(' · '),
+    );
+    setText(this.#notes, this.#notesOf(stream.state === 'live').join(' · '));
+    this.#grid.show(rows, viewState.value.sort);
+  }
+
+  #notesOf(isLive: boolean): string[] {
+    const notes: string[] = [];
+    const { narrow } = viewState.value;
+    if (!isLive) notes.push(`not live: the figures are those of ${clockOf(this.#now)}`);
+    if (this.#waiting.length > 0) notes.push('counting what came before');
+    if (this.#model.dropped > 0)
+      notes.push(`${plural(this.#model.dropped, 'more source')} not shown: only the latest are kept`);
+    if (narrow && Object.keys(filter.value.server).length > 0)
+      notes.push('only what the gateway’s filter lets through');
+    return notes;
+  }
+
+  #press(event: KeyboardEvent): void {
+    if (!viewState.value.fleet || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const { target } = event;
+    if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
+    if (event.key.length === 1 && !viewState.value.keys) return;
+    // A focused button handles Enter itself: a column's title sorts.
+    if (event.key === 'Enter' && target.closest('button')) return;
+    if (!this.#grid.press(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Shows the lines behind a cell. */
+  #open(row: FleetRow, column: Column): void {
+    const terms = `source:${quoted(row.source)} ${column.behind(row)}`.trim();
+    const id = column.key === 'last' ? row.last?.id : undefined;
+    updateView({
+      fleet: false,
+      q: terms,
+      hl: '',
+      level: '',
+      range: undefined,
+      at: id ?? '',
+      follow: id === undefined,
+    });
+    if (id !== undefined) this.#context.history.goToLink((entry) => this.#context.cursor.show(entry));
+  }
+}
+
+function plural(count: number, what: string): string {
+  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
+}
+
+function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}

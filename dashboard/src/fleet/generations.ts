@@ -1,0 +1,114 @@
+// The generations of one source that run now, as its entries say: what has started or said something and has not ended.
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import type { EntryRow } from '../stream/row.ts';
+import { FirstTokens } from './first-tokens.ts';
+import { Seconds } from './seconds.ts';
+
+/** More at a time are not counted: how many run is then not known. */
+const MAX_RUNNING = 256;
+/** A generation that said nothing for this long is no longer taken for running: its end was not heard. */
+const FORGOTTEN_MS = 10 * 60_000;
+/** Seconds of tokens that are kept. */
+export const SPARK_SECONDS = 120;
+
+interface Generation {
+  /** Undefined where its start was not heard. */
+  startedAt: number | undefined;
+  firstAt: number | undefined;
+  lastAt: number;
+}
+
+export class Generations {
+  /** The model that was named last. */
+  model: string | undefined;
+  /** Whether the source has ever said anything of a generation. */
+  isHeard = false;
+  readonly firstTokens = new FirstTokens();
+  readonly #running = new Map<string, Generation>();
+  readonly #tokens = new Seconds(SPARK_SECONDS + 1);
+  /** Since when tokens are counted; undefined while the source has never said a number of them. */
+  #tokensSince: number | undefined;
+  #isOverfull = false;
+
+  count(row: EntryRow, at: number): void {
+    const key = row.generation ?? '';
+    this.isHeard = true;
+    if (row.event === EVENTS.generationDelta) {
+      this.#countDelta(row, key, at);
+      return;
+    }
+    const attrs = row.attrs();
+    const model = attrs[GEN_AI.responseModel] ?? attrs[GEN_AI.requestModel];
+    if (typeof model === 'string' && model !== '') this.model = model.slice(0, 80);
+    if (row.event === EVENTS.generationStarted) this.#open(key, at, at);
+    else if (row.event === EVENTS.generationFinished) this.#end(key, at, attrs, true);
+    else if (row.event === EVENTS.generationFailed) this.#end(key, at, attrs, false);
+  }
+
+  /** How many run; undefined where that cannot be known. */
+  running(now: number): number | undefined {
+    for (const [key, { lastAt }] of this.#running) if (now - lastAt > FORGOTTEN_MS) this.#running.delete(key);
+    if (this.#running.size === 0) this.#isOverfull = false;
+    return this.isHeard && !this.#isOverfull ? this.#running.size : undefined;
+  }
+
+  /** The longest time, in ms, that a generation has said nothing: before its first token, and after it. */
+  silences(now: number): { first: number; next: number } {
+    const longest = { first: 0, next: 0 };
+    for (const { startedAt, firstAt, lastAt } of this.#running.values()) {
+      if (firstAt !== undefined) longest.next = Math.max(longest.next, now - lastAt);
+      else if (startedAt !== undefined) longest.first = Math.max(longest.first, now - startedAt);
+    }
+    return longest;
+  }
+
+  /** The mean of the tokens per second after `from` and up to `to`; NaN where not known. */
+  tokensPerSecond(from: number, to: number): number {
+    if (this.#tokensSince === undefined || to < this.#tokensSince) return Number.NaN;
+    const begin = Math.max(from, this.#tokensSince - 1);
+    return this.#tokens.sum(begin, to) / (to - begin);
+  }
+
+  #countDelta(row: EntryRow, key: string, at: number): void {
+    const generation = this.#running.get(key) ?? this.#open(key, undefined, at);
+    if (generation) {
+      generation.firstAt ??= at;
+      generation.lastAt = at;
+    }
+    const second = Math.floor(at / 1000);
+    this.#tokensSince ??= second;
+    this.#tokens.add(second, row.tokens);
+  }
+
+  #open(key: string, startedAt: number | undefined, at: number): Generation | undefined {
+    if (this.#running.size >= MAX_RUNNING && !this.#running.has(key)) {
+      this.#isOverfull = true;
+      return undefined;
+    }
+    const generation = { startedAt, firstAt: undefined, lastAt: at };
+    this.#running.set(key, generation);
+    return generation;
+  }
+
+  #end(key: string, at: number, attrs: Record<string, unknown>, isWhole: boolean): void {
+    const generation = this.#running.get(key);
+    this.#running.delete(key);
+    const reported = attrs[GEN_AI.timeToFirstChunk];
+    if (typeof reported === 'number') this.firstTokens.add(at, reported);
+    else if (isWhole && generation?.startedAt !== undefined && generation.firstAt !== undefined)
+      this.firstTokens.add(at, (generation.firstAt - generation.startedAt) / 1000);
+    // What has sent no deltas has said its tokens only now: they are spread over the time that it took.
+    const tokens = attrs[GEN_AI.outputTokens];
+    if (generation?.firstAt === undefined && typeof tokens === 'number' && tokens > 0 && tokens < 1e9)
+      this.#spread(at, tokens, Number(attrs[ATTRS.duration]) || 0);
+  }
+
+  #spread(at: number, tokens: number, duration: number): void {
+    const last = Math.floor(at / 1000);
+    const seconds = Math.max(1, Math.min(86_400, Math.round(duration)));
+    this.#tokensSince = Math.min(this.#tokensSince ?? last, last - Math.min(seconds, SPARK_SECONDS) + 1);
+    for (let s = Math.max(last - seconds + 1, last - SPARK_SECONDS); s <= last; s++)
+      this.#tokens.add(s, tokens / seconds);
+  }
+}

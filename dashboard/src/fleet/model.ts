@@ -1,0 +1,84 @@
+// All sources of a stream: entries in, figures out. It knows at most 500 sources, those heard last, and says how many it has dropped;
+// it depends on nothing on screen, and asks nobody: the same entries give the same figures.
+import type { EntryRow } from '../stream/row.ts';
+import { quantile } from './first-tokens.ts';
+import { Source, type SourceFigures } from './source.ts';
+import { type Trouble, troubleOf } from './trouble.ts';
+
+export const MAX_SOURCES = 500;
+/** A source with fewer times to the first token is not compared with the others, and no others with it. */
+const LEAST_SAMPLES = 3;
+
+export interface FleetRow extends SourceFigures {
+  trouble: Trouble;
+}
+
+export interface Totals {
+  sources: number;
+  models: number;
+  /** Sums of what is known; undefined where no source says it. */
+  tokensPerSecond: number | undefined;
+  running: number | undefined;
+  queued: number | undefined;
+  errors: number;
+  /** Rows with trouble. */
+  inTrouble: number;
+}
+
+export class FleetModel {
+  /** Sources that were dropped because others were heard later. */
+  dropped = 0;
+  readonly #sources = new Map<string, Source>();
+
+  count(row: EntryRow): void {
+    // The log's own clock: those of the writers differ.
+    const at = row.id === undefined ? row.time : Number.parseInt(row.id, 10);
+    if (!(at >= 0)) return;
+    let source = this.#sources.get(row.source);
+    if (!source) {
+      if (this.#sources.size >= MAX_SOURCES) this.#dropOldest();
+      source = new Source(row.source, at);
+      this.#sources.set(row.source, source);
+    }
+    source.count(row, at);
+  }
+
+  /** `now` is the log's time in ms. */
+  rows(now: number): FleetRow[] {
+    const all = [...this.#sources.values()].map((source) => source.figures(now));
+    const medians = all
+      .flatMap(({ firstToken }) => (firstToken && firstToken.count >= LEAST_SAMPLES ? [firstToken.p50] : []))
+      .sort((a, b) => a - b);
+    const usual = medians.length >= 3 ? quantile(medians, 0.5) : Number.NaN;
+    return all.map((figures) => ({ ...figures, trouble: troubleOf(figures, usual) }));
+  }
+
+  clear(): void {
+    this.#sources.clear();
+    this.dropped = 0;
+  }
+
+  #dropOldest(): void {
+    let oldest: Source | undefined;
+    for (const source of this.#sources.values())
+      if (!oldest || source.lastAt < oldest.lastAt) oldest = source;
+    if (oldest) this.#sources.delete(oldest.name);
+    this.dropped++;
+  }
+}
+
+export function totalsOf(rows: readonly FleetRow[]): Totals {
+  const sum = (values: (number | undefined)[]) => {
+    const known = values.filter((value) => value !== undefined);
+    return known.length === 0 ? undefined : known.reduce((a, b) => a + b, 0);
+  };
+  return {
+    sources: rows.length,
+    models: new Set(rows.flatMap(({ model }) => model ?? [])).size,
+    tokensPerSecond: sum(rows.map((row) => row.tokensPerSecond)),
+    running: sum(rows.map((row) => row.running)),
+    queued: sum(rows.map((row) => row.queued)),
+    errors: rows.reduce((all, { errors }) => all + errors, 0),
+    inTrouble: rows.filter(({ trouble }) => trouble.rank > 0).length,
+  };
+}

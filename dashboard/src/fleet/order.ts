@@ -1,0 +1,69 @@
+// In which order the fleet's rows stand: by trouble, with those of one host or service together where that is said, or by a column.
+import { COLUMNS } from './columns.ts';
+import type { FleetRow } from './model.ts';
+
+export interface Group {
+  /** What stands above its rows; undefined for rows that stand by themselves. */
+  title: string | undefined;
+  /** Whether all its rows are of the host or service that the title names. */
+  isPlace: boolean;
+  rows: FleetRow[];
+}
+
+type Compare = (a: FleetRow, b: FleetRow) => number;
+
+/**
+ * Sorted by a column, rows stand in that order alone. By trouble, what is in trouble comes first, wherever it runs; of the rest, those of
+ * one host or service are together. One source alone is no group.
+ */
+export function ordered(rows: readonly FleetRow[], sort: string): Group[] {
+  const sorted = [...rows].sort(comparison(sort));
+  const places = new Map<string, FleetRow[]>();
+  const alone: FleetRow[] = [];
+  const troubled: FleetRow[] = [];
+  for (const row of sorted) {
+    const own = row.group === undefined ? alone : (places.get(row.group) ?? []);
+    if (row.group !== undefined) places.set(row.group, own);
+    if (row.trouble.rank > 0) troubled.push(row);
+    else own.push(row);
+  }
+  if (sort !== '' || places.size === 0) return [{ title: undefined, isPlace: false, rows: sorted }];
+  const groups: Group[] = [];
+  if (troubled.length > 0) groups.push({ title: 'in trouble', isPlace: false, rows: troubled });
+  for (const [place, own] of places) {
+    if (own.length > 1) groups.push({ title: place, isPlace: true, rows: own });
+    else alone.push(...own);
+  }
+  if (alone.length > 0) groups.push({ title: 'each by itself', isPlace: false, rows: alone.sort(byTrouble) });
+  return groups;
+}
+
+/** The sort that a click on a column's title asks for. */
+export function nextSort(sort: string, key: string): string {
+  return sort === key ? `-${key}` : sort === `-${key}` ? '' : key;
+}
+
+function comparison(sort: string): Compare {
+  const column = COLUMNS.find(({ key, value }) => value && (sort === key || sort === `-${key}`));
+  const value = column?.value;
+  if (!value) return byTrouble;
+  // Names begin with the first, figures with the greatest.
+  const sign = sort.startsWith('-') ? -1 : 1;
+  return (a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (x === undefined || y === undefined)
+      return Number(x === undefined) - Number(y === undefined) || byName(a, b);
+    if (typeof x === 'string' || typeof y === 'string')
+      return sign * String(x).localeCompare(String(y), 'en', { numeric: true }) || byName(a, b);
+    return sign * (y - x) || byName(a, b);
+  };
+}
+
+// Within a rank by name, since rows that change places all the time cannot be read.
+function byTrouble(a: FleetRow, b: FleetRow): number {
+  return b.trouble.rank - a.trouble.rank || Number(b.isBackend) - Number(a.isBackend) || byName(a, b);
+}
+
+function byName(a: FleetRow, b: FleetRow): number {
+  return a.source.localeCompare(b.source, 'en', { numeric: true });
+}

@@ -1,0 +1,68 @@
+// A row of the fleet in the DOM: one for each source, whatever place it stands at. Only cells whose text has changed are written.
+import { COLUMNS, visible } from './columns.ts';
+import type { FleetRow } from './model.ts';
+
+export class FleetRowNode {
+  readonly element = document.createElement('div');
+  readonly cells: readonly HTMLElement[];
+  row: FleetRow;
+  readonly #texts: readonly Text[];
+  readonly #words: Text;
+  readonly #place: Text;
+  #isPlaced = false;
+
+  constructor(row: FleetRow) {
+    this.row = row;
+    this.element.role = 'row';
+    this.element.className = 'row';
+    this.cells = COLUMNS.map(({ key }, i) => {
+      const cell = this.element.appendChild(document.createElement('span'));
+      cell.role = i === 0 ? 'rowheader' : 'gridcell';
+      cell.tabIndex = -1;
+      cell.dataset.column = key;
+      return cell;
+    });
+    const last = this.cells[COLUMNS.findIndex(({ key }) => key === 'last')] as HTMLElement;
+    const words = last.appendChild(document.createElement('b'));
+    this.#words = words.appendChild(document.createTextNode(''));
+    this.#texts = this.cells.map((cell) =>
+      cell.appendChild(document.createElement('bdi')).appendChild(document.createTextNode('')),
+    );
+    const place = (this.cells[0] as HTMLElement).appendChild(document.createElement('bdi'));
+    place.className = 'dim';
+    this.#place = place.appendChild(document.createTextNode(''));
+    this.show(row);
+  }
+
+  /** Where the row stands among those of its host or service, it does not say which that is. */
+  placeIn(isPlaced: boolean): void {
+    this.#isPlaced = isPlaced;
+    this.element.classList.toggle('in', isPlaced);
+    this.#showPlace();
+  }
+
+  show(row: FleetRow): void {
+    this.row = row;
+    for (const [i, { text, tone }] of COLUMNS.entries()) {
+      setText(this.#texts[i], text(row));
+      const cell = this.cells[i];
+      const name = tone?.(row) ?? '';
+      if (cell && cell.className !== name) cell.className = name;
+    }
+    this.#showPlace();
+    const { rank, words } = row.trouble;
+    setText(this.#words, words === '' ? '' : `${words} · `);
+    const level = rank >= 4 ? 'bad' : rank >= 2 ? 'warn' : 'dim';
+    const holder = this.#words.parentElement;
+    if (holder && holder.className !== level) holder.className = level;
+  }
+
+  #showPlace(): void {
+    const { group } = this.row;
+    setText(this.#place, this.#isPlaced || group === undefined ? '' : ` ${visible(group)}`);
+  }
+}
+
+function setText(node: Text | undefined, text: string): void {
+  if (node && node.data !== text) node.data = text;
+}

@@ -1,0 +1,153 @@
+// What one source is known to do, from its entries. What it has not said is undefined, never 0.
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { GEN_AI, METRICS } from '@llm-streamer/shared/gen-ai.ts';
+import type { EntryRow } from '../stream/row.ts';
+import type { FirstTokenFigures } from './first-tokens.ts';
+import { Generations, SPARK_SECONDS } from './generations.ts';
+import { Seconds } from './seconds.ts';
+
+/** Errors are counted over this time. */
+export const ERROR_SECONDS = 300;
+/** One bar of the sparkline stands for this many seconds. */
+export const BAR_SECONDS = 5;
+/** Tokens per second are the mean of this many whole seconds. */
+const RATE_SECONDS = 5;
+/** A number of `server.metrics` holds until three more reports should have come, and at least this long. */
+const METRICS_HOLD_MS = 10_000;
+/** In attributes of entries, what a source belongs to; the first that is there counts. */
+const GROUPS = ['host.name', 'service.name', 'service', 'container.name'];
+
+export interface SourceFigures {
+  source: string;
+  group: string | undefined;
+  model: string | undefined;
+  running: number | undefined;
+  queued: number | undefined;
+  tokensPerSecond: number | undefined;
+  /** Tokens per second, a number for each bar, oldest first; NaN where not known. */
+  spark: readonly number[];
+  firstToken: FirstTokenFigures | undefined;
+  /** From 0 to 1. */
+  kvCache: number | undefined;
+  errors: number;
+  errorsLastMinute: number;
+  /** The latest entry that is neither a report of numbers nor a piece of an answer. */
+  last: EntryRow | undefined;
+  /** ms since the latest entry of any kind. */
+  age: number;
+  /** Whether it is silent for much longer than its reports of numbers were apart. */
+  isSilent: boolean;
+  /** The longest time, in ms, that one of its generations has said nothing. */
+  silences: { first: number; next: number };
+  /** Whether it has ever reported numbers, or generated. */
+  isBackend: boolean;
+  /** Which of the figures are numbers that it reports; the others are counted from its generations. */
+  reported: { running: boolean; tokensPerSecond: boolean };
+}
+
+type Numbers = Partial<Record<'running' | 'queued' | 'tokens' | 'kvCache', number>>;
+
+export class Source {
+  readonly name: string;
+  lastAt: number;
+  readonly #generations = new Generations();
+  readonly #errors = new Seconds(ERROR_SECONDS + 1);
+  readonly #throughput = new Seconds(SPARK_SECONDS + 1);
+  #group: string | undefined;
+  #model: string | undefined;
+  #last: EntryRow | undefined;
+  #numbers: Numbers = {};
+  #reportedAt = Number.NEGATIVE_INFINITY;
+  /** The time between two reports of numbers, as an average that forgets; NaN before the second. */
+  #apart = Number.NaN;
+
+  constructor(name: string, at: number) {
+    this.name = name;
+    this.lastAt = at;
+  }
+
+  /** Counts an entry; `at` is when the log got it, in ms. */
+  count(row: EntryRow, at: number): void {
+    this.lastAt = Math.max(this.lastAt, at);
+    if (row.level >= 4) this.#errors.add(Math.floor(at / 1000), 1);
+    if (row.event === EVENTS.serverMetrics) {
+      this.#countNumbers(row.attrs(), at);
+      return;
+    }
+    if (row.generation !== undefined) this.#generations.count(row, at);
+    if (row.event === EVENTS.generationDelta) return;
+    this.#last = row;
+    // Most entries of a source that belongs to something say so; those that do not are not parsed for it.
+    if (this.#group === undefined && GROUPS.some((name) => row.raw.includes(`"${name}"`)))
+      this.#place(row.attrs());
+  }
+
+  figures(now: number): SourceFigures {
+    const second = Math.floor(now / 1000) - 1;
+    const age = Math.max(0, now - this.lastAt);
+    const hold = Math.max(METRICS_HOLD_MS, 3 * (this.#apart || 0));
+    const numbers = now - this.#reportedAt <= hold ? this.#numbers : {};
+    const counted = this.#generations.running(now);
+    const rate = numbers.tokens ?? this.#generations.tokensPerSecond(second - RATE_SECONDS, second);
+    const isSilent = age > Math.max(METRICS_HOLD_MS, 5 * this.#apart);
+    return {
+      source: this.name,
+      group: this.#group,
+      model: this.#generations.model ?? this.#model,
+      running: numbers.running ?? (isSilent ? undefined : counted),
+      queued: numbers.queued,
+      tokensPerSecond: Number.isNaN(rate) || isSilent ? undefined : rate,
+      spark: this.#spark(second),
+      firstToken: this.#generations.firstTokens.figures(now),
+      kvCache: numbers.kvCache,
+      errors: this.#errors.sum(second + 1 - ERROR_SECONDS, second + 1),
+      errorsLastMinute: this.#errors.sum(second - 59, second + 1),
+      last: this.#last,
+      age,
+      isSilent,
+      isBackend: this.#generations.isHeard || Number.isFinite(this.#reportedAt),
+      silences: this.#generations.silences(now),
+      reported: { running: numbers.running !== undefined, tokensPerSecond: numbers.tokens !== undefined },
+    };
+  }
+
+  #spark(second: number): number[] {
+    const bars: number[] = [];
+    for (let from = second - SPARK_SECONDS; from < second; from += BAR_SECONDS) {
+      const reported = this.#throughput.mean(from, from + BAR_SECONDS);
+      bars.push(
+        Number.isNaN(reported) ? this.#generations.tokensPerSecond(from, from + BAR_SECONDS) : reported,
+      );
+    }
+    return bars;
+  }
+
+  #countNumbers(attrs: Record<string, unknown>, at: number): void {
+    const number = (name: string) => {
+      const value = attrs[name];
+      return typeof value === 'number' && value >= 0 ? value : undefined;
+    };
+    // A source may report some of its numbers in one entry and others in the next.
+    const heard: [keyof Numbers, number | undefined][] = [
+      ['running', number(METRICS.running)],
+      ['queued', number(METRICS.waiting)],
+      ['tokens', number(METRICS.generationThroughput)],
+      ['kvCache', number(METRICS.kvCacheUsage)],
+    ];
+    for (const [name, value] of heard) if (value !== undefined) this.#numbers[name] = value;
+    const { tokens } = this.#numbers;
+    if (tokens !== undefined) this.#throughput.set(Math.floor(at / 1000), tokens);
+    const apart = at - this.#reportedAt;
+    if (apart > 0 && Number.isFinite(apart))
+      this.#apart = Number.isNaN(this.#apart) ? apart : this.#apart * 0.8 + apart * 0.2;
+    this.#reportedAt = Math.max(this.#reportedAt, at);
+    const model = attrs[GEN_AI.requestModel];
+    if (typeof model === 'string' && model !== '') this.#model = model.slice(0, 80);
+    if (this.#group === undefined) this.#place(attrs);
+  }
+
+  #place(attrs: Record<string, unknown>): void {
+    const value = GROUPS.map((name) => attrs[name]).find((each) => typeof each === 'string' && each !== '');
+    if (typeof value === 'string' && value !== this.name) this.#group = value.slice(0, 80);
+  }
+}

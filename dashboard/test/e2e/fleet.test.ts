@@ -1,0 +1,258 @@
+// The fleet: a row for each source, by what its entries say, and from each figure a way to the lines behind it.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { serious } from './support/axe.ts';
+import { type Gateway, startGateway } from './support/gateway.ts';
+import { eventually, lastRow, messages, openPage, sees } from './support/page.ts';
+import { ScriptedGateway } from './support/scripted-gateway.ts';
+
+let browser: Browser;
+let gateway: Gateway;
+beforeAll(async () => {
+  [browser, gateway] = await Promise.all([launchChromium(), startGateway()]);
+});
+afterAll(async () => {
+  await browser.close();
+  await gateway.stop();
+});
+
+const numbers = {
+  source: 'gpu-7',
+  event: 'server.metrics',
+  msg: 'numbers',
+  attrs: {
+    requests_running: 4,
+    requests_waiting: 9,
+    generation_tokens_per_s: 41,
+    kv_cache_usage: 0.97,
+    'host.name': 'box-a',
+  },
+};
+
+/** A channel of its own for a test, with three sources: one with numbers and an error, one that generates, one that says little. */
+async function fleetOn(channel: string): Promise<string[]> {
+  const generation = { channel, source: 'gpu-3', run: 'r1' };
+  const model = { 'gen_ai.request.model': 'org/qwen' };
+  return gateway.publish(
+    { channel, ...numbers },
+    { channel, source: 'gpu-7', level: 'error', msg: 'CUDA out of memory' },
+    { ...generation, event: 'generation.started', msg: 'started', attrs: model },
+    { ...generation, event: 'generation.delta', msg: 'Once', attrs: { tokens: 1 } },
+    {
+      ...generation,
+      event: 'generation.finished',
+      msg: 'finished',
+      attrs: { ...model, 'gen_ai.response.time_to_first_chunk': 0.25 },
+    },
+    { channel, source: 'api-2', msg: 'GET / 200' },
+  );
+}
+
+const row = (page: Page, source: string) => page.locator('#fleet .row', { hasText: source });
+const cell = (page: Page, source: string, column: string) =>
+  row(page, source).locator(`[data-column="${column}"]`);
+const sources = async (page: Page) =>
+  (await page.locator('#fleet [role="row"] [role="rowheader"][data-column]').allInnerTexts()).map(
+    (text) => text.split(' ')[1],
+  );
+const open = async (channel: string, search = '') => {
+  await fleetOn(channel);
+  const page = await openPage(browser, `${gateway.url}/?channels=${channel}&fleet=1${search}`, {
+    width: 1440,
+  });
+  await row(page, 'api-2').waitFor();
+  return page;
+};
+
+describe('the fleet', () => {
+  it('is loaded when it is opened, and has counted what came before', async () => {
+    await fleetOn('fleet:later');
+    const page = await openPage(browser, `${gateway.url}/?channels=fleet:later`, { width: 1440 });
+    await lastRow(page, 'GET / 200');
+    const isLoaded = () =>
+      page.evaluate(() =>
+        performance.getEntriesByType('resource').some(({ name }) => /fleet-[^/]*\.js$/.test(name)),
+      );
+    expect(await isLoaded()).toBe(false);
+    await page.keyboard.press('f');
+    await row(page, 'api-2').waitFor();
+    expect(await isLoaded()).toBe(true);
+    expect(page.url()).toContain('fleet=1');
+    await sees(page, '3 sources · 1 model');
+    await page.keyboard.press('f');
+    await eventually('the log is there again', async () => (await messages(page)).includes('GET / 200'));
+    expect(page.url()).not.toContain('fleet=');
+  });
+
+  it('shows what each source says, trouble first, and what it does not say as not known', async () => {
+    const page = await open('fleet:said');
+    expect((await sources(page))[0]).toBe('gpu-7');
+    const texts = (source: string) =>
+      Promise.all(
+        ['model', 'running', 'queued', 'ttft', 'kv', 'errors'].map((column) =>
+          cell(page, source, column).innerText(),
+        ),
+      );
+    // Numbers hold for ten seconds, which a busy machine may need to look at them.
+    await eventually('what gpu-7 reports', async () => {
+      await gateway.publish({ ...numbers, channel: 'fleet:said' });
+      return (await texts('gpu-7')).join() === '–,4,9,–, 97% █████,1';
+    });
+    expect(await texts('gpu-3')).toEqual(['qwen', '0', '–', '0.3 / 0.3 s', '–', '0']);
+    expect(await texts('api-2')).toEqual(['–', '–', '–', '–', '–', '0']);
+    expect(await cell(page, 'gpu-7', 'last').innerText()).toMatch(/^1 error in .* · CUDA out of memory$/);
+  });
+
+  it('counts what comes while it is open', async () => {
+    const page = await open('fleet:live');
+    const attrs = { 'gen_ai.request.model': 'new-model' };
+    await gateway.publish({
+      channel: 'fleet:live',
+      source: 'gpu-9',
+      run: 'r2',
+      event: 'generation.started',
+      attrs,
+    });
+    await row(page, 'gpu-9').waitFor();
+    expect(await cell(page, 'gpu-9', 'running').innerText()).toBe('1');
+    await gateway.publish({
+      channel: 'fleet:live',
+      source: 'gpu-9',
+      run: 'r2',
+      event: 'generation.finished',
+      attrs,
+    });
+    await eventually('none runs', async () => (await cell(page, 'gpu-9', 'running').innerText()) === '0');
+  });
+
+  it('begins anew with other channels', async () => {
+    const page = await open('fleet:before');
+    await gateway.publish({ channel: 'fleet:after', source: 'other', msg: 'hello' });
+    await page.locator('button.channels').click();
+    await page.getByLabel('Add a channel or pattern').fill('fleet:after');
+    await page.keyboard.press('Enter');
+    await row(page, 'other').waitFor();
+    await page.locator('#list li', { hasText: 'fleet:before' }).getByRole('button').click();
+    await eventually('only the other is there', async () => (await sources(page)).join() === 'other');
+  });
+
+  it('is as a link says, and each title sorts', async () => {
+    const page = await open('fleet:sorted', '&sort=-source');
+    const order = (expected: string) =>
+      eventually(`the order ${expected}`, async () => (await sources(page)).join() === expected);
+    await order('gpu-7,gpu-3,api-2');
+    await page.getByRole('button', { name: 'first token' }).click();
+    await order('gpu-3,api-2,gpu-7');
+    expect(page.url()).toContain('sort=ttft');
+    await page.reload();
+    await order('gpu-3,api-2,gpu-7');
+    expect(await page.locator('#fleet [aria-sort]').innerText()).toContain('first token');
+  });
+
+  it('says that it is not live, and takes nobody for silent meanwhile', async () => {
+    const scripted = await ScriptedGateway.ofTest();
+    const page = await openPage(browser, `${scripted.url}/?fleet=1`);
+    await sees(page, 'LIVE');
+    scripted.send(['hello']);
+    await row(page, 's').waitFor();
+    scripted.answer = (response) => response.destroy();
+    scripted.cut();
+    await sees(page, 'not live: the figures are those of');
+  });
+
+  it('shows hostile names and lines as text', async () => {
+    const channel = 'fleet:hostile';
+    const text = '<img src=x onerror="alert(1)">\u202e\u001b[31m';
+    const attrs = { requests_running: 1, 'gen_ai.request.model': text, 'host.name': text };
+    await gateway.publish(
+      { channel, source: text, event: 'server.metrics', msg: text, attrs },
+      { channel, source: text, level: 'error', msg: text },
+    );
+    const page = await openPage(browser, `${gateway.url}/?channels=${channel}&fleet=1`, { width: 1440 });
+    await row(page, '<img').waitFor();
+    expect(await page.locator('#fleet img').count()).toBe(0);
+    expect(await page.locator('#fleet').innerText()).not.toMatch(/\p{Bidi_Control}|\p{Cc}(?<!\s)/u);
+  });
+});
+
+describe('a cell opens the lines behind it', () => {
+  it.each<[string, string, string[]]>([
+    ['gpu-7', 'source', ['numbers', 'CUDA out of memory']],
+    ['gpu-7', 'queued', ['numbers']],
+    ['gpu-7', 'errors', ['CUDA out of memory']],
+    ['gpu-3', 'ttft', ['finished']],
+  ])('%s, %s', async (source, column, lines) => {
+    const page = await open(`fleet:behind-${source}-${column}`);
+    await cell(page, source, column).click();
+    await eventually('its lines are shown', async () => (await messages(page)).length === lines.length);
+    const shown = await messages(page);
+    for (const [i, line] of lines.entries()) expect(shown[i]).toContain(line);
+    await page.goBack();
+    await row(page, source).waitFor();
+  });
+
+  it('the last line opens that entry', async () => {
+    const page = await open('fleet:last');
+    await cell(page, 'gpu-7', 'last').click();
+    await page.locator('#detail', { hasText: 'CUDA out of memory' }).waitFor();
+  });
+});
+
+describe('by keyboard', () => {
+  it('rows and cells are moved over, opened, and left', async () => {
+    const page = await open('fleet:keys', '&sort=source');
+    const press = async (key: string, source: string, column: string) => {
+      await page.keyboard.press(key);
+      await eventually(`${key} leads to ${source}, ${column}`, () =>
+        cell(page, source, column).evaluate((element) => element === document.activeElement),
+      );
+    };
+    await press('Home', 'api-2', 'source');
+    await press('ArrowDown', 'gpu-3', 'source');
+    await press('j', 'gpu-7', 'source');
+    await press('ArrowRight', 'gpu-7', 'model');
+    await press('ArrowRight', 'gpu-7', 'running');
+    await press('ArrowRight', 'gpu-7', 'queued');
+    await press('k', 'gpu-3', 'queued');
+    await press('End', 'gpu-7', 'queued');
+    await page.keyboard.press('Enter');
+    await eventually(
+      'the lines of the cell',
+      async () => (await messages(page)).join() === 'server.metrics numbers',
+    );
+    await page.goBack();
+    await row(page, 'gpu-7').waitFor();
+    await page.keyboard.press('Escape');
+    await eventually('the fleet is closed', async () => !(await page.locator('#fleet').isVisible()));
+  });
+
+  it('the row that has the focus keeps it when rows change their places', async () => {
+    const page = await open('fleet:places');
+    const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '');
+    await page.keyboard.press('Home');
+    await page.keyboard.press('End');
+    expect(await focused()).toContain('api-2');
+    await gateway.publish({ channel: 'fleet:places', source: 'api-2', level: 'error', msg: 'gone' });
+    await eventually(
+      'the order is another',
+      async () => (await sources(page)).join() === 'gpu-7,api-2,gpu-3',
+    );
+    expect(await focused()).toContain('api-2');
+  });
+
+  it.each([
+    ['dark', 1440],
+    ['light', 1000],
+    ['dark', 360],
+  ])('axe finds nothing serious: %s, %i px', async (theme, width) => {
+    await fleetOn('fleet:axe');
+    const page = await openPage(browser, `${gateway.url}/?channels=fleet:axe&fleet=1&theme=${theme}`, {
+      width,
+    });
+    await row(page, 'api-2').waitFor();
+    expect(await serious(page)).toEqual([]);
+    const sideways = await page.locator('#fleet').evaluate((fleet) => fleet.scrollWidth - fleet.clientWidth);
+    expect(sideways).toBe(0);
+  });
+});

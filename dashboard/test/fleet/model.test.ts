@@ -1,0 +1,333 @@
+import { ATTRS, GEN_AI, METRICS } from '@llm-streamer/shared/gen-ai.ts';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from '../../src/fleet/model.ts';
+import type { EntryRow } from '../../src/stream/row.ts';
+import { entry } from '../rows.ts';
+
+/** The log's clock when the first entry is written, at the beginning of a second. */
+const START = 1_800_000_000_000;
+let n = 0;
+
+/** An entry that the log got `ms` after the start. */
+function at(ms: number, fields: Record<string, unknown> = {}): EntryRow {
+  return entry({ id: `${START + ms}-${++n}`, time: 1, source: 'gpu-1', ...fields });
+}
+
+function started(ms: number, run: string, fields: Record<string, unknown> = {}): EntryRow {
+  return at(ms, { event: 'generation.started', run, attrs: { [GEN_AI.requestModel]: 'm' }, ...fields });
+}
+
+function delta(ms: number, run: string, tokens = 1, fields: Record<string, unknown> = {}): EntryRow {
+  return at(ms, { event: 'generation.delta', run, msg: 'x', attrs: { [ATTRS.tokens]: tokens }, ...fields });
+}
+
+function finished(
+  ms: number,
+  run: string,
+  attrs: Record<string, unknown> = {},
+  fields: Record<string, unknown> = {},
+) {
+  return at(ms, { event: 'generation.finished', run, attrs, ...fields });
+}
+
+function numbers(ms: number, attrs: Record<string, unknown>, fields: Record<string, unknown> = {}): EntryRow {
+  return at(ms, { event: 'server.metrics', attrs, ...fields });
+}
+
+function rowsAt(ms: number, entries: readonly EntryRow[]): FleetRow[] {
+  const model = new FleetModel();
+  for (const row of entries) model.count(row);
+  return model.rows(START + ms);
+}
+
+function rowAt(ms: number, entries: readonly EntryRow[]): FleetRow {
+  const row = rowsAt(ms, entries).find(({ source }) => source === 'gpu-1');
+  if (!row) throw new Error('no such source');
+  return row;
+}
+
+describe('what a source has not said', () => {
+  it('is not known, and never 0', () => {
+    const row = rowAt(1_000, [at(0, { msg: 'listening' })]);
+    expect(row).toMatchObject({
+      model: undefined,
+      running: undefined,
+      queued: undefined,
+      tokensPerSecond: undefined,
+      firstToken: undefined,
+      kvCache: undefined,
+      group: undefined,
+    });
+    expect(row.spark.every(Number.isNaN)).toBe(true);
+    expect(totalsOf([row])).toMatchObject({
+      tokensPerSecond: undefined,
+      running: undefined,
+      queued: undefined,
+    });
+  });
+
+  it('of one number, says nothing of the others', () => {
+    const row = rowAt(1_000, [numbers(0, { [METRICS.waiting]: 0 })]);
+    expect(row).toMatchObject({
+      queued: 0,
+      running: undefined,
+      kvCache: undefined,
+      tokensPerSecond: undefined,
+    });
+  });
+
+  it('for a while, is not known any more', () => {
+    const reports = [0, 1_000, 2_000].map((ms) => numbers(ms, { [METRICS.running]: 3 }));
+    expect(rowAt(11_000, reports).running).toBe(3);
+    expect(rowAt(13_000, [...reports, at(12_900)]).running).toBe(undefined);
+  });
+
+  it('of the time before its first token, leaves the sparkline empty', () => {
+    const { spark } = rowAt(120_000, [started(100_000, 'r'), delta(100_000, 'r', 50)]);
+    expect(spark.slice(0, 19).every(Number.isNaN)).toBe(true);
+    expect(spark.slice(-3).every((value) => value >= 0)).toBe(true);
+  });
+});
+
+describe('figures', () => {
+  it('count generations that have started, or are heard in their midst, and have not ended', () => {
+    const entries = [
+      started(0, 'a'),
+      started(10, 'b'),
+      delta(20, 'heard in its midst'),
+      finished(30, 'a'),
+      at(40, { event: 'generation.failed', run: 'b', level: 'error' }),
+    ];
+    expect(rowAt(1_000, entries)).toMatchObject({ running: 1, errors: 1, model: 'm' });
+  });
+
+  it('are the numbers that a model server reports, where it reports them', () => {
+    const attrs = {
+      [METRICS.running]: 4,
+      [METRICS.waiting]: 9,
+      [METRICS.generationThroughput]: 41,
+      [METRICS.kvCacheUsage]: 0.97,
+    };
+    const row = rowAt(1_000, [delta(0, 'r', 7), numbers(100, attrs)]);
+    expect(row).toMatchObject({ running: 4, queued: 9, tokensPerSecond: 41, kvCache: 0.97 });
+    expect(row.reported).toEqual({ running: true, tokensPerSecond: true });
+  });
+
+  it('spread the tokens of an answer that was not streamed over the time that it took', () => {
+    const end = finished(9_999, 'r', { [GEN_AI.outputTokens]: 100, [ATTRS.duration]: 10 });
+    expect(rowAt(10_000, [end]).tokensPerSecond).toBeCloseTo(10);
+  });
+
+  it('take the time to the first token from the entries where the service does not say it', () => {
+    const row = rowAt(5_000, [started(0, 'r'), delta(700, 'r'), delta(800, 'r'), finished(900, 'r')]);
+    expect(row.firstToken).toMatchObject({ p50: 0.7, p95: 0.7, count: 1 });
+  });
+
+  it('go by the log’s clock, whatever the writers’ clocks say', () => {
+    const row = rowAt(10_000, [at(9_000, { time: START - 86_400_000 })]);
+    expect(row.age).toBe(1_000);
+  });
+
+  it('equal those that are computed apart from the same entries', () => {
+    const generation = fc.record({
+      source: fc.constantFrom('gpu-1', 'gpu-2', 'gpu-3'),
+      start: fc.integer({ min: 0, max: 200_000 }),
+      first: fc.integer({ min: 1, max: 9_000 }),
+      pieces: fc.array(
+        fc.record({ after: fc.integer({ min: 1, max: 3_000 }), tokens: fc.integer({ min: 1, max: 50 }) }),
+        { maxLength: 6 },
+      ),
+      end: fc.constantFrom('finished', 'failed', 'running'),
+    });
+    fc.assert(
+      fc.property(fc.array(generation, { minLength: 1, maxLength: 25 }), (generations) => {
+        const now = 240_000;
+        const entries: { ms: number; row: EntryRow }[] = [];
+        const expected = new Map<
+          string,
+          { running: number; errors: number; times: number[]; tokens: number }
+        >();
+        for (const [i, { source, start, first, pieces, end }] of generations.entries()) {
+          const run = `run ${i}`;
+          const sums = expected.get(source) ?? { running: 0, errors: 0, times: [], tokens: 0 };
+          expected.set(source, sums);
+          entries.push({ ms: start, row: started(start, run, { source }) });
+          let ms = start + first - 1;
+          for (const { after, tokens } of pieces) {
+            ms += after;
+            entries.push({ ms, row: delta(ms, run, tokens, { source }) });
+            // The five whole seconds before the one that goes on.
+            if (ms >= now - 6_000 && ms < now - 1_000) sums.tokens += tokens;
+          }
+          ms += 1;
+          if (end === 'finished') {
+            entries.push({
+              ms,
+              row: finished(ms, run, { [GEN_AI.timeToFirstChunk]: first / 1000 }, { source }),
+            });
+            sums.times.push(first / 1000);
+          } else if (end === 'failed') {
+            entries.push({ ms, row: at(ms, { event: 'generation.failed', run, source, level: 'error' }) });
+            sums.errors++;
+          } else sums.running++;
+        }
+        entries.sort((a, b) => a.ms - b.ms);
+        const rows = rowsAt(
+          now,
+          entries.map(({ row }) => row),
+        );
+        expect(rows.map(({ source }) => source).sort()).toEqual([...expected.keys()].sort());
+        for (const row of rows) {
+          const { running, errors, times, tokens } = expected.get(row.source) ?? fail();
+          expect(row.running).toBe(running);
+          expect(row.errors).toBe(errors);
+          const sorted = times.sort((a, b) => a - b);
+          expect(row.firstToken?.p50).toBe(sorted[Math.ceil(sorted.length * 0.5) - 1]);
+          expect(row.firstToken?.p95).toBe(sorted[Math.ceil(sorted.length * 0.95) - 1]);
+          if (row.tokensPerSecond !== undefined) expect(row.tokensPerSecond).toBeCloseTo(tokens / 5, 4);
+        }
+        const totals = totalsOf(rows);
+        expect(totals.errors).toBe(generations.filter(({ end }) => end === 'failed').length);
+        expect(totals.running).toBe(generations.filter(({ end }) => end === 'running').length);
+      }),
+    );
+  });
+
+  it('do not depend on how the entries of several sources are mixed', () => {
+    const entries = Array.from({ length: 60 }, (_, i) => {
+      const source = `gpu-${i % 3}`;
+      if (i % 5 === 0) return numbers(i * 100, { [METRICS.running]: i }, { source });
+      return i % 4 === 0
+        ? started(i * 100, `run ${i}`, { source })
+        : delta(i * 100, `run ${i - 1}`, 2, { source });
+    });
+    const bySource = [...entries].sort((a, b) => a.source.localeCompare(b.source));
+    const sorted = (rows: FleetRow[]) => rows.sort((a, b) => a.source.localeCompare(b.source));
+    expect(sorted(rowsAt(7_000, bySource))).toEqual(sorted(rowsAt(7_000, entries)));
+  });
+});
+
+describe('trouble', () => {
+  const reports = (until: number, fields: Record<string, unknown> = {}) =>
+    Array.from({ length: Math.floor(until / 1_000) }, (_, i) =>
+      numbers(i * 1_000, { [METRICS.running]: 1 }, fields),
+    );
+
+  it('is a source that reported every second and has gone silent', () => {
+    expect(rowAt(35_000, reports(30_000)).trouble).toMatchObject({ rank: 0 });
+    const silent = rowAt(78_000, reports(30_000));
+    expect(silent).toMatchObject({ isSilent: true, running: undefined });
+    expect(silent.trouble).toMatchObject({ rank: 5, words: 'silent for 49 s' });
+  });
+
+  it('is not a program that writes a line now and then', () => {
+    expect(rowAt(3_600_000, [at(0), at(1_000)])).toMatchObject({ isSilent: false, trouble: { rank: 0 } });
+  });
+
+  it('is an error of the last minute; one of the last five minutes is less', () => {
+    const error = at(0, { level: 'error' });
+    expect(rowAt(30_000, [error]).trouble).toMatchObject({ rank: 4, words: '1 error in the last minute' });
+    expect(rowAt(90_000, [error]).trouble).toMatchObject({ rank: 1, words: '1 error in five minutes' });
+    expect(rowAt(400_000, [error]).trouble).toMatchObject({ rank: 0, words: '' });
+  });
+
+  it('is a generation that stopped in its midst, or does not begin', () => {
+    expect(rowAt(20_000, [started(0, 'r'), delta(1_000, 'r')]).trouble.words).toBe(
+      'a generation is stalled for 19 s',
+    );
+    expect(rowAt(9_000, [started(0, 'r')]).trouble.words).toBe('a generation waits 9 s for its first token');
+  });
+
+  it('is a time to the first token far above that of the others, or above its own before', () => {
+    const times = (source: string, seconds: number, from = 0) =>
+      Array.from({ length: 5 }, (_, i) =>
+        finished(
+          from + i * 1_000,
+          `${source} ${from + i}`,
+          { [GEN_AI.timeToFirstChunk]: seconds },
+          { source },
+        ),
+      );
+    const others = ['gpu-2', 'gpu-3', 'gpu-4'].flatMap((source) => times(source, 0.3));
+    expect(rowAt(6_000, [...others, ...times('gpu-1', 3)]).trouble).toMatchObject({ isSlow: true, rank: 3 });
+    expect(rowAt(6_000, [...others, ...times('gpu-1', 0.4)]).trouble).toMatchObject({
+      isSlow: false,
+      rank: 0,
+    });
+    expect(rowAt(206_000, [...times('gpu-1', 0.4), ...times('gpu-1', 1.5, 200_000)]).trouble.isSlow).toBe(
+      true,
+    );
+  });
+});
+
+describe('bounds', () => {
+  it(`keeps the ${MAX_SOURCES} sources heard last, and says how many it has dropped`, () => {
+    const model = new FleetModel();
+    for (let i = 0; i < MAX_SOURCES + 50; i++) model.count(at(i, { source: `s${i}` }));
+    const rows = model.rows(START + 1_000);
+    expect(rows).toHaveLength(MAX_SOURCES);
+    expect(model.dropped).toBe(50);
+    expect(rows.some(({ source }) => source === 's49')).toBe(false);
+    expect(rows.some(({ source }) => source === `s${MAX_SOURCES + 49}`)).toBe(true);
+  });
+
+  it('more generations than it can keep leave their number unknown, until they have ended', () => {
+    const runs = Array.from({ length: 300 }, (_, i) => `run ${i}`);
+    const begun = runs.map((run) => started(0, run));
+    expect(rowAt(1_000, begun).running).toBe(undefined);
+    expect(rowAt(1_000, [...begun, ...runs.map((run) => finished(500, run))]).running).toBe(0);
+  });
+
+  it('no entry, whatever is in it, makes a figure that is negative or no number', () => {
+    const fields = fc.record({
+      event: fc.constantFrom(
+        'server.metrics',
+        'generation.started',
+        'generation.delta',
+        'generation.finished',
+        'x',
+        7,
+      ),
+      attrs: fc.oneof(
+        fc.anything(),
+        fc.dictionary(
+          fc.constantFrom(
+            ...Object.values(METRICS),
+            ...Object.values(GEN_AI),
+            ...Object.values(ATTRS),
+            'host.name',
+          ),
+          fc.oneof(fc.anything(), fc.double(), fc.integer()),
+        ),
+      ),
+      level: fc.anything(),
+      run: fc.anything(),
+    });
+    fc.assert(
+      fc.property(fc.array(fields, { maxLength: 30 }), fc.integer({ min: 0, max: 1e7 }), (all, now) => {
+        const rows = rowsAt(
+          now,
+          all.map((each, i) => at(i * 50, JSON.parse(JSON.stringify(each)))),
+        );
+        for (const { running, queued, tokensPerSecond, kvCache, errors, age, firstToken } of rows) {
+          for (const value of [
+            running,
+            queued,
+            tokensPerSecond,
+            kvCache,
+            errors,
+            age,
+            firstToken?.p50,
+            firstToken?.p95,
+          ])
+            expect(value === undefined || value >= 0).toBe(true);
+        }
+      }),
+    );
+  });
+});
+
+function fail(): never {
+  throw new Error('a source that nothing was expected of');
+}
