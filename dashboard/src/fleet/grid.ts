@@ -139,7 +139,9 @@ export class FleetGrid {
   }
 
   #arrange(): void {
-    const groups = ordered(this.#rows, this.#sort);
+    // New sources have no node yet, if the reader has changed the sort meanwhile.
+    const shownRows = this.#rows.filter(({ source }) => this.#nodes.has(source));
+    const groups = ordered(shownRows, this.#sort);
     const wanted = groups.flatMap(({ title, isPlace, rows: own }) => [
       ...(title === undefined ? [] : [this.#groupNode(title, isPlace, own.length)]),
       ...own.flatMap(({ source }) => {

@@ -138,7 +138,11 @@ describe('the fleet', () => {
   });
 
   it('is as a link says, and each title sorts', async () => {
-    const page = await open('fleet:sorted', '&sort=-source');
+    await fleetOn('fleet:sorted');
+    const link = `${gateway.url}/?channels=fleet:sorted&sort=-source`;
+    const page = await openPage(browser, link, { width: 1440 });
+    await lastRow(page, 'GET / 200');
+    await page.keyboard.press('f');
     const order = (expected: string) =>
       eventually(`the order ${expected}`, async () => (await sources(page)).join() === expected);
     await order('gpu-7,gpu-3,api-2');
