@@ -97,7 +97,7 @@ export class Source {
       running: numbers.running ?? (isSilent ? undefined : counted),
       queued: numbers.queued,
       tokensPerSecond: Number.isNaN(rate) || isSilent ? undefined : rate,
-      spark: this.#spark(second),
+      spark: this.#spark(second, isSilent),
       firstToken: this.#generations.firstTokens.figures(now),
       kvCache: numbers.kvCache,
       errors: this.#errors.sum(second + 1 - ERROR_SECONDS, second + 1),
@@ -111,9 +111,14 @@ export class Source {
     };
   }
 
-  #spark(second: number): number[] {
+  #spark(second: number, isSilent: boolean): number[] {
     const bars: number[] = [];
     for (let from = second - SPARK_SECONDS; from < second; from += BAR_SECONDS) {
+      // What a source does after it has gone silent is not known.
+      if (isSilent && from * 1000 >= this.lastAt) {
+        bars.push(Number.NaN);
+        continue;
+      }
       const reported = this.#throughput.mean(from, from + BAR_SECONDS);
       bars.push(
         Number.isNaN(reported) ? this.#generations.tokensPerSecond(from, from + BAR_SECONDS) : reported,

@@ -216,7 +216,10 @@ describe('trouble', () => {
 
   it('is a source that reported every second and has gone silent', () => {
     expect(rowAt(35_000, reports(30_000)).trouble).toMatchObject({ rank: 0 });
-    const silent = rowAt(78_000, reports(30_000));
+    const answer = finished(0, 'r', { [GEN_AI.outputTokens]: 5 });
+    const silent = rowAt(78_000, [answer, ...reports(30_000)]);
+    expect(silent.spark.slice(-9).every(Number.isNaN)).toBe(true);
+    expect(silent.spark.slice(-16, -9).some((value) => value >= 0)).toBe(true);
     expect(silent).toMatchObject({ isSilent: true, running: undefined });
     expect(silent.trouble).toMatchObject({ rank: 5, words: 'silent for 49 s' });
   });
