@@ -13,6 +13,7 @@ import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
 import { FAULTS } from '../gateway/src/llm/simulator/simulator-faults.ts';
 import { otlpVariables } from '../gateway/src/otlp/config.ts';
+import { rulesVariables } from '../gateway/src/rules/config.ts';
 import { runVariables } from '../gateway/src/runs/config.ts';
 import { RUN_ERRORS } from '../gateway/src/runs/run-errors.ts';
 import { CLOSE_REASONS } from '../gateway/src/stream/viewer/connections.ts';
@@ -67,6 +68,11 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
     title: 'Tracing',
     text: 'The gateway reads these; see [tracing the gateway itself](otlp.md#tracing-the-gateway-itself), which also names those that the exporter reads.',
     variables: tracingVariables,
+  },
+  {
+    title: 'Rules and alerts',
+    text: 'The gateway reads this; see [alerts](alerts.md).',
+    variables: rulesVariables,
   },
   { title: 'Producers', text: '`pipe`, `simulate` and `collect` read these.', variables: producerVariables },
 ];

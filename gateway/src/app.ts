@@ -11,9 +11,11 @@ import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
 import { type CredentialChecks, composeAuth } from './compose-auth.ts';
 import { composePeople } from './compose-people.ts';
+import { composeRules } from './compose-rules.ts';
 import { composeRuns } from './compose-runs.ts';
 import { composeWays } from './compose-ways.ts';
 import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
+import { alertsRoutes } from './http/alerts.ts';
 import { keyRoutes } from './http/auth/keys.ts';
 import { oidcRoutes } from './http/auth/oidc.ts';
 import { sessionRoutes } from './http/auth/sessions.ts';
@@ -179,6 +181,9 @@ export function createApp(
     tell: (key, text) => refusals.tell(key, text),
   });
   const runs = composeRuns(config, broker, gateway, registry, logger, tracing, tuning.simulator);
+  const rules = composeRules(config, broker, gateway, registry, logger, (level, msg) =>
+    stateLog.report(level, msg),
+  );
   const runStreams = new RunStreams({
     broker,
     find: (key) => runs.service.get(key),
@@ -228,6 +233,7 @@ export function createApp(
     });
     processRoute(scope, { ...runs, streams: runStreams });
     runRoutes(scope, { ...runs, streams: runStreams });
+    alertsRoutes(scope, rules);
     metricsRoute(scope, totals.metrics);
     channelsRoute(scope, broker);
     entriesRoute(scope, broker, history);
@@ -248,11 +254,13 @@ export function createApp(
     await watch?.open([connections, runStreams]);
     people.sessionUse.open([connections, runStreams]);
     await runs.open();
+    await rules.open();
     await metrics.open(logger);
     stateLog.report('info', 'gateway started');
   });
   app.addHook('preClose', async () => {
     await runs.close(); // first, so that the clients of this gateway's runs get their last event
+    await rules.close();
     await runStreams.close();
     await connections.close();
     stateLog.report('info', 'gateway stopping');

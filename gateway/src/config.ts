@@ -16,6 +16,7 @@ import { authMode, authVariables } from './auth/config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { otlpVariables } from './otlp/config.ts';
+import { rulesVariables } from './rules/config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
 import { tracingVariables } from './tracing/config.ts';
@@ -117,6 +118,7 @@ const variables = {
   ...streamVariables,
   ...otlpVariables,
   ...tracingVariables,
+  ...rulesVariables,
   ...authVariables,
   ...waysVariables,
   ...authStoreVariables,

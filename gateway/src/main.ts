@@ -151,7 +151,7 @@ function createBroker(config: Config, logger: Logger): { broker: Broker; open: (
     entryBytes: config.ENTRY_BYTES,
     plainChannels: plainChannels(config),
     adopt: adoptedChannels(config),
-    ignore: config.AUTH === 'on' ? [CHANNELS.gateway] : [],
+    ignore: config.AUTH === 'on' ? [CHANNELS.gateway, CHANNELS.alerts] : [],
     logger,
   });
   return { broker, open: () => broker.open(START_PATIENCE_MS) };

@@ -228,3 +228,37 @@ export interface KeyInfo {
 export interface NewKey extends KeyInfo {
   key: string;
 }
+
+/** What `attrs` of an entry on `events:alerts` hold. */
+export interface AlertFields {
+  /** Which alert it is: the name of the rule, and the group behind a slash. The same each time that it fires. */
+  alert: string;
+  rule: string;
+  /** What the rule tells apart, such as `{ source: 'gpu-7' }`; absent where it tells nothing apart. */
+  group?: Record<string, string>;
+  /** What was measured, and what it is compared with; their unit follows from the rule. */
+  value?: number;
+  bound?: number;
+  /** When it began to fire. */
+  since: number;
+  /** The entry that made it fire, if it was one. */
+  cause_channel?: string;
+  cause_id?: string;
+}
+
+/** An alert that fires, with the sentence and the level of its entry. */
+export interface FiringAlert extends AlertFields {
+  text: string;
+  level: 'error' | 'warn';
+}
+
+/** GET /api/alerts */
+export interface AlertsAnswer {
+  alerts: FiringAlert[];
+}
+
+/** POST /api/alerts/test */
+export interface AlertTestAnswer {
+  /** How each destination has answered; `problem` is absent where it took the message. */
+  destinations: { name: string; delivered: boolean; problem?: string }[];
+}

@@ -31,6 +31,9 @@ export const EVENTS = {
   conversationTurn: 'conversation.turn',
   /** `attrs` hold numbers: tokens per second, queue length, use of the KV cache; see `METRICS` in gen-ai.ts. */
   serverMetrics: 'server.metrics',
+  /** `attrs` hold which alert it is and why it fires, see `AlertFields` in api-types.ts. */
+  alertFiring: 'alert.firing',
+  alertResolved: 'alert.resolved',
 } as const;
 
 export type EventName = (typeof EVENTS)[keyof typeof EVENTS];
@@ -44,4 +47,5 @@ export const CHANNELS = {
   generation: 'logs:generation',
   gateway: 'logs:gateway',
   runs: 'events:runs',
+  alerts: 'events:alerts',
 } as const;

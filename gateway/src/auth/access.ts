@@ -11,8 +11,8 @@ import { EVERYONE, type Grants, type Principal } from './principal.ts';
 import { channelForbidden, type Effective, effective, mayPublish, mayRead } from './rights/grants.ts';
 import { readableRuns } from './rights/run-rights.ts';
 
-/** Where people sign in, others trust what the gateway says of itself here, so that nobody may forge it. */
-const OWN_CHANNEL: string = CHANNELS.gateway;
+/** Where people sign in, others trust what the gateway says here, so that nobody may forge it. */
+const OWN_CHANNELS: readonly string[] = [CHANNELS.gateway, CHANNELS.alerts];
 
 /** Gets the code of each refusal. */
 export type TellRefusal = (code: string) => void;
@@ -88,7 +88,7 @@ export class PrincipalAccess implements Access {
 
   checkPublish({ channel, body }: Draft): void {
     try {
-      if (channel === OWN_CHANNEL)
+      if (OWN_CHANNELS.includes(channel))
         throw new CodedError('channel_reserved', `${channel} is written by the gateway only`, {
           field: 'channel',
         });

@@ -18,9 +18,19 @@ import { renewableAs } from './renewal.ts';
 
 /**
  * `nothing`: no credential is looked at. `anyone`: a credential must be valid, but there may be none. `signed-in`: anybody but
- * `anonymous`. `read`, `publish`: a grant for some channel; the route itself looks at the channels of the request.
+ * `anonymous`. `read`, `publish`: a grant for some channel; the route itself looks at the channels of the request. `operate`: an
+ * admin, or anybody where nobody signs in.
  */
-export type Need = 'nothing' | 'anyone' | 'signed-in' | 'read' | 'publish' | 'run' | 'metrics' | 'admin';
+export type Need =
+  | 'nothing'
+  | 'anyone'
+  | 'signed-in'
+  | 'read'
+  | 'publish'
+  | 'run'
+  | 'metrics'
+  | 'operate'
+  | 'admin';
 
 export interface GateRequest extends CredentialSource {
   needs: Exclude<Need, 'nothing'>;
@@ -98,7 +108,7 @@ export class Gate {
       if (!may(principal, request.needs))
         throw principal.kind === 'anonymous'
           ? signInFirst()
-          : new CodedError('forbidden', `you lack the right ${request.needs}, which this needs`);
+          : new CodedError('forbidden', `you lack the right ${rightOf(request.needs)}, which this needs`);
     } catch (error) {
       const known = error instanceof CodedError && error.code !== 'broker_unavailable';
       if (known) {
@@ -172,7 +182,13 @@ function may({ kind, grants }: Principal, needs: GateRequest['needs']): boolean 
       return grants.publish.length > 0;
     case 'metrics':
       return grants.metrics || grants.admin;
+    case 'operate':
+      return grants.admin;
     default:
       return grants[needs];
   }
+}
+
+function rightOf(needs: Need): string {
+  return needs === 'operate' ? 'admin' : needs;
 }

@@ -87,13 +87,13 @@ export const ERRORS = {
   channel_reserved: {
     status: 422,
     sentence:
-      "Over HTTP nobody may write to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway`, are the gateway's own.",
+      "Over HTTP nobody may write to this channel: those of runs, conversations and the audit, and with `AUTH` also `logs:gateway` and `events:alerts`, are the gateway's own.",
   },
   too_many_channels: { status: 422, sentence: 'The log holds as many channels as `MAX_CHANNELS` allows.' },
   rate_limited: {
     status: 429,
     sentence:
-      'This address, or this person, has started too many runs; try again after `Retry-After` seconds.',
+      'This address, or this person, has started too many runs, or destinations of alerts were tested a moment ago; try again after `Retry-After` seconds.',
   },
   too_many_attempts: {
     status: 429,
@@ -111,6 +111,10 @@ export const ERRORS = {
     status: 503,
     sentence:
       'Redis cannot keep this channel: its key holds the value of another program, or a right is missing.',
+  },
+  invalid_rules: {
+    status: 503,
+    sentence: 'The rules file is not valid now, so its destinations are not known; mend it first.',
   },
   provider_unavailable: {
     status: 503,

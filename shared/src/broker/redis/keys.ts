@@ -38,6 +38,10 @@ export class RedisKeys {
   /** The rate limit of runs: what begins the key of each client's count. */
   readonly runLimits: string;
 
+  /** The rules: hashes of what each alert remembers, and of those that fire; the head of the gateway's rules.lua says more. */
+  readonly ruleStates: string;
+  readonly rulesFiring: string;
+
   /** People, roles, API keys and sessions: what begins the keys; the head of the gateway's auth.lua says what is under each. */
   readonly auth: string;
   /** The channel that says that somebody's rights have changed. */
@@ -60,6 +64,8 @@ export class RedisKeys {
     this.runOwners = `${prefix}run-owners`;
     this.running = `${prefix}running`;
     this.runLimits = `${prefix}limit:runs`;
+    this.ruleStates = `${prefix}rules:states`;
+    this.rulesFiring = `${prefix}rules:firing`;
     this.auth = `${prefix}auth`;
     this.authChanged = `${prefix}#auth`;
   }
@@ -97,6 +103,11 @@ export class RedisKeys {
   /** What begins the key of each count of attempts to sign in. */
   signInLimits(limit: string): string {
     return `${this.prefix}limit:sign-in:${limit}`;
+  }
+
+  /** The list of messages that wait for a destination of alerts. */
+  rulesOut(destination: string): string {
+    return `${this.prefix}rules:out:${destination}`;
   }
 
   /** The hash with the record of a run. @param key as `ownedKey` makes it. */

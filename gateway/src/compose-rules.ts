@@ -1,0 +1,98 @@
+// Makes the parts that apply rules from the configuration: the store of what they remember, and the thread that does the work. Without
+// RULES_FILE there are none: no thread is started, and nothing is opened.
+
+import type { AlertTestAnswer, FiringAlert } from '@llm-streamer/shared/api-types.ts';
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
+import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
+import { retentionPolicy } from '@llm-streamer/shared/config.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { Logger } from '@llm-streamer/shared/logger.ts';
+import type { Registry } from 'prom-client';
+import { type Config, plainChannels, readSecret } from './config.ts';
+import { rulesMetrics } from './rules/metrics.ts';
+import { testDestinations } from './rules/notify/test-destinations.ts';
+import { destinationComplaint, type Report } from './rules/rules-service.ts';
+import { readRules } from './rules/rules-watch.ts';
+import { MemoryRulesStore } from './rules/store/memory-rules-store.ts';
+import { RedisRulesStore } from './rules/store/redis-rules-store.ts';
+import { RulesHost, type RulesHostOptions } from './rules/thread/rules-host.ts';
+
+export interface Rules {
+  /** The alerts that fire now. */
+  firing(): Promise<FiringAlert[]>;
+  /** Sends a test to one destination, or to all. Undefined if there is no such destination, or none at all. */
+  test(destination?: string): Promise<AlertTestAnswer | undefined>;
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const NONE: Rules = {
+  firing: async () => [],
+  test: async () => undefined,
+  open: async () => {},
+  close: async () => {},
+};
+
+/** @throws CodedError `invalid_config` if the rules file is not valid */
+export function composeRules(
+  config: Config,
+  broker: Broker,
+  gateway: string,
+  registry: Registry,
+  logger: Logger,
+  tell: Report,
+): Rules {
+  const { RULES_FILE: path, ENTRY_BYTES: entryBytes } = config;
+  if (path === undefined) return NONE;
+  const read = () => readRules(path, (rules) => destinationComplaint(rules, readSecret));
+  try {
+    read();
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    throw new CodedError('invalid_config', `RULES_FILE ${path}: ${error.message}`);
+  }
+  const report: Report = (level, msg) => {
+    logger[level](msg);
+    tell(level, msg);
+  };
+  const { store, log } = openLog(config, broker, logger);
+  const host = new RulesHost({ data: { path, holder: gateway, entryBytes }, log, report });
+  rulesMetrics(registry, () => host.figures);
+  return {
+    firing: () => store.firing(),
+    test: (destination) => testDestinations(read(), readSecret, destination),
+    open: async () => {
+      // Here and not in the thread, which needs a moment to start: what is written meanwhile counts.
+      await store.begin().catch((error: Error) => logger.warn(`rules: ${error.message}`));
+      host.start();
+    },
+    close: async () => {
+      await host.close();
+      await store.close();
+    },
+  };
+}
+
+function openLog(
+  config: Config,
+  broker: Broker,
+  logger: Logger,
+): { store: RedisRulesStore | MemoryRulesStore; log: RulesHostOptions['log'] } {
+  const { REDIS_URL: url, NAMESPACE: namespace } = config;
+  const retention = retentionPolicy(config);
+  if (url !== undefined) {
+    const echoes = plainChannels(config);
+    const client = new RedisClient(url, 'alerts', logger);
+    const store = new RedisRulesStore(client, new RedisKeys(namespace, echoes), retention);
+    return { store, log: { kind: 'redis', url, namespace, echoes, retention } };
+  }
+  if (!(broker instanceof MemoryBroker))
+    throw new CodedError(
+      'invalid_config',
+      'REDIS_URL: what rules remember is kept beside the log, which is not in memory',
+    );
+  const store = new MemoryRulesStore(broker);
+  return { store, log: { broker, store } };
+}
