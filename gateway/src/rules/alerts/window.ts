@@ -1,5 +1,5 @@
 // Counts entries in a window that moves with time, in a bounded space: the window has twenty slots, and leaves a slot behind as a
-// whole. So it is exact to a twentieth of its length, however many entries there are.
+// whole, once all of it is too old. So an entry counts for the window, and for a twentieth of it longer at most.
 
 const SLOTS = 20;
 
@@ -23,7 +23,7 @@ export function total(counts: Counts, now: number, withinMs: number): number {
 
 function forget(counts: Counts, now: number, withinMs: number): void {
   const oldest = slotOf(now, withinMs) - SLOTS;
-  while (counts[0] !== undefined && counts[0][0] <= oldest) counts.shift();
+  while (counts[0] !== undefined && counts[0][0] < oldest) counts.shift();
 }
 
 function slotOf(at: number, withinMs: number): number {
