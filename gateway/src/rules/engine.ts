@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
 import type { Broker, Gap } from '@llm-streamer/shared/broker/broker.ts';
 import { type Position, timeOf } from '@llm-streamer/shared/broker/position.ts';
+import { readPages } from '@llm-streamer/shared/broker/read-pages.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { BrokerUnavailable, PublishRefused } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
@@ -164,11 +165,11 @@ export class RuleEngine {
   async #readTo(head: Position, session: Session, rules: RuleSet, outgoing: Outgoing): Promise<boolean> {
     const { channels } = rules;
     if (channels.length === 0) return true;
-    while (session.position < head) {
-      if (this.#closing.signal.aborted) return false;
+    if (session.position >= head) return true;
+    const isAbandoned = () => this.#closing.signal.aborted;
+    const query = { channels, after: session.position, upTo: head, limit: PAGE_ENTRIES, isAbandoned };
+    for await (const page of readPages(this.#options.broker, query)) {
       const detector = this.#detectorFor(rules);
-      const query = { channels, after: session.position, upTo: head, limit: PAGE_ENTRIES };
-      const page = await this.#options.broker.readPage(query);
       for (const { record, gap } of page.items) {
         if (gap !== undefined) this.#miss(gap);
         else await this.#apply(record, session, detector, outgoing);
@@ -177,9 +178,8 @@ export class RuleEngine {
       this.figures.lagMs = Math.max(0, timeOf(head) - timeOf(page.next));
       if (performance.now() - session.keptAt > KEEP_MS)
         await this.#keep(session, session.position, outgoing, timeOf(session.position));
-      if (page.done) break;
     }
-    return true;
+    return !isAbandoned();
   }
 
   async #apply(record: LogRecord, session: Session, detector: Detector, outgoing: Outgoing): Promise<void> {

@@ -82,7 +82,8 @@ export function borrowedLog(port: MessagePort): { broker: Pick<Broker, 'readPage
     return result.promise as Promise<T>;
   };
   return {
-    broker: { readPage: async (query) => fromSent(await call('readPage', query)) },
+    // A function cannot be sent.
+    broker: { readPage: async ({ isAbandoned: _, ...query }) => fromSent(await call('readPage', query)) },
     store: {
       begin: (...args) => call('begin', ...args),
       lead: (...args) => call('lead', ...args),
