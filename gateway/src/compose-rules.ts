@@ -47,8 +47,9 @@ export function composeRules(
   const { RULES_FILE: path, ENTRY_BYTES: entryBytes } = config;
   if (path === undefined) return NONE;
   const read = () => readRules(path, (rules) => destinationComplaint(rules, readSecret));
+  let lastGood: string;
   try {
-    read();
+    lastGood = read().text;
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     throw new CodedError('invalid_config', `RULES_FILE ${path}: ${error.message}`);
@@ -58,11 +59,11 @@ export function composeRules(
     tell(level, msg);
   };
   const { store, log } = openLog(config, broker, logger);
-  const host = new RulesHost({ data: { path, holder: gateway, entryBytes }, log, report });
+  const host = new RulesHost({ data: { path, lastGood, holder: gateway, entryBytes }, log, report });
   rulesMetrics(registry, () => host.figures);
   return {
     firing: () => store.firing(),
-    test: (destination) => testDestinations(read(), readSecret, destination),
+    test: (destination) => testDestinations(read().rules, readSecret, destination),
     open: async () => {
       // Here and not in the thread, which needs a moment to start: what is written meanwhile counts.
       await store.begin().catch((error: Error) => logger.warn(`rules: ${error.message}`));

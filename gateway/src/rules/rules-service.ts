@@ -15,12 +15,16 @@ export type Report = (level: 'info' | 'warn', msg: string) => void;
 
 export interface RulesServiceOptions {
   path: string;
+  /** The text of the rules with which to begin. */
+  lastGood: string;
   broker: Pick<Broker, 'readPage'>;
   store: RulesStore;
   holder: string;
   entryBytes: number;
   readSecret: ReadSecret;
   report: Report;
+  /** Gets the text of each valid change. */
+  onGood: (text: string) => void;
 }
 
 /** Totals since the start, and what holds now. */
@@ -45,12 +49,14 @@ export class RulesService {
   readonly #timer: NodeJS.Timeout;
   #destinations: ReadonlyMap<string, Destination>;
 
-  /** @throws CodedError `invalid_rules` */
-  constructor({ path, broker, store, holder, entryBytes, readSecret, report }: RulesServiceOptions) {
+  constructor(options: RulesServiceOptions) {
+    const { path, lastGood, broker, store, holder, entryBytes, readSecret, report, onGood } = options;
     this.#watch = new RulesWatch({
       path,
+      lastGood,
       check: (rules) => destinationComplaint(rules, readSecret),
-      onChange: (rules) => {
+      onChange: (rules, text) => {
+        onGood(text);
         this.#destinations = destinationsOf(rules, readSecret);
         report('info', `RULES_FILE: ${rules.rules.length} rules are in use now`);
       },

@@ -9,7 +9,9 @@ export interface RulesWatchOptions {
   path: string;
   /** Says what else is wrong with valid rules, such as a destination without an address; undefined if nothing is. */
   check: (rules: RuleSet) => string | undefined;
-  onChange: (rules: RuleSet) => void;
+  /** The text of rules that were valid, for the case that the file is not valid any more. */
+  lastGood: string;
+  onChange: (rules: RuleSet, text: string) => void;
   onBroken: (reason: string) => void;
   /** Milliseconds between reads of the file (1000). It is not watched, because container and network mounts lose events. */
   pollMs?: number;
@@ -22,11 +24,10 @@ export class RulesWatch {
   /** The content of the file when it was last read, valid or not; the reason if it could not be read. */
   #seen: string;
 
-  /** @throws CodedError `invalid_rules` if the file is not valid */
   constructor(options: RulesWatchOptions) {
     this.#options = options;
-    this.#seen = readText(options.path);
-    this.#current = accept(this.#seen, options.check);
+    this.#seen = options.lastGood;
+    this.#current = parseRules(options.lastGood);
     this.#timer = setInterval(() => this.#readAgain(), options.pollMs ?? 1_000).unref();
   }
 
@@ -45,7 +46,7 @@ export class RulesWatch {
       if (text === this.#seen) return;
       this.#seen = text;
       this.#current = accept(text, check);
-      onChange(this.#current);
+      onChange(this.#current, text);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       if (error instanceof UnreadableFile && this.#seen === reason) return;
@@ -56,8 +57,9 @@ export class RulesWatch {
 }
 
 /** Reads a rules file once. @throws CodedError `invalid_rules` */
-export function readRules(path: string, check: RulesWatchOptions['check']): RuleSet {
-  return accept(readText(path), check);
+export function readRules(path: string, check: RulesWatchOptions['check']): { rules: RuleSet; text: string } {
+  const text = readText(path);
+  return { rules: accept(text, check), text };
 }
 
 function accept(text: string, check: RulesWatchOptions['check']): RuleSet {

@@ -9,8 +9,7 @@ import type { AlertsAnswer } from '@llm-streamer/shared/api-types.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { line, openGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
-import { FileAuthStore } from '../../src/auth/store/file-auth-store.ts';
-import { addUser, Browser } from './auth/../auth-gateway.ts';
+import { addUser, openAuthGateway } from './auth-gateway.ts';
 import { open, publish, start } from './stream-gateway.ts';
 
 let folder: string;
@@ -39,8 +38,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const MANY = { name: 'many', channels: ['logs*'], level: 'error', alert: { when: 'count', bound: 2, within: '1h', by: ['source'], to: ['hook'] } };
-const DONE = { name: 'done', channels: ['logs*'], match: 'job (?P<job>\\d+)', emit: { channel: 'events:job', event: 'job.done' } };
+const MANY = {
+  name: 'many',
+  channels: ['logs*'],
+  level: 'error',
+  alert: { when: 'count', bound: 2, within: '1h', by: ['source'], to: ['hook'] },
+};
+const DONE = {
+  name: 'done',
+  channels: ['logs*'],
+  match: 'job (?P<job>\\d+)',
+  emit: { channel: 'events:job', event: 'job.done' },
+};
 
 /** Written as editors do it: the file is replaced as a whole. */
 async function writeRules(...rules: object[]): Promise<void> {
@@ -86,6 +95,11 @@ it('lines become events and alerts, the raw lines go on, and the destination is 
 it('a changed file is in use within seconds; one that is not valid leaves the last good rules, and is reported', async () => {
   await writeRules(DONE);
   const gateway = await start({ RULES_FILE: file });
+  await publish(gateway, 'logs', 'job 0');
+  await eventually(
+    'the first rules are applied',
+    async () => (await entries(gateway.url, 'events:job')).length === 1,
+  );
   await writeRules({ ...DONE, emit: { channel: 'events:other', event: 'job.done' } });
   const reported = (text: string) =>
     eventually(text, async () => JSON.stringify(await entries(gateway.url, 'logs:gateway')).includes(text));
@@ -94,7 +108,7 @@ it('a changed file is in use within seconds; one that is not valid leaves the la
   await reported('the file is not JSON; the last good rules stay in use');
   await publish(gateway, 'logs', 'job 1');
   await eventually('the event', async () => (await entries(gateway.url, 'events:other')).length === 1);
-  expect(await entries(gateway.url, 'events:job')).toEqual([]);
+  expect(await entries(gateway.url, 'events:job')).toHaveLength(1);
 });
 
 it('a gateway whose rules are not valid does not start, and says why', async () => {
@@ -102,7 +116,9 @@ it('a gateway whose rules are not valid does not start, and says why', async () 
   await expect(openGateway({ RULES_FILE: file })).rejects.toThrow(
     `RULES_FILE ${file}: rules[0].match: not an expression of RE2`,
   );
-  await expect(openGateway({ RULES_FILE: join(folder, 'none.json') })).rejects.toThrow('cannot be read (ENOENT)');
+  await expect(openGateway({ RULES_FILE: join(folder, 'none.json') })).rejects.toThrow(
+    'cannot be read (ENOENT)',
+  );
 });
 
 it('without rules nothing fires, and there is nothing to test', async () => {
@@ -124,21 +140,20 @@ it('a test reaches the destination at once, says that it is one, and cannot be r
 
 it('where people sign in: alerts are for those who may read their channel, tests are for admins, and nobody forges an alert', async () => {
   await writeRules(MANY);
-  const store = FileAuthStore.inMemory();
-  await store.setRole('logs-only', { read: ['logs*'], publish: ['*'], run: false, metrics: false, admin: false });
-  await addUser(store, 'ann', 'admin');
-  await addUser(store, 'bob', 'logs-only');
-  const gateway = await openGateway({ RULES_FILE: file, AUTH: 'on' }, {}, store);
+  const gateway = await openAuthGateway({ RULES_FILE: file });
   open.push(gateway);
-  const [ann, bob] = [new Browser(gateway.url), new Browser(gateway.url)];
-  await ann.signIn('ann');
-  await bob.signIn('bob');
-  expect((await ann.ask('/api/alerts')).body).toEqual({ alerts: [] });
-  expect((await bob.ask('/api/alerts')).body.code).toBe('channel_forbidden');
-  expect((await bob.ask('/api/alerts/test', { method: 'POST', body: {} })).body.code).toBe('forbidden');
-  expect((await ann.ask('/api/alerts/test', { method: 'POST', body: {} })).status).toBe(200);
+  const grants = { read: ['logs*'], publish: ['*'], run: false, metrics: false, admin: false };
+  await gateway.store.setRole({ name: 'logs-only', grants });
+  await addUser(gateway.store, 'carol', 'logs-only');
+  const [root, carol] = [await gateway.signedIn('root'), await gateway.signedIn('carol')];
+  expect((await root.ask('/api/alerts')).body).toEqual({ alerts: [] });
+  expect((await carol.ask('/api/alerts')).body.code).toBe('channel_forbidden');
+  expect((await carol.ask('/api/alerts/test', { method: 'POST', body: {} })).body.code).toBe('forbidden');
+  expect((await root.ask('/api/alerts/test', { method: 'POST', body: {} })).status).toBe(200);
   const forged = { channel: 'events:alerts', msg: 'all is lost', event: 'alert.firing' };
-  expect((await bob.ask('/api/publish', { method: 'POST', body: forged })).body.code).toBe('channel_reserved');
+  expect((await carol.ask('/api/publish', { method: 'POST', body: forged })).body.code).toBe(
+    'channel_reserved',
+  );
 });
 
 const test = (url: string, body?: object) =>

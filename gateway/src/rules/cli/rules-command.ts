@@ -73,7 +73,7 @@ async function check(
   { input, out, err }: CommandStreams,
 ): Promise<number> {
   if (!isChannel(channel)) throw new CodedError('usage', `--channel must be ${CHANNEL_RULE}`);
-  const rules = readRules(path, () => undefined);
+  const { rules } = readRules(path, () => undefined);
   const missing = destinationComplaint(rules, readSecret);
   if (missing !== undefined) err(`rules: the gateway would not start with this environment:\n${missing}\n`);
   const of = (what: 'emit' | 'alert') => rules.rules.filter((rule) => rule[what] !== undefined).length;
@@ -115,7 +115,7 @@ async function tryLines(
 }
 
 async function test(path: string, wanted: string | undefined, { out, err }: CommandStreams): Promise<number> {
-  const rules = readRules(path, () => undefined);
+  const { rules } = readRules(path, () => undefined);
   const answer = await testDestinations(rules, readSecret, wanted);
   if (answer === undefined) {
     err(

@@ -40,10 +40,12 @@ export class RulesHost {
   #thread: Worker | undefined;
   #restart: NodeJS.Timeout | undefined;
   #figures = NOTHING;
+  #lastGood: string;
   #isClosing = false;
 
   constructor(options: RulesHostOptions) {
     this.#options = options;
+    this.#lastGood = options.data.lastGood;
   }
 
   get figures(): RulesFigures {
@@ -57,6 +59,7 @@ export class RulesHost {
       // A new name for each thread: a step of the one before may still be on its way to Redis.
       workerData: {
         ...data,
+        lastGood: this.#lastGood,
         holder: `${data.holder}-${randomBytes(4).toString('hex')}`,
         log: where,
       } satisfies ThreadData,
@@ -66,6 +69,7 @@ export class RulesHost {
     this.#thread = thread;
     thread.on('message', (message: FromThread) => {
       if (message.kind === 'report') report(message.level, message.msg);
+      else if (message.kind === 'good') this.#lastGood = message.text;
       else if (message.kind === 'figures') this.#figures = message.figures;
     });
     thread.on('error', (error) => report('warn', `the thread of the rules ended: ${error.message}`));

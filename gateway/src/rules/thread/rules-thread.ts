@@ -17,6 +17,8 @@ const CLOSE_MS = 2_000;
 
 export interface ThreadData {
   path: string;
+  /** The text of the newest rules that were valid. */
+  lastGood: string;
   holder: string;
   entryBytes: number;
   log:
@@ -26,15 +28,26 @@ export interface ThreadData {
 
 export type FromThread =
   | { kind: 'report'; level: Parameters<Report>[0]; msg: string }
+  | { kind: 'good'; text: string }
   | { kind: 'figures'; figures: RulesFigures }
   | { kind: 'closed' };
 
-const { path, holder, entryBytes, log } = workerData as ThreadData;
+const { path, lastGood, holder, entryBytes, log } = workerData as ThreadData;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
 const report: Report = (level, msg) => tell({ kind: 'report', level, msg });
 
 const { broker, store } = log.kind === 'borrowed' ? borrowedLog(log.port) : ownLog(log);
-const service = new RulesService({ path, broker, store, holder, entryBytes, readSecret, report });
+const service = new RulesService({
+  path,
+  lastGood,
+  broker,
+  store,
+  holder,
+  entryBytes,
+  readSecret,
+  report,
+  onGood: (text) => tell({ kind: 'good', text }),
+});
 const timer = setInterval(() => tell({ kind: 'figures', figures: service.figures }), FIGURES_MS);
 
 const close = async () => {
