@@ -11,6 +11,7 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import type { Registry } from 'prom-client';
 import { type Config, plainChannels, readSecret } from './config.ts';
+import { NO_FIGURES } from './rules/figures.ts';
 import { rulesMetrics } from './rules/metrics.ts';
 import { testDestinations } from './rules/notify/test-destinations.ts';
 import { destinationComplaint, type Report } from './rules/rules-service.ts';
@@ -45,7 +46,10 @@ export function composeRules(
   tell: Report,
 ): Rules {
   const { RULES_FILE: path, ENTRY_BYTES: entryBytes } = config;
-  if (path === undefined) return NONE;
+  if (path === undefined) {
+    rulesMetrics(registry, () => NO_FIGURES);
+    return NONE;
+  }
   const read = () => readRules(path, (rules) => destinationComplaint(rules, readSecret));
   let lastGood: string;
   try {

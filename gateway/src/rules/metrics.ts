@@ -1,7 +1,7 @@
 // The figures of rules and alerts in Prometheus' form, as the thread of the rules has counted them last.
 
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { RulesFigures } from './rules-service.ts';
+import type { RulesFigures } from './figures.ts';
 
 const GAUGES = {
   rules_leading: ['1 where this gateway applies the rules.', ({ leading }) => leading],

@@ -2,6 +2,7 @@
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { RuleEngine } from './engine.ts';
+import type { RulesFigures } from './figures.ts';
 import { Destination, type ReadSecret } from './notify/destination.ts';
 import { Notifier } from './notify/notifier.ts';
 import type { RuleSet } from './rules-file.ts';
@@ -25,21 +26,6 @@ export interface RulesServiceOptions {
   report: Report;
   /** Gets the text of each valid change. */
   onGood: (text: string) => void;
-}
-
-/** Totals since the start, and what holds now. */
-export interface RulesFigures {
-  leading: number;
-  rules: number;
-  firing: number;
-  lagMs: number;
-  entries: number;
-  events: number;
-  fired: number;
-  missed: number;
-  dropped: number;
-  sent: number;
-  failed: number;
 }
 
 export class RulesService {

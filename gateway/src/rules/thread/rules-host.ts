@@ -4,7 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
-import type { Report, RulesFigures } from '../rules-service.ts';
+import { NO_FIGURES, type RulesFigures } from '../figures.ts';
+import type { Report } from '../rules-service.ts';
 import type { RulesStore } from '../store/rules-store.ts';
 import { lendLog } from './remote-log.ts';
 import type { FromThread, ThreadData } from './rules-thread.ts';
@@ -21,25 +22,11 @@ export interface RulesHostOptions {
   report: Report;
 }
 
-const NOTHING: RulesFigures = {
-  leading: 0,
-  rules: 0,
-  firing: 0,
-  lagMs: 0,
-  entries: 0,
-  events: 0,
-  fired: 0,
-  missed: 0,
-  dropped: 0,
-  sent: 0,
-  failed: 0,
-};
-
 export class RulesHost {
   readonly #options: RulesHostOptions;
   #thread: Worker | undefined;
   #restart: NodeJS.Timeout | undefined;
-  #figures = NOTHING;
+  #figures = NO_FIGURES;
   #lastGood: string;
   #isClosing = false;
 
@@ -74,7 +61,7 @@ export class RulesHost {
     });
     thread.on('error', (error) => report('warn', `the thread of the rules ended: ${error.message}`));
     thread.once('exit', () => {
-      this.#figures = NOTHING;
+      this.#figures = NO_FIGURES;
       if (!this.#isClosing) this.#restart = setTimeout(() => this.start(), RESTART_MS);
     });
   }

@@ -8,7 +8,8 @@ import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import type { RetentionPolicy } from '@llm-streamer/shared/broker/retention.ts';
 import { onUncaught } from '@llm-streamer/shared/uncaught.ts';
 import { readSecret } from '../../config.ts';
-import { type Report, type RulesFigures, RulesService } from '../rules-service.ts';
+import type { RulesFigures } from '../figures.ts';
+import { type Report, RulesService } from '../rules-service.ts';
 import { RedisRulesStore } from '../store/redis-rules-store.ts';
 import { borrowedLog } from './remote-log.ts';
 
