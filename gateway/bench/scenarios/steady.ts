@@ -4,7 +4,15 @@ import { connect, steady, warmUp } from '../measure.ts';
 import { type Bar, type Context, ratio, type Scenario } from '../scenario.ts';
 import { Stage } from '../stage.ts';
 import type { Figures } from '../table.ts';
-import { startBareGateway, startGateway, startWithAuth, startWorkers } from '../targets/gateway.ts';
+import {
+  startBareGateway,
+  startGateway,
+  startWithAuth,
+  startWithExampleRules,
+  startWithManyRules,
+  startWithMatchAll,
+  startWorkers,
+} from '../targets/gateway.ts';
 import { startNchan } from '../targets/nchan.ts';
 import { startClassical, startClassicalLog, startProbe } from '../targets/own-servers.ts';
 import type { StartTarget } from '../targets/target.ts';
@@ -145,6 +153,22 @@ export const steadyRates: Scenario[] = [
     { viewers: 100, lanes: 10_000, rate: 2_000, patterns: 100 },
     { gateway: startGateway },
     [lost],
+  ),
+  scenario(
+    'rules',
+    '1 channel × 1 viewer at 10,000 entries/s, without rules and with: what rules cost an entry, and whether they delay it',
+    { viewers: 1, lanes: 1, rate: 10_000 },
+    {
+      gateway: startGateway,
+      'rules of the example': startWithExampleRules,
+      '1,000 rules': startWithManyRules,
+      'rules that match everything': startWithMatchAll,
+    },
+    [
+      lost,
+      { says: 'example: p50 × without', of: ratio(p50, 'rules of the example', 'gateway'), most: 1.5 },
+      { says: '1,000 rules: p50 × without', of: ratio(p50, '1,000 rules', 'gateway'), most: 1.5 },
+    ],
   ),
   scenario(
     'workers',

@@ -19,11 +19,11 @@ import type { RuleSet } from './rules-file.ts';
 import type { Lead, RulesStore } from './store/rules-store.ts';
 
 /** Between two looks at the log: of the gateway that applies the rules, and of those that wait for its lease. */
-const TURN_MS = 200;
+const TURN_MS = 100;
 const CANDIDATE_MS = 1_000;
 const RENEW_MS = 1_000;
 const FAILED_MS = 1_000;
-const PAGE_ENTRIES = 500;
+const PAGE_ENTRIES = 1_000;
 /** Events that one entry may make: a thousand rules that match everything write no thousand events for each. */
 const MAX_EVENTS = 10;
 /** A position that has moved is kept at least this often, so that the next gateway repeats little work. */
