@@ -164,8 +164,7 @@ export class RuleEngine {
   /** False if the gateway closes meanwhile. */
   async #readTo(head: Position, session: Session, rules: RuleSet, outgoing: Outgoing): Promise<boolean> {
     const { channels } = rules;
-    if (channels.length === 0) return true;
-    if (session.position >= head) return true;
+    if (channels.length === 0 || session.position >= head) return true;
     const isAbandoned = () => this.#closing.signal.aborted;
     const query = { channels, after: session.position, upTo: head, limit: PAGE_ENTRIES, isAbandoned };
     for await (const page of readPages(this.#options.broker, query)) {

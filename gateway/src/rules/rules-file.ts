@@ -231,7 +231,7 @@ export interface RuleSet {
 export function parseRules(text: string): RuleSet {
   if (text.length > MAX_FILE) throw invalid(`the file is larger than ${MAX_FILE} characters`);
   const result = rulesFile.safeParse(parseJson(text));
-  if (!result.success) throw invalid(complaints(result.error.issues, text));
+  if (!result.success) throw invalid(complaints(result.error.issues));
   const { rules, destinations = {} } = result.data;
   const wrong = rules.flatMap((one, i) => mistakesOf(one, i, destinations));
   if (wrong.length > 0) throw invalid(firstOf(wrong));
@@ -269,7 +269,7 @@ function mistakesOf(
   return wrong;
 }
 
-function complaints(issues: readonly z.core.$ZodIssue[], _text: string): string {
+function complaints(issues: readonly z.core.$ZodIssue[]): string {
   return firstOf(
     issues.map(({ path, message }) => `${path.length > 0 ? z.core.toDotPath(path) : 'the file'}: ${message}`),
   );

@@ -117,7 +117,7 @@ export class Destination {
 /** Something that the operator has to mend. */
 class Unusable extends Error {}
 
-/** Sends a message that says that it is only a test. */
+/** A message that says that it is only a test. */
 export function testAlert(now: number): DeliveredAlert {
   const alert: FiringAlert = {
     text: 'This is a test of a destination for alerts; nothing is wrong',
