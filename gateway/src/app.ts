@@ -24,6 +24,8 @@ import { userRoutes } from './http/auth/users.ts';
 import { channelsRoute } from './http/channels.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
+import { hecRoutes } from './http/hec.ts';
+import { lokiRoutes } from './http/loki.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { otlpRoutes } from './http/otlp.ts';
 import { pageRoutes } from './http/page.ts';
@@ -41,6 +43,7 @@ import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
+import { ShipperWays } from './http/shipper-ways.ts';
 import { streamRoute } from './http/stream.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
 import { Refusals } from './otlp/refusals.ts';
@@ -155,6 +158,7 @@ export function createApp(
   const history = new History(broker, tuning.history);
   const stateLog = new StateLog(broker, connections, gateway);
   const refusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg));
+  const shipperRefusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg), 'log shippers');
   const metrics = new StreamMetrics(registry, { broker, hub, connections, gaps });
   const people = composePeople(config, store, broker, logger);
   const { watch } = people;
@@ -231,6 +235,10 @@ export function createApp(
       refusals,
       registry,
     });
+    const shippers = { broker, entryBytes: config.ENTRY_BYTES, refusals: shipperRefusals, registry };
+    const shipperWays = new ShipperWays(shippers);
+    lokiRoutes(scope, shipperWays);
+    hecRoutes(scope, shipperWays, shippers);
     processRoute(scope, { ...runs, streams: runStreams });
     runRoutes(scope, { ...runs, streams: runStreams });
     alertsRoutes(scope, rules);

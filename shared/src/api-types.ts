@@ -19,10 +19,15 @@ export interface Problem {
 }
 
 /** POST /api/publish */
-export interface PublishAnswer {
-  /** The id of each entry, in order; `null` for an entry that an earlier request with the same stamp had stored. */
-  ids: (string | null)[];
-}
+export type PublishAnswer =
+  | {
+      /** The id of each entry, in order; `null` for an entry that an earlier request with the same stamp had stored. */
+      ids: (string | null)[];
+    }
+  | {
+      /** How many entries of a request that was more than one batch. */
+      stored: number;
+    };
 
 /** GET /api/channels */
 export interface ChannelsAnswer {

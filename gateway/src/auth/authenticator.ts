@@ -113,7 +113,7 @@ export class Authenticator {
     if (bearer === undefined)
       return {
         kind: 'Authorization header',
-        principal: async () => this.#refusals?.refuse('its form is neither Bearer nor Basic with a token'),
+        principal: async () => this.#refusals?.refuse('its form is neither Bearer, Splunk nor Basic with a token'),
       };
     const [kind, check] = this.#checkOf(bearer);
     return {
@@ -134,10 +134,12 @@ export class Authenticator {
   }
 }
 
-/** What stands behind `Bearer`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored. */
+/**
+ * What stands behind `Bearer` or `Splunk`, or in the password of `Basic`, for programs that can send nothing else; the name is ignored.
+ */
 export function bearerIn(header: string): string | undefined {
   if (header.length > 2 * MAX_CHARACTERS) return undefined;
-  const [, scheme, value = ''] = /^(bearer|basic) +(\S+) *$/i.exec(header) ?? [];
+  const [, scheme, value = ''] = /^(bearer|basic|splunk) +(\S+) *$/i.exec(header) ?? [];
   let bearer: string | undefined = value;
   if (scheme?.toLowerCase() === 'basic') {
     const pair = Buffer.from(value, 'base64').toString('utf8');

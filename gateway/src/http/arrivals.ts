@@ -9,19 +9,30 @@ const MAX_WORKING = 4;
 
 export class Arrivals {
   readonly #maxBytes: number;
+  readonly #setting: string;
   #bytes = 0;
   #working = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(maxBytes: number) {
+  /** @param variable the environment variable that says how large a body may be, if there is one */
+  constructor(maxBytes: number, variable?: string) {
     this.#maxBytes = maxBytes;
+    this.#setting = variable === undefined ? '' : ` (${variable})`;
   }
 
-  /** Reads a body and works on it. @throws HttpError `body_too_large` or `too_much_arriving` */
-  async take<T>(body: Readable, maxBody: number, work: (body: Buffer) => Promise<T>): Promise<T> {
+  /** Reads a body, and has room for it while `work` lasts. @throws HttpError `body_too_large` or `too_much_arriving` */
+  async hold<T>(body: Readable, maxBody: number, work: (body: Buffer) => Promise<T>): Promise<T> {
     const held = { bytes: 0 };
     try {
-      const whole = await this.#read(body, maxBody, held);
+      return await work(await this.#read(body, maxBody, held));
+    } finally {
+      this.#bytes -= held.bytes;
+    }
+  }
+
+  /** The same for work that takes several times the bytes of the body: it waits for its turn. */
+  take<T>(body: Readable, maxBody: number, work: (body: Buffer) => Promise<T>): Promise<T> {
+    return this.hold(body, maxBody, async (whole) => {
       await this.#turn();
       try {
         return await work(whole);
@@ -29,9 +40,7 @@ export class Arrivals {
         this.#working--;
         this.#waiting.shift()?.();
       }
-    } finally {
-      this.#bytes -= held.bytes;
-    }
+    });
   }
 
   /** Leaves what is not read to the server, which drops it once the answer is sent: a destroyed body would end the connection first. */
@@ -46,7 +55,7 @@ export class Arrivals {
     const onData = (chunk: Buffer) => {
       if (held.bytes + chunk.length > maxBody)
         return stop(
-          new HttpError('body_too_large', `at most ${maxBody} bytes (OTLP_BODY_BYTES)`, {
+          new HttpError('body_too_large', `at most ${maxBody} bytes${this.#setting}`, {
             headers: { connection: 'close' },
           }),
         );

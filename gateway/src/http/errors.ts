@@ -70,7 +70,7 @@ export const ERRORS = {
   body_too_large: {
     status: 413,
     sentence:
-      'The body is over the limit of its path: 1 MiB at most, or for OpenTelemetry `OTLP_BODY_BYTES`.',
+      'The body is over the limit of its path: 16 MiB for what writes entries (for OpenTelemetry `OTLP_BODY_BYTES`), 1 MiB for all else.',
   },
   batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
   message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
@@ -122,7 +122,7 @@ export const ERRORS = {
   },
   too_much_arriving: {
     status: 503,
-    sentence: 'More telemetry is arriving than there is memory for; send the same again.',
+    sentence: 'More is arriving than there is memory for; send the same again.',
   },
   over_limit: { status: 503, sentence: 'The gateway has as many streams as `MAX_CONNECTIONS` allows.' },
   over_address_limit: {

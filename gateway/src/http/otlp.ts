@@ -33,7 +33,7 @@ export interface OtlpServices {
 
 export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
   const { broker, entryBytes, bodyBytes, content, refusals, registry } = services;
-  const arrivals = new Arrivals(MAX_ARRIVING_BYTES);
+  const arrivals = new Arrivals(MAX_ARRIVING_BYTES, 'OTLP_BODY_BYTES');
   const records = new Counter({
     name: 'llm_streamer_otlp_records_total',
     help: 'Log records, spans and points of metrics that came by OpenTelemetry.',

@@ -1,22 +1,18 @@
 // The body of POST /api/publish → drafts of entries. The first entry that is not valid refuses the whole body, and the
-// error names its place: `[3]` in an array, `line 4` in NDJSON.
+// error names its place: `[3]` in an array, `line 4` in NDJSON. A client that asks for leniency gets what is not valid shown as it is.
 
-import { MAX_BATCH_ENTRIES } from '@llm-streamer/shared/broker/broker.ts';
 import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channels.ts';
-import { parseCanonical } from '@llm-streamer/shared/decode/canonical-entry.ts';
 import { decodeObject, decodePayload } from '@llm-streamer/shared/decode/decode.ts';
+import type { Mode } from '@llm-streamer/shared/decode/object.ts';
+import { parseTime } from '@llm-streamer/shared/decode/time.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import { holdsMoreThan, isWiderThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
+import { isWiderThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
 import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { Access } from '../auth/access.ts';
 import { invalid } from '../parameters.ts';
-import { HttpError } from './errors.ts';
-
-/** The bound of a JSON body, which is parsed in one step. Lines of NDJSON are parsed one by one, each with a bound of its own. */
-const MAX_BODY_VALUES = 50_000;
-/** Blank lines count, because a body may be a megabyte of line ends. */
-const MAX_LINES = 10_000;
+import { MAX_STORED_BYTES } from '../shippers/limits.ts';
+import { checkCount, linesOf, type Value, valuesOf } from './publish-values.ts';
 
 export interface PublishBodyOptions {
   /** The content type, in lower case. */
@@ -24,6 +20,11 @@ export interface PublishBodyOptions {
   /** The channel of entries that name none. */
   channel: string | undefined;
   entryBytes: number;
+  /** The most entries. */
+  most: number;
+  /** The time of entries that name none. */
+  now: number;
+  mode: Mode;
   slicer: TimeSlicer;
   /** What the one who writes may write. */
   access: Pick<Access, 'checkPublish' | 'defaultSource'>;
@@ -31,43 +32,41 @@ export interface PublishBodyOptions {
 
 /** @throws CodedError `invalid_body`, `invalid_json`, `invalid_entry`, `batch_too_large` or `channel_reserved` */
 export async function parsePublishBody(body: Buffer, options: PublishBodyOptions): Promise<Draft[]> {
-  const { type, channel, entryBytes, slicer, access } = options;
-  const source = access.defaultSource;
+  const { type, channel, entryBytes, most, now, slicer, access } = options;
   const content = body.toString('utf8').replace(/^\uFEFF/, '');
   if (content.trim() === '')
     throw new CodedError('invalid_body', 'the body is empty; send {"channel":"logs","msg":"hi"}');
-  const now = Date.now();
   // A browser's fetch sends JSON as text/plain, too. If the query names a channel, text/plain means plain text.
   if (type.startsWith('text/plain') && (channel !== undefined || !/^\s*[{[]/.test(content))) {
     if (channel === undefined) throw invalid('channel', 'say where plain text goes: ?channel=logs');
     const lines = linesOf(content).filter((line) => line.trim() !== '');
-    checkCount(lines.length);
-    return mapInSlices(lines, slicer, (line) => {
-      const one = draft(decodePayload(line, { channel, now, source }), entryBytes);
+    checkCount(lines.length, most);
+    return draftsOf(lines.length, slicer, (i) => {
+      const line = decodePayload(lines[i] ?? '', { channel, now, source: access.defaultSource });
+      const one = draft(line, entryBytes);
       access.checkPublish(one);
       return one;
     });
   }
-  const { count, valueAt, labelOf } = parseValues(content, type.includes('ndjson'), entryBytes);
-  checkCount(count);
-  return mapInSlices(
-    Array.from({ length: count }, (_, i) => i),
+  const { count, valueAt, labelOf } = await valuesOf(content, {
+    isNdjson: type.includes('ndjson'),
+    entryBytes,
+    most,
     slicer,
-    (i) => {
-      const value = valueAt(i);
-      try {
-        const one = toDraft(value, { channel, now, source }, entryBytes);
-        access.checkPublish(one);
-        return one;
-      } catch (error) {
-        if (!(error instanceof CodedError)) throw error;
-        const label = labelOf(i);
-        if (label === '') throw error;
-        const field = error.field === undefined ? label : `${label}.${error.field}`;
-        throw new CodedError(error.code, `${label}: ${error.message}`, { field });
-      }
-    },
-  );
+  });
+  checkCount(count, most);
+  return draftsOf(count, slicer, (i) => {
+    const label = labelOf(i);
+    try {
+      const one = toDraft(valueAt(i), label, options);
+      access.checkPublish(one);
+      return one;
+    } catch (error) {
+      if (!(error instanceof CodedError) || label === '' || error.field === label) throw error;
+      const field = error.field === undefined ? label : `${label}.${error.field}`;
+      throw new CodedError(error.code, `${label}: ${error.message}`, { field });
+    }
+  });
 }
 
 export function checkChannel(channel: unknown): asserts channel is string {
@@ -82,102 +81,73 @@ export function checkChannel(channel: unknown): asserts channel is string {
     );
 }
 
-/** One entry of the body. A line that is already in the log's own form is a draft as it stands, and is not parsed. */
-type Value = { canonical: Draft } | { canonical: null; parsed: unknown };
-
-interface Values {
-  count: number;
-  /** Parses a line of NDJSON when it is asked for. */
-  valueAt: (index: number) => Value;
-  /** The entry's place as errors name it: a line of NDJSON, an index in an array; empty for a single entry. */
-  labelOf: (index: number) => string;
-}
-
-function parseValues(content: string, ndjson: boolean, entryBytes: number): Values {
-  if (!ndjson) {
-    try {
-      checkValues(MAX_BODY_VALUES, content, 'the body');
-      const value: unknown = JSON.parse(content);
-      const [all, labelOf] = Array.isArray(value) ? [value, (i: number) => `[${i}]`] : [[value], () => ''];
-      return { count: all.length, valueAt: (i) => ({ canonical: null, parsed: all[i] }), labelOf };
-    } catch (error) {
-      if (error instanceof CodedError) throw error;
-      // Several lines may be NDJSON under another content type. (`\s` would match `\n`, too, and take minutes on a body
-      // of line ends.)
-      if (!/\n[ \t]*\{/.test(content)) throw new CodedError('invalid_json', 'the body is not JSON');
-    }
-  }
-  const lines = linesOf(content).map((line, i) => ({ line, number: i + 1 }));
-  const filled = lines.filter(({ line }) => line.trim() !== '');
-  const labelOf = (i: number) => `line ${filled[i]?.number}`;
-  const valueAt = (i: number): Value => {
-    const line = filled[i]?.line ?? '';
-    const canonical = parseCanonical(line, entryBytes);
-    if (canonical) return { canonical };
-    checkValues(MAX_ENTRY_VALUES, line, labelOf(i));
-    try {
-      return { canonical, parsed: JSON.parse(line) };
-    } catch {
-      throw new CodedError('invalid_json', `${labelOf(i)} is not JSON`, { field: labelOf(i) });
-    }
-  };
-  return { count: filled.length, valueAt, labelOf };
-}
-
-/** Drafts of five hundred entries can take longer than other requests and live streams should wait: so it pauses in between. */
-async function mapInSlices<T>(
-  all: readonly T[],
+/** Drafts of thousands of entries can take longer than other requests and live streams should wait: so it pauses in between. */
+async function draftsOf(
+  count: number,
   slicer: TimeSlicer,
-  toDraft: (one: T) => Draft,
+  draftAt: (index: number) => Draft,
 ): Promise<Draft[]> {
   const drafts: Draft[] = [];
-  for (const one of all) {
+  let bytes = 0;
+  for (let i = 0; i < count; i++) {
     const pause = slicer.pauseIfDue();
     if (pause) await pause;
-    drafts.push(toDraft(one));
+    const one = draftAt(i);
+    bytes += one.body.length;
+    if (bytes > MAX_STORED_BYTES)
+      throw new CodedError('batch_too_large', `the entries have over ${MAX_STORED_BYTES} bytes`);
+    drafts.push(one);
   }
   return drafts;
 }
 
-interface Fallbacks {
-  channel: string | undefined;
-  now: number;
-  source: string;
-}
+type EntryOptions = Pick<PublishBodyOptions, 'channel' | 'entryBytes' | 'now' | 'mode' | 'access'>;
 
-function toDraft(value: Value, { now, source, ...fallback }: Fallbacks, entryBytes: number): Draft {
-  if (value.canonical) {
+function toDraft(value: Value, label: string, options: EntryOptions): Draft {
+  if ('canonical' in value) {
     checkChannel(value.canonical.channel);
     return value.canonical;
   }
-  const { parsed } = value;
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+  const { now, entryBytes, access, mode } = options;
+  const context = { now, source: access.defaultSource };
+  if ('text' in value) {
+    if (mode === 'strict')
+      throw label === ''
+        ? new CodedError('invalid_json', 'the body is not JSON')
+        : new CodedError('invalid_json', `${label} is not JSON`, { field: label });
+    checkChannel(options.channel);
+    return draft(decodePayload(value.text, { ...context, channel: options.channel }), entryBytes);
+  }
+  const { time, record } = withTime(value.parsed);
+  // An element of an array may be the line of a program.
+  if (typeof record === 'string' && label.startsWith('[')) {
+    checkChannel(options.channel);
+    return draft(
+      decodePayload(record, { ...context, channel: options.channel, now: time ?? now }),
+      entryBytes,
+    );
+  }
+  if (typeof record !== 'object' || record === null || Array.isArray(record))
     throw new CodedError('invalid_entry', 'an entry is a JSON object');
-  if (isWiderThan(MAX_ENTRY_VALUES, parsed))
+  if (isWiderThan(MAX_ENTRY_VALUES, record))
     throw new CodedError('invalid_entry', `an entry holds at most ${MAX_ENTRY_VALUES} values`);
-  const object = parsed as Record<string, unknown>;
-  const channel = object.channel ?? fallback.channel;
-  checkChannel(channel);
-  return draft(decodeObject(object, { channel, now, source }, 'strict'), entryBytes);
+  const object = record as Record<string, unknown>;
+  const channel = channelOf(object, options);
+  return draft(decodeObject(object, { ...context, channel, now: time ?? now }, mode), entryBytes);
 }
 
-function linesOf(content: string): string[] {
-  const lines = content.split('\n', MAX_LINES + 1);
-  if (lines.length > MAX_LINES)
-    throw tooLarge(`at most ${MAX_LINES} lines in one request, blank ones included`);
-  return lines;
+function channelOf(object: Record<string, unknown>, { channel, mode }: EntryOptions): string {
+  const own = object.channel ?? channel;
+  // Another program may mean something else by the word.
+  const named = mode === 'lenient' && (typeof own !== 'string' || !isChannel(own)) ? channel : own;
+  checkChannel(named);
+  return named;
 }
 
-function checkValues(most: number, json: string, what: string): void {
-  if (holdsMoreThan(most, json))
-    throw new CodedError('invalid_entry', `${what} holds more than ${most} values`);
-}
-
-function checkCount(count: number): void {
-  if (count === 0) throw new CodedError('invalid_body', 'the body holds no entry');
-  if (count > MAX_BATCH_ENTRIES) throw tooLarge(`at most ${MAX_BATCH_ENTRIES} entries in one request`);
-}
-
-function tooLarge(message: string): HttpError {
-  return new HttpError('batch_too_large', message);
+/** Fluentd and Fluent Bit write `[time, record]`, and lately `[[time, metadata], record]`. */
+function withTime(value: unknown): { time?: number | undefined; record: unknown } {
+  if (!Array.isArray(value) || value.length !== 2) return { record: value };
+  const [head, record] = value as [unknown, unknown];
+  if (typeof record !== 'object' || record === null || Array.isArray(record)) return { record: value };
+  return { time: parseTime(Array.isArray(head) ? head[0] : head), record };
 }

@@ -1,55 +1,122 @@
-// POST /api/publish: stores one entry, an array of entries, NDJSON, or lines of text; either all of a request or nothing.
+// POST /api/publish: stores one entry, an array of entries, NDJSON, or lines of text. What the log takes in one batch is taken as a whole
+// or not at all; more than that, which shippers send that cannot be told how much to send, goes batch by batch.
 
+import type { Readable } from 'node:stream';
 import type { PublishAnswer } from '@llm-streamer/shared/api-types.ts';
-import type { Broker, WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
+import {
+  type Broker,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_ENTRIES,
+  type WriterStamp,
+} from '@llm-streamer/shared/broker/broker.ts';
+import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../auth/access.ts';
+import { batches, Deliveries } from '../otlp/deliveries.ts';
 import { type Params, text } from '../parameters.ts';
+import { type Attempt, Attempts } from '../shippers/attempts.ts';
+import { MAX_ARRIVING_BYTES, MAX_BODY_BYTES, MAX_RECORDS } from '../shippers/limits.ts';
+import { PACKINGS, type Packing, packingOf, unpack } from '../shippers/unpack.ts';
+import { Arrivals } from './arrivals.ts';
 import { HttpError } from './errors.ts';
 import { checkChannel, parsePublishBody } from './publish-body.ts';
 
-const BODY_BYTES = 1_048_576;
+/** A body up to this length waits for no other. */
+const SMALL_BYTES = 1_048_576;
 const ACCEPTED = 'application/json, application/x-ndjson, text/plain';
+const ENCODINGS = `${PACKINGS.join(', ')}, identity`;
 
 export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: number): void {
   const slicer = new TimeSlicer();
-  app.register(async (scope) => {
-    // The body is read whatever its content type: `curl -d` says that it sends a form.
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: BODY_BYTES }, (_request, body, done) => {
-      done(null, body);
-    });
+  const arrivals = new Arrivals(MAX_ARRIVING_BYTES);
+  const attempts = new Attempts();
+  const deliveries = new Deliveries(broker);
 
-    scope.post<{ Body: Buffer | undefined; Querystring: Params }>(
+  const publish = async (
+    { query, headers, access }: FastifyRequest<{ Querystring: Params }>,
+    body: Buffer,
+    { now, nonce }: Attempt,
+  ): Promise<PublishAnswer> => {
+    const channel = text(query, 'channel');
+    if (channel !== undefined) checkChannel(channel);
+    const stamp = stampOf(headers, access);
+    const drafts = await parsePublishBody(body, {
+      type: headers['content-type']?.toLowerCase() ?? '',
+      channel,
+      entryBytes,
+      // A stamp is for one batch.
+      most: stamp === undefined ? MAX_RECORDS : MAX_BATCH_ENTRIES,
+      now,
+      mode: /(?:^|,)\s*handling\s*=\s*lenient\b/i.test(String(headers.prefer ?? '')) ? 'lenient' : 'strict',
+      slicer,
+      access,
+    });
+    if (stamp !== undefined || isOneBatch(drafts)) return { ids: await broker.publish(drafts, stamp) };
+    return { stored: await store(drafts, nonce, access) };
+  };
+
+  const store = async (drafts: readonly Draft[], nonce: string, access: Access): Promise<number> => {
+    let stored = 0;
+    let refused: { records: number; code: string; reason: string } | undefined;
+    const groups = drafts.map((one) => ({ drafts: [one], records: 1, timed: true, exact: nonce }));
+    for (const batch of batches(groups)) {
+      stored += batch.length;
+      for (const { records, code, reason } of await deliveries.deliver(batch, access.principal.id)) {
+        stored -= records;
+        refused = { records: (refused?.records ?? 0) + records, code, reason };
+      }
+    }
+    if (refused === undefined) return stored;
+    const { records, code, reason } = refused;
+    throw new CodedError(code, `${records} entries refused: ${reason}; the other ${stored} are stored`);
+  };
+
+  app.register(async (scope) => {
+    // The body is read whatever its content type: `curl -d` says that it sends a form. The handler reads it, so that bodies share a bound.
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
+
+    scope.post<{ Querystring: Params }>(
       '/api/publish',
-      { bodyLimit: BODY_BYTES, config: { needs: 'publish', parameters: ['channel'] } },
-      async ({ query, headers, access, body = Buffer.alloc(0) }): Promise<PublishAnswer> => {
-        checkContentHeaders(headers);
-        const channel = text(query, 'channel');
-        if (channel !== undefined) checkChannel(channel);
-        const type = headers['content-type']?.toLowerCase() ?? '';
-        const drafts = await parsePublishBody(body, { type, channel, entryBytes, slicer, access });
-        return { ids: await broker.publish(drafts, stampOf(headers, access)) };
+      { config: { needs: 'publish', parameters: ['channel'], anyName: true } },
+      (request): Promise<PublishAnswer> => {
+        const packing = checkContentHeaders(request.headers);
+        const { principal } = request.access;
+        const isSmall = packing === 'identity' && Number(request.headers['content-length']) <= SMALL_BYTES;
+        const body = (request.body as Readable | undefined) ?? request.raw;
+        const work = async (bytes: Buffer) => {
+          const whole = await unpack(bytes, packing, MAX_BODY_BYTES);
+          return attempts.run(principal.id, whole, (attempt) => publish(request, whole, attempt));
+        };
+        return isSmall ? arrivals.hold(body, SMALL_BYTES, work) : arrivals.take(body, MAX_BODY_BYTES, work);
       },
     );
   });
 }
 
-/** A compressed body, XML or a form with files would fail as "not JSON", which does not say what is wrong. */
-function checkContentHeaders(headers: FastifyRequest['headers']): void {
-  const encoding = headers['content-encoding'] ?? '';
-  if (!['', 'identity'].includes(encoding.trim().toLowerCase()))
-    throw new HttpError('unsupported_encoding', 'send the body as it is, not compressed', {
+function isOneBatch(drafts: readonly Draft[]): boolean {
+  if (drafts.length > MAX_BATCH_ENTRIES) return false;
+  let bytes = 0;
+  for (const { body } of drafts) bytes += body.length;
+  return bytes <= MAX_BATCH_BYTES;
+}
+
+/** XML or a form with files would fail as "not JSON", which does not say what is wrong. */
+function checkContentHeaders(headers: FastifyRequest['headers']): Packing {
+  const packing = packingOf(headers['content-encoding']);
+  if (packing === undefined)
+    throw new HttpError('unsupported_encoding', `compress with ${PACKINGS.join(', ')}, or not at all`, {
       field: 'Content-Encoding',
-      headers: { 'accept-encoding': 'identity' },
+      headers: { 'accept-encoding': ENCODINGS },
     });
   if (/^(?:multipart\/|[^;]*[/+]xml\b)/i.test(headers['content-type'] ?? ''))
     throw new HttpError('unsupported_media_type', `send one of ${ACCEPTED}`, {
       field: 'Content-Type',
       headers: { 'accept-post': ACCEPTED },
     });
+  return packing;
 }
 
 function stampOf(headers: FastifyRequest['headers'], access: Access): WriterStamp | undefined {

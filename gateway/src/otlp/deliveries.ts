@@ -22,10 +22,13 @@ export interface Group {
   records: number;
   /** Whether the same bytes are the same record; otherwise its time is that of its arrival. */
   timed: boolean;
+  /** What the record's entries do not show of it, such as the nanoseconds of its time. */
+  exact?: string;
 }
 
 export interface Refused {
   records: number;
+  code: string;
   reason: string;
 }
 
@@ -74,11 +77,11 @@ export class Deliveries {
       await this.#storeGroups(batch, writer);
       return [];
     } catch (error) {
-      const reason = reasonOf(error);
-      if (reason === undefined) throw error;
+      if (!isFinal(error)) throw error;
+      const { code, message: reason } = error;
       const byChannel = Map.groupBy(batch, ({ drafts }) => drafts[0]?.channel);
       if (byChannel.size === 1)
-        return [{ records: batch.reduce((sum, one) => sum + one.records, 0), reason }];
+        return [{ records: batch.reduce((sum, one) => sum + one.records, 0), code, reason }];
       const refused: Refused[] = [];
       for (const part of byChannel.values()) refused.push(...(await this.deliver(part, writer)));
       return refused;
@@ -87,7 +90,7 @@ export class Deliveries {
 
   async #storeGroups(batch: readonly Group[], writer: string): Promise<void> {
     const drafts = batch.flatMap((group) => group.drafts);
-    const mark = batch.every(({ timed }) => timed) ? markOf(drafts, writer) : undefined;
+    const mark = batch.every(({ timed }) => timed) ? markOf(batch, writer) : undefined;
     for (const part of parts(drafts)) await this.#store(part, part === drafts ? mark : undefined);
   }
 
@@ -143,9 +146,12 @@ function parts(drafts: Draft[]): Draft[][] {
   return made.length === 1 ? [drafts] : made.map((part) => part.flatMap((group) => group.drafts));
 }
 
-function markOf(drafts: readonly Draft[], writer: string): string {
+function markOf(batch: readonly Group[], writer: string): string {
   const hash = createHash('sha256').update(writer);
-  for (const { body } of drafts) hash.update('\n').update(body);
+  for (const { drafts, exact = '' } of batch) {
+    hash.update(`\n${exact}`);
+    for (const { body } of drafts) hash.update('\n').update(body);
+  }
   return hash.digest('base64');
 }
 
@@ -153,8 +159,7 @@ function isRefusal(error: unknown): boolean {
   return error instanceof CodedError && error.code !== 'broker_unavailable';
 }
 
-/** Why the log will never take these entries; undefined if it may take them later. */
-function reasonOf(error: unknown): string | undefined {
-  if (!(error instanceof CodedError)) return undefined;
-  return ['too_many_channels', 'channel_unusable'].includes(error.code) ? error.message : undefined;
+/** Whether the log will never take these entries. Others it may take later. */
+function isFinal(error: unknown): error is CodedError {
+  return error instanceof CodedError && ['too_many_channels', 'channel_unusable'].includes(error.code);
 }

@@ -1,4 +1,4 @@
-// Says on the gateway's own log, and on `logs:gateway`, what exporters were refused: most of them drop what was refused without a word.
+// Says on the gateway's own log, and on `logs:gateway`, what senders were refused: most of them drop what was refused without a word.
 // Each reason is said at once, and then at most once a minute, with how often it came.
 
 import type { Level } from '@llm-streamer/shared/entry.ts';
@@ -14,10 +14,13 @@ export class Refusals {
   readonly #report: (level: Level, msg: string) => void;
   /** By reason. */
   readonly #lines = new Map<string, LineLimiter>();
+  readonly #senders: string;
 
-  constructor(logger: Logger, report: (level: Level, msg: string) => void) {
+  /** @param senders whom it is about, as the first word of each line */
+  constructor(logger: Logger, report: (level: Level, msg: string) => void, senders = 'OpenTelemetry') {
     this.#logger = logger;
     this.#report = report;
+    this.#senders = senders;
   }
 
   /** @param key what is one reason, such as `traces batch_too_large`. @param text what is said of it; holds no secret. */
@@ -28,7 +31,7 @@ export class Refusals {
     this.#lines.set(key, lines);
     const times = lines.take();
     if (times === 0) return;
-    const msg = `OpenTelemetry: ${text}${times > 1 ? ` (${times} ×)` : ''}`;
+    const msg = `${this.#senders}: ${text}${times > 1 ? ` (${times} ×)` : ''}`;
     this.#logger.warn(msg);
     this.#report('warn', msg);
   }

@@ -61,11 +61,18 @@ export function originOf(resource: Attributes, scope: string | undefined, option
   return refusal === undefined ? origin : { ...origin, refusal };
 }
 
-function refusalOf(channel: string): string | undefined {
+/** Why a channel that a sender names cannot be written; undefined if it can. */
+export function refusalOf(channel: string): string | undefined {
   if (!isChannel(channel)) return `the channel must be ${CHANNEL_RULE}`;
   return isReserved(channel)
     ? 'channels of runs, conversations and the audit are written by the gateway only'
     : undefined;
+}
+
+/** `logs:<name>`, in which other characters than those of a channel are `_`; undefined if nothing is left of the name. */
+export function channelOfName(name: string): string | undefined {
+  const plain = safe(name);
+  return plain === '' ? undefined : logsOf(plain);
 }
 
 /** A service may be called `gateway`, but `logs:gateway` is what the product itself writes. */

@@ -10,7 +10,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /**
      * Programs may address this route by any name. A page that has rebound its name to this machine cannot: on a POST browsers send
-     * `Origin`, also to the page's own site, and then the name counts.
+     * `Origin`, also to the page's own site, and then the name counts. A GET may come from such a page without it: so a route that
+     * answers GET says this only if its answer tells nothing.
      */
     anyName?: true;
     /**
@@ -45,7 +46,7 @@ export function origins(app: FastifyInstance, { hosts, origins: allowed, publicU
       });
     const host = hostName(names[0] ?? '');
     const { origin, 'sec-fetch-site': site } = request.headers;
-    const isProgram = origin === undefined && site === undefined && !SAFE_METHODS.includes(request.method);
+    const isProgram = origin === undefined && site === undefined;
     const { anyName, anyAddress } = request.routeOptions.config;
     const named = !(isProgram && anyName) && !(anyAddress && isAddress(host));
     if (named && !hosts.includes('*') && !hosts.includes(host))

@@ -1,0 +1,43 @@
+// POST /loki/api/v1/push: takes what senders of Loki's protocol push, as JSON or as protobuf. Answers as Loki does: nothing, or a line of
+// text with a status.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { lokiEntries } from '../shippers/loki-entries.ts';
+import { readJsonPush, readProtobufPush } from '../shippers/loki-push.ts';
+import type { Protocol, ShipperWays } from './shipper-ways.ts';
+
+const LOKI: Protocol = {
+  name: 'loki',
+  ownEncoding: 'snappy',
+  sendError: (_request, reply, { status, message }) =>
+    reply
+      .code(status === 422 ? 400 : status)
+      .type('text/plain; charset=utf-8')
+      .send(`${message}\n`),
+};
+
+export function lokiRoutes(app: FastifyInstance, ways: ShipperWays): void {
+  ways.register(app, LOKI, (scope) => {
+    scope.post(
+      '/loki/api/v1/push',
+      { config: { needs: 'publish', anyName: true } },
+      async (request: FastifyRequest, reply: FastifyReply) => {
+        const { access, headers } = request;
+        const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '');
+        await ways.take(LOKI, request, async (body) => {
+          const streams = isJson ? await readJsonPush(body) : await readProtobufPush(body, ways.slicer);
+          const channel = headers['x-channel'];
+          return ways.store.store(
+            lokiEntries(streams, {
+              now: Date.now(),
+              channel: typeof channel === 'string' ? channel : undefined,
+              source: access.defaultSource === 'http' ? undefined : access.defaultSource,
+            }),
+            access,
+          );
+        });
+        return reply.code(204).send();
+      },
+    );
+  });
+}

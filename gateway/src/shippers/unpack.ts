@@ -1,0 +1,35 @@
+// Bodies that are compressed by the names of HTTP. What comes out has a bound, which holds while it is unpacked.
+
+import { promisify } from 'node:util';
+import { gunzip, inflate, zstdDecompress } from 'node:zlib';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+
+const unpackers = {
+  gzip: promisify(gunzip),
+  deflate: promisify(inflate),
+  zstd: promisify(zstdDecompress),
+} as const;
+
+export type Packing = 'identity' | keyof typeof unpackers;
+export const PACKINGS = Object.keys(unpackers) as readonly Packing[];
+
+/** Undefined for a name that is not known here. */
+export function packingOf(contentEncoding: string | undefined): Packing | undefined {
+  const named = (contentEncoding ?? '').trim().toLowerCase() || 'identity';
+  return ['identity', ...PACKINGS].find((packing): packing is Packing => packing === named);
+}
+
+/** @throws CodedError `body_too_large` or `invalid_body` */
+export async function unpack(body: Buffer, packing: Packing, maxBytes: number): Promise<Buffer> {
+  if (packing === 'identity' || body.length === 0) return body;
+  try {
+    return await unpackers[packing](body, { maxOutputLength: maxBytes });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
+    throw new CodedError('invalid_body', `the body is not ${packing}`);
+  }
+}
+
+export function tooLarge(maxBytes: number): CodedError {
+  return new CodedError('body_too_large', `unpacked, the body is over ${maxBytes} bytes`);
+}
