@@ -60,11 +60,11 @@ describe('routes', () => {
     await app.ready();
     await app.close();
     await broker.close();
-    const named = matches(everywhere, /`((?:GET|POST|PUT|DELETE|PATCH) \/[^`?]*)/g);
+    const named = matches(everywhere, /`((?:GET|POST|PUT|DELETE|PATCH|OPTIONS) \/[^`?]*)/g);
     expect(named).toEqual(routes);
     const told = matches(
       read('docs/http-api.md').split('\n## ')[0] as string,
-      /`((?:GET|POST|PATCH|DELETE) \/[^`]*)`/g,
+      /`((?:GET|POST|PATCH|DELETE|OPTIONS) \/[^`]*)`/g,
     );
     expect(told).toEqual(routes);
   });
@@ -101,8 +101,8 @@ describe('variables', () => {
       'DOCKER_SOCKET',
     ]);
     const named = matches(everywhere, /(?<![\w.])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b(?!…)/g);
-    /** Variables of other programs, which docs/otlp.md tells people to set. */
-    const foreign = /^(?:OTEL|CLAUDE_CODE|GEMINI|LANGFUSE|LANGSMITH|TRACELOOP)_/;
+    /** Variables of other programs, which docs/otlp.md and docs/shippers.md tell people to set. */
+    const foreign = /^(?:OTEL|SPLUNK|CLAUDE_CODE|GEMINI|LANGFUSE|LANGSMITH|TRACELOOP)_/;
     expect([...named].filter((name) => !known.has(name) && !foreign.test(name as string))).toEqual([]);
     const composed = matches(read('docker-compose.yml'), /^ +- ([A-Z_]+)(?:=|$)/gm);
     expect(composed.size).toBeGreaterThan(10);

@@ -76,7 +76,7 @@ export function hecRoutes(app: FastifyInstance, ways: ShipperWays, { broker }: S
         take(request, reply, (body, options) => rawEntries(linesOf(body), request.query as Params, options)),
       );
     // Docker asks before it starts a container, and shows no token.
-    for (const path of [...EVENT_PATHS, ...RAW_PATHS])
+    for (const path of EVENT_PATHS)
       scope.options(path, { config: { ...config, needs: 'nothing' } }, (_request, reply) =>
         answer(reply, 200, 'Success', 0),
       );
