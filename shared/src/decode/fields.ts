@@ -35,6 +35,8 @@ export const TIME: Field<number> = {
     '_SOURCE_REALTIME_TIMESTAMP', // journald
     '__REALTIME_TIMESTAMP',
     'record.time.timestamp', // loguru
+    'ISODATE', // syslog-ng
+    'timereported', // rsyslog
     'instant', // log4j2
     'timeMillis',
     'date', // Fluent Bit
@@ -61,10 +63,12 @@ export const LEVEL: Field<Level> = {
     'severity_text',
     'SeverityText',
     'severityNumber',
-    'PRIORITY', // journald
+    'PRIORITY', // journald by number, syslog-ng by name
+    'syslogseverity', // rsyslog
+    'syslogseverity-text',
     'record.level.name', // loguru
   ],
-  special: { severityNumber: parseOtelLevel, PRIORITY: parseSyslogLevel },
+  special: { severityNumber: parseOtelLevel, PRIORITY: parsePriority, syslogseverity: parseSyslogLevel },
 };
 
 /**
@@ -74,6 +78,10 @@ export const LEVEL: Field<Level> = {
 export function levelOfOtherScale(object: Record<string, unknown>): Level | undefined {
   if (typeof object.level_name === 'string') return parseLevel(object.level_name);
   return typeof object.short_message === 'string' ? parseSyslogLevel(object.level) : undefined;
+}
+
+function parsePriority(value: unknown): Level | undefined {
+  return parseSyslogLevel(value) ?? parseLevel(value);
 }
 
 export const MESSAGE: Field<string> = {
@@ -122,6 +130,9 @@ export const SOURCE: Field<string> = {
     'record.name', // loguru
     'SYSLOG_IDENTIFIER', // journald
     '_SYSTEMD_UNIT',
+    'PROGRAM', // syslog-ng
+    'programname', // rsyslog
+    'kubernetes.pod_name', // Fluent Bit, Fluentd
   ],
 };
 
@@ -133,6 +144,12 @@ export const EVENT: Field<string> = {
 };
 
 export const RUN: Field<string> = { ...LABEL, own: 'run', aliases: ['run_id'] };
+
+/** The container's name in a record of Docker's driver `fluentd`, whose `source` is the output that the line was written to. */
+export function containerOf({ container_name: name, source }: Record<string, unknown>): string | undefined {
+  if (source !== 'stdout' && source !== 'stderr') return undefined;
+  return isLabel(name) ? name.replace(/^\/(?=.)/, '') : undefined;
+}
 
 function isFilled(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length > 0;

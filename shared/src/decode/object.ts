@@ -8,6 +8,7 @@ import type { DecodeContext } from './context.ts';
 import { deeperThan, MAX_DEPTH } from './depth.ts';
 import {
   carriedLine,
+  containerOf,
   EVENT,
   type Field,
   LEVEL,
@@ -44,6 +45,11 @@ export function readObject(
   dropPosition(rest);
   const fields = new Fields(rest, mode);
 
+  const container = containerOf(rest);
+  if (container !== undefined) {
+    rest.stream = rest.source;
+    rest.source = container;
+  }
   const otherScale = levelOfOtherScale(rest);
   if (otherScale) delete rest.level;
   const named = otherScale ?? fields.takeField(LEVEL);
