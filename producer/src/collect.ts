@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
-import { draft } from '@llm-streamer/shared/entry.ts';
+import { draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { createLogger, type Logger } from '@llm-streamer/shared/logger.ts';
 import { Delivery } from '@llm-streamer/shared/publish/delivery.ts';
 import { LinkState } from '@llm-streamer/shared/publish/link-state.ts';
@@ -14,8 +14,9 @@ import { DEFAULT_SOCKET, parseAddress } from './collect/address.ts';
 import { ContainerLog } from './collect/container-log.ts';
 import { Engine } from './collect/engine.ts';
 import { Fleet } from './collect/fleet.ts';
-import { Journal } from './collect/journal.ts';
+import { type Delivered, Journal } from './collect/journal.ts';
 import { type CollectedDraft, JournaledTransport } from './collect/journaled-transport.ts';
+import { LIFECYCLE, Lifecycle } from './collect/lifecycle.ts';
 import { StateLock } from './collect/lock.ts';
 import {
   CHANNEL_LABEL,
@@ -44,6 +45,7 @@ export const COLLECT_HELP = `collect: publishes the logs of containers as entrie
   --own              also the containers of LLM Streamer itself (never the collector's own)
   --channel NAME     where the entries go (logs:{service}); {service} is the compose service or else the container's
                      name, {name} the container's name, {project} the compose project
+  --no-events        no entries on events:containers when a container starts, dies or runs out of memory
   --since TIME       how far back to begin at the very first start: 30s, 10m, 2h (10m)
   --socket PATH      the engine's socket, or tcp://host:port of a proxy of it (DOCKER_HOST, or else ${DEFAULT_SOCKET});
                      Podman: /run/podman/podman.sock
@@ -69,6 +71,7 @@ export async function collect(args: readonly string[], stop: AbortSignal): Promi
     project: { type: 'string', multiple: true, default: [] },
     label: { type: 'string', multiple: true, default: [] },
     own: { type: 'boolean', default: false },
+    'no-events': { type: 'boolean', default: false },
     channel: { type: 'string', default: 'logs:{service}' },
     since: { type: 'string', default: '10m' },
     socket: { type: 'string' },
@@ -100,7 +103,8 @@ export async function collect(args: readonly string[], stop: AbortSignal): Promi
   const journal = await Journal.open(state, floor);
   logger.info(`collecting from ${product} at ${engine.name} for ${transport.target}, state in ${state}`);
   try {
-    const collector = { engine, choice, template, config, journal, transport, logger };
+    const hasEvents = !options['no-events'];
+    const collector = { engine, choice, template, hasEvents, config, journal, transport, logger };
     return await run(collector, AbortSignal.any([stop, transport.refused]));
   } finally {
     await journal.close();
@@ -113,6 +117,7 @@ interface Collector {
   engine: Engine;
   choice: Choice;
   template: string;
+  hasEvents: boolean;
   config: ProducerConfig;
   journal: Journal;
   transport: Transport;
@@ -120,7 +125,7 @@ interface Collector {
 }
 
 async function run(collector: Collector, ended: AbortSignal): Promise<number> {
-  const { engine, choice, template, config, journal, transport, logger } = collector;
+  const { engine, choice, template, hasEvents, config, journal, transport, logger } = collector;
   let refused = 0;
   const journaled = new JournaledTransport(transport, journal, (entries, channel, { code }) => {
     if (refused === 0)
@@ -141,9 +146,19 @@ async function run(collector: Collector, ended: AbortSignal): Promise<number> {
       await Promise.race([publisher.flush(), stopped]);
   };
   const host = hostname();
+  const enqueue = (fields: EntryFields, container: string, delivered: Delivered) => {
+    const entry: CollectedDraft = { ...draft(fields, config.ENTRY_BYTES), container, delivered };
+    publisher.enqueue(entry);
+  };
+  const lifecycle = new Lifecycle({
+    delivered: journal.delivered(LIFECYCLE)?.since ?? journal.floor,
+    nameOf: (container) => (isChosen(container, choice, host) ? namingOf(container, template) : undefined),
+    onEntry: (fields, delivered) => enqueue(fields, LIFECYCLE, delivered),
+  });
   const fleet = new Fleet({
     engine,
     room,
+    lifecycle: hasEvents ? lifecycle : undefined,
     logger,
     nameOf: (container) => (isChosen(container, choice, host) ? namingOf(container, template) : undefined),
     logOf: (container, naming) =>
@@ -152,14 +167,7 @@ async function run(collector: Collector, ended: AbortSignal): Promise<number> {
         delivered: journal.delivered(container.id),
         floor: journal.floor,
         isPodman: engine.isPodman,
-        onEntry: (fields, delivered) => {
-          const entry: CollectedDraft = {
-            ...draft(fields, config.ENTRY_BYTES),
-            container: container.id,
-            delivered,
-          };
-          publisher.enqueue(entry);
-        },
+        onEntry: (fields, delivered) => enqueue(fields, container.id, delivered),
         onNote: (text) => logger.warn(`the engine says of ${naming.source}: ${text.replaceAll(/\s+/g, ' ')}`),
       }),
   });

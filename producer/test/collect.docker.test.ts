@@ -61,7 +61,11 @@ function collect(): RunningProcess {
   );
 }
 
-const of = (what: string) => receiver.entries.filter(({ source }) => source === name(what));
+const isEvent = ({ channel }: { channel: string }) => channel === 'events:containers';
+const of = (what: string) =>
+  receiver.entries.filter((entry) => entry.source === name(what) && !isEvent(entry));
+const eventsOf = (what: string) =>
+  receiver.entries.filter((entry) => entry.source === name(what) && isEvent(entry));
 const arrive = (what: string, entries: number) =>
   eventually(`${entries} entries of ${what}`, () => of(what).length >= entries, MINUTES);
 
@@ -96,6 +100,19 @@ describe.skipIf(!engine)('collect with a Docker engine', () => {
       await arrive(what, 6);
       const once = ['first', 'x'.repeat(40_000), 'last words'];
       expect(of(what).map(({ msg }) => msg)).toEqual([...once, ...once]);
+    },
+    2 * MINUTES,
+  );
+
+  it(
+    'tells when a container starts and dies, and with what exit code',
+    async () => {
+      await run('brief', 'exit 3');
+      await eventually('both are told', () => eventsOf('brief').length >= 2, MINUTES);
+      expect(eventsOf('brief')).toMatchObject([
+        { event: 'container.started', level: 'info' },
+        { event: 'container.died', level: 'error', attrs: { exit_code: 3 } },
+      ]);
     },
     2 * MINUTES,
   );

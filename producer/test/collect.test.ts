@@ -38,6 +38,76 @@ function collect(...args: string[]): RunningProcess {
 
 const arrives = (msg: string) => eventually(`${msg} arrives`, () => receiver.messages.includes(msg));
 
+describe('what happens to containers', () => {
+  const told = () => receiver.entries.filter(({ channel }) => channel === 'events:containers');
+  const nanos = (ms = 0) => (Date.now() + ms) * 1_000_000;
+
+  it('is on events:containers: starts, deaths with their exit code, and lack of memory', async () => {
+    const web = engine.add('web', { labels: { 'com.docker.compose.project': 'shop' } });
+    collect();
+    engine.say(web, 'hello');
+    await arrives('hello');
+    engine.happen('start', web, nanos());
+    engine.happen('exec_start: sh', web, nanos(1));
+    engine.happen('oom', web, nanos(2));
+    engine.happen('die', web, nanos(3), { exitCode: '137' });
+    engine.happen('die', web, nanos(4), { exitCode: '0' });
+    await eventually('all is told', () => told().length >= 4);
+    expect(told()).toMatchObject([
+      { event: 'container.started', level: 'info', source: 'web', msg: 'web started (image:1)' },
+      { event: 'container.out_of_memory', level: 'error', attrs: { 'compose.project': 'shop' } },
+      {
+        event: 'container.died',
+        level: 'error',
+        msg: 'web died with exit code 137',
+        attrs: { exit_code: 137 },
+      },
+      { event: 'container.died', level: 'info', attrs: { exit_code: 0 } },
+    ]);
+  });
+
+  it('comes once, also when the engine and the collector are killed in between', async () => {
+    const web = engine.add('web');
+    const first = collect();
+    engine.say(web, 'hello');
+    await arrives('hello');
+    engine.happen('die', web, nanos(), { exitCode: '1' });
+    await eventually('the first is told', () => told().length === 1);
+    await engine.kill();
+    await engine.restart();
+    engine.happen('start', web, nanos(1));
+    await eventually('the second is told', () => told().length === 2);
+    await first.stop('SIGKILL');
+    engine.happen('die', web, nanos(2), { exitCode: '2' });
+    collect();
+    await eventually('what was missed is told', () => told().length === 3);
+    engine.happen('start', web, nanos(3));
+    await eventually('and what comes', () => told().length === 4);
+    expect(told().map(({ msg }) => msg)).toEqual([
+      'web died with exit code 1',
+      'web started (image:1)',
+      'web died with exit code 2',
+      'web started (image:1)',
+    ]);
+  });
+
+  it('is not told of containers that are left out, and of none with --no-events', async () => {
+    const secret = engine.add('secret', { labels: { 'llm-streamer.collect': 'false' } });
+    const web = engine.add('web');
+    const first = collect();
+    engine.happen('start', secret, nanos());
+    engine.happen('start', web, nanos(1));
+    await eventually('one is told', () => told().length === 1);
+    expect(told()).toMatchObject([{ source: 'web' }]);
+    await first.stop('SIGTERM');
+    collect('--no-events');
+    engine.happen('start', web, nanos(2));
+    engine.say(web, 'hello');
+    await arrives('hello');
+    expect(told()).toHaveLength(1);
+  });
+});
+
 describe('collect', () => {
   it('follows containers that run, and those that are started later, on channels of their own', async () => {
     const compose = {

@@ -5,7 +5,7 @@ import { Agent, type IncomingMessage, request } from 'node:http';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { type Address, DEFAULT_SOCKET, nameOf } from './address.ts';
-import type { Stamp } from './stamp.ts';
+import { isStamp, type Stamp } from './stamp.ts';
 
 const TIMEOUT_MS = 30_000;
 /** A list of ten thousand containers has about 20 MB. */
@@ -25,7 +25,12 @@ const inspected = z.object({
     Labels: z.record(z.string(), z.string()).nullish(),
   }),
 });
-const event = z.object({ Type: z.string(), Action: z.string(), Actor: z.object({ ID: id }) });
+const event = z.object({
+  Type: z.string(),
+  Action: z.string(),
+  Actor: z.object({ ID: id, Attributes: z.record(z.string(), z.string()).nullish().catch(undefined) }),
+  timeNano: z.number().optional().catch(undefined),
+});
 
 export interface Container {
   id: string;
@@ -42,6 +47,10 @@ export interface Container {
 export interface ContainerEvent {
   id: string;
   action: string;
+  /** Undefined if the engine does not say it. A double holds today's nanoseconds in steps of 256, the same each time. */
+  at: Stamp | undefined;
+  /** The name, the image, the exit code, and all labels of the container. */
+  attributes: Readonly<Record<string, string>>;
 }
 
 /** The engine does not answer now, or answers that it cannot; the same request may succeed later. */
@@ -161,8 +170,7 @@ export class Engine {
         if (rest.length > MAX_EVENT_CHARS) throw new EngineAway('an event is too long');
         for (const line of lines) {
           const found = event.safeParse(parseJson(line));
-          if (found.success && found.data.Type === 'container')
-            yield { id: found.data.Actor.ID, action: found.data.Action };
+          if (found.success && found.data.Type === 'container') yield eventOf(found.data);
         }
       }
     } catch (error) {
@@ -215,6 +223,18 @@ export class Engine {
       return `${this.name} answers, but not like Docker or Podman`;
     return `no engine at ${this.name}: ${code === '' ? message : code}`;
   }
+}
+
+function eventOf({ Action, Actor, timeNano = 0 }: z.infer<typeof event>): ContainerEvent {
+  const nanos =
+    Number.isInteger(timeNano) && timeNano > 0 ? BigInt(timeNano).toString().padStart(19, '0') : '';
+  const at = `${nanos.slice(0, -9)}.${nanos.slice(-9)}`;
+  return {
+    id: Actor.ID,
+    action: Action,
+    at: isStamp(at) ? at : undefined,
+    attributes: Actor.Attributes ?? {},
+  };
 }
 
 async function textOf(answer: IncomingMessage): Promise<string> {

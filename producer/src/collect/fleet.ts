@@ -6,6 +6,7 @@ import type { LinkLogger } from '@llm-streamer/shared/publish/link-state.ts';
 import type { ContainerLog } from './container-log.ts';
 import { type Container, type Engine, EngineAway } from './engine.ts';
 import { Follower } from './follower.ts';
+import type { Lifecycle } from './lifecycle.ts';
 import type { Naming } from './naming.ts';
 
 const LIST_AGAIN_MS = 30_000;
@@ -22,6 +23,8 @@ export interface FleetOptions {
   nameOf: (container: Container) => Naming | undefined;
   logOf: (container: Container, naming: Naming) => ContainerLog;
   room: () => Promise<void>;
+  /** Told of each event; undefined if nobody wants them. */
+  lifecycle: Lifecycle | undefined;
   logger: LinkLogger;
 }
 
@@ -64,16 +67,24 @@ export class Fleet {
     let isFirst = true;
     for (let failures = 0; !stop.aborted; ) {
       try {
-        const since = Math.max(0, Math.floor(Date.now() / 1000) - EVENTS_BACK_S);
+        const { lifecycle, room } = this.#options;
+        const now = Date.now();
+        const told = Math.min(now, lifecycle?.sinceMs ?? now);
+        const since = Math.max(0, Math.floor(Math.min(told / 1000, now / 1000 - EVENTS_BACK_S)));
         const opened = () => {
           failures = 0;
           this.#back();
           this.#spawn(this.#list(stop, !isFirst));
           isFirst = false;
         };
-        for await (const { id, action } of this.#options.engine.events(since, stop, opened)) {
+        for await (const event of this.#options.engine.events(since, stop, opened)) {
+          const { id, action } = event;
           if (action === 'start') this.#spawn(this.#started(id, stop));
           else if (action === 'destroy' || action === 'remove') this.#forget(id);
+          if (lifecycle === undefined) continue;
+          await room();
+          if (stop.aborted) return;
+          lifecycle.take(event);
         }
       } catch (error) {
         if (stop.aborted) return;

@@ -35,8 +35,11 @@ export interface Naming {
   refusedChannel?: string;
 }
 
+/** What an event tells of a container, too. */
+type Named = Pick<Container, 'id' | 'name' | 'image' | 'labels'>;
+
 /** `ownHostname`: in a container, the host's name is the beginning of its id; to follow itself would never end. */
-export function isChosen({ id, name, labels }: Container, choice: Choice, ownHostname: string): boolean {
+export function isChosen({ id, name, labels }: Named, choice: Choice, ownHostname: string): boolean {
   if (labels[COLLECT_LABEL]?.toLowerCase() === 'false') return false;
   if (labels[PART_LABEL] === 'collector' || (ownHostname.length >= 12 && id.startsWith(ownHostname)))
     return false;
@@ -70,7 +73,7 @@ export function parseTemplate(text: string): string {
 }
 
 /** `template` holds `{service}`, `{name}` or `{project}`. */
-export function namingOf(container: Container, template: string): Naming {
+export function namingOf(container: Named, template: string): Naming {
   const { id, name, image, labels } = container;
   const composed = labels['com.docker.compose.service'];
   const number = labels[NUMBER];

@@ -61,6 +61,7 @@ export class EngineStandIn implements AsyncDisposable {
   #server: Server | undefined;
   #readers = new Set<Reader>();
   #watchers = new Set<ServerResponse>();
+  #happened: { nanos: number; line: string }[] = [];
   #sequence = 0;
 
   private constructor(path: string) {
@@ -117,7 +118,7 @@ export class EngineStandIn implements AsyncDisposable {
       ...more,
     };
     this.containers.set(id, container);
-    for (const watcher of this.#watchers) watcher.write(eventLine('start', id));
+    for (const watcher of this.#watchers) watcher.write(eventLine('start', container));
     return container;
   }
 
@@ -140,13 +141,27 @@ export class EngineStandIn implements AsyncDisposable {
         reader.response.end();
         this.#readers.delete(reader);
       }
-    for (const watcher of this.#watchers) watcher.write(eventLine('die', container.id));
+    for (const watcher of this.#watchers) watcher.write(eventLine('die', container));
   }
 
   begin(container: StandInContainer): void {
     container.isRunning = true;
     container.startedAt = `${++this.#sequence}`;
-    for (const watcher of this.#watchers) watcher.write(eventLine('start', container.id));
+    for (const watcher of this.#watchers) watcher.write(eventLine('start', container));
+  }
+
+  /** Something happens to a container at this time; the engine remembers it, and gives it again to whoever asks from before. */
+  happen(
+    action: string,
+    container: StandInContainer,
+    nanos: number,
+    attributes: Record<string, string> = {},
+  ): void {
+    const { id: ID, name, labels } = container;
+    const Attributes = { name, image: 'image:1', ...labels, ...attributes };
+    const line = eventLine(action, container, { Actor: { ID, Attributes }, timeNano: nanos });
+    this.#happened.push({ nanos, line });
+    for (const watcher of this.#watchers) watcher.write(line);
   }
 
   #answer({ pathname, searchParams }: URL, response: ServerResponse): void {
@@ -156,6 +171,8 @@ export class EngineStandIn implements AsyncDisposable {
       return void response.writeHead(200, { 'api-version': '1.41', server: 'Docker/0 (stand-in)' }).end('OK');
     if (pathname === '/events') {
       response.writeHead(200).flushHeaders();
+      const since = Number(searchParams.get('since')) * 1e9;
+      for (const { nanos, line } of this.#happened) if (nanos >= since) response.write(line);
       this.#watchers.add(response);
       return;
     }
@@ -189,6 +206,6 @@ export class EngineStandIn implements AsyncDisposable {
   }
 }
 
-function eventLine(action: string, id: string): string {
-  return `${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id, Attributes: {} } })}\n`;
+function eventLine(action: string, { id }: StandInContainer, more: object = {}): string {
+  return `${JSON.stringify({ Type: 'container', Action: action, Actor: { ID: id, Attributes: {} }, ...more })}\n`;
 }
