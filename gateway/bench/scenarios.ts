@@ -1,6 +1,7 @@
 // All scenarios, in the order in which they are measured.
 
 import type { Scenario } from './scenario.ts';
+import { containerLines } from './scenarios/containers.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { fewViewers } from './scenarios/few.ts';
 import { compressed } from './scenarios/gzip.ts';
@@ -19,4 +20,5 @@ export const SCENARIOS: readonly Scenario[] = [
   resumeStorm,
   slowViewers,
   publishing,
+  containerLines,
 ];

@@ -48,6 +48,14 @@ describe('npm run bench', { timeout: PATIENCE_MS }, () => {
     expect(code, output).toBe(0);
   });
 
+  it('counts every line of containers that are collected', async () => {
+    const { code, output, rows } = await bench('containers', ...TINY);
+    expect(rows.map(({ scenario, design, lost }) => [scenario, design, lost])).toEqual([
+      ['containers', 'collect', '0'],
+    ]);
+    expect(code, output).toBe(0);
+  });
+
   it('counts every entry at every viewer exactly, over filters, patterns, history', async () => {
     const asked = ['filters', 'patterns', 'resume-storm', '--only', 'gateway'];
     const { code, output, rows } = await bench(...asked, ...TINY);
