@@ -2,12 +2,11 @@
 
 import { setImmediate as nextRound } from 'node:timers/promises';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import { holdsMoreThan } from '@llm-streamer/shared/json-values.ts';
 import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { Message } from '../otlp/messages.ts';
-import { tooManyValues } from '../otlp/too-many.ts';
 import { asList, asRecord, asText } from '../otlp/values.ts';
 import { readProtobuf } from '../otlp/wire.ts';
+import { checkShape } from './json-shape.ts';
 import { MAX_BODY_BYTES, MAX_VALUES } from './limits.ts';
 import { parseLabels } from './loki-labels.ts';
 import { unsnappy } from './snappy.ts';
@@ -39,6 +38,9 @@ const STREAM: Message = {
 };
 const PUSH: Message = { 1: { name: 'streams', type: STREAM, repeated: true } };
 
+/** Loki itself takes 15 labels of a stream, and 128 values of structured metadata of a line. */
+const MAX_NAMES = 256;
+const SHAPE = { values: MAX_VALUES, members: MAX_NAMES, depth: 16 };
 const NO_METADATA: ReadonlyMap<string, string> = new Map();
 
 /** @throws CodedError `invalid_body`, `invalid_json`, `body_too_large` or `batch_too_large` */
@@ -66,7 +68,10 @@ function protobuf(bytes: Buffer): unknown {
 function protobufLine(entry: unknown): LokiLine {
   const { timestamp, line, structuredMetadata } = asRecord(entry);
   const { seconds = 0, nanos = 0 } = asRecord(timestamp);
-  const pairs = asList(structuredMetadata).map((pair): [string, string] => {
+  const given = asList(structuredMetadata);
+  if (given.length > MAX_NAMES)
+    throw invalid(`a line has at most ${MAX_NAMES} values of structured metadata`);
+  const pairs = given.map((pair): [string, string] => {
     const { name, value } = asRecord(pair);
     return [asText(name) ?? '', asText(value) ?? ''];
   });
@@ -80,9 +85,8 @@ function protobufLine(entry: unknown): LokiLine {
 /** @throws CodedError `invalid_json`, `invalid_body` or `batch_too_large` */
 export async function readJsonPush(body: Buffer): Promise<LokiStream[]> {
   const text = body.toString('utf8').replace(/^\uFEFF/, '');
-  // Reading, counting and parsing a large body are steps between which the event loop does what else is due.
   await nextRound();
-  if (holdsMoreThan(MAX_VALUES, text)) throw tooManyValues(MAX_VALUES);
+  await checkShape(text, SHAPE);
   await nextRound();
   let value: unknown;
   try {

@@ -137,6 +137,16 @@ describe('is refused in one line of text:', () => {
     ['a compression that is not known', 'x', { ...JSON_TYPE, 'content-encoding': 'br' }, 415],
     ['a bomb', gzipSync(Buffer.alloc(64 * 1_048_576)), { ...JSON_TYPE, 'content-encoding': 'gzip' }, 413],
     ['a length of gigabytes', Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]), PROTOBUF, 413],
+    [
+      'a stream of 20,000 labels',
+      lokiPush({
+        labels: Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`l${i}`, 'x'])),
+        values: [[NS, 'x']],
+      }),
+      JSON_TYPE,
+      413,
+    ],
+    ['JSON nested without end', '['.repeat(100_000), JSON_TYPE, 413],
     ['a million values', `{"streams":[${'{},'.repeat(500_000)}{}]}`, JSON_TYPE, 413],
   ])('%s', async (_, body, headers, status) => {
     const answer = await push(body, headers);
