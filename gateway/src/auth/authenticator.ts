@@ -113,7 +113,8 @@ export class Authenticator {
     if (bearer === undefined)
       return {
         kind: 'Authorization header',
-        principal: async () => this.#refusals?.refuse('its form is neither Bearer, Splunk nor Basic with a token'),
+        principal: async () =>
+          this.#refusals?.refuse('its form is neither Bearer, Splunk nor Basic with a token'),
       };
     const [kind, check] = this.#checkOf(bearer);
     return {
