@@ -50,18 +50,18 @@ export function hecRoutes(app: FastifyInstance, ways: ShipperWays, { broker }: S
     reply: FastifyReply,
     entries: (body: string, options: HecOptions) => Iterable<Shipped>,
   ) => {
-    const { access, headers } = request;
-    const channel = headers['x-channel'];
-    await ways.take(HEC, request, (body) =>
-      attempts.run(access.principal.id, body, (attempt) => {
+    const channel = request.headers['x-channel'];
+    await ways.take(HEC, request, (body) => {
+      const { access } = request;
+      return attempts.run(access.principal.id, body, (attempt) => {
         const options: HecOptions = {
           attempt,
           channel: typeof channel === 'string' ? channel : undefined,
           source: access.defaultSource === 'http' ? undefined : access.defaultSource,
         };
         return ways.store.store(entries(body.toString('utf8'), options), access);
-      }),
-    );
+      });
+    });
     return answer(reply, 200, 'Success', 0);
   };
 

@@ -22,10 +22,11 @@ export function lokiRoutes(app: FastifyInstance, ways: ShipperWays): void {
       '/loki/api/v1/push',
       { config: { needs: 'publish', anyName: true } },
       async (request: FastifyRequest, reply: FastifyReply) => {
-        const { access, headers } = request;
+        const { headers } = request;
         const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '');
         await ways.take(LOKI, request, async (body) => {
           const streams = isJson ? await readJsonPush(body) : await readProtobufPush(body, ways.slicer);
+          const { access } = request;
           const channel = headers['x-channel'];
           return ways.store.store(
             lokiEntries(streams, {

@@ -83,12 +83,14 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
       { config: { needs: 'publish', parameters: ['channel'], anyName: true } },
       (request): Promise<PublishAnswer> => {
         const packing = checkContentHeaders(request.headers);
-        const { principal } = request.access;
         const isSmall = packing === 'identity' && Number(request.headers['content-length']) <= SMALL_BYTES;
         const body = (request.body as Readable | undefined) ?? request.raw;
         const work = async (bytes: Buffer) => {
+          await request.confirmRights(); // the handler began before the body was there
           const whole = await unpack(bytes, packing, MAX_BODY_BYTES);
-          return attempts.run(principal.id, whole, (attempt) => publish(request, whole, attempt));
+          return attempts.run(request.access.principal.id, whole, (attempt) =>
+            publish(request, whole, attempt),
+          );
         };
         return isSmall ? arrivals.hold(body, SMALL_BYTES, work) : arrivals.take(body, MAX_BODY_BYTES, work);
       },

@@ -103,9 +103,10 @@ export class ShipperWays {
     if (!this.#broker.status().ready)
       throw new BrokerUnavailable('the log cannot be reached; send the same again');
     const body = (request.body as Readable | undefined) ?? request.raw;
-    const { accepted, refused, reason } = await this.#arrivals.take(body, MAX_BODY_BYTES, async (bytes) =>
-      store(await unpack(bytes, packing, MAX_BODY_BYTES)),
-    );
+    const { accepted, refused, reason } = await this.#arrivals.take(body, MAX_BODY_BYTES, async (bytes) => {
+      await request.confirmRights(); // the handler began before the body was there
+      return store(await unpack(bytes, packing, MAX_BODY_BYTES));
+    });
     this.#entries.inc({ protocol: name, outcome: 'accepted' }, accepted);
     this.#entries.inc({ protocol: name, outcome: 'refused' }, refused);
     if (reason !== undefined) throw refusal(reason, refused, accepted);
