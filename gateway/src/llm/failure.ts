@@ -68,13 +68,17 @@ export function toLlmError(error: unknown): LlmError {
 function ofStatus({ statusCode: httpStatus = 0, responseHeaders }: APICallError): LlmError {
   const retryAfterMs = parseRetryAfter(responseHeaders?.['retry-after'], Date.now());
   const details = { httpStatus, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-  if (httpStatus === 401 || httpStatus === 403) return new LlmError('llm_unauthorized', details);
-  if (httpStatus === 402) return new LlmError('llm_payment_required', details);
-  if (httpStatus === 404) return new LlmError('llm_not_found', details);
-  if (httpStatus === 429) return new LlmError('llm_rate_limited', details);
-  if (httpStatus === 408 || httpStatus === 409 || httpStatus >= 500)
-    return new LlmError('llm_unavailable', details);
-  return new LlmError('llm_rejected', details);
+  return new LlmError(codeOfStatus(httpStatus), details);
+}
+
+/** What a status of 400 or more means. */
+export function codeOfStatus(httpStatus: number): LlmErrorCode {
+  if (httpStatus === 401 || httpStatus === 403) return 'llm_unauthorized';
+  if (httpStatus === 402) return 'llm_payment_required';
+  if (httpStatus === 404) return 'llm_not_found';
+  if (httpStatus === 429) return 'llm_rate_limited';
+  if (httpStatus === 408 || httpStatus === 409 || httpStatus >= 500) return 'llm_unavailable';
+  return 'llm_rejected';
 }
 
 function isUnreachable(error: unknown): boolean {

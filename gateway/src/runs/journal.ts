@@ -3,6 +3,7 @@
 
 import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '@llm-streamer/shared/broker/broker.ts';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import { deltaParts } from './delta-parts.ts';
 import type { LanePlan } from './run-plan.ts';
 
 /** Appends to the run's channel. @throws PublishRefused `fenced` once the run has ended. */
@@ -19,10 +20,6 @@ interface OpenDelta {
 }
 
 const COALESCE_MS = 40;
-/** Bytes of an entry besides its text; real entries need less. */
-const OVERHEAD_BYTES = 1_024;
-/** The most bytes of JSON for one UTF-16 unit: an escape like `\u0000`. */
-const BYTES_PER_UNIT = 6;
 
 export interface JournalOptions {
   appender: RunAppender;
@@ -115,20 +112,7 @@ export class Journal {
   }
 
   #deltas({ lane, kind, text }: OpenDelta): EntryFields[] {
-    // An entry over the limit would be cut, and its text would lose its end. So a long delta becomes several entries.
-    const size = Math.max(64, Math.floor((this.#options.entryBytes - OVERHEAD_BYTES) / BYTES_PER_UNIT));
-    return splitText(text, size).map((part) => this.#options.delta(lane, kind, part));
+    const { entryBytes, delta } = this.#options;
+    return deltaParts(text, entryBytes).map((part) => delta(lane, kind, part));
   }
-}
-
-/** Splits `text` into parts of at most `size` UTF-16 units, never within a surrogate pair. */
-function splitText(text: string, size: number): string[] {
-  const parts: string[] = [];
-  for (let at = 0; at < text.length; ) {
-    let end = Math.min(at + size, text.length);
-    if (end < text.length && /[\uD800-\uDBFF]/.test(text[end - 1] as string)) end--;
-    parts.push(text.slice(at, end));
-    at = end;
-  }
-  return parts;
 }

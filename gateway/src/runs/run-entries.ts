@@ -182,7 +182,7 @@ export function lifecycleCopy(entry: EntryFields, owner: string): EntryFields {
 }
 
 /** What is told of a model call to those who may not know of the run: how much, how fast, by which model, and with what outcome. */
-const FIGURES: readonly string[] = [
+export const FIGURES: readonly string[] = [
   ATTRS.schema,
   ATTRS.tokens,
   ATTRS.duration,
