@@ -21,14 +21,45 @@ export interface SimulatedCall {
   state: 'waiting' | 'streaming' | 'done' | 'aborted' | 'faulted';
 }
 
+/** A text, or a list of parts of which some are texts. */
+export const spoken = z
+  .union([z.string(), z.array(z.looseObject({ text: z.string().optional() })), z.null()])
+  .optional()
+  .transform((content) =>
+    Array.isArray(content) ? content.map(({ text = '' }) => text).join('') : (content ?? ''),
+  );
+
+const ROLES = {
+  developer: 'system',
+  system: 'system',
+  user: 'user',
+  assistant: 'assistant',
+  tool: 'user',
+} as const;
+const message = z
+  .object({ role: z.enum(['developer', 'system', 'user', 'assistant', 'tool']), content: spoken })
+  .transform(({ role, content }) => ({
+    role: ROLES[role],
+    content,
+    ...(role === 'tool' && { isResult: true }),
+  }));
+
 export const chatRequest = z.object({
   model: z.string().min(1),
-  messages: z.array(z.object({ role: z.enum(['system', 'user', 'assistant']), content: z.string() })).min(1),
-  stream: z.literal(true),
-  max_tokens: z.int().positive().optional(),
-  max_completion_tokens: z.int().positive().optional(),
+  messages: z.array(message).min(1),
+  stream: z.boolean().default(false),
+  max_tokens: z.int().positive().nullish(),
+  max_completion_tokens: z.int().positive().nullish(),
+  tools: z.array(z.object({ function: z.object({ name: z.string() }).optional() })).optional(),
 });
 export type ChatRequest = z.infer<typeof chatRequest>;
+
+/** The call of a tool that `request.model` stands for; undefined if it answers, as after the result of one. */
+function toolCallOf({ model, messages, tools = [] }: ChatRequest) {
+  if (breakOf(model) !== 'tool-call' || messages.at(-1)?.isResult) return undefined;
+  const name = tools[0]?.function?.name ?? 'search';
+  return { id: 'call-1', type: 'function', function: { name, arguments: '{"query":"tides"}' } };
+}
 
 /** The answer as the frames of an event stream, with the fault that `request.model` stands for. The generator keeps `call` up to date. */
 export async function* answerFrames(
@@ -65,14 +96,20 @@ export async function* answerFrames(
     await wait(tokens.length, i);
     yield delta({ reasoning_content: tokens.join('') });
   }
-  if (fault === 'tool-call') return yield* endEarly(fault, call, delta, signal);
-  const breaking = fault === undefined || isShort ? Number.POSITIVE_INFINITY : third;
+  const tool = toolCallOf(request);
+  if (tool) {
+    yield delta({ tool_calls: [{ index: 0, ...tool }] });
+    yield delta({}, 'tool_calls');
+    call.state = 'faulted';
+    return;
+  }
+  const breaking = fault === undefined || fault === 'tool-call' || isShort ? Number.POSITIVE_INFINITY : third;
   for (let i = 0; i < words.length; i += chunkTokens) {
     const tokens = words.slice(i, i + chunkTokens);
     await wait(tokens.length, thoughts.length + i);
     yield delta({ content: tokens.join('') });
     if (manner === 'choices') yield frame({ choices: [{ index: 1, delta: { content: ' another choice' } }] });
-    if (i >= breaking) return yield* endEarly(fault as Break, call, delta, signal);
+    if (i >= breaking) return yield* endEarly(fault as Break, call, signal);
   }
   yield delta({}, fault === 'filter' ? 'content_filter' : words.length < answer.length ? 'length' : 'stop');
   const prompt = request.messages.reduce((sum, { content }) => sum + tokenize(content).length, 0);
@@ -93,7 +130,6 @@ export async function* answerFrames(
 async function* endEarly(
   fault: Break,
   call: SimulatedCall,
-  delta: (content: object, finish?: string) => string,
   signal: AbortSignal,
 ): AsyncGenerator<string, void, undefined> {
   if (fault === 'stall') await untilAborted(signal);
@@ -102,11 +138,6 @@ async function* endEarly(
     throw new TypeError('terminated'); // the error that `fetch` would throw
   }
   call.state = 'faulted';
-  if (fault === 'tool-call') {
-    const called = { name: 'search', arguments: '{"query":"tides"}' };
-    yield delta({ tool_calls: [{ index: 0, id: 'call-1', type: 'function', function: called }] });
-    yield delta({}, 'tool_calls');
-  }
   if (fault === 'endless-line') {
     yield 'data: ';
     while (true) yield ENDLESS;
@@ -115,18 +146,35 @@ async function* endEarly(
     yield `data: ${JSON.stringify({ error: { message: 'internal: simulated-secret', type: 'server_error', code: 500 } })}\n\n`;
 }
 
-/** The answer of a service that does not stream. */
+/** The answer of a service that does not stream although it was asked to: with neither usage nor a choice of tools. */
 export function wholeAnswer(call: SimulatedCall, { messages }: ChatRequest, seed: number): Response {
   const { reasoning, text } = compose(messages, seed);
-  const message = { role: 'assistant', reasoning_content: reasoning, content: text };
+  const said = { role: 'assistant', reasoning_content: reasoning, content: text };
   call.state = 'done';
-  return Response.json({
-    id: call.id,
-    object: 'chat.completion',
-    created: 0,
-    model: call.model,
-    choices: [{ index: 0, message, finish_reason: 'stop' }],
-  });
+  return Response.json(completionOf(call, said, 'stop'));
+}
+
+/** The answer to a request that asks for no stream. */
+export function askedWhole(call: SimulatedCall, request: ChatRequest, seed: number): Response {
+  const { reasoning, text } = compose(request.messages, seed);
+  const tool = toolCallOf(request);
+  const words = tokenize(text);
+  const limit = request.max_completion_tokens ?? request.max_tokens ?? words.length;
+  const content = words.slice(0, limit).join('');
+  const said = tool
+    ? { role: 'assistant', content: null, tool_calls: [tool] }
+    : { role: 'assistant', reasoning_content: reasoning, content };
+  const reason = tool ? 'tool_calls' : limit < words.length ? 'length' : 'stop';
+  const given = request.messages.reduce((sum, { content: one }) => sum + tokenize(one).length, 0);
+  const made = Math.min(limit, words.length) + tokenize(reasoning).length;
+  call.state = 'done';
+  const usage = { prompt_tokens: given, completion_tokens: made, total_tokens: given + made };
+  return Response.json({ ...completionOf(call, said, reason), usage });
+}
+
+function completionOf({ id, model }: SimulatedCall, said: object, reason: string) {
+  const choices = [{ index: 0, message: said, finish_reason: reason }];
+  return { id, object: 'chat.completion', created: 0, model, choices };
 }
 
 /** Cuts a text into about as many parts as a real tokenizer does. Joined, they are the text again. */
@@ -134,7 +182,7 @@ export function tokenize(text: string): string[] {
   return text.match(/\s*\S{1,6}|\s+/g) ?? [];
 }
 
-async function due(ms: number, signal: AbortSignal): Promise<void> {
+export async function due(ms: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
   if (ms > 0) await pause(ms, undefined, { signal });
 }

@@ -4,12 +4,14 @@
 import { z } from 'zod';
 import {
   answerFrames,
+  askedWhole,
   type ChatRequest,
   chatRequest,
   type SimulatedCall,
   type SimulatorOptions,
   wholeAnswer,
 } from './simulator-answer.ts';
+import { type OtherEndpoint, otherAnswer } from './simulator-endpoints.ts';
 import { answerFault, mannerOf } from './simulator-faults.ts';
 import { seedOf } from './simulator-prose.ts';
 
@@ -46,11 +48,16 @@ export class Simulator {
         object: 'list',
         data: [{ id: 'sim-1', object: 'model', owned_by: 'simulated' }],
       });
-    if (request.method !== 'POST' || !pathname.endsWith('/chat/completions'))
+    const endpoint = /\/(chat\/completions|completions|responses|embeddings)$/.exec(pathname)?.[1];
+    if (request.method !== 'POST' || endpoint === undefined)
       return problem(404, 'not_found', 'no such route');
-    const parsed = chatRequest.safeParse(await request.json().catch(() => undefined));
-    if (!parsed.success) return problem(400, 'invalid_request_error', z.prettifyError(parsed.error));
-    return this.#chat(parsed.data, signal);
+    const body: unknown = await request.json().catch(() => undefined);
+    if (endpoint !== 'chat/completions')
+      return (
+        otherAnswer(endpoint as OtherEndpoint, body, this.#options, signal) ?? badRequest('no such request')
+      );
+    const parsed = chatRequest.safeParse(body);
+    return parsed.success ? this.#chat(parsed.data, signal) : badRequest(z.prettifyError(parsed.error));
   }
 
   async #chat(request: ChatRequest, signal: AbortSignal): Promise<Response> {
@@ -72,6 +79,7 @@ export class Simulator {
       call.state = 'faulted';
       return refused;
     }
+    if (!request.stream) return askedWhole(call, request, seed);
     if (mannerOf(request.model) === 'whole') return wholeAnswer(call, request, seed);
     return new Response(this.#body(call, request, seed, signal), {
       headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
@@ -108,6 +116,10 @@ export class Simulator {
 }
 
 const encoder = new TextEncoder();
+
+function badRequest(message: string): Response {
+  return problem(400, 'invalid_request_error', message);
+}
 
 function problem(status: number, type: string, message: string): Response {
   return Response.json({ error: { message, type } }, { status });

@@ -52,7 +52,7 @@ describe('the simulator', () => {
   it.each([
     ['no JSON', '{'],
     ['no messages', { ...chat, messages: [] }],
-    ['no stream', { ...chat, stream: false }],
+    ['a message without a role', { ...chat, messages: [{ content: 'hi' }] }],
   ])('answers 400 to %s', async (_, body) => {
     expect((await post(body)).status).toBe(400);
   });
