@@ -9,6 +9,7 @@ import { authVariables } from '../gateway/src/auth/config.ts';
 import { authStoreVariables } from '../gateway/src/auth/store/config.ts';
 import { jwtVariables, oidcVariables, proxyVariables } from '../gateway/src/auth/ways-config.ts';
 import { serverVariables, streamVariables } from '../gateway/src/config.ts';
+import { doorVariables } from '../gateway/src/door/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
 import { FAULTS } from '../gateway/src/llm/simulator/simulator-faults.ts';
@@ -73,6 +74,11 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
     title: 'Rules and alerts',
     text: 'The gateway reads this; see [alerts](alerts.md).',
     variables: rulesVariables,
+  },
+  {
+    title: 'OpenAI clients',
+    text: 'The gateway reads these; see [OpenAI clients](openai.md). Calls without an upstream of their own go to `LLM_BASE_URL`.',
+    variables: doorVariables,
   },
   { title: 'Producers', text: '`pipe`, `simulate` and `collect` read these.', variables: producerVariables },
 ];

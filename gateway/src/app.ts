@@ -10,6 +10,7 @@ import { AUDIT_EVENTS } from './auth/audit.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
 import { type CredentialChecks, composeAuth } from './compose-auth.ts';
+import { composeDoor } from './compose-door.ts';
 import { composePeople } from './compose-people.ts';
 import { composeRules } from './compose-rules.ts';
 import { composeRuns } from './compose-runs.ts';
@@ -22,6 +23,7 @@ import { sessionRoutes } from './http/auth/sessions.ts';
 import { signInRoutes } from './http/auth/sign-in.ts';
 import { userRoutes } from './http/auth/users.ts';
 import { channelsRoute } from './http/channels.ts';
+import { doorRoutes } from './http/door.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
 import { hecRoutes } from './http/hec.ts';
@@ -188,6 +190,7 @@ export function createApp(
   const rules = composeRules(config, broker, gateway, registry, logger, (level, msg) =>
     stateLog.report(level, msg),
   );
+  const calls = composeDoor(config, broker, gateway, registry, logger, runs, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
     find: (key) => runs.service.get(key),
@@ -239,6 +242,7 @@ export function createApp(
     const shipperWays = new ShipperWays(shippers);
     lokiRoutes(scope, shipperWays);
     hecRoutes(scope, shipperWays, shippers);
+    doorRoutes(scope, calls.door);
     processRoute(scope, { ...runs, streams: runStreams });
     runRoutes(scope, { ...runs, streams: runStreams });
     alertsRoutes(scope, rules);
@@ -269,6 +273,7 @@ export function createApp(
   app.addHook('preClose', async () => {
     await runs.close(); // first, so that the clients of this gateway's runs get their last event
     await rules.close();
+    await calls.close();
     await runStreams.close();
     await connections.close();
     stateLog.report('info', 'gateway stopping');

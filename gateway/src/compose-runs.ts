@@ -43,6 +43,8 @@ const FLUSH_MS = 1_000;
 
 export interface Runs {
   service: RunService;
+  prompts: Prompts;
+  targets: Targets;
   history: RunHistory;
   limiter: RateLimiter;
   limit: RateLimitOptions;
@@ -95,6 +97,8 @@ export function composeRuns(
   });
   return {
     service,
+    prompts,
+    targets,
     history,
     limiter,
     limit,
@@ -139,7 +143,8 @@ function createModel(
 function openPrompts({ PROMPTS_FILE: path }: Config, targets: Targets, logger: Logger): Prompts {
   const options: PromptsOptions = {
     path,
-    check: ({ tasks, combiner }) => targets.complaint([...tasks, combiner]),
+    check: ({ tasks, combiner, upstreams }) =>
+      targets.complaint([...tasks, combiner]) ?? targets.missingKey(upstreams),
     onChange: ({ version }) => logger.info({ version }, 'prompts changed'),
     onBroken: (reason) => logger.warn(`PROMPTS_FILE: ${reason}; the last good prompts stay in use`),
   };

@@ -15,6 +15,7 @@ import { z } from 'zod';
 import { authMode, authVariables } from './auth/config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
+import { doorVariables } from './door/config.ts';
 import { otlpVariables } from './otlp/config.ts';
 import { rulesVariables } from './rules/config.ts';
 import { runVariables } from './runs/config.ts';
@@ -119,6 +120,7 @@ const variables = {
   ...otlpVariables,
   ...tracingVariables,
   ...rulesVariables,
+  ...doorVariables,
   ...authVariables,
   ...waysVariables,
   ...authStoreVariables,

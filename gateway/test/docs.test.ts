@@ -101,8 +101,8 @@ describe('variables', () => {
       'DOCKER_SOCKET',
     ]);
     const named = matches(everywhere, /(?<![\w.])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b(?!…)/g);
-    /** Variables of other programs, which docs/otlp.md and docs/shippers.md tell people to set. */
-    const foreign = /^(?:OTEL|SPLUNK|CLAUDE_CODE|GEMINI|LANGFUSE|LANGSMITH|TRACELOOP)_/;
+    /** Variables of other programs, which docs/otlp.md, docs/shippers.md and docs/openai.md tell people to set. */
+    const foreign = /^(?:OPENAI|GROQ|OTEL|SPLUNK|CLAUDE_CODE|GEMINI|LANGFUSE|LANGSMITH|TRACELOOP)_/;
     expect([...named].filter((name) => !known.has(name) && !foreign.test(name as string))).toEqual([]);
     const composed = matches(read('docker-compose.yml'), /^ +- ([A-Z_]+)(?:=|$)/gm);
     expect(composed.size).toBeGreaterThan(10);

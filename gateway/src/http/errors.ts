@@ -70,7 +70,7 @@ export const ERRORS = {
   body_too_large: {
     status: 413,
     sentence:
-      'The body is over the limit of its path: 16 MiB for what writes entries (for OpenTelemetry `OTLP_BODY_BYTES`), 1 MiB for all else.',
+      'The body is over the limit of its path: 16 MiB for what writes entries (for OpenTelemetry `OTLP_BODY_BYTES`), 32 MiB for a call of an OpenAI client, 1 MiB for all else.',
   },
   batch_too_large: { status: 413, sentence: 'The request holds more entries than one request may.' },
   message_too_long: { status: 413, sentence: 'The `message` of a run is too long.' },
@@ -99,6 +99,18 @@ export const ERRORS = {
     status: 429,
     sentence:
       'Too many attempts to sign in, or with invalid credentials; try again after `Retry-After` seconds.',
+  },
+  call_loop: {
+    status: 508,
+    sentence: 'A call of an OpenAI client has come through too many gateways: an upstream leads back here.',
+  },
+  service_unreachable: {
+    status: 502,
+    sentence: 'The model service of a call could not be reached, or answered with something that is no HTTP.',
+  },
+  too_many_calls: {
+    status: 503,
+    sentence: 'As many calls of OpenAI clients go on as the gateway takes at a time; try again.',
   },
   headers_too_large: { status: 431, sentence: 'The path and the headers are over the limit of 64 kB.' },
   internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },

@@ -5,7 +5,7 @@ import { about, flag, whole } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import type { LlmTarget } from '../llm/model.ts';
 import { needsKey, providerOf, SIMULATED } from '../llm/target.ts';
-import type { LanePrompt } from './prompts.ts';
+import type { LanePrompt, UpstreamPrompt } from './prompts.ts';
 import { baseUrl, isKey, KEY_RULE, number, words } from './rules.ts';
 
 export const runVariables = {
@@ -21,7 +21,7 @@ export const runVariables = {
   LLM_MODEL: about(words(200).default('gpt-4o-mini'), 'The model, for tasks that name none.'),
   PROMPTS_FILE: about(
     z.string().default(fileURLToPath(new URL('../../prompts.json', import.meta.url))),
-    'The file with tasks, prompts and models; see [Prompts](runs.md#prompts). A change of the file takes effect at once.',
+    'The file with tasks, prompts and models, and the upstreams of OpenAI clients; see [Prompts](runs.md#prompts) and [Upstreams](openai.md#upstreams). A change of the file takes effect at once.',
   ),
   RUN_TIMEOUT_MS: about(
     whole(120_000, 1_000, 3_600_000),
@@ -88,6 +88,25 @@ export class Targets {
       model: lane.model ?? LLM_MODEL,
       ...(key !== undefined && key !== '' && { key }),
     };
+  }
+
+  /** The service of the models, for calls that name their model themselves. */
+  get standard(): Omit<LlmTarget, 'model'> {
+    const { USE_LLM_MOCK, LLM_BASE_URL, LLM_KEY } = this.#variables;
+    if (USE_LLM_MOCK) return SIMULATED;
+    const baseUrl = LLM_BASE_URL.replace(/\/+$/, '');
+    return { provider: providerOf(baseUrl), baseUrl, ...(LLM_KEY !== undefined && { key: LLM_KEY }) };
+  }
+
+  /** Says which keys are missing that upstreams name; `undefined` if none is. */
+  missingKey(upstreams: readonly UpstreamPrompt[]): string | undefined {
+    const complaints = upstreams.flatMap(({ name, key_env }) => {
+      if (key_env === undefined) return [];
+      const key = this.#secret(key_env);
+      if (key === undefined || key === '') return [`upstream ${name}: ${key_env} is not set`];
+      return isKey(key) ? [] : [`upstream ${name}: ${key_env} ${KEY_RULE}`];
+    });
+    return complaints.length > 0 ? complaints.join('; ') : undefined;
   }
 
   /** Says what is missing to serve these lanes; `undefined` if nothing is. */

@@ -1,15 +1,19 @@
-// The prompts file says which tasks a run has, with their prompts and models. It is read again when it changes. A file that is
+// The prompts file says which tasks a run has, with their prompts and models, and which services OpenAI clients reach. It is read again when it changes. A file that is
 // not valid is reported, and the last valid prompts stay in use.
 
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { baseUrl, number, words } from './rules.ts';
 
 const MAX_TASKS = 16;
+const MAX_UPSTREAMS = 32;
+const NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 const NAME_RULE = 'must be 1 to 40 of a-z 0-9 _ -';
 const VARIABLE_RULE = 'must be the name of an environment variable, like OTHER_KEY';
+const UPSTREAMS_RULE = `must be a list of at most ${MAX_UPSTREAMS} upstreams`;
 const TASKS_RULE = `must be a list of 1 to ${MAX_TASKS} tasks`;
 
 /** An object with these fields and no others: a misspelt field would otherwise be ignored silently. */
@@ -21,38 +25,63 @@ const object = <Shape extends z.ZodRawShape>(shape: Shape, rule: string) =>
         : rule,
   });
 
+const variable = z.string(VARIABLE_RULE).regex(/^[A-Z][A-Z0-9_]*$/, VARIABLE_RULE);
+
 const lane = object(
   {
     /** Shown as the source of its output: `llm-1`. */
-    name: z.string(NAME_RULE).regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, NAME_RULE),
+    name: z.string(NAME_RULE).regex(NAME, NAME_RULE),
     system: words(50_000),
     model: words(200).optional(),
     base_url: baseUrl('key_env').optional(),
     /** The name of the environment variable with the key. Keys do not belong in this file. */
-    key_env: z
-      .string(VARIABLE_RULE)
-      .regex(/^[A-Z][A-Z0-9_]*$/, VARIABLE_RULE)
-      .optional(),
+    key_env: variable.optional(),
     temperature: number('a number', 0, 2).optional(),
     max_tokens: number('a whole number', 1, 10_000_000).optional(),
   },
   'must be an object with name and system',
 );
 
-const promptsFile = object(
-  { tasks: z.array(lane, TASKS_RULE).min(1, TASKS_RULE).max(MAX_TASKS, TASKS_RULE), combiner: lane },
-  'must be an object with tasks and combiner',
-).refine(
-  ({ tasks, combiner }) => new Set([...tasks, combiner].map(({ name }) => name)).size > tasks.length,
-  'every task and the combiner needs a name of its own',
+/** A service for the calls of OpenAI clients. */
+const upstream = object(
+  {
+    /** The beginning of a model's name, before a slash; `default` serves all that begin with no other's. */
+    name: z.string(NAME_RULE).regex(NAME, NAME_RULE),
+    base_url: baseUrl('key_env'),
+    key_env: variable.optional(),
+  },
+  'must be an object with name and base_url',
 );
 
+const promptsFile = object(
+  {
+    tasks: z.array(lane, TASKS_RULE).min(1, TASKS_RULE).max(MAX_TASKS, TASKS_RULE),
+    combiner: lane,
+    upstreams: z.array(upstream, UPSTREAMS_RULE).max(MAX_UPSTREAMS, UPSTREAMS_RULE).optional(),
+  },
+  'must be an object with tasks and combiner',
+)
+  .refine(
+    ({ tasks, combiner }) => namesOf([...tasks, combiner]).size > tasks.length,
+    'every task and the combiner needs a name of its own',
+  )
+  .refine(
+    ({ upstreams = [] }) => namesOf(upstreams).size === upstreams.length,
+    'every upstream needs a name of its own',
+  );
+
+function namesOf(named: readonly { name: string }[]): Set<string> {
+  return new Set(named.map(({ name }) => name));
+}
+
 export type LanePrompt = Readonly<z.output<typeof lane>>;
+export type UpstreamPrompt = Readonly<z.output<typeof upstream>>;
 
 export interface PromptSet {
   readonly tasks: readonly LanePrompt[];
   readonly combiner: LanePrompt;
-  /** Twelve hex digits of the content: the same prompts have the same version wherever they run. */
+  readonly upstreams: readonly UpstreamPrompt[];
+  /** Twelve hex digits of tasks and combiner: the same prompts have the same version wherever they run. */
   readonly version: string;
 }
 
@@ -61,8 +90,9 @@ export function parsePrompts(text: string): PromptSet {
   const result = promptsFile.safeParse(parseJson(text));
   if (!result.success)
     throw new CodedError('invalid_prompts', result.error.issues.map(complaintOf).join('; '));
-  const version = createHash('sha256').update(JSON.stringify(result.data)).digest('hex').slice(0, 12);
-  return Object.freeze({ ...result.data, version });
+  const { upstreams = [], ...prompts } = result.data;
+  const version = createHash('sha256').update(JSON.stringify(prompts)).digest('hex').slice(0, 12);
+  return Object.freeze({ ...prompts, upstreams, version });
 }
 
 function complaintOf({ path, message }: z.core.$ZodIssue): string {
@@ -128,7 +158,7 @@ export class Prompts {
       if (text === this.#seen) return;
       this.#seen = text;
       const prompts = this.#accept(text);
-      if (prompts.version === this.#current.version) return;
+      if (isDeepStrictEqual(prompts, this.#current)) return;
       this.#current = prompts;
       this.#options.onChange?.(prompts);
     } catch (error) {

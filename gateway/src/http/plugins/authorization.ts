@@ -16,6 +16,8 @@ declare module 'fastify' {
      * It may throw an error for other clients.
      */
     answerWhileUnknown?: (reply: FastifyReply, error: BrokerUnavailable) => void;
+    /** A header, in lower case, whose value is the bearer credential if it is there: `Authorization` is then for somebody else. */
+    keyHeader?: string;
   }
   interface FastifyRequest {
     readonly access: Access;
@@ -82,16 +84,23 @@ export function authorization(app: FastifyInstance, gate: Gate, rights: RightsCh
   });
 
   function decide(request: FastifyRequest, needs: Exclude<Need, 'nothing'>): Promise<Access> {
-    const { headers, raw, ip, method, protocol, routeOptions } = request;
+    const { raw, ip, method, protocol, routeOptions } = request;
     return gate.accessFor({
       needs,
-      headers,
-      rawHeaders: raw.rawHeaders,
+      ...credentialHeaders(request),
       protocol,
       peer: raw.socket.remoteAddress ?? '',
       address: ip,
       route: `${method} ${routeOptions.url}`,
     });
+  }
+
+  function credentialHeaders({ headers, raw: { rawHeaders }, routeOptions }: FastifyRequest) {
+    const { keyHeader } = routeOptions.config;
+    const key = keyHeader === undefined ? undefined : headers[keyHeader];
+    if (typeof key !== 'string') return { headers, rawHeaders };
+    const authorization = `Bearer ${key}`;
+    return { headers: { ...headers, authorization }, rawHeaders: ['Authorization', authorization] };
   }
 
   function accessOf(this: FastifyRequest): Access {

@@ -33,8 +33,13 @@ export interface OriginPolicy {
 
 export const SAFE_METHODS: readonly string[] = ['GET', 'HEAD', 'OPTIONS'];
 /** Never with `access-control-allow-credentials`: a page of another site sends a key of its own, and never somebody's cookie. */
-const ALLOWED_HEADERS =
-  'authorization, content-type, last-event-id, prefer, publisher-id, publisher-seq, traceparent, tracestate';
+const ALLOWED_HEADERS = [
+  'authorization, content-type, last-event-id, prefer, publisher-id, publisher-seq, traceparent, tracestate',
+  // What the OpenAI client sends from a page, and what the door for it takes.
+  'openai-organization, openai-project, x-stainless-arch, x-stainless-helper-method, x-stainless-lang, x-stainless-os',
+  'x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version',
+  'x-stainless-timeout, llm-streamer-key, llm-streamer-source',
+].join(', ');
 
 export function origins(app: FastifyInstance, { hosts, origins: allowed, publicUrl }: OriginPolicy): void {
   app.addHook('onRequest', async (request, reply) => {

@@ -27,6 +27,7 @@ const BODIES: [method: string, path: string, body: unknown][] = [
     '/v1/logs',
     { resourceLogs: [{ scopeLogs: [{ logRecords: [{ body: { stringValue: 'late' } }] }] }] },
   ],
+  ['POST', '/v1/chat/completions', { model: 'sim-1', messages: [{ role: 'user', content: 'late' }] }],
   ['POST', '/api/process', { message: 'late', message_id: 'late' }],
   ['POST', '/api/users', { name: 'late', password: 'a long password', role: 'admin' }],
   ['PATCH', '/api/users/alice', { role: 'admin' }],

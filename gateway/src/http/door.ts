@@ -1,0 +1,124 @@
+// /v1/chat/completions, /v1/completions, /v1/responses, /v1/embeddings and /v1/models: calls of OpenAI clients, which go to their service
+// and come back as they are. The gateway's own errors have the form of that protocol.
+
+import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Bodies } from '../door/bodies.ts';
+import { hasBothKeys, hasOwnKey, sourceOf } from '../door/caller.ts';
+import type { Door } from '../door/door.ts';
+import { ENDPOINTS, type Endpoint } from '../door/endpoints.ts';
+import { HOPS_HEADER, isOwnCredential, KEY_HEADER } from '../door/headers.ts';
+import { HttpError } from './errors.ts';
+import { translate } from './plugins/problems.ts';
+
+/** An answer of a service is data, also where a browser is sent to it: nothing in it runs on the gateway's own site. */
+const DATA_ONLY = { 'content-security-policy': "sandbox; default-src 'none'" } as const;
+const RETRY_AFTER_S = '2';
+
+export function doorRoutes(app: FastifyInstance, door: Door): void {
+  const bodies = new Bodies();
+  app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    // The handler reads the body itself, so that bodies share a bound.
+    scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
+    scope.setErrorHandler((error: FastifyError, request, reply) => {
+      // Nobody is left to read an answer.
+      if (request.raw.socket.destroyed) return reply.hijack();
+      const known = translate(error);
+      if (!known) request.log.error({ err: error }, 'unexpected error');
+      return sendError(reply, known ?? new HttpError('internal', 'something went wrong in the gateway'));
+    });
+    for (const endpoint of ENDPOINTS) {
+      const config = { needs: 'run', anyName: true, keyHeader: KEY_HEADER, parameters: 'any' } as const;
+      scope.route({
+        method: endpoint.method,
+        url: `/v1${endpoint.path}`,
+        config,
+        handler: (request, reply) => serve(endpoint, request, reply),
+      });
+    }
+  });
+
+  async function serve(endpoint: Endpoint, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { raw, headers } = request;
+    refusePacked(request);
+    const gone = new AbortController();
+    const leave = () => gone.abort(new HttpError('invalid_request', 'the client has gone'));
+    raw.socket.once('close', leave);
+    try {
+      const held = endpoint.method === 'POST' ? await bodies.take(bodyOf(request)) : undefined;
+      let call: Awaited<ReturnType<Door['open']>>;
+      try {
+        await request.confirmRights(); // the handler began before the body was there
+        const { access } = request;
+        call = await door.open(
+          {
+            method: request.method,
+            path: endpoint.path,
+            query: queryOf(raw),
+            headers: raw.rawHeaders,
+            hops: hopsOf(headers[HOPS_HEADER]),
+            body: held?.bytes,
+            dialect: endpoint.dialect,
+            owner: access.principal.owner,
+            source: sourceOf(access, headers),
+            ownKey: hasOwnKey(access, headers),
+            hasBothKeys: hasBothKeys(headers),
+          },
+          gone.signal,
+        );
+      } finally {
+        held?.release();
+      }
+      reply.hijack();
+      await call.pass(reply.raw, addedTo(reply));
+    } finally {
+      raw.socket.off('close', leave);
+    }
+  }
+}
+
+function bodyOf(request: FastifyRequest): Readable {
+  return (request.body as Readable | undefined) ?? request.raw;
+}
+
+function queryOf({ url = '' }: IncomingMessage): string {
+  const at = url.indexOf('?');
+  const query = at < 0 ? '' : url.slice(at);
+  if (isOwnCredential(query))
+    throw new HttpError('invalid_query', 'send a key of the gateway in a header: the service would get it');
+  return query;
+}
+
+function hopsOf(header: string | string[] | undefined): number {
+  return typeof header === 'string' && /^\d{1,3}$/.test(header) ? Number(header) : 0;
+}
+
+/** A body that cannot be read would go to a service that was not meant. */
+function refusePacked({ headers }: FastifyRequest): void {
+  const packing = (headers['content-encoding'] ?? '').trim().toLowerCase();
+  if (packing !== '' && packing !== 'identity')
+    throw new HttpError('unsupported_encoding', 'send the body as it is, not compressed', {
+      field: 'Content-Encoding',
+      headers: { 'accept-encoding': 'identity' },
+    });
+}
+
+/** What the gateway has to say to browsers: whether another site may read this, and that it is data. */
+function addedTo(reply: FastifyReply): Record<string, string> {
+  const own = Object.entries(reply.getHeaders()).map(([name, value]) => [name, String(value)] as const);
+  return { ...Object.fromEntries(own), ...DATA_ONLY };
+}
+
+function sendError(reply: FastifyReply, { code, status, message, headers, field }: HttpError): FastifyReply {
+  if ((status === 503 || status === 429) && headers['retry-after'] === undefined)
+    reply.header('retry-after', RETRY_AFTER_S);
+  if (status === 401) reply.header('www-authenticate', 'Bearer');
+  const type = status === 429 ? 'rate_limit_error' : status >= 500 ? 'server_error' : 'invalid_request_error';
+  return reply
+    .code(status)
+    .headers(headers)
+    .type('application/json')
+    .send(JSON.stringify({ error: { message, type, param: field ?? null, code } }));
+}
