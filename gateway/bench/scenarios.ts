@@ -2,6 +2,7 @@
 
 import type { Scenario } from './scenario.ts';
 import { containerLines } from './scenarios/containers.ts';
+import { doorCalls } from './scenarios/door.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { fewViewers } from './scenarios/few.ts';
 import { compressed } from './scenarios/gzip.ts';
@@ -21,4 +22,5 @@ export const SCENARIOS: readonly Scenario[] = [
   slowViewers,
   publishing,
   containerLines,
+  doorCalls,
 ];

@@ -72,7 +72,7 @@ describe('npm run bench', { timeout: PATIENCE_MS }, () => {
   it('names what it does not know', async () => {
     const run = startProcess(['gateway/bench/main.ts', 'fan-in']);
     expect((await run.exited).code).toBe(2);
-    expect(run.stderr).toMatch(/^unknown: fan-in; known: fan-out, .*publish\n$/);
+    expect(run.stderr).toMatch(/^unknown: fan-in; known: fan-out, .*publish, door\n$/);
   });
 
   it('lists the scenarios with their bars', async () => {
