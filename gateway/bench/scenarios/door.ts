@@ -10,7 +10,8 @@ import type { Context, Scenario } from '../scenario.ts';
 import { type Figures, median } from '../table.ts';
 
 const CLIENTS = 8;
-const WARM_UP = 20;
+/** Until the programs are compiled: the first hundred calls take several times as long. */
+const WARM_UP = 300;
 /** How long a gateway may take to start on a busy machine. */
 const START_MS = 120_000;
 const BODY = JSON.stringify({
