@@ -46,8 +46,8 @@ async function set(args: readonly string[], { store, audit, say }: CommandContex
   if (!isName(name)) throw usage(`${JSON.stringify(name)}: the name of a role ${NAME_RULE}`);
   if (isBuiltIn(name)) throw usage(`${name} is built in and cannot be changed`);
   const grants = grantsOfOptions(values);
-  await refuseLastAdmin(store, { role: { name, grants } }, values.force);
-  await store.setRole({ name, grants });
+  const { force } = values;
+  await refuseLastAdmin(store.setRole({ name, grants }, { force }));
   audit.event(AUDIT_EVENTS.roleSet, { to: `role:${name}`, admin: grants.admin });
   warnOfUnreached(grants.read, say);
   say(`role ${name}: ${inWords(grants)}`);

@@ -86,8 +86,8 @@ async function role(args: readonly string[], { store, audit, say }: CommandConte
   const { words, values } = parse(args, [NAME, 'the role'], FORCE);
   const [name = '', wanted] = words;
   const known = await checkRole(store, wanted);
-  await refuseLastAdmin(store, { user: name, role: known }, values.force);
-  if (!(await store.changeUser(name, { role: known }))) throw nobody(name);
+  const { force } = values;
+  if (!(await refuseLastAdmin(store.changeUser(name, { role: known }, { force })))) throw nobody(name);
   audit.event(AUDIT_EVENTS.userChanged, { to: `user:${name}`, role: known });
   say(`${name} is ${known} now`);
 }
@@ -96,8 +96,8 @@ function turn(disabled: boolean): Command {
   return async (args, { store, audit, say }) => {
     const { words, values } = parse(args, [NAME], disabled ? FORCE : ({} as typeof FORCE));
     const [name = ''] = words;
-    await refuseLastAdmin(store, { user: name, disabled }, values.force);
-    if (!(await store.changeUser(name, { disabled }))) throw nobody(name);
+    const { force } = values;
+    if (!(await refuseLastAdmin(store.changeUser(name, { disabled }, { force })))) throw nobody(name);
     audit.event(AUDIT_EVENTS.userChanged, { to: `user:${name}`, disabled });
     say(disabled ? `${name} is disabled; all sessions have ended` : `${name} may sign in again`);
   };
@@ -106,8 +106,8 @@ function turn(disabled: boolean): Command {
 async function remove(args: readonly string[], { store, audit, say }: CommandContext): Promise<void> {
   const { words, values } = parse(args, [NAME], FORCE);
   const [name = ''] = words;
-  await refuseLastAdmin(store, { user: name, deleted: true }, values.force);
-  if (!(await store.deleteUser(name))) throw nobody(name);
+  const { force } = values;
+  if (!(await refuseLastAdmin(store.deleteUser(name, { force })))) throw nobody(name);
   audit.event(AUDIT_EVENTS.userDeleted, { to: `user:${name}` });
   say(
     `${name} is deleted, with keys and sessions; the runs stay until the log forgets them, and a new ${name} would have them`,

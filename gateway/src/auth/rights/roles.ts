@@ -4,6 +4,7 @@
 import { AUDIT_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { ALL_GRANTS, type Grants, ownPatterns } from '../principal.ts';
 import type { AuthStore, Role } from '../store/auth-store.ts';
+import { ADMIN_ROLE } from '../store/last-admin.ts';
 
 const VIEWER: Grants = { read: ['*'], publish: [], run: false, metrics: true, admin: false };
 const MEMBER: Grants = { ...VIEWER, publish: ['*'], run: true };
@@ -11,7 +12,7 @@ const MEMBER: Grants = { ...VIEWER, publish: ['*'], run: true };
 const BUILT_IN_ROLES: readonly Role[] = [
   { name: 'viewer', grants: VIEWER },
   { name: 'member', grants: MEMBER },
-  { name: 'admin', grants: ALL_GRANTS },
+  { name: ADMIN_ROLE, grants: ALL_GRANTS },
 ];
 
 /** With those that are built in. @throws BrokerUnavailable */

@@ -80,9 +80,11 @@ export class SignIn {
   ): Promise<SignedIn> {
     const { store, passwords } = this.#options;
     const { user: name, session: leaving } = asking;
-    await this.#prove(name, old, visitor);
+    const ifPasswordHash = await this.#prove(name, old, visitor);
     const passwordHash = await passwords.hash(password, clientOf(visitor.address));
-    if (!(await store.changeUser(name, { passwordHash }, leaving))) throw new LoginFailed(undefined);
+    // An admin may have set a password while these were hashed, because somebody else knows the old one.
+    if (!(await store.changeUser(name, { passwordHash }, { leaving, ifPasswordHash })))
+      throw new LoginFailed(undefined);
     try {
       return await this.begin(name, passwordHash, visitor);
     } catch (error) {

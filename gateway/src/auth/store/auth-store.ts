@@ -76,23 +76,42 @@ export interface RightsChange {
 
 export type UserChange = Partial<Pick<User, 'passwordHash' | 'role' | 'disabled'>>;
 
-/** All methods throw BrokerUnavailable while the store cannot be reached, which is never an answer `401`. */
+export interface Force {
+  /** Makes the change also if it takes the last admin. */
+  force?: boolean | undefined;
+}
+
+export interface UserChangeOptions extends Force {
+  /**
+   * With another password this session stays for at most `LEAVING_MS`: it is the one that has changed the password and gets the
+   * answer. The first 16 digits of its digest.
+   */
+  leaving?: string;
+  /** Changes nothing if the person has another password by now, which somebody else has set in the meantime. */
+  ifPasswordHash?: string;
+}
+
+/**
+ * All methods throw BrokerUnavailable while the store cannot be reached, which is never an answer `401`. Those that take `Force` throw
+ * LastAdmin, and change nothing, where somebody may manage people before the change and nobody after it: two admins who take the right
+ * from each other at the same moment do not both succeed.
+ */
 export interface AuthStore {
   /** Resolves with false if there is one of this name. */
   addUser(user: User): Promise<boolean>;
   user(name: string): Promise<User | undefined>;
   users(): Promise<User[]>;
   /**
-   * Also ends the person's sessions if the password changes, or if he is disabled. With another password the session `leaving` stays
-   * for at most `LEAVING_MS`: it is the one that has changed the password and gets the answer. False if there is nobody of this name.
+   * Also ends the person's sessions if the password changes, or if he is disabled. False if nothing was changed, because there is
+   * nobody of this name or because of `ifPasswordHash`.
    */
-  changeUser(name: string, change: UserChange, leaving?: string): Promise<boolean>;
+  changeUser(name: string, change: UserChange, options?: UserChangeOptions): Promise<boolean>;
   /** Also removes the person's keys and sessions. */
-  deleteUser(name: string): Promise<boolean>;
+  deleteUser(name: string, options?: Force): Promise<boolean>;
 
   /** The roles that are not built in. */
   roles(): Promise<Role[]>;
-  setRole(role: Role): Promise<void>;
+  setRole(role: Role, options?: Force): Promise<void>;
   /** False if somebody has it, or if it does not exist. */
   deleteRole(name: string): Promise<boolean>;
 

@@ -16,6 +16,7 @@ import { AuthFile } from './auth-file.ts';
 import {
   type ApiKey,
   type AuthStore,
+  type Force,
   isOver,
   LEAVING_MS,
   MAX_CHANGES,
@@ -28,7 +29,9 @@ import {
   sessionId,
   type User,
   type UserChange,
+  type UserChangeOptions,
 } from './auth-store.ts';
+import { hasAdmin, LastAdmin } from './last-admin.ts';
 
 export interface FileAuthStoreOptions {
   /** Undefined keeps all in memory. */
@@ -96,10 +99,12 @@ export class FileAuthStore implements AuthStore {
     return this.#read(({ users }) => [...users.values()]);
   }
 
-  changeUser(name: string, change: UserChange, leaving?: string): Promise<boolean> {
-    return this.#change((content) => {
+  changeUser(name: string, change: UserChange, options: UserChangeOptions = {}): Promise<boolean> {
+    const { leaving, ifPasswordHash, force } = options;
+    return this.#keepingAdmin(force, (content) => {
       const user = content.users.get(name);
       if (user === undefined) return false;
+      if (ifPasswordHash !== undefined && user.passwordHash !== ifPasswordHash) return false;
       const changed = { ...user, ...change };
       content.users.set(name, changed);
       if (changed.disabled) endSessionsOf(content, name);
@@ -111,8 +116,8 @@ export class FileAuthStore implements AuthStore {
     });
   }
 
-  deleteUser(name: string): Promise<boolean> {
-    return this.#change((content) => {
+  deleteUser(name: string, { force }: Force = {}): Promise<boolean> {
+    return this.#keepingAdmin(force, (content) => {
       for (const { id, user } of content.keys.values()) if (user === name) content.keys.delete(id);
       endSessionsOf(content, name);
       return content.users.delete(name);
@@ -123,8 +128,8 @@ export class FileAuthStore implements AuthStore {
     return this.#read(({ roles }) => [...roles.values()]);
   }
 
-  setRole(role: Role): Promise<void> {
-    return this.#change(({ roles }) => void roles.set(role.name, role));
+  setRole(role: Role, { force }: Force = {}): Promise<void> {
+    return this.#keepingAdmin(force, ({ roles }) => void roles.set(role.name, role));
   }
 
   deleteRole(name: string): Promise<boolean> {
@@ -256,6 +261,15 @@ export class FileAuthStore implements AuthStore {
   async #read<T>(answer: (content: AuthContent) => T): Promise<T> {
     await this.#refresh();
     return answer(this.#content);
+  }
+
+  #keepingAdmin<T>(force: boolean | undefined, change: (content: AuthContent) => T): Promise<T> {
+    return this.#change((content) => {
+      const had = hasAdmin(content);
+      const result = change(content);
+      if (!force && had && !hasAdmin(content)) throw new LastAdmin();
+      return result;
+    });
   }
 
   #change<T>(change: (content: AuthContent) => T): Promise<T> {

@@ -11,6 +11,7 @@ import { readItem } from './auth-content.ts';
 import {
   type ApiKey,
   type AuthStore,
+  type Force,
   isOver,
   LEAVING_MS,
   MAX_CHANGES,
@@ -23,12 +24,16 @@ import {
   type Session,
   type User,
   type UserChange,
+  type UserChangeOptions,
 } from './auth-store.ts';
+import { ADMIN_ROLE, LastAdmin } from './last-admin.ts';
 
 // With allow-oom: somebody's rights must be taken away also where the memory is full, and all that is kept here is bounded.
 const SCRIPT = `#!lua flags=allow-oom\n${readFileSync(new URL('./lua/auth.lua', import.meta.url), 'utf8')}`;
 const SHA = hash('sha1', SCRIPT, 'hex');
-const BOUNDS = [MAX_CHANGES, MAX_KEYS, MAX_SESSIONS, SESSION_IDLE_MS, NOTE_MS];
+const CONSTANTS = [MAX_CHANGES, MAX_KEYS, MAX_SESSIONS, SESSION_IDLE_MS, NOTE_MS, ADMIN_ROLE];
+/** The answer of a step that would take the last admin, and has changed nothing. */
+const TAKES_LAST_ADMIN = -1;
 
 /** A record as JSON, and the time of its last use. */
 type Used = [json: string, ms: string];
@@ -62,13 +67,14 @@ export class RedisAuthStore implements AuthStore {
     );
   }
 
-  async changeUser(name: string, change: UserChange, leaving = ''): Promise<boolean> {
-    const until = Date.now() + LEAVING_MS;
-    return (await this.#step('change_user', name, JSON.stringify(change), leaving, until)) === 1;
+  async changeUser(name: string, change: UserChange, options: UserChangeOptions = {}): Promise<boolean> {
+    const { leaving = '', ifPasswordHash = '', force } = options;
+    const leaves = [leaving, Date.now() + LEAVING_MS];
+    return this.#keepingAdmin(force, 'change_user', name, JSON.stringify(change), ...leaves, ifPasswordHash);
   }
 
-  async deleteUser(name: string): Promise<boolean> {
-    return (await this.#step('delete_user', name)) === 1;
+  deleteUser(name: string, { force }: Force = {}): Promise<boolean> {
+    return this.#keepingAdmin(force, 'delete_user', name);
   }
 
   async roles(): Promise<Role[]> {
@@ -77,8 +83,8 @@ export class RedisAuthStore implements AuthStore {
     );
   }
 
-  async setRole(role: Role): Promise<void> {
-    await this.#step('set_role', role.name, JSON.stringify(role));
+  async setRole(role: Role, { force }: Force = {}): Promise<void> {
+    await this.#keepingAdmin(force, 'set_role', role.name, JSON.stringify(role));
   }
 
   async deleteRole(name: string): Promise<boolean> {
@@ -189,13 +195,24 @@ export class RedisAuthStore implements AuthStore {
     return `${this.#keys.auth}:${part}`;
   }
 
+  /** Whether the step has changed anything. @throws LastAdmin */
+  async #keepingAdmin(
+    force: boolean | undefined,
+    step: string,
+    ...args: (string | number)[]
+  ): Promise<boolean> {
+    const answer = await this.#step(step, force ? 1 : 0, ...args);
+    if (answer === TAKES_LAST_ADMIN) throw new LastAdmin();
+    return answer === 1;
+  }
+
   async #step(step: string, ...args: (string | number)[]): Promise<unknown> {
     return (await this.#run(step, ...args)).answer;
   }
 
   async #run(step: string, ...args: (string | number)[]): Promise<{ revision: number; answer: unknown }> {
     return this.#query(async ({ redis }) => {
-      const argv = [this.#keys.auth, this.#keys.authChanged, this.#seen, ...BOUNDS, step, ...args];
+      const argv = [this.#keys.auth, this.#keys.authChanged, this.#seen, ...CONSTANTS, step, ...args];
       const run = redis.evalsha(SHA, 0, ...argv).catch((error: unknown) => {
         if (codeOf(error) !== 'NOSCRIPT') throw error;
         return redis.eval(SCRIPT, 0, ...argv);

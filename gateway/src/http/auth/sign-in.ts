@@ -10,7 +10,7 @@ import { bearerIn } from '../../auth/authenticator.ts';
 import { isSessionToken } from '../../auth/credentials/sessions.ts';
 import { isUserName, USER_NAME_RULE } from '../../auth/names.ts';
 import type { Principal } from '../../auth/principal.ts';
-import { grantsOfRole } from '../../auth/rights/roles.ts';
+import { areAdmins, grantsOfRole } from '../../auth/rights/roles.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in/sign-in.ts';
 import { SignInOffer } from '../../auth/sign-in/sign-in-offer.ts';
 import { clientOf } from '../../client-of.ts';
@@ -64,7 +64,8 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       const { name, password } = parseBody(signUpBody, request.body);
       await throttle.countAddress(request.ip);
       // An admin may have changed the role since the start.
-      if ((await grantsOfRole(store, signUpRole))?.admin !== false)
+      const grants = await grantsOfRole(store, signUpRole);
+      if (grants === undefined || areAdmins(grants))
         throw new HttpError('forbidden', 'nobody can sign up now');
       const passwordHash = await passwords.hash(password, clientOf(request.ip));
       const user = { name, passwordHash, role: signUpRole, disabled: false, created: Date.now() };

@@ -14,6 +14,7 @@ import {
   sessionId,
   type User,
 } from '../../../src/auth/store/auth-store.ts';
+import { LastAdmin } from '../../../src/auth/store/last-admin.ts';
 
 export interface StoresUnderTest {
   store: AuthStore;
@@ -96,10 +97,10 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
     it('change in what is named and in nothing else', async () => {
       const { store, other } = await make();
       await store.addUser(user('alice'));
-      expect(await other.changeUser('alice', { role: 'admin' })).toBe(true);
-      expect(await store.user('alice')).toEqual(user('alice', { role: 'admin' }));
+      expect(await other.changeUser('alice', { role: 'viewer' })).toBe(true);
+      expect(await store.user('alice')).toEqual(user('alice', { role: 'viewer' }));
       expect(await other.changeUser('alice', { disabled: true })).toBe(true);
-      expect(await store.user('alice')).toEqual(user('alice', { role: 'admin', disabled: true }));
+      expect(await store.user('alice')).toEqual(user('alice', { role: 'viewer', disabled: true }));
       expect(await store.changeUser('bob', { role: 'admin' })).toBe(false);
       expect(await store.user('bob')).toBeUndefined();
     });
@@ -133,6 +134,65 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
       await other.changeUser('alice', change);
       expect(await store.sessionsOf('alice')).toHaveLength(left);
       expect(await store.sessionsOf('bob')).toHaveLength(1);
+    });
+  });
+
+  it('a new password is not set over another one that was set in the meantime', async () => {
+    const { store, other } = await make();
+    await store.addUser(user('alice'));
+    const ifPasswordHash = user('alice').passwordHash;
+    expect(await other.changeUser('alice', { passwordHash: 'of an admin' })).toBe(true);
+    expect(await store.changeUser('alice', { passwordHash: 'late' }, { ifPasswordHash })).toBe(false);
+    expect(await store.user('alice')).toMatchObject({ passwordHash: 'of an admin' });
+    const now = { ifPasswordHash: 'of an admin' };
+    expect(await store.changeUser('alice', { passwordHash: 'next' }, now)).toBe(true);
+  });
+
+  describe('the last admin', () => {
+    type Step = (store: AuthStore, name: string, force?: boolean) => Promise<unknown>;
+    const ops = { name: 'ops', grants: { ...NO_GRANTS, admin: true } };
+    const ofPeople: [string, Step][] = [
+      ['a lower role', (s, name, force) => s.changeUser(name, { role: 'viewer' }, { force })],
+      ['a role that there is not', (s, name, force) => s.changeUser(name, { role: 'gone' }, { force })],
+      ['being disabled', (s, name, force) => s.changeUser(name, { disabled: true }, { force })],
+      ['being deleted', (s, name, force) => s.deleteUser(name, { force })],
+    ];
+    const ofRole: Step = (s, _, force) => s.setRole({ ...ops, grants: NO_GRANTS }, { force });
+
+    it.each([...ofPeople, ['a role that loses the right', ofRole] as const])(
+      'is not taken by %s, without force',
+      async (_, step) => {
+        const { store, other } = await make();
+        await store.setRole(ops);
+        await store.addUser(user('ann', { role: 'ops' }));
+        await store.addUser(user('bea', { role: 'admin', disabled: true })); // nobody can sign in as this one
+        await store.addUser(user('carl'));
+        const before = await other.revision();
+        await expect(step(other, 'ann')).rejects.toThrow(LastAdmin);
+        expect(await store.user('ann')).toEqual(user('ann', { role: 'ops' }));
+        expect(await store.roles()).toEqual([ops]);
+        expect(await other.revision()).toBe(before);
+        await store.changeUser('bea', { disabled: false });
+        await step(other, 'ann');
+        await expect(store.deleteUser('bea')).rejects.toThrow(LastAdmin);
+        await store.deleteUser('bea', { force: true });
+        await step(other, 'ann'); // where there is none, everything may be changed
+      },
+    );
+
+    it('stays when two take the right from each other at once, by whichever changes', async () => {
+      const { store, other } = await make();
+      for (const [, one] of ofPeople)
+        for (const [, another] of ofPeople) {
+          for (const name of ['ann', 'bea']) {
+            await store.deleteUser(name, { force: true });
+            await store.addUser(user(name, { role: 'admin' }));
+          }
+          const both = await Promise.allSettled([one(store, 'bea'), another(other, 'ann')]);
+          expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+          const left = (await store.users()).filter(({ role, disabled }) => role === 'admin' && !disabled);
+          expect(left).toHaveLength(1);
+        }
     });
   });
 
@@ -236,12 +296,13 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
       await store.addUser(user('alice'));
       for (const name of ['s1', 's2']) await store.addSession(session(name, 'alice'));
       const now = Date.now();
-      await other.changeUser('alice', { passwordHash: 'x' }, idOf('s1'));
+      await other.changeUser('alice', { passwordHash: 'x' }, { leaving: idOf('s1') });
       expect(await store.sessionByDigest(digestOf('s2'), now)).toBeUndefined();
       expect(await store.sessionByDigest(digestOf('s1'), now)).toBeDefined();
       expect(await store.sessionByDigest(digestOf('s1'), now + 2 * LEAVING_MS)).toBeUndefined();
       expect(await store.sessionsOf('alice')).toMatchObject([{ digest: digestOf('s1'), agent: 'test' }]);
-      await other.changeUser('alice', { disabled: true, passwordHash: 'y' }, idOf('s1'));
+      const leaving = idOf('s1');
+      await other.changeUser('alice', { disabled: true, passwordHash: 'y' }, { leaving });
       expect(await store.sessionsOf('alice')).toEqual([]);
     });
 
@@ -403,7 +464,8 @@ export function testAuthStore(make: () => Promise<StoresUnderTest>): void {
       stop();
       const before = { ...heard };
       await eventually('one hears another change', async () => {
-        await store.changeUser('bob', { role: heard.other % 2 === 0 ? 'viewer' : 'admin' });
+        await store.changeUser('bob', { disabled: heard.other % 2 === 0 });
+        await store.changeUser('bob', { disabled: heard.other % 2 !== 0 });
         return heard.other > before.other;
       });
       expect(heard.store).toBe(before.store);

@@ -139,7 +139,7 @@ describe('keys', () => {
     const root = await gateway.signedIn('root');
     const { body } = await root.post('/api/keys', { name: 'fleet', publish: ['logs*'], service: true });
     expect(body).not.toHaveProperty('user');
-    await gateway.store.deleteUser('root');
+    await gateway.store.deleteUser('root', { force: true });
     const headers = { authorization: `Bearer ${body.key}` };
     expect((await gateway.browser().ask('/auth/profile', { headers })).body).toMatchObject({
       owner: `k-${body.id}`,

@@ -1,6 +1,7 @@
 -- People, roles, API keys and sessions. Each step is whole: what it changes, the revision, the list of changes and the announcement.
 -- ARGV: 1 what begins each key, "{ns}:auth", 2 the channel of announcements, 3 the highest revision that the caller has seen, 4 to 8
--- the bounds below, 9 the name of the step; from 10 on each step has arguments of its own. There are no KEYS, as in log.lua.
+-- the bounds below, 9 the name of the role that manages people without a record, 10 the name of the step; from 11 on each step has
+-- arguments of its own. There are no KEYS, as in log.lua.
 -- Keys, all with the prefix:
 --   (the prefix)         hash: revision; sessions, the revision from which on sessions count
 --   :changes             sorted set: "<revision>:<principal>" by revision
@@ -15,7 +16,7 @@
 local P, CHANNEL, SEEN = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local MAX_CHANGES, MAX_KEYS, MAX_SESSIONS = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local IDLE_MS, NOTE_MS = tonumber(ARGV[7]), tonumber(ARGV[8])
-local STEP = ARGV[9]
+local ADMIN_ROLE, STEP = ARGV[9], ARGV[10]
 
 local CHANGES, USERS, ROLES, KEYS_BY_ID = P .. ':changes', P .. ':users', P .. ':roles', P .. ':keys'
 local DIGESTS, USES = P .. ':key-digests', P .. ':key-uses'
@@ -97,6 +98,32 @@ local function shorten(user, id, ends)
   end
 end
 
+local function managesPeople(role)
+  if type(role) ~= 'string' then return false end
+  if role == ADMIN_ROLE then return true end
+  local grants = (decoded(redis.call('HGET', ROLES, role)) or {}).grants
+  return type(grants) == 'table' and grants.admin == true
+end
+
+local function isAdmin(user)
+  return not user.disabled and managesPeople(user.role)
+end
+
+-- Whether somebody is an admin for whom `counts` is true. It reads everybody, so the steps ask only when an admin would be taken.
+local function hasAdmin(counts)
+  for _, json in ipairs(redis.call('HVALS', USERS)) do
+    local user = decoded(json)
+    if user and counts(user) and isAdmin(user) then return true end
+  end
+  return false
+end
+
+local function hasOtherAdmin(name)
+  return hasAdmin(function(user) return user.name ~= name end)
+end
+
+local TAKES_LAST_ADMIN = -1
+
 local function removeKey(id, key)
   redis.call('HDEL', KEYS_BY_ID, id)
   redis.call('HDEL', DIGESTS, key.digest)
@@ -112,12 +139,14 @@ steps.add_user = function(name, json)
   return 1
 end
 
-steps.change_user = function(name, json, leaving, ends)
+steps.change_user = function(force, name, json, leaving, ends, if_hash)
   local before = redis.call('HGET', USERS, name)
   local user, principals = decoded(before), {}
   if not user then return 0 end
-  local hash, role, disabled = user.passwordHash, user.role, user.disabled
+  local hash, role, disabled, was_admin = user.passwordHash, user.role, user.disabled, isAdmin(user)
+  if if_hash ~= '' and hash ~= if_hash then return 0 end
   for field, value in pairs(cjson.decode(json)) do user[field] = value end
+  if force == '0' and was_admin and not isAdmin(user) and not hasOtherAdmin(name) then return TAKES_LAST_ADMIN end
   redis.call('HSET', USERS, name, cjson.encode(user))
   if user.role ~= role or user.disabled ~= disabled then
     principals[1] = 'user:' .. name
@@ -133,7 +162,9 @@ steps.change_user = function(name, json, leaving, ends)
   return 1
 end
 
-steps.delete_user = function(name)
+steps.delete_user = function(force, name)
+  local user = decoded(redis.call('HGET', USERS, name))
+  if force == '0' and user and isAdmin(user) and not hasOtherAdmin(name) then return TAKES_LAST_ADMIN end
   if redis.call('HDEL', USERS, name) == 0 then return 0 end
   local principals = { 'user:' .. name }
   keysOf(name, principals)
@@ -145,8 +176,13 @@ steps.delete_user = function(name)
   return 1
 end
 
-steps.set_role = function(name, json)
+steps.set_role = function(force, name, json)
   if redis.call('HGET', ROLES, name) == json then return 1 end
+  if force == '0' and managesPeople(name) and not cjson.decode(json).grants.admin then
+    local has = function(user) return user.role == name end
+    local has_another = function(user) return user.role ~= name end
+    if hasAdmin(has) and not hasAdmin(has_another) then return TAKES_LAST_ADMIN end
+  end
   redis.call('HSET', ROLES, name, json)
   changed({ '*' })
   return 1
@@ -270,5 +306,5 @@ steps.changes_since = function(since)
   return principals
 end
 
-local answer = steps[STEP](unpack(ARGV, 10))
+local answer = steps[STEP](unpack(ARGV, 11))
 return { text(revision()), answer }
