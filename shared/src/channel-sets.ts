@@ -1,6 +1,6 @@
 // Patterns as sets of channels: which set lies within another, and what two sets have in common. A reserved channel is in a set only
-// if its pattern begins with the reserved prefix, so `*` and `runs:*` have nothing in common. The cost of a comparison is
-// bounded, since patterns come from strangers.
+// if its pattern begins with the reserved prefix, so `*` and `runs:*` have nothing in common. Patterns come from strangers, so all
+// that is done with two lists of them is charged to one budget of steps, before it is done.
 
 import { globMatcher, isExact, reservedPrefix } from './channels.ts';
 import { CodedError } from './errors.ts';
@@ -10,7 +10,16 @@ const MAX_COMMON = 100;
 /** No channel is longer, so a pattern with more letters matches none. */
 const MAX_LETTERS = 200;
 
-/** What is common to sets of channels can be said only with more patterns than may be used. */
+// What is done costs so many steps. A step is ten to twenty nanoseconds.
+const TAKE_APART_STEPS = 50;
+/** Of comparing two patterns; where a part between two stars must be searched for, each letter is one more. */
+const COMPARE_STEPS = 3;
+/** Of each pair of places in two patterns. */
+const TABLE_STEPS = 3;
+/** Of each letter that may be read on a way. */
+const READ_STEPS = 5;
+
+/** What is common to sets of channels can be said only with more patterns than may be used, or with more work. */
 export class TooManyPatterns extends CodedError {
   constructor() {
     super('too_many_patterns', 'what is asked for and what is allowed have too much in common to be named');
@@ -18,55 +27,113 @@ export class TooManyPatterns extends CodedError {
   }
 }
 
+/** Is told how many steps will be taken, before they are. It throws TooManyPatterns if they are too many. */
+export type Spend = (steps: number) => void;
+
+/** Shares a number of steps, among everything that is compared for one purpose. */
+export function stepBudget(steps: number): Spend {
+  let left = steps;
+  return (more) => {
+    left -= more;
+    if (left < 0) throw new TooManyPatterns();
+  };
+}
+
+/** A pattern, taken apart once for all that it is compared with. */
+export class ChannelSet {
+  readonly pattern: string;
+  readonly prefix: string | undefined;
+  readonly #searches: boolean;
+  readonly #head: string;
+  readonly #tail: string;
+  readonly #matches: (text: string) => boolean;
+
+  constructor(pattern: string) {
+    this.pattern = withSingleStars(pattern);
+    this.prefix = reservedPrefix(this.pattern);
+    const parts = this.pattern.split('*');
+    this.#searches = parts.length > 2;
+    this.#head = parts[0] as string;
+    this.#tail = parts.at(-1) as string;
+    this.#matches = globMatcher(this.pattern);
+  }
+
+  /** What it costs to ask whether this set covers `other`. */
+  costOf(other: ChannelSet): number {
+    return COMPARE_STEPS + (this.#searches ? other.pattern.length : 0);
+  }
+
+  /** Whether every channel of `narrow` is in this set, too; false where that is not certain. */
+  covers(narrow: ChannelSet): boolean {
+    // A star of `narrow` counts as a letter that no channel has: only a star of this pattern can match it.
+    return this.prefix === narrow.prefix && this.#matches(narrow.pattern);
+  }
+
+  /** False if a channel cannot begin, or cannot end, as both patterns say. */
+  canMeet(other: ChannelSet): boolean {
+    if (this.prefix !== other.prefix) return false;
+    const [headA, headB, tailA, tailB] = [this.#head, other.#head, this.#tail, other.#tail];
+    return (
+      (headA.startsWith(headB) || headB.startsWith(headA)) && (tailA.endsWith(tailB) || tailB.endsWith(tailA))
+    );
+  }
+}
+
+export function channelSets(patterns: Iterable<string>, spend: Spend): ChannelSet[] {
+  return Array.from(patterns, (pattern) => {
+    spend(TAKE_APART_STEPS);
+    return new ChannelSet(pattern);
+  });
+}
+
 /** Whether every channel that `narrow` matches is also matched by `wide`; false where that is not certain. */
 export function covers(wide: string, narrow: string): boolean {
-  // A star of `narrow` counts as a letter that no channel has: only a star of `wide` can match it.
-  return reservedPrefix(wide) === reservedPrefix(narrow) && globMatcher(wide)(narrow);
+  return new ChannelSet(wide).covers(new ChannelSet(narrow));
+}
+
+/** Whether one of `wide` covers `narrow`. */
+export function isCovered(narrow: ChannelSet, wide: readonly ChannelSet[], spend: Spend): boolean {
+  return wide.some((one) => {
+    spend(one.costOf(narrow));
+    return one.covers(narrow);
+  });
 }
 
 /** The sorted patterns, without those that another one covers. */
-export function withoutCovered(patterns: Iterable<string>): string[] {
-  const all = [...new Set(patterns)].sort();
-  const sets = all.map((pattern) => ({
-    pattern,
-    prefix: reservedPrefix(pattern),
-    has: globMatcher(pattern),
-  }));
-  return all.filter((pattern) => {
-    const prefix = reservedPrefix(pattern);
-    return !sets.some((wide) => wide.pattern !== pattern && wide.prefix === prefix && wide.has(pattern));
-  });
+export function withoutCovered(patterns: Iterable<string>, spend: Spend): string[] {
+  const all = channelSets([...new Set(patterns)].sort(), spend);
+  const isNeeded = (one: ChannelSet) =>
+    !all.some((other) => {
+      spend(other.costOf(one));
+      return other !== one && other.covers(one);
+    });
+  return all.filter(isNeeded).map(({ pattern }) => pattern);
 }
 
 /**
  * Patterns that together match exactly the channels that both `a` and `b` match; none if there is no such channel. So `logs:*` and
  * `*:errors` have `logs:errors` and `logs:*:errors` in common.
  *
- * @param spend is told how many steps a comparison will take, before it begins, and may throw.
  * @throws TooManyPatterns
  */
-export function intersect(a: string, b: string, spend: (steps: number) => void = () => {}): string[] {
-  const [one, other] = [withSingleStars(a), withSingleStars(b)];
-  const prefix = reservedPrefix(one);
-  if (prefix !== reservedPrefix(other)) return [];
-  if (covers(one, other)) return [other];
-  if (covers(other, one)) return [one];
-  if (isExact(one) || isExact(other) || !canMeet(one, other)) return [];
-  spend((one.length + 1) * (other.length + 1));
-  const ways = new SharedReadings(one, other);
-  if (ways.count > MAX_COMMON) throw new TooManyPatterns();
-  // `r*` and `*uns:x` meet in `runs:x`, which neither of them matches.
-  const found = ways.all().filter((pattern) => reservedPrefix(pattern) === prefix);
-  return withoutCovered(found.filter((pattern) => pattern.replaceAll('*', '').length <= MAX_LETTERS));
+export function intersect(a: string, b: string, spend: Spend): string[] {
+  return common(new ChannelSet(a), new ChannelSet(b), spend);
 }
 
-/** Shares a number of steps among comparisons: tell it how many each will take. What it returns throws TooManyPatterns beyond them. */
-export function stepBudget(steps: number): (more: number) => void {
-  let left = steps;
-  return (more) => {
-    left -= more;
-    if (left < 0) throw new TooManyPatterns();
-  };
+function common(one: ChannelSet, other: ChannelSet, spend: Spend): string[] {
+  spend(COMPARE_STEPS);
+  if (!one.canMeet(other)) return [];
+  spend(one.costOf(other) + other.costOf(one));
+  if (one.covers(other)) return [other.pattern];
+  if (other.covers(one)) return [one.pattern];
+  if (isExact(one.pattern) || isExact(other.pattern)) return [];
+  const ways = new SharedReadings(one.pattern, other.pattern, spend);
+  // `r*` and `*uns:x` meet in `runs:x`, which neither of them matches.
+  const found = ways.all(spend).filter((pattern) => reservedPrefix(pattern) === one.prefix);
+  return withoutCovered(
+    found.filter((pattern) => pattern.replaceAll('*', '').length <= MAX_LETTERS),
+    spend,
+  );
 }
 
 /**
@@ -75,15 +142,15 @@ export function stepBudget(steps: number): (more: number) => void {
  * @throws TooManyPatterns beyond `most` patterns, or if `spend` throws it
  */
 export function inCommon(
-  some: readonly string[],
-  others: readonly string[],
+  some: readonly ChannelSet[],
+  others: readonly ChannelSet[],
   most: number,
-  spend: (steps: number) => void,
+  spend: Spend,
 ): Set<string> {
   const found = new Set<string>();
   for (const one of some)
     for (const other of others) {
-      for (const pattern of intersect(one, other, spend)) found.add(pattern);
+      for (const pattern of common(one, other, spend)) found.add(pattern);
       if (found.size > most) throw new TooManyPatterns();
     }
   return found;
@@ -91,15 +158,6 @@ export function inCommon(
 
 function withSingleStars(pattern: string): string {
   return pattern.replaceAll(/\*+/g, '*');
-}
-
-/** False if a channel cannot begin, or cannot end, as both patterns say. */
-function canMeet(a: string, b: string): boolean {
-  const [headA, headB] = [a.slice(0, a.indexOf('*')), b.slice(0, b.indexOf('*'))];
-  const [tailA, tailB] = [a.slice(a.lastIndexOf('*') + 1), b.slice(b.lastIndexOf('*') + 1)];
-  return (
-    (headA.startsWith(headB) || headB.startsWith(headA)) && (tailA.endsWith(tailB) || tailB.endsWith(tailA))
-  );
 }
 
 /**
@@ -113,17 +171,15 @@ class SharedReadings {
   /** For each pair of places, the number of ways from there to the end; one more than MAX_COMMON stands for all larger numbers. */
   readonly #counts: Uint8Array;
 
-  constructor(a: string, b: string) {
+  constructor(a: string, b: string, spend: Spend) {
     this.#a = a;
     this.#b = b;
     this.#width = b.length + 1;
-    this.#counts = new Uint8Array((a.length + 1) * this.#width);
+    const places = (a.length + 1) * this.#width;
+    spend(places * TABLE_STEPS);
+    this.#counts = new Uint8Array(places);
     for (let i = a.length; i >= 0; i--)
       for (let j = b.length; j >= 0; j--) this.#counts[i * this.#width + j] = this.#countFrom(i, j);
-  }
-
-  get count(): number {
-    return this.#counts[0] ?? 0;
   }
 
   #countFrom(i: number, j: number): number {
@@ -135,8 +191,11 @@ class SharedReadings {
     return Math.min(count, MAX_COMMON + 1);
   }
 
-  /** What is read on each way. Call it only if there are few. */
-  all(): string[] {
+  /** What is read on each way. @throws TooManyPatterns if there are too many */
+  all(spend: Spend): string[] {
+    const count = this.#counts[0] ?? 0;
+    if (count > MAX_COMMON) throw new TooManyPatterns();
+    spend(count * (this.#a.length + this.#b.length) * READ_STEPS);
     const found: string[] = [];
     const walk = (i: number, j: number, read: string) => {
       if (this.#counts[i * this.#width + j] === 0) return;
