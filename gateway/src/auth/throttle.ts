@@ -47,13 +47,18 @@ export class Throttle {
 
   /** The attempt was good: whoever knows his password is not held up by those who share his address. */
   async succeeded(name: string, address: string): Promise<void> {
-    await this.#counter.uncount('address', clientOf(address));
+    await this.uncountAddress(address);
     await this.#counter.forget('pair', pairOf(name, address));
   }
 
   /** Counts another attempt to come in from this address, such as to sign up. @throws as `attempt` */
   async countAddress(address: string): Promise<void> {
     await this.#orRefuse('address', clientOf(address));
+  }
+
+  /** The attempt that `countAddress` has counted was good. */
+  async uncountAddress(address: string): Promise<void> {
+    await this.#counter.uncount('address', clientOf(address));
   }
 
   /** Counts a key or token from this address that was not valid. Valid ones are never counted or refused. @throws as `attempt` */

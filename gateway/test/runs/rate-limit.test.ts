@@ -1,7 +1,7 @@
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
-import { clientOf } from '../../src/client-of.ts';
+import { clientOf, networksOf } from '../../src/client-of.ts';
 import {
   MemoryRateLimiter,
   type RateLimiter,
@@ -117,5 +117,15 @@ describe('an address', () => {
     ['not an address', 'not an address'],
   ])('%s belongs to %s', (address, bucket) => {
     expect(clientOf(address)).toBe(bucket);
+    expect(networksOf(address).at(-1)).toBe(bucket);
+  });
+
+  it.each([
+    ['203.0.113.7', ['203.0/16', '203.0.113/24', '203.0.113.7']],
+    ['::ffff:203.0.113.7', ['203.0/16', '203.0.113/24', '203.0.113.7']],
+    ['2001:db8:1:2::9', ['2001:db8::/32', '2001:db8:1::/48', '2001:db8:1:2::/64']],
+    ['', ['']],
+  ])('%s is in %j', (address, networks) => {
+    expect(networksOf(address)).toEqual(networks);
   });
 });

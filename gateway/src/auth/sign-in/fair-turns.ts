@@ -1,81 +1,137 @@
-// One work at a time, for clients who take turns: next is whoever has waited for his turn longest, and not who has sent most. What
-// waits is bounded, and whoever comes first finds a place even if others have taken all.
+// So many works at a time, for clients who take turns: next is the network, and in it the client, that has waited for a turn longest,
+// and not who has sent most. What waits is bounded, and who has many addresses drives out his own works, and not those of others.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { networksOf } from '../../client-of.ts';
 
-/** Works of one client that wait, and of all clients together. A waiting one is no more than a closure. */
-const MAX_OF_CLIENT = 2;
-const MAX_WAITING = 64;
-/** Clients whose last turn is remembered. */
-const MAX_REMEMBERED = 1_000;
+/** Works of one client that wait: one address has ten attempts at once (`LIMITS.address`), of which one runs. */
+const MAX_OF_CLIENT = 9;
+/** Works of all clients that wait: each is a closure and a connection, and the last one waits about a minute for a password. */
+const MAX_WAITING = 120;
+/** Networks and clients whose last turn is remembered. */
+const MAX_REMEMBERED = 3_000;
 
 interface Waiting {
   run: () => void;
   refuse: (why: CodedError) => void;
 }
 
-export class FairTurns {
-  /** What waits, by client, in the order in which the clients came; no list is empty. */
-  readonly #waiting = new Map<string, Waiting[]>();
-  #size = 0;
-  /** The clients who had a turn lately: the one whose turn was longest ago comes first. */
-  readonly #turns = new Set<string>();
-  #isBusy = false;
+/** A network with the networks or clients in it, or a client with its works; in the order in which they came. */
+interface Group {
+  name: string;
+  /** Works in all of it; a group without any is removed. */
+  size: number;
+  groups: Map<string, Group>;
+  works: Waiting[];
+}
 
-  /** @throws CodedError `too_many_attempts` if too many wait, also later if somebody who has none waiting needs the place */
-  run<T>(client: string, work: () => Promise<T>): Promise<T> {
+export class FairTurns {
+  readonly #atOnce: number;
+  readonly #all = newGroup('');
+  /** The number of the last turn, by the name of a network or client: the one whose turn was longest ago comes first. */
+  readonly #turns = new Map<string, number>();
+  #turn = 0;
+  #running = 0;
+
+  constructor(atOnce: number) {
+    this.#atOnce = atOnce;
+  }
+
+  /**
+   * @param address of the client; '' for nobody in particular.
+   * @throws CodedError `too_many_attempts` if too many wait, also later if somebody who has fewer waiting needs the place
+   */
+  run<T>(address: string, work: () => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const own = this.#waiting.get(client) ?? [];
-    if (own.length >= MAX_OF_CLIENT || (this.#size >= MAX_WAITING && !this.#makeRoom(own.length)))
-      return Promise.reject(tooMany());
     const run = () => {
-      this.#isBusy = true;
+      this.#running++;
       // In a promise from the start: a work that throws at once ends its turn, too.
       new Promise<T>((done) => done(work()))
         .then(resolve)
         .catch(reject)
         .finally(() => {
-          this.#isBusy = false;
+          this.#running--;
           this.#next();
         })
         .catch(reject);
     };
-    own.push({ run, refuse: reject });
-    this.#waiting.set(client, own);
-    this.#size++;
-    if (!this.#isBusy) this.#next();
+    const path = this.#pathTo(networksOf(address));
+    const client = path.at(-1) as Group;
+    if (client.works.length >= MAX_OF_CLIENT) return Promise.reject(tooMany());
+    client.works.push({ run, refuse: reject });
+    for (const group of path) group.size++;
+    this.#next();
+    if (this.#all.size > MAX_WAITING) this.#refuseLast();
     return promise;
   }
 
-  /** Takes the newest work of the client that has most, if that is more than `own` and one more. */
-  #makeRoom(own: number): boolean {
-    let most: [string, Waiting[]] | undefined;
-    for (const entry of this.#waiting) if (entry[1].length > (most?.[1].length ?? own + 1)) most = entry;
-    if (most === undefined) return false;
-    most[1].pop()?.refuse(tooMany());
-    this.#size--;
-    return true;
+  #pathTo(names: readonly string[]): Group[] {
+    const path = [this.#all];
+    for (const name of names) {
+      const { groups } = path.at(-1) as Group;
+      const group = groups.get(name) ?? newGroup(name);
+      groups.set(name, group);
+      path.push(group);
+    }
+    return path;
   }
 
   #next(): void {
-    const client = this.#nextClient();
-    const list = client === undefined ? undefined : this.#waiting.get(client);
-    if (client === undefined || list === undefined) return;
-    const next = list.shift();
-    if (list.length === 0) this.#waiting.delete(client);
-    this.#size--;
-    this.#turns.delete(client);
-    this.#turns.add(client);
-    if (this.#turns.size > MAX_REMEMBERED) this.#turns.delete(this.#turns.values().next().value as string);
+    if (this.#running >= this.#atOnce || this.#all.size === 0) return;
+    const path = this.#choose((one, best) => this.#turnOf(one) < this.#turnOf(best));
+    const next = (path.at(-1) as Group).works.shift();
+    this.#shrink(path);
+    this.#turn++;
+    for (const { name } of path) {
+      this.#turns.delete(name);
+      this.#turns.set(name, this.#turn);
+    }
+    for (const name of this.#turns.keys()) {
+      if (this.#turns.size <= MAX_REMEMBERED) break;
+      this.#turns.delete(name);
+    }
     next?.run();
   }
 
-  /** Who had no turn lately, in the order in which they came; else whose last turn was longest ago. */
-  #nextClient(): string | undefined {
-    for (const client of this.#waiting.keys()) if (!this.#turns.has(client)) return client;
-    for (const client of this.#turns) if (this.#waiting.has(client)) return client;
-    return undefined;
+  /** That of the largest network; of equal ones, that of the one whose turn was last; of these, the newest. */
+  #refuseLast(): void {
+    const path = this.#choose(
+      (one, best) =>
+        one.size > best.size || (one.size === best.size && this.#turnOf(one) >= this.#turnOf(best)),
+    );
+    const last = (path.at(-1) as Group).works.pop();
+    this.#shrink(path);
+    last?.refuse(tooMany());
   }
+
+  /** From the widest group to a client: in each, the best of those in it. */
+  #choose(isBetter: (one: Group, best: Group) => boolean): Group[] {
+    const path = [this.#all];
+    for (;;) {
+      let best: Group | undefined;
+      for (const one of (path.at(-1) as Group).groups.values())
+        if (best === undefined || isBetter(one, best)) best = one;
+      if (best === undefined) return path;
+      path.push(best);
+    }
+  }
+
+  /** One work of the last group of `path` is gone. */
+  #shrink(path: readonly Group[]): void {
+    for (const [i, group] of path.entries()) {
+      group.size--;
+      if (group.size === 0) path[i - 1]?.groups.delete(group.name);
+    }
+  }
+
+  /** 0 for one that had none lately. */
+  #turnOf({ name }: Group): number {
+    return this.#turns.get(name) ?? 0;
+  }
+}
+
+function newGroup(name: string): Group {
+  return { name, size: 0, groups: new Map(), works: [] };
 }
 
 function tooMany(): CodedError {

@@ -25,6 +25,7 @@ import { grantsOfRoles, type RoleGrants, rolesIn } from '../rights/roles.ts';
 import { secretOf } from '../secret.ts';
 import type { AuthStore, ProviderIdentity } from '../store/auth-store.ts';
 import { CLIENT_SECRET_BYTES, type OidcConfig, rolesByGroup } from '../ways-config.ts';
+import { FairTurns } from './fair-turns.ts';
 import { IdentityProvider, providerUnavailable } from './identity-provider.ts';
 import { SealedText } from './sealed-text.ts';
 import type { Visitor } from './sign-in.ts';
@@ -33,7 +34,7 @@ import type { Visitor } from './sign-in.ts';
 export const ATTEMPT_MS = 600_000;
 /** Groups are read once, when somebody signs in. He must come again after this time, and a group that he has lost is then lost here. */
 const SESSION_MS = 12 * 3_600_000;
-/** Exchanges with the provider at a time: whoever asks for them has shown nothing but a cookie that anybody gets. */
+/** Exchanges with the provider at a time: whoever asks for them has shown nothing but a cookie that anybody gets. Others take turns. */
 const MAX_EXCHANGES = 16;
 /** With more the cookie would be too large for browsers. */
 const MAX_PAGE_QUERY = 1_500;
@@ -82,7 +83,7 @@ export class OidcSignIn {
   readonly #sealed: SealedText;
   readonly #refusals: RefusalLog;
   readonly #now: () => number;
-  #exchanges = 0;
+  readonly #exchanges = new FairTurns(MAX_EXCHANGES);
 
   constructor(
     options: OidcOptions,
@@ -138,7 +139,7 @@ export class OidcSignIn {
   /**
    * @param query what the provider has added to the URL of the callback.
    * @param sealed the cookie that `begin` has made; undefined if the browser brings none.
-   * @throws CodedError `provider_unavailable`
+   * @throws CodedError `provider_unavailable`, or `too_many_attempts` if too many wait for it
    * @throws BrokerUnavailable if the session cannot be kept now.
    */
   async finish(query: string, sealed: string | undefined, visitor: Visitor): Promise<Finished> {
@@ -149,7 +150,7 @@ export class OidcSignIn {
         throw new CredentialRefused(
           'the browser has not begun it, or more than 10 minutes ago; was it at PUBLIC_URL?',
         );
-      const external = await this.#person(query, attempt);
+      const external = await this.#person(query, attempt, visitor.address);
       const { token, session } = await this.#sessions.begin({ user: external.owner, external, ...visitor });
       return { pageQuery, session: { token, expires: session.expires, user: session.user } };
     } catch (error) {
@@ -164,13 +165,13 @@ export class OidcSignIn {
     return text === undefined ? undefined : (JSON.parse(text) as Attempt);
   }
 
-  async #person(query: string, attempt: Attempt): Promise<ProviderIdentity> {
+  async #person(query: string, attempt: Attempt, address: string): Promise<ProviderIdentity> {
     // Before the provider is asked for anything. Somebody else's answer, sent to a browser in a link, would sign its owner in as
     // that somebody.
     if (!isSame(new URLSearchParams(query).get('state') ?? '', attempt.state))
       throw new CredentialRefused('it is the answer to another attempt');
     const provider = await this.#provider.configuration();
-    const claims = await this.#exchange(provider, query, attempt);
+    const claims = await this.#exchanges.run(address, () => this.#exchange(provider, query, attempt));
     const roles = rolesOfGroups(this.#groupsIn(claims), this.#options.roles);
     if ((await grantsOfRoles(roles, this.#roles)) === undefined)
       throw new CredentialRefused('no group of the person has a role here');
@@ -184,8 +185,6 @@ export class OidcSignIn {
 
   /** The claims of the ID token, and those of the user info where the groups are not in the token. */
   async #exchange(provider: Configuration, query: string, attempt: Attempt): Promise<Claims> {
-    if (this.#exchanges >= MAX_EXCHANGES) throw providerUnavailable();
-    this.#exchanges += 1;
     try {
       const answer = await authorizationCodeGrant(provider, new URL(`${this.#options.callback}?${query}`), {
         expectedState: attempt.state,
@@ -200,8 +199,6 @@ export class OidcSignIn {
       return { ...(await fetchUserInfo(provider, answer.access_token, token.sub)), ...token };
     } catch (error) {
       throw providerError(error);
-    } finally {
-      this.#exchanges -= 1;
     }
   }
 

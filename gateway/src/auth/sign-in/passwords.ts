@@ -1,5 +1,5 @@
 // Hashes passwords with scrypt, one at a time and in a thread of its own: a hash takes half a second and 32 MiB, and nobody's stream
-// may wait for it. Those who wait take turns by client, so that one who sends many holds up nobody but himself.
+// may wait for it. Those who wait take turns by network and client, so that one who sends many holds up nobody but himself.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
@@ -28,7 +28,7 @@ export function isPassword(text: string): boolean {
 export class Passwords {
   readonly #start: () => Worker;
   #worker: Worker | undefined;
-  readonly #turns = new FairTurns();
+  readonly #turns = new FairTurns(1);
 
   constructor(start: () => Worker = () => new Worker(new URL('./password-worker.ts', import.meta.url))) {
     this.#start = start;
@@ -37,25 +37,25 @@ export class Passwords {
   /**
    * A PHC string.
    *
-   * @param client for whom it is, as in `clientOf`; '' for nobody in particular.
+   * @param address from which it was asked for; '' for nobody in particular.
    * @throws CodedError `too_many_attempts` if too many wait
    */
-  async hash(password: string, client = ''): Promise<string> {
+  async hash(password: string, address = ''): Promise<string> {
     const salt = randomBytes(SALT_BYTES);
-    const hash = await this.#run({ password, salt, ln: LN, r: R, p: P, length: HASH_BYTES }, client);
+    const hash = await this.#run({ password, salt, ln: LN, r: R, p: P, length: HASH_BYTES }, address);
     return `$scrypt$ln=${LN},r=${R},p=${P}$${unpadded(salt)}$${unpadded(hash)}`;
   }
 
   /**
    * Whether `phc` is the hash of the password. Undefined, for somebody who does not exist, takes as long, and is false.
    *
-   * @param client as in `hash`.
+   * @param address as in `hash`.
    * @throws CodedError `too_many_attempts` if too many wait
    */
-  async verify(password: string, phc: string | undefined, client = ''): Promise<boolean> {
+  async verify(password: string, phc: string | undefined, address = ''): Promise<boolean> {
     const known = phc === undefined ? undefined : parse(phc);
     const { expected, ...parameters } = known ?? (parse(NOBODY) as Parsed);
-    const found = await this.#run({ password, ...parameters, length: expected.length }, client);
+    const found = await this.#run({ password, ...parameters, length: expected.length }, address);
     return timingSafeEqual(found, expected) && known !== undefined;
   }
 
@@ -63,8 +63,8 @@ export class Passwords {
     await this.#worker?.terminate();
   }
 
-  #run(job: HashJob, client: string): Promise<Uint8Array> {
-    return this.#turns.run(client, () =>
+  #run(job: HashJob, address: string): Promise<Uint8Array> {
+    return this.#turns.run(address, () =>
       this.#inThread({ ...job, password: job.password.normalize('NFKC') }),
     );
   }

@@ -4,7 +4,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { clientOf } from '../../client-of.ts';
 import { principalOfUser } from '../credentials/person.ts';
 import type { Sessions } from '../credentials/sessions.ts';
 import { isUserName } from '../names.ts';
@@ -81,7 +80,7 @@ export class SignIn {
     const { store, passwords } = this.#options;
     const { user: name, session: leaving } = asking;
     const ifPasswordHash = await this.#prove(name, old, visitor);
-    const passwordHash = await passwords.hash(password, clientOf(visitor.address));
+    const passwordHash = await passwords.hash(password, visitor.address);
     // An admin may have set a password while these were hashed, because somebody else knows the old one.
     if (!(await store.changeUser(name, { passwordHash }, { leaving, ifPasswordHash })))
       throw new LoginFailed(undefined);
@@ -137,7 +136,7 @@ export class SignIn {
     const { store, passwords, throttle } = this.#options;
     await throttle.attempt(name, address);
     const user = isUserName(name) ? await store.user(name) : undefined;
-    const isRight = await passwords.verify(password, user?.passwordHash, clientOf(address));
+    const isRight = await passwords.verify(password, user?.passwordHash, address);
     // After the hash, so that it takes as long as a wrong password.
     if (user === undefined || !isRight || (await principalOfUser(store, name)) === undefined)
       throw new LoginFailed(user?.name);

@@ -16,7 +16,7 @@ export interface OidcRoutes {
   oidc: OidcSignIn | undefined;
   cookie: SessionCookie;
   publicUrl: string | undefined;
-  throttle: Pick<Throttle, 'countAddress'>;
+  throttle: Pick<Throttle, 'countAddress' | 'uncountAddress'>;
   audit: Pick<Audit, 'event'>;
 }
 
@@ -55,14 +55,17 @@ export function oidcRoutes(app: FastifyInstance, services: OidcRoutes): void {
     attempts.set(reply, '', 0); // whatever comes of it, an attempt ends here
     const [, query = ''] = /\?(.*)$/s.exec(request.url) ?? [];
     try {
+      // Any page can make its visitors ask for this URL, in an <img>. That is no attempt of theirs. Any other is counted first, so
+      // that no flood of attempts becomes one of questions to the provider, or of events.
+      if (attempt !== undefined) await throttle.countAddress(request.ip);
       const { pageQuery, session } = await provider.finish(query, attempt, visitorOf(request));
       if (session === undefined) {
-        // Any page can make its visitors ask for this URL, in an <img>. That is no attempt of theirs.
-        if (attempt === undefined) return toPage(reply, pageQuery, 'login_failed');
-        await throttle.countAddress(request.ip); // first, so that no flood of attempts becomes one of events
-        audit.event(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
+        if (attempt !== undefined)
+          audit.event(AUDIT_EVENTS.loginFailed, { address: request.ip, way: 'oidc' });
         return toPage(reply, pageQuery, 'login_failed');
       }
+      // Whoever comes in does so also while the count cannot be changed, which goes down by itself.
+      await throttle.uncountAddress(request.ip).catch(() => undefined);
       cookie.set(request, reply, session.token, session.expires);
       audit.event(AUDIT_EVENTS.loginOk, { by: `user:${session.user}`, address: request.ip, way: 'oidc' });
       return toPage(reply, pageQuery);

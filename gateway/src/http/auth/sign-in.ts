@@ -13,7 +13,6 @@ import type { Principal } from '../../auth/principal.ts';
 import { areAdmins, grantsOfRole } from '../../auth/rights/roles.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in/sign-in.ts';
 import { SignInOffer } from '../../auth/sign-in/sign-in-offer.ts';
-import { clientOf } from '../../client-of.ts';
 import { HttpError } from '../errors.ts';
 import {
   type AuthServices,
@@ -67,7 +66,7 @@ export function signInRoutes(app: FastifyInstance, services: AuthServices): void
       const grants = await grantsOfRole(store, signUpRole);
       if (grants === undefined || areAdmins(grants))
         throw new HttpError('forbidden', 'nobody can sign up now');
-      const passwordHash = await passwords.hash(password, clientOf(request.ip));
+      const passwordHash = await passwords.hash(password, request.ip);
       const user = { name, passwordHash, role: signUpRole, disabled: false, created: Date.now() };
       if (!(await store.addUser(user)))
         throw new HttpError('name_taken', 'choose another name', { field: 'name' });

@@ -158,7 +158,7 @@ const ATTACKS: readonly Attack[] = [
   }, // 28
   {
     attack: 'a flood of logins',
-    happens: 'one hash at a time, two that wait of each client, then 429; streams go on',
+    happens: 'one hash at a time, by turns of networks and clients; the crowd gets 429; streams go on',
     in: [
       'browser.test.ts',
       'gateway/test/auth/sign-in/fair-turns.test.ts',

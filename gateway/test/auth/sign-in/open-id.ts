@@ -7,12 +7,14 @@ import { parseSetCookie } from 'cookie';
 import { type FastifyInstance, fastify } from 'fastify';
 import { Provider } from 'oidc-provider';
 import { z } from 'zod';
+import { MemoryAttempts } from '../../../src/auth/attempt-counter.ts';
 import { Authenticator } from '../../../src/auth/authenticator.ts';
 import { SessionCookie } from '../../../src/auth/credentials/session-cookie.ts';
 import { Sessions } from '../../../src/auth/credentials/sessions.ts';
 import { Gate } from '../../../src/auth/gate.ts';
 import { type OidcSignIn, oidcSignIn } from '../../../src/auth/sign-in/oidc.ts';
 import type { AuthStore } from '../../../src/auth/store/auth-store.ts';
+import { Throttle } from '../../../src/auth/throttle.ts';
 import { oidcVariables } from '../../../src/auth/ways-config.ts';
 import { oidcRoutes } from '../../../src/http/auth/oidc.ts';
 import { authorization } from '../../../src/http/plugins/authorization.ts';
@@ -109,8 +111,6 @@ interface GatewayOptions {
   /** Where browsers are sent back, if it is not this gateway itself. */
   publicUrl?: string;
   logger?: Logger;
-  /** Called for each attempt that failed. */
-  countAddress?: () => Promise<void>;
 }
 
 /** The routes of the sign-in, a page, and a route that says who asks, behind the gate of the gateway. */
@@ -125,7 +125,6 @@ export async function startGateway(
     variables,
     publicUrl = url,
     logger = createLogger('test', 'silent', true),
-    countAddress = async () => {},
   } = options;
   const config = z.object(oidcVariables).parse({
     OIDC_ISSUER: issuer,
@@ -162,7 +161,7 @@ export async function startGateway(
     oidc,
     cookie,
     publicUrl,
-    throttle: { countAddress },
+    throttle: new Throttle(new MemoryAttempts()),
     audit: { event: (event, { by = '' }) => void audited.push(`${event} ${by}`.trim()) },
   });
   const open = { config: { needs: 'nothing' as const } };

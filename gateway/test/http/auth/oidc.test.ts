@@ -7,10 +7,10 @@ import { fastify } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../../test-support/chromium.ts';
+import { eventually } from '../../../../test-support/process.ts';
 import { callbackUrl } from '../../../src/auth/sign-in/oidc.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
 import { oidcRoutes } from '../../../src/http/auth/oidc.ts';
-import { HttpError } from '../../../src/http/errors.ts';
 import { problems } from '../../../src/http/plugins/problems.ts';
 import {
   listen,
@@ -298,11 +298,75 @@ describe('a provider that is away', () => {
   });
 });
 
-it('whoever fails too often is told so', async () => {
-  const failed = () => Promise.reject(new HttpError('too_many_attempts', 'try again later'));
-  gateway = await serve({ countAddress: failed });
-  browser.name = 'bob';
-  expect(pathOf(await browser.visit(begin()))).toBe('/#sign-in=too_many_attempts');
+describe('a provider that knows no code', () => {
+  /** It answers when it is let, and counts who asks. */
+  async function serveUnknowing(): Promise<{
+    url: string;
+    asked: () => number;
+    answer: () => void;
+    close: () => Promise<void>;
+  }> {
+    const gate = Promise.withResolvers<void>();
+    let asked = 0;
+    const { server, url } = await listen(
+      'localhost',
+      createServer(async (request, response) => {
+        response.setHeader('content-type', 'application/json');
+        const endpoints = {
+          authorization_endpoint: `${url}/a`,
+          token_endpoint: `${url}/t`,
+          jwks_uri: `${url}/j`,
+        };
+        if (request.url !== '/t') return response.end(JSON.stringify({ issuer: url, ...endpoints }));
+        asked++;
+        await gate.promise;
+        response.writeHead(400).end('{"error":"invalid_grant"}');
+      }),
+    );
+    return { url, asked: () => asked, answer: gate.resolve, close: () => stop(server) };
+  }
+  const queryOf = ({ location }: { location: string }) =>
+    `code=nonsense&state=${new URL(location).searchParams.get('state')}`;
+
+  it('is asked no more by an address that tried too often, also with one attempt again and again', async () => {
+    const unknowing = await serveUnknowing();
+    gateway = await serve({ issuer: unknowing.url });
+    unknowing.answer();
+    const going = await browser.request(begin());
+    const callback = `${gateway.url}/auth/oidc/callback?${queryOf({ location: going.headers.get('location') ?? '' })}`;
+    const cookie = going.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    const ends: (string | null)[] = [];
+    for (let n = 0; n < 30; n++) {
+      const answer = await fetch(callback, { redirect: 'manual', headers: { cookie } });
+      ends.push(answer.headers.get('location'));
+    }
+    expect(new Set(ends.slice(0, 10))).toEqual(new Set([FAILED]));
+    expect(new Set(ends.slice(10))).toEqual(new Set(['/#sign-in=too_many_attempts']));
+    expect(unknowing.asked()).toBe(10);
+    expect(gateway.audited).toHaveLength(10);
+    await unknowing.close();
+  });
+
+  it('is asked by turns: a crowd of codes keeps nobody else from his turn', async () => {
+    const unknowing = await serveUnknowing();
+    gateway = await serve({ issuer: unknowing.url });
+    const { oidc } = gateway;
+    const ended: string[] = [];
+    const finish = async (address: string) => {
+      const begun = await oidc.begin('');
+      await oidc.finish(queryOf(begun), begun.attempt, { address, agent: 'test' });
+      ended.push(address);
+    };
+    const crowd = Array.from({ length: 40 }, (_, n) => finish(`198.51.100.${n}`));
+    await eventually('all places are taken', () => unknowing.asked() === 16);
+    const honest = finish('203.0.113.7');
+    await new Promise(setImmediate);
+    expect(unknowing.asked()).toBe(16);
+    unknowing.answer();
+    await Promise.all([...crowd, honest]);
+    expect(ended.indexOf('203.0.113.7')).toBeLessThan(32);
+    await unknowing.close();
+  });
 });
 
 it('while the store is away nobody is told that his sign-in failed', async () => {
