@@ -278,6 +278,7 @@ export function createApp(
     await connections.close();
     stateLog.report('info', 'gateway stopping');
     await stateLog.close();
+    ways.close();
     await people.close();
     await auth.close();
     metrics.close();

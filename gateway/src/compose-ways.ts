@@ -13,16 +13,18 @@ import type { Config } from './config.ts';
 export interface WayChecks {
   credentials: Required<Pick<CredentialChecks, 'bearer' | 'headers'>>;
   oidc: OidcSignIn | undefined;
+  close(): void;
 }
 
 /** @throws CodedError `invalid_config` if the file of a secret cannot be read */
 export function composeWays(
   config: Config,
   store: AuthStore,
-  { services: { sessions }, remember }: Pick<PeopleParts, 'services' | 'remember'>,
+  { services: { sessions }, remember, watch }: Pick<PeopleParts, 'services' | 'remember' | 'watch'>,
   logger: Logger,
 ): WayChecks {
   const jwt = jwtCheck(config, store, logger);
+  jwt?.onKeysGone(() => watch?.doubtTokens());
   const proxy = proxyHeaders(config, store, logger);
   const remembered = proxy && remember(proxy);
   return {
@@ -31,5 +33,6 @@ export function composeWays(
       headers: proxy ? [{ find: (source) => proxy.find(source, remembered) }] : [],
     },
     oidc: oidcSignIn(config, store, sessions, logger),
+    close: () => jwt?.close(),
   };
 }

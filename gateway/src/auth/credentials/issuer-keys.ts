@@ -1,9 +1,12 @@
-// The public keys of the issuer of tokens, fetched from its JWK set. Whatever tokens arrive, the issuer is asked at most once in
-// 30 seconds; while it is away, keys that are known go on being good for a day, and what needs another key cannot be judged.
+// The public keys of the issuer of tokens, fetched from its JWK set: by tokens at most once in 30 seconds, whatever tokens arrive, and
+// once a minute from the first token on. A key that the issuer takes out of its set is therefore not good any more after 70 seconds,
+// and whoever listens hears of it. While the issuer is away, keys that are known go on for a day, and what needs another key cannot be
+// judged.
 
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import {
   type CryptoKey,
+  calculateJwkThumbprint,
   createLocalJWKSet,
   errors,
   type JSONWebKeySet,
@@ -11,9 +14,9 @@ import {
 } from 'jose';
 
 /** How old keys may be before they are fetched again. Tokens do not wait for that. */
-const FRESH_MS = 10 * 60_000;
+const FRESH_MS = 60_000;
 /** Older ones are used only if the issuer, asked first, does not answer: one that was removed there must not live on here. */
-const STALE_MS = 3_600_000;
+const STALE_MS = 2 * FRESH_MS;
 /** The oldest keys that are used at all. */
 const GOOD_MS = 24 * 3_600_000;
 const PAUSE_MS = 30_000;
@@ -23,6 +26,8 @@ const MAX_CANDIDATES = 10;
 
 interface KeySet {
   text: string;
+  /** Each key as it stands there. */
+  keys: ReadonlySet<string>;
   find: ReturnType<typeof createLocalJWKSet>;
   fetched: number;
 }
@@ -32,6 +37,8 @@ interface Options {
   now?: () => number;
   /** How long the issuer may take to answer. */
   timeoutMs?: number;
+  /** How old keys are when the issuer is asked for them again (a minute). */
+  freshMs?: number;
 }
 
 export class IssuerKeys {
@@ -43,11 +50,28 @@ export class IssuerKeys {
   #failed = false;
   #fetching: Promise<void> | undefined;
   #version = 0;
+  readonly #freshMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  #onGone: () => void = () => {};
 
-  constructor(url: string, { now = Date.now, timeoutMs = 5_000 }: Options = {}) {
+  constructor(url: string, { now = Date.now, timeoutMs = 5_000, freshMs = FRESH_MS }: Options = {}) {
     this.#url = url;
     this.#now = now;
     this.#timeoutMs = timeoutMs;
+    this.#freshMs = freshMs;
+  }
+
+  /** `heard` is called when a key is not good any more: the issuer has taken it out of its set, or was away for too long. */
+  onGone(heard: () => void): void {
+    this.#onGone = heard;
+  }
+
+  /** Asks no more. */
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#onGone = () => {};
   }
 
   /** Grows when the keys change, so that what was found with others can be forgotten. */
@@ -58,7 +82,7 @@ export class IssuerKeys {
   /** @throws BrokerUnavailable if there are no keys that are good enough. */
   async current(): Promise<void> {
     const age = this.#age();
-    if (age > FRESH_MS && this.#mayAsk()) {
+    if (age > this.#freshMs && this.#mayAsk()) {
       const asked = this.#ask();
       if (age > STALE_MS) await asked;
     } else if (age > STALE_MS) await this.#fetching;
@@ -93,16 +117,28 @@ export class IssuerKeys {
     this.#fetching = this.#fetch().then(
       (set) => {
         this.#failed = false;
-        if (set.text !== this.#set?.text) this.#version += 1;
+        const before = this.#set;
+        if (set.text !== before?.text) this.#version += 1;
         this.#set = set;
         this.#fetching = undefined;
+        this.#askLater();
+        if (before !== undefined && [...before.keys].some((key) => !set.keys.has(key))) this.#onGone();
       },
       () => {
         this.#failed = true;
         this.#fetching = undefined;
+        this.#askLater();
+        if (this.#set !== undefined && this.#age() > GOOD_MS) this.#onGone();
       },
     );
     return this.#fetching;
+  }
+
+  /** Streams that are open show no token again, so nobody else would ask. */
+  #askLater(): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => void (this.#fetching ?? this.#ask()), this.#freshMs).unref();
   }
 
   async #fetch(): Promise<KeySet> {
@@ -121,7 +157,10 @@ export class IssuerKeys {
       parts.push(part);
     }
     const text = Buffer.concat(parts).toString();
-    return { text, find: createLocalJWKSet(JSON.parse(text) as JSONWebKeySet), fetched: this.#now() };
+    const set = JSON.parse(text) as JSONWebKeySet;
+    const find = createLocalJWKSet(set);
+    const keys = new Set(set.keys.map((key) => JSON.stringify(key)));
+    return { text, keys, find, fetched: this.#now() };
   }
 
   async #known(header: JWTHeaderParameters): Promise<CryptoKey[]> {
@@ -135,6 +174,11 @@ export class IssuerKeys {
       return keys;
     }
   }
+}
+
+/** The same for the same key, in whichever set it stands. */
+export function thumbprintOf(key: CryptoKey): Promise<string> {
+  return calculateJwkThumbprint(key);
 }
 
 function unavailable(): BrokerUnavailable {

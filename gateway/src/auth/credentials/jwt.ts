@@ -7,6 +7,7 @@ import {
   decodeJwt,
   decodeProtectedHeader,
   errors,
+  type JWTHeaderParameters,
   type JWTPayload,
   jwtVerify,
   type ProtectedHeaderParameters,
@@ -21,7 +22,7 @@ import { JWT_SECRET_BYTES, type JwtConfig } from '../ways-config.ts';
 import { claimedGrants, claimNamed, namesIn } from './claimed-grants.ts';
 import type { CredentialCheck } from './credential-check.ts';
 import { CredentialRefused } from './credential-refused.ts';
-import { IssuerKeys } from './issuer-keys.ts';
+import { IssuerKeys, thumbprintOf } from './issuer-keys.ts';
 import { isSubject, ownerOfSubject, shownName } from './outside-names.ts';
 
 /** The claim that holds grants in so many words. */
@@ -53,6 +54,8 @@ type Claims = JWTPayload & { sub: string; exp: number };
 
 interface Verified {
   claims: Claims;
+  /** The names of the key that has signed it, and its thumbprint; undefined for a secret, which stays as it is. */
+  signer: { header: JWTHeaderParameters; thumbprint: string } | undefined;
   /** The version of the issuer's keys that it was verified with. */
   version: number;
 }
@@ -87,14 +90,27 @@ export class JwtCheck implements CredentialCheck {
     return this.#verified.size;
   }
 
+  /** `heard` is called when a key of the issuer is not good any more, so that whoever came with a token must be looked at again. */
+  onKeysGone(heard: () => void): void {
+    const { keys } = this.#options;
+    if (keys instanceof IssuerKeys) keys.onGone(heard);
+  }
+
+  /** Asks the issuer no more. */
+  close(): void {
+    const { keys } = this.#options;
+    if (keys instanceof IssuerKeys) keys.close();
+  }
+
   async principalOf(token: string): Promise<Principal | undefined> {
     if (token.length > MAX_CHARACTERS) return this.#refusals.refuse('it is too long');
     if (!FORM.test(token)) return this.#refusals.refuse('it is malformed');
     try {
-      const claims = await this.#claims(token);
+      const { claims, signer } = await this.#verifiedOnce(token);
       if (claims.exp * 1_000 <= this.#now()) throw new CredentialRefused('it has expired');
       const principal = async () => this.#principal(claims, await this.#grants(claims));
-      return renewable(await principal(), principal);
+      const renew = async () => ((await this.#isKnown(signer)) ? principal() : undefined);
+      return renewable(await principal(), renew);
     } catch (error) {
       if (error instanceof CredentialRefused) return this.#refusals.refuse(error.message);
       // The codes of jose are words of its own, such as ERR_JWS_SIGNATURE_VERIFICATION_FAILED.
@@ -103,21 +119,30 @@ export class JwtCheck implements CredentialCheck {
     }
   }
 
-  async #claims(token: string): Promise<Claims> {
+  /** Whether the issuer still has the key. The token is not kept, so that its signature cannot be looked at again. */
+  async #isKnown(signer: Verified['signer']): Promise<boolean> {
+    const { keys } = this.#options;
+    if (signer === undefined || !(keys instanceof IssuerKeys)) return true;
+    const candidates = await keys.candidates(signer.header);
+    const thumbprints = await Promise.all(candidates.map(thumbprintOf));
+    return thumbprints.includes(signer.thumbprint);
+  }
+
+  async #verifiedOnce(token: string): Promise<Verified> {
     const digest = hash('sha256', token, 'base64');
     const known = this.#verified.get(digest);
     if (known !== undefined) {
       const { keys } = this.#options;
       if (keys instanceof IssuerKeys) await keys.current();
-      const { claims, version } = await known;
-      if (version === this.#version) return claims;
+      const found = await known;
+      if (found.version === this.#version) return found;
     }
     // First what needs no key: a token that is not even meant for this gateway never makes it ask the issuer.
     this.#refuseWithoutKey(token);
     const verified = this.#verify(token);
     this.#remember(digest, verified);
     try {
-      return (await verified).claims;
+      return await verified;
     } catch (error) {
       if (this.#verified.get(digest) === verified) this.#verified.delete(digest);
       throw error;
@@ -158,13 +183,18 @@ export class JwtCheck implements CredentialCheck {
       clockTolerance: CLOCKS_S,
       currentDate: new Date(this.#now()),
     };
-    const candidates =
-      keys instanceof IssuerKeys ? await keys.candidates({ ...header, alg: header.alg as string }) : [keys];
+    const named = { ...header, alg: header.alg as string };
+    const candidates = keys instanceof IssuerKeys ? await keys.candidates(named) : [keys];
     const version = this.#version;
     for (const key of candidates) {
       try {
         const { payload } = await jwtVerify(token, key, options);
-        return { claims: this.#bounded(payload), version };
+        const { alg, kid } = named;
+        const signer =
+          key instanceof Uint8Array
+            ? undefined
+            : { header: { alg, ...(kid !== undefined && { kid }) }, thumbprint: await thumbprintOf(key) };
+        return { claims: this.#bounded(payload), signer, version };
       } catch (error) {
         if (!(error instanceof errors.JWSSignatureVerificationFailed)) throw error;
       }

@@ -2,10 +2,13 @@
 
 import type { Principal } from '../principal.ts';
 
+/** Names everybody who has come with a token of the issuer, some of whose keys are not good any more. */
+export const ALL_TOKENS = 'jwt:*';
+
 /**
  * A key that belongs to a person has the person's owner, and ends with him.
  *
- * @param changed as in `RightsChange`
+ * @param changed as in `RightsChange`, or with ALL_TOKENS
  */
 export function concerns(
   changed: ReadonlySet<string>,
@@ -13,6 +16,7 @@ export function concerns(
 ): boolean {
   if (kind === 'everyone' || kind === 'anonymous') return false;
   if (changed.has('*') || changed.has(id)) return true;
+  if (kind === 'jwt' && changed.has(ALL_TOKENS)) return true;
   return changed.has(`user:${owner}`) || (session !== undefined && changed.has(`session:${session}`));
 }
 

@@ -9,7 +9,7 @@ import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import type { Principal } from '../principal.ts';
 import { renewalOf } from '../renewal.ts';
 import type { AuthStore } from '../store/auth-store.ts';
-import { concerns } from './rights-change.ts';
+import { ALL_TOKENS, concerns } from './rights-change.ts';
 
 /** Why somebody's streams end: codes of `bye`. */
 export type RightsLoss = 'session_ended' | 'revoked' | 'access_changed';
@@ -63,6 +63,8 @@ export class RightsWatch implements DeliveryGuard {
   #invalidSince = Number.NEGATIVE_INFINITY;
   #comparing = false;
   #isWanted = false;
+  /** Whether the next comparison looks again at those who have come with tokens. */
+  #doubtsTokens = false;
   #fresh = Promise.withResolvers<void>();
   #waiting: Promise<void> | undefined;
   #onStale: () => void = () => {};
@@ -103,6 +105,12 @@ export class RightsWatch implements DeliveryGuard {
     const oldest = this.#recent[0]?.mark ?? this.#mark;
     if (mark < oldest - 1) return true;
     return this.#recent.some((change) => change.mark > mark && concerns(change.principals, principal));
+  }
+
+  /** Looks again at all who have come with a token of the issuer: a key of the issuer may be gone. */
+  doubtTokens(): void {
+    this.#doubtsTokens = true;
+    this.#compareSoon();
   }
 
   onStale(holdBack: () => void): void {
@@ -173,6 +181,10 @@ export class RightsWatch implements DeliveryGuard {
 
   async #lookForChanges(): Promise<void> {
     const { store } = this.#options;
+    if (this.#doubtsTokens) {
+      this.#doubtsTokens = false;
+      await this.#apply(new Set([ALL_TOKENS]));
+    }
     const revision = await store.revision();
     if (revision === this.#revision) return;
     // Before the first comparison nothing is known. Whoever has a stream by then is looked at anew.
@@ -193,9 +205,10 @@ export class RightsWatch implements DeliveryGuard {
     for (const one of streams)
       for (const principal of one.principals()) if (concerns(principals, principal)) affected.add(principal);
     if (affected.size === 0) return;
-    const [reasons, kept] = principals.has('*')
-      ? await this.#compareRights(affected)
-      : [await this.#reasons(principals, affected), new Set<Principal>()];
+    const [reasons, kept] =
+      principals.has('*') || principals.has(ALL_TOKENS)
+        ? await this.#compareRights(affected)
+        : [await this.#reasons(principals, affected), new Set<Principal>()];
     // Those who came in the meantime are ended, too.
     const lossOf = (principal: Principal) =>
       concerns(principals, principal) && !kept.has(principal)

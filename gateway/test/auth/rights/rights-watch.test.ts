@@ -6,6 +6,7 @@ import { eventually } from '../../../../test-support/process.ts';
 import { ApiKeys, makeApiKey } from '../../../src/auth/credentials/api-keys.ts';
 import { Sessions } from '../../../src/auth/credentials/sessions.ts';
 import type { Principal } from '../../../src/auth/principal.ts';
+import { renewable } from '../../../src/auth/renewal.ts';
 import { type RightsLoss, RightsWatch } from '../../../src/auth/rights/rights-watch.ts';
 import { FileAuthStore } from '../../../src/auth/store/file-auth-store.ts';
 import { person } from '../people.ts';
@@ -89,4 +90,19 @@ it('more changes than are remembered end the streams of those alone whose rights
   await store.endSession('bob', bob.session as string);
   await eventually('streams end', () => ended.length > 0);
   expect(ended).toEqual(['session_ended']);
+});
+
+it('when keys of the issuer are gone, the streams of tokens end that were signed with them, and of nobody else', async () => {
+  const { store, alice } = await team();
+  const token = (name: string): Principal => ({ ...alice, id: `jwt:${name}`, kind: 'jwt', owner: name });
+  const { session: _, ...gone } = token('gone');
+  renewable(gone, async () => undefined);
+  const stays = token('stays');
+  renewable(stays, async () => ({ ...stays }));
+  const { ended, changes } = await open(store, alice, stays, gone);
+  const before = changes();
+  watch.doubtTokens();
+  await eventually('streams end', () => ended.length > 0);
+  expect(changes()).toBe(before + 1);
+  expect(ended).toEqual(['revoked']);
 });
