@@ -66,7 +66,7 @@ export const jwtVariables = {
   ),
   JWT_JWKS_URL: about(
     url(() => true, URL_RULE).optional(),
-    "Where the issuer's public keys are (a JWK set). They are fetched again every ten minutes, and when a token names an unknown key. Whoever can change what is answered there can be anybody: use `https`.",
+    "Where the issuer's public keys are (a JWK set). They are fetched again once a minute, and when a token names an unknown key. Whoever can change what is answered there can be anybody: use `https`.",
   ),
   JWT_SECRET: about(
     secret(JWT_SECRET_BYTES),
