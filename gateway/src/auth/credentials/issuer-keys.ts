@@ -138,7 +138,9 @@ export class IssuerKeys {
   #askLater(): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    this.#timer = setTimeout(() => void (this.#fetching ?? this.#ask()), this.#freshMs).unref();
+    this.#timer = setTimeout(() => {
+      (this.#fetching ?? this.#ask()).catch(() => undefined);
+    }, this.#freshMs).unref();
   }
 
   async #fetch(): Promise<KeySet> {

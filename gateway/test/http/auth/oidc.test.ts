@@ -310,17 +310,18 @@ describe('a provider that knows no code', () => {
     let asked = 0;
     const { server, url } = await listen(
       'localhost',
-      createServer(async (request, response) => {
+      createServer((request, response) => {
         response.setHeader('content-type', 'application/json');
         const endpoints = {
           authorization_endpoint: `${url}/a`,
           token_endpoint: `${url}/t`,
           jwks_uri: `${url}/j`,
         };
-        if (request.url !== '/t') return response.end(JSON.stringify({ issuer: url, ...endpoints }));
+        if (request.url !== '/t') return void response.end(JSON.stringify({ issuer: url, ...endpoints }));
         asked++;
-        await gate.promise;
-        response.writeHead(400).end('{"error":"invalid_grant"}');
+        gate.promise
+          .then(() => response.writeHead(400).end('{"error":"invalid_grant"}'))
+          .catch(() => response.destroy());
       }),
     );
     return { url, asked: () => asked, answer: gate.resolve, close: () => stop(server) };
