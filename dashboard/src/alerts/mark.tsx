@@ -1,5 +1,6 @@
 // The mark in the top line, with how many alerts fire, and under it their list. Each leads to the entry that made it fire, or else to
 // its own entries. It is loaded when the first alert fires.
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { effect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Cursor } from '../cursor.ts';
@@ -33,7 +34,7 @@ function goTo({ cursor, history }: Way, { cause, id }: Alert): void {
   const before = queryOf();
   const all = { q: '', hl: '', level: '', range: undefined, fleet: false } as const;
   if (!cause) {
-    updateView({ ...all, channels: ['events:alerts'], q: `alert:"${id.replace(/"/g, '')}"` });
+    updateView({ ...all, channels: [CHANNELS.alerts], q: `alert:"${id.replace(/"/g, '')}"` });
     return;
   }
   updateView({ ...all, channels: [cause.channel], at: cause.id, follow: false });

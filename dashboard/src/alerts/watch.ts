@@ -3,6 +3,7 @@
 // would take one of the six connections that a browser opens to a host over HTTP/1.1, in the view's own stream they would be entries that
 // its query did not ask for: its ledger would not hold, and no other viewer would share it.
 import { matches } from '@llm-streamer/shared/channels.ts';
+import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { effect, untracked } from '@preact/signals';
 import { readAlerts } from '../state/alert.ts';
 import { alerts, alertsAsOf, areAlertsStale } from '../state/alerts.ts';
@@ -10,7 +11,7 @@ import { profile } from '../state/identity.ts';
 import { filter, streamState, viewState } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
 
-const CHANNEL = 'events:alerts';
+const CHANNEL = CHANNELS.alerts;
 /** A view without the entries of the alerts is at most this late. */
 const EVERY_MS = 5_000;
 /** With them, an entry may still be left out, as one that was written before the view began. */

@@ -1,5 +1,6 @@
 // What the simulator answers beside chats: completions, responses and embeddings, each as short as its protocol allows.
 
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { due, type SimulatorOptions, spoken, tokenize } from './simulator-answer.ts';
 import { compose, hash, seedOf } from './simulator-prose.ts';
@@ -144,8 +145,7 @@ function streamed(
     }
     for (const frame of around.last) yield encoder.encode(frame);
   }
-  const body = ReadableStream.from(frames());
-  return new Response(body, {
+  return new Response(Readable.toWeb(Readable.from(frames())) as ReadableStream<Uint8Array<ArrayBuffer>>, {
     headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-store' },
   });
 }

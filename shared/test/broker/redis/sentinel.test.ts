@@ -5,7 +5,12 @@ import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
 import { type RedisServer, randomNamespace } from '../../../../test-support/redis.ts';
-import { ask, MASTER, type SentinelGroup, startSentinelGroup } from '../../../../test-support/sentinel.ts';
+import {
+  ask,
+  MASTER,
+  type SentinelGroup,
+  startSentinelGroup,
+} from '../../../../test-support/redis-sentinel.ts';
 import { parsePosition } from '../../../src/broker/position.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import { Ear, line } from '../conformance.ts';
