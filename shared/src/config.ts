@@ -146,7 +146,7 @@ export const retentionVariables = {
   ),
   MAX_CHANNELS: about(
     whole(DEFAULT_RETENTION.maxChannels, 1, 10_000_000),
-    'Channels in the log. A publisher of one more gets the error `too_many_channels`.',
+    'Channels in the log. A publisher of one more gets the error `too_many_channels`. New channels of plain `PUBLISH`es are taken up to four fifths of it, and those of other writers up to nine tenths, so that runs have room.',
   ),
 };
 

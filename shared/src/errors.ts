@@ -38,11 +38,20 @@ export class ChannelsForbidden extends CodedError {
  * these messages now. `fenced`: the run has ended already.
  */
 export class PublishRefused extends CodedError {
+  /** For `too_many_channels`: those for which there is no place. Without their entries the batch would be taken. */
+  readonly channels: readonly string[];
+
   constructor(
     code: 'log_full' | 'channel_unusable' | 'too_many_channels' | 'batch_too_large' | 'lease_lost' | 'fenced',
     message: string,
+    channels: readonly string[] = [],
   ) {
     super(code, message);
     this.name = 'PublishRefused';
+    this.channels = channels;
   }
+}
+
+export function tooManyChannels(channels: readonly string[]): PublishRefused {
+  return new PublishRefused('too_many_channels', 'the log holds its limit of channels', channels);
 }

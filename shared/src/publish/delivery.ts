@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import type { WriterStamp } from '../broker/broker.ts';
 import type { Draft } from '../entry.ts';
-import { BrokerUnavailable, CodedError } from '../errors.ts';
+import { BrokerUnavailable, CodedError, PublishRefused } from '../errors.ts';
 import type { LinkState } from './link-state.ts';
 
 /** Takes batches: a Broker, or a gateway over HTTP. An error may have a property `retryAfterMs`. */
@@ -124,6 +124,8 @@ export class Delivery {
 
 /** What may be sent again after a refusal; each refusal leaves less. */
 function without(error: CodedError, drafts: readonly Draft[]): readonly Draft[] {
+  if (error instanceof PublishRefused && error.channels.length > 0)
+    return drafts.filter(({ channel }) => !error.channels.includes(channel));
   if (!(error instanceof EntryRefused)) return [];
   const refused = drafts[error.index];
   if (refused === undefined) return [];

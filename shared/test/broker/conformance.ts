@@ -156,8 +156,22 @@ export function testBroker(make: MakeBroker, forget: ForgetChannel): void {
     const broker = await make({ retention: { maxChannels: 2 } });
     await broker.publish([line('a', '1')]);
     const batch = broker.publish([line('a', '2'), line('b', '3'), line('c', '4')]);
-    await expect(batch).rejects.toMatchObject({ code: 'too_many_channels' });
+    await expect(batch).rejects.toMatchObject({ code: 'too_many_channels', channels: ['c'] });
     expect((await readAll(broker, { channels: ['*'], after: BEGINNING })).msgs).toEqual(['1']);
+  });
+
+  it('keeps places for runs that writers cannot fill, and one for each channel of the audit in any case', async () => {
+    const broker = await make({ retention: { maxChannels: 20 } });
+    const publish = (channel: string) => broker.publish([line(channel, 'x')]);
+    for (let i = 0; i < 18; i++) await publish(`logs:${i}`);
+    await expect(publish('logs:more')).rejects.toMatchObject({ code: 'too_many_channels' });
+    for (const channel of ['runs:1', 'runs:2']) await publish(channel);
+    await expect(publish('runs:3')).rejects.toMatchObject({ code: 'too_many_channels' });
+    for (const channel of ['audit:failures', 'audit:refusals', 'logs:gateway']) await publish(channel);
+    expect((await broker.channels('audit:*')).map(({ channel }) => channel).sort()).toEqual([
+      'audit:failures',
+      'audit:refusals',
+    ]);
   });
 
   it('refuses a batch of more entries or bytes than one call may hold', async () => {

@@ -166,7 +166,6 @@ export class RedisRunStore implements RunStore {
       stamp?.writer ?? '',
       stamp?.seq ?? 0,
       this.#keys.announcePrefix,
-      this.#retention.maxChannels,
       retentionOf(this.#retention, runChannel(key)).idleMs,
       LISTED_RUNS,
       partsOf(key).owner,

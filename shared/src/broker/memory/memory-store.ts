@@ -2,12 +2,12 @@
 // listeners.
 
 import type { Draft } from '../../entry.ts';
-import { PublishRefused } from '../../errors.ts';
+import { tooManyChannels } from '../../errors.ts';
 import type { LogState } from '../log-state.ts';
 import { newLogToken } from '../log-token.ts';
 import type { Position } from '../position.ts';
 import { LogRecord, writeHead } from '../record.ts';
-import { type RetentionPolicy, retentionOf } from '../retention.ts';
+import { placesFor, type RetentionPolicy, retentionOf, SCARCE_SHARE } from '../retention.ts';
 
 export interface Channel {
   records: LogRecord[];
@@ -62,9 +62,7 @@ export class MemoryStore {
   /** @throws PublishRefused `too_many_channels`; then nothing was stored. */
   append(drafts: readonly Draft[]): LogRecord[] {
     const names = new Set(drafts.map(({ channel }) => channel));
-    const unknown = [...names].filter((name) => !this.#channels.has(name)).length;
-    if (unknown > 0 && this.#channels.size + unknown > this.#retention.maxChannels)
-      throw new PublishRefused('too_many_channels', 'the log holds its limit of channels');
+    this.#checkPlaces(names);
     const records = drafts.map((draft) => this.#appendOne(draft));
     for (const name of names) this.#trim(name);
     this.#trimTotal();
@@ -74,7 +72,7 @@ export class MemoryStore {
   /** Drops the entries of channels that were idle for too long. If the log is nearly full of channels, it also forgets the idle ones. */
   dropExpired(): void {
     const now = this.#now();
-    const scarce = this.#channels.size > this.#retention.maxChannels * 0.9;
+    const scarce = this.#channels.size > this.#retention.maxChannels * SCARCE_SHARE;
     if (now < this.#nextExpiry && !scarce) return;
     this.#nextExpiry = Number.POSITIVE_INFINITY;
     for (const [name, channel] of this.#channels) {
@@ -88,6 +86,17 @@ export class MemoryStore {
       this.#channels.delete(name);
       this.#forgotten = Math.max(this.#forgotten, channel.newest);
     }
+  }
+
+  #checkPlaces(names: ReadonlySet<string>): void {
+    let size = this.#channels.size;
+    const refused: string[] = [];
+    for (const name of names) {
+      if (this.#channels.has(name)) continue;
+      if (size < placesFor(this.#retention, name, false)) size++;
+      else refused.push(name);
+    }
+    if (refused.length > 0) throw tooManyChannels(refused);
   }
 
   #appendOne({ channel: name, body }: Draft): LogRecord {

@@ -1,13 +1,13 @@
 // Writes to the log in Redis: one call of a script for each batch, which is stored as a whole and in order, or not at all.
 
 import type { Draft } from '../../entry.ts';
-import { PublishRefused } from '../../errors.ts';
+import { PublishRefused, tooManyChannels } from '../../errors.ts';
 import { checkBatch } from '../batch.ts';
 import type { WriterStamp } from '../broker.ts';
 import { formatPosition } from '../position.ts';
-import { type RetentionPolicy, retentionOf } from '../retention.ts';
+import { placesFor, type RetentionPolicy, retentionOf } from '../retention.ts';
 import { loadScript, type RedisClient } from './client.ts';
-import { codeOf } from './errors.ts';
+import { codeOf, messageOf } from './errors.ts';
 import type { RedisKeys } from './keys.ts';
 
 const APPEND = loadScript('append', '');
@@ -35,10 +35,10 @@ export class RedisAppend {
       stamp?.seq ?? 0,
       lease,
       this.#keys.announcePrefix,
-      this.#retention.maxChannels,
     ];
-    const echo = lease === '' ? (channel: string) => this.#keys.echo(channel) : noEcho;
-    args.push(...batchArguments(drafts, this.#retention, echo));
+    const isForeign = lease !== '';
+    const echo = isForeign ? noEcho : (channel: string) => this.#keys.echo(channel);
+    args.push(...batchArguments(drafts, this.#retention, echo, isForeign));
     try {
       const reply = (await this.#client.runScript(APPEND, this.#keys, args)) as [string, string];
       const first = Number(reply[0]);
@@ -46,7 +46,7 @@ export class RedisAppend {
       seen.highest = Math.max(seen.highest, first + drafts.length - 1);
       return drafts.map((_, i) => (first === 0 ? null : formatPosition(first + i)));
     } catch (error) {
-      throw toPublishError(error, this.#client);
+      throw toPublishError(error, this.#client, drafts);
     }
   }
 }
@@ -61,6 +61,7 @@ export function batchArguments(
   drafts: readonly Draft[],
   retention: RetentionPolicy,
   echo: (channel: string) => string,
+  isForeign = false,
 ): (string | number)[] {
   const index = new Map<string, number>();
   const channels: (string | number)[] = [];
@@ -71,21 +72,21 @@ export function batchArguments(
       i = index.size + 1;
       index.set(channel, i);
       const { entries: maxlen, idleMs } = retentionOf(retention, channel);
-      channels.push(channel, maxlen, idleMs, echo(channel));
+      channels.push(channel, maxlen, idleMs, echo(channel), placesFor(retention, channel, isForeign));
     }
     entries.push(i, body.slice(1));
   }
   return [index.size, ...channels, ...entries];
 }
 
-/** The error that a writer gets for a failed call of a script. */
-export function toPublishError(error: unknown, client: RedisClient): Error {
+/** The error that a writer gets for a failed call of a script, which was to store `drafts`. */
+export function toPublishError(error: unknown, client: RedisClient, drafts: readonly Draft[] = []): Error {
   if (error instanceof PublishRefused) return error;
   switch (codeOf(error)) {
     case 'OOM':
       return new PublishRefused('log_full', 'the log is full: its memory limit is reached');
     case 'TOOMANYCHANNELS':
-      return new PublishRefused('too_many_channels', 'the log holds its limit of channels');
+      return tooManyChannels(refusedChannels(error, drafts));
     case 'LEASELOST':
       return new PublishRefused(
         'lease_lost',
@@ -99,4 +100,11 @@ export function toPublishError(error: unknown, client: RedisClient): Error {
     default:
       return client.unavailable(error);
   }
+}
+
+/** The script names channels by their index: `TOOMANYCHANNELS 2,5`. */
+function refusedChannels(error: unknown, drafts: readonly Draft[]): string[] {
+  const names = [...new Set(drafts.map(({ channel }) => channel))];
+  const indexes = /^TOOMANYCHANNELS ([\d,]+)/.exec(messageOf(error))?.[1]?.split(',') ?? [];
+  return indexes.flatMap((index) => names[Number(index) - 1] ?? []);
 }

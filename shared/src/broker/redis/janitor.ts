@@ -1,17 +1,12 @@
 // Keeps the log within its bounds of bytes and channels. It runs every ten seconds, in the process that holds the adopter's lease.
 
 import type { Logger } from '../../logger.ts';
-import type { RetentionPolicy } from '../retention.ts';
+import { type RetentionPolicy, SCARCE_SHARE } from '../retention.ts';
 import { loadScript, messageOf, type RedisClient } from './client.ts';
 import type { RedisKeys } from './keys.ts';
 
 const FORGET = loadScript('forget', 'allow-oom');
 const SLICE = 500;
-/**
- * Channels without entries are forgotten only beyond this share of the most channels. Forgetting one has a price: readers of a
- * pattern get a gap, because the log no longer knows whether they have missed entries of it.
- */
-const SCARCE = 0.9;
 
 export class RedisJanitor {
   readonly #client: RedisClient;
@@ -39,7 +34,7 @@ export class RedisJanitor {
     const { redis } = this.#client;
     const index = this.#keys.newest;
     const count = await redis.zcard(index);
-    let surplus = count - Math.floor(this.#retention.maxChannels * SCARCE);
+    let surplus = count - Math.floor(this.#retention.maxChannels * SCARCE_SHARE);
     for (let start = 0; surplus > 0 && start < count; start += SLICE) {
       const oldest = await redis.zrange(index, `${start}`, `${start + SLICE - 1}`);
       const gone = Number(await this.#client.runScript(FORGET, this.#keys, oldest));

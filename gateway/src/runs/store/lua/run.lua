@@ -1,17 +1,16 @@
 -- One step of a run: its record and its entries, together or not at all.
 -- ARGV: 4 step ('begin', 'append' or 'end'), 5 key of the run (`<owner>/<id>`, or `<id>`), 6 fencing token ('' for a gateway that
 -- does not run it), 7 the guard: what `renewed` must be ('' for anything), 8 writer ('' for none), 9 seq of the batch, 10 what begins
--- the Redis channel of an announcement, 11 the most channels that the log may have, 12 ms for which the record lives, 13 the most
--- runs that are listed of an owner, 14 the owner ('' for nobody), 15 the most owners that are listed, 16 the number of fields to set,
--- from 17 name and value of each field, then the batch, as `batch` of log.lua reads it.
+-- the Redis channel of an announcement, 11 ms for which the record lives, 12 the most runs that are listed of an owner, 13 the
+-- owner ('' for nobody), 14 the most owners that are listed, 15 the number of fields to set, from 16 name and value of each field, then the batch, as `batch` of log.lua reads it.
 -- Keys: run:<key> (hash: state, token, renewed, started, ended and the fields), running (set of keys), runs:<owner> (sorted set:
 -- key -> started; `runs` for nobody's, which a log from before runs had owners holds as well), run-owners (sorted set: owner ->
 -- start of the newest run).
 -- Returns 'ok', 'exists' (begin: a run has this key, of the same request or of another one), 'fenced' (append: the run is not this gateway's any more), or
 -- 'refused' (end: the run has ended, or was renewed since).
 local step, key, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
-local announce_prefix, max_channels, ttl_ms, max_listed = ARGV[10], tonumber(ARGV[11]), ARGV[12], tonumber(ARGV[13])
-local owner, max_owners, field_count, FIELDS = ARGV[14], tonumber(ARGV[15]), tonumber(ARGV[16]), 17
+local announce_prefix, ttl_ms, max_listed = ARGV[10], ARGV[11], tonumber(ARGV[12])
+local owner, max_owners, field_count, FIELDS = ARGV[13], tonumber(ARGV[14]), tonumber(ARGV[15]), 16
 local KEY, RUNNING, OWNERS = P .. 'run:' .. key, P .. 'running', P .. 'run-owners'
 local RUNS = P .. 'runs' .. (owner ~= '' and ':' .. owner or '')
 local log = open()
@@ -37,7 +36,7 @@ local channels
 channels, at = batch(at, announce_prefix)
 
 if at <= #ARGV and not repeated(writer, seq) then
-  local _, refused = append(log, channels, at, max_channels)
+  local _, refused = append(log, channels, at)
   if refused then return refused end
   remember(writer, seq)
 end

@@ -19,6 +19,8 @@ import type { ForeignHandler } from './feed.ts';
 
 /** A process that ends waits this long until its last notices are in the log. */
 const NOTICES_MS = 1_000;
+/** Messages on channels for which there is no place are told of once in this time, however many producers go on. */
+const TURNED_AWAY_MS = 60_000;
 
 export class RedisAdopter implements ForeignHandler {
   readonly #append: RedisAppend;
@@ -49,6 +51,9 @@ export class RedisAdopter implements ForeignHandler {
   /** Why messages since then may be missing; undefined if none are. */
   #interrupted: string | undefined;
   #overflowed = false;
+  /** Messages for whose channels the log had no place, since that was told. */
+  #turnedAway = 0;
+  #nextTurnedAwayNotice = 0;
   /** Writes the notices of what may be missing. They need no lease. */
   readonly #notices: Publisher;
   #closed = false;
@@ -109,6 +114,7 @@ export class RedisAdopter implements ForeignHandler {
     // A log that was wiped, or replaced by an older copy, may give out the same lease again.
     if (holder !== this.#holder || this.#queue.isRefused) this.#change(holder);
     if (time !== undefined && this.lease !== '') this.#queue.mark(time);
+    if (performance.now() >= this.#nextTurnedAwayNotice) this.#reportTurnedAway();
   }
 
   onInterrupted(why: string): void {
@@ -167,6 +173,7 @@ export class RedisAdopter implements ForeignHandler {
     const isComplete = stored.every(Boolean);
     if (!isComplete)
       this.#reportPossibleLoss(since, 'the gateway that adopted them ended before it had stored all');
+    this.#reportTurnedAway();
     const unreported = await this.#notices.close(NOTICES_MS);
     return isComplete || unreported === 0;
   }
@@ -205,20 +212,34 @@ export class RedisAdopter implements ForeignHandler {
       decode: (message) => this.#decode(message),
       source: `gateway-${this.#instance}`,
       since: this.#heardUpTo,
+      onTurnedAway: (messages) => {
+        this.#turnedAway += messages;
+      },
       logger: this.#logger,
     });
   }
 
   #reportPossibleLoss(sinceMs: number, why: string): void {
-    const fields = {
-      time: Date.now(),
-      channel: CHANNELS.gateway,
-      source: `gateway-${this.#instance}`,
-      level: 'warn' as const,
-      msg: `plain PUBLISHes since ${new Date(sinceMs).toISOString()} may be missing: ${why}`,
-      attrs: { vacant_ms: Date.now() - sinceMs },
-    };
-    this.#notices.enqueue(draft(fields));
+    const msg = `plain PUBLISHes since ${new Date(sinceMs).toISOString()} may be missing: ${why}`;
+    this.#notify(msg, { vacant_ms: Date.now() - sinceMs });
+  }
+
+  #reportTurnedAway(): void {
+    const dropped = this.#turnedAway;
+    if (dropped === 0) return;
+    this.#turnedAway = 0;
+    this.#nextTurnedAwayNotice = performance.now() + TURNED_AWAY_MS;
+    const why = 'no place for more channels of plain PUBLISHes (MAX_CHANNELS)';
+    this.#notify(`${dropped === 1 ? '1 message' : `${dropped} messages`} on new channels dropped: ${why}`, {
+      dropped,
+    });
+  }
+
+  #notify(msg: string, attrs: Record<string, unknown>): void {
+    const source = `gateway-${this.#instance}`;
+    this.#notices.enqueue(
+      draft({ time: Date.now(), channel: CHANNELS.gateway, source, level: 'warn', msg, attrs }),
+    );
   }
 
   #decode({ channel, data }: ForeignMessage): Draft {

@@ -32,6 +32,8 @@ export interface AdoptionQueueOptions {
   source: string;
   /** No message that was published before this time will be pushed. Epoch ms by the log's clock. */
   since: number;
+  /** Called when the log has no place for the channels of so many messages; all others are stored. */
+  onTurnedAway: (messages: number) => void;
   logger: Logger | undefined;
 }
 
@@ -91,12 +93,16 @@ export class AdoptionQueue {
 
   /** Begins to store the messages that are held, and those that are pushed later. */
   start(transport: PublishTransport): void {
-    const { source, logger } = this.#options;
+    const { source, logger, onTurnedAway } = this.#options;
     const publish: PublishTransport['publish'] = async (drafts, stamp) => {
       try {
         return await transport.publish(drafts, stamp);
       } catch (error) {
-        this.#isRefused ||= error instanceof PublishRefused && error.code === 'lease_lost';
+        if (error instanceof PublishRefused) {
+          this.#isRefused ||= error.code === 'lease_lost';
+          const turnedAway = drafts.filter(({ channel }) => error.channels.includes(channel)).length;
+          if (turnedAway > 0) onTurnedAway(turnedAway);
+        }
         throw error;
       }
     };

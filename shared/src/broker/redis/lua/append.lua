@@ -1,10 +1,10 @@
 -- Stores a batch of entries and announces each. All or nothing, in order.
 -- ARGV: 4 writer ('' for none), 5 seq of the batch, 6 lease ('' unless the entries are adopted), 7 what begins the Redis channel of
--- an announcement, 8 the most channels that the log may have, from 9 the batch, as `batch` reads it.
+-- an announcement, from 8 the batch, as `batch` reads it.
 -- Returns { position of the first entry, token }, or { '0', token } for a batch that this writer has sent before.
 -- Errors: LEASELOST, TOOMANYCHANNELS, UNUSABLE.
-local writer, seq, lease, announce_prefix, max_channels = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7], tonumber(ARGV[8])
-local BATCH = 9
+local writer, seq, lease, announce_prefix = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
+local BATCH = 8
 
 if lease ~= '' and redis.call('GET', P .. 'adopter') ~= lease and redis.call('GET', P .. 'leaving') ~= lease then
   return redis.error_reply('LEASELOST this lease has ended')
@@ -13,7 +13,7 @@ local log = open()
 if repeated(writer, seq) then return { '0', log.token } end
 
 local channels, at = batch(BATCH, announce_prefix)
-local first, refused = append(log, channels, at, max_channels)
+local first, refused = append(log, channels, at)
 if refused then return refused end
 remember(writer, seq)
 return { int(first), log.token }

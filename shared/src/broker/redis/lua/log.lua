@@ -153,8 +153,9 @@ local function remember(writer, seq)
   if writer ~= '' then redis.call('SET', P .. 'writer:' .. writer, int(seq), 'EX', 86400) end
 end
 
--- Reads the batch that fills ARGV from `at` on: the number of channels; for each channel its name, most entries, ms to live, and
--- the plain Redis channel on which its entries are repeated ('' for none); for each entry the index of its channel and its body
+-- Reads the batch that fills ARGV from `at` on: the number of channels; for each channel its name, most entries, ms to live,
+-- the plain Redis channel on which its entries are repeated ('' for none), and how many channels the log may have with it, if it
+-- has to be made; for each entry the index of its channel and its body
 -- without the first '{'. Entries are announced on the Redis channel `announce_prefix .. name`.
 -- Returns the channels, and where the entries begin. Entries stay in ARGV, since a table for each would cost as much time as
 -- storing it.
@@ -166,9 +167,9 @@ local function batch(at, announce_prefix)
     local name, echo = ARGV[at], ARGV[at + 3]
     channels[i] = {
       name = name, key = P .. 'ch:' .. name, maxlen = ARGV[at + 1], ttl = ARGV[at + 2],
-      announced = announce_prefix .. name, echo = echo ~= '' and echo,
+      announced = announce_prefix .. name, echo = echo ~= '' and echo, places = tonumber(ARGV[at + 4]),
     }
-    at = at + 4
+    at = at + 5
   end
   return channels, at
 end
@@ -205,20 +206,21 @@ end
 -- The prev of an entry is the position of the entry before it on its channel. An example: `newest` says that a is at 101, and
 -- the head is 103. A batch of two entries on a and one on the new channel b gets
 --   a 104 (prev 101), a 105 (prev 104), b 106 (prev 0), and afterwards `newest` says a 105, b 106.
-local function append(log, channels, at, max_channels)
+local function append(log, channels, at)
   local names = {}
   for i, c in ipairs(channels) do names[i] = c.name end
   local prev = redis.call('ZMSCORE', NEWEST, unpack(names))
-  local fresh = 0
+  local fresh, held, refused = 0, nil, {}
   for i = 1, #names do
     if not prev[i] then
-      fresh = fresh + 1
+      held = held or redis.call('ZCARD', NEWEST)
+      if held + fresh < channels[i].places then fresh = fresh + 1 else refused[#refused + 1] = i end
     elseif tonumber(prev[i]) < 0 or tonumber(prev[i]) > log.n then
       unsound(NEWEST)
     end
   end
-  if fresh > 0 and redis.call('ZCARD', NEWEST) + fresh > max_channels then
-    return nil, redis.error_reply('TOOMANYCHANNELS the log holds its limit of channels')
+  if #refused > 0 then
+    return nil, redis.error_reply('TOOMANYCHANNELS ' .. table.concat(refused, ',') .. ' of the batch: the log holds its limit of channels')
   end
   -- The first entry of a channel has prev 0, also if an earlier channel of the same name was forgotten. `reborn` lets a
   -- reader know that entries of that one may be missing.

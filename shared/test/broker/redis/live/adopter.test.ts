@@ -6,13 +6,14 @@ import { readPages } from '../../../../src/broker/read-pages.ts';
 import { loadScript } from '../../../../src/broker/redis/client.ts';
 import { RedisKeys } from '../../../../src/broker/redis/keys.ts';
 import type { RedisBroker } from '../../../../src/broker/redis/redis-broker.ts';
-import { Ear } from '../../conformance.ts';
+import { DEFAULT_RETENTION } from '../../../../src/broker/retention.ts';
+import { Ear, line } from '../../conformance.ts';
 import { redisStage } from '../redis-stage.ts';
 
 const stage = redisStage();
 
-const adopting = async (namespace: string): Promise<RedisBroker> => {
-  const broker = await stage.broker({ namespace, adopt: ['logs*'] });
+const adopting = async (namespace: string, retention = DEFAULT_RETENTION): Promise<RedisBroker> => {
+  const broker = await stage.broker({ namespace, retention, adopt: ['logs*'] });
   await broker.subscribe(['logs:a'], new Ear());
   await expect
     .poll(async () => {
@@ -52,6 +53,28 @@ describe('RedisAdopter', () => {
       .toContainEqual(
         expect.stringMatching(/^plain PUBLISHes since .* may be missing: the adopter's lease was lost/),
       );
+  });
+
+  it('loses no message of others to those for whose channels there is no place, and says how many these were', async () => {
+    const namespace = randomNamespace();
+    const retention = { ...DEFAULT_RETENTION, maxChannels: 20 };
+    const broker = await adopting(namespace, retention);
+    const sent: Promise<unknown>[] = [];
+    for (let i = 0; i < 100; i++) {
+      sent.push(stage.redis.publish(`{${namespace}}:logs:evil${i}`, 'x'));
+      sent.push(stage.redis.publish(`{${namespace}}:logs:a`, `${i}`));
+    }
+    await Promise.all(sent);
+    await expect.poll(() => notices(broker), { timeout: 5_000 }).not.toEqual([]);
+    expect((await notices(broker))[0]).toMatch(/^\d+ messages on new channels dropped: .*MAX_CHANNELS/);
+    const { items } = await broker.readPage({ channels: ['logs:a'], after: 0, limit: 1_000 });
+    const kept = items.map(({ record }) => record?.entry.msg).filter((msg) => /^\d+$/.test(msg ?? ''));
+    expect(kept).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`));
+    // They took 16 of 20 places, and the notice one: whoever else may write still has one, and the gateway those for its runs.
+    const write = (channel: string) => broker.publish([line(channel, 'x')]);
+    await write('logs:new');
+    await expect(write('logs:newer')).rejects.toMatchObject({ code: 'too_many_channels' });
+    await write('runs:new');
   });
 
   it('hands its lease over without losing a plain PUBLISH or showing one twice', async () => {
