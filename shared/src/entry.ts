@@ -55,6 +55,8 @@ export function levelAtLeast(level: Level, floor: Level): boolean {
  * attributes, too.
  */
 export function draft(fields: EntryFields, maxBytes = DEFAULT_ENTRY_BYTES): Draft {
+  // A longer text cannot fit. With escapes it would be up to six times as long, and writing a megabyte of it would take 30 ms.
+  if (fields.msg.length > maxBytes) return { channel: fields.channel, body: cut(fields, maxBytes) };
   const body = serialize(fields);
   // A UTF-16 unit takes at most 3 bytes of UTF-8, so most bodies need no exact count.
   if (body.length * 3 <= maxBytes || utf8Bytes(body) <= maxBytes) return { channel: fields.channel, body };
@@ -66,7 +68,7 @@ export function cutMark(bytes: number): string {
   return `… [cut: ${bytes} bytes]`;
 }
 
-const CUT_MARK = /… \[cut: (\d{1,15}) bytes\]$/;
+export const CUT_MARK = /… \[cut: (\d{1,15}) bytes\]$/;
 
 function serialize(fields: EntryFields): string {
   const { time, channel, source, level, msg, event, run, attrs } = fields;
@@ -87,18 +89,29 @@ function cut(fields: EntryFields, maxBytes: number): string {
   let most = fields;
   if (!fits(shortened(most, 0))) most = { ...most, attrs: { cut: 'attributes over the size limit' } };
   if (!fits(shortened(most, 0))) most = { ...most, ...shortLabels(most) };
-  const whole = most === fields ? undefined : serialize(most);
+  const whole = most === fields || most.msg.length > maxBytes ? undefined : serialize(most);
   if (whole !== undefined && fits(whole)) return whole;
-  // The longest beginning that fits, by bisection: with escapes a character takes 1 to 12 bytes of JSON.
-  let low = 0;
-  let high = Math.min(most.msg.length, maxBytes);
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if (fits(shortened(most, middle))) low = middle;
-    else high = middle - 1;
+  return shortened(most, fittingLength(most.msg, maxBytes - utf8Bytes(shortened(most, 0))));
+}
+
+/** How many UTF-16 units of a text, at most, take no more than `bytes` in a string of JSON. Never ends inside a character. */
+function fittingLength(text: string, bytes: number): number {
+  let left = bytes;
+  let i = 0;
+  while (i < text.length) {
+    const code = text.codePointAt(i) as number;
+    left -= jsonBytes(code);
+    if (left < 0) return i;
+    i += code > 0xffff ? 2 : 1;
   }
-  if (isHighSurrogate(most.msg.charCodeAt(low - 1))) low--; // never cut inside a character
-  return shortened(most, low);
+  return i;
+}
+
+function jsonBytes(code: number): number {
+  if (code < 0x20) return '\b\t\n\f\r'.includes(String.fromCharCode(code)) ? 2 : 6;
+  if (code < 0x80) return code === 0x22 || code === 0x5c ? 2 : 1;
+  if (code < 0x800) return 2;
+  return code > 0xffff ? 4 : 3; // half a character is written as U+FFFD, which takes three
 }
 
 /** Labels of at most 24 × 6 bytes of JSON each, so that an entry fits the smallest limit whatever its labels are. */
@@ -109,10 +122,6 @@ function shortLabels({ source, event, run }: EntryFields): Partial<EntryFields> 
     ...(event !== undefined && { event: short(event) }),
     ...(run !== undefined && { run: short(run) }),
   };
-}
-
-function isHighSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdbff;
 }
 
 const encoder = new TextEncoder();

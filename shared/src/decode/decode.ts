@@ -2,7 +2,7 @@
 // producer sends makes it throw, and no entry is blank unless the payload was. It is strict with what a client posts: a wrong
 // type is an error that names the field.
 
-import { cutMark, type Draft, draft, type EntryFields, utf8Bytes } from '../entry.ts';
+import { CUT_MARK, cutMark, type Draft, draft, type EntryFields, utf8Bytes } from '../entry.ts';
 import { holdsMoreThan, MAX_ENTRY_VALUES } from '../json-values.ts';
 import { parseCanonical } from './canonical-entry.ts';
 import { parseContainerLine } from './container.ts';
@@ -23,8 +23,20 @@ export function decodePayload(payload: Uint8Array | string, context: DecodeConte
 /** Decodes a message as `decodePayload` does, and gives a draft, ready for the log. An entry over `maxBytes` is cut. */
 export function draftPayload(payload: Uint8Array, context: DecodeContext, maxBytes: number): Draft {
   const text = textOf(payload);
+  if (text.length > maxBytes) return draft(decodeLong(text, context, maxBytes), maxBytes);
   const written = parseCanonical(text, maxBytes);
   return written?.channel === context.channel ? written : draft(decodeText(text, context), maxBytes);
+}
+
+/** JSON is of use only as a whole. Of any other text no more is looked at than an entry may hold. */
+function decodeLong(text: string, context: DecodeContext, maxBytes: number): EntryFields {
+  const line = withoutLineEnd(text);
+  if (line.length <= maxBytes) return decodeText(line, context);
+  const bytes = CUT_MARK.exec(line)?.[1] ?? utf8Bytes(line);
+  return (
+    decodeJson(line, context) ??
+    decodeText(line.slice(0, maxBytes).toWellFormed() + cutMark(Number(bytes)), context)
+  );
 }
 
 /**

@@ -4,7 +4,7 @@ import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { DecodeContext } from '../../src/decode/context.ts';
 import { decodeObject, decodePayload, draftPayload } from '../../src/decode/decode.ts';
-import { draft, LEVELS } from '../../src/entry.ts';
+import { DEFAULT_ENTRY_BYTES, draft, LEVELS } from '../../src/entry.ts';
 import { CodedError } from '../../src/errors.ts';
 import { LOG_LINES } from '../log-lines.ts';
 
@@ -144,6 +144,17 @@ describe('a payload of any kind', () => {
       expect(Buffer.byteLength(body)).toBeLessThanOrEqual(65_536);
       expect(JSON.parse(body).msg).toMatch(/… \[cut: (10000000) bytes\]$/);
     }
+  });
+
+  it('of a message that is no JSON no more is decoded than an entry may hold', () => {
+    const context = { channel: 'logs', now: 1, source: 'redis' };
+    const read = (text: string) =>
+      JSON.parse(draftPayload(Buffer.from(text), context, DEFAULT_ENTRY_BYTES).body);
+    const pairs = 'a=b '.repeat(20_000);
+    expect(read(`${pairs}level=error`)).toMatchObject({ level: 'info' });
+    expect(read(`level=error ${pairs}`)).toMatchObject({ level: 'error' });
+    expect(read(`${'\x01'.repeat(500_000)}\n`).msg).toMatch(/^\x01{10000,}… \[cut: 500000 bytes\]$/);
+    expect(read(`{"x":"${'y'.repeat(100_000)}","level":"error"}`)).toMatchObject({ level: 'error' });
   });
 
   it('costs no more than its length, however it is made', () => {
