@@ -85,19 +85,19 @@ export class Hub {
     return this.#sharedViews.size;
   }
 
-  /** Why there is no room for one more viewer of a query; undefined if there is. */
-  refusal(selection: Selection): HubRefusal | undefined {
+  /** Why there is no room for one more viewer of a query; undefined if there is. @param who shares patterns, as in `sharerOf` */
+  refusal(selection: Selection, who: string): HubRefusal | undefined {
     if (this.#sharedViews.has(selectionKey(selection))) return undefined;
     if (this.#sharedViews.size >= this.#options.maxViews) return 'too_many_views';
-    return this.#patterns.fits(selection.channels) ? undefined : 'too_many_patterns';
+    return this.#patterns.fits(selection.channels, who) ? undefined : 'too_many_patterns';
   }
 
   /** A share of the live view of a selection; give it back with `release`. @throws BrokerUnavailable, ChannelsForbidden */
-  async acquire(selection: Selection): Promise<SharedView> {
+  async acquire(selection: Selection, who: string): Promise<SharedView> {
     const key = selectionKey(selection);
     let shared = this.#sharedViews.get(key);
     if (!shared) {
-      const subscription = this.#subscriptionFor(selection.channels);
+      const subscription = this.#subscriptionFor(selection.channels, who);
       const view = new View(selection, subscription, (dirty) => this.#schedule(dirty), this.#gaps);
       shared = {
         key,
@@ -167,13 +167,13 @@ export class Hub {
     this.#subscriptions.clear();
   }
 
-  #subscriptionFor(channels: readonly string[]): SharedSubscription {
+  #subscriptionFor(channels: readonly string[], who: string): SharedSubscription {
     const key = channels.join(',');
     const known = this.#subscriptions.get(key);
     if (known) return known;
     const subscription = new SharedSubscription(channels, this.#broker);
     this.#subscriptions.set(key, subscription);
-    this.#patterns.addPatterns(channels);
+    this.#patterns.addPatterns(channels, who);
     return subscription;
   }
 

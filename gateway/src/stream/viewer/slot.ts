@@ -2,6 +2,7 @@
 // Whoever holds a slot calls `release` once, at any stage, and all that was taken by then is given back.
 
 import type { Principal } from '../../auth/principal.ts';
+import { sharerOf } from '../../sharer-of.ts';
 import type { CompressedView } from '../live/compressed-view.ts';
 import type { Hub, HubRefusal, SharedView } from '../live/hub.ts';
 import type { View } from '../live/view.ts';
@@ -27,8 +28,9 @@ export class Slot {
 
   /** Takes a share of the view, once; or says why there is none. @throws BrokerUnavailable, ChannelsForbidden */
   async openView(selection: Selection): Promise<HubRefusal | undefined> {
-    const refusal = this.#hub.refusal(selection);
-    if (refusal === undefined) this.#shared = await this.#hub.acquire(selection);
+    const who = sharerOf(this.principal, this.#address);
+    const refusal = this.#hub.refusal(selection, who);
+    if (refusal === undefined) this.#shared = await this.#hub.acquire(selection, who);
     return refusal;
   }
 

@@ -45,7 +45,7 @@ afterEach(async () => {
   await log.close();
 });
 
-const acquire = (query: Record<string, string>) => hub.acquire(parseSelection(query));
+const acquire = (query: Record<string, string>) => hub.acquire(parseSelection(query), 'somebody');
 const publish = (...msgs: string[]) => log.publish(msgs.map((msg) => line('a', msg, { source: msg })));
 
 const sent = ({ view }: SharedView) => {
