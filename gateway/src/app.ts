@@ -32,6 +32,7 @@ import { metricsRoute } from './http/metrics.ts';
 import { otlpRoutes } from './http/otlp.ts';
 import { pageRoutes } from './http/page.ts';
 import { answerBudget } from './http/plugins/answer-budget.ts';
+import { arrivingBodies } from './http/plugins/arriving-bodies.ts';
 import { authorization } from './http/plugins/authorization.ts';
 import { csrf } from './http/plugins/csrf.ts';
 import { nosniff } from './http/plugins/nosniff.ts';
@@ -214,6 +215,7 @@ export function createApp(
   shutdown(app);
   if (watch) rightsMark(app, watch);
   authorization(app, auth.gate, watch);
+  arrivingBodies(app);
   parameters(app);
   answerBudget(app, config.SSE_STALL_MS);
   const health = { broker, hub, viewers: connections, gateway, redis: config.REDIS_URL !== undefined };

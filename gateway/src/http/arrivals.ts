@@ -46,6 +46,17 @@ export class Arrivals {
   /** Leaves what is not read to the server, which drops it once the answer is sent: a destroyed body would end the connection first. */
   #read(body: Readable, maxBody: number, held: { bytes: number }): Promise<Buffer> {
     const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+    const cutOff = () =>
+      // Where it found no room, its error says so.
+      reject(
+        body.errored instanceof HttpError
+          ? body.errored
+          : new HttpError('invalid_request', 'the request ended before its body'),
+      );
+    if (body.destroyed && !body.readableEnded) {
+      cutOff();
+      return promise;
+    }
     const chunks: Buffer[] = [];
     const stop = (error: Error) => {
       body.off('data', onData);
@@ -71,7 +82,6 @@ export class Arrivals {
     };
     body.on('data', onData);
     body.once('end', () => resolve(Buffer.concat(chunks)));
-    const cutOff = () => reject(new HttpError('invalid_request', 'the request ended before its body'));
     body.once('error', cutOff);
     body.once('close', cutOff);
     return promise;

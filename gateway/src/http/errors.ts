@@ -134,7 +134,7 @@ export const ERRORS = {
   },
   too_much_arriving: {
     status: 503,
-    sentence: 'More is arriving than there is memory for; send the same again.',
+    sentence: 'More is arriving, from you or from all, than there is memory for; send the same again.',
   },
   over_limit: { status: 503, sentence: 'The gateway has as many streams as `MAX_CONNECTIONS` allows.' },
   over_address_limit: {

@@ -52,6 +52,7 @@ export function processRoute(
         trace: traceOf(request),
       };
       const run = await service.start(wanted, () => throttle(request, reply));
+      request.bodyIsUsed();
       if (!/\brespond-async\b/.test(request.headers.prefer?.toString() ?? ''))
         return streams.send(reply, run, after);
       return reply

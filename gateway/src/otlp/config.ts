@@ -11,7 +11,7 @@ export const otlpVariables = {
     'A second port on `HOST`, for OpenTelemetry alone. With 4318, programs on the same machine find the gateway without any variable. 0 opens none.',
   ),
   OTLP_BODY_BYTES: about(
-    whole(16_777_216, 65_536, MAX_ARRIVING_BYTES),
+    whole(16_777_216, 65_536, MAX_ARRIVING_BYTES / 2),
     'The largest request of an exporter, unpacked. A larger one is refused, and its exporter drops it.',
     { means: '16 MiB' },
   ),
