@@ -44,7 +44,7 @@ export function arrivingBodies(app: FastifyInstance): void {
     };
     if (!isKnown) return done(null, counted(payload, take));
     if (take(declared)) return done(null, payload);
-    payload.resume(); // what is not read would keep the connection from its answer
+    payload.resume(); // thrown away as it comes: a connection that ended first would take the answer with it
     done(tooMuch());
   });
 }
@@ -72,7 +72,5 @@ function counted(body: Readable, take: (bytes: number) => boolean): Readable {
 }
 
 function tooMuch(): HttpError {
-  return new HttpError('too_much_arriving', 'too many requests are arriving; send the same again', {
-    headers: { connection: 'close' },
-  });
+  return new HttpError('too_much_arriving', 'too many requests are arriving; send the same again');
 }
