@@ -51,7 +51,14 @@ export class Bodies {
         },
       });
     });
-    const cutOff = () => stop(new CodedError('invalid_request', 'the request ended before its body'));
+    // Where it found no room beside the bodies of other routes, its error says so.
+    const cutOff = () =>
+      stop(
+        body.errored instanceof CodedError
+          ? body.errored
+          : new CodedError('invalid_request', 'the request ended before its body'),
+      );
+    if (body.destroyed && !body.readableEnded) cutOff();
     body.once('error', cutOff);
     body.once('close', cutOff);
     return promise;

@@ -70,6 +70,7 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
         );
       } finally {
         held?.release();
+        request.bodyIsUsed();
       }
       reply.hijack();
       await call.pass(reply.raw, addedTo(reply));

@@ -85,7 +85,7 @@ it('bodies that do not say how long they are count as they come', async () => {
 
 it('a body that is too large for its route is refused as such, whatever it says of its length', async () => {
   const { url } = await start();
-  const answer = await hold(url, '/api/publish', 'Content-Length: 99000000000', Buffer.from('{'));
+  const answer = await hold(url, '/api/process', 'Content-Length: 99000000000', Buffer.from('{'));
   expect(answer).toMatch(/^HTTP\/1.1 413 /);
 });
 
