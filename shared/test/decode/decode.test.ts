@@ -153,7 +153,9 @@ describe('a payload of any kind', () => {
     const pairs = 'a=b '.repeat(20_000);
     expect(read(`${pairs}level=error`)).toMatchObject({ level: 'info' });
     expect(read(`level=error ${pairs}`)).toMatchObject({ level: 'error' });
-    expect(read(`${'\x01'.repeat(500_000)}\n`).msg).toMatch(/^\x01{10000,}… \[cut: 500000 bytes\]$/);
+    const { msg } = read(`${'\u0001'.repeat(500_000)}\n`);
+    expect(msg.replaceAll('\u0001', '')).toBe('… [cut: 500000 bytes]');
+    expect(msg.length).toBeGreaterThan(10_000);
     expect(read(`{"x":"${'y'.repeat(100_000)}","level":"error"}`)).toMatchObject({ level: 'error' });
   });
 
