@@ -30,7 +30,9 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
       return sendError(reply, known ?? new HttpError('internal', 'something went wrong in the gateway'));
     });
     for (const endpoint of ENDPOINTS) {
-      const config = { needs: 'run', anyName: true, keyHeader: KEY_HEADER, parameters: 'any' } as const;
+      // The list of models is a GET, which a page that has rebound its name could read.
+      const anyName = endpoint.method === 'POST' && ({ anyName: true } as const);
+      const config = { needs: 'run', ...anyName, keyHeader: KEY_HEADER, parameters: 'any' } as const;
       scope.route({
         method: endpoint.method,
         url: `/v1${endpoint.path}`,

@@ -7,8 +7,9 @@ import { FairBudget } from '../../fair-budget.ts';
 import { sharerOf } from '../../sharer-of.ts';
 import { HttpError } from '../errors.ts';
 
-/** The largest body of any route fits into the half that one client may hold. */
 export const MAX_ARRIVING_BYTES = 67_108_864;
+/** One client may hold half of it, and the largest body of any route fits into that. */
+const LARGEST_BODY = MAX_ARRIVING_BYTES / 2;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -28,8 +29,13 @@ export function arrivingBodies(app: FastifyInstance): void {
   app.addHook('preParsing', (request, reply, payload, done) => {
     const { headers } = request;
     const declared = Number(headers['content-length'] ?? 0);
-    const isKnown = headers['transfer-encoding'] === undefined && declared <= MAX_ARRIVING_BYTES / 2;
+    const isKnown = headers['transfer-encoding'] === undefined;
     if (isKnown && declared === 0) return done(null, payload);
+    const refuse = (error: HttpError) => {
+      payload.resume(); // thrown away as it comes: a connection that ended first would take the answer with it
+      done(error);
+    };
+    if (isKnown && declared > LARGEST_BODY) return refuse(tooLarge());
     const who = sharer(request);
     request.bodyIsUsed = () => {
       budget.give(who, request.bodyBytes);
@@ -44,8 +50,7 @@ export function arrivingBodies(app: FastifyInstance): void {
     };
     if (!isKnown) return done(null, counted(payload, take));
     if (take(declared)) return done(null, payload);
-    payload.resume(); // thrown away as it comes: a connection that ended first would take the answer with it
-    done(tooMuch());
+    refuse(tooMuch());
   });
 }
 
@@ -58,8 +63,11 @@ function counted(body: Readable, take: (bytes: number) => boolean): Readable {
     body.resume();
     out.destroy(error);
   };
+  let size = 0;
   const onData = (chunk: Buffer) => {
-    if (!take(chunk.length)) stop(tooMuch());
+    size += chunk.length;
+    if (size > LARGEST_BODY) stop(tooLarge());
+    else if (!take(chunk.length)) stop(tooMuch());
   };
   // Who reads it may begin later, and then sees that it was destroyed. Without a listener the error would end the process.
   out.on('error', () => {});
@@ -69,6 +77,11 @@ function counted(body: Readable, take: (bytes: number) => boolean): Readable {
   });
   body.pipe(out);
   return out;
+}
+
+/** No repetition helps, so that this is not the answer to a lack of room. */
+function tooLarge(): HttpError {
+  return new HttpError('body_too_large', `no body may have more than ${LARGEST_BODY} bytes`);
 }
 
 function tooMuch(): HttpError {

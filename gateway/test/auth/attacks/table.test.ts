@@ -271,6 +271,7 @@ const HERE = 'gateway/test/auth/attacks/';
 function played(): string[][] {
   const found = ATTACKS.map(() => new Set<string>());
   for (const path of globSync('*/test/**/*.test.ts', { cwd: ROOT })) {
+    if (path.startsWith('gateway/test/rules/')) continue; // quotes lines that begin with numbers, which a command prints
     const text = path === `${HERE}table.test.ts` ? '' : readFileSync(join(ROOT, path), 'utf8');
     for (const [, number] of text.matchAll(/['"`](\d{1,2}): [a-zA-Z{%*]/g))
       found[Number(number) - 1]?.add(path.replace(HERE, ''));
