@@ -52,6 +52,7 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
       </select>
       <button
         type="button"
+        class="to-fleet"
         aria-pressed={fleet}
         title="all sources at a glance (f)"
         onClick={() => updateView({ fleet: !fleet }, 'replace')}
