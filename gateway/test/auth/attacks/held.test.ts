@@ -9,7 +9,7 @@ import { draft } from '@llm-streamer/shared/entry.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeApiKey } from '../../../src/auth/credentials/api-keys.ts';
 import { Sessions } from '../../../src/auth/credentials/sessions.ts';
-import { EVERYONE } from '../../../src/auth/principal.ts';
+import { ALL_GRANTS } from '../../../src/auth/principal.ts';
 import { type AuthGateway, openAuthGateway } from '../../http/auth-gateway.ts';
 
 /** Enough to pass for somebody who reads: whoever takes nothing loses his connection. */
@@ -42,7 +42,7 @@ async function addKey(): Promise<{ id: string; key: string }> {
     id,
     digest,
     name: 'admin',
-    grants: EVERYONE.grants,
+    grants: ALL_GRANTS,
     created: now,
     expires: now + 86_400_000,
   };
@@ -62,10 +62,10 @@ function hold(method: string, path: string, credential: string, body: unknown) {
       'content-length': Buffer.byteLength(json),
     },
   });
+  const answered = once(held, 'response') as Promise<[IncomingMessage]>;
   held.flushHeaders();
   return {
     finish: async () => {
-      const answered = once(held, 'response') as Promise<[IncomingMessage]>;
       held.end(json);
       const [answer] = await answered;
       answer.resume();
