@@ -2,25 +2,25 @@
 // and come back as they are. The gateway's own errors have the form of that protocol.
 
 import type { IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { Bodies } from '../door/bodies.ts';
 import { hasBothKeys, hasOwnKey, sourceOf } from '../door/caller.ts';
 import type { Door } from '../door/door.ts';
 import { ENDPOINTS, type Endpoint } from '../door/endpoints.ts';
 import { HOPS_HEADER, isOwnCredential, KEY_HEADER } from '../door/headers.ts';
 import { HttpError } from './errors.ts';
 import { translate } from './plugins/problems.ts';
+import { readBody } from './read-body.ts';
 
 /** An answer of a service is data, also where a browser is sent to it: nothing in it runs on the gateway's own site. */
 const DATA_ONLY = { 'content-security-policy': "sandbox; default-src 'none'" } as const;
 const RETRY_AFTER_S = '2';
+/** A long conversation with a few pictures. */
+const MAX_BODY_BYTES = 33_554_432;
 
 export function doorRoutes(app: FastifyInstance, door: Door): void {
-  const bodies = new Bodies();
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    // The handler reads the body itself, so that bodies share a bound.
+    // The handler reads the body itself, up to its own limit.
     scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
     scope.setErrorHandler((error: FastifyError, request, reply) => {
       // Nobody is left to read an answer.
@@ -49,7 +49,7 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
     const leave = () => gone.abort(new HttpError('invalid_request', 'the client has gone'));
     raw.socket.once('close', leave);
     try {
-      const held = endpoint.method === 'POST' ? await bodies.take(bodyOf(request)) : undefined;
+      const body = endpoint.method === 'POST' ? await readBody(request, MAX_BODY_BYTES) : undefined;
       let call: Awaited<ReturnType<Door['open']>>;
       try {
         await request.confirmRights(); // the handler began before the body was there
@@ -61,7 +61,7 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
             query: queryOf(raw),
             headers: raw.rawHeaders,
             hops: hopsOf(headers[HOPS_HEADER]),
-            body: held?.bytes,
+            body,
             dialect: endpoint.dialect,
             owner: access.principal.owner,
             source: sourceOf(access, headers),
@@ -71,8 +71,7 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
           gone.signal,
         );
       } finally {
-        held?.release();
-        request.bodyIsUsed();
+        request.bodyIsUsed(); // the service has it, and may answer for long
       }
       reply.hijack();
       await call.pass(reply.raw, addedTo(reply));
@@ -80,10 +79,6 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
       raw.socket.off('close', leave);
     }
   }
-}
-
-function bodyOf(request: FastifyRequest): Readable {
-  return (request.body as Readable | undefined) ?? request.raw;
 }
 
 function queryOf({ url = '' }: IncomingMessage): string {

@@ -1,20 +1,19 @@
 // POST /v1/logs, /v1/traces and /v1/metrics: OTLP over HTTP. Answers in the protocol's own form and in the request's encoding. A status that
 // tells the exporter to send the same again stands only where that helps; what is refused for good is said on the gateway's log.
 
-import type { Readable } from 'node:stream';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, type Registry } from 'prom-client';
 import { CONTENT_TYPES, type Encoding, statusBody, successBody } from '../otlp/answers.ts';
-import { MAX_ARRIVING_BYTES } from '../otlp/config.ts';
 import { SIGNALS, type Signal } from '../otlp/messages.ts';
 import type { Receiver } from '../otlp/receiver.ts';
 import type { Refusals } from '../otlp/refusals.ts';
-import { Arrivals } from './arrivals.ts';
 import { HttpError } from './errors.ts';
 import { NOSNIFF } from './plugins/nosniff.ts';
 import { translate } from './plugins/problems.ts';
+import { readBody } from './read-body.ts';
+import { Turns } from './turns.ts';
 
 const RETRY_AFTER_S = '2';
 const RETRYABLE: readonly number[] = [429, 502, 503, 504];
@@ -33,7 +32,7 @@ export interface OtlpServices {
 
 export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
   const { broker, entryBytes, bodyBytes, content, refusals, registry } = services;
-  const arrivals = new Arrivals(MAX_ARRIVING_BYTES, 'OTLP_BODY_BYTES');
+  const turns = new Turns();
   const records = new Counter({
     name: 'llm_streamer_otlp_records_total',
     help: 'Log records, spans and points of metrics that came by OpenTelemetry.',
@@ -58,7 +57,7 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
 
   app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    // The handler reads the body itself, so that bodies share a bound.
+    // The handler reads the body itself, up to its own limit.
     scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
     scope.setErrorHandler((error: FastifyError, request, reply) => {
       const known = translate(error);
@@ -82,9 +81,9 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
       // Otherwise each request would wait for the log in memory.
       if (!broker.status().ready)
         throw new BrokerUnavailable('the log cannot be reached; send the same again');
-      const body = (request.body as Readable | undefined) ?? request.raw;
       const channel = headers['x-channel'];
-      const outcome = await arrivals.take(body, bodyBytes, async (bytes) => {
+      const bytes = await readBody(request, bodyBytes, 'OTLP_BODY_BYTES');
+      const outcome = await turns.run(async () => {
         await request.confirmRights(); // the handler began before the body was there
         return (await receiver()).receive({
           signal,

@@ -1,7 +1,6 @@
 // POST /api/publish: stores one entry, an array of entries, NDJSON, or lines of text. What the log takes in one batch is taken as a whole
 // or not at all; more than that, which shippers send that cannot be told how much to send, goes batch by batch.
 
-import type { Readable } from 'node:stream';
 import type { PublishAnswer } from '@llm-streamer/shared/api-types.ts';
 import {
   type Broker,
@@ -17,11 +16,12 @@ import type { Access } from '../auth/access.ts';
 import { batches, Deliveries } from '../otlp/deliveries.ts';
 import { type Params, text } from '../parameters.ts';
 import { type Attempt, Attempts } from '../shippers/attempts.ts';
-import { MAX_ARRIVING_BYTES, MAX_BODY_BYTES, MAX_RECORDS } from '../shippers/limits.ts';
+import { MAX_BODY_BYTES, MAX_RECORDS } from '../shippers/limits.ts';
 import { PACKINGS, type Packing, packingOf, unpack } from '../shippers/unpack.ts';
-import { Arrivals } from './arrivals.ts';
 import { HttpError } from './errors.ts';
 import { checkChannel, parsePublishBody } from './publish-body.ts';
+import { readBody } from './read-body.ts';
+import { Turns } from './turns.ts';
 
 /** A body up to this length waits for no other. */
 const SMALL_BYTES = 1_048_576;
@@ -30,7 +30,7 @@ const ENCODINGS = `${PACKINGS.join(', ')}, identity`;
 
 export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: number): void {
   const slicer = new TimeSlicer();
-  const arrivals = new Arrivals(MAX_ARRIVING_BYTES);
+  const turns = new Turns();
   const attempts = new Attempts();
   const deliveries = new Deliveries(broker);
 
@@ -74,25 +74,25 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
   };
 
   app.register(async (scope) => {
-    // The body is read whatever its content type: `curl -d` says that it sends a form. The handler reads it, so that bodies share a bound.
+    // The body is read whatever its content type: `curl -d` says that it sends a form.
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
 
     scope.post<{ Querystring: Params }>(
       '/api/publish',
       { config: { needs: 'publish', parameters: ['channel'], anyName: true } },
-      (request): Promise<PublishAnswer> => {
+      async (request): Promise<PublishAnswer> => {
         const packing = checkContentHeaders(request.headers);
         const isSmall = packing === 'identity' && Number(request.headers['content-length']) <= SMALL_BYTES;
-        const body = (request.body as Readable | undefined) ?? request.raw;
-        const work = async (bytes: Buffer) => {
+        const bytes = await readBody(request, isSmall ? SMALL_BYTES : MAX_BODY_BYTES);
+        const work = async () => {
           await request.confirmRights(); // the handler began before the body was there
           const whole = await unpack(bytes, packing, MAX_BODY_BYTES);
           return attempts.run(request.access.principal.id, whole, (attempt) =>
             publish(request, whole, attempt),
           );
         };
-        return isSmall ? arrivals.hold(body, SMALL_BYTES, work) : arrivals.take(body, MAX_BODY_BYTES, work);
+        return isSmall ? work() : turns.run(work);
       },
     );
   });

@@ -1,19 +1,19 @@
-// What the protocols of log shippers have in common: memory for their bodies, which they share; figures; and the refusals that their
+// What the protocols of log shippers have in common: the turns in which their bodies are unpacked; figures; and the refusals that their
 // senders may not show to anybody, said on the gateway's log. How a protocol says an error is its own.
 
-import type { Readable } from 'node:stream';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, type Registry } from 'prom-client';
 import type { Refusals } from '../otlp/refusals.ts';
-import { MAX_ARRIVING_BYTES, MAX_BODY_BYTES } from '../shippers/limits.ts';
+import { MAX_BODY_BYTES } from '../shippers/limits.ts';
 import { ShipperStore, type Stored } from '../shippers/store.ts';
 import { PACKINGS, packingOf, unpack } from '../shippers/unpack.ts';
-import { Arrivals } from './arrivals.ts';
 import { HttpError } from './errors.ts';
 import { translate } from './plugins/problems.ts';
+import { readBody } from './read-body.ts';
+import { Turns } from './turns.ts';
 
 const RETRY_AFTER_S = '2';
 export const RETRYABLE: readonly number[] = [429, 502, 503, 504];
@@ -38,7 +38,7 @@ export class ShipperWays {
   readonly store: ShipperStore;
   readonly #broker: Broker;
   readonly #refusals: Refusals;
-  readonly #arrivals = new Arrivals(MAX_ARRIVING_BYTES);
+  readonly #turns = new Turns();
   readonly #entries: Counter<'protocol' | 'outcome'>;
   readonly #refused: Counter<'protocol' | 'code'>;
 
@@ -64,7 +64,7 @@ export class ShipperWays {
   register(app: FastifyInstance, protocol: Protocol, routes: (scope: FastifyInstance) => void): void {
     app.register(async (scope) => {
       scope.removeAllContentTypeParsers();
-      // `take` reads the body itself, so that all bodies share a bound.
+      // `take` reads the body itself, up to its own limit.
       scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
       scope.setErrorHandler((error: FastifyError, request, reply) => {
         const known = translate(error);
@@ -102,8 +102,8 @@ export class ShipperWays {
     // Otherwise each request would wait for the log in memory.
     if (!this.#broker.status().ready)
       throw new BrokerUnavailable('the log cannot be reached; send the same again');
-    const body = (request.body as Readable | undefined) ?? request.raw;
-    const { accepted, refused, reason } = await this.#arrivals.take(body, MAX_BODY_BYTES, async (bytes) => {
+    const bytes = await readBody(request, MAX_BODY_BYTES);
+    const { accepted, refused, reason } = await this.#turns.run(async () => {
       await request.confirmRights(); // the handler began before the body was there
       return store(await unpack(bytes, packing, MAX_BODY_BYTES));
     });

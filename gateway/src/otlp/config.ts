@@ -2,8 +2,8 @@
 
 import { about, whole } from '@llm-streamer/shared/config.ts';
 
-/** As many bytes as may be on their way at a time, of all requests together. */
-export const MAX_ARRIVING_BYTES = 67_108_864;
+/** More than half of the memory for bodies that arrive would have no room: see http/plugins/arriving-bodies.ts. */
+const MOST_BODY_BYTES = 33_554_432;
 
 export const otlpVariables = {
   OTLP_PORT: about(
@@ -11,7 +11,7 @@ export const otlpVariables = {
     'A second port on `HOST`, for OpenTelemetry alone. With 4318, programs on the same machine find the gateway without any variable. 0 opens none.',
   ),
   OTLP_BODY_BYTES: about(
-    whole(16_777_216, 65_536, MAX_ARRIVING_BYTES / 2),
+    whole(16_777_216, 65_536, MOST_BODY_BYTES),
     'The largest request of an exporter, unpacked. A larger one is refused, and its exporter drops it.',
     { means: '16 MiB' },
   ),

@@ -1,9 +1,7 @@
-// What one request of a log shipper may hold, and how much may be on its way at a time.
+// What one request of a log shipper may hold.
 
 /** The largest body, as it comes and unpacked. Docker's driver sends up to a thousand lines of 16 KiB at a time. */
 export const MAX_BODY_BYTES = 16_777_216;
-/** Of all shippers together. */
-export const MAX_ARRIVING_BYTES = 67_108_864;
 export const MAX_RECORDS = 20_000;
 /** The labels of a stream come once and are on each of its entries, so a small body may make many bytes. */
 export const MAX_STORED_BYTES = 67_108_864;

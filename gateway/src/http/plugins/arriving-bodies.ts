@@ -7,7 +7,7 @@ import { FairBudget } from '../../fair-budget.ts';
 import { sharerOf } from '../../sharer-of.ts';
 import { HttpError } from '../errors.ts';
 
-export const MAX_ARRIVING_BYTES = 67_108_864;
+const MAX_ARRIVING_BYTES = 67_108_864;
 /** One client may hold half of it, and the largest body of any route fits into that. */
 const LARGEST_BODY = MAX_ARRIVING_BYTES / 2;
 
