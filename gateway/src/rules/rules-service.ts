@@ -1,12 +1,13 @@
 // The rules of one gateway at work: the file, the engine that applies it, and the notifier that delivers alerts.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
+import { WatchedFile } from '../watched-file.ts';
 import { RuleEngine } from './engine.ts';
 import type { RulesFigures } from './figures.ts';
 import { Destination, type ReadSecret } from './notify/destination.ts';
 import { Notifier } from './notify/notifier.ts';
+import { acceptRules } from './read-rules.ts';
 import type { RuleSet } from './rules-file.ts';
-import { RulesWatch } from './rules-watch.ts';
 import type { RulesStore } from './store/rules-store.ts';
 
 /** How often messages are looked for that a gateway before has left. */
@@ -29,7 +30,7 @@ export interface RulesServiceOptions {
 }
 
 export class RulesService {
-  readonly #watch: RulesWatch;
+  readonly #file: WatchedFile<RuleSet>;
   readonly #engine: RuleEngine;
   readonly #notifier: Notifier;
   readonly #timer: NodeJS.Timeout;
@@ -37,10 +38,11 @@ export class RulesService {
 
   constructor(options: RulesServiceOptions) {
     const { path, lastGood, broker, store, holder, entryBytes, readSecret, report, onGood } = options;
-    this.#watch = new RulesWatch({
+    this.#file = new WatchedFile({
       path,
+      code: 'invalid_rules',
       lastGood,
-      check: (rules) => destinationComplaint(rules, readSecret),
+      parse: (text) => acceptRules(text, (rules) => destinationComplaint(rules, readSecret)),
       onChange: (rules, text) => {
         onGood(text);
         this.#destinations = destinationsOf(rules, readSecret);
@@ -48,7 +50,7 @@ export class RulesService {
       },
       onBroken: (reason) => report('warn', `RULES_FILE: ${reason}; the last good rules stay in use`),
     });
-    this.#destinations = destinationsOf(this.#watch.current, readSecret);
+    this.#destinations = destinationsOf(this.#file.current, readSecret);
     this.#notifier = new Notifier({
       store,
       holder,
@@ -58,7 +60,7 @@ export class RulesService {
     this.#engine = new RuleEngine({
       broker,
       store,
-      rules: () => this.#watch.current,
+      rules: () => this.#file.current,
       holder,
       entryBytes,
       report,
@@ -80,13 +82,13 @@ export class RulesService {
       dropped: dropped + refused,
       leading: this.#engine.isLeading ? 1 : 0,
       firing: this.#engine.firing,
-      rules: this.#watch.current.rules.length,
+      rules: this.#file.current.rules.length,
     };
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#watch.close();
+    this.#file.close();
     await this.#notifier.close();
     await this.#engine.close();
   }

@@ -1,11 +1,9 @@
-// The prompts file says which tasks a run has, with their prompts and models, and which services OpenAI clients reach. It is read again when it changes. A file that is
-// not valid is reported, and the last valid prompts stay in use.
+// The prompts file: which tasks a run has, with their prompts and models, and which services OpenAI clients reach.
 
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
+import { WatchedFile, type WatchedFileOptions } from '../watched-file.ts';
 import { baseUrl, number, words } from './rules.ts';
 
 const MAX_TASKS = 16;
@@ -118,71 +116,21 @@ function lineOf({ message }: Error, text: string): string | number {
   return text.slice(0, until).split('\n').length;
 }
 
-export interface PromptsOptions {
-  path: string;
+export interface PromptsOptions
+  extends Pick<WatchedFileOptions<PromptSet>, 'path' | 'onChange' | 'onBroken' | 'pollMs'> {
   /** Says what else is wrong with valid prompts, such as a model without a key; undefined if nothing is. */
   check?: (prompts: PromptSet) => string | undefined;
-  onChange?: (prompts: PromptSet) => void;
-  /** Called with the reason when the file is not valid; the last valid prompts stay in use. */
-  onBroken?: (reason: string) => void;
-  /** Milliseconds between reads of the file (1000). It is not watched, because container and network mounts lose events. */
-  pollMs?: number;
 }
 
-export class Prompts {
-  readonly #options: PromptsOptions;
-  readonly #timer: NodeJS.Timeout;
-  #current: PromptSet;
-  /** The content of the file when it was last read, valid or not; the reason if it could not be read. */
-  #seen: string;
-
+export class Prompts extends WatchedFile<PromptSet> {
   /** @throws CodedError `invalid_prompts` if the file is not valid, `invalid_config` if `check` finds something wrong. */
-  constructor(options: PromptsOptions) {
-    this.#options = options;
-    this.#seen = readText(options.path);
-    this.#current = this.#accept(this.#seen);
-    this.#timer = setInterval(() => this.#readAgain(), options.pollMs ?? 1_000).unref();
-  }
-
-  get current(): PromptSet {
-    return this.#current;
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-  }
-
-  #readAgain(): void {
-    try {
-      const text = readText(this.#options.path);
-      if (text === this.#seen) return;
-      this.#seen = text;
-      const prompts = this.#accept(text);
-      if (isDeepStrictEqual(prompts, this.#current)) return;
-      this.#current = prompts;
-      this.#options.onChange?.(prompts);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (error instanceof UnreadableFile && this.#seen === reason) return;
-      if (error instanceof UnreadableFile) this.#seen = reason;
-      this.#options.onBroken?.(reason);
-    }
-  }
-
-  #accept(text: string): PromptSet {
-    const prompts = parsePrompts(text);
-    const complaint = this.#options.check?.(prompts);
-    if (complaint !== undefined) throw new CodedError('invalid_config', complaint);
-    return prompts;
-  }
-}
-
-class UnreadableFile extends CodedError {}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UnreadableFile('invalid_prompts', `cannot be read (${(error as NodeJS.ErrnoException).code})`);
+  constructor({ check, ...options }: PromptsOptions) {
+    const parse = (text: string) => {
+      const prompts = parsePrompts(text);
+      const complaint = check?.(prompts);
+      if (complaint !== undefined) throw new CodedError('invalid_config', complaint);
+      return prompts;
+    };
+    super({ ...options, code: 'invalid_prompts', parse });
   }
 }

@@ -13,9 +13,9 @@ import { readSecret } from '../../config.ts';
 import { alertId, groupOf } from '../alerts/group.ts';
 import { Detector } from '../detector.ts';
 import { testDestinations } from '../notify/test-destinations.ts';
+import { readRules } from '../read-rules.ts';
 import type { RuleSet } from '../rules-file.ts';
 import { destinationComplaint } from '../rules-service.ts';
-import { readRules } from '../rules-watch.ts';
 
 const HELP = `npm run rules -- check FILE [--channel logs] [--source stdin]
     Says what is wrong with a rules file. For each line on stdin it says what the rules would make of it, as an entry of that channel.
