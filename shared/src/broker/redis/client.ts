@@ -96,7 +96,10 @@ export class RedisClient {
       const sentinels = address instanceof Sentinels ? address : new Sentinels(address, logger);
       if (sentinels !== address) this.#ownSentinels = sentinels;
       this.#bySentinel = true;
-      this.redis = new Redis({ ...options, ...sentinels.connection((primary) => this.#connecting(primary)) });
+      const connecting = (primary: HostAndPort) => {
+        this.#primary = primary;
+      };
+      this.redis = new Redis({ ...options, ...sentinels.connection(connecting) });
       sentinels.onMove((primary) => this.#move(primary));
     }
     this.redis.on('connecting', () => {
@@ -209,10 +212,6 @@ export class RedisClient {
     this.#arrival?.promise.catch(() => undefined);
     this.#arrival?.reject(this.unavailable('closed'));
     this.redis.disconnect();
-  }
-
-  #connecting(primary: HostAndPort): void {
-    this.#primary = primary;
   }
 
   /** A server that hangs would keep an orderly end waiting, and answer later as if it were the primary still. */

@@ -37,7 +37,9 @@ export function isForbidden(error: unknown): boolean {
 /** For the log of this process. */
 export function inFull(error: unknown): string {
   // An operator can do nothing with the line of the script.
-  return (foreign(error) ?? messageOf(error)).replace(/\s*script: \w+, on @?user_script:\d+\.$/, '');
+  const text = (foreign(error) ?? messageOf(error)).replace(/\s*script: \w+, on @?user_script:\d+\.$/, '');
+  const cause = error instanceof Error && typeof error.cause === 'string' ? ` (${error.cause})` : '';
+  return text + cause;
 }
 
 /** For clients. */

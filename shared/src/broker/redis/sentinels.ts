@@ -85,7 +85,7 @@ export class Sentinels {
     }, LOOK_MS).unref();
   }
 
-  /** Asks one Sentinel after another. Who asks meanwhile gets the same answer. @throws Error that says what each of them did */
+  /** Asks one Sentinel after another. Who asks meanwhile gets the same answer. @throws Error whose cause says what each of them did */
   find(): Promise<HostAndPort> {
     this.#look ??= this.#askInTurn().finally(() => {
       this.#look = undefined;
@@ -105,7 +105,7 @@ export class Sentinels {
         failures.push(`${sentinel.host}:${sentinel.port}: ${messageOf(error)}`);
       }
     }
-    throw new Error(`no Sentinel says where the primary is (${failures.join('; ')})`);
+    throw new Error('no Sentinel says where the primary is', { cause: failures.join('; ') });
   }
 
   close(): void {
