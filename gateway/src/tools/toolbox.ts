@@ -1,0 +1,67 @@
+// The port to tools: which ones an agent may call now, and one call of one of them. A failed call is a result and never an exception.
+
+/** Whose consent a call needs. `once_per_run`: after one consent, the same tool is free for the rest of the run. */
+export type ApprovalRule = 'never' | 'always' | 'once_per_run';
+
+export interface Tool {
+  /** As models see it: `server__tool`, at most 64 of `A-Za-z0-9_-`. */
+  name: string;
+  server: string;
+  /** The server's own name for it. */
+  tool: string;
+  description: string;
+  /** JSON Schema of its arguments. */
+  parameters: Readonly<Record<string, unknown>>;
+  approval: ApprovalRule;
+  /** By the configuration, never by what the server says of itself. */
+  readOnly: boolean;
+  /** Its results may hold what strangers wrote. */
+  untrusted: boolean;
+}
+
+export type ToolErrorCode =
+  | 'tool_timeout'
+  | 'tool_unreachable'
+  | 'tool_unauthorized'
+  | 'tool_unavailable'
+  | 'tool_denied'
+  | 'tool_failed'
+  | 'tool_unknown'
+  | 'tool_bad_arguments'
+  | 'tool_too_large'
+  | 'cancelled';
+
+export interface ToolResult {
+  /** What the model reads, already cut to its limit. */
+  text: string;
+  /** Bytes of the result before it was cut. */
+  bytes: number;
+  isCut: boolean;
+  /** Absent if the tool did what it was asked. */
+  code?: ToolErrorCode;
+}
+
+/** In whose name and for which run a tool is called. */
+export interface Caller {
+  principal: string;
+  runId: string;
+  callId: string;
+}
+
+export interface ToolServerState {
+  name: string;
+  state: 'up' | 'down' | 'unknown';
+  /** Epoch milliseconds of the last change of `state`. */
+  since: number;
+  tools: readonly string[];
+  /** Tools that are off because their definitions are no longer those that were pinned. */
+  drifted: readonly string[];
+}
+
+export interface Toolbox {
+  /** The tools that match one of the patterns (`listings__*`) and whose servers are up. */
+  tools(patterns: readonly string[]): readonly Tool[];
+  servers(): readonly ToolServerState[];
+  /** Never rejects; ends at once with `cancelled` when `signal` aborts. `args` is the parsed JSON that the model gave. */
+  call(tool: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult>;
+}
