@@ -258,12 +258,14 @@ export class App {
       this.#apply(viewState.value, isWrapped.value);
       return;
     }
-    if (view !== viewState.value) return;
+    // What else the reader has changed meanwhile does not matter; another filter is loaded for by its own view.
+    const { q, hl, level, range } = viewState.value;
+    if (q !== view.q || hl !== view.hl || level !== view.level || range !== view.range) return;
     const what = this.#compiler ? 'regular expressions' : 'what filters';
     filterProblem.value = `${what} could not be loaded`;
     this.#lacksFilter = true;
     this.#hasFilter = true;
-    this.#openStream(streamQuery(view, filter.value).toString());
+    this.#openStream(streamQuery(viewState.value, filter.value).toString());
   }
 
   #everySecond(): void {

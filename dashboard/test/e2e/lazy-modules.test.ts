@@ -136,10 +136,17 @@ describe('what compiles filters', () => {
   });
 
   it('that cannot be loaded: the page says that the filter is not applied, shows all, and applies it later', async () => {
+    const asked = Promise.withResolvers<void>();
     const page = await openPage(browser, link(), {
       before: (fresh) =>
-        fresh.route('**/assets/filter-compiler-*.js', (route) => route.abort('connectionrefused')),
+        fresh.route('**/assets/filter-compiler-*.js', async (route) => {
+          await asked.promise;
+          await route.abort('connectionrefused');
+        }),
     });
+    // The reader does not wait for it.
+    await click('charts')(page);
+    asked.resolve();
     await sees(page, 'LIVE');
     gateway.send(['wanted', 'other']);
     await lastRow(page, 'other');
