@@ -1,5 +1,4 @@
 // Finds the parameters of a link that the page ignores, because no view can have their value.
-import { SORTS } from './fleet-sorts.ts';
 import { FLAGS, parseView } from './view-state.ts';
 
 const SHOWN_CHARS = 40;
@@ -12,7 +11,7 @@ export function ignoredIn(search: string): string[] {
     ['tail', String(tail)],
     ['range', range ? `${range.from}..${range.to}` : ''],
     ['time', time],
-    ['sort', SORTS.includes(sort) ? sort : ''],
+    ['sort', sort],
     ['panel', panel],
     ['theme', theme],
   ]);

@@ -3,6 +3,7 @@
 import { isPattern } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { TIME_MODES, type TimeMode } from '../log/time.ts';
+import { SORTS } from './fleet-sorts.ts';
 
 /** The panel beside the log: a run; who I am; people, roles and keys. */
 const PANELS = ['run', 'me', 'people', 'none'] as const;
@@ -37,7 +38,7 @@ export interface ViewState {
   charts: boolean;
   /** Whether the fleet is shown instead of the log. */
   fleet: boolean;
-  /** How the fleet is sorted: one of fleet-sorts.ts, or by trouble. */
+  /** How the fleet is sorted: one of fleet-sorts.ts; empty is by trouble. */
   sort: string;
   list: boolean;
   panel: (typeof PANELS)[number];
@@ -92,7 +93,7 @@ export function parseView(search: string): ViewState {
     narrow: query.get('narrow') === '1',
     charts: query.get('charts') === '1',
     fleet: query.get('fleet') === '1',
-    sort: query.get('sort') ?? '',
+    sort: oneOf(query.get('sort'), SORTS, ''),
     list: query.get('list') === '1',
     panel: oneOf(query.get('panel'), PANELS, 'none'),
     theme: oneOf(query.get('theme'), ['auto', 'dark', 'light'], 'auto'),

@@ -36,10 +36,11 @@ describe('the URL is the view', () => {
     '?tail=1e9',
     '?range=5..1',
     '?time=mars',
+    '?sort=nonsense',
   ])('%s falls back to what is allowed', (search) => {
     const view = parseView(search);
     expect(view.channels).toEqual(['*']);
-    expect(view).toMatchObject({ level: '', range: undefined, time: 'local' });
+    expect(view).toMatchObject({ level: '', range: undefined, time: 'local', sort: '' });
     expect(view.tail).toBeLessThanOrEqual(10_000);
     expect(view.tail).toBeGreaterThanOrEqual(0);
   });
