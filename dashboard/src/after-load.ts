@@ -13,7 +13,7 @@ import { showNotice } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
 import '../styles/ansi.css';
 
-/** Gives what counts the entries, those that came before included. */
+/** Returns the counts by second, which already hold the entries that came before. */
 export function begin(app: App, element: (id: string) => HTMLElement): Series {
   // The URL may have changed since the page was opened; the navigation entry still holds the link as it was.
   const [navigation] = performance.getEntriesByType('navigation');
@@ -25,7 +25,7 @@ export function begin(app: App, element: (id: string) => HTMLElement): Series {
   whenWanted(
     () => alerts.value.length > 0,
     lazyModule(() => import('./alerts/mark.tsx'), noticeMissing('the list of alerts')),
-    ({ mountAlerts }) => mountAlerts(app),
+    ({ mountAlerts }) => mountAlerts((patch) => app.goTo(patch)),
   );
   const series = new Series();
   app.countWith(series);

@@ -93,7 +93,7 @@ export class App {
             if (!viewState.value.follow) this.viewport.hold();
             this.#isSettled = true;
           });
-          this.history.goToLink((row) => this.cursor.show(row));
+          this.#goToLink();
         },
       },
       new URLSearchParams(location.search).get('shared') !== '0',
@@ -184,13 +184,21 @@ export class App {
     this.#clearListeners.add(listener);
   }
 
+  /** Changes the view, and goes to the entry or the range that it then names. */
+  goTo(patch: Partial<ViewState>): void {
+    const before = this.#stream;
+    updateView(patch);
+    // A stream that is opened anew goes there by itself, when its replay is complete.
+    if (this.#stream === before) this.#goToLink();
+  }
+
+  #goToLink(): void {
+    this.history.goToLink((row) => this.cursor.show(row));
+  }
+
   /** From now on `series` counts the entries, those that are here first. */
   countWith(series: Series): void {
-    const { buffer } = this.session;
-    for (let at = buffer.first; at < buffer.end; at++) {
-      const row = buffer.get(at);
-      if (row?.kind === 'entry') series.countEntry(row);
-    }
+    for (const row of this.session.buffer.entryRows()) series.countEntry(row);
     this.onEntry((row) => series.countEntry(row));
     this.#figures.series = series;
   }

@@ -3,50 +3,35 @@
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { effect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import type { Cursor } from '../cursor.ts';
-import type { HistoryNavigator } from '../history/history-navigator.ts';
+import { quoted } from '../log/quoted.ts';
 import { clockOf, duration } from '../log/time.ts';
 import type { Alert } from '../state/alert.ts';
 import { alertPart, alerts, alertsAsOf, alertsOpen, areAlertsStale } from '../state/alerts.ts';
-import { filter, streamState, updateView, viewState } from '../state/store.ts';
-import { streamQuery } from '../state/stream-query.ts';
+import { streamState } from '../state/store.ts';
+import type { ViewState } from '../state/view-state.ts';
 import '../../styles/alerts.css';
 
 const TITLE = document.title;
 const STEPS: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 };
 
-/** What leads to an entry. */
-interface Way {
-  cursor: Pick<Cursor, 'show'>;
-  history: Pick<HistoryNavigator, 'goToLink'>;
-}
+type GoTo = (patch: Partial<ViewState>) => void;
 
-export function mountAlerts(way: Way): void {
+export function mountAlerts(goTo: GoTo): void {
   effect(() => {
     const count = alerts.value.length;
     document.title = count > 0 ? `▲ ${count} · ${TITLE}` : TITLE;
   });
-  alertPart.value = () => <Mark goTo={(alert) => goTo(way, alert)} />;
+  alertPart.value = () => <Mark goTo={(alert) => leadTo(alert, goTo)} />;
 }
 
-function goTo({ cursor, history }: Way, { cause, id }: Alert): void {
+function leadTo({ cause, id }: Alert, goTo: GoTo): void {
   alertsOpen.value = false;
-  const before = queryOf();
   const all = { q: '', hl: '', level: '', range: undefined, fleet: false } as const;
-  if (!cause) {
-    updateView({ ...all, channels: [CHANNELS.alerts], q: `alert:"${id.replace(/"/g, '')}"` });
-    return;
-  }
-  updateView({ ...all, channels: [cause.channel], at: cause.id, follow: false });
-  // A stream that is opened anew goes to the entry by itself, when its replay is complete.
-  if (queryOf() === before) history.goToLink((row) => cursor.show(row));
+  if (cause) goTo({ ...all, channels: [cause.channel], at: cause.id, follow: false });
+  else goTo({ ...all, channels: [CHANNELS.alerts], q: `alert:${quoted(id)}` });
 }
 
-function queryOf(): string {
-  return streamQuery(viewState.value, filter.value).toString();
-}
-
-function Mark({ goTo: follow }: { goTo(alert: Alert): void }) {
+function Mark({ goTo }: { goTo(alert: Alert): void }) {
   const button = useRef<HTMLButtonElement>(null);
   const firing = alerts.value;
   const isOpen = alertsOpen.value;
@@ -75,7 +60,7 @@ function Mark({ goTo: follow }: { goTo(alert: Alert): void }) {
           ▲ {firing.length}
         </button>
       )}
-      {isOpen && <List firing={firing} close={close} follow={follow} />}
+      {isOpen && <List firing={firing} close={close} goTo={goTo} />}
     </span>
   );
 }
@@ -83,10 +68,10 @@ function Mark({ goTo: follow }: { goTo(alert: Alert): void }) {
 interface ListProps {
   firing: readonly Alert[];
   close(): void;
-  follow(alert: Alert): void;
+  goTo(alert: Alert): void;
 }
 
-function List({ firing, close, follow }: ListProps) {
+function List({ firing, close, goTo }: ListProps) {
   const list = useRef<HTMLUListElement>(null);
   const now = useNow();
   const step = (by: number) => {
@@ -114,7 +99,7 @@ function List({ firing, close, follow }: ListProps) {
       <ul ref={list}>
         {firing.map((alert) => (
           <li key={alert.id}>
-            <button type="button" onClick={() => follow(alert)}>
+            <button type="button" onClick={() => goTo(alert)}>
               <span class={alert.isError ? 'bad' : 'warn'}>{alert.isError ? 'ERR' : 'WRN'}</span>
               <span class="since">
                 {alert.since === undefined ? '–' : duration(Math.max(0, now - alert.since))}

@@ -1,4 +1,5 @@
 // The columns of the fleet: what each shows of a row, by what it sorts, and which lines are behind it.
+import { quoted } from '../log/quoted.ts';
 import { spansOf } from '../log/text.ts';
 import { duration } from '../log/time.ts';
 import type { FleetRow } from './model.ts';
@@ -124,11 +125,6 @@ export const COLUMNS: readonly Column[] = [
     behind: () => '',
   },
 ];
-
-/** A value as the filter's language takes it. */
-export function quoted(value: string): string {
-  return /[\s*"/]/.test(value) ? `"${value.replace(/"/g, '')}"` : value;
-}
 
 /** The beginning of a text, on one line, with nothing in it that could hide or move the rest. */
 export function visible(text: string): string {

@@ -1,15 +1,15 @@
 // The fleet view: it counts the entries of the stream from when it is first opened, those that are here first, and shows the figures
 // once a second while it is open. It is loaded then.
 import { effect, untracked } from '@preact/signals';
-import type { Cursor } from '../cursor.ts';
-import type { HistoryNavigator } from '../history/history-navigator.ts';
+import { quoted } from '../log/quoted.ts';
 import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { filter, streamState, updateView, viewState } from '../state/store.ts';
+import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import '../../styles/fleet.css';
-import { type Column, figure, quoted } from './columns.ts';
+import { type Column, figure } from './columns.ts';
 import { FleetGrid } from './grid.ts';
 import { FleetModel, type FleetRow, totalsOf } from './model.ts';
 
@@ -23,8 +23,7 @@ const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, as
 export interface FleetContext {
   session: Pick<Session, 'buffer'>;
   viewport: Pick<Viewport, 'scroller'>;
-  cursor: Pick<Cursor, 'show'>;
-  history: Pick<HistoryNavigator, 'goToLink'>;
+  goTo(patch: Partial<ViewState>): void;
   onEntry(listener: (row: EntryRow) => void): void;
   onCleared(listener: () => void): void;
 }
@@ -66,11 +65,7 @@ export class Fleet {
   }
 
   #listen(): void {
-    const { buffer } = this.#context.session;
-    for (let at = buffer.first; at < buffer.end; at++) {
-      const row = buffer.get(at);
-      if (row?.kind === 'entry') this.#waiting.push(row);
-    }
+    this.#waiting = [...this.#context.session.buffer.entryRows()];
     this.#context.onEntry((row) => {
       if (this.#waiting.length > 0) this.#waiting.push(row);
       else this.#model.count(row);
@@ -161,7 +156,7 @@ export class Fleet {
   #open(row: FleetRow, column: Column): void {
     const terms = `source:${quoted(row.source)} ${column.behind(row)}`.trim();
     const id = column.key === 'last' ? row.last?.id : undefined;
-    updateView({
+    this.#context.goTo({
       fleet: false,
       q: terms,
       hl: '',
@@ -170,7 +165,6 @@ export class Fleet {
       at: id ?? '',
       follow: id === undefined,
     });
-    if (id !== undefined) this.#context.history.goToLink((entry) => this.#context.cursor.show(entry));
   }
 }
 

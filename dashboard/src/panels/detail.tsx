@@ -2,6 +2,7 @@
 import type { ComponentChildren } from 'preact';
 import type { Cursor } from '../cursor.ts';
 import type { HistoryNavigator } from '../history/history-navigator.ts';
+import { quoted } from '../log/quoted.ts';
 import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
@@ -157,8 +158,4 @@ function toggleTerm(term: string): void {
   const terms = viewState.value.q;
   const has = ` ${terms} `.includes(` ${term} `);
   updateView({ q: (has ? ` ${terms} `.replace(` ${term} `, ' ') : `${terms} ${term}`).trim() });
-}
-
-function quoted(value: string): string {
-  return /[\s*"]/.test(value) ? `"${value.replace(/"/g, '')}"` : value;
 }

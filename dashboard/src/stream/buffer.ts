@@ -1,6 +1,6 @@
 // The latest rows of a view: a ring bounded by count and bytes, which evicts its oldest rows. Each row has an absolute
 // place: after 5 evictions the oldest row stands at place 5, and a new row always stands at `end`.
-import { GapRow, type Row } from './row.ts';
+import { type EntryRow, GapRow, type Row } from './row.ts';
 
 const SLOTS = 2 ** 17;
 const MASK = SLOTS - 1;
@@ -94,12 +94,17 @@ export class LogBuffer {
     this.head ??= headRow('earlier');
   }
 
-  /** Id of the oldest entry here; entries that were never stored have no id and are skipped. */
-  get oldestId(): string | undefined {
+  /** The entries among the rows, oldest first. */
+  *entryRows(): Generator<EntryRow> {
     for (let at = this.first; at < this.end; at++) {
       const row = this.get(at);
-      if (row?.kind === 'entry' && row.id !== undefined) return row.id;
+      if (row?.kind === 'entry') yield row;
     }
+  }
+
+  /** Id of the oldest entry here; entries that were never stored have no id and are skipped. */
+  get oldestId(): string | undefined {
+    for (const { id } of this.entryRows()) if (id !== undefined) return id;
     return undefined;
   }
 

@@ -1,6 +1,6 @@
 import { METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import { describe, expect, it } from 'vitest';
-import { COLUMNS, figure, quoted } from '../../src/fleet/columns.ts';
+import { COLUMNS, figure } from '../../src/fleet/columns.ts';
 import { FleetModel } from '../../src/fleet/model.ts';
 import { nextSort, ordered } from '../../src/fleet/order.ts';
 import { SORTS } from '../../src/state/fleet-sorts.ts';
@@ -68,9 +68,5 @@ describe('what a cell shows', () => {
       '42',
       '12,345',
     ]);
-  });
-
-  it('names a source in the filter’s language so that it means itself', () => {
-    expect(['gpu-1', 'a b', 'x*', '/re/'].map(quoted)).toEqual(['gpu-1', '"a b"', '"x*"', '"/re/"']);
   });
 });

@@ -2,6 +2,7 @@ import type { Level } from '@llm-streamer/shared/entry.ts';
 import { describe, expect, it } from 'vitest';
 import { compileFilter } from '../../src/log/filter.ts';
 import { FilterError, PatternsMissing } from '../../src/log/filter-terms.ts';
+import { quoted } from '../../src/log/quoted.ts';
 import { boundedPattern } from '../../src/regex/bounded.ts';
 import { entry } from '../rows.ts';
 
@@ -24,6 +25,15 @@ const compile = (filter: string, floor: Level | '') => compileFilter(filter, flo
 const passes = (filter: string) => compile(filter, '').test(row);
 
 describe('the filter', () => {
+  it.each(['gpu-1', 'a b', 'x*', '/re/', '/var/log/x', '\\\\host', '-x', '>5', 'level:warn'])(
+    'finds the source %s by its quoted name, and no other',
+    (source) => {
+      const { test } = compile(`source:${quoted(source)}`, '');
+      expect(test(entry({ source }))).toBe(true);
+      for (const other of ['re', 'xy', 'a', 'b', 'log']) expect(test(entry({ source: other }))).toBe(false);
+    },
+  );
+
   it.each([
     'upstream',
     'UPSTREAM slow',
