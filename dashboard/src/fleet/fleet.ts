@@ -45,7 +45,6 @@ export class Fleet {
     this.#grid = new FleetGrid({
       onOpen: (row, column) => this.#open(row, column),
       onSort: (sort) => updateView({ sort }, 'replace'),
-      onClose: () => updateView({ fleet: false }, 'replace'),
     });
     this.#totals.className = 'totals';
     this.#notes.className = 'notes warn';

@@ -14,7 +14,6 @@ const SLICE_MS = 4;
 export interface GridListener {
   onOpen(row: FleetRow, column: Column): void;
   onSort(sort: string): void;
-  onClose(): void;
 }
 
 export class FleetGrid {
@@ -70,7 +69,6 @@ export class FleetGrid {
     };
     const step = steps[key];
     if (step) this.#move(...step);
-    else if (key === 'Escape') this.#listener.onClose();
     else if (key === 'Enter') this.#open(document.activeElement);
     else return false;
     return true;

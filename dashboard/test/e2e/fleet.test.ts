@@ -201,6 +201,16 @@ describe('a cell opens the lines behind it', () => {
     await cell(page, 'gpu-7', 'last').click();
     await page.locator('#detail', { hasText: 'CUDA out of memory' }).waitFor();
   });
+
+  it('the last line needs no history where the gateway narrows a new stream to its source', async () => {
+    const page = await open('fleet:narrow', '&narrow=1&q=source:*');
+    const asked: string[] = [];
+    page.on('request', (request) => asked.push(new URL(request.url()).pathname));
+    await cell(page, 'gpu-7', 'last').click();
+    await page.locator('#detail', { hasText: 'CUDA out of memory' }).waitFor();
+    await eventually('the stream is that of the source', async () => (await messages(page)).length === 2);
+    expect(asked).not.toContain('/api/entries');
+  });
 });
 
 describe('by keyboard', () => {
@@ -229,6 +239,19 @@ describe('by keyboard', () => {
     await row(page, 'gpu-7').waitFor();
     await page.keyboard.press('Escape');
     await eventually('the fleet is closed', async () => !(await page.locator('#fleet').isVisible()));
+  });
+
+  it('Escape closes the detail first, and the fleet with the next', async () => {
+    const [id] = await fleetOn('fleet:escape');
+    const link = `${gateway.url}/?channels=fleet:escape&fleet=1&at=${id}`;
+    const page = await openPage(browser, link, { width: 1440 });
+    await row(page, 'api-2').waitFor();
+    await page.locator('#detail .fields').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('#detail').waitFor({ state: 'hidden' });
+    expect(await page.locator('#fleet').isVisible()).toBe(true);
+    await page.keyboard.press('Escape');
+    await page.locator('#fleet').waitFor({ state: 'hidden' });
   });
 
   it('the row that has the focus keeps it when rows change their places', async () => {
