@@ -12,8 +12,9 @@ import { filter, streamState, viewState } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 const CHANNEL = CHANNELS.alerts;
-/** A view without the entries of the alerts is at most this late. */
-const EVERY_MS = 5_000;
+const TICK_MS = 1_000;
+/** With the tick that comes next, a view without the entries of the alerts asks again within five seconds. */
+const EVERY_MS = 4_000;
 /** With them, an entry may still be left out, as one that was written before the view began. */
 const EVERY_MS_WITH_ENTRIES = 60_000;
 /** Many alerts at once are one question. */
@@ -45,7 +46,7 @@ export class AlertWatch {
     });
     setInterval(() => {
       if (this.#isHere && Date.now() - this.#askedAt >= period()) this.#askSoon();
-    }, EVERY_MS);
+    }, TICK_MS);
   }
 
   #askSoon(): void {
@@ -74,7 +75,10 @@ export class AlertWatch {
       alertsAsOf.value = Date.now();
       alerts.value = firing;
     } catch {
-      areAlertsStale.value = true; // the stream's state says what there is to say
+      // Nothing says that the route is not there: it is asked again.
+      if (profile.value !== whom) return;
+      this.#isHere = true;
+      areAlertsStale.value = true;
     } finally {
       this.#isAsking = false;
     }

@@ -35,12 +35,18 @@ describe('where the gateway answers which alerts fire', () => {
     'a gateway that answers %s has no mark, and is asked once for each stream',
     async (status) => {
       gateway.alerts = { status };
-      const page = await openPage(browser, `${gateway.url}/?channels=logs`);
+      const page = await openPage(browser, `${gateway.url}/?channels=logs`, {
+        before: (fresh) => fresh.clock.install(),
+      });
       await sees(page, 'LIVE');
       await eventually('it was asked', () => gateway.alertsAsked === 1);
       gateway.write(gateway.entry('x', { channel: 'events:alerts', event: 'alert.firing' }).text);
       gateway.send(['seen']);
       await lastRow(page, 'seen');
+      await page.clock.runFor(60_000);
+      gateway.send(['seen later']);
+      await lastRow(page, 'seen later');
+      expect(gateway.alertsAsked).toBe(1);
       gateway.cut();
       await eventually('it was asked again', () => gateway.alertsAsked === 2);
       expect(await mark(page).count()).toBe(0);
@@ -61,10 +67,20 @@ describe('where the gateway answers which alerts fire', () => {
     expect(await page.title()).toBe('LLM Streamer');
   });
 
-  it('a view without the entries of alerts hears of them, too', async () => {
+  it('a view without the entries of alerts hears of them within five seconds', async () => {
     gateway.alerts.body = { alerts: [] };
-    const page = await openPage(browser, `${gateway.url}/?channels=logs`);
+    const page = await openPage(browser, `${gateway.url}/?channels=logs`, {
+      before: (fresh) => fresh.clock.install(),
+    });
     await eventually('it was asked', () => gateway.alertsAsked > 0);
+    // From here on the page's time stands still, but for what runs.
+    await page.clock.pauseAt(Date.now() + 60_000);
+    for (let i = 0; i < 4; i++) {
+      const answered = page.waitForResponse('**/api/alerts');
+      await page.clock.runFor(5_000);
+      await (await answered).finished();
+    }
+    await page.clock.resume();
     gateway.alerts.body = { alerts: [alert('gpu-7')] };
     await mark(page).getByText('▲ 1').waitFor();
     await eventually('a screen reader is told', async () =>
@@ -81,6 +97,15 @@ describe('where the gateway answers which alerts fire', () => {
     gateway.write(gateway.entry('x', { channel: 'events:alerts', event: 'alert.firing' }).text);
     await sees(page, 'the gateway does not answer');
     expect(await page.locator('.alerts li').count()).toBe(2);
+  });
+
+  it('a first question without an answer is asked again', async () => {
+    const page = await openPage(browser, `${gateway.url}/?channels=logs`, {
+      before: (fresh) =>
+        fresh.route('**/api/alerts', (route) => route.abort('connectionrefused'), { times: 1 }),
+    });
+    await sees(page, 'LIVE');
+    await mark(page).getByText('▲ 2').waitFor();
   });
 
   it('a mark that cannot be loaded is missed aloud, and comes with the next stream', async () => {
