@@ -11,7 +11,8 @@ import type { Session } from '../stream/session.ts';
 import '../../styles/fleet.css';
 import { type Column, figure } from './columns.ts';
 import { FleetGrid } from './grid.ts';
-import { FleetModel, type FleetRow, totalsOf } from './model.ts';
+import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from './model.ts';
+import { plural } from './words.ts';
 
 const EVERY_MS = 1_000;
 /** Entries that were here before are counted in slices of this length, so that the page stays quick. */
@@ -46,7 +47,6 @@ export class Fleet {
       onOpen: (row, column) => this.#open(row, column),
       onSort: (sort) => updateView({ sort }, 'replace'),
     });
-    this.#totals.className = 'totals';
     this.#notes.className = 'notes warn';
     host.replaceChildren(this.#totals, this.#notes, this.#grid.element);
     this.#listen();
@@ -132,8 +132,7 @@ export class Fleet {
     const { narrow } = viewState.value;
     if (!isLive) notes.push(`not live: the figures are those of ${clockOf(this.#now)}`);
     if (this.#waiting.length > 0) notes.push('counting what came before');
-    if (this.#model.dropped > 0)
-      notes.push(`${plural(this.#model.dropped, 'more source')} not shown: only the latest are kept`);
+    if (this.#model.isOverfull) notes.push(`more than ${MAX_SOURCES} sources: those heard last are shown`);
     if (narrow && Object.keys(filter.value.server).length > 0)
       notes.push('only what the gateway’s filter lets through');
     return notes;
@@ -165,10 +164,6 @@ export class Fleet {
       follow: id === undefined,
     });
   }
-}
-
-function plural(count: number, what: string): string {
-  return `${count.toLocaleString('en')} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function setText(element: HTMLElement, text: string): void {

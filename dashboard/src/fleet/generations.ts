@@ -31,8 +31,8 @@ export class Generations {
   #tokensSince: number | undefined;
   #isOverfull = false;
 
-  count(row: EntryRow, at: number): void {
-    const key = row.generation ?? '';
+  /** Counts an entry of the generation that `key` names. */
+  count(row: EntryRow, key: string, at: number): void {
     this.isHeard = true;
     if (row.event === EVENTS.generationDelta) {
       this.#countDelta(row, key, at);
@@ -98,9 +98,11 @@ export class Generations {
     if (typeof reported === 'number') this.firstTokens.add(at, reported);
     else if (isWhole && generation?.startedAt !== undefined && generation.firstAt !== undefined)
       this.firstTokens.add(at, (generation.firstAt - generation.startedAt) / 1000);
-    // What has sent no deltas has said its tokens only now: they are spread over the time that it took.
+    // What has sent no deltas has said its tokens only now: they are spread over the time that it took. Those of one
+    // that was not kept may have been counted with its deltas.
     const tokens = attrs[GEN_AI.outputTokens];
-    if (generation?.firstAt === undefined && typeof tokens === 'number' && tokens > 0 && tokens < 1e9)
+    const isUncounted = generation ? generation.firstAt === undefined : !this.#isOverfull;
+    if (isUncounted && typeof tokens === 'number' && tokens > 0 && tokens < 1e9)
       this.#spread(at, tokens, Number(attrs[ATTRS.duration]) || 0);
   }
 

@@ -1,14 +1,11 @@
-// All sources of a stream: entries in, figures out. It knows at most 500 sources, those heard last, and says how many it has dropped;
+// All sources of a stream: entries in, figures out. It knows at most 500 sources, those heard last, and says where there were more;
 // it depends on nothing on screen, and asks nobody: the same entries give the same figures.
 import type { EntryRow } from '../stream/row.ts';
 import { quantile } from './first-tokens.ts';
 import { Source, type SourceFigures } from './source.ts';
-import { type Trouble, troubleOf } from './trouble.ts';
+import { LEAST_SAMPLES, type Trouble, troubleOf } from './trouble.ts';
 
 export const MAX_SOURCES = 500;
-/** A source with fewer times to the first token is not compared with the others, and no others with it. */
-const LEAST_SAMPLES = 3;
-
 export interface FleetRow extends SourceFigures {
   trouble: Trouble;
 }
@@ -26,8 +23,8 @@ export interface Totals {
 }
 
 export class FleetModel {
-  /** Sources that were dropped because others were heard later. */
-  dropped = 0;
+  /** Whether a source was dropped because others were heard later. */
+  isOverfull = false;
   readonly #sources = new Map<string, Source>();
 
   count(row: EntryRow): void {
@@ -49,13 +46,13 @@ export class FleetModel {
     const medians = all
       .flatMap(({ firstToken }) => (firstToken && firstToken.count >= LEAST_SAMPLES ? [firstToken.p50] : []))
       .sort((a, b) => a - b);
-    const usual = medians.length >= 3 ? quantile(medians, 0.5) : Number.NaN;
-    return all.map((figures) => ({ ...figures, trouble: troubleOf(figures, usual) }));
+    const fleetMedian = medians.length >= 3 ? quantile(medians, 0.5) : Number.NaN;
+    return all.map((figures) => ({ ...figures, trouble: troubleOf(figures, fleetMedian) }));
   }
 
   clear(): void {
     this.#sources.clear();
-    this.dropped = 0;
+    this.isOverfull = false;
   }
 
   #dropOldest(): void {
@@ -63,7 +60,7 @@ export class FleetModel {
     for (const source of this.#sources.values())
       if (!oldest || source.lastAt < oldest.lastAt) oldest = source;
     if (oldest) this.#sources.delete(oldest.name);
-    this.dropped++;
+    this.isOverfull = true;
   }
 }
 

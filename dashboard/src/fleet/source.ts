@@ -7,7 +7,7 @@ import { Generations, SPARK_SECONDS } from './generations.ts';
 import { Seconds } from './seconds.ts';
 
 /** Errors are counted over this time. */
-export const ERROR_SECONDS = 300;
+const ERROR_SECONDS = 300;
 /** One bar of the sparkline stands for this many seconds. */
 export const BAR_SECONDS = 5;
 /** Tokens per second are the mean of this many whole seconds. */
@@ -45,7 +45,13 @@ export interface SourceFigures {
   reported: { running: boolean; tokensPerSecond: boolean };
 }
 
-type Numbers = Partial<Record<'running' | 'queued' | 'tokens' | 'kvCache', number>>;
+type NumberName = 'running' | 'queued' | 'tokens' | 'kvCache';
+
+/** When something was reported last, and the pause between two reports: an average that forgets, in ms; NaN before the second. */
+interface Rhythm {
+  at: number;
+  apart: number;
+}
 
 export class Source {
   readonly name: string;
@@ -56,10 +62,10 @@ export class Source {
   #group: string | undefined;
   #model: string | undefined;
   #last: EntryRow | undefined;
-  #numbers: Numbers = {};
-  #reportedAt = Number.NEGATIVE_INFINITY;
-  /** The time between two reports of numbers, as an average that forgets; NaN before the second. */
-  #apart = Number.NaN;
+  /** Each with a rhythm of its own: a source may report some of its numbers in one entry and others in the next. */
+  readonly #numbers = new Map<NumberName, Rhythm & { value: number }>();
+  /** Of reports of any number. */
+  #reports: Rhythm | undefined;
 
   constructor(name: string, at: number) {
     this.name = name;
@@ -74,7 +80,7 @@ export class Source {
       this.#countNumbers(row.attrs(), at);
       return;
     }
-    if (row.generation !== undefined) this.#generations.count(row, at);
+    if (row.generation !== undefined) this.#generations.count(row, row.generation, at);
     if (row.event === EVENTS.generationDelta) return;
     this.#last = row;
     // Most entries of a source that belongs to something say so; those that do not are not parsed for it.
@@ -85,30 +91,36 @@ export class Source {
   figures(now: number): SourceFigures {
     const second = Math.floor(now / 1000) - 1;
     const age = Math.max(0, now - this.lastAt);
-    const hold = Math.max(METRICS_HOLD_MS, 3 * (this.#apart || 0));
-    const numbers = now - this.#reportedAt <= hold ? this.#numbers : {};
+    const running = this.#number('running', now);
+    const tokens = this.#number('tokens', now);
     const counted = this.#generations.running(now);
-    const rate = numbers.tokens ?? this.#generations.tokensPerSecond(second - RATE_SECONDS, second);
-    const isSilent = age > Math.max(METRICS_HOLD_MS, 5 * this.#apart);
+    const rate = tokens ?? this.#generations.tokensPerSecond(second - RATE_SECONDS, second);
+    const isSilent = age > Math.max(METRICS_HOLD_MS, 5 * (this.#reports?.apart ?? Number.NaN));
     return {
       source: this.name,
       group: this.#group,
       model: this.#generations.model ?? this.#model,
-      running: numbers.running ?? (isSilent ? undefined : counted),
-      queued: numbers.queued,
+      running: running ?? (isSilent ? undefined : counted),
+      queued: this.#number('queued', now),
       tokensPerSecond: Number.isNaN(rate) || isSilent ? undefined : rate,
       spark: this.#spark(second, isSilent),
       firstToken: this.#generations.firstTokens.figures(now),
-      kvCache: numbers.kvCache,
+      kvCache: this.#number('kvCache', now),
       errors: this.#errors.sum(second + 1 - ERROR_SECONDS, second + 1),
       errorsLastMinute: this.#errors.sum(second - 59, second + 1),
       last: this.#last,
       age,
       isSilent,
-      isBackend: this.#generations.isHeard || Number.isFinite(this.#reportedAt),
+      isBackend: this.#generations.isHeard || this.#reports !== undefined,
       silences: this.#generations.silences(now),
-      reported: { running: numbers.running !== undefined, tokensPerSecond: numbers.tokens !== undefined },
+      reported: { running: running !== undefined, tokensPerSecond: tokens !== undefined },
     };
+  }
+
+  #number(name: NumberName, now: number): number | undefined {
+    const number = this.#numbers.get(name);
+    const holds = number && now - number.at <= Math.max(METRICS_HOLD_MS, 3 * (number.apart || 0));
+    return holds ? number.value : undefined;
   }
 
   #spark(second: number, isSilent: boolean): number[] {
@@ -132,20 +144,17 @@ export class Source {
       const value = attrs[name];
       return typeof value === 'number' && value >= 0 ? value : undefined;
     };
-    // A source may report some of its numbers in one entry and others in the next.
-    const heard: [keyof Numbers, number | undefined][] = [
+    const tokens = number(METRICS.generationThroughput);
+    const heard: [NumberName, number | undefined][] = [
       ['running', number(METRICS.running)],
       ['queued', number(METRICS.waiting)],
-      ['tokens', number(METRICS.generationThroughput)],
+      ['tokens', tokens],
       ['kvCache', number(METRICS.kvCacheUsage)],
     ];
-    for (const [name, value] of heard) if (value !== undefined) this.#numbers[name] = value;
-    const { tokens } = this.#numbers;
+    for (const [name, value] of heard)
+      if (value !== undefined) this.#numbers.set(name, { ...after(this.#numbers.get(name), at), value });
     if (tokens !== undefined) this.#throughput.set(Math.floor(at / 1000), tokens);
-    const apart = at - this.#reportedAt;
-    if (apart > 0 && Number.isFinite(apart))
-      this.#apart = Number.isNaN(this.#apart) ? apart : this.#apart * 0.8 + apart * 0.2;
-    this.#reportedAt = Math.max(this.#reportedAt, at);
+    this.#reports = after(this.#reports, at);
     const model = attrs[GEN_AI.requestModel];
     if (typeof model === 'string' && model !== '') this.#model = model.slice(0, 80);
     if (this.#group === undefined) this.#place(attrs);
@@ -155,4 +164,12 @@ export class Source {
     const value = GROUPS.map((name) => attrs[name]).find((each) => typeof each === 'string' && each !== '');
     if (typeof value === 'string' && value !== this.name) this.#group = value.slice(0, 80);
   }
+}
+
+/** The rhythm with one more report. */
+function after(last: Rhythm | undefined, at: number): Rhythm {
+  if (!last) return { at, apart: Number.NaN };
+  const pause = at - last.at;
+  if (pause <= 0) return last;
+  return { at, apart: Number.isNaN(last.apart) ? pause : last.apart * 0.8 + pause * 0.2 };
 }

@@ -1,6 +1,6 @@
 // What is wrong with a source, judged by its figures: the worst of it as a rank, by which the rows are sorted, and all of it in words.
-import { duration } from '../log/time.ts';
 import type { SourceFigures } from './source.ts';
+import { plural, wholeSeconds } from './words.ts';
 
 /** A running generation that said nothing for longer is stalled. */
 const STALLED_MS = 15_000;
@@ -10,6 +10,8 @@ const LATE_MS = 3_000;
 /** A time to the first token below this is not slow, whatever others have. */
 const SLOW_SECONDS = 0.5;
 const FULL_CACHE = 0.95;
+/** A source with fewer times to the first token is not compared with the others, and no others with it. */
+export const LEAST_SAMPLES = 3;
 
 export interface Trouble {
   /** 0: none. */
@@ -18,42 +20,47 @@ export interface Trouble {
   words: string;
   /** Whether the time to the first token is out of its own range, or far above that of the others. */
   isSlow: boolean;
+  /** Whether its KV cache is full. */
+  isFull: boolean;
+  /** Whether as many wait as run. */
+  isQueued: boolean;
+  /** How bad it is, as a class; empty where it is no more than old errors. */
+  tone: 'bad' | 'warn' | '';
 }
 
-/** `usual` is the median of the fleet's times to the first token; NaN where too few sources say theirs. */
-export function troubleOf(figures: SourceFigures, usual: number): Trouble {
-  const { firstToken, silences, errors, errorsLastMinute, queued, kvCache, age } = figures;
-  const usualMs = (firstToken?.p95 ?? 0) * 1000;
+/** `fleetMedian` is the median of the fleet's times to the first token; NaN where too few sources say theirs. */
+export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble {
+  const { firstToken, silences, errors, errorsLastMinute, queued = 0, kvCache = 0, age } = figures;
+  const ownP95Ms = (firstToken?.p95 ?? 0) * 1000;
   const isSlow =
     firstToken !== undefined &&
     firstToken.p95 >= SLOW_SECONDS &&
-    (firstToken.isRising || (firstToken.count >= LATE_TIMES && firstToken.p50 >= LATE_TIMES * usual));
+    (firstToken.isRising ||
+      (firstToken.count >= LEAST_SAMPLES && firstToken.p50 >= LATE_TIMES * fleetMedian));
+  const isFull = kvCache >= FULL_CACHE;
+  const isQueued = queued > 0 && queued >= (figures.running ?? 0);
   const found: [number, boolean, () => string][] = [
     [5, figures.isSilent, () => `silent for ${wholeSeconds(age)}`],
     [4, errorsLastMinute > 0, () => `${plural(errorsLastMinute, 'error')} in the last minute`],
     [3, silences.next > STALLED_MS, () => `a generation is stalled for ${wholeSeconds(silences.next)}`],
     [
       3,
-      silences.first > Math.max(LATE_MS, LATE_TIMES * usualMs),
+      silences.first > Math.max(LATE_MS, LATE_TIMES * ownP95Ms),
       () => `a generation waits ${wholeSeconds(silences.first)} for its first token`,
     ],
     [3, isSlow, () => 'slow to the first token'],
-    [2, (kvCache ?? 0) >= FULL_CACHE, () => 'the KV cache is full'],
-    [2, (queued ?? 0) > 0 && (queued ?? 0) >= (figures.running ?? 0), () => `${queued} wait in the queue`],
+    [2, isFull, () => 'the KV cache is full'],
+    [2, isQueued, () => `${queued} wait in the queue`],
     [1, errorsLastMinute === 0 && errors > 0, () => `${plural(errors, 'error')} in five minutes`],
   ];
   const holding = found.filter(([, holds]) => holds);
+  const rank = Math.max(0, ...holding.map(([each]) => each));
   return {
-    rank: Math.max(0, ...holding.map(([rank]) => rank)),
+    rank,
     words: holding.map(([, , say]) => say()).join(', '),
     isSlow,
+    isFull,
+    isQueued,
+    tone: rank >= 4 ? 'bad' : rank >= 2 ? 'warn' : '',
   };
-}
-
-function wholeSeconds(ms: number): string {
-  return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : duration(ms);
-}
-
-function plural(count: number, what: string): string {
-  return `${count} ${count === 1 ? what : `${what}s`}`;
 }

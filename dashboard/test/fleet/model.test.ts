@@ -83,6 +83,22 @@ describe('what a source has not said', () => {
     expect(rowAt(13_000, [...reports, at(12_900)]).running).toBe(undefined);
   });
 
+  it('with one number for a while, is not known any more, whatever others it goes on saying', () => {
+    const first = numbers(0, { [METRICS.kvCacheUsage]: 0.97, [METRICS.generationThroughput]: 40 });
+    const running = Array.from({ length: 60 }, (_, i) => numbers((i + 1) * 1_000, { [METRICS.running]: 3 }));
+    const row = rowAt(61_000, [first, ...running]);
+    expect(row).toMatchObject({ running: 3, kvCache: undefined, tokensPerSecond: undefined });
+    expect(row.spark.filter((value) => value > 0)).toHaveLength(1);
+  });
+
+  it('with each number in an entry of its own, is known until three more of that number should have come', () => {
+    const names = [METRICS.running, METRICS.waiting, METRICS.kvCacheUsage];
+    const reports = Array.from({ length: 12 }, (_, i) =>
+      numbers(i * 10_000, { [names[i % 3] ?? '']: i / 100 }),
+    );
+    expect(rowAt(139_000, reports)).toMatchObject({ running: 0.09, queued: 0.1, kvCache: 0.11 });
+  });
+
   it('of the time before its first token, leaves the sparkline empty', () => {
     const { spark } = rowAt(120_000, [started(100_000, 'r'), delta(100_000, 'r', 50)]);
     expect(spark.slice(0, 19).every(Number.isNaN)).toBe(true);
@@ -265,12 +281,14 @@ describe('trouble', () => {
 });
 
 describe('bounds', () => {
-  it(`keeps the ${MAX_SOURCES} sources heard last, and says how many it has dropped`, () => {
+  it(`keeps the ${MAX_SOURCES} sources heard last, and says where there were more`, () => {
     const model = new FleetModel();
     for (let i = 0; i < MAX_SOURCES + 50; i++) model.count(at(i, { source: `s${i}` }));
     const rows = model.rows(START + 1_000);
     expect(rows).toHaveLength(MAX_SOURCES);
-    expect(model.dropped).toBe(50);
+    expect(model.isOverfull).toBe(true);
+    model.clear();
+    expect(model.isOverfull).toBe(false);
     expect(rows.some(({ source }) => source === 's49')).toBe(false);
     expect(rows.some(({ source }) => source === `s${MAX_SOURCES + 49}`)).toBe(true);
   });
@@ -280,6 +298,16 @@ describe('bounds', () => {
     const begun = runs.map((run) => started(0, run));
     expect(rowAt(1_000, begun).running).toBe(undefined);
     expect(rowAt(1_000, [...begun, ...runs.map((run) => finished(500, run))]).running).toBe(0);
+  });
+
+  it('more generations than it can keep do not count their tokens twice', () => {
+    const runs = Array.from({ length: 300 }, (_, i) => `run ${i}`);
+    const entries = [
+      ...runs.map((run) => started(0, run)),
+      ...runs.map((run) => delta(1_000, run, 10)),
+      ...runs.map((run) => finished(1_500, run, { [GEN_AI.outputTokens]: 10 })),
+    ];
+    expect(rowAt(6_000, entries).tokensPerSecond).toBeCloseTo(600);
   });
 
   it('no entry, whatever is in it, makes a figure that is negative or no number', () => {
