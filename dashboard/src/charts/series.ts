@@ -2,11 +2,11 @@
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
+import { sparkline } from './sparkline.ts';
 
 export const WINDOW_SECONDS = 900;
 /** Further models are counted as one, because the names come from entries, and there could be any number of them. */
 const MAX_MODELS = 12;
-const BARS = '▁▂▃▄▅▆▇█';
 
 export interface ModelSeries {
   tokens: Float64Array;
@@ -69,10 +69,8 @@ export class Series {
     for (const series of this.levels) {
       for (const [i, value] of this.window(series, end, length).entries()) sums[i] = (sums[i] ?? 0) + value;
     }
-    const highest = Math.max(1, ...sums);
-    const spark = sums.map((value) => BARS[value === 0 ? 0 : Math.ceil((value / highest) * 7)]).join('');
     const errors = this.window(this.levels[3] ?? [], end, 1)[0] ?? 0;
-    return { entries: sums[length - 1] ?? 0, errors, spark };
+    return { entries: sums[length - 1] ?? 0, errors, spark: sparkline(sums) };
   }
 
   #generation(row: EntryRow, slot: number): void {

@@ -1,13 +1,13 @@
 // The columns of the fleet: what each shows of a row, by what it sorts, and which lines are behind it.
+import { sparkline } from '../charts/sparkline.ts';
 import { quoted } from '../log/quoted.ts';
 import { spansOf } from '../log/text.ts';
-import { duration } from '../log/time.ts';
 import type { FleetRow } from './model.ts';
 import { BAR_SECONDS } from './source.ts';
+import { wholeSeconds } from './words.ts';
 
 /** What a source has not said. */
 const UNKNOWN = '–';
-const BARS = '▁▂▃▄▅▆▇█';
 const METER = 5;
 const MAX_TEXT = 160;
 
@@ -18,6 +18,8 @@ export interface Column {
   text(row: FleetRow): string;
   /** The class of the cell: a tone, or nothing. */
   tone?(row: FleetRow): string;
+  /** Whether it sorts by name, the first first; otherwise by a number, the greatest first. */
+  isName?: true;
   /** Undefined is sorted last, whatever the direction. Absent where the column does not sort. */
   value?(row: FleetRow): number | string | undefined;
   /** Terms of the filter that finds the lines behind the cell, besides the source. */
@@ -33,7 +35,8 @@ export const COLUMNS: readonly Column[] = [
     title: 'source',
     hint: 'who writes; ○ has gone silent',
     text: ({ source, isSilent }) => `${isSilent ? '○' : '●'} ${visible(source)}`,
-    tone: ({ trouble }) => (trouble.rank >= 4 ? 'bad' : trouble.rank >= 2 ? 'warn' : ''),
+    tone: ({ trouble }) => trouble.tone,
+    isName: true,
     value: ({ source }) => source,
     behind: () => '',
   },
@@ -42,6 +45,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'model',
     hint: 'the model that it named last',
     text: ({ model }) => (model === undefined ? UNKNOWN : visible(model.slice(model.lastIndexOf('/') + 1))),
+    isName: true,
     value: ({ model }) => model,
     behind: ({ model }) => (model === undefined ? '' : `model:${quoted(model)}`),
   },
@@ -58,7 +62,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'queue',
     hint: 'requests that wait',
     text: ({ queued }) => figure(queued),
-    tone: ({ queued, running }) => (queued && queued >= (running ?? 0) ? 'warn' : ''),
+    tone: ({ trouble }) => (trouble.isQueued ? 'warn' : ''),
     value: ({ queued }) => queued,
     behind: () => NUMBERS,
   },
@@ -74,7 +78,7 @@ export const COLUMNS: readonly Column[] = [
     key: 'spark',
     title: '2 min',
     hint: `tokens per second of two minutes, a bar for ${BAR_SECONDS} s; the highest is the row’s own`,
-    text: ({ spark }) => sparkline(spark),
+    text: ({ spark }) => (spark.every(Number.isNaN) ? UNKNOWN : sparkline(spark)),
     behind: ({ reported }) => (reported.tokensPerSecond ? NUMBERS : GENERATIONS),
   },
   {
@@ -94,7 +98,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'kv cache',
     hint: 'use of the KV cache',
     text: ({ kvCache }) => (kvCache === undefined ? UNKNOWN : `${percent(kvCache)} ${meter(kvCache)}`),
-    tone: ({ kvCache }) => ((kvCache ?? 0) >= 0.95 ? 'warn' : ''),
+    tone: ({ trouble }) => (trouble.isFull ? 'warn' : ''),
     value: ({ kvCache }) => kvCache,
     behind: () => NUMBERS,
   },
@@ -137,7 +141,6 @@ export function visible(text: string): string {
 export function figure(value: number | undefined): string {
   if (value === undefined) return UNKNOWN;
   if (value > 0 && value < 9.95 && !Number.isInteger(value)) return value.toFixed(1);
-  // `toLocaleString` takes longer than all the rest of a row.
   return value < 999.5 ? String(Math.round(value)) : Math.round(value).toLocaleString('en');
 }
 
@@ -154,17 +157,6 @@ function meter(share: number): string {
   return '█'.repeat(filled) + '░'.repeat(METER - filled);
 }
 
-/** A space stands for a time of which nothing is known. */
-function sparkline(values: readonly number[]): string {
-  let highest = 0;
-  let text = '';
-  for (const value of values) if (value > highest) highest = value;
-  for (const value of values)
-    text += Number.isNaN(value) ? ' ' : BARS[value > 0 ? Math.ceil((value / Math.max(1, highest)) * 7) : 0];
-  return text.trim() === '' ? UNKNOWN : text;
-}
-
 function ageText(ms: number): string {
-  if (ms < 1_500) return 'now';
-  return ms < 60_000 ? `${Math.floor(ms / 1000)} s` : duration(ms).replace(/\d\ds$/, '');
+  return ms < 1_500 ? 'now' : wholeSeconds(ms).replace(/\d\ds$/, '');
 }

@@ -45,17 +45,15 @@ export function nextSort(sort: string, key: string): string {
 
 function comparison(sort: string): Compare {
   const column = COLUMNS.find(({ key, value }) => value && (sort === key || sort === `-${key}`));
-  const value = column?.value;
-  if (!value) return byTrouble;
-  // Names begin with the first, figures with the greatest.
+  if (!column?.value) return byTrouble;
+  const { value, isName } = column;
   const sign = sort.startsWith('-') ? -1 : 1;
   return (a, b) => {
     const [x, y] = [value(a), value(b)];
     if (x === undefined || y === undefined)
       return Number(x === undefined) - Number(y === undefined) || byName(a, b);
-    if (typeof x === 'string' || typeof y === 'string')
-      return sign * String(x).localeCompare(String(y), 'en', { numeric: true }) || byName(a, b);
-    return sign * (y - x) || byName(a, b);
+    if (isName) return sign * String(x).localeCompare(String(y), 'en', { numeric: true }) || byName(a, b);
+    return sign * (Number(y) - Number(x)) || byName(a, b);
   };
 }
 

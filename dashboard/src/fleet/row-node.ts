@@ -4,8 +4,8 @@ import type { FleetRow } from './model.ts';
 
 export class FleetRowNode {
   readonly element = document.createElement('div');
-  readonly cells: readonly HTMLElement[];
   row: FleetRow;
+  readonly #cells: readonly HTMLElement[];
   readonly #texts: readonly Text[];
   readonly #words: Text;
   readonly #place: Text;
@@ -15,20 +15,20 @@ export class FleetRowNode {
     this.row = row;
     this.element.role = 'row';
     this.element.className = 'row';
-    this.cells = COLUMNS.map(({ key }, i) => {
+    this.#cells = COLUMNS.map(({ key }, i) => {
       const cell = this.element.appendChild(document.createElement('span'));
       cell.role = i === 0 ? 'rowheader' : 'gridcell';
       cell.tabIndex = -1;
       cell.dataset.column = key;
       return cell;
     });
-    const last = this.cells[COLUMNS.findIndex(({ key }) => key === 'last')] as HTMLElement;
+    const last = this.#cells[COLUMNS.findIndex(({ key }) => key === 'last')] as HTMLElement;
     const words = last.appendChild(document.createElement('b'));
     this.#words = words.appendChild(document.createTextNode(''));
-    this.#texts = this.cells.map((cell) =>
+    this.#texts = this.#cells.map((cell) =>
       cell.appendChild(document.createElement('bdi')).appendChild(document.createTextNode('')),
     );
-    const place = (this.cells[0] as HTMLElement).appendChild(document.createElement('bdi'));
+    const place = (this.#cells[0] as HTMLElement).appendChild(document.createElement('bdi'));
     place.className = 'dim';
     this.#place = place.appendChild(document.createTextNode(''));
     this.show(row);
@@ -45,14 +45,14 @@ export class FleetRowNode {
     this.row = row;
     for (const [i, { text, tone }] of COLUMNS.entries()) {
       setText(this.#texts[i], text(row));
-      const cell = this.cells[i];
+      const cell = this.#cells[i];
       const name = tone?.(row) ?? '';
       if (cell && cell.className !== name) cell.className = name;
     }
     this.#showPlace();
-    const { rank, words } = row.trouble;
+    const { tone: howBad, words } = row.trouble;
     setText(this.#words, words === '' ? '' : `${words} · `);
-    const level = rank >= 4 ? 'bad' : rank >= 2 ? 'warn' : 'dim';
+    const level = howBad || 'dim';
     const holder = this.#words.parentElement;
     if (holder && holder.className !== level) holder.className = level;
   }

@@ -47,7 +47,6 @@ function fieldsOf(value: unknown): Record<string, unknown> {
 }
 
 function groupOf(group: unknown): string {
-  if (typeof group === 'string') return cut(group);
   const named = Object.entries(fieldsOf(group)).filter(([, value]) => typeof value === 'string');
   return cut(named.map(([name, value]) => `${name} ${value}`).join(', '));
 }

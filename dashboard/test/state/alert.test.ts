@@ -31,7 +31,7 @@ describe('alerts that the gateway answers', () => {
           value: 3,
           bound: 2,
         }),
-        alert('b', { group: 'gpu-8', cause_id: '1-1', value: 'many' }),
+        alert('b', { group: { host: 8 }, cause_id: '1-1', value: 'many' }),
       ],
     });
     expect(whole).toMatchObject({
@@ -40,7 +40,7 @@ describe('alerts that the gateway answers', () => {
       value: 3,
       bound: 2,
     });
-    expect(half).toMatchObject({ group: 'gpu-8', cause: undefined, value: undefined });
+    expect(half).toMatchObject({ group: '', cause: undefined, value: undefined });
   });
 
   it('are at most 500, with at most 301 characters in each text, whatever the answer is', () => {
