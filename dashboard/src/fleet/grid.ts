@@ -8,7 +8,7 @@ import { FleetRowNode } from './row-node.ts';
 
 /** Rows keep their places this long after the pointer has moved over them, so that a click meets what it was aimed at. */
 const HELD_MS = 3_000;
-/** The time in one frame for changing texts: 200 rows take several frames, and none of those is late. */
+/** The time in one frame for changing texts: many rows take several frames. */
 const SLICE_MS = 4;
 
 export interface GridListener {
@@ -33,7 +33,6 @@ export class FleetGrid {
     this.#listener = listener;
     this.element.role = 'grid';
     this.element.ariaLabel = 'Sources';
-    this.element.className = 'grid';
     this.element.tabIndex = 0;
     this.element.append(this.#head(), this.#body);
     this.#body.role = 'rowgroup';
@@ -74,8 +73,9 @@ export class FleetGrid {
     return true;
   }
 
-  /** Takes the focus, where it was last, else to the first row. */
+  /** Puts the focus on the first row, as soon as there is one; until then it is the grid's. */
   focus(): void {
+    this.element.focus({ preventScroll: true });
     this.#move(0, 0);
   }
 
@@ -110,10 +110,11 @@ export class FleetGrid {
   #showSort(sort: string): void {
     this.#sort = sort;
     this.#heldUntil = 0;
-    for (const [key, cell] of this.#titles) {
-      const isUp = sort === `-${key}`;
-      if (sort === key || isUp)
-        cell.ariaSort = isUp === (key === 'source' || key === 'model') ? 'descending' : 'ascending';
+    for (const { key, isName = false } of COLUMNS) {
+      const cell = this.#titles.get(key);
+      if (!cell) continue;
+      const isTurned = sort === `-${key}`;
+      if (sort === key || isTurned) cell.ariaSort = isTurned === isName ? 'descending' : 'ascending';
       else cell.removeAttribute('aria-sort');
     }
   }
@@ -155,7 +156,9 @@ export class FleetGrid {
     this.#shown = shown;
     const sources = new Set(this.#rows.map(({ source }) => source));
     for (const source of this.#nodes.keys()) if (!sources.has(source)) this.#nodes.delete(source);
+    const wasEmpty = this.#body.childElementCount === 0;
     placeNodes(this.#body, wanted);
+    if (wasEmpty && document.activeElement === this.element) this.focus();
   }
 
   #groupNode(title: string, isPlace: boolean, count: number): HTMLElement {

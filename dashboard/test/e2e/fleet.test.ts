@@ -156,13 +156,21 @@ describe('the fleet', () => {
 
   it('says that it is not live, and takes nobody for silent meanwhile', async () => {
     const scripted = await ScriptedGateway.ofTest();
-    const page = await openPage(browser, `${scripted.url}/?fleet=1`);
+    const page = await openPage(browser, `${scripted.url}/?fleet=1`, {
+      before: (fresh) => fresh.clock.install(),
+    });
     await sees(page, 'LIVE');
-    scripted.send(['hello']);
-    await row(page, 's').waitFor();
+    // Only of a source that reports numbers is silence a sign.
+    for (const running of [4, 5]) {
+      const report = { source: 'gpu-1', event: 'server.metrics', attrs: { requests_running: running } };
+      scripted.write(scripted.entry('numbers', report).text);
+      await cell(page, 'gpu-1', 'running').getByText(String(running)).waitFor();
+    }
     scripted.answer = (response) => response.destroy();
     scripted.cut();
     await sees(page, 'not live: the figures are those of');
+    await page.clock.runFor(60_000);
+    expect(await cell(page, 'gpu-1', 'source').innerText()).toBe('● gpu-1');
   });
 
   it('shows hostile names and lines as text', async () => {
@@ -206,9 +214,16 @@ describe('a cell opens the lines behind it', () => {
     const page = await open('fleet:narrow', '&narrow=1&q=source:*');
     const asked: string[] = [];
     page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-    await cell(page, 'gpu-7', 'last').click();
-    await page.locator('#detail', { hasText: 'CUDA out of memory' }).waitFor();
-    await eventually('the stream is that of the source', async () => (await messages(page)).length === 2);
+    // What asks the history is loaded with the first of them.
+    for (const [source, line] of [
+      ['gpu-7', 'CUDA out of memory'],
+      ['api-2', 'GET / 200'],
+    ] as const) {
+      await cell(page, source, 'last').click();
+      await page.locator('#detail', { hasText: line }).waitFor();
+      await page.goBack();
+      await row(page, 'api-2').waitFor();
+    }
     expect(asked).not.toContain('/api/entries');
   });
 });
@@ -239,6 +254,15 @@ describe('by keyboard', () => {
     await row(page, 'gpu-7').waitFor();
     await page.keyboard.press('Escape');
     await eventually('the fleet is closed', async () => !(await page.locator('#fleet').isVisible()));
+  });
+
+  it('the first row has the focus as soon as there is one', async () => {
+    const page = await openPage(browser, `${gateway.url}/?channels=fleet:focus&fleet=1`, { width: 1440 });
+    await page.locator('#fleet [role="grid"]').waitFor();
+    await gateway.publish({ channel: 'fleet:focus', source: 'gpu-1', msg: 'hello' });
+    await eventually('the row has the focus', () =>
+      cell(page, 'gpu-1', 'source').evaluate((element) => element === document.activeElement),
+    );
   });
 
   it('Escape closes the detail first, and the fleet with the next', async () => {
