@@ -9,7 +9,7 @@ const OLDEST_MAJOR = 7;
  */
 export function readGreeting(info: string, bySentinel: boolean): string {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
-  const mode = field('redis_mode');
+  const mode = field('redis_mode') || field('server_mode'); // Valkey’s name for it
   if (mode === 'sentinel')
     throw new Error('it is a Sentinel, which holds no data: write redis+sentinel://…?sentinel_master_name=…');
   const version = field('redis_version');
