@@ -116,6 +116,13 @@ describe('variables', () => {
     expect(names.filter((name) => !composed.has(name) && name !== 'AUTH_FILE')).toEqual([]);
   });
 
+  it('AUTH is passed on to all parts that use the log: with it nothing is repeated on plain channels', () => {
+    const services = read('docker-compose.yml').split(/^ {2}(?=\w+:$)/m);
+    const users = services.filter((service) => service.includes('- REDIS_URL='));
+    expect(users).toHaveLength(3);
+    expect(users.filter((service) => !/^ +- AUTH=/m.test(service))).toEqual([]);
+  });
+
   it('that are lengths say their unit', () => {
     const lengths = Object.entries(VARIABLES).filter(([, schema]) =>
       /^(?:Time|Memory) /.test(schema.meta()?.description as string),
