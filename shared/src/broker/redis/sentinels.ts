@@ -10,7 +10,7 @@ import { messageOf } from './errors.ts';
 
 /** A Sentinel that takes longer to answer is passed over. */
 const ANSWER_MS = 1_000;
-/** How often the primary is asked for while connections are open: news of a failover can be lost. */
+/** How often the primary is asked for, from the first listener on: news of a failover can be lost. */
 const LOOK_MS = 1_000;
 /** A connection that does not end in this time is destroyed. */
 const DISCONNECT_MS = 500;
@@ -76,7 +76,7 @@ export class Sentinels {
     };
   }
 
-  /** Calls `listener` with each primary that takes the place of another, from the first connection on. */
+  /** Calls `listener` with each primary that takes the place of another, from the first listener on. */
   onMove(listener: (primary: HostAndPort) => void): void {
     this.#listeners.add(listener);
     if (this.#timer !== undefined || this.#closed) return;
@@ -96,6 +96,8 @@ export class Sentinels {
   async #askInTurn(): Promise<HostAndPort> {
     const failures: string[] = [];
     for (const sentinel of [...this.#sentinels]) {
+      // Nobody would end a connection that is made from now on.
+      if (this.#closed) throw new Error('closed');
       try {
         const primary = await this.#ask(sentinel);
         this.#prefer(sentinel);

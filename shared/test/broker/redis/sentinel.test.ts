@@ -1,5 +1,7 @@
 // The log behind real Sentinels: whatever happens to the primary, what was acknowledged is shown once, or lies in a gap that is true.
 
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -13,6 +15,7 @@ import {
 } from '../../../../test-support/redis-sentinel.ts';
 import { parsePosition } from '../../../src/broker/position.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
+import { Sentinels } from '../../../src/broker/redis/sentinels.ts';
 import { Ear, line } from '../conformance.ts';
 
 const PATIENCE_MS = 60_000;
@@ -23,7 +26,7 @@ let group: SentinelGroup;
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const part of open.splice(0)) await part.close();
-  await group.stop();
+  await group?.stop(); // the claim about closed ones needs none
 }, PATIENCE_MS);
 
 /** Somebody who writes numbers, each again until it is acknowledged, and somebody else who listens. */
@@ -199,7 +202,32 @@ describe('Sentinels', () => {
     );
     expect(broker.status().reason).toBe('Redis: no Sentinel says where the primary is');
   }, 60_000);
+
+  it('are not asked in turn any more once they are closed: no connection is left that nobody ends', async () => {
+    const [hanging, next] = [await listening(), await listening()];
+    const sentinels = [hanging, next].map(({ address }) => address);
+    const asked = new Sentinels(
+      { sentinels, master: MASTER, sentinelTls: false, tls: false, db: 0 },
+      undefined,
+    );
+    let connected = 0;
+    next.server.on('connection', () => connected++);
+    const question = once(hanging.server, 'connection');
+    const look = asked.find();
+    await question;
+    asked.close();
+    await expect(look).rejects.toThrow('closed');
+    expect(connected).toBe(0);
+  });
 });
+
+/** A server that accepts connections and never answers. */
+async function listening(): Promise<{ server: Server; address: { host: string; port: number } }> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  open.push({ close: async () => void server.close() });
+  return { server, address: { host: '127.0.0.1', port: (server.address() as AddressInfo).port } };
+}
 
 async function connectionsOf(redis: Redis): Promise<number> {
   return Number(/total_connections_received:(\d+)/.exec(await redis.info('stats'))?.[1]);
