@@ -105,9 +105,8 @@ export class RedisHeartbeat {
           this.#keys,
           this.#arguments(count, this.#adopter.isNewcomer),
         );
-        const [holder, vacated, leaseMs, , runId] = reply as [string, string, number, number, string];
-        this.#reads.isOn(runId);
-        this.#feed.expectTick(count, TICK_LOST_MS);
+        const [holder, vacated, leaseMs] = reply as [string, string, number, number];
+        await this.#expectTick(count);
         if (this.#candidate === '') continue;
         if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(vacated));
         // The holder has not renewed its lease in time, and may be dead. Or the lease is free, and others go first for a while.
@@ -128,6 +127,12 @@ export class RedisHeartbeat {
     const [token, , head] = await readState(this.#commands, this.#keys);
     const tick = tickWithoutLease(head, token, count, await this.#commands.runId());
     await this.#commands.redis.publish(this.#feed.tickChannel, tick);
+    await this.#expectTick(count);
+  }
+
+  /** The tick has been published: it must come back, and history must be read where it was published. */
+  async #expectTick(count: number): Promise<void> {
+    this.#reads.isOn(await this.#commands.runId());
     this.#feed.expectTick(count, TICK_LOST_MS);
   }
 

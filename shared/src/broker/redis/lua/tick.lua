@@ -12,7 +12,7 @@
 -- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms> <run_id>". A lease that was taken is also announced to all on
 -- #lease.
 -- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
--- ends unless it is renewed, or until anybody may take it, epoch ms now, run_id }.
+-- ends unless it is renewed, or until anybody may take it, epoch ms now }.
 local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
 local stored_up_to = tonumber(ARGV[9])
 local time = int(math.floor(now() / 1000))
@@ -49,4 +49,4 @@ if instance ~= '' then
 end
 redis.call('PUBLISH', tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time .. ' ' .. RUN_ID)
 local ends = redis.call('PTTL', P .. (lease and 'adopter' or 'held'))
-return { lease or '', int(logged('vacated') or 0), ends, time, RUN_ID }
+return { lease or '', int(logged('vacated') or 0), ends, time }
