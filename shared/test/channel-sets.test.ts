@@ -3,16 +3,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  ChannelSet,
   intersect as charged,
   withoutCovered as chargedToo,
-  covers,
   stepBudget,
   TooManyPatterns,
 } from '../src/channel-sets.ts';
 
 const FREE = () => {};
 const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
-const intersect = (a: string, b: string, spend: (steps: number) => void = FREE) => charged(a, b, spend);
+const intersect = (a: string, b: string, spend: (steps: number) => void = FREE) =>
+  charged(new ChannelSet(a), new ChannelSet(b), spend);
+const covers = (wide: string, narrow: string) => new ChannelSet(wide).covers(new ChannelSet(narrow));
 const withoutCovered = (patterns: string[]) => chargedToo(patterns, FREE);
 
 const PREFIXES = ['runs:', 'conversations:', 'events:runs:', 'audit:'];

@@ -1,7 +1,13 @@
 // Decides of each request whether its principal may do what the route needs, in each mode. Nobody is let through by an error: while
 // it cannot be found out who somebody is, that is said, and is neither a yes nor a no.
 
-import { covers } from '@llm-streamer/shared/channel-sets.ts';
+import {
+  type ChannelSet,
+  channelSets,
+  isCovered,
+  stepBudget,
+  TooManyPatterns,
+} from '@llm-streamer/shared/channel-sets.ts';
 import { AUDIT_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { type Access, OPEN_ACCESS, PrincipalAccess, ReportedAccess, signInFirst } from './access.ts';
@@ -60,6 +66,7 @@ export class Gate {
   readonly #authenticator: Authenticator;
   readonly #audit: Pick<Audit, 'refused'>;
   readonly #anonymous: Principal;
+  readonly #public: readonly ChannelSet[];
   readonly #onInvalid: GateOptions['onInvalid'];
   /** Of each principal, the one that also reads what everybody may: rights only add. */
   readonly #withPublic = new WeakMap<Principal, Principal>();
@@ -72,6 +79,7 @@ export class Gate {
     this.mode = mode;
     this.#authenticator = authenticator;
     this.#audit = audit;
+    this.#public = channelSets(anonymous, () => undefined);
     this.#anonymous = {
       id: 'anonymous',
       kind: 'anonymous',
@@ -136,7 +144,7 @@ export class Gate {
     const known = this.#withPublic.get(principal);
     if (known !== undefined) return known;
     const { read } = principal.grants;
-    const more = this.#anonymous.grants.read.filter((pattern) => !read.some((wide) => covers(wide, pattern)));
+    const more = this.#publicBeside(read);
     const both =
       more.length === 0
         ? principal
@@ -147,6 +155,18 @@ export class Gate {
           );
     this.#withPublic.set(principal, both);
     return both;
+  }
+
+  /** What everybody may read and `read` does not cover. Where comparing takes too long it is all, which allows nothing more. */
+  #publicBeside(read: readonly string[]): readonly string[] {
+    const spend = stepBudget();
+    try {
+      const own = channelSets(read, spend);
+      return this.#public.filter((one) => !isCovered(one, own, spend)).map(({ pattern }) => pattern);
+    } catch (error) {
+      if (error instanceof TooManyPatterns) return this.#anonymous.grants.read;
+      throw error;
+    }
   }
 
   #widen(principal: Principal | undefined): Principal {

@@ -16,11 +16,6 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { MAX_CHANNELS_PER_QUERY, MAX_SEARCHES_PER_QUERY } from '../../stream/query/query.ts';
 import type { Grants } from '../principal.ts';
 
-/**
- * Steps of comparing patterns, for one query: at most about five milliseconds, the most that a request holds up others. A hundred usual patterns
- * and a hundred grants take 100,000.
- */
-const MAX_STEPS = 300_000;
 /** Patterns that may be found before those are dropped that others cover; each is compared with each. */
 const MAX_FOUND = 4 * MAX_CHANNELS_PER_QUERY;
 
@@ -39,7 +34,7 @@ export interface Effective {
  */
 export function effective(requested: readonly string[], allowed: readonly string[]): Effective {
   try {
-    return cutDown(requested, allowed, stepBudget(MAX_STEPS));
+    return cutDown(requested, allowed, stepBudget());
   } catch (error) {
     throw error instanceof TooManyPatterns ? tooMany() : error;
   }

@@ -3,13 +3,11 @@
 import { channelSets, inCommon, stepBudget, withoutCovered } from '@llm-streamer/shared/channel-sets.ts';
 import type { Grants } from '../principal.ts';
 
-/** At most about five milliseconds. Lists that take more were made to take long. */
-const MAX_STEPS = 300_000;
 const MAX_PATTERNS = 500;
 
 /** @throws TooManyPatterns if that can be said only with more patterns than may be used */
 export function narrowGrants(grants: Grants, limit: Grants): Grants {
-  const spend = stepBudget(MAX_STEPS);
+  const spend = stepBudget();
   const both = (some: readonly string[], others: readonly string[]) =>
     withoutCovered(
       inCommon(channelSets(some, spend), channelSets(others, spend), MAX_PATTERNS, spend),

@@ -20,6 +20,7 @@ export const people = new People(
   person('logs', { read: ['logs*'] }),
   person('same', { read: ['logs*'] }),
   person('team', { read: ['team:*'], publish: ['team:*'], run: true }),
+  person('searching', { read: Array.from({ length: 50 }, (_, i) => `*a*b${i}`) }),
   person('ci', { publish: ['logs:ci*'] }, { source: 'ci-*' }),
   person('exact', { publish: ['*'] }, { source: 'ci-1' }),
   person('admin', ALL_GRANTS),
