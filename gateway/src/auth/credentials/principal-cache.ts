@@ -90,17 +90,17 @@ export class PrincipalCache implements CredentialCheck {
    */
   changed(principals: readonly string[]): void {
     this.#changes++;
-    const named = new Set(principals);
-    if (mayMakeKnown(named)) this.#unknown.clear();
+    const change = new Set(principals);
+    if (mayMakeKnown(change)) this.#unknown.clear();
     if (this.#lookUps.size === 0) this.#recent.length = 0;
-    this.#recent.push(named);
+    this.#recent.push(change);
     if (this.#recent.length > MAX_RECENT) this.#recent.shift();
+    const named = new Set(principals);
     const isAll = named.delete('*');
     for (const [digest, known] of this.#known) {
       if (isAll) known.fresh = 0;
       if (concerns(named, known.principal)) this.#known.delete(digest);
     }
-    if (isAll) named.add('*');
   }
 
   /** Requests with one credential that come together make one look-up. */

@@ -3,7 +3,7 @@
 
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import type { PrincipalStreams } from '../rights/rights-watch.ts';
-import { type AuthStore, sessionId } from '../store/auth-store.ts';
+import type { AuthStore } from '../store/auth-store.ts';
 
 const EVERY_MS = 3_600_000;
 
@@ -30,12 +30,13 @@ export class SessionUse {
   }
 
   async #note(streams: readonly PrincipalStreams[]): Promise<void> {
-    const sessions = new Map<string, Set<string>>();
+    const owners = new Map<string, string>();
     for (const one of streams)
       for (const { owner, session } of one.principals())
-        if (session !== undefined) sessions.set(owner, (sessions.get(owner) ?? new Set()).add(session));
-    for (const [owner, used] of sessions)
-      for (const session of await this.#store.sessionsOf(owner))
-        if (used.has(sessionId(session))) await this.#store.sessionUsed(session.digest, Date.now());
+        if (session !== undefined) owners.set(session, owner);
+    for (const [id, owner] of owners) {
+      const session = await this.#store.sessionOf(owner, id);
+      if (session !== undefined) await this.#store.sessionUsed(session.digest, Date.now());
+    }
   }
 }

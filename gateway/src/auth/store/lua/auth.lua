@@ -85,17 +85,22 @@ local function expire(digest, seen, expires)
   redis.call('PEXPIREAT', SESSION .. digest, text(math.min(tonumber(expires), tonumber(seen) + IDLE_MS + 1)))
 end
 
+-- A person's session by its id, the first 16 digits of the digest.
+local function digestOf(user, id)
+  for _, digest in ipairs(redis.call('ZRANGE', SESSIONS_OF .. user, 0, -1)) do
+    if string.sub(digest, 1, 16) == id then return digest end
+  end
+end
+
 -- The session is over at `ends` at the latest.
 local function shorten(user, id, ends)
-  for _, digest in ipairs(redis.call('ZRANGE', SESSIONS_OF .. user, 0, -1)) do
-    local one = string.sub(digest, 1, 16) == id and session(digest)
-    local record = one and decoded(one[1])
-    if record then
-      record.expires = math.min(record.expires, tonumber(ends))
-      redis.call('HSET', SESSION .. digest, 'json', cjson.encode(record))
-      expire(digest, one[2], record.expires)
-    end
-  end
+  local digest = digestOf(user, id)
+  local one = digest and session(digest)
+  local record = one and decoded(one[1])
+  if not record then return end
+  record.expires = math.min(record.expires, tonumber(ends))
+  redis.call('HSET', SESSION .. digest, 'json', cjson.encode(record))
+  expire(digest, one[2], record.expires)
 end
 
 local function managesPeople(role)
@@ -257,10 +262,8 @@ steps.session_used = function(digest, now)
 end
 
 steps.session_of = function(user, id)
-  for _, digest in ipairs(redis.call('ZRANGE', SESSIONS_OF .. user, 0, -1)) do
-    if string.sub(digest, 1, 16) == id then return session(digest) or false end
-  end
-  return false
+  local digest = digestOf(user, id)
+  return digest and session(digest) or false
 end
 
 steps.sessions_of = function(user)
@@ -273,15 +276,10 @@ steps.sessions_of = function(user)
 end
 
 steps.end_session = function(user, id)
-  for _, digest in ipairs(redis.call('ZRANGE', SESSIONS_OF .. user, 0, -1)) do
-    local ended = {}
-    if string.sub(digest, 1, 16) == id then endOne(user, digest, ended) end
-    if #ended > 0 then
-      changed(ended)
-      return 1
-    end
-  end
-  return 0
+  local digest, ended = digestOf(user, id), {}
+  if digest then endOne(user, digest, ended) end
+  if #ended > 0 then changed(ended) end
+  return #ended
 end
 
 steps.end_sessions = function(user, except)
