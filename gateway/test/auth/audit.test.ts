@@ -61,7 +61,7 @@ it('decoys of one address hide refusals to that address only, and each is told w
   ]);
 });
 
-it('a flood from without end of addresses takes a bounded number of entries', async () => {
+it('a flood from addresses without end takes a bounded number of entries', async () => {
   for (let n = 0; n < 10_000; n++)
     audit.refused({ code: 'unauthorized', route: 'GET /', address: `10.0.${n >> 8}.${n & 255}` });
   await end();

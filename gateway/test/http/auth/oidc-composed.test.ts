@@ -93,5 +93,6 @@ it('failures without end make few events, and hide no change of rights', async (
     (await audited('audit:auth')).some((msg) => msg.includes(`key:${created.body.id}`)),
   );
   expect((await audited('audit:auth')).filter((msg) => msg.includes('login.failed'))).toEqual([]);
+  await eventually('the failures are told', async () => (await audited('audit:failures')).length > 0);
   expect((await audited('audit:failures')).length).toBeLessThanOrEqual(10);
 });
