@@ -13,10 +13,10 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../auth/access.ts';
-import { batches, Deliveries } from '../otlp/deliveries.ts';
 import { type Params, text } from '../parameters.ts';
 import { type Attempt, Attempts } from '../shippers/attempts.ts';
 import { MAX_BODY_BYTES, MAX_RECORDS } from '../shippers/limits.ts';
+import { partialRefusal, ShipperStore } from '../shippers/store.ts';
 import { PACKINGS, type Packing, packingOf, unpack } from '../shippers/unpack.ts';
 import { HttpError } from './errors.ts';
 import { checkChannel, parsePublishBody } from './publish-body.ts';
@@ -32,7 +32,7 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
   const slicer = new TimeSlicer();
   const turns = new Turns();
   const attempts = new Attempts();
-  const deliveries = new Deliveries(broker);
+  const store = new ShipperStore({ broker, entryBytes, slicer });
 
   const publish = async (
     { query, headers, access }: FastifyRequest<{ Querystring: Params }>,
@@ -54,23 +54,11 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
       access,
     });
     if (stamp !== undefined || isOneBatch(drafts)) return { ids: await broker.publish(drafts, stamp) };
-    return { stored: await store(drafts, nonce, access) };
-  };
-
-  const store = async (drafts: readonly Draft[], nonce: string, access: Access): Promise<number> => {
-    let stored = 0;
-    let refused: { records: number; code: string; reason: string } | undefined;
     const groups = drafts.map((one) => ({ drafts: [one], records: 1, timed: true, exact: nonce }));
-    for (const batch of batches(groups)) {
-      stored += batch.length;
-      for (const { records, code, reason } of await deliveries.deliver(batch, access.principal.id)) {
-        stored -= records;
-        refused = { records: (refused?.records ?? 0) + records, code, reason };
-      }
-    }
-    if (refused === undefined) return stored;
-    const { records, code, reason } = refused;
-    throw new CodedError(code, `${records} entries refused: ${reason}; the other ${stored} are stored`);
+    const stored = await store.deliver(groups, access);
+    const refusal = partialRefusal(stored);
+    if (refusal !== undefined) throw refusal;
+    return { stored: stored.accepted };
   };
 
   app.register(async (scope) => {

@@ -2,13 +2,13 @@
 // senders may not show to anybody, said on the gateway's log. How a protocol says an error is its own.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { BrokerUnavailable, CodedError } from '@llm-streamer/shared/errors.ts';
+import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, type Registry } from 'prom-client';
 import type { Refusals } from '../otlp/refusals.ts';
 import { MAX_BODY_BYTES } from '../shippers/limits.ts';
-import { ShipperStore, type Stored } from '../shippers/store.ts';
+import { partialRefusal, ShipperStore, type Stored } from '../shippers/store.ts';
 import { PACKINGS, packingOf, unpack } from '../shippers/unpack.ts';
 import { HttpError } from './errors.ts';
 import { translate } from './plugins/problems.ts';
@@ -103,13 +103,14 @@ export class ShipperWays {
     if (!this.#broker.status().ready)
       throw new BrokerUnavailable('the log cannot be reached; send the same again');
     const bytes = await readBody(request, MAX_BODY_BYTES);
-    const { accepted, refused, reason } = await this.#turns.run(async () => {
+    const stored = await this.#turns.run(async () => {
       await request.confirmRights(); // the handler began before the body was there
       return store(await unpack(bytes, packing, MAX_BODY_BYTES));
     });
-    this.#entries.inc({ protocol: name, outcome: 'accepted' }, accepted);
-    this.#entries.inc({ protocol: name, outcome: 'refused' }, refused);
-    if (reason !== undefined) throw refusal(reason, refused, accepted);
+    this.#entries.inc({ protocol: name, outcome: 'accepted' }, stored.accepted);
+    this.#entries.inc({ protocol: name, outcome: 'refused' }, stored.refused);
+    const refusal = partialRefusal(stored);
+    if (refusal !== undefined) throw refusal;
   }
 
   #tell({ name }: Protocol, request: FastifyRequest, { status, code, message }: HttpError): void {
@@ -117,11 +118,4 @@ export class ShipperWays {
     const fate = RETRYABLE.includes(status) ? 'which may send it again' : 'which may drop it';
     this.#refusals.tell(`${name} ${code}`, `${name} of ${request.ip} refused, ${fate}: ${code}: ${message}`);
   }
-}
-
-function refusal({ code, message }: CodedError, refused: number, accepted: number): CodedError {
-  // Its own status would ask for the same again, which would be refused again.
-  const final = code === 'channel_unusable' ? 'invalid_entry' : code;
-  const others = accepted === 0 ? '' : `; the other ${accepted} are stored`;
-  return new CodedError(final, `${refused} of ${refused + accepted} entries refused: ${message}${others}`);
 }

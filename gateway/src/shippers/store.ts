@@ -64,6 +64,15 @@ export class ShipperStore {
         refuse(stored, 1, error);
       }
     }
+    return this.deliver(groups, access, stored);
+  }
+
+  /** Stores groups of one entry each, which `access` may write. @throws CodedError: the same may be sent again */
+  async deliver(
+    groups: readonly Group[],
+    access: Access,
+    stored: Stored = { accepted: 0, refused: 0 },
+  ): Promise<Stored> {
     for (const batch of batches(groups)) {
       for (const { records, code, reason } of await this.#deliveries.deliver(batch, access.principal.id)) {
         refuse(stored, records, new CodedError(code, reason));
@@ -73,6 +82,18 @@ export class ShipperStore {
     }
     return stored;
   }
+}
+
+/** What the sender is told where a part was refused; undefined if all is stored. */
+export function partialRefusal({ accepted, refused, reason }: Stored): CodedError | undefined {
+  if (reason === undefined) return undefined;
+  // Its own status would ask for the same again, which would be refused again.
+  const code = reason.code === 'channel_unusable' ? 'invalid_entry' : reason.code;
+  const others = accepted === 0 ? '' : `; the other ${accepted} are stored`;
+  return new CodedError(
+    code,
+    `${refused} of ${refused + accepted} entries refused: ${reason.message}${others}`,
+  );
 }
 
 function refuse(stored: Stored, records: number, reason: CodedError): void {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
 import { type RedisServer, startRedis } from '../../../test-support/redis.ts';
+import { stored } from '../otlp/requests.ts';
 
 let server: RedisServer;
 let redis: Redis;
@@ -62,6 +63,18 @@ describe('a pattern that Redis refuses', () => {
     const refused = await fetch(`${gateway.url}/api/publish`, { method: 'POST', body });
     expect(refused.status).toBe(503);
     expect(await refused.json()).toMatchObject({ code: 'channel_unusable' });
+  });
+
+  it('one such channel in a body of more than a batch does not ask for the same again, since the rest is stored', async () => {
+    const entries = Array.from({ length: 600 }, (_, i) => ({ channel: 'logs:b', msg: `line ${i}` }));
+    const body = JSON.stringify([...entries, { channel: 'events:a', msg: 'lost' }]);
+    const refused = await fetch(`${gateway.url}/api/publish`, { method: 'POST', body });
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([422, null]);
+    expect(await refused.json()).toMatchObject({
+      code: 'invalid_entry',
+      detail: expect.stringMatching(/^1 of 601 entries refused: .*; the other 600 are stored$/),
+    });
+    expect(await stored(gateway.broker, ['logs:b'])).toHaveLength(600);
   });
 });
 
