@@ -65,21 +65,25 @@ export class Notifier {
       const texts = await store.waiting(name, MAX_TOGETHER);
       const destination = this.#options.destinations().get(name);
       if (texts.length === 0 || destination === undefined) return;
-      const alerts = texts.flatMap((text) => parseMessage(text) ?? []);
+      const messages = texts.map(parseMessage);
+      const alerts = messages.filter((one) => one !== undefined);
       const outcome: Outcome = alerts.length === 0 ? { delivered: true } : await destination.send(alerts);
       if (!this.#isLeading) return;
-      if (!outcome.delivered && outcome.retry && !isTooOld(alerts)) {
+      const isLater = !outcome.delivered && outcome.retry;
+      const done = isLater ? countOld(messages) : messages.length;
+      const ended = messages.slice(0, done).filter((one) => one !== undefined).length;
+      if (done > 0) await store.delivered(holder, name, done);
+      if (outcome.delivered) this.figures.sent += ended;
+      else if (done > 0) {
+        this.figures.failed += ended;
+        report(`${ended} alerts for ${name} were given up: ${outcome.problem}`);
+      }
+      if (isLater && done < messages.length) {
         if (!isAway) report(`alerts cannot be delivered to ${name}: ${outcome.problem}; they are sent again`);
         isAway = true;
         await this.#pause(outcome.afterMs ?? pauseMs * (0.75 + Math.random() / 2));
         pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
         continue;
-      }
-      await store.delivered(holder, name, texts.length);
-      if (outcome.delivered) this.figures.sent += alerts.length;
-      else {
-        this.figures.failed += alerts.length;
-        report(`${alerts.length} alerts for ${name} were given up: ${outcome.problem}`);
       }
       pauseMs = firstPauseMs;
       isAway = false;
@@ -92,6 +96,12 @@ export class Notifier {
   }
 }
 
-function isTooOld(alerts: readonly DeliveredAlert[]): boolean {
-  return alerts.some(({ time }) => Date.now() - time > GIVE_UP_MS);
+/** How many of the messages, which are in order, are too old to be sent again. What nobody can read goes with those before it. */
+function countOld(messages: readonly (DeliveredAlert | undefined)[]): number {
+  const newer = messages.findIndex((one) => one !== undefined && !isTooOld(one));
+  return newer < 0 ? messages.length : newer;
+}
+
+function isTooOld({ time }: DeliveredAlert): boolean {
+  return Date.now() - time > GIVE_UP_MS;
 }

@@ -118,6 +118,21 @@ it('what could not be delivered for an hour is given up', async () => {
   expect(said[0]).toMatch(/^1 alerts for ops were given up: it cannot be reached/);
 });
 
+it('what is newer is not given up with it', async () => {
+  const { heard, url } = await webhook(503, 503);
+  const store = queueOf([alert('old', { time: Date.now() - 3_700_000 }), alert('new')]);
+  const { said, notifier } = notifierOf(store, toJson(url));
+  await eventually('the newer one is delivered', () => store.left.length === 0);
+  expect(heard.map(({ body }) => (JSON.parse(body) as { alerts: DeliveredAlert[] }).alerts.length)).toEqual([
+    2, 1, 1,
+  ]);
+  expect(notifier.figures).toEqual({ sent: 1, failed: 1 });
+  expect(said).toEqual([
+    '1 alerts for ops were given up: it answered 503',
+    'alerts cannot be delivered to ops: it answered 503; they are sent again',
+  ]);
+});
+
 it('a redirect is not followed, so that whoever answers cannot send the gateway inside', async () => {
   const inside = await webhook();
   const { url } = await webhook([302, { location: inside.url }]);
