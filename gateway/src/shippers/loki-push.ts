@@ -70,7 +70,7 @@ function protobufLine(entry: unknown): LokiLine {
   const { seconds = 0, nanos = 0 } = asRecord(timestamp);
   const given = asList(structuredMetadata);
   if (given.length > MAX_NAMES)
-    throw invalid(`a line has at most ${MAX_NAMES} values of structured metadata`);
+    throw new CodedError('batch_too_large', `a line has at most ${MAX_NAMES} values of structured metadata`);
   const pairs = given.map((pair): [string, string] => {
     const { name, value } = asRecord(pair);
     return [asText(name) ?? '', asText(value) ?? ''];

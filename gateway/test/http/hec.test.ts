@@ -116,6 +116,14 @@ describe('other senders', () => {
     expect(await kept('logs:splunk')).toHaveLength(1_200);
   });
 
+  it('send events with a time again because the answer was lost, and they are stored once', async () => {
+    const body = Array.from({ length: 600 }, (_, i) => `{"event":"e${i}","time":${1_795_928_628 + i}}`).join(
+      '',
+    );
+    for (let i = 0; i < 2; i++) expect((await event(body)).status).toBe(200);
+    expect(await kept('logs:splunk')).toHaveLength(600);
+  });
+
   it('ask for its health', async () => {
     expect(await send(`${gateway.url}/services/collector/health`, '', {}, 'GET')).toMatchObject({
       status: 200,

@@ -162,12 +162,29 @@ describe('is refused in one line of text:', () => {
     expect(await push(lokiPush({ labels, values }))).toMatchObject({ status: 413 });
   });
 
-  it('a stream whose labels cannot be read costs the others nothing, and the gateway says it', async () => {
-    const text = (field: number, value: Buffer) =>
-      Buffer.concat([Buffer.from([(field << 3) | 2, value.length]), value]);
-    const stream = (labels: string, line: string) =>
-      text(1, Buffer.concat([text(1, Buffer.from(labels)), text(2, text(2, Buffer.from(line)))]));
-    const both = Buffer.concat([stream('{job="a"b"}', 'lost'), stream('{job="good"}', 'kept')]);
+  /** A field of protobuf. */
+  const text = (field: number, ...parts: (Buffer | string)[]) => {
+    const value = Buffer.concat(parts.map((part) => Buffer.from(part)));
+    return Buffer.concat([
+      Buffer.from([(field << 3) | 2, (value.length & 0x7f) | 0x80, value.length >> 7]),
+      value,
+    ]);
+  };
+  const stream = (labels: string, line: string, ...metadata: Buffer[]) =>
+    text(1, text(1, labels), text(2, text(2, line), ...metadata));
+
+  it('a line with over 256 values of structured metadata', async () => {
+    const metadata = Array.from({ length: 257 }, (_, i) => text(3, text(1, `k${i}`), text(2, 'v')));
+    expect(await push(packed([...stream('{job="a"}', 'x', ...metadata)]), PROTOBUF)).toMatchObject({
+      status: 413,
+    });
+  });
+
+  it.each<[string, string]>([
+    ['cannot be read', '{job="a"b"}'],
+    ['are too many', `{${Array.from({ length: 257 }, (_, i) => `l${i}="x"`)}}`],
+  ])('a stream whose labels %s costs the others nothing, and the gateway says it', async (_, labels) => {
+    const both = Buffer.concat([stream(labels, 'lost'), stream('{job="good"}', 'kept')]);
     const answer = await push(packed([...both]), PROTOBUF);
     expect(answer).toMatchObject({
       status: 400,
