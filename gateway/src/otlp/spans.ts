@@ -14,6 +14,8 @@ import { type Attributes, asId, asList, asNumber, asRecord, asText, asTime, attr
 
 const ERROR = 2;
 const MAX_EVENTS = 128;
+/** How many events are missing. */
+const CUT = 'cut_events';
 const MAX_NAME = 200;
 const KINDS = [undefined, 'internal', 'server', 'client', 'producer', 'consumer'];
 /** Logfire's. In Python the name of a pending span has a suffix. */
@@ -156,6 +158,7 @@ function finished(
   const error = failed ? errorOf(span, attrs) : undefined;
   if (error !== undefined) attrs.set(GEN_AI.errorType, error.type);
   const isRoot = isEnd(span) && classified.is === 'other';
+  const cut = asList(span.fields.events).length - MAX_EVENTS;
   return {
     time: end ?? now,
     ...base,
@@ -166,6 +169,7 @@ function finished(
       ['start', start === undefined ? undefined : new Date(start).toISOString()],
       [ATTRS.duration, seconds],
       ['status', ['unset', 'ok', 'error'][asNumber(asRecord(span.fields.status).code) ?? 0]],
+      [CUT, cut > 0 ? cut : undefined],
     ]),
   };
 }

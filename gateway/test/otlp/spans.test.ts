@@ -256,6 +256,14 @@ it('events of a span are entries of their own, at their own time', async () => {
   ]);
 });
 
+it('of very many events of a span the first are entries, and the others are counted on the span', async () => {
+  const events = Array.from({ length: 130 }, (_, i) => ({ timeUnixNano: nanos(T0 + i), name: `event-${i}` }));
+  const { entries } = await take('traces', spansOf(span({ parent: PARENT, more: { events } })));
+  expect(entries).toHaveLength(129);
+  expect(entries.at(-2)).toMatchObject({ event: 'event-127' });
+  expect(entries.at(-1)).toMatchObject({ event: 'span.finished', attrs: { cut_events: 2 } });
+});
+
 it('ids in base64, and wrong ones, cost no span', async () => {
   const base64 = Buffer.from(TRACE, 'hex').toString('base64');
   for (const [traceId, run] of [
