@@ -17,6 +17,8 @@ const MAX_KNOWN = 10_000;
 export interface Hit {
   rule: Rule;
   groups: Groups;
+  /** Whether the entry is of the part whose share the rule's alert asks for. */
+  isPart: boolean;
 }
 
 /** An entry as rules see it, with its place in the log. */
@@ -32,6 +34,7 @@ interface CompiledRule {
   rule: Rule;
   matchesChannel: (channel: string) => boolean;
   meets: (entry: Entry) => boolean;
+  isPart: (entry: Entry) => boolean;
   expression: Expression | undefined;
 }
 
@@ -48,6 +51,7 @@ export class Detector {
         rule,
         matchesChannel: (channel) => matchers.some((matches) => matches(channel)),
         meets: asks(rule),
+        isPart: rule.alert?.when === 'share' ? asks(rule.alert.of) : () => false,
         expression: rule.match === undefined ? undefined : new Expression(rule.match),
       };
     });
@@ -60,13 +64,13 @@ export class Detector {
     const { entry } = record;
     if (isMadeByRule(entry)) return undefined;
     const hits: Hit[] = [];
-    for (const [i, { rule, meets, expression }] of rules.entries()) {
+    for (const [i, { rule, meets, isPart, expression }] of rules.entries()) {
       // The clock is not looked at for each rule, which mostly takes less time than that.
       const pause = i % 16 === 0 ? this.#slicer.pauseIfDue() : undefined;
       if (pause) await pause;
       if (!meets(entry)) continue;
       const groups = expression === undefined ? {} : expression.find(entry.msg);
-      if (groups !== undefined) hits.push({ rule, groups });
+      if (groups !== undefined) hits.push({ rule, groups, isPart: isPart(entry) });
     }
     if (hits.length === 0) return undefined;
     const { n } = record;
@@ -85,7 +89,7 @@ export class Detector {
 }
 
 /** A predicate for what a rule asks of an entry besides its channel and its text. */
-export function asks({ level, source, event }: Asked): (entry: Entry) => boolean {
+function asks({ level, source, event }: Asked): (entry: Entry) => boolean {
   const floor = level === undefined ? 0 : LEVELS.indexOf(level);
   const fits = source === undefined ? undefined : globMatcher(source);
   const events = event === undefined ? undefined : new Set<string | undefined>(event);

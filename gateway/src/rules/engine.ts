@@ -11,7 +11,7 @@ import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { BrokerUnavailable, PublishRefused } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { oneLine } from '@llm-streamer/shared/uncaught.ts';
-import { AlertBook, type Transition, tolerance } from './alerts/alert-book.ts';
+import { AlertBook, type Transition } from './alerts/alert-book.ts';
 import { Detector } from './detector.ts';
 import { eventDraft } from './event-draft.ts';
 import { Outgoing } from './outgoing.ts';
@@ -145,17 +145,11 @@ export class RuleEngine {
 
   async #open({ seq, position, watched }: Lead): Promise<Session> {
     const states = await this.#options.store.states();
-    const { rules } = this.#options.rules();
-    const forMs = new Map(rules.map(({ name, alert }) => [name, alert?.when === 'absent' ? alert.for : 0]));
-    for (const [, state] of states) {
-      const ms = forMs.get(state.rule) ?? 0;
-      if (ms > 0) state.seen += tolerance(ms);
-    }
     return {
       seq,
       position,
       watched,
-      book: new AlertBook(states),
+      book: new AlertBook(this.#options.rules(), states),
       rules: undefined,
       keptAt: performance.now(),
     };
@@ -219,12 +213,12 @@ export class RuleEngine {
       const stored = await this.#commit({ ...step, drafts: choice });
       if (stored === undefined) continue;
       this.figures.refused += events.length + drafts.length - choice.length;
+      if (choice === choices[0]) this.figures.events += events.length;
       if (stored.dropped > 0) this.#dropMessages(stored.dropped);
       break;
     }
     session.seq++;
     session.keptAt = performance.now();
-    this.figures.events += events.length;
     this.figures.fired += transitions.filter(isFiring).length;
     if (messages.length > 0) onMessages();
   }

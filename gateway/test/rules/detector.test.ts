@@ -34,6 +34,17 @@ it('a rule meets entries of its channels, level, source, event and text alone', 
   expect(await namesOf(rules, T, 'memory', { channel: 'other' })).toEqual([]);
 });
 
+it('of a share, the part is what `of` asks for', async () => {
+  const of = { event: 'failed', level: 'warn', source: 'gpu-*' };
+  const rules = ruleSet([{ alert: { when: 'share', of, above: 0.1, within: '5m' } }, { alert }]);
+  const detector = new Detector(rules, new TimeSlicer());
+  const partsOf = async (more: Parameters<typeof record>[2]) =>
+    (await detector.hits(record(T, '', more)))?.hits.map(({ isPart }) => isPart);
+  expect(await partsOf({ event: 'failed', level: 'error', source: 'gpu-7' })).toEqual([true, false]);
+  expect(await partsOf({ event: 'failed', level: 'info', source: 'gpu-7' })).toEqual([false, false]);
+  expect(await partsOf({})).toEqual([false, false]);
+});
+
 it('an event that a rule has made meets no rule, so that no rule feeds itself', async () => {
   const rules = ruleSet([{ channels: ['*'], match: '.', emit: { channel: 'events:x', event: 'x' } }]);
   const detector = new Detector(rules, new TimeSlicer());

@@ -47,11 +47,15 @@ export class AlertBook {
   #rules = new Map<string, AlertRule>();
   #firing = 0;
 
-  /** @param saved what a book before has given to be kept */
-  constructor(saved: Iterable<readonly [string, AlertState]> = []) {
+  /** @param saved what a book before has given to be kept, perhaps under other rules */
+  constructor({ rules }: RuleSet, saved: Iterable<readonly [string, AlertState]> = []) {
+    const alerts = new Map(rules.map(({ name, alert }) => [name, alert]));
     for (const [id, state] of saved) {
       this.#add(id, state).saved = state.seen;
+      const alert = alerts.get(state.rule);
       if (state.firing !== undefined) this.#firing++;
+      // What fires was kept when it began, and an entry since then would have ended it.
+      else if (alert?.when === 'absent') state.seen += tolerance(alert.for);
     }
   }
 
@@ -221,7 +225,7 @@ export class AlertBook {
 }
 
 /** How much older than the truth a kept `seen` may be. It is added again when the state is read, so that no absence is told too early. */
-export function tolerance(forMs: number): number {
+function tolerance(forMs: number): number {
   return Math.max(1_000, forMs / 10);
 }
 

@@ -2,7 +2,6 @@
 // with the position up to which the rules have read, so that the next gateway goes on where this one stopped.
 
 import type { Hit, Seen } from '../detector.ts';
-import { asks } from '../detector.ts';
 import type { Alert } from '../rules-file.ts';
 import { attribute, type Group } from './group.ts';
 import { type Counts, count, total } from './window.ts';
@@ -40,7 +39,12 @@ export interface Measured {
 }
 
 /** Takes in one entry that met the rule. */
-export function observe(state: AlertState, alert: Alert, { groups }: Hit, { entry, at, id }: Seen): void {
+export function observe(
+  state: AlertState,
+  alert: Alert,
+  { groups, isPart }: Hit,
+  { entry, at, id }: Seen,
+): void {
   state.seen = Math.max(state.seen, at);
   state.cause = { channel: entry.channel, id };
   if (state.firing !== undefined) state.firing.met++;
@@ -53,7 +57,7 @@ export function observe(state: AlertState, alert: Alert, { groups }: Hit, { entr
     case 'share':
       state.counts ??= [];
       count(state.counts, at, alert.within);
-      if (asks(alert.of)(entry)) {
+      if (isPart) {
         state.part ??= [];
         count(state.part, at, alert.within);
       }

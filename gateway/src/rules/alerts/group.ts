@@ -1,6 +1,7 @@
 // What a rule's alerts tell apart: the values of an entry that `by` names. Each group is an alert of its own, with an id that is the
 // same each time.
 
+import { createHash } from 'node:crypto';
 import type { Hit, Seen } from '../detector.ts';
 
 /** Characters of one value, and of all values in an id. */
@@ -26,7 +27,14 @@ export function othersOf(by: readonly string[]): Group {
 
 export function alertId(rule: string, group: Group | undefined): string {
   if (group === undefined) return rule;
-  return `${rule}/${Object.values(group).join(', ').slice(0, MAX_ID)}`;
+  const values = Object.values(group);
+  const text = values.join(', ');
+  // Other values could have the same text, or the same beginning.
+  const isShared = text.length > MAX_ID || values.some((value) => value.includes(','));
+  const mark = isShared
+    ? `#${createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 8)}`
+    : '';
+  return `${rule}/${text.slice(0, MAX_ID).toWellFormed()}${mark}`;
 }
 
 function groupedBy(name: string, groups: Hit['groups'], { entry }: Seen): unknown {

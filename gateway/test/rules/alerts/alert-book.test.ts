@@ -13,14 +13,20 @@ function bookOf(alert: object, saved: Iterable<readonly [string, AlertState]> = 
   const rules = ruleSet([{ name: 'r', alert }]);
   const [rule] = rules.rules;
   if (rule === undefined) throw new Error('no rule');
-  const book = new AlertBook(saved);
+  const book = new AlertBook(rules, saved);
   book.useRules(rules, T);
   const said = (transitions: (Transition | undefined)[]) =>
     transitions.flatMap((one) => (one === undefined ? [] : `${one.event} ${one.alert.text}`));
   return {
     book,
     meet: (second: number, more: Parameters<typeof record>[2] = {}, msg = 'x') =>
-      said([book.observe({ rule, groups: {} }, seenOf(record(T + second * S, msg, more)), T)]),
+      said([
+        book.observe(
+          { rule, groups: {}, isPart: more.event === 'failed' },
+          seenOf(record(T + second * S, msg, more)),
+          T,
+        ),
+      ]),
     look: (second: number, watched = T) => said(book.judge(T + second * S, watched, 1_000)),
     kept: (second: number): [string, AlertState][] =>
       [...book.takeChanges(T + second * S).states].flatMap(([id, text]) =>
@@ -114,6 +120,24 @@ it('groups are alerts of their own; texts that differ in numbers alone are of on
   expect(meet(0, { source: 'a' }, 'no route')).toHaveLength(1);
 });
 
+it('groups with other values have other ids, also where commas or the same beginning make them look alike', () => {
+  const by = ['a', 'b', 'c'];
+  const { meet, kept } = bookOf({ when: 'match', by });
+  const [long, pairs] = ['x'.repeat(80), '😀'.repeat(40)];
+  const groups = [
+    { a: 'x', b: 'y, z', c: '-' },
+    { a: 'x, y', b: 'z', c: '-' },
+    { a: long, b: pairs, c: `${'y'.repeat(50)}1` },
+    { a: long, b: pairs, c: `${'y'.repeat(50)}2` },
+    // The bound of an id is within a pair of surrogates.
+    { a: long, b: `${'y'.repeat(79)}`, c: pairs },
+  ];
+  for (const attrs of groups) expect(meet(0, { attrs })).toHaveLength(1);
+  const ids = kept(0).map(([id]) => id);
+  expect(new Set(ids).size).toBe(groups.length);
+  expect(ids.every((id) => id.isWellFormed() && id.length < 220)).toBe(true);
+});
+
 it('a group that is named by lines of strangers holds no line end, and is short', () => {
   const { meet } = bookOf({ when: 'match', by: ['source'] });
   const [said = ''] = meet(0, { source: `a\nevent: forged\u2028${'x'.repeat(150)}` });
@@ -134,11 +158,11 @@ it('no more than a bounded number fires at a time; the others follow when there 
   const rules = ruleSet(
     Array.from({ length: 2 }, () => ({ alert: { when: 'match', by: ['source'], quiet: '5s' } })),
   );
-  const book = new AlertBook();
+  const book = new AlertBook(rules);
   book.useRules(rules, T);
   for (const rule of rules.rules)
     for (let i = 0; i < 800; i++)
-      book.observe({ rule, groups: {} }, seenOf(record(T, 'x', { source: `s${i}` })), T);
+      book.observe({ rule, groups: {}, isPart: false }, seenOf(record(T, 'x', { source: `s${i}` })), T);
   expect(book.firing).toBe(MAX_FIRING);
   expect(book.judge(T + 4 * S, T, 1_000)).toEqual([]);
   const later = book.judge(T + 5 * S, T, 10_000);
@@ -166,11 +190,28 @@ it('what is kept of a book lets another one go on, for each kind of alert', () =
   expect(next.look(11)).toEqual(['resolved r: resolved after 11 s, 2 entries matched']);
 });
 
+it('absent: books that go on one after the other tell no absence too early, though not every entry is kept', () => {
+  const alert = { when: 'absent', for: '60s' };
+  const kept = bookOf(alert).kept(0);
+  const second = bookOf(alert, structuredClone(kept));
+  second.meet(12);
+  const third = bookOf(alert, [...new Map([...kept, ...second.kept(12)])]);
+  expect(third.look(71)).toEqual([]);
+  expect(third.look(78)).toEqual(['firing r: no entry for 60 s']);
+});
+
+it('absent: a book that goes on does not end what fires', () => {
+  const before = bookOf({ when: 'absent', for: '60s' });
+  expect(before.look(60)).toHaveLength(1);
+  expect(bookOf({ when: 'absent', for: '60s' }, before.kept(60)).look(61)).toEqual([]);
+});
+
 it('alerts of a rule that says something else now, or is gone, end', () => {
   const before = bookOf({ when: 'match' });
   before.meet(0);
-  const book = new AlertBook(before.kept(0));
-  const ended = book.useRules(ruleSet([{ name: 'r', alert: { when: 'match', quiet: '9m' } }]), T + S);
+  const rules = ruleSet([{ name: 'r', alert: { when: 'match', quiet: '9m' } }]);
+  const book = new AlertBook(rules, before.kept(0));
+  const ended = book.useRules(rules, T + S);
   expect(ended.map(({ event, alert }) => [event, alert.alert])).toEqual([['resolved', 'r']]);
   expect(book.takeChanges(T + S).states).toEqual(new Map([['r', undefined]]));
   expect(book.firing).toBe(0);
