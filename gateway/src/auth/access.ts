@@ -39,8 +39,8 @@ export interface Access {
   allows(rule: OwnedRule, key: OwnedKey, code: OwnedCode): boolean;
   /** The runs that a list may hold. @param owner whose runs alone are asked for; undefined for all */
   runs(owner?: string): RunScope;
-  /** The source of entries that name none. */
-  readonly defaultSource: string;
+  /** The only source that the principal may claim; undefined where there is none, or more than one. */
+  readonly ownSource: string | undefined;
   /** The name under which a writer's batches are counted: nobody can use up the numbers of another's. */
   writerId(given: string): string;
 }
@@ -54,14 +54,14 @@ export const OPEN_ACCESS: Access = {
   checkPublish: () => {},
   allows: (rule, key) => rule(EVERYONE, key),
   runs: (owner) => readableRuns(EVERYONE, owner),
-  defaultSource: 'http',
+  ownSource: undefined,
   writerId: (given) => given,
 };
 
 export class PrincipalAccess implements Access {
   readonly principal: Principal;
   readonly lasting: Grants;
-  readonly defaultSource: string;
+  readonly ownSource: string | undefined;
   readonly #tell: TellRefusal;
   readonly #isSource: (source: string) => boolean;
 
@@ -71,7 +71,7 @@ export class PrincipalAccess implements Access {
     this.#tell = tell;
     const { source } = principal;
     this.#isSource = source === undefined ? () => true : globMatcher(source);
-    this.defaultSource = source !== undefined && isExact(source) ? source : 'http';
+    this.ownSource = source !== undefined && isExact(source) ? source : undefined;
   }
 
   readable(channels: readonly string[]): Effective {
@@ -128,7 +128,7 @@ export class PrincipalAccess implements Access {
 export class ReportedAccess implements Access {
   readonly principal: Principal;
   readonly lasting: Grants;
-  readonly defaultSource = 'http';
+  readonly ownSource = undefined;
   readonly #judged: Access;
   readonly #tell: TellRefusal;
 

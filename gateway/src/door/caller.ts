@@ -11,8 +11,8 @@ const UNKNOWN = 'openai';
 const LABEL = /^[\w.:/@+ -]{1,100}$/;
 
 /** The key's own source or its name; else what a header says, or the client's `User-Agent`. A key never writes under another's source. */
-export function sourceOf({ principal, defaultSource }: Access, headers: Headers): string {
-  if (defaultSource !== 'http') return defaultSource;
+export function sourceOf({ principal, ownSource }: Access, headers: Headers): string {
+  if (ownSource !== undefined) return ownSource;
   const { source, kind, name } = principal;
   const isAllowed = source === undefined ? () => true : globMatcher(source);
   const named = headers[SOURCE_HEADER];

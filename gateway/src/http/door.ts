@@ -2,33 +2,22 @@
 // and come back as they are. The gateway's own errors have the form of that protocol.
 
 import type { IncomingMessage } from 'node:http';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { hasBothKeys, hasOwnKey, sourceOf } from '../door/caller.ts';
 import type { Door } from '../door/door.ts';
 import { ENDPOINTS, type Endpoint } from '../door/endpoints.ts';
 import { HOPS_HEADER, isOwnCredential, KEY_HEADER } from '../door/headers.ts';
 import { HttpError } from './errors.ts';
-import { translate } from './plugins/problems.ts';
+import { protocolScope } from './protocol-scope.ts';
 import { readBody } from './read-body.ts';
 
 /** An answer of a service is data, also where a browser is sent to it: nothing in it runs on the gateway's own site. */
 const DATA_ONLY = { 'content-security-policy': "sandbox; default-src 'none'" } as const;
-const RETRY_AFTER_S = '2';
 /** A long conversation with a few pictures. */
 const MAX_BODY_BYTES = 33_554_432;
 
 export function doorRoutes(app: FastifyInstance, door: Door): void {
-  app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    // The handler reads the body itself, up to its own limit.
-    scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
-    scope.setErrorHandler((error: FastifyError, request, reply) => {
-      // Nobody is left to read an answer.
-      if (request.raw.socket.destroyed) return reply.hijack();
-      const known = translate(error);
-      if (!known) request.log.error({ err: error }, 'unexpected error');
-      return sendError(reply, known ?? new HttpError('internal', 'something went wrong in the gateway'));
-    });
+  protocolScope(app, { sendError }, (scope) => {
     for (const endpoint of ENDPOINTS) {
       // The list of models is a GET, which a page that has rebound its name could read.
       const anyName = endpoint.method === 'POST' && ({ anyName: true } as const);
@@ -109,14 +98,14 @@ function addedTo(reply: FastifyReply): Record<string, string> {
   return { ...Object.fromEntries(own), ...DATA_ONLY };
 }
 
-function sendError(reply: FastifyReply, { code, status, message, headers, field }: HttpError): FastifyReply {
-  if ((status === 503 || status === 429) && headers['retry-after'] === undefined)
-    reply.header('retry-after', RETRY_AFTER_S);
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
+function sendError(
+  _request: FastifyRequest,
+  reply: FastifyReply,
+  { code, status, message, field }: HttpError,
+): FastifyReply {
   const type = status === 429 ? 'rate_limit_error' : status >= 500 ? 'server_error' : 'invalid_request_error';
   return reply
     .code(status)
-    .headers(headers)
     .type('application/json')
     .send(JSON.stringify({ error: { message, type, param: field ?? null, code } }));
 }

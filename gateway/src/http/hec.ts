@@ -8,6 +8,7 @@ import { type HecOptions, hecEntries, rawEntries } from '../shippers/hec-entries
 import { HecFault, hecEvents } from '../shippers/hec-events.ts';
 import type { Shipped } from '../shippers/store.ts';
 import { type ErrorCode, HttpError } from './errors.ts';
+import { channelHeader } from './protocol-scope.ts';
 import type { Protocol, ShipperServices, ShipperWays } from './shipper-ways.ts';
 
 const MAX_LINES = 100_000;
@@ -50,14 +51,13 @@ export function hecRoutes(app: FastifyInstance, ways: ShipperWays, { broker }: S
     reply: FastifyReply,
     entries: (body: string, options: HecOptions) => Iterable<Shipped>,
   ) => {
-    const channel = request.headers['x-channel'];
     await ways.take(HEC, request, (body) => {
       const { access } = request;
       return attempts.run(access.principal.id, body, (attempt) => {
         const options: HecOptions = {
           attempt,
-          channel: typeof channel === 'string' ? channel : undefined,
-          source: access.defaultSource === 'http' ? undefined : access.defaultSource,
+          channel: channelHeader(request),
+          source: access.ownSource,
         };
         return ways.store.store(entries(body.toString('utf8'), options), access);
       });

@@ -4,6 +4,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { lokiEntries } from '../shippers/loki-entries.ts';
 import { readJsonPush, readProtobufPush } from '../shippers/loki-push.ts';
+import { channelHeader } from './protocol-scope.ts';
 import type { Protocol, ShipperWays } from './shipper-ways.ts';
 
 const LOKI: Protocol = {
@@ -27,12 +28,11 @@ export function lokiRoutes(app: FastifyInstance, ways: ShipperWays): void {
         await ways.take(LOKI, request, async (body) => {
           const streams = isJson ? await readJsonPush(body) : await readProtobufPush(body, ways.slicer);
           const { access } = request;
-          const channel = headers['x-channel'];
           return ways.store.store(
             lokiEntries(streams, {
               now: Date.now(),
-              channel: typeof channel === 'string' ? channel : undefined,
-              source: access.defaultSource === 'http' ? undefined : access.defaultSource,
+              channel: channelHeader(request),
+              source: access.ownSource,
             }),
             access,
           );

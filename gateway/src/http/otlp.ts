@@ -3,7 +3,7 @@
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Counter, type Registry } from 'prom-client';
 import { CONTENT_TYPES, type Encoding, statusBody, successBody } from '../otlp/answers.ts';
 import { SIGNALS, type Signal } from '../otlp/messages.ts';
@@ -11,12 +11,13 @@ import type { Receiver } from '../otlp/receiver.ts';
 import type { Refusals } from '../otlp/refusals.ts';
 import { HttpError } from './errors.ts';
 import { NOSNIFF } from './plugins/nosniff.ts';
-import { translate } from './plugins/problems.ts';
-import { readBody } from './read-body.ts';
+import { isRetryable } from './plugins/problems.ts';
+import { channelHeader, type ErrorForm, protocolScope } from './protocol-scope.ts';
+import { packingOf, readBody } from './read-body.ts';
 import { Turns } from './turns.ts';
 
-const RETRY_AFTER_S = '2';
-const RETRYABLE: readonly number[] = [429, 502, 503, 504];
+/** What the protocol names, and what some exporters send. */
+const PACKINGS = ['gzip', 'zstd'] as const;
 const PATHS = '/v1/traces, /v1/logs or /v1/metrics';
 /** Where Langfuse's SDKs send, whose base URL is then all that has to be set. */
 const LANGFUSE_PATH = '/api/public/otel/v1/traces';
@@ -55,33 +56,26 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
     return loading;
   };
 
-  app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    // The handler reads the body itself, up to its own limit.
-    scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
-    scope.setErrorHandler((error: FastifyError, request, reply) => {
-      const known = translate(error);
-      // A client that went away in the middle sends it again by itself.
-      if (request.raw.socket.destroyed) return reply.hijack();
-      if (!known) request.log.error({ err: error }, 'unexpected error');
-      const problem = known ?? new HttpError('internal', 'something went wrong here');
+  const form: ErrorForm = {
+    onRefused: (request, problem) => {
       refused.inc({ code: problem.code });
       const path = request.routeOptions.url ?? '';
+      const fate = isRetryable(problem) ? 'which may send it again' : 'which drops it';
       refusals.tell(
         `${path} ${problem.code}`,
-        `refused ${path} of ${request.ip}, ${fateOf(problem.status)}: ${problem.code}: ${problem.message}`,
+        `refused ${path} of ${request.ip}, ${fate}: ${problem.code}: ${problem.message}`,
       );
-      return sendStatus(request, reply, problem);
-    });
-
+    },
+    sendError: sendStatus,
+  };
+  protocolScope(app, form, (scope) => {
     const take = async (signal: Signal, request: FastifyRequest, reply: FastifyReply) => {
       const { headers } = request;
       const encoding = encodingOf(headers);
-      const packing = packingOf(headers);
+      const packing = packingOf(headers['content-encoding'], PACKINGS);
       // Otherwise each request would wait for the log in memory.
       if (!broker.status().ready)
         throw new BrokerUnavailable('the log cannot be reached; send the same again');
-      const channel = headers['x-channel'];
       const bytes = await readBody(request, bodyBytes, 'OTLP_BODY_BYTES');
       const outcome = await turns.run(async () => {
         await request.confirmRights(); // the handler began before the body was there
@@ -91,7 +85,7 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
           encoding,
           packing,
           access: request.access,
-          channel: typeof channel === 'string' ? channel : undefined,
+          channel: channelHeader(request),
         });
       });
       const { accepted, rejected, ignored, message } = outcome;
@@ -113,20 +107,12 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
   });
 }
 
-function fateOf(status: number): string {
-  return RETRYABLE.includes(status) ? 'which may send it again' : 'which drops it';
-}
-
 function sendStatus(request: FastifyRequest, reply: FastifyReply, problem: HttpError): FastifyReply {
-  const { status, headers, message } = problem;
+  const { status, message } = problem;
   const encoding = isProtobuf(request.headers) ? 'protobuf' : 'json';
-  if (RETRYABLE.includes(status) && headers['retry-after'] === undefined)
-    reply.header('retry-after', RETRY_AFTER_S);
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
   return reply
     .code(status)
     .headers(NOSNIFF)
-    .headers(headers)
     .type(CONTENT_TYPES[encoding])
     .send(statusBody(encoding, status, message));
 }
@@ -150,15 +136,5 @@ function encodingOf(headers: FastifyRequest['headers']): Encoding {
   throw new HttpError('unsupported_media_type', 'send application/x-protobuf or application/json', {
     field: 'Content-Type',
     headers: { 'accept-post': 'application/x-protobuf, application/json' },
-  });
-}
-
-function packingOf(headers: FastifyRequest['headers']): 'identity' | 'gzip' | 'zstd' {
-  const named = (headers['content-encoding'] ?? '').trim().toLowerCase();
-  if (named === '' || named === 'identity') return 'identity';
-  if (named === 'gzip' || named === 'zstd') return named;
-  throw new HttpError('unsupported_encoding', 'compress with gzip or zstd, or not at all', {
-    field: 'Content-Encoding',
-    headers: { 'accept-encoding': 'gzip, zstd, identity' },
   });
 }

@@ -27,7 +27,7 @@ export interface PublishBodyOptions {
   mode: Mode;
   slicer: TimeSlicer;
   /** What the one who writes may write. */
-  access: Pick<Access, 'checkPublish' | 'defaultSource'>;
+  access: Pick<Access, 'checkPublish' | 'ownSource'>;
 }
 
 /** @throws CodedError `invalid_body`, `invalid_json`, `invalid_entry`, `batch_too_large` or `channel_reserved` */
@@ -42,7 +42,7 @@ export async function parsePublishBody(body: Buffer, options: PublishBodyOptions
     const lines = linesOf(content).filter((line) => line.trim() !== '');
     checkCount(lines.length, most);
     return draftsOf(lines.length, slicer, (i) => {
-      const line = decodePayload(lines[i] ?? '', { channel, now, source: access.defaultSource });
+      const line = decodePayload(lines[i] ?? '', { channel, now, source: sourceOf(access) });
       const one = draft(line, entryBytes);
       access.checkPublish(one);
       return one;
@@ -67,6 +67,11 @@ export async function parsePublishBody(body: Buffer, options: PublishBodyOptions
       throw new CodedError(error.code, `${label}: ${error.message}`, { field });
     }
   });
+}
+
+/** The source of entries that name none. */
+function sourceOf({ ownSource }: Pick<Access, 'ownSource'>): string {
+  return ownSource ?? 'http';
 }
 
 export function checkChannel(channel: unknown): asserts channel is string {
@@ -109,7 +114,7 @@ function toDraft(value: Value, label: string, options: EntryOptions): Draft {
     return value.canonical;
   }
   const { now, entryBytes, access, mode } = options;
-  const context = { now, source: access.defaultSource };
+  const context = { now, source: sourceOf(access) };
   if ('text' in value) {
     if (mode === 'strict')
       throw label === ''

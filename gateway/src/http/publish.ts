@@ -17,16 +17,15 @@ import { type Params, text } from '../parameters.ts';
 import { type Attempt, Attempts } from '../shippers/attempts.ts';
 import { MAX_BODY_BYTES, MAX_RECORDS } from '../shippers/limits.ts';
 import { partialRefusal, ShipperStore } from '../shippers/store.ts';
-import { PACKINGS, type Packing, packingOf, unpack } from '../shippers/unpack.ts';
+import { type Packing, unpack } from '../shippers/unpack.ts';
 import { HttpError } from './errors.ts';
 import { checkChannel, parsePublishBody } from './publish-body.ts';
-import { readBody } from './read-body.ts';
+import { packingOf, readBody } from './read-body.ts';
 import { Turns } from './turns.ts';
 
 /** A body up to this length waits for no other. */
 const SMALL_BYTES = 1_048_576;
 const ACCEPTED = 'application/json, application/x-ndjson, text/plain';
-const ENCODINGS = `${PACKINGS.join(', ')}, identity`;
 
 export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: number): void {
   const slicer = new TimeSlicer();
@@ -96,11 +95,6 @@ function isOneBatch(drafts: readonly Draft[]): boolean {
 /** XML or a form with files would fail as "not JSON", which does not say what is wrong. */
 function checkContentHeaders(headers: FastifyRequest['headers']): Packing {
   const packing = packingOf(headers['content-encoding']);
-  if (packing === undefined)
-    throw new HttpError('unsupported_encoding', `compress with ${PACKINGS.join(', ')}, or not at all`, {
-      field: 'Content-Encoding',
-      headers: { 'accept-encoding': ENCODINGS },
-    });
   if (/^(?:multipart\/|[^;]*[/+]xml\b)/i.test(headers['content-type'] ?? ''))
     throw new HttpError('unsupported_media_type', `send one of ${ACCEPTED}`, {
       field: 'Content-Type',

@@ -2,6 +2,7 @@
 // together is bounded before that: see plugins/arriving-bodies.ts.
 
 import type { Readable } from 'node:stream';
+import { PACKINGS, type Packing } from '../shippers/unpack.ts';
 import { HttpError } from './errors.ts';
 
 /** What a body is read from: `body` is undefined where the request says that it has none. */
@@ -49,4 +50,19 @@ export function readBody({ body, raw }: BodySource, maxBytes: number, variable?:
   from.once('error', cutOff);
   from.once('close', cutOff);
   return promise;
+}
+
+/** @throws HttpError `unsupported_encoding`: the body is packed in a way that is not one of `allowed` */
+export function packingOf(
+  contentEncoding: string | undefined,
+  allowed: readonly Packing[] = PACKINGS,
+): Packing {
+  const named = (contentEncoding ?? '').trim().toLowerCase() || 'identity';
+  const packing = [...allowed, 'identity' as const].find((one) => one === named);
+  if (packing !== undefined) return packing;
+  const names = allowed.join(', ');
+  throw new HttpError('unsupported_encoding', `compress with ${names}, or not at all`, {
+    field: 'Content-Encoding',
+    headers: { 'accept-encoding': `${names}, identity` },
+  });
 }

@@ -4,19 +4,17 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, type Registry } from 'prom-client';
 import type { Refusals } from '../otlp/refusals.ts';
 import { MAX_BODY_BYTES } from '../shippers/limits.ts';
 import { partialRefusal, ShipperStore, type Stored } from '../shippers/store.ts';
-import { PACKINGS, packingOf, unpack } from '../shippers/unpack.ts';
-import { HttpError } from './errors.ts';
-import { translate } from './plugins/problems.ts';
-import { readBody } from './read-body.ts';
+import { unpack } from '../shippers/unpack.ts';
+import type { HttpError } from './errors.ts';
+import { isRetryable } from './plugins/problems.ts';
+import { type ErrorForm, protocolScope } from './protocol-scope.ts';
+import { packingOf, readBody } from './read-body.ts';
 import { Turns } from './turns.ts';
-
-const RETRY_AFTER_S = '2';
-export const RETRYABLE: readonly number[] = [429, 502, 503, 504];
 
 export interface ShipperServices {
   broker: Broker;
@@ -30,7 +28,7 @@ export interface Protocol {
   name: string;
   /** A Content-Encoding that says what the content type says already. */
   ownEncoding?: string;
-  sendError(request: FastifyRequest, reply: FastifyReply, problem: HttpError, error: unknown): FastifyReply;
+  sendError: ErrorForm['sendError'];
 }
 
 export class ShipperWays {
@@ -62,25 +60,9 @@ export class ShipperWays {
 
   /** Registers the routes of a protocol, whose errors have its form. */
   register(app: FastifyInstance, protocol: Protocol, routes: (scope: FastifyInstance) => void): void {
-    app.register(async (scope) => {
-      scope.removeAllContentTypeParsers();
-      // `take` reads the body itself, up to its own limit.
-      scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
-      scope.setErrorHandler((error: FastifyError, request, reply) => {
-        const known = translate(error);
-        // A sender that went away in the middle sends it again by itself.
-        if (request.raw.socket.destroyed) return reply.hijack();
-        if (!known) request.log.error({ err: error }, 'unexpected error');
-        const problem = known ?? new HttpError('internal', 'something went wrong here');
-        this.#tell(protocol, request, problem);
-        reply.headers(problem.headers);
-        if (RETRYABLE.includes(problem.status) && problem.headers['retry-after'] === undefined)
-          reply.header('retry-after', RETRY_AFTER_S);
-        if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
-        return protocol.sendError(request, reply, problem, error);
-      });
-      routes(scope);
-    });
+    const { sendError } = protocol;
+    const onRefused: ErrorForm['onRefused'] = (request, problem) => this.#tell(protocol, request, problem);
+    protocolScope(app, { onRefused, sendError }, routes);
   }
 
   /**
@@ -94,11 +76,6 @@ export class ShipperWays {
   ): Promise<void> {
     const encoding = request.headers['content-encoding'];
     const packing = packingOf(encoding === ownEncoding ? undefined : encoding);
-    if (packing === undefined)
-      throw new HttpError('unsupported_encoding', `compress with ${PACKINGS.join(', ')}, or not at all`, {
-        field: 'Content-Encoding',
-        headers: { 'accept-encoding': `${PACKINGS.join(', ')}, identity` },
-      });
     // Otherwise each request would wait for the log in memory.
     if (!this.#broker.status().ready)
       throw new BrokerUnavailable('the log cannot be reached; send the same again');
@@ -113,9 +90,10 @@ export class ShipperWays {
     if (refusal !== undefined) throw refusal;
   }
 
-  #tell({ name }: Protocol, request: FastifyRequest, { status, code, message }: HttpError): void {
+  #tell({ name }: Protocol, request: FastifyRequest, problem: HttpError): void {
+    const { code, message } = problem;
     this.#refused.inc({ protocol: name, code });
-    const fate = RETRYABLE.includes(status) ? 'which may send it again' : 'which may drop it';
+    const fate = isRetryable(problem) ? 'which may send it again' : 'which may drop it';
     this.#refusals.tell(`${name} ${code}`, `${name} of ${request.ip} refused, ${fate}: ${code}: ${message}`);
   }
 }

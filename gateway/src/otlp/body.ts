@@ -1,8 +1,6 @@
-// The bytes of a request → one object in the form of OTLP's JSON: unpacked, and parsed. Each step has a bound.
+// The unpacked bytes of a request → one object in the form of OTLP's JSON, with bounds.
 
 import { setImmediate as nextRound } from 'node:timers/promises';
-import { promisify } from 'node:util';
-import { gunzip, zstdDecompress } from 'node:zlib';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { holdsMoreThan } from '@llm-streamer/shared/json-values.ts';
 import { REQUESTS, type Signal } from './messages.ts';
@@ -15,27 +13,8 @@ import { readProtobuf } from './wire.ts';
  */
 const MAX_VALUES = 200_000;
 
-const unpackers = { gzip: promisify(gunzip), zstd: promisify(zstdDecompress) } as const;
-
 /** Reading, counting and parsing a larger body of JSON are steps between which the event loop does what else is due. */
 const LARGE_BYTES = 262_144;
-
-export type Packing = 'identity' | keyof typeof unpackers;
-
-/** @throws CodedError `body_too_large` or `invalid_otlp` */
-export async function unpack(body: Buffer, packing: Packing, maxBytes: number): Promise<Buffer> {
-  if (packing === 'identity' || body.length === 0) return body;
-  try {
-    return await unpackers[packing](body, { maxOutputLength: maxBytes });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
-      throw new CodedError(
-        'body_too_large',
-        `unpacked, the body is over ${maxBytes} bytes (OTLP_BODY_BYTES)`,
-      );
-    throw new CodedError('invalid_otlp', `the body is not ${packing}`);
-  }
-}
 
 /** @throws CodedError `invalid_otlp` or `batch_too_large` */
 export async function parse(

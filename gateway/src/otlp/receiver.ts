@@ -7,8 +7,9 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { Access } from '../auth/access.ts';
 import { mayPublish } from '../auth/rights/grants.ts';
+import { type Packing, unpack } from '../shippers/unpack.ts';
 import type { Encoding } from './answers.ts';
-import { type Packing, parse, unpack } from './body.ts';
+import { parse } from './body.ts';
 import { batches, Deliveries, type Group } from './deliveries.ts';
 import { mapLogRecord } from './log-records.ts';
 import { levelsOf, type Signal } from './messages.ts';
@@ -82,7 +83,11 @@ export class Receiver {
   /** @throws CodedError: what the client did wrong, or that it may send the same again */
   async receive(post: Post): Promise<Outcome> {
     const { signal, encoding, packing, access } = post;
-    const request = await parse(await unpack(post.body, packing, this.#options.bodyBytes), encoding, signal);
+    const body = await unpack(post.body, packing, this.#options.bodyBytes, {
+      code: 'invalid_otlp',
+      variable: 'OTLP_BODY_BYTES',
+    });
+    const request = await parse(body, encoding, signal);
     const take: Take = {
       groups: [],
       accepted: 0,
@@ -115,7 +120,7 @@ export class Receiver {
     const { signal, access, channel } = post;
     const names = levelsOf(signal);
     const options: MapOptions = { now: Date.now(), content: this.#options.content };
-    const source = access.defaultSource === 'http' ? undefined : access.defaultSource;
+    const source = access.ownSource;
     let records = 0;
     for (const group of asList(request[names.resources])) {
       const fields = asRecord(group);

@@ -13,23 +13,27 @@ const unpackers = {
 export type Packing = 'identity' | keyof typeof unpackers;
 export const PACKINGS = Object.keys(unpackers) as readonly Packing[];
 
-/** Undefined for a name that is not known here. */
-export function packingOf(contentEncoding: string | undefined): Packing | undefined {
-  const named = (contentEncoding ?? '').trim().toLowerCase() || 'identity';
-  return ['identity', ...PACKINGS].find((packing): packing is Packing => packing === named);
-}
-
-/** @throws CodedError `body_too_large` or `invalid_body` */
-export async function unpack(body: Buffer, packing: Packing, maxBytes: number): Promise<Buffer> {
+/**
+ * @param more the code for what is not packed so, and the environment variable that sets `maxBytes`, if there is one
+ * @throws CodedError `body_too_large`, or that code
+ */
+export async function unpack(
+  body: Buffer,
+  packing: Packing,
+  maxBytes: number,
+  more: { code?: string; variable?: string } = {},
+): Promise<Buffer> {
   if (packing === 'identity' || body.length === 0) return body;
   try {
     return await unpackers[packing](body, { maxOutputLength: maxBytes });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes);
-    throw new CodedError('invalid_body', `the body is not ${packing}`);
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE')
+      throw tooLarge(maxBytes, more.variable);
+    throw new CodedError(more.code ?? 'invalid_body', `the body is not ${packing}`);
   }
 }
 
-export function tooLarge(maxBytes: number): CodedError {
-  return new CodedError('body_too_large', `unpacked, the body is over ${maxBytes} bytes`);
+export function tooLarge(maxBytes: number, variable?: string): CodedError {
+  const setting = variable === undefined ? '' : ` (${variable})`;
+  return new CodedError('body_too_large', `unpacked, the body is over ${maxBytes} bytes${setting}`);
 }

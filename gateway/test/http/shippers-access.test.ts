@@ -92,14 +92,11 @@ describe('where people sign in', () => {
     ).toMatchObject([{ msg: 'mine' }]);
   });
 
-  it('entries have the source of the key', async () => {
-    const { gateway, key } = await guarded('on', ['logs:web'], 'web-7');
+  it.each(['web-7', 'http'])('entries have the source of the key: %s', async (own) => {
+    const { gateway, key } = await guarded('on', ['logs:web'], own);
     await send(`${gateway.url}/services/collector`, dockerEvents(['a']), { authorization: `Splunk ${key}` });
     await send(`${gateway.url}/loki/api/v1/push`, PUSH, { ...LOKI, authorization: basic(key) });
-    expect((await stored(gateway.broker, ['logs:web'])).map(({ source }) => source)).toEqual([
-      'web-7',
-      'web-7',
-    ]);
+    expect((await stored(gateway.broker, ['logs:web'])).map(({ source }) => source)).toEqual([own, own]);
   });
 
   it('with AUTH=report everything is taken', async () => {

@@ -10,7 +10,7 @@ import { isAnswering } from '../claim-socket.ts';
 import { HttpError, isErrorCode } from '../errors.ts';
 import { NOSNIFF } from './nosniff.ts';
 
-const RETRY_AFTER_S = 2;
+const RETRY_AFTER_S = '2';
 const PROBLEM = 'application/problem+json';
 
 export function problems(app: FastifyInstance): void {
@@ -93,11 +93,26 @@ function malformation(code: string): HttpError {
 }
 
 function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
-  const { status, headers } = error;
-  const isLater = status === 503 || status === 429;
-  if (isLater && headers['retry-after'] === undefined) reply.header('retry-after', RETRY_AFTER_S);
-  if (status === 401) reply.header('www-authenticate', 'Bearer'); // `Basic` would make browsers ask in a window of their own
-  return reply.code(status).headers(NOSNIFF).headers(headers).type(PROBLEM).send(textOf(error));
+  return reply
+    .code(error.status)
+    .headers(NOSNIFF)
+    .headers(headersOf(error))
+    .type(PROBLEM)
+    .send(textOf(error));
+}
+
+/** Whether the same may be taken later. */
+export function isRetryable({ status }: HttpError): boolean {
+  return status === 503 || status === 429;
+}
+
+/** The headers of an error, whatever its form. */
+export function headersOf(error: HttpError): Record<string, string> {
+  return {
+    ...(isRetryable(error) && { 'retry-after': RETRY_AFTER_S }),
+    ...(error.status === 401 && { 'www-authenticate': 'Bearer' }), // `Basic` would make browsers ask in a window of their own
+    ...error.headers,
+  };
 }
 
 function textOf({ status, code, message, field, more }: HttpError): string {
