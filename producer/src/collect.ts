@@ -16,7 +16,7 @@ import { Engine } from './collect/engine.ts';
 import { Fleet } from './collect/fleet.ts';
 import { type Delivered, Journal } from './collect/journal.ts';
 import { type CollectedDraft, JournaledTransport } from './collect/journaled-transport.ts';
-import { LIFECYCLE, Lifecycle } from './collect/lifecycle.ts';
+import { LIFECYCLE, Lifecycle, type LifecycleOptions } from './collect/lifecycle.ts';
 import { StateLock } from './collect/lock.ts';
 import {
   CHANNEL_LABEL,
@@ -146,13 +146,15 @@ async function run(collector: Collector, ended: AbortSignal): Promise<number> {
       await Promise.race([publisher.flush(), stopped]);
   };
   const host = hostname();
+  const nameOf: LifecycleOptions['nameOf'] = (container) =>
+    isChosen(container, choice, host) ? namingOf(container, template) : undefined;
   const enqueue = (fields: EntryFields, container: string, delivered: Delivered) => {
     const entry: CollectedDraft = { ...draft(fields, config.ENTRY_BYTES), container, delivered };
     publisher.enqueue(entry);
   };
   const lifecycle = new Lifecycle({
     delivered: journal.delivered(LIFECYCLE)?.since ?? journal.floor,
-    nameOf: (container) => (isChosen(container, choice, host) ? namingOf(container, template) : undefined),
+    nameOf,
     onEntry: (fields, delivered) => enqueue(fields, LIFECYCLE, delivered),
   });
   const fleet = new Fleet({
@@ -160,7 +162,7 @@ async function run(collector: Collector, ended: AbortSignal): Promise<number> {
     room,
     lifecycle: hasEvents ? lifecycle : undefined,
     logger,
-    nameOf: (container) => (isChosen(container, choice, host) ? namingOf(container, template) : undefined),
+    nameOf,
     logOf: (container, naming) =>
       new ContainerLog({
         naming,

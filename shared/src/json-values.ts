@@ -6,13 +6,13 @@ export const MAX_ENTRY_VALUES = 10_000;
 /** A text of at most this length is not counted: it has no room for enough values to make parsing slow. */
 const SMALL = 65_536;
 
-const QUOTE = 0x22;
+export const QUOTE = 0x22;
+export const COMMA = 0x2c;
+export const BRACKET = 0x5b;
+export const BRACE = 0x7b;
+export const BRACKET_END = 0x5d;
+export const BRACE_END = 0x7d;
 const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
-const BRACKET = 0x5b;
-const BRACE = 0x7b;
-const BRACKET_END = 0x5d;
-const BRACE_END = 0x7d;
 
 /** Whether `text`, if it is JSON, holds more than `most` values. Each character is looked at once. */
 export function holdsMoreThan(most: number, text: string): boolean {
@@ -39,14 +39,14 @@ export function isDeeperThan(most: number, text: string): boolean {
   return false;
 }
 
-/** The index of the quote that ends the string which begins at `start`. */
-function endOfString(text: string, start: number): number {
-  for (let i = start + 1; i < text.length; i++) {
+/** The index of the quote that ends the string which begins at `start`; `limit` or more if there is none before. */
+export function endOfString(text: string, start: number, limit = text.length): number {
+  for (let i = start + 1; i < limit; i++) {
     const code = text.charCodeAt(i);
     if (code === BACKSLASH) i++;
     else if (code === QUOTE) return i;
   }
-  return text.length;
+  return limit;
 }
 
 /** Whether a parsed value holds more than `most` values. Stops counting at the first one above `most`. */

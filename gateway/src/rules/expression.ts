@@ -4,7 +4,7 @@
 import { RE2JS } from 're2js';
 
 /** Characters of a text that are looked at. */
-export const REACH = 4_096;
+const REACH = 4_096;
 /** The size of a compiled expression, which says how many steps a character may take at worst. */
 const MAX_SIZE = 1_000;
 const MAX_GROUPS = 20;

@@ -19,7 +19,7 @@ import { MAX_CHANNELS_PER_QUERY, MAX_SEARCHES_PER_QUERY } from '../stream/query/
 import { Expression } from './expression.ts';
 
 export const MAX_RULES = 1_000;
-export const MAX_DESTINATIONS = 50;
+const MAX_DESTINATIONS = 50;
 /** Characters of a file. A thousand rules with long expressions take about half. */
 const MAX_FILE = 1_000_000;
 const MAX_GROUPED_BY = 5;

@@ -3,6 +3,15 @@
 
 import { setImmediate as nextRound } from 'node:timers/promises';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import {
+  BRACE,
+  BRACE_END,
+  BRACKET,
+  BRACKET_END,
+  COMMA,
+  endOfString,
+  QUOTE,
+} from '@llm-streamer/shared/json-values.ts';
 
 export interface Shape {
   values: number;
@@ -12,13 +21,6 @@ export interface Shape {
 }
 
 const PIECE = 1_048_576;
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const BRACKET = 0x5b;
-const BRACKET_END = 0x5d;
-const BRACE = 0x7b;
-const BRACE_END = 0x7d;
 
 /** @throws CodedError `batch_too_large` */
 export async function checkShape(text: string, most: Shape): Promise<void> {
@@ -44,17 +46,6 @@ export async function checkShape(text: string, most: Shape): Promise<void> {
       if (members > most.members) throw tooLarge(`at most ${most.members} names in one object`);
       if (++values > most.values) throw tooLarge(`at most ${most.values} values in one request`);
     }
-  }
-}
-
-/** The index of the quote that ends the string which begins at `start`; that of the last character if none does. */
-function endOfString(text: string, start: number): number {
-  for (let at = start + 1; ; at++) {
-    at = text.indexOf('"', at);
-    if (at < 0) return text.length;
-    let escapes = 0;
-    while (text.charCodeAt(at - 1 - escapes) === BACKSLASH) escapes++;
-    if (escapes % 2 === 0) return at;
   }
 }
 

@@ -2,17 +2,18 @@
 // nothing at all, as Docker's driver and Fluent Bit send them. Each is found without parsing those after it.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import {
+  BRACE,
+  BRACE_END,
+  BRACKET,
+  BRACKET_END,
+  COMMA,
+  endOfString,
+  QUOTE,
+} from '@llm-streamer/shared/json-values.ts';
 
 /** A longer value would take too long to parse in one step. */
 const MAX_VALUE_CHARS = 4_194_304;
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const BRACKET = 0x5b;
-const BRACKET_END = 0x5d;
-const BRACE = 0x7b;
-const BRACE_END = 0x7d;
 
 /**
  * Each value as text; that it is JSON is for its reader to find out.
@@ -54,13 +55,13 @@ function afterBlanks(text: string, start: number): number {
 function endOfValue(text: string, start: number): number {
   const first = text.charCodeAt(start);
   const limit = Math.min(text.length, start + MAX_VALUE_CHARS);
-  if (first === QUOTE) return endOfString(text, start, limit);
+  if (first === QUOTE) return afterString(text, start, limit);
   if (first !== BRACE && first !== BRACKET) return endOfWord(text, start);
   let depth = 0;
   for (let at = start; at < limit; ) {
     const code = text.charCodeAt(at);
     if (code === QUOTE) {
-      at = endOfString(text, at, limit);
+      at = afterString(text, at, limit);
       continue;
     }
     at++;
@@ -70,13 +71,10 @@ function endOfValue(text: string, start: number): number {
   throw cutOff(text, limit);
 }
 
-function endOfString(text: string, start: number, limit: number): number {
-  for (let at = start + 1; at < limit; at++) {
-    const code = text.charCodeAt(at);
-    if (code === BACKSLASH) at++;
-    else if (code === QUOTE) return at + 1;
-  }
-  throw cutOff(text, limit);
+function afterString(text: string, start: number, limit: number): number {
+  const end = endOfString(text, start, limit);
+  if (end >= limit) throw cutOff(text, limit);
+  return end + 1;
 }
 
 /** Of a number, `true`, `false` or `null`. */

@@ -25,7 +25,7 @@ interface Line {
 }
 
 /** One of the two outputs. */
-interface Channel {
+interface OutputState {
   lines: LogLines<Cursor>;
   position: Position;
   joiner: BlockJoiner<Line>;
@@ -52,7 +52,7 @@ export interface ContainerLogOptions {
 
 export class ContainerLog {
   readonly #options: ContainerLogOptions;
-  readonly #outputs: Record<Output, Channel>;
+  readonly #outputs: Record<Output, OutputState>;
   /** The time of the newest line that was read; nothing that was not read is much older. */
   #read: Stamp | undefined;
   #frames: FrameReader | undefined;
@@ -109,9 +109,9 @@ export class ContainerLog {
     for (const { joiner } of Object.values(this.#outputs)) joiner.end();
   }
 
-  #output(name: Output): Channel {
+  #output(name: Output): OutputState {
     const read = this.#options.delivered?.[name];
-    const output: Channel = {
+    const output: OutputState = {
       position: new Position(read),
       joiner: new BlockJoiner((block) => this.#giveOut(name, block)),
       lines: new LogLines({ piecesHaveOwnTimes: this.#options.isPodman }, (at, line, cursor) =>
@@ -134,7 +134,7 @@ export class ContainerLog {
     if (!output.isKnown && cursor) output.lines.addPiece(output.lastAt, text, cursor);
   }
 
-  #addLine(output: Channel, text: string, line: Line): void {
+  #addLine(output: OutputState, text: string, line: Line): void {
     const ms = msOf(line.at);
     // What is read late comes without the pauses in which it was written.
     if (ms - output.lastMs > MAX_HOLD_MS) output.joiner.flush();

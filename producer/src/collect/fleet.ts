@@ -50,11 +50,6 @@ export class Fleet {
     this.#failed.promise.catch(() => undefined); // `run` takes it, and may have ended before
   }
 
-  /** How many containers are followed. */
-  get size(): number {
-    return [...this.#members.values()].filter((member) => member?.isFollowing).length;
-  }
-
   /** Follows until `stop`; then gives out what is held, and resolves. Rejects only for a bug. */
   async run(stop: AbortSignal): Promise<void> {
     const loops = [this.#watch(stop), this.#listFromTimeToTime(stop)];

@@ -57,12 +57,8 @@ export class Journal {
   /** Of containers without an entry here, nothing older than this is collected. */
   readonly floor: Stamp;
 
-  private constructor(
-    path: string,
-    floor: Stamp,
-    containers: Map<string, Delivered>,
-    pending?: PendingBatch,
-  ) {
+  /** What was replayed of the file at `path`. */
+  constructor(path: string, floor: Stamp, containers: Map<string, Delivered>, pending?: PendingBatch) {
     this.#path = path;
     this.floor = floor;
     this.#containers = containers;
@@ -87,11 +83,6 @@ export class Journal {
       const { code, message } = error as NodeJS.ErrnoException;
       throw new CodedError('journal', `--state ${path}: cannot be used (${code ?? message})`);
     }
-  }
-
-  /** @internal */
-  static of(path: string, floor: Stamp, containers: Map<string, Delivered>, pending?: PendingBatch): Journal {
-    return new Journal(path, floor, containers, pending);
   }
 
   /** The batch whose outcome is not known. */
@@ -201,7 +192,7 @@ function replay(path: string, text: string): Journal {
     if ('done' in line && pending?.seq === line.done) pending = undefined;
   });
   if (floor === undefined) throw damaged(1);
-  return Journal.of(path, floor, containers, pending);
+  return new Journal(path, floor, containers, pending);
 }
 
 function parse(text: string): Line | undefined {

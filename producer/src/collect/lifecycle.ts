@@ -8,7 +8,7 @@ import type { Delivered } from './journal.ts';
 import type { Naming } from './naming.ts';
 import { msOf, type Stamp } from './stamp.ts';
 
-export const LIFECYCLE_CHANNEL = 'events:containers';
+const LIFECYCLE_CHANNEL = 'events:containers';
 /** The name in the journal under which their delivery is kept; no container's id has such letters. */
 export const LIFECYCLE = 'lifecycle';
 /** The engine gives an event again after a reconnect, up to some seconds back. */

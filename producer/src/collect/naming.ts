@@ -14,7 +14,7 @@ export const COLLECT_LABEL = 'llm-streamer.collect';
 /** Where the entries of a container go. */
 export const CHANNEL_LABEL = 'llm-streamer.channel';
 /** Which part of LLM Streamer itself a container is. */
-export const PART_LABEL = 'llm-streamer.part';
+const PART_LABEL = 'llm-streamer.part';
 
 export interface Choice {
   /** Names or ids; with none, all containers. */

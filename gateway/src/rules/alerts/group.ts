@@ -57,7 +57,7 @@ export function attribute(attrs: Record<string, unknown> | undefined, name: stri
 }
 
 /** A text without what differs each time, so that `timeout after 31 s` and `timeout after 30 s` are of one kind. */
-export function kindOfText(text: string): string {
+function kindOfText(text: string): string {
   return text
     .slice(0, MAX_KIND)
     .replaceAll(/"[^"]*"|\b(?:[0-9a-f]{8,}|[0-9a-f]+-[0-9a-f-]{8,})\b|\d+/gi, '#')

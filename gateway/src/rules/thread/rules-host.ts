@@ -57,7 +57,7 @@ export class RulesHost {
     thread.on('message', (message: FromThread) => {
       if (message.kind === 'report') report(message.level, message.msg);
       else if (message.kind === 'good') this.#lastGood = message.text;
-      else if (message.kind === 'figures') this.#figures = message.figures;
+      else this.#figures = message.figures;
     });
     thread.on('error', (error) => report('warn', `the thread of the rules ended: ${error.message}`));
     thread.once('exit', () => {

@@ -30,8 +30,7 @@ export interface ThreadData {
 export type FromThread =
   | { kind: 'report'; level: Parameters<Report>[0]; msg: string }
   | { kind: 'good'; text: string }
-  | { kind: 'figures'; figures: RulesFigures }
-  | { kind: 'closed' };
+  | { kind: 'figures'; figures: RulesFigures };
 
 const { path, lastGood, holder, entryBytes, log } = workerData as ThreadData;
 const tell = (message: FromThread) => parentPort?.postMessage(message);
@@ -55,7 +54,6 @@ const close = async () => {
   clearInterval(timer);
   await service.close();
   await store.close();
-  tell({ kind: 'closed' });
   parentPort?.close();
 };
 onUncaught(
