@@ -36,7 +36,12 @@ export class HttpService implements Service {
   #attempt(call: ServiceCall, signal: AbortSignal, reuse: boolean): Promise<ServiceAnswer> {
     const { promise, resolve, reject } = Promise.withResolvers<ServiceAnswer>();
     const request = this.#open(call, signal, reuse);
-    request.once('response', (response) => resolve(answerOf(response)));
+    request.once('response', (response) => {
+      const { statusCode = 0 } = response;
+      if (statusCode >= 100) return resolve(answerOf(response));
+      response.destroy(); // Node reads such a status, and refuses to write it
+      reject(unreachable(undefined));
+    });
     request.on('error', (error: NodeJS.ErrnoException) => {
       if (signal.aborted) reject(signal.reason);
       else if (reuse && request.reusedSocket && isReset(error)) reject(new StaleConnection());

@@ -45,8 +45,12 @@ export class OpenCall {
     response.sendDate = false; // the service's own, or none
     const passing = passOn(body, response, this.#stallMs, (piece) => reader?.push(piece));
     response.cork();
-    response.writeHead(status, printable(statusText), toClient(headers, added));
-    response.flushHeaders();
+    try {
+      response.writeHead(status, printable(statusText), toClient(headers, added));
+      response.flushHeaders();
+    } catch {
+      body.destroy(); // Node refuses to write this head, so that the answer has broken off
+    }
     // What has come with the head goes out in the same packet.
     process.nextTick(() => response.uncork());
     const end = await passing;

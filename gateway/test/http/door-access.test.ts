@@ -301,6 +301,7 @@ describe('where to', () => {
   it.each([
     ['no HTTP', 'SSH-2.0-OpenSSH\r\n\r\n'],
     ['headers without end', `HTTP/1.1 200 OK\r\n${'X-A: a\r\n'.repeat(20_000)}`],
+    ['no status of HTTP', 'HTTP/1.1 001 One\r\nContent-Length: 0\r\n\r\n'],
     ['another protocol', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n'],
   ])('a service that answers %s is one that is not there', async (_, bytes) => {
     const upstream = await ScriptedService.open(({ socket }) => void socket.end(bytes));
