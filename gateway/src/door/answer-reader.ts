@@ -168,7 +168,11 @@ export class AnswerReader {
   #finish(): void {
     if (!this.#isStream && !this.#isGivenUp) {
       const text = this.#dialect.hasText ? this.#text : figuresIn(this.#text);
-      this.#read(text, (value) => this.#dialect.whole(this.#reading, value));
+      try {
+        this.#read(text, (value) => this.#dialect.whole(this.#reading, value));
+      } catch {
+        this.#giveUp(); // a value that cannot be made a text, such as {"toString":1}
+      }
     }
     this.#done.resolve();
   }
