@@ -71,7 +71,7 @@ export function labelOf(model: string): string {
 }
 
 export interface CallInput {
-  /** What the model is given; undefined if it is too large to be shown. */
+  /** What the model is given; undefined if it is too large to be shown, or cannot be read. */
   value: unknown;
   /** How many earlier messages were left out. */
   earlier: number;
@@ -90,7 +90,9 @@ export async function inputOf(body: Buffer, { inputAt }: CallRequest, maxBytes: 
     count++;
   });
   if (last === undefined || last.to - last.from > maxBytes) return { value: undefined, earlier: 0, bytes };
-  return { value: [valueAt(body, last)], earlier: count - 1, bytes };
+  const value = valueAt(body, last);
+  if (value === undefined) return { value, earlier: 0, bytes };
+  return { value: [value], earlier: count - 1, bytes };
 }
 
 function valueAt(body: Buffer, { from, to }: Range): unknown {

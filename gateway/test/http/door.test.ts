@@ -373,6 +373,16 @@ describe('the log', () => {
     });
   });
 
+  it('shows of a long conversation only its size where its last message cannot be read', async () => {
+    const service = await scripted(({ socket }) => void socket.end(wire(FIXED, ['{}'])));
+    const gateway = await door(service.baseUrl);
+    const messages = `["${'x'.repeat(200_000)}",${'['.repeat(100)}${']'.repeat(100)}]`;
+    await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, `{"model":"m","messages":${messages}}`);
+    const [started] = await gateway.calls();
+    expect(started?.attrs).toMatchObject({ content_bytes: messages.length });
+    expect(started?.attrs).not.toHaveProperty(['gen_ai.input.messages']);
+  });
+
   it('lists models without a word', async () => {
     const gateway = await door(await simulated());
     await rawCall(gateway.v1, '/models', []);
