@@ -17,6 +17,8 @@ import type { Upstream } from './upstreams.ts';
 const LANE = 'call';
 const ESTIMATED = 'estimated';
 const TOOL_CALLS = 'tool_calls';
+const UNREAD = 'unread';
+const PARTIAL = 'partial';
 /** What is told to all. */
 const TOLD: readonly string[] = [
   ...FIGURES,
@@ -24,6 +26,8 @@ const TOLD: readonly string[] = [
   METRICS.generationThroughput,
   ESTIMATED,
   TOOL_CALLS,
+  UNREAD,
+  PARTIAL,
   GEN_AI.cacheReadTokens,
   GEN_AI.reasoningTokens,
 ];
@@ -55,7 +59,7 @@ export interface CallFigures {
   responseId: string | undefined;
   responseModel: string | undefined;
   tools: number;
-  /** A part of the answer could not be read along. */
+  /** A part of the answer could not be read along, or was more than the log shows. */
   unread: boolean;
 }
 
@@ -122,8 +126,9 @@ export class CallEntries {
       ...this.#about(),
       ...attrsOf(figures),
       [GEN_AI.finishReasons]: finishReasons,
+      ...(unread && { [UNREAD]: true }),
     });
-    return this.#copies({ ...entry, level: isCut ? 'warn' : 'info' }, unread ? { unread: true } : {});
+    return this.#copies({ ...entry, level: isCut ? 'warn' : 'info' });
   }
 
   /** @param status of the service's answer, if it refused. */
@@ -136,16 +141,18 @@ export class CallEntries {
       [GEN_AI.errorType]: code,
       [GEN_AI.finishReasons]: ['error'],
       ...(status !== undefined && { 'http.response.status_code': status }),
+      [PARTIAL]: figures.outputTokens > 0,
+      ...(figures.unread && { [UNREAD]: true }),
     });
-    const partial = { partial: figures.outputTokens > 0 };
-    return this.#copies({ ...entry, level: code === 'cancelled' ? 'info' : 'error' }, partial);
+    return this.#copies({ ...entry, level: code === 'cancelled' ? 'info' : 'error' });
   }
 
   /**
    * The entry where its texts may be read, and figures for all. The owner is told on the channel of his runs, because what is told to
    * all does not name the run of somebody.
+   * @param content stands only where texts may be read.
    */
-  #copies(entry: EntryFields, content: Readonly<Record<string, unknown>>): EntryFields[] {
+  #copies(entry: EntryFields, content: Readonly<Record<string, unknown>> = {}): EntryFields[] {
     const { owner, content: shown } = this.#call;
     const whole = { ...entry, channel: this.#channel(), attrs: { ...entry.attrs, ...content } };
     if (shown === 'shared') return [whole];

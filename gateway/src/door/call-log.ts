@@ -30,6 +30,7 @@ export class CallLog {
   #firstContentMs: number | undefined;
   #said = 0;
   #shown = 0;
+  #isCut = false;
   #kind: TextKind = 'text';
   #text = '';
   #timer: NodeJS.Timeout | undefined;
@@ -60,18 +61,20 @@ export class CallLog {
     this.#write(this.#entries.finished(this.#figures(unread, streamed)));
   }
 
-  failed(code: LlmErrorCode, status?: number): void {
+  failed(code: LlmErrorCode, unread = false, status?: number): void {
     this.#flushAll();
-    this.#write(this.#entries.failed(code, this.#figures(false, true), status));
+    this.#write(this.#entries.failed(code, this.#figures(unread, true), status));
   }
 
   #content(kind: TextKind, text: string): void {
     this.#firstContentMs ??= performance.now() - this.#began;
     this.#said += estimateTokens(text);
-    if (!this.#entries.hasTexts || this.#shown >= MAX_SHOWN) return;
+    if (!this.#entries.hasTexts) return;
+    const piece = text.slice(0, MAX_SHOWN - this.#shown);
+    this.#isCut ||= piece.length < text.length;
+    if (piece === '') return;
     if (kind !== this.#kind) this.#flush();
     this.#kind = kind;
-    const piece = text.slice(0, MAX_SHOWN - this.#shown);
     this.#shown += piece.length;
     this.#text += piece;
     this.#timer ??= setTimeout(() => this.#flush(), COALESCE_MS);
@@ -110,7 +113,7 @@ export class CallLog {
       responseId,
       responseModel,
       tools: tools.length,
-      unread,
+      unread: unread || this.#isCut || this.reading.isCut,
     };
   }
 }

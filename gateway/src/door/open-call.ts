@@ -55,7 +55,8 @@ export class OpenCall {
     process.nextTick(() => response.uncork());
     const end = await passing;
     await reader?.end();
-    const isUnread = reader?.isGivenUp === true;
+    // An answer that breaks off also ends what unpacks it.
+    const isUnread = end === 'whole' && reader?.isGivenUp === true;
     this.#onEnded({ outcome: this.#tell(end, isUnread), unread: isUnread });
   }
 
@@ -71,7 +72,7 @@ export class OpenCall {
     const { status } = this.#answer;
     const failure = this.#failure(end, isUnread);
     if (failure === undefined) this.#log?.finished(isUnread, this.#isStream());
-    else this.#log?.failed(failure, status >= 300 ? status : undefined);
+    else this.#log?.failed(failure, isUnread, status >= 300 ? status : undefined);
     if (failure === undefined) return 'finished';
     return failure === 'cancelled' ? 'cancelled' : 'failed';
   }

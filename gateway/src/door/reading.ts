@@ -30,6 +30,8 @@ export class Reading {
   responseModel: string | undefined;
   /** Whether the service has said that the answer is whole. */
   isEnded = false;
+  /** Whether the answer has called more tools, or given them longer arguments, than are kept. */
+  isCut = false;
   failure: LlmErrorCode | undefined;
   readonly finishReasons: string[] = [];
   readonly #tools = new Map<string, ToolCall>();
@@ -55,7 +57,10 @@ export class Reading {
   tool(key: string, { id, name, arguments: given }: { [Part in keyof ToolCall]?: unknown }): void {
     let tool = this.#tools.get(key);
     if (!tool) {
-      if (this.#tools.size >= MAX_TOOLS) return;
+      if (this.#tools.size >= MAX_TOOLS) {
+        this.isCut = true;
+        return;
+      }
       tool = { id: '', name: '', arguments: '' };
       this.#tools.set(key, tool);
       this.#onTool();
@@ -64,6 +69,7 @@ export class Reading {
     if (tool.name === '') tool.name = labelOf(name) ?? '';
     if (typeof given !== 'string') return;
     const piece = given.slice(0, MAX_ARGUMENTS - this.#argumentUnits);
+    this.isCut ||= piece.length < given.length;
     this.#argumentUnits += piece.length;
     tool.arguments += piece;
   }

@@ -346,18 +346,53 @@ describe('the log', () => {
     expect(shared).toContain('gen_ai.usage.output_tokens');
   });
 
-  it('says that an answer could not be read along, and counts it, while the client has all of it', async () => {
-    const long = `data: ${'a'.repeat(400_000)}\n\n${STOP}`;
-    const service = await scripted(({ socket }) => void socket.end(wire(FIXED, [long])));
+  it.each(['owner', 'off', 'shared'])(
+    'with PROXY_CONTENT=%s says that an answer could not be read along, and counts it, while the client has all of it',
+    async (content) => {
+      const long = `data: ${'a'.repeat(400_000)}\n\n${STOP}`;
+      const service = await scripted(({ socket }) => void socket.end(wire(FIXED, [long])));
+      const gateway = await door(service.baseUrl, { PROXY_CONTENT: content });
+      const { body } = await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat('m', { stream: true }));
+      expect(body.toString()).toBe(long);
+      for (const channel of content === 'owner' ? ['runs:*', 'logs:generation'] : ['logs:generation'])
+        expect((await gateway.calls(1, channel)).at(-1)).toMatchObject({
+          event: 'generation.finished',
+          attrs: { unread: true },
+        });
+      const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+      expect(metrics).toContain('llm_streamer_door_unread_answers_total 1');
+    },
+  );
+
+  it.each([
+    ['text', Array.from({ length: 9 }, () => ({ content: 'a'.repeat(120_000) }))],
+    ['tools', [{ tool_calls: Array.from({ length: 65 }, (_, index) => ({ index, id: `t${index}` })) }]],
+    ['arguments', [{ tool_calls: [{ index: 0, function: { name: 'f', arguments: 'a'.repeat(65_537) } }] }]],
+  ])('says that it shows only a part of an answer with more %s than fits', async (_, deltas) => {
+    const events = deltas.map((delta) => `data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`);
+    const service = await scripted(({ socket }) => void socket.end(wire(FIXED, [...events, STOP])));
     const gateway = await door(service.baseUrl);
-    const { body } = await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat('m', { stream: true }));
-    expect(body.toString()).toBe(long);
+    await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat('m', { stream: true }));
     expect((await gateway.calls()).at(-1)).toMatchObject({
       event: 'generation.finished',
       attrs: { unread: true },
     });
+  });
+
+  it('a packed answer that breaks off is broken off, not unread', async () => {
+    const packed = gzipSync(EVENT('Hello') + STOP).subarray(0, 30);
+    const head = `${FIXED.join('\r\n')}\r\nContent-Encoding: gzip\r\nContent-Length: 999`;
+    const service = await scripted(({ socket }) => {
+      socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\n`);
+      socket.end(packed);
+    });
+    const gateway = await door(service.baseUrl);
+    await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat('m', { stream: true }));
+    const [last] = (await gateway.calls(1, 'logs:generation')).slice(-1);
+    expect(last?.attrs).toMatchObject({ 'error.type': 'llm_interrupted', partial: false });
+    expect(last?.attrs).not.toHaveProperty('unread');
     const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    expect(metrics).toContain('llm_streamer_door_unread_answers_total 1');
+    expect(metrics).toContain('llm_streamer_door_unread_answers_total 0');
   });
 
   it('shows of a long conversation its last message', async () => {
