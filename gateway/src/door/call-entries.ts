@@ -6,12 +6,12 @@ import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA, METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import { ownedKey, runChannel, runEventsChannel } from '@llm-streamer/shared/ownership.ts';
 import { type LlmErrorCode, SENTENCES } from '../llm/failure.ts';
+import type { LlmService } from '../llm/target.ts';
 import { estimateTokens } from '../runs/conversation.ts';
 import { FIGURES } from '../runs/run-entries.ts';
 import type { CallInput, CallRequest } from './call-request.ts';
 import type { CallContent } from './config.ts';
 import type { TextKind, ToolCall } from './reading.ts';
-import type { Upstream } from './upstreams.ts';
 
 /** The one lane of a call: readers join the pieces of an answer by run and lane. */
 const LANE = 'call';
@@ -40,7 +40,7 @@ export interface CallIdentity {
   operation: string;
   /** For the log; '' if the call names none. */
   model: string;
-  upstream: Upstream;
+  upstream: LlmService;
   content: CallContent;
 }
 

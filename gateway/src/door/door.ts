@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { LlmService } from '../llm/target.ts';
 import { CallEntries, type CallIdentity } from './call-entries.ts';
 import { CallLog, type EntryBuffer } from './call-log.ts';
 import { type CallRequest, inputOf, labelOf, readCall, withModel } from './call-request.ts';
@@ -12,7 +13,7 @@ import { type RawHeaders, toService } from './headers.ts';
 import type { DoorMetrics } from './metrics.ts';
 import { type CallResult, OpenCall } from './open-call.ts';
 import type { Service } from './service.ts';
-import type { Upstream, Upstreams } from './upstreams.ts';
+import type { Upstreams } from './upstreams.ts';
 
 /** Calls at a time, in one process. */
 const MAX_CALLS = 2_000;
@@ -41,7 +42,7 @@ export interface DoorCall {
 
 export interface DoorOptions {
   upstreams: Upstreams;
-  serviceOf(upstream: Upstream): Service;
+  serviceOf(upstream: LlmService): Service;
   buffer: EntryBuffer;
   metrics: DoorMetrics;
   content: CallContent;
@@ -134,7 +135,7 @@ export class Door {
   }
 
   /** Begins to tell of the call. The service has it by now. */
-  #log(call: DoorCall, dialect: Dialect, request: CallRequest, upstream: Upstream, body: Buffer): CallLog {
+  #log(call: DoorCall, dialect: Dialect, request: CallRequest, upstream: LlmService, body: Buffer): CallLog {
     const { content, buffer, entryBytes } = this.#options;
     const identity: CallIdentity = {
       id: `call-${randomBytes(9).toString('base64url')}`,

@@ -1,10 +1,10 @@
 // The port to the services behind the door: one call is one request, and an answer whose bytes are as the service sent them.
 
 import type { Readable } from 'node:stream';
-import type { Upstream } from './upstreams.ts';
+import type { LlmService } from '../llm/target.ts';
 
 export interface ServiceCall {
-  upstream: Upstream;
+  upstream: LlmService;
   method: string;
   /** What follows the base URL: the path of the endpoint, and the client's query. */
   path: string;

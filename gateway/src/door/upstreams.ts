@@ -1,24 +1,21 @@
 // Which service answers a call: by the beginning of the model's name, among those that the operator has named, and no other. So
 // nobody can make the gateway call an address of his choice.
 
-import type { LlmTarget } from '../llm/model.ts';
-import { providerOf } from '../llm/target.ts';
+import { type LlmService, serviceAt } from '../llm/target.ts';
 import type { UpstreamPrompt } from '../runs/prompts.ts';
 
 /** The upstream for models that begin with no other's name. */
 export const DEFAULT_UPSTREAM = 'default';
 
-export type Upstream = Pick<LlmTarget, 'provider' | 'baseUrl' | 'key'>;
-
 export interface Choice {
-  upstream: Upstream;
+  upstream: LlmService;
   /** As the upstream knows it: without the upstream's name. */
   model: string;
 }
 
 export class Upstreams {
   readonly #named: () => readonly UpstreamPrompt[];
-  readonly #otherwise: Upstream;
+  readonly #otherwise: LlmService;
   readonly #secret: (name: string) => string | undefined;
 
   /**
@@ -27,7 +24,7 @@ export class Upstreams {
    */
   constructor(
     named: () => readonly UpstreamPrompt[],
-    otherwise: Upstream,
+    otherwise: LlmService,
     secret: (name: string) => string | undefined,
   ) {
     this.#named = named;
@@ -48,9 +45,7 @@ export class Upstreams {
     return this.#named().find((one) => one.name === name);
   }
 
-  #of({ base_url, key_env }: UpstreamPrompt): Upstream {
-    const baseUrl = base_url.replace(/\/+$/, '');
-    const key = key_env === undefined ? undefined : this.#secret(key_env);
-    return { provider: providerOf(baseUrl), baseUrl, ...(key !== undefined && key !== '' && { key }) };
+  #of({ base_url, key_env }: UpstreamPrompt): LlmService {
+    return serviceAt(base_url, key_env === undefined ? undefined : this.#secret(key_env));
   }
 }

@@ -15,7 +15,10 @@ const KNOWN: readonly (readonly [RegExp, string])[] = [
   [/(^|\.)x\.ai$/, 'x_ai'],
 ];
 
-export const SIMULATED: Pick<LlmTarget, 'provider' | 'baseUrl'> = {
+/** Where a model is served, whatever its name. */
+export type LlmService = Omit<LlmTarget, 'model'>;
+
+export const SIMULATED: LlmService = {
   provider: 'simulated',
   baseUrl: 'http://simulated.invalid/v1', // RFC 6761 reserves .invalid, so that a request sent to it by mistake reaches no service
 };
@@ -25,6 +28,12 @@ export function providerOf(baseUrl: string): string {
   const { hostname, port } = new URL(baseUrl);
   if (port === '11434') return 'ollama';
   return KNOWN.find(([host]) => host.test(hostname))?.[1] ?? hostname;
+}
+
+/** @param baseUrl may end in slashes. @param key of the service; '' is none. */
+export function serviceAt(baseUrl: string, key?: string): LlmService {
+  const address = baseUrl.replace(/\/+$/, '');
+  return { provider: providerOf(address), baseUrl: address, ...(key !== undefined && key !== '' && { key }) };
 }
 
 /** False for servers on this machine or a private network, which usually have no keys (Ollama, vLLM). */

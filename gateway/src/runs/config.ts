@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { about, flag, whole } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import type { LlmTarget } from '../llm/model.ts';
-import { needsKey, providerOf, SIMULATED } from '../llm/target.ts';
+import { type LlmService, needsKey, SIMULATED, serviceAt } from '../llm/target.ts';
 import type { LanePrompt, UpstreamPrompt } from './prompts.ts';
 import { baseUrl, isKey, KEY_RULE, number, words } from './rules.ts';
 
@@ -79,23 +79,15 @@ export class Targets {
   of(lane: LanePrompt): LlmTarget {
     const { USE_LLM_MOCK, LLM_BASE_URL, LLM_MODEL, LLM_KEY } = this.#variables;
     if (USE_LLM_MOCK) return { ...SIMULATED, model: lane.model ?? 'sim-1' };
-    const baseUrl = (lane.base_url ?? LLM_BASE_URL).replace(/\/+$/, '');
     // LLM_KEY is for the default service. It is sent to no other.
     const key = lane.key_env ? this.#secret(lane.key_env) : lane.base_url ? undefined : LLM_KEY;
-    return {
-      provider: providerOf(baseUrl),
-      baseUrl,
-      model: lane.model ?? LLM_MODEL,
-      ...(key !== undefined && key !== '' && { key }),
-    };
+    return { ...serviceAt(lane.base_url ?? LLM_BASE_URL, key), model: lane.model ?? LLM_MODEL };
   }
 
   /** The service of the models, for calls that name their model themselves. */
-  get standard(): Omit<LlmTarget, 'model'> {
+  get standard(): LlmService {
     const { USE_LLM_MOCK, LLM_BASE_URL, LLM_KEY } = this.#variables;
-    if (USE_LLM_MOCK) return SIMULATED;
-    const baseUrl = LLM_BASE_URL.replace(/\/+$/, '');
-    return { provider: providerOf(baseUrl), baseUrl, ...(LLM_KEY !== undefined && { key: LLM_KEY }) };
+    return USE_LLM_MOCK ? SIMULATED : serviceAt(LLM_BASE_URL, LLM_KEY);
   }
 
   /** Says which keys are missing that upstreams name; `undefined` if none is. */
