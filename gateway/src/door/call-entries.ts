@@ -5,6 +5,7 @@ import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA, METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import { ownedKey, runChannel, runEventsChannel } from '@llm-streamer/shared/ownership.ts';
+import { requestAttributes, seconds } from '../llm/call-attributes.ts';
 import { type LlmErrorCode, SENTENCES } from '../llm/failure.ts';
 import type { LlmService } from '../llm/target.ts';
 import { estimateTokens } from '../runs/conversation.ts';
@@ -115,13 +116,13 @@ export class CallEntries {
 
   finished(figures: CallFigures): EntryFields[] {
     const { finishReasons, outputTokens, durationMs, estimated, unread } = figures;
-    const seconds = durationMs / 1000;
+    const took = `${(durationMs / 1000).toFixed(1)} s`;
     const isCut = finishReasons.includes('length');
     const ending = isCut ? 'was cut off at its limit of tokens' : 'finished';
     const size =
       this.#call.operation === 'embeddings'
-        ? ` after ${seconds.toFixed(1)} s`
-        : `: ${estimated ? 'about ' : ''}${outputTokens} tokens in ${seconds.toFixed(1)} s (${rateOf(figures)} tok/s)`;
+        ? ` after ${took}`
+        : `: ${estimated ? 'about ' : ''}${outputTokens} tokens in ${took} (${rateOf(figures)} tok/s)`;
     const entry = this.#entry(EVENTS.generationFinished, `${nameOf(this.#call.model)} ${ending}${size}`, {
       ...this.#about(),
       ...attrsOf(figures),
@@ -135,9 +136,7 @@ export class CallEntries {
   failed(code: LlmErrorCode, figures: CallFigures, status: number | undefined): EntryFields[] {
     const entry = this.#entry(EVENTS.generationFailed, SENTENCES[code], {
       ...this.#about(),
-      ...(figures.outputTokens > 0
-        ? attrsOf(figures)
-        : { [ATTRS.duration]: round(figures.durationMs / 1000) }),
+      ...(figures.outputTokens > 0 ? attrsOf(figures) : { [ATTRS.duration]: seconds(figures.durationMs) }),
       [GEN_AI.errorType]: code,
       [GEN_AI.finishReasons]: ['error'],
       ...(status !== undefined && { 'http.response.status_code': status }),
@@ -186,19 +185,12 @@ export class CallEntries {
 
   #about(): Record<string, unknown> {
     const { operation, model, upstream } = this.#call;
-    const { temperature, maxTokens, streams } = this.#request;
-    const { hostname, port, protocol } = new URL(upstream.baseUrl);
+    const { temperature, maxTokens, streams: stream } = this.#request;
+    const target = { ...upstream, model };
     return {
       [ATTRS.schema]: GEN_AI_SCHEMA,
       [ATTRS.lane]: LANE,
-      [GEN_AI.operation]: operation,
-      [GEN_AI.provider]: upstream.provider,
-      [GEN_AI.requestModel]: model,
-      [GEN_AI.requestStream]: streams,
-      ...(temperature !== undefined && { [GEN_AI.requestTemperature]: temperature }),
-      ...(maxTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxTokens }),
-      [GEN_AI.serverAddress]: hostname,
-      [GEN_AI.serverPort]: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+      ...requestAttributes({ target, temperature, maxTokens, operation, stream }),
     };
   }
 }
@@ -211,11 +203,11 @@ function attrsOf(figures: CallFigures): Record<string, unknown> {
     ...(figures.estimated && { [ESTIMATED]: true }),
     ...(reasoningTokens !== undefined && { [GEN_AI.reasoningTokens]: reasoningTokens }),
     ...(cachedTokens !== undefined && { [GEN_AI.cacheReadTokens]: cachedTokens }),
-    ...(firstContentMs !== undefined && { [GEN_AI.timeToFirstChunk]: round(firstContentMs / 1000) }),
+    ...(firstContentMs !== undefined && { [GEN_AI.timeToFirstChunk]: seconds(firstContentMs) }),
     ...(responseId !== undefined && { [GEN_AI.responseId]: responseId }),
     ...(responseModel !== undefined && { [GEN_AI.responseModel]: responseModel }),
     ...(tools > 0 && { [TOOL_CALLS]: tools }),
-    [ATTRS.duration]: round(figures.durationMs / 1000),
+    [ATTRS.duration]: seconds(figures.durationMs),
     [METRICS.generationThroughput]: rateOf(figures),
   };
 }
@@ -226,8 +218,4 @@ function rateOf({ outputTokens, durationMs }: CallFigures): number {
 
 function nameOf(model: string): string {
   return model === '' ? 'the model' : model;
-}
-
-function round(seconds: number): number {
-  return Math.round(seconds * 1000) / 1000;
 }

@@ -1,15 +1,24 @@
 // What entries and spans say of a model call, by OpenTelemetry's names: what was asked of which service, and how the answer was. No texts.
 
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
-import type { LlmFinish, LlmRequest } from './model.ts';
+import type { LlmFinish, LlmTarget } from './model.ts';
 
-export function requestAttributes({ target, temperature, maxTokens }: Omit<LlmRequest, 'messages'>) {
+interface Asked {
+  target: LlmTarget;
+  temperature?: number | undefined;
+  maxTokens?: number | undefined;
+  operation?: string;
+  stream?: boolean;
+}
+
+export function requestAttributes(asked: Asked) {
+  const { target, temperature, maxTokens, operation = 'chat', stream = true } = asked;
   const { hostname, port, protocol } = new URL(target.baseUrl);
   return {
-    [GEN_AI.operation]: 'chat',
+    [GEN_AI.operation]: operation,
     [GEN_AI.provider]: target.provider,
     [GEN_AI.requestModel]: target.model,
-    [GEN_AI.requestStream]: true,
+    [GEN_AI.requestStream]: stream,
     ...(temperature !== undefined && { [GEN_AI.requestTemperature]: temperature }),
     ...(maxTokens !== undefined && { [GEN_AI.requestMaxTokens]: maxTokens }),
     [GEN_AI.serverAddress]: hostname,

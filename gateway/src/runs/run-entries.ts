@@ -140,11 +140,7 @@ export class RunEntries {
       [ATTRS.schema]: GEN_AI_SCHEMA,
       [ATTRS.lane]: name,
       role,
-      ...requestAttributes({
-        target,
-        ...(temperature !== undefined && { temperature }),
-        ...(max_tokens !== undefined && { maxTokens: max_tokens }),
-      }),
+      ...requestAttributes({ target, temperature, maxTokens: max_tokens }),
       [GEN_AI.promptName]: name,
     };
   }
