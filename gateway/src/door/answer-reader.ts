@@ -33,8 +33,9 @@ const UNPACKERS: Readonly<Record<string, () => ReturnType<typeof createGunzip>>>
 const slicer = new TimeSlicer();
 
 export interface AnswerForm {
-  /** The headers `Content-Type` and `Content-Encoding`. */
-  type: string;
+  /** Whether it is a stream of events. */
+  isStream: boolean;
+  /** The header `Content-Encoding`. */
   packing: string;
 }
 
@@ -54,10 +55,10 @@ export class AnswerReader {
   #isGivenUp = false;
   readonly #done = Promise.withResolvers<void>();
 
-  constructor(dialect: Dialect, reading: Reading, { type, packing }: AnswerForm) {
+  constructor(dialect: Dialect, reading: Reading, { isStream, packing }: AnswerForm) {
     this.#dialect = dialect;
     this.#reading = reading;
-    this.#isStream = /^text\/event-stream\b/i.test(type);
+    this.#isStream = isStream;
     this.#parser = createParser({
       maxBufferSize: MAX_TEXT,
       onEvent: ({ data }) => this.#event(data),

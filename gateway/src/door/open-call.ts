@@ -22,6 +22,7 @@ export class OpenCall {
   readonly #log: CallLog | undefined;
   readonly #stallMs: number;
   readonly #onEnded: (result: CallResult) => void;
+  readonly #isStream: boolean;
 
   /** @param log absent where nothing is to be said of the call. */
   constructor(
@@ -36,6 +37,7 @@ export class OpenCall {
     this.#log = log;
     this.#stallMs = stallMs;
     this.#onEnded = onEnded;
+    this.#isStream = /^text\/event-stream\b/i.test(this.#header('content-type'));
   }
 
   /** Writes the whole answer. Never throws. @param added headers of the gateway. */
@@ -64,14 +66,14 @@ export class OpenCall {
   #reader(): AnswerReader | undefined {
     const { status } = this.#answer;
     if (this.#dialect === undefined || this.#log === undefined || status >= 300) return undefined;
-    const form = { type: this.#header('content-type'), packing: this.#header('content-encoding') };
+    const form = { isStream: this.#isStream, packing: this.#header('content-encoding') };
     return new AnswerReader(this.#dialect, this.#log.reading, form);
   }
 
   #tell(end: PassageEnd, isUnread: boolean): CallOutcome {
     const { status } = this.#answer;
     const failure = this.#failure(end, isUnread);
-    if (failure === undefined) this.#log?.finished(isUnread, this.#isStream());
+    if (failure === undefined) this.#log?.finished(isUnread, this.#isStream);
     else this.#log?.failed(failure, isUnread, status >= 300 ? status : undefined);
     if (failure === undefined) return 'finished';
     return failure === 'cancelled' ? 'cancelled' : 'failed';
@@ -86,11 +88,7 @@ export class OpenCall {
     const { failure, isEnded } = this.#log.reading;
     if (failure !== undefined) return failure;
     if (isEnded || isUnread) return undefined;
-    return this.#isStream() ? 'llm_truncated' : 'llm_invalid_response';
-  }
-
-  #isStream(): boolean {
-    return this.#header('content-type').toLowerCase().startsWith('text/event-stream');
+    return this.#isStream ? 'llm_truncated' : 'llm_invalid_response';
   }
 
   #header(name: string): string {

@@ -16,7 +16,7 @@ interface Read {
 async function read(
   dialect: Dialect,
   pieces: readonly (Buffer | string)[],
-  { type = 'text/event-stream', packing = '' } = {},
+  { isStream = true, packing = '' } = {},
 ): Promise<Read> {
   const said = { text: '', reasoning: '' };
   const reading = new Reading(
@@ -25,7 +25,7 @@ async function read(
     },
     () => {},
   );
-  const reader = new AnswerReader(dialect, reading, { type, packing });
+  const reader = new AnswerReader(dialect, reading, { isStream, packing });
   for (const piece of pieces) reader.push(Buffer.from(piece));
   await reader.end();
   return { ...said, reading, isGivenUp: reader.isGivenUp };
@@ -131,7 +131,7 @@ describe('the other answers', () => {
       choices: [{ message, finish_reason: 'stop' }],
       usage: { prompt_tokens: 1, completion_tokens: 2 },
     };
-    const found = seen(await read(DIALECTS.chat, [JSON.stringify(whole)], { type: 'application/json' }));
+    const found = seen(await read(DIALECTS.chat, [JSON.stringify(whole)], { isStream: false }));
     expect(found).toMatchObject({ text: 'Hi', reasoning: 'Hm', isEnded: true, finishReasons: ['stop'] });
     expect(found).toMatchObject({
       usage: { input: 1, output: 2 },
@@ -150,7 +150,7 @@ describe('the other answers', () => {
       finishReasons: ['length'],
     });
     const whole = JSON.stringify({ choices: [{ text: 'ab', finish_reason: 'stop' }] });
-    expect(seen(await read(DIALECTS.completion, [whole], { type: 'application/json' }))).toMatchObject({
+    expect(seen(await read(DIALECTS.completion, [whole], { isStream: false }))).toMatchObject({
       text: 'ab',
     });
   });
@@ -174,9 +174,7 @@ describe('the other answers', () => {
       { type: 'response.function_call_arguments.done', item_id: 'i2', arguments: '{"a":1}' },
       { type: 'response.completed', response: RESPONSE },
     );
-    const whole = seen(
-      await read(DIALECTS.responses, [JSON.stringify(RESPONSE)], { type: 'application/json' }),
-    );
+    const whole = seen(await read(DIALECTS.responses, [JSON.stringify(RESPONSE)], { isStream: false }));
     expect(seen(await read(DIALECTS.responses, [streamed]))).toEqual(whole);
     expect(whole).toMatchObject({
       text: 'Hi',
@@ -203,7 +201,7 @@ describe('the other answers', () => {
     }));
     const body = JSON.stringify({ data, model: 'e', usage: { prompt_tokens: 5, total_tokens: 5 } });
     const pieces = body.match(/.{1,65536}/g) ?? [];
-    const found = await read(DIALECTS.embeddings, pieces, { type: 'application/json' });
+    const found = await read(DIALECTS.embeddings, pieces, { isStream: false });
     expect(seen(found)).toMatchObject({
       isGivenUp: false,
       responseModel: 'e',
@@ -216,17 +214,17 @@ describe('the other answers', () => {
 const NO_TEXT = '{"choices":[{"message":{"tool_calls":[{"index":{"toString":1,"valueOf":1}}]}}]}';
 
 describe('an answer that cannot be read', () => {
-  it.each<[string, (Buffer | string)[], { type?: string; packing?: string }]>([
+  it.each<[string, (Buffer | string)[], { isStream?: boolean; packing?: string }]>([
     ['a packing that nobody knows', ['x'], { packing: 'sdch' }],
     ['bytes that are not packed as they say', ['no gzip at all'], { packing: 'gzip' }],
     ['a line without end', ['data: ', 'a'.repeat(300_000), 'a'.repeat(300_000)], {}],
-    ['a large object', ['{"a":"', 'a'.repeat(300_000), '"}'], { type: 'application/json' }],
+    ['a large object', ['{"a":"', 'a'.repeat(300_000), '"}'], { isStream: false }],
     ['an event of many values', [sse({ a: Array.from({ length: 60_000 }, () => 1) })], {}],
     ['an event that is nested deeply', [`data: ${'['.repeat(1_000)}\n\n`], {}],
     ['more than waits to be read', [Buffer.alloc(900_000, '\n'), Buffer.alloc(900_000, '\n')], {}],
     ['a bomb', [gzipSync(Buffer.alloc(200_000_000, '\n'))], { packing: 'gzip' }],
-    ['a whole answer whose fields have no text', [NO_TEXT], { type: 'application/json' }],
-    ['the same, packed', [gzipSync(NO_TEXT)], { type: 'application/json', packing: 'gzip' }],
+    ['a whole answer whose fields have no text', [NO_TEXT], { isStream: false }],
+    ['the same, packed', [gzipSync(NO_TEXT)], { isStream: false, packing: 'gzip' }],
   ])('%s is given up', async (_, pieces, form) => {
     const { isGivenUp } = await read(DIALECTS.chat, pieces, form);
     expect(isGivenUp).toBe(true);
