@@ -28,5 +28,4 @@ export interface Service {
    * @throws CodedError `service_unreachable`, or the reason of the abort
    */
   send(call: ServiceCall, signal: AbortSignal): Promise<ServiceAnswer>;
-  close(): void;
 }

@@ -25,6 +25,4 @@ export class SimulatedService implements Service {
       body: answer.body ? Readable.fromWeb(answer.body as ReadableStream) : Readable.from([]),
     };
   }
-
-  close(): void {}
 }
