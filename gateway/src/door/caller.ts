@@ -34,7 +34,7 @@ function productOf(agent: string | string[] | undefined): string | undefined {
 }
 
 /** Whether the client has shown a key of the gateway beside what is in `Authorization`. */
-export function hasBothKeys(headers: Headers): boolean {
+function hasBothKeys(headers: Headers): boolean {
   return headers[KEY_HEADER] !== undefined;
 }
 
@@ -43,4 +43,9 @@ export function hasOwnKey({ principal }: Access, headers: Headers): boolean {
   const { authorization } = headers;
   if (typeof authorization !== 'string' || isOwnCredential(authorization)) return false;
   return hasBothKeys(headers) || principal.kind === 'everyone' || principal.kind === 'anonymous';
+}
+
+/** Whether the client has a key of the gateway beside its own one for the service. */
+export function ownKeyWins(access: Access, headers: Headers): boolean {
+  return hasOwnKey(access, headers) && hasBothKeys(headers);
 }

@@ -34,10 +34,10 @@ export interface DoorCall {
   dialect: Dialect | undefined;
   owner: string;
   source: string;
-  /** Whether `Authorization` is the client's own key for the service; then it wins where the two are told apart. */
+  /** Whether `Authorization` is the client's own key for the service. */
   ownKey: boolean;
-  /** Whether the client has shown, beside its own key for the service, one of the gateway. */
-  hasBothKeys: boolean;
+  /** The client has a key of the gateway, too, so its own goes to the service even where the upstream has a key. */
+  ownKeyWins: boolean;
 }
 
 export interface DoorOptions {
@@ -104,7 +104,7 @@ export class Door {
     const request = body && (await readCall(body));
     const { upstream, model } = upstreams.choose(request?.model ?? '');
     const sent = body && request && model !== request.model ? withModel(body, request, model) : body;
-    const key = call.ownKey && call.hasBothKeys ? undefined : upstream.key;
+    const key = call.ownKeyWins ? undefined : upstream.key;
     const passed = toService(headers, {
       host: new URL(upstream.baseUrl).host,
       bodyBytes: sent?.length,

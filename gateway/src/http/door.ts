@@ -3,7 +3,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { hasBothKeys, hasOwnKey, sourceOf } from '../door/caller.ts';
+import { hasOwnKey, ownKeyWins, sourceOf } from '../door/caller.ts';
 import type { Door } from '../door/door.ts';
 import { ENDPOINTS, type Endpoint } from '../door/endpoints.ts';
 import { HOPS_HEADER, isOwnCredential, KEY_HEADER } from '../door/headers.ts';
@@ -55,7 +55,7 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
             owner: access.principal.owner,
             source: sourceOf(access, headers),
             ownKey: hasOwnKey(access, headers),
-            hasBothKeys: hasBothKeys(headers),
+            ownKeyWins: ownKeyWins(access, headers),
           },
           gone.signal,
         );
