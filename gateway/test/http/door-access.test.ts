@@ -294,6 +294,7 @@ describe('where to', () => {
       502,
       { code: 'service_unreachable', type: 'server_error' },
     ]);
+    expect(answer.headers['retry-after']).toBe('2');
     expect(answer.body).not.toContain(new URL(baseUrl).port);
     expect((await gateway.calls()).at(-1)?.attrs).toMatchObject({ 'error.type': 'llm_unreachable' });
   });

@@ -103,7 +103,7 @@ function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
 
 /** Whether the same may be taken later. */
 export function isRetryable({ status }: HttpError): boolean {
-  return status === 503 || status === 429;
+  return [429, 502, 503].includes(status);
 }
 
 /** The headers of an error, whatever its form. */
