@@ -1,5 +1,5 @@
-// The chart for Kubernetes: helm renders it, and each object has the shape that the API of Kubernetes asks for. It is installed on
-// no cluster here.
+// The chart for Kubernetes: helm renders it, and each object has the shape that the API of Kubernetes asks for, by schemas which notice
+// wrong values, not misspelt fields. It is installed on no cluster here.
 
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -71,7 +71,7 @@ describe.skipIf(helm === undefined)('the chart', () => {
     }
   });
 
-  it('would be told of a field that Kubernetes does not know', async () => {
+  it('would be told of a value that Kubernetes does not take', async () => {
     const [budget] = (await render(NEEDED)).filter(({ kind }) => kind === 'PodDisruptionBudget');
     const wrong = { ...budget, spec: { ...budget?.spec, maxUnavailable: { of: 1 } } };
     // biome-ignore lint/suspicious/noExplicitAny: it is wrong on purpose
