@@ -41,7 +41,6 @@ it('a run is as usual while the collector takes connections and is silent, and s
   await eventually('the spans are on their way', () => silent.waiting.length > 0);
   expect(await ask(gateway, 'm2')).toContain('"status":"Completed"');
   await gateway.stop();
-  expect(await counted(gateway, 'sent').catch(() => 'ended')).toBe('ended');
 });
 
 it('spans that nobody takes are counted and said; those that come after the outage are delivered', async () => {
