@@ -30,9 +30,10 @@ import { RedisHistory } from './history.ts';
 import { RedisJanitor } from './janitor.ts';
 import { DEFAULT_NAMESPACE, RedisKeys } from './keys.ts';
 import { RedisAdopter } from './live/adopter.ts';
-import { RedisFeed, SILENT, SILENT_MS } from './live/feed.ts';
+import { RedisFeed } from './live/feed.ts';
 import { RedisHeartbeat } from './live/heartbeat.ts';
 import { RedisSubscriptions } from './live/subscriptions.ts';
+import { SILENT } from './live/ticks.ts';
 import { Sentinels } from './sentinels.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
@@ -188,7 +189,7 @@ export class RedisBroker implements Broker {
   }
 
   status(): BrokerStatus {
-    const silent = this.#heartbeat.isBeating && this.#feed.isLive && this.#feed.silentMs > SILENT_MS;
+    const silent = this.#heartbeat.isBeating && this.#feed.isLive && this.#feed.isSilent;
     const isFed = !this.#heartbeat.isBeating || (this.#feed.isLive && !silent);
     const { fault, warning } = this.#checkup;
     const ready = this.#commands.connected && this.#reads.connected && isFed && fault === undefined;

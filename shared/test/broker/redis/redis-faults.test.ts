@@ -128,6 +128,29 @@ describe('RedisBroker', () => {
     link.close();
   });
 
+  it('does not blame a server for the time in which the process itself was busy', async () => {
+    const broker = await stage.broker();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5_000); // as a start on a busy machine
+    expect(broker.status()).toMatchObject({ ready: true });
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    await broker.publish([line('a', 'heard')]);
+    await ear.heard(({ msgs }) => msgs.includes('heard'));
+  });
+
+  it('names a server that hangs, refuses subscriptions meanwhile, and goes on with it', async () => {
+    const broker = await stage.broker();
+    stage.server.pause();
+    try {
+      await expect(broker.subscribe(['a'], new Ear())).rejects.toThrow('cannot be reached');
+      await expect.poll(() => broker.status().reason, { timeout: 20_000 }).toContain('it does not answer');
+    } finally {
+      stage.server.resume();
+    }
+    await expect.poll(() => broker.status().ready, { timeout: 20_000 }).toBe(true);
+    await broker.subscribe(['a'], new Ear());
+  });
+
   it('begins a subscription only when Redis has acknowledged it, also one that another has asked for', async () => {
     const link = await slowSubscriber();
     const broker = await stage.broker({ url: link.url });

@@ -19,7 +19,7 @@ import { CatchUp } from './catch-up.ts';
 import { Echoes } from './echoes.ts';
 import { Sequencer } from './sequencer.ts';
 import type { RedisSubscriptions } from './subscriptions.ts';
-import { parseTick, Ticks } from './ticks.ts';
+import { parseTick, SILENT, Ticks } from './ticks.ts';
 import { UnstoredChannels } from './unstored-channels.ts';
 
 /** What the feed leaves to the adopter: foreign messages, and the news of who adopts them. */
@@ -101,10 +101,6 @@ function beginsWith(name: Buffer, prefix: Buffer): boolean {
   return true;
 }
 
-/** A server whose ticks do not come back for this long is away, even if its connections are open. */
-export const SILENT_MS = 4_000;
-export const SILENT = 'connected, but it does not answer';
-
 export class RedisFeed {
   readonly #routes = new Routes();
   readonly #client: RedisClient;
@@ -180,9 +176,14 @@ export class RedisFeed {
     return this.#catchUp.isAttached;
   }
 
-  /** Milliseconds since a tick came back. Usually at most about a second. */
-  get silentMs(): number {
-    return this.#ticks.silentMs;
+  /** Whether no tick has come back for some seconds. */
+  get isSilent(): boolean {
+    return this.#ticks.isSilent;
+  }
+
+  /** To be called once a second. */
+  beat(): void {
+    this.#ticks.beat();
   }
 
   get tickChannel(): string {
@@ -212,16 +213,14 @@ export class RedisFeed {
 
   async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
     if (!this.isLive) throw this.#client.unavailable(this.#client.lastError);
-    if (this.silentMs > SILENT_MS) throw this.#client.unavailable(SILENT);
+    if (this.isSilent) throw this.#client.unavailable(SILENT);
     const interest: Interest = { patterns, listener, from: undefined };
     this.#routes.register(interest);
     try {
       await this.#subscriptions.subscribeAll(patterns);
       const settled = this.#ticks.waitForNext(interest);
       this.#requestTick();
-      const late = Promise.withResolvers<never>();
-      const timer = setTimeout(() => late.reject(new Error(SILENT)), SILENT_MS);
-      const from = await Promise.race([settled, late.promise]).finally(() => clearTimeout(timer));
+      const from = await settled;
       return { from, close: () => this.#leave(interest) };
     } catch (error) {
       this.#leave(interest);

@@ -68,7 +68,10 @@ export class RedisHeartbeat {
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => this.sendTick(), TICK_MS);
+    this.#timer ??= setInterval(() => {
+      this.#feed.beat();
+      this.sendTick();
+    }, TICK_MS);
   }
 
   stop(): void {

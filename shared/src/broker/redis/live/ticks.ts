@@ -4,6 +4,10 @@
 import type { Position } from '../../position.ts';
 import type { Interest } from '../../routes.ts';
 
+/** Beats of this process, one a second, without a tick: the server is away, even if its connections are open. */
+const SILENT_BEATS = 4;
+export const SILENT = 'connected, but it does not answer';
+
 /** In the place of a lease. */
 const NOT_KNOWN = '?';
 
@@ -47,13 +51,15 @@ interface Waiting {
   interest: Interest;
   resolve: (from: Position) => void;
   reject: (error: Error) => void;
+  /** Beats that it has waited. */
+  beats: number;
 }
 
 export class Ticks {
   #sent = 0;
   #returned = 0;
-  /** When a tick last came back, by the monotonic clock. */
-  #lastReturnedAt = 0;
+  /** Beats since a tick came back. A clock would blame the server for the time in which this process was busy and heard nothing. */
+  #beats = 0;
   #waiting: Waiting[] = [];
 
   /** The number to send with the next tick. */
@@ -63,12 +69,19 @@ export class Ticks {
 
   /** The silence is measured from now on, because a new connection has just begun. */
   resetSilence(): void {
-    this.#lastReturnedAt = performance.now();
+    this.#beats = 0;
   }
 
-  /** Milliseconds since a tick came back. */
-  get silentMs(): number {
-    return performance.now() - this.#lastReturnedAt;
+  /** A second has passed in which this process could hear. Who has waited for too many fails. */
+  beat(): void {
+    this.#beats++;
+    const late = this.#waiting.filter((one) => ++one.beats >= SILENT_BEATS);
+    this.#waiting = this.#waiting.filter((one) => !late.includes(one));
+    for (const { reject } of late) reject(new Error(SILENT));
+  }
+
+  get isSilent(): boolean {
+    return this.#beats >= SILENT_BEATS;
   }
 
   hasReturned(count: number): boolean {
@@ -78,7 +91,7 @@ export class Ticks {
   /** Resolves when a tick that is sent after this call has come back, with the position after which `interest` gets entries. */
   waitForNext(interest: Interest): Promise<Position> {
     const { promise, resolve, reject } = Promise.withResolvers<Position>();
-    this.#waiting.push({ tick: this.#sent + 1, interest, resolve, reject });
+    this.#waiting.push({ tick: this.#sent + 1, interest, resolve, reject, beats: 0 });
     return promise;
   }
 
@@ -88,7 +101,7 @@ export class Ticks {
    */
   onReturned(count: number, settle: (interest: Interest) => Position): void {
     this.#returned = Math.max(this.#returned, count);
-    this.#lastReturnedAt = performance.now();
+    this.#beats = 0;
     const settled = this.#waiting.filter(({ tick }) => tick <= count);
     if (settled.length === 0) return;
     this.#waiting = this.#waiting.filter(({ tick }) => tick > count);
