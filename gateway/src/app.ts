@@ -51,6 +51,8 @@ import { streamRoute } from './http/stream.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
 import { Refusals } from './otlp/refusals.ts';
 import { StateLog } from './state-log.ts';
+import { ChannelLists } from './stream/channel-lists.ts';
+import { EntriesReader } from './stream/history/entries-reader.ts';
 import { History, type HistoryTuning } from './stream/history/history.ts';
 import { gapCounts } from './stream/live/gap-counts.ts';
 import { Hub, type HubTuning } from './stream/live/hub.ts';
@@ -159,6 +161,8 @@ export function createApp(
     retryMs: config.SSE_RETRY_MS,
   });
   const history = new History(broker, tuning.history);
+  const entriesReader = new EntriesReader(broker, history);
+  const channelLists = new ChannelLists(broker);
   const stateLog = new StateLog(broker, connections, gateway);
   const refusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg));
   const shipperRefusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg), 'log shippers');
@@ -249,8 +253,8 @@ export function createApp(
     runRoutes(scope, { ...runs, streams: runStreams });
     alertsRoutes(scope, rules);
     metricsRoute(scope, totals.metrics);
-    channelsRoute(scope, broker);
-    entriesRoute(scope, broker, history);
+    channelsRoute(scope, channelLists);
+    entriesRoute(scope, entriesReader, history);
     healthRoutes(scope, health);
     const services = { ...people.services, oidcName: ways.oidc?.name, audit: auth.audit };
     signInRoutes(scope, services);

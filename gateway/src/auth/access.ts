@@ -35,6 +35,8 @@ export interface Access {
   mayRead(channel: string): boolean;
   /** @throws CodedError `channel_forbidden`, `channel_reserved` or `forbidden` (for the source) */
   checkPublish(draft: Draft): void;
+  /** @throws CodedError `forbidden` or `unauthorized` if the principal may not start runs */
+  checkRun(): void;
   /** Whether `rule` allows a run or conversation of this name. A refusal is told as `code`, which is also the answer to what is absent. */
   allows(rule: OwnedRule, key: OwnedKey, code: OwnedCode): boolean;
   /** The runs that a list may hold. @param owner whose runs alone are asked for; undefined for all */
@@ -52,6 +54,7 @@ export const OPEN_ACCESS: Access = {
   readable: (channels) => ({ channels, narrowed: false }),
   mayRead: () => true,
   checkPublish: () => {},
+  checkRun: () => {},
   allows: (rule, key) => rule(EVERYONE, key),
   runs: (owner) => readableRuns(EVERYONE, owner),
   ownSource: undefined,
@@ -99,6 +102,12 @@ export class PrincipalAccess implements Access {
     } catch (error) {
       throw this.#refusal(error);
     }
+  }
+
+  checkRun(): void {
+    if (this.principal.grants.run) return;
+    const refused = new CodedError('forbidden', 'you lack the right run, which this needs');
+    throw this.#refusal(this.principal.kind === 'anonymous' ? signInFirst() : refused);
   }
 
   allows(rule: OwnedRule, key: OwnedKey, code: OwnedCode): boolean {
@@ -153,6 +162,10 @@ export class ReportedAccess implements Access {
 
   checkPublish(draft: Draft): void {
     attempt(() => this.#judged.checkPublish(draft));
+  }
+
+  checkRun(): void {
+    attempt(() => this.#judged.checkRun());
   }
 
   allows(rule: OwnedRule, key: OwnedKey, code: OwnedCode): boolean {

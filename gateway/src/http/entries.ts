@@ -1,14 +1,13 @@
 // GET /api/entries: a page of history, as JSON or NDJSON. Channels and filters are those of /stream.
 
 import type { EntriesPage } from '@llm-streamer/shared/api-types.ts';
-import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { formatPosition, type Position, parsePosition } from '@llm-streamer/shared/broker/position.ts';
+import { formatPosition } from '@llm-streamer/shared/broker/position.ts';
 import type { GapData } from '@llm-streamer/shared/stream-events.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { parseEntryId, parseTime, parseWhole, text } from '../parameters.ts';
-import { type History, nothingFrom, type SearchRange, type SearchResult } from '../stream/history/history.ts';
+import { parseWhole, text } from '../parameters.ts';
+import type { EntriesReader } from '../stream/history/entries-reader.ts';
+import { type History, nothingFrom, type SearchResult } from '../stream/history/history.ts';
 import { compileFilter } from '../stream/query/filter.ts';
-import type { FilteredSelection } from '../stream/query/filtered-selection.ts';
 import { FILTER_KEYS, parseSelection, SELECTION_KEYS } from '../stream/query/query.ts';
 import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 
@@ -30,7 +29,7 @@ function answerBytes({ query }: FastifyRequest): number {
   return isSmall ? SMALL_ANSWER : ANSWER_BYTES;
 }
 
-export function entriesRoute(app: FastifyInstance, broker: Broker, history: History): void {
+export function entriesRoute(app: FastifyInstance, reader: EntriesReader, history: History): void {
   const options = { config: { needs: 'read', parameters: KEYS, answerBytes } } as const;
   app.get<{ Querystring: Record<string, unknown> }>('/api/entries', options, async (request, reply) => {
     const { query } = request;
@@ -39,17 +38,13 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
     const selection = { ...asks, channels };
     const asked = text(query, 'limit') ?? text(query, 'tail');
     const limit = asked === undefined ? DEFAULT_LIMIT : parseWhole('limit', asked, 1, MAX_LIMIT);
-    const now = Date.now();
-    const after = await boundFrom(query, 'after', 'since', now);
-    const before = await boundFrom(query, 'before', 'until', now);
-    const head = await broker.head();
-    const upTo = before === undefined ? head : Math.min(head, Math.max(0, before - 1));
+    const { after, before, upTo } = await reader.bounds(query, Date.now());
     const wanted = { selection, filter: compileFilter(selection) };
     const isAbandoned = () => request.raw.socket.destroyed;
     const bounds = { upTo, limit, bytes: PAGE_BYTES, isAbandoned };
     const found =
       after === undefined
-        ? await searchNewest(wanted, { ...bounds, after: 0, reverse: true })
+        ? await reader.newest(wanted, { ...bounds, after: 0 })
         : after >= upTo && before !== undefined
           ? { ...nothingFrom(after), done: true }
           : await history.search(wanted, { ...bounds, after });
@@ -67,27 +62,6 @@ export function entriesRoute(app: FastifyInstance, broker: Broker, history: Hist
     }
     return reply.type('application/json').send(toJson(found, narrowed ? channels : undefined));
   });
-
-  /** A page without a beginning holds the newest entries, oldest first. Its `next` leads back in time, as the next `before`. */
-  async function searchNewest(wanted: FilteredSelection, range: SearchRange): Promise<SearchResult> {
-    const found = await history.search(wanted, range);
-    return { ...found, records: found.records.reverse(), next: found.next + 1 };
-  }
-
-  /** The position that a parameter names: an id, or else a time. `since` and `until` take both. */
-  async function boundFrom(
-    query: Record<string, unknown>,
-    idKey: string,
-    timeKey: string,
-    now: number,
-  ): Promise<Position | undefined> {
-    const id = text(query, idKey);
-    if (id !== undefined) return parseEntryId(idKey, id);
-    const time = text(query, timeKey);
-    if (time === undefined) return undefined;
-    const position = parsePosition(time) ?? (await broker.positionAtTime(parseTime(timeKey, time, now)));
-    return timeKey === 'until' ? position + 1 : position;
-  }
 }
 
 /** Proxies and clients take headers of a few kilobytes only; `...` stands for those that find no room. */

@@ -1,7 +1,7 @@
 // POST /api/process: starts a run, or finds the one that the same request has started, and streams it.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ID, ID_RULE, type Params, parseCursor } from '../parameters.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
@@ -42,16 +42,11 @@ export function processRoute(
     scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
     const config = { needs: 'run', parameters: ['lastEventId'] } as const;
     scope.post('/api/process', { bodyLimit: BODY_BYTES, config }, async (request, reply) => {
-      const body = parseBody(request.body);
+      const wanted = runRequest(request, request.body);
       const after = parseCursor(request.headers['last-event-id'], request.query as Params);
-      const wanted: RunRequest = {
-        owner: request.principal.owner,
-        id: body.message_id,
-        message: body.message,
-        ...(body.conversation_id !== undefined && { conversationId: body.conversation_id }),
-        trace: traceOf(request),
-      };
-      const run = await service.start(wanted, () => throttle(request, reply));
+      const run = await service.start(wanted, async () => {
+        reply.headers(await admitRun(request, limiter, limit));
+      });
       request.bodyIsUsed();
       if (!/\brespond-async\b/.test(request.headers.prefer?.toString() ?? ''))
         return streams.send(reply, run, after);
@@ -61,26 +56,40 @@ export function processRoute(
         .send(summaryOf(run));
     });
   });
+}
 
-  async function throttle(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    if (limit.perSecond === 0) return;
-    const { allowed, remaining, resetMs } = await limiter.consume(clientName(request));
-    const { runs, seconds: window } = limiter.window;
-    const seconds = Math.max(1, Math.ceil(resetMs / 1000));
-    const headers = {
-      'ratelimit-limit': `${runs}`,
-      'ratelimit-remaining': `${remaining}`,
-      'ratelimit-reset': `${seconds}`,
-      'ratelimit-policy': `${runs};w=${window}`,
-    };
-    if (allowed) {
-      reply.headers(headers);
-      return;
-    }
-    throw new HttpError('rate_limited', `too many runs; try again in ${seconds} s`, {
-      headers: { ...headers, 'retry-after': `${seconds}` },
-    });
-  }
+/** Counts one more run of the client, and says in headers how many are left to it. @throws HttpError `rate_limited` */
+export async function admitRun(
+  request: FastifyRequest,
+  limiter: RateLimiter,
+  limit: RateLimitOptions,
+): Promise<Record<string, string>> {
+  if (limit.perSecond === 0) return {};
+  const { allowed, remaining, resetMs } = await limiter.consume(clientName(request));
+  const { runs, seconds: window } = limiter.window;
+  const seconds = Math.max(1, Math.ceil(resetMs / 1000));
+  const headers = {
+    'ratelimit-limit': `${runs}`,
+    'ratelimit-remaining': `${remaining}`,
+    'ratelimit-reset': `${seconds}`,
+    'ratelimit-policy': `${runs};w=${window}`,
+  };
+  if (allowed) return headers;
+  throw new HttpError('rate_limited', `too many runs; try again in ${seconds} s`, {
+    headers: { ...headers, 'retry-after': `${seconds}` },
+  });
+}
+
+/** What a body asks for, in the name of the one who makes the request. @throws CodedError `invalid_body`, `message_too_long` */
+export function runRequest(request: FastifyRequest, body: unknown): RunRequest {
+  const { message, message_id, conversation_id } = parseBody(body);
+  return {
+    owner: request.principal.owner,
+    id: message_id,
+    message,
+    ...(conversation_id !== undefined && { conversationId: conversation_id }),
+    trace: traceOf(request),
+  };
 }
 
 function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceHeaders {

@@ -4,7 +4,7 @@ import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-strea
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { OwnedCode, OwnedRule } from '../auth/access.ts';
+import type { Access, OwnedCode, OwnedRule } from '../auth/access.ts';
 import { mayCancelRun, mayReadConversation, mayReadRun } from '../auth/rights/run-rights.ts';
 import { type Params, parseCursor, parseId, parseOwner, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
@@ -105,17 +105,26 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     };
   });
 
-  async function known(request: FastifyRequest<ById>): Promise<RunRecord> {
-    const key = addressed(request, mayReadRun, 'run_not_found');
-    const run = key && (await service.get(key));
-    if (!run) throw unknownRun();
-    return run;
-  }
+  const known = ({ access, params, query }: FastifyRequest<ById>) =>
+    readableRun(service, access, params.id, query);
+}
+
+/** The run that `id` names, and `owner` in the query. @throws HttpError `run_not_found` also for one that may not be read */
+export async function readableRun(
+  service: Pick<RunService, 'get'>,
+  access: Access,
+  id: string,
+  query: Params,
+): Promise<RunRecord> {
+  const key = addressed({ params: { id }, query, access }, mayReadRun, 'run_not_found');
+  const run = key && (await service.get(key));
+  if (!run) throw unknownRun();
+  return run;
 }
 
 /** What the request names: one's own, or with `owner=` another's. Undefined if it is not allowed, which is answered as absent. */
 function addressed(
-  { params, query, access }: FastifyRequest<ById>,
+  { params, query, access }: Pick<FastifyRequest<ById>, 'params' | 'query' | 'access'>,
   rule: OwnedRule,
   code: OwnedCode,
 ): OwnedKey | undefined {

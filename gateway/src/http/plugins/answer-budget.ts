@@ -3,6 +3,7 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { clientOf } from '../../client-of.ts';
 import { Answer, AnswerRoom, LOOK_MS, noRoom } from './answer-room.ts';
@@ -11,6 +12,13 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Bytes that an answer of this route may take while it is made. Routes without it have tiny answers only. */
     answerBytes?: number | ((request: FastifyRequest) => number);
+  }
+  interface FastifyRequest {
+    /**
+     * Does `work`, which takes about `bytes` of memory, once there is room for it: for a route that learns from the body what it has
+     * to do, and answers with little. @throws CodedError `too_many_answers`
+     */
+    withRoom<T>(bytes: number, work: () => Promise<T>): Promise<T>;
   }
 }
 
@@ -27,6 +35,16 @@ export function answerBudget(app: FastifyInstance, stallMs: number, rooms = ROOM
     const { answerBytes } = request.routeOptions.config;
     if (answerBytes === undefined) done();
     else budget.enter(request, typeof answerBytes === 'number' ? answerBytes : answerBytes(request), done);
+  });
+  app.decorateRequest('withRoom', async function <
+    T,
+  >(this: FastifyRequest, bytes: number, work: () => Promise<T>) {
+    await budget.waitForRoom(this, bytes);
+    try {
+      return await work();
+    } finally {
+      budget.leave(this);
+    }
   });
   app.addHook('onSend', async (request, reply, payload) => {
     if (typeof payload === 'string' || Buffer.isBuffer(payload))
@@ -96,6 +114,17 @@ class AnswerBudget {
     if (line.push(entered) === 1) entered.room.enter(answer);
   }
 
+  /** Rejects if the client goes meanwhile: whoever waits for more than room must be able to give that back. */
+  async waitForRoom(request: FastifyRequest, bytes: number): Promise<void> {
+    const { socket } = request.raw;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const gone = () => reject(new CodedError('invalid_request', 'the client has gone'));
+    if (socket.destroyed) gone();
+    socket.once('close', gone);
+    this.enter(request, bytes, (error) => (error ? reject(error) : resolve()));
+    await promise.finally(() => socket.off('close', gone));
+  }
+
   made(request: FastifyRequest, bytes: number): void {
     const entered = this.#entered.get(request);
     entered?.room.made(entered.answer, bytes);
@@ -109,6 +138,7 @@ class AnswerBudget {
   leave(request: FastifyRequest): void {
     const entered = this.#entered.get(request);
     if (!entered) return;
+    this.#entered.delete(request); // it may enter again
     entered.room.leave(entered.answer);
     const line = this.#lineOf(request.raw.socket);
     if (line[0] !== entered) return; // the connection is closed
