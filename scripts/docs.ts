@@ -13,6 +13,7 @@ import { doorVariables } from '../gateway/src/door/config.ts';
 import { ERRORS } from '../gateway/src/http/errors.ts';
 import { SENTENCES } from '../gateway/src/llm/failure.ts';
 import { FAULTS } from '../gateway/src/llm/simulator/simulator-faults.ts';
+import { mcpVariables } from '../gateway/src/mcp/config.ts';
 import { otlpVariables } from '../gateway/src/otlp/config.ts';
 import { rulesVariables } from '../gateway/src/rules/config.ts';
 import { runVariables } from '../gateway/src/runs/config.ts';
@@ -80,6 +81,7 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
     text: 'The gateway reads these; see [OpenAI clients](openai.md). Calls without an upstream of their own go to `LLM_BASE_URL`.',
     variables: doorVariables,
   },
+  { title: 'MCP', text: 'The gateway reads these; see [MCP](mcp.md).', variables: mcpVariables },
   { title: 'Producers', text: '`pipe`, `simulate` and `collect` read these.', variables: producerVariables },
 ];
 

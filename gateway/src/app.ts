@@ -28,6 +28,7 @@ import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
 import { hecRoutes } from './http/hec.ts';
 import { lokiRoutes } from './http/loki.ts';
+import { mcpRoute } from './http/mcp.ts';
 import { metricsRoute } from './http/metrics.ts';
 import { otlpRoutes } from './http/otlp.ts';
 import { pageRoutes } from './http/page.ts';
@@ -49,6 +50,7 @@ import { runRoutes } from './http/runs.ts';
 import { ShipperWays } from './http/shipper-ways.ts';
 import { streamRoute } from './http/stream.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
+import { Waits } from './mcp/waits.ts';
 import { Refusals } from './otlp/refusals.ts';
 import { StateLog } from './state-log.ts';
 import { ChannelLists } from './stream/channel-lists.ts';
@@ -163,6 +165,7 @@ export function createApp(
   const history = new History(broker, tuning.history);
   const entriesReader = new EntriesReader(broker, history);
   const channelLists = new ChannelLists(broker);
+  const waits = new Waits(connections);
   const stateLog = new StateLog(broker, connections, gateway);
   const refusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg));
   const shipperRefusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg), 'log shippers');
@@ -255,6 +258,15 @@ export function createApp(
     metricsRoute(scope, totals.metrics);
     channelsRoute(scope, channelLists);
     entriesRoute(scope, entriesReader, history);
+    if (config.MCP === 'on')
+      mcpRoute(scope, {
+        ...runs,
+        ...{ reader: entriesReader, history, lists: channelLists, waits },
+        runs: runs.history,
+        write: config.MCP_WRITE,
+        publicUrl: config.PUBLIC_URL,
+        basePath: config.BASE_PATH,
+      });
     healthRoutes(scope, health);
     const services = { ...people.services, oidcName: ways.oidc?.name, audit: auth.audit };
     signInRoutes(scope, services);
@@ -280,6 +292,7 @@ export function createApp(
     await runs.close(); // first, so that the clients of this gateway's runs get their last event
     await rules.close();
     await calls.close();
+    waits.close();
     await runStreams.close();
     await connections.close();
     stateLog.report('info', 'gateway stopping');

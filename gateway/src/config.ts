@@ -12,10 +12,11 @@ import {
   whole,
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
-import { authMode, authVariables } from './auth/config.ts';
+import { authMode, authVariables, wayIn } from './auth/config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
 import { doorVariables } from './door/config.ts';
+import { mcpVariables } from './mcp/config.ts';
 import { otlpVariables } from './otlp/config.ts';
 import { rulesVariables } from './rules/config.ts';
 import { runVariables } from './runs/config.ts';
@@ -121,6 +122,7 @@ const variables = {
   ...tracingVariables,
   ...rulesVariables,
   ...doorVariables,
+  ...mcpVariables,
   ...authVariables,
   ...waysVariables,
   ...authStoreVariables,
@@ -161,11 +163,12 @@ function areProxies(value: string): boolean {
 
 export type Config = ReturnType<typeof readGatewayConfig>;
 
-/** With `AUTH` as the mode that follows from all; `isOpenOnPurpose` says that it was set to `off`. @throws CodedError `invalid_config` with a line per invalid variable. */
+/** With `AUTH` and `MCP` as they follow from all; `isOpenOnPurpose` says that `AUTH` was set to `off`. @throws CodedError `invalid_config` with a line per invalid variable. */
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(variables, env);
   refuseHalfWays(config);
-  return Object.freeze({ ...config, AUTH: authMode(config), isOpenOnPurpose: config.AUTH === 'off' });
+  const { MCP = wayIn(config) === undefined ? 'on' : 'off' } = config;
+  return Object.freeze({ ...config, MCP, AUTH: authMode(config), isOpenOnPurpose: config.AUTH === 'off' });
 }
 
 /** Reads the variable that the prompts file names with `key_env`. */

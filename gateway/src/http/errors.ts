@@ -149,6 +149,10 @@ export const ERRORS = {
     status: 503,
     sentence: 'The gateway is making as many large answers as its memory allows; try again.',
   },
+  too_many_waits: {
+    status: 503,
+    sentence: 'As many calls of MCP clients wait for entries as may, of this one or in all; try again.',
+  },
   too_many_runs: { status: 503, sentence: 'The gateway has as many runs as `MAX_RUNS` allows; try again.' },
   too_many_views: {
     status: 503,

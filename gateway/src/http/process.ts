@@ -13,7 +13,7 @@ import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 
 /** Bytes of a body. The longest message takes six bytes for each character, if it is written as escapes. */
-const BODY_BYTES = 131_072;
+export const BODY_BYTES = 131_072;
 /** UTF-16 units. As a turn of a conversation, the message must fit into one entry, in any script. */
 const MAX_MESSAGE = 16_000;
 const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;

@@ -39,6 +39,8 @@ const ALLOWED_HEADERS = [
   'openai-organization, openai-project, x-stainless-arch, x-stainless-helper-method, x-stainless-lang, x-stainless-os',
   'x-stainless-package-version, x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version',
   'x-stainless-timeout, llm-streamer-key, llm-streamer-source',
+  // What an MCP client sends from a page.
+  'mcp-protocol-version, mcp-method, mcp-name',
 ].join(', ');
 
 export function origins(app: FastifyInstance, { hosts, origins: allowed, publicUrl }: OriginPolicy): void {
