@@ -260,9 +260,8 @@ export function createApp(
     entriesRoute(scope, entriesReader, history);
     if (config.MCP === 'on')
       mcpRoute(scope, {
-        ...runs,
         ...{ reader: entriesReader, history, lists: channelLists, waits },
-        runs: runs.history,
+        ...{ runs: runs.history, service: runs.service, limiter: runs.limiter, limit: runs.limit },
         write: config.MCP_WRITE,
         publicUrl: config.PUBLIC_URL,
         basePath: config.BASE_PATH,

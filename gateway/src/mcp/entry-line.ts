@@ -1,5 +1,5 @@
-// Writes an entry as one line for a model: time, level, channel, source, event, message, attributes, run and id. JSON would take twice
-// the tokens.
+// Writes an entry as one line for a model: time, level, channel, source, event, message, attributes, run and id. JSON would
+// repeat each name in each line.
 
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { plainText } from './plain-text.ts';

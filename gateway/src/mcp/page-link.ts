@@ -19,5 +19,5 @@ export function pageLink(
   if (q !== undefined && !q.includes('"')) query.set('q', `"${q}"`);
   if (since !== undefined) query.set('since', since);
   const link = `${page}?${query.toString().replace(/%2C|%3A|%2A|%2F/g, decodeURIComponent)}`;
-  return link.length <= MAX_LINK ? link : page;
+  return link.length <= MAX_LINK ? link : page.slice(0, MAX_LINK);
 }

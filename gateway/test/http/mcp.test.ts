@@ -1,5 +1,8 @@
 // The gateway as an MCP server: what the official client of either era gets, with the log embedded and in Redis.
 
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { line, openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
@@ -333,6 +336,12 @@ describe('the route', () => {
       `${'['.repeat(9)}${']'.repeat(9)}`,
     ])
       expect((await raw(url, body)).status).toBe(400);
+    const asked = request(`${url}/mcp`, { method: 'POST', headers: { host: 'rebound.example' } });
+    const [answer] = (await once(asked.end(), 'response')) as [IncomingMessage];
+    expect([answer.statusCode, await json(answer)]).toMatchObject([
+      403,
+      { error: { data: { code: 'host_forbidden' } } },
+    ]);
     for (const method of ['GET', 'DELETE']) {
       const answer = await fetch(`${url}/mcp`, { method });
       expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
