@@ -5,12 +5,12 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Caller } from '../mcp/caller.ts';
 import type { McpEndpoint, McpServices } from '../mcp/server.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { jsonScope } from './auth/services.ts';
 import { HttpError } from './errors.ts';
-import { translate } from './plugins/problems.ts';
+import { headersOf, translate } from './plugins/problems.ts';
 import { admitRun, BODY_BYTES, type ProcessServices, runRequest } from './process.ts';
 import { readableRun } from './runs.ts';
 
-const RETRY_AFTER_S = '2';
 /** The code that JSON-RPC leaves to servers. */
 const SERVER_ERROR = -32_000;
 
@@ -18,13 +18,14 @@ export interface McpRouteServices
   extends Omit<McpServices, 'told'>,
     Pick<ProcessServices, 'limiter' | 'limit'> {
   service: RunService;
-  /** Where people reach the page, without a slash at the end; undefined if only the request tells. */
+  /** Where people reach the page; undefined if only the request tells. */
   publicUrl: string | undefined;
   basePath: string;
 }
 
 export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void {
   const { service, limiter, limit, publicUrl, basePath } = services;
+  const page = publicUrl?.replace(/\/$/, '');
   let loading: Promise<McpEndpoint> | undefined;
   const endpoint = (): Promise<McpEndpoint> => {
     loading ??= import('../mcp/server.ts').then(
@@ -33,8 +34,7 @@ export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void
     return loading;
   };
 
-  app.register(async (scope) => {
-    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+  jsonScope(app, (scope) => {
     scope.setErrorHandler((error: FastifyError, request, reply) => {
       if (request.raw.socket.destroyed) return reply.hijack(); // nobody is left to read an answer
       return sendError(reply, knownOf(error));
@@ -46,6 +46,7 @@ export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void
       request.bodyIsUsed();
       const gone = new AbortController();
       reply.raw.once('close', () => gone.abort());
+      if (request.raw.socket.destroyed) gone.abort(); // it may have closed before
       const answer = await (await endpoint()).serve(
         webRequest(request, gone.signal),
         body,
@@ -62,7 +63,7 @@ export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void
       },
       address: request.ip,
       gone,
-      page: `${publicUrl ?? `${request.protocol}://${request.host}${basePath}`}/`,
+      page: `${page ?? `${request.protocol}://${request.host}${basePath}`}/`,
       confirmRights: () => request.confirmRights(),
       withRoom: (bytes, work) => request.withRoom(bytes, work),
       run: (id, owner) => readableRun(service, request.access, id, owner === undefined ? {} : { owner }),
@@ -98,15 +99,13 @@ function webRequest({ headers, host }: FastifyRequest, signal: AbortSignal): Req
   });
 }
 
-function sendError(reply: FastifyReply, { code, status, message, headers, field }: HttpError): FastifyReply {
-  if ((status === 503 || status === 429) && headers['retry-after'] === undefined)
-    reply.header('retry-after', RETRY_AFTER_S);
-  if (status === 401) reply.header('www-authenticate', 'Bearer');
+function sendError(reply: FastifyReply, problem: HttpError): FastifyReply {
+  const { code, status, message, field } = problem;
   const data = { code, ...(field !== undefined && { field }) };
   const error = { code: SERVER_ERROR, message: `${code}: ${message}`, data };
   return reply
     .code(status)
-    .headers(headers)
+    .headers(headersOf(problem))
     .type('application/json')
     .send(JSON.stringify({ jsonrpc: '2.0', error, id: null }));
 }
