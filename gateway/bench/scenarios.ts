@@ -7,6 +7,7 @@ import { fanOut } from './scenarios/fan-out.ts';
 import { fewViewers } from './scenarios/few.ts';
 import { compressed } from './scenarios/gzip.ts';
 import { idleViewers } from './scenarios/idle.ts';
+import { otlpRecords } from './scenarios/otlp.ts';
 import { publishing } from './scenarios/publish.ts';
 import { resumeStorm } from './scenarios/resume-storm.ts';
 import { slowViewers } from './scenarios/slow.ts';
@@ -23,4 +24,5 @@ export const SCENARIOS: readonly Scenario[] = [
   publishing,
   containerLines,
   doorCalls,
+  otlpRecords,
 ];

@@ -14,7 +14,7 @@ import type { Figures } from '../table.ts';
 
 const CONTAINERS = 10;
 const BYTES = 200;
-/** About what one core takes. */
+/** Lines for each second of the measurement. */
 const LINES_PER_SECOND = 20_000;
 const PATIENCE_MS = 120_000;
 
