@@ -130,6 +130,74 @@ it('killed gateways neither lose nor double an event, an alert or a message', as
   }
 }, 300_000);
 
+/** A gateway with one rule that makes an event of each job, and what it has made. */
+async function startJobs(env: Record<string, string>) {
+  const file = join(folder, 'jobs.json');
+  const emit = { channel: 'events:job', event: 'job.done' };
+  await writeFile(
+    file,
+    JSON.stringify({ rules: [{ name: 'done', channels: ['logs*'], match: 'job \\d+ done', emit }] }),
+  );
+  const { url, process } = await startGateway({ ...env, RULES_FILE: file });
+  return {
+    process,
+    publish: async (job: number) => {
+      const sent = await fetch(`${url}/api/publish?channel=logs:jobs`, {
+        method: 'POST',
+        // So that what is sent again is stored once.
+        headers: {
+          'content-type': 'text/plain',
+          'publisher-id': '0'.repeat(32),
+          'publisher-seq': `${job}`,
+        },
+        body: `job ${job} done`,
+      });
+      return sent.ok;
+    },
+    made: async () => {
+      const page = await fetch(`${url}/api/entries?channels=events:job&tail=100`);
+      return ((await page.json()) as { entries: Entry[] }).entries.map(({ msg }) => msg);
+    },
+  };
+}
+
+it.each<Record<string, string>>([{ WORKERS: '2' }, { AUTH: 'report' }])(
+  'with %j each entry is applied once, whichever process takes it',
+  async (env) => {
+    const { process, publish, made } = await startJobs({
+      ...env,
+      REDIS_URL: redis.url,
+      NAMESPACE: `n${Date.now()}`,
+    });
+    try {
+      for (let job = 1; job <= 20; job++) expect(await publish(job)).toBe(true);
+      await eventually('all events', async () => (await made()).length >= 20, 60_000);
+      expect((await made()).sort()).toEqual(Array.from({ length: 20 }, (_, i) => `job ${i + 1} done`).sort());
+    } finally {
+      await process.stop();
+    }
+  },
+  120_000,
+);
+
+it('a Redis that is killed and comes back costs no event, and doubles none', async () => {
+  const own = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });
+  const { process, publish, made } = await startJobs({ REDIS_URL: own.url });
+  try {
+    await publish(1);
+    await eventually('the first event', async () => (await made()).length > 0, 60_000);
+    await publish(2);
+    await own.kill('SIGKILL');
+    await own.restart();
+    await eventually('the log takes entries again', () => publish(3), 60_000);
+    await eventually('the events', async () => (await made()).includes('job 3 done'), 60_000);
+    expect(await made()).toEqual(['job 1 done', 'job 2 done', 'job 3 done']);
+  } finally {
+    await process.stop();
+    await own.stop();
+  }
+}, 180_000);
+
 async function leaderOf(gateways: readonly ServedGateway[]): Promise<ServedGateway | undefined> {
   for (const gateway of gateways) {
     const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
