@@ -3,7 +3,7 @@
 import type { Cursor } from './cursor.ts';
 import type { HistoryNavigator } from './history/history-navigator.ts';
 import { describeGap } from './log/gaps.ts';
-import { type Item, runOf } from './log/item.ts';
+import { firstOf, type Item, runOf } from './log/item.ts';
 import type { RowList } from './log/row-list.ts';
 import { LEVEL_TEXT } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
@@ -23,6 +23,7 @@ import {
 } from './state/store.ts';
 import { nextTimeMode } from './state/view-state.ts';
 import type { Session } from './stream/session.ts';
+import { runKeyOf } from './timeline/run-key.ts';
 
 /** How many characters Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;
@@ -68,6 +69,11 @@ export const KEYS: readonly Key[] = [
   { keys: 'w', what: 'wrap lines', run: () => updateView({ wrap: !isWrapped.value }, 'replace') },
   {
     keys: 't',
+    what: 'timeline of the row’s run',
+    run: (context) => showTimeline(context),
+  },
+  {
+    keys: 'T',
     what: 'time: local, UTC, relative, delta',
     run: () => updateView({ time: nextTimeMode(viewState.value.time) }, 'replace'),
   },
@@ -232,6 +238,14 @@ function mark(context: KeyContext): void {
 
 function level(_: KeyContext, key: string): void {
   updateView({ level: (['', 'debug', 'info', 'warn', 'error'] as const)[Number(key) - 1] ?? '' });
+}
+
+function showTimeline(context: KeyContext): void {
+  const item = context.viewport.rows.get(context.viewport.current());
+  const row = item && firstOf(item);
+  const timeline = row?.kind === 'entry' ? runKeyOf(row) : undefined;
+  if (timeline === undefined) showNotice('the row is of no run');
+  else updateView({ timeline, fleet: false }, 'replace');
 }
 
 function copyRow(context: KeyContext): void {

@@ -12,6 +12,7 @@ import { mountRunPanel } from './runs/slot.ts';
 import { isOnLoopback, peopleSignIn } from './state/identity.ts';
 import { helpOpen, opened, streamState, viewState } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
+import { mountTimeline } from './timeline/slot.ts';
 
 function element(id: string): HTMLElement {
   const found = document.getElementById(id);
@@ -90,4 +91,5 @@ effect(() => {
 });
 mountCharts(series, { viewport, cursor, history }, element('charts'));
 mountFleet(app, element('fleet'));
+mountTimeline(app, element('timeline'));
 mountRunPanel(viewport, element('panel'));

@@ -8,6 +8,7 @@ import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
 import { opened, sincePrevious, updateView, viewState } from '../state/store.ts';
 import '../../styles/detail.css';
+import { runKeyOf } from '../timeline/run-key.ts';
 import { copyText } from './copy.ts';
 
 const AROUND_MS = 5_000;
@@ -28,6 +29,7 @@ export function Detail({ cursor, history }: DetailProps) {
   const text = item.kind === 'fold' ? item.text : row.msg;
   const shown = text.length > SHOWN_CHARS ? text.slice(0, SHOWN_CHARS) : text;
   const since = sincePrevious.value;
+  const timeline = runKeyOf(row);
   const link = new URL(location.href);
   if (row.id !== undefined) link.searchParams.set('at', row.id);
   return (
@@ -55,6 +57,9 @@ export function Detail({ cursor, history }: DetailProps) {
         <Action onClick={() => toggleTerm(`source:${quoted(row.source)}`)}>only this source</Action>
         {row.run !== undefined && (
           <Action onClick={() => toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
+        )}
+        {timeline !== undefined && (
+          <Action onClick={() => updateView({ timeline, fleet: false }, 'replace')}>timeline</Action>
         )}
         <Action onClick={() => updateView({ channels: [row.channel] })}>only this channel</Action>
         <Action onClick={() => history.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>

@@ -77,7 +77,7 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
     <span class="choices">
       <button
         type="button"
-        title="time (t)"
+        title="time (T)"
         onClick={() => updateView({ time: nextTimeMode(time) }, 'replace')}
       >
         {time}

@@ -40,6 +40,10 @@ export interface ViewState {
   fleet: boolean;
   /** How the fleet is sorted: one of fleet-sorts.ts; empty is by trouble. */
   sort: string;
+  /** The run whose picture is shown instead of the log, as `timeline/run-key.ts` names it; '' for none. */
+  timeline: string;
+  /** The run that it is compared with; '' for none. */
+  versus: string;
   list: boolean;
   panel: (typeof PANELS)[number];
   theme: 'auto' | 'dark' | 'light';
@@ -48,7 +52,7 @@ export interface ViewState {
   keys: boolean;
 }
 
-/** The time mode after the current one, in the order in which the button and the key `t` step through them. */
+/** The time mode after the current one, in the order in which the button and the key `T` step through them. */
 export function nextTimeMode(time: TimeMode): TimeMode {
   return TIME_MODES[(TIME_MODES.indexOf(time) + 1) % TIME_MODES.length] ?? 'local';
 }
@@ -56,6 +60,7 @@ export function nextTimeMode(time: TimeMode): TimeMode {
 const DEFAULT_TAIL = 500;
 /** The gateway replays no more entries than this. */
 const MAX_TAIL = 10_000;
+const MAX_RUN = 250;
 
 function oneOf<T extends string>(value: string | null, allowed: readonly T[], fallback: T): T {
   return allowed.find((each) => each === value) ?? fallback;
@@ -94,6 +99,8 @@ export function parseView(search: string): ViewState {
     charts: query.get('charts') === '1',
     fleet: query.get('fleet') === '1',
     sort: oneOf(query.get('sort'), SORTS, ''),
+    timeline: (query.get('t') ?? '').slice(0, MAX_RUN),
+    versus: (query.get('vs') ?? '').slice(0, MAX_RUN),
     list: query.get('list') === '1',
     panel: oneOf(query.get('panel'), PANELS, 'none'),
     theme: oneOf(query.get('theme'), ['auto', 'dark', 'light'], 'auto'),
@@ -106,7 +113,7 @@ export function parseView(search: string): ViewState {
 export const FLAGS = ['follow', 'wrap', 'fold', 'narrow', 'charts', 'fleet', 'list', 'embed', 'keys'];
 const OWN = [
   ...['channels', 'ch', 'channel', 'q', 'run', 'source', 'hl', 'level', 'tail', 'since', 'at', 'range'],
-  ...['time', 'sort', 'panel', 'theme', ...FLAGS],
+  ...['time', 'sort', 't', 'vs', 'panel', 'theme', ...FLAGS],
 ];
 
 /** The query string of a view without its defaults. Parameters in `base` that are not a view's, as `show`, are kept. */
@@ -134,6 +141,8 @@ export function formatView(view: ViewState, base = ''): string {
   flag('charts', view.charts, false);
   flag('fleet', view.fleet, false);
   set('sort', view.sort, '');
+  set('t', view.timeline, '');
+  set('vs', view.versus, '');
   flag('list', view.list, false);
   set('panel', view.panel, 'none');
   set('theme', view.theme, 'auto');

@@ -1,0 +1,160 @@
+// A lane of a run, from its entries in any order of arrival: its generations, by step and attempt, and the tools that it calls.
+import { type Clock, openState, part } from './clock.ts';
+import type { Fact } from './fact.ts';
+import { type Generation, GenerationFacts } from './generations.ts';
+import { newSpan, type Part, type Span } from './span.ts';
+import { type ToolCall, ToolFacts } from './tool-calls.ts';
+
+export class LaneFacts {
+  readonly #name: string;
+  readonly #generations = new Map<string, GenerationFacts>();
+  readonly #tools = new ToolFacts();
+  #source = '';
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Adds an entry of a generation; false if it would begin another one, and `mayGrow` is false. */
+  addGeneration(fact: Fact, mayGrow: boolean): boolean {
+    const key = `${fact.step} ${fact.attempt}`;
+    let facts = this.#generations.get(key);
+    if (!facts) {
+      if (!mayGrow) return false;
+      facts = new GenerationFacts();
+      this.#generations.set(key, facts);
+    }
+    facts.add(fact);
+    // The least of all names, so that it is the same whichever comes first.
+    if (this.#source === '' || fact.row.source < this.#source) this.#source = fact.row.source;
+    return true;
+  }
+
+  addTool(fact: Fact, mayGrow: boolean): boolean {
+    if (!mayGrow && !this.#tools.knows(fact)) return false;
+    this.#tools.add(fact);
+    return true;
+  }
+
+  spans(clock: Clock): Span[] {
+    const generations = [...this.#generations.values()].flatMap(({ all }) => all);
+    generations.sort((a, b) => (beginning(a) ?? 0) - (beginning(b) ?? 0) || order(a, b));
+    const calls = this.#tools.all;
+    const key = `lane ${this.#name}`;
+    if (this.#name === '' && generations.length === 0) return calls.map((call) => toolSpan(key, call, clock));
+    const name = this.#name || generations.find(({ model }) => model !== '')?.model || this.#source;
+    const [only] = generations;
+    if (only && generations.length === 1) {
+      const span = generationSpan(key, name, only, clock);
+      span.children.push(...calls.map((call) => toolSpan(key, call, clock)));
+      return [span];
+    }
+    return [laneSpan(key, name, generations, calls, clock)];
+  }
+}
+
+function laneSpan(
+  key: string,
+  name: string,
+  generations: readonly Generation[],
+  calls: readonly ToolCall[],
+  clock: Clock,
+): Span {
+  const isRepeated = generations.some(({ attempt }) => attempt > 1);
+  const children = generations.map((generation, i) => {
+    const { step, attempt } = generation;
+    const title = [...(step === '' ? [] : [`step ${step}`]), ...(isRepeated ? [`attempt ${attempt}`] : [])];
+    return generationSpan(
+      `${key} ${step} ${attempt} ${i}`,
+      title.join(' ') || `call ${i + 1}`,
+      generation,
+      clock,
+    );
+  });
+  for (const call of calls) {
+    const at = call.step === '' ? -1 : generations.findLastIndex(({ step }) => step === call.step);
+    (children[at]?.children ?? children).push(toolSpan(key, call, clock));
+  }
+  const all = children.flatMap((child) => [child, ...child.children]);
+  const last = generations.at(-1);
+  return newSpan({
+    key,
+    kind: 'lane',
+    name,
+    children,
+    model: last?.model ?? '',
+    // What failed and was repeated has not failed in the end.
+    state: all.some(({ state }) => state === 'running')
+      ? 'running'
+      : (children[generations.length - 1]?.state ?? 'unknown'),
+    error: last?.error ?? '',
+    parts: all.flatMap(({ parts }) => parts),
+  });
+}
+
+export function generationSpan(key: string, name: string, generation: Generation, clock: Clock): Span {
+  const { endedAt, isFailed, facts, error, model, attempt, inputTokens, outputTokens, isEstimated } =
+    generation;
+  return newSpan({
+    key,
+    kind: 'generation',
+    name,
+    state: endedAt === undefined ? openState(clock) : isFailed ? 'failed' : 'finished',
+    parts: generationParts(generation, clock),
+    rows: facts.map(({ row }) => row),
+    error,
+    model,
+    attempt,
+    inputTokens,
+    outputTokens,
+    isEstimated,
+  });
+}
+
+function generationParts({ queuedAt, startedAt, firstAt, endedAt }: Generation, clock: Clock): Part[] {
+  const queue = part('queue', queuedAt, startedAt ?? firstAt ?? endedAt, clock);
+  if (firstAt !== undefined)
+    return [
+      ...queue,
+      ...part('first', startedAt, firstAt, clock),
+      ...part('stream', firstAt, endedAt, clock),
+    ];
+  if (startedAt === undefined)
+    return queue.length > 0 || endedAt === undefined ? queue : part('generation', endedAt, endedAt, clock);
+  const isFirst = endedAt === undefined && clock.hasDeltas;
+  return [...queue, ...part(isFirst ? 'first' : 'generation', startedAt, endedAt, clock)];
+}
+
+export function toolSpan(lane: string, call: ToolCall, clock: Clock): Span {
+  const { askedAt, decidedAt, calledAt, returnedAt, error, facts, name, key } = call;
+  const asked = part('approval', askedAt, decidedAt ?? returnedAt, clock);
+  // What was asked after the call runs when it has been allowed.
+  const begin =
+    askedAt === undefined
+      ? calledAt
+      : decidedAt === undefined
+        ? undefined
+        : Math.max(calledAt ?? 0, decidedAt);
+  const isOver = returnedAt !== undefined;
+  const parts =
+    begin === undefined && asked.length === 0
+      ? part('tool', returnedAt, returnedAt, clock)
+      : part('tool', begin, returnedAt, clock);
+  return newSpan({
+    key: `${lane} tool ${key}`,
+    kind: 'tool',
+    name: name || 'tool',
+    state: isOver ? (error === '' ? 'finished' : 'failed') : openState(clock),
+    parts: [...asked, ...parts],
+    rows: facts.map(({ row }) => row),
+    error,
+  });
+}
+
+function beginning({ queuedAt, startedAt, firstAt, endedAt }: Generation): number | undefined {
+  return queuedAt ?? startedAt ?? firstAt ?? endedAt;
+}
+
+function order(a: Generation, b: Generation): number {
+  return a.attempt - b.attempt || (a.step < b.step ? -1 : a.step > b.step ? 1 : 0);
+}

@@ -1,0 +1,255 @@
+// A run as a picture, or two of them on one scale: over the log while the URL names them. What is pointed at is shown as an entry, and
+// Enter leads to it in the log; the browser's way back, or the key, leads to the picture again.
+import { matches } from '@llm-streamer/shared/channels.ts';
+import { effect, untracked } from '@preact/signals';
+import type { Cursor } from '../cursor.ts';
+import type { HistoryNavigator } from '../history/history-navigator.ts';
+import { LEVEL_TEXT } from '../log/row-node.ts';
+import { duration } from '../log/time.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { reader } from '../state/run-state.ts';
+import { cursorRow, streamState, updateView, viewState } from '../state/store.ts';
+import type { EntryRow } from '../stream/row.ts';
+import type { Session } from '../stream/session.ts';
+import '../../styles/timeline.css';
+import { CompareInput } from './compare-input.ts';
+import { RunFeed } from './feed.ts';
+import type { Picture } from './model.ts';
+import { RunView } from './run-view.ts';
+import { PART_KINDS, type PartKind, type Span } from './span.ts';
+import { PART_WORDS, visible } from './words.ts';
+
+/** What runs is drawn so often. */
+const EVERY_MS = 200;
+/** Where keys are for something else. */
+const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, aside, footer, #list, #detail';
+
+/** Where the entries of the channels that are shown come from, and what an entry leads to. */
+export interface TimelineContext {
+  session: Pick<Session, 'buffer'>;
+  viewport: Pick<Viewport, 'scroller'>;
+  cursor: Pick<Cursor, 'show'>;
+  history: Pick<HistoryNavigator, 'goToLink'>;
+  onEntry(listener: (row: EntryRow) => void): void;
+  onCleared(listener: () => void): void;
+}
+
+interface ShownRun {
+  key: string;
+  feed: RunFeed;
+  view: RunView;
+  picture: Picture | undefined;
+  /** Whether entries have come since it was drawn. */
+  isChanged: boolean;
+}
+
+export class Timeline {
+  readonly #context: TimelineContext;
+  readonly #runs = document.createElement('div');
+  readonly #entry = document.createElement('p');
+  readonly #legend = legend();
+  readonly #compare: HTMLButtonElement;
+  readonly #input: CompareInput;
+  #shown: ShownRun[] = [];
+  #active = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  /** The entries that were left for the log, by run: the way back leads to them. */
+  readonly #left = new Map<string, string>();
+
+  constructor(context: TimelineContext, host: HTMLElement) {
+    this.#context = context;
+    this.#input = new CompareInput(
+      context.session.buffer as Session['buffer'],
+      (versus) => updateView({ versus }, 'replace'),
+      () => this.#focus(),
+    );
+    this.#compare = button('compare', 'with another run (c)', () => this.#toggleCompare());
+    const bar = document.createElement('div');
+    bar.className = 'actions';
+    const spacer = document.createElement('span');
+    spacer.className = 'spacer-x';
+    const close = button('✕', 'close (Esc)', () => this.#close());
+    close.ariaLabel = 'Close timeline';
+    bar.append(this.#legend, spacer, this.#input.element, this.#compare, close);
+    this.#runs.className = 'runs';
+    this.#entry.className = 'entry';
+    this.#entry.role = 'status';
+    host.replaceChildren(bar, this.#runs, this.#entry);
+    context.onEntry((row) => {
+      for (const { feed } of this.#shown) feed.onEntry(row);
+    });
+    context.onCleared(() => this.#stop());
+    effect(() => {
+      const { timeline, versus } = viewState.value;
+      // Entries that come before the stream is open would be neither in the history that is read nor among the live ones.
+      const isLive = streamState.value.state === 'live';
+      untracked(() => this.#apply(timeline, timeline === '' ? '' : versus, isLive));
+    });
+    document.addEventListener('keydown', (event) => this.#press(event), { capture: true });
+  }
+
+  #apply(timeline: string, versus: string, isLive: boolean): void {
+    document.documentElement.toggleAttribute('data-timeline', timeline !== '');
+    this.#compare.ariaPressed = String(versus !== '');
+    const wanted = [...new Set([timeline, versus])].filter((key) => key !== '');
+    if (wanted.length === 0) {
+      this.#stop();
+      return;
+    }
+    if (!isLive && this.#shown.length === 0) return;
+    const before = this.#shown;
+    this.#shown = wanted.map((key) => before.find((run) => run.key === key) ?? this.#show(key));
+    for (const run of before) if (!this.#shown.includes(run)) run.feed.stop();
+    if (before.length === this.#shown.length && before.every((run, i) => run === this.#shown[i])) return;
+    this.#active = Math.min(this.#active, this.#shown.length - 1);
+    this.#runs.replaceChildren(...this.#shown.map(({ view }) => view.element));
+    this.#timer ??= setInterval(() => document.visibilityState === 'visible' && this.#draw(), EVERY_MS);
+    this.#draw();
+    const { activeElement } = document;
+    if (activeElement === document.body || activeElement === this.#context.viewport.scroller) this.#focus();
+  }
+
+  #show(key: string): ShownRun {
+    const run: ShownRun = {
+      key,
+      feed: new RunFeed({
+        key,
+        reader: reader.value.owner,
+        channels: viewState.value.channels,
+        onChange: () => {
+          run.isChanged = true;
+        },
+      }),
+      view: new RunView(key, {
+        onOpen: (row) => this.#open(key, row),
+        onEntry: (row, span, isChosen) => {
+          if (isChosen) this.#active = this.#shown.indexOf(run);
+          this.#tell(run, row, span);
+        },
+      }),
+      picture: undefined,
+      isChanged: true,
+    };
+    const at = cursorRow.value;
+    run.view.want(this.#left.get(key) ?? (at?.kind === 'entry' ? at.id : undefined));
+    return run;
+  }
+
+  #stop(): void {
+    const hadFocus = this.#shown.some(({ view }) => view.hasFocus);
+    for (const { feed } of this.#shown) feed.stop();
+    this.#shown = [];
+    this.#runs.replaceChildren();
+    this.#entry.textContent = '';
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    if (hadFocus) this.#context.viewport.scroller.focus({ preventScroll: true });
+  }
+
+  #draw(): void {
+    const stream = streamState.value;
+    const now = Date.now() + (stream.state === 'live' ? stream.clockOffset : 0);
+    const changed = this.#shown.filter((run) => run.isChanged || run.picture?.isRunning);
+    for (const run of changed) {
+      run.isChanged = false;
+      run.picture = run.feed.model.picture(now);
+      if (run.picture.ending !== '') run.feed.ended();
+    }
+    for (const item of this.#legend.children) {
+      const kind = item.firstElementChild?.className as PartKind;
+      (item as HTMLElement).hidden = !this.#shown.some(({ picture }) => (picture?.totals.byKind[kind] ?? 0) > 0);
+    }
+    // A change of one run may change the scale of both.
+    const pictures = changed.length === 0 ? [] : this.#shown;
+    const length = Math.max(...this.#shown.map(({ picture }) => (picture ? RunView.lengthOf(picture) : 1)));
+    for (const { view, picture, feed } of pictures)
+      if (picture) view.show(picture, length, feed.notes(picture.isBegun));
+  }
+
+  #tell({ picture }: ShownRun, row: EntryRow | undefined, span: Span | undefined): void {
+    const after = row && picture?.root.from !== undefined ? row.time - picture.root.from : 0;
+    this.#entry.className = `entry${row ? ` l${row.level}` : ''}`;
+    this.#entry.textContent = row
+      ? `${after < 0 ? '−' : '+'}${duration(Math.abs(after))} ${LEVEL_TEXT[row.level]} ${visible(row.source, 40)} ${row.event ?? ''} ${visible(row.msg, 600)}`
+      : `${visible(span?.name ?? '', 80)}: ${span?.kind === 'unknown' ? 'no entry of this span has come' : 'no entry of its own'}`;
+  }
+
+  #press(event: KeyboardEvent): void {
+    if (
+      viewState.value.timeline === '' ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.altKey ||
+      event.isComposing
+    )
+      return;
+    const { target, key } = event;
+    if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
+    if (key.length === 1 && !viewState.value.keys) return;
+    // A focused button handles these itself.
+    if ((key === 'Enter' || key === ' ') && target.closest('button')) return;
+    if (key === 'Escape' || key === 't') this.#close();
+    else if (key === 'c') this.#toggleCompare();
+    else if (!this.#current?.view.press(key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** The run that keys are for. */
+  get #current(): ShownRun | undefined {
+    return this.#shown.find(({ view }) => view.hasFocus) ?? this.#shown[this.#active];
+  }
+
+  #focus(): void {
+    this.#current?.view.focus();
+  }
+
+  #toggleCompare(): void {
+    if (viewState.value.versus !== '') updateView({ versus: '' }, 'replace');
+    else this.#input.open(viewState.value.timeline);
+  }
+
+  #close(): void {
+    this.#left.clear();
+    updateView({ timeline: '', versus: '' }, 'replace');
+  }
+
+  /** Shows an entry in the log. */
+  #open(key: string, row: EntryRow): void {
+    if (row.id === undefined) return;
+    if (this.#left.size > 100) this.#left.clear();
+    this.#left.set(key, row.id);
+    const isShown = viewState.value.channels.some((pattern) => matches(pattern, row.channel));
+    const place = { at: row.id, follow: false, q: '', hl: '', level: '' as const, range: undefined };
+    updateView({
+      timeline: '',
+      versus: '',
+      ...(!isShown && { channels: [row.channel] }),
+      ...place,
+    });
+    // Other channels are another stream, which goes to the entry when it is open.
+    if (isShown) this.#context.history.goToLink((entry) => this.#context.cursor.show(entry));
+  }
+}
+
+function button(text: string, title: string, onClick: () => void): HTMLButtonElement {
+  const element = document.createElement('button');
+  element.type = 'button';
+  element.textContent = text;
+  element.title = title;
+  element.addEventListener('click', onClick);
+  return element;
+}
+
+function legend(): HTMLElement {
+  const element = document.createElement('span');
+  element.className = 'legend dim';
+  for (const kind of PART_KINDS) {
+    if (kind === 'work') continue;
+    const item = element.appendChild(document.createElement('span'));
+    const sample = item.appendChild(document.createElement('i'));
+    sample.className = kind;
+    item.append(` ${PART_WORDS[kind]}`);
+  }
+  return element;
+}

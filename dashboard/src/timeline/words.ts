@@ -1,0 +1,111 @@
+// What the picture says in words: beside a bar, to a screen reader, and about a whole run.
+import { spansOf } from '../log/text.ts';
+import { duration } from '../log/time.ts';
+import type { Picture } from './model.ts';
+import type { Part, PartKind, Span } from './span.ts';
+
+const MAX_TEXT = 400;
+/** Waiting is worth a word if it is so long, and so much of the whole. */
+const LONG_MS = 1_000;
+const LONG_SHARE = 0.4;
+
+export const PART_WORDS: Readonly<Record<PartKind, string>> = {
+  queue: 'in queue',
+  first: 'to first token',
+  stream: 'streaming',
+  generation: 'not told apart',
+  tool: 'tool',
+  approval: 'waiting for approval',
+  work: 'other work',
+};
+
+/** Text of strangers, safe to show. */
+export function visible(text: string, limit = MAX_TEXT): string {
+  return spansOf(text, limit, false)
+    .map((span) => span.text)
+    .join('');
+}
+
+/** The figures beside the bar. */
+export function figureOf(span: Span): string {
+  const { state, kind, error, parts, children, isEstimated, outputTokens, marks } = span;
+  const words: string[] = [];
+  if (state === 'waiting') words.push('not begun');
+  if (span.from !== undefined && span.to !== undefined && span.to > span.from)
+    words.push(duration(lengthOf(parts) || span.to - span.from));
+  const stream = parts.findLast((part) => part.kind === 'stream');
+  if (stream && outputTokens !== undefined && stream.to - stream.from >= 100)
+    words.push(`${Math.round((outputTokens / (stream.to - stream.from)) * 1000)}/s`);
+  else if (outputTokens !== undefined) words.push(`${isEstimated ? '~' : ''}${outputTokens} tok`);
+  words.push(...longWaits(span));
+  if (state === 'failed' && error !== '') words.push(`✕ ${visible(error, 60)}`);
+  if (state === 'unknown' && kind !== 'unknown' && children.length === 0) words.push('end not told');
+  if (marks.length > 0) words.push(`▲${marks.length}`);
+  return words.join(' ');
+}
+
+/** What a generation has mostly waited for. */
+function longWaits({ kind, parts }: Span): string[] {
+  const least = Math.max(LONG_MS, lengthOf(parts) * LONG_SHARE);
+  const long = parts.filter((part) => kind === 'generation' && part.to - part.from >= least);
+  return long.flatMap((part) =>
+    part.kind === 'queue' || part.kind === 'first'
+      ? [`← ${part.kind === 'queue' ? 'queue' : 'first token'} ${duration(part.to - part.from)}`]
+      : [],
+  );
+}
+
+/** How long a span worked, waiting included. */
+function lengthOf(parts: readonly Part[]): number {
+  const [first] = parts;
+  return first ? Math.max(...parts.map(({ to }) => to)) - first.from : 0;
+}
+
+/** What a screen reader says of a row. */
+export function labelOf(span: Span, from: number, isCritical: boolean): string {
+  const { name, kind, model, state, parts, outputTokens, inputTokens, error, marks, attempt } = span;
+  const about = kind === 'unknown' ? 'a span that has not been told yet' : kind;
+  const words = [visible(name, 80), about];
+  if (model !== '' && model !== name) words.push(visible(model, 80));
+  if (attempt > 1) words.push(`attempt ${attempt}`);
+  words.push(state === 'waiting' ? 'not begun' : state === 'unknown' ? 'end not told' : state);
+  if (span.from !== undefined && kind !== 'run') words.push(`begins after ${duration(span.from - from)}`);
+  if (span.from !== undefined && span.to !== undefined) words.push(`takes ${duration(span.to - span.from)}`);
+  for (const part of kind === 'lane' ? [] : parts)
+    if (part.to > part.from && part.kind !== 'work')
+      words.push(`${duration(part.to - part.from)} ${PART_WORDS[part.kind]}`);
+  if (inputTokens !== undefined) words.push(`${inputTokens} tokens in`);
+  if (outputTokens !== undefined) words.push(`${outputTokens} tokens out`);
+  if (error !== '') words.push(`error ${visible(error, 80)}`);
+  if (marks.length > 0) words.push(`${marks.length} ${marks.length === 1 ? 'warning' : 'warnings'}`);
+  if (isCritical) words.push('on the critical path');
+  return words.join(', ');
+}
+
+/** One line about the whole run. */
+export function summaryOf({ root, ending, critical, totals, isRunning }: Picture): string {
+  const { lanes, spans, inputTokens, outputTokens, isEstimated, errors, retries, byKind } = totals;
+  const words: string[] = [ending || (isRunning ? 'running' : 'end not told')];
+  if (root.from !== undefined && root.to !== undefined) words.push(duration(root.to - root.from));
+  words.push(lanes > 0 ? plural(lanes, 'lane') : plural(spans, 'span'));
+  if (inputTokens !== undefined || outputTokens !== undefined)
+    words.push(`${count(inputTokens)} + ${isEstimated ? '~' : ''}${count(outputTokens)} tokens`);
+  if (errors > 0) words.push(plural(errors, 'error'));
+  if (retries > 0) words.push(`repeated ${retries} ${retries === 1 ? 'time' : 'times'}`);
+  const path = critical.reduce((sum, part) => sum + part.to - part.from, 0);
+  if (path > 0) words.push(`critical path ${duration(path)}`);
+  const kinds = (Object.entries(byKind) as [PartKind, number][]).filter(
+    ([kind, ms]) => ms > 0 && kind !== 'work',
+  );
+  if (kinds.length > 0)
+    words.push(kinds.map(([kind, ms]) => `${PART_WORDS[kind]} ${duration(ms)}`).join(', '));
+  return words.join(' · ');
+}
+
+function plural(n: number, what: string): string {
+  return `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
+}
+
+function count(n: number | undefined): string {
+  return n === undefined ? '?' : n.toLocaleString('en');
+}
