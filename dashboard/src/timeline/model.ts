@@ -13,6 +13,8 @@ import { TraceFacts } from './trace.ts';
 
 export const MAX_ENTRIES = 20_000;
 export const MAX_SPANS = 2_000;
+/** Entries other than pieces of an answer: each may begin a span, and all spans are drawn five times a second. */
+const MAX_MOMENTS = 3 * MAX_SPANS;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** A run that said nothing for this long is no longer taken for running: its end was not heard. */
 const FORGOTTEN_MS = 10 * 60_000;
@@ -43,6 +45,7 @@ export class RunModel {
   readonly #steps: Fact[] = [];
   readonly #marks: Fact[] = [];
   #entries = 0;
+  #moments = 0;
   #bytes = 0;
   #places = 0;
   #lastAt = 0;
@@ -55,12 +58,14 @@ export class RunModel {
   /** An entry that has been counted before changes nothing. */
   count(row: EntryRow): void {
     if (row.id !== undefined && this.#seen.has(row.id)) return;
-    if (this.#entries >= MAX_ENTRIES || this.#bytes + row.bytes > MAX_BYTES) {
+    const moments = this.#moments + (row.event === EVENTS.generationDelta ? 0 : 1);
+    if (this.#entries >= MAX_ENTRIES || moments > MAX_MOMENTS || this.#bytes + row.bytes > MAX_BYTES) {
       this.dropped++;
       return;
     }
     if (row.id !== undefined) this.#seen.add(row.id);
     this.#entries++;
+    this.#moments = moments;
     this.#bytes += row.bytes;
     const fact = readFact(row);
     this.#lastAt = Math.max(this.#lastAt, fact.time);
