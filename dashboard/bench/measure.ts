@@ -1,10 +1,11 @@
 // Measures one page under one load: its frames, its heap and its ledger.
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { fleetLoad } from './fleet-load.ts';
-import { type EntryOf, publishSteadily } from './publish.ts';
+import { type EntryOf, publishAtOnce, publishSteadily } from './publish.ts';
+import { runLoad } from './run-load.ts';
 
 export interface Figures {
-  page: 'dashboard' | 'fleet' | 'append a div';
+  page: 'dashboard' | 'fleet' | 'timeline' | 'append a div';
   rate: number;
   seconds: number;
   published: number;
@@ -67,6 +68,26 @@ export async function measureFleet(
   const counts = await ledgerOf(page, load.published);
   const rows = await page.locator('#fleet .row').count();
   return { page: 'fleet', rate, seconds, ...counts, rows, ...load };
+}
+
+/** The picture of a run that has 5,000 entries and grows. */
+export async function measureTimeline(
+  browser: Browser,
+  url: string,
+  rate: number,
+  seconds: number,
+): Promise<Figures> {
+  const page = await browser.newPage({ viewport: SIZE });
+  const channel = 'bench:timeline';
+  const before = 5_000;
+  const load = runLoad('bench-run');
+  await publishAtOnce(url, channel, before, load);
+  await page.goto(`${url}/?channels=${channel}&tail=0&t=bench-run`);
+  await page.locator('#timeline .totals', { hasText: '8 lanes' }).waitFor();
+  const figures = await underLoad(page, url, channel, rate, seconds, (n) => load(before + n));
+  const counts = await ledgerOf(page, figures.published);
+  const rows = await page.locator('#timeline [role="treeitem"]').count();
+  return { page: 'timeline', rate, seconds, ...counts, rows, ...figures };
 }
 
 /** Waits until the last entries arrive and the next ping compares the counts. */

@@ -59,7 +59,9 @@ export function Detail({ cursor, history }: DetailProps) {
           <Action onClick={() => toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
         )}
         {timeline !== undefined && (
-          <Action onClick={() => updateView({ timeline, fleet: false }, 'replace')}>timeline</Action>
+          <Action onClick={() => updateView({ timeline, versus: '', fleet: false }, 'replace')}>
+            timeline
+          </Action>
         )}
         <Action onClick={() => updateView({ channels: [row.channel] })}>only this channel</Action>
         <Action onClick={() => history.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>

@@ -55,7 +55,7 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
         class="to-fleet"
         aria-pressed={fleet}
         title="all sources at a glance (f)"
-        onClick={() => updateView({ fleet: !fleet }, 'replace')}
+        onClick={() => updateView({ fleet: !fleet, timeline: '' }, 'replace')}
       >
         fleet
       </button>

@@ -142,7 +142,7 @@ export function formatView(view: ViewState, base = ''): string {
   flag('fleet', view.fleet, false);
   set('sort', view.sort, '');
   set('t', view.timeline, '');
-  set('vs', view.versus, '');
+  if (view.timeline !== '') set('vs', view.versus, '');
   flag('list', view.list, false);
   set('panel', view.panel, 'none');
   set('theme', view.theme, 'auto');

@@ -61,9 +61,20 @@ export function readFact(row: EntryRow): Fact {
   };
 }
 
-/** By time, then as the log has them; entries that were never stored have no place in it. */
+/**
+ * As the log has them: a writer tells things in their order, though it may stamp the last words of an answer after its end. What was
+ * never stored stands by its time; positions are a clock in microseconds.
+ */
+export function byLog(a: Fact, b: Fact): number {
+  return placeOf(a) - placeOf(b) || byTime(a, b);
+}
+
 export function byTime(a: Fact, b: Fact): number {
   return a.time - b.time || a.row.n - b.row.n || compare(a.row.raw, b.row.raw);
+}
+
+function placeOf({ row, time }: Fact): number {
+  return row.n > 0 ? row.n : time * 1_000;
 }
 
 function compare(a: string, b: string): number {

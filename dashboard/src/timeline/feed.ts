@@ -42,6 +42,8 @@ export class RunFeed {
   #isTrimmed = false;
   #problem = '';
   #isLive = true;
+  /** Whether it must be read anew once the gateway lets the reader in again, or can be reached. */
+  isBroken = false;
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -49,6 +51,7 @@ export class RunFeed {
     this.model = new RunModel(this.#run);
     this.#read().catch((error: unknown) => {
       this.#isReading = false;
+      this.isBroken = true;
       this.#problem = error instanceof Error ? error.message : 'its history could not be read';
       options.onChange();
     });
@@ -158,6 +161,7 @@ export class RunFeed {
         },
         onStreamState: ({ state }) => {
           this.#isLive = state === 'live' || state === 'connecting';
+          if (state === 'refused' || state === 'forbidden') this.isBroken = true;
           this.#options.onChange();
         },
       },

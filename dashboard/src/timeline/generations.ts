@@ -1,7 +1,7 @@
 // The generations of one lane, one step and one attempt, from their entries in any order of arrival. Usually it is one; a lane that
 // begins again after an end has several.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { beginOf, byTime, type Fact } from './fact.ts';
+import { beginOf, byLog, type Fact } from './fact.ts';
 
 /** Undefined: not told. */
 export interface Generation {
@@ -11,8 +11,6 @@ export interface Generation {
   startedAt: number | undefined;
   firstAt: number | undefined;
   endedAt: number | undefined;
-  /** The last sign of life. */
-  lastAt: number;
   isFailed: boolean;
   error: string;
   model: string;
@@ -31,13 +29,13 @@ export class GenerationFacts {
 
   add(fact: Fact): void {
     const last = this.#facts.at(-1);
-    if (last && byTime(last, fact) > 0) this.#isSorted = false;
+    if (last && byLog(last, fact) > 0) this.#isSorted = false;
     this.#facts.push(fact);
     this.#derived = undefined;
   }
 
   get all(): readonly Generation[] {
-    if (!this.#isSorted) this.#facts.sort(byTime);
+    if (!this.#isSorted) this.#facts.sort(byLog);
     this.#isSorted = true;
     this.#derived ??= generationsOf(this.#facts);
     return this.#derived;
@@ -58,12 +56,10 @@ function generationsOf(facts: readonly Fact[]): Generation[] {
 }
 
 /** Whether an entry belongs to the next generation, because this one has that already. */
-function isOther(current: Generation, { event, time }: Fact): boolean {
+function isOther(current: Generation, { event }: Fact): boolean {
   const { queuedAt, startedAt, firstAt, endedAt } = current;
   if (event === EVENTS.requestQueued) return [queuedAt, startedAt, firstAt, endedAt].some(isKnown);
   if (event === EVENTS.generationStarted) return [startedAt, endedAt].some(isKnown);
-  // The last words may carry the time of the end.
-  if (event === EVENTS.generationDelta) return endedAt !== undefined && time > endedAt;
   return endedAt !== undefined;
 }
 
@@ -71,7 +67,7 @@ function isKnown(value: number | undefined): boolean {
   return value !== undefined;
 }
 
-function emptyGeneration({ step, attempt, time }: Fact): Generation {
+function emptyGeneration({ step, attempt }: Fact): Generation {
   return {
     step,
     attempt,
@@ -79,7 +75,6 @@ function emptyGeneration({ step, attempt, time }: Fact): Generation {
     startedAt: undefined,
     firstAt: undefined,
     endedAt: undefined,
-    lastAt: time,
     isFailed: false,
     error: '',
     model: '',
@@ -92,7 +87,6 @@ function emptyGeneration({ step, attempt, time }: Fact): Generation {
 
 function take(generation: Generation, fact: Fact): void {
   const { event, time, row } = fact;
-  generation.lastAt = time;
   if (event === EVENTS.generationDelta) {
     if (generation.firstAt === undefined) generation.facts.push(fact);
     generation.firstAt ??= time;

@@ -43,7 +43,7 @@ export class RunModel {
   /** The run's beginnings and ends. */
   readonly #life: Fact[] = [];
   readonly #steps: Fact[] = [];
-  readonly #marks: Fact[] = [];
+  readonly #warnings: Fact[] = [];
   #entries = 0;
   #moments = 0;
   #bytes = 0;
@@ -99,7 +99,7 @@ export class RunModel {
       ...(times.length > 0 && { from: Math.min(...times), to: Math.max(...times) }),
     });
     settle(root);
-    this.#mark(root);
+    this.#warn(root);
     return {
       root,
       ending: end ? (RUN_END[end.event] ?? '') : '',
@@ -136,16 +136,16 @@ export class RunModel {
     if (event.startsWith('agent.') || event === EVENTS.workflowFinished) {
       return this.#grow((may) => may && this.#steps.push(fact) > 0);
     }
-    if (row.level >= WARN) this.#marks.push(fact);
+    if (row.level >= WARN) this.#warnings.push(fact);
     return true;
   }
 
   /** Gives lines of trouble to what they are about, else to the run. */
-  #mark(root: Span): void {
+  #warn(root: Span): void {
     const spans = new Map([...spansIn(root)].map((span) => [span.key, span]));
-    for (const { span, lane, row } of this.#marks.sort(byTime)) {
+    for (const { span, lane, row } of this.#warnings.sort(byTime)) {
       const about = span === '' ? spans.get(`lane ${lane}`) : spans.get(`span ${span}`);
-      (about ?? root).marks.push(row);
+      (about ?? root).warnings.push(row);
     }
   }
 

@@ -4,14 +4,14 @@ import type { EntryRow } from '../stream/row.ts';
 import type { CriticalPart } from './critical-path.ts';
 import type { TreeRow } from './rows.ts';
 import type { Part } from './span.ts';
-import { figureOf, labelOf, visible } from './words.ts';
+import { figureOf, visible, wordsOf } from './words.ts';
 
 /** A row with more parts shows them as one. */
 const MAX_PARTS = 150;
-const MAX_MARKS = 40;
+const MAX_WARNINGS = 40;
 const MAX_NAME = 120;
 /** Styles of what happened at one moment: the style sheet says how wide they are. */
-const POINTS = /^(?:step|mark|at)/;
+const POINTS = /^(?:step|warning|at)/;
 
 /** Where times stand: `from` at the left edge, and `length` ms to the right one. */
 export interface Scale {
@@ -31,6 +31,8 @@ export class TreeRowNode {
   readonly #name = document.createElement('bdi');
   readonly #bar = document.createElement('span');
   readonly #figure = document.createElement('span');
+  /** What the bar and the figures say, for screen readers. */
+  readonly #words = document.createElement('span');
   readonly #pieces: HTMLElement[] = [];
   row: TreeRow | undefined;
 
@@ -43,7 +45,9 @@ export class TreeRowNode {
     name.append(this.#twig, this.#name);
     this.#bar.className = 'bar';
     this.#figure.className = 'figure';
-    this.element.append(this.#bar, this.#figure);
+    this.#words.className = 'visually-hidden';
+    for (const seen of [this.#twig, this.#bar, this.#figure]) seen.ariaHidden = 'true';
+    this.element.append(this.#bar, this.#figure, this.#words);
   }
 
   show(
@@ -64,7 +68,7 @@ export class TreeRowNode {
     setText(this.#figure, figureOf(span));
     set(this.element, 'class', `row ${span.kind} ${span.state}${isSelected ? ' selected' : ''}`);
     move(this.element, 'top', `${top}px`);
-    set(this.element, 'aria-label', labelOf(span, scale.from, isCritical));
+    setText(this.#words, `, ${wordsOf(span, scale.from, isCritical)}`);
     set(this.element, 'aria-level', String(depth + 1));
     set(this.element, 'aria-posinset', String(place));
     set(this.element, 'aria-setsize', String(places));
@@ -78,15 +82,15 @@ export class TreeRowNode {
     critical: readonly CriticalPart[],
     at: EntryRow | undefined,
   ): Piece[] {
-    const { from, to, kind, parts, marks } = span;
+    const { from, to, kind, parts, warnings } = span;
     const pieces: Piece[] = [];
     const holds = isFolded || kind === 'unknown' || kind === 'run';
     if (holds && from !== undefined && to !== undefined) pieces.push({ style: 'within', from, to });
     for (const part of parts.length > MAX_PARTS ? wholeOf(parts) : parts)
       pieces.push({ style: kind === 'step' ? 'step' : part.kind, from: part.from, to: part.to });
     for (const part of critical) pieces.push({ style: 'critical', from: part.from, to: part.to });
-    for (const { time, level } of marks.slice(0, MAX_MARKS))
-      pieces.push({ style: level > 3 ? 'mark bad' : 'mark warn', from: time, to: time });
+    for (const { time, level } of warnings.slice(0, MAX_WARNINGS))
+      pieces.push({ style: level > 3 ? 'warning bad' : 'warning warn', from: time, to: time });
     if (at) pieces.push({ style: 'at', from: at.time, to: at.time });
     return pieces;
   }

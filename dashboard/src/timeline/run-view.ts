@@ -294,9 +294,9 @@ export class RunView {
 function entriesOf(span: Span | undefined): readonly EntryRow[] {
   if (!span) return [];
   const rows = span.kind === 'lane' ? span.children.flatMap((child) => child.rows) : span.rows;
-  return span.marks.length === 0
+  return span.warnings.length === 0
     ? rows
-    : [...rows, ...span.marks].sort((a, b) => a.time - b.time || a.n - b.n);
+    : [...rows, ...span.warnings].sort((a, b) => a.time - b.time || a.n - b.n);
 }
 
 function setText(element: HTMLElement, text: string): void {

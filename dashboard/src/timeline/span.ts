@@ -37,7 +37,7 @@ export interface Span {
   /** Its entries in the order of time. */
   rows: readonly EntryRow[];
   /** Lines of level warn and above that are about it, in the order of time. */
-  marks: EntryRow[];
+  warnings: EntryRow[];
   children: Span[];
   /** From its own beginning, or that of the first within it, to the last end; undefined where no time is known. */
   from: number | undefined;
@@ -57,7 +57,7 @@ export function newSpan(fields: Pick<Span, 'key' | 'kind' | 'name'> & Partial<Sp
     outputTokens: undefined,
     isEstimated: false,
     rows: [],
-    marks: [],
+    warnings: [],
     children: [],
     from: undefined,
     to: undefined,

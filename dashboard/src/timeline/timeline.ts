@@ -96,9 +96,11 @@ export class Timeline {
       this.#stop();
       return;
     }
-    if (!isLive && this.#shown.length === 0) return;
+    if (!isLive && (this.#shown.length === 0 || this.#shown.some(({ feed }) => feed.isBroken))) return;
     const before = this.#shown;
-    this.#shown = wanted.map((key) => before.find((run) => run.key === key) ?? this.#show(key));
+    this.#shown = wanted.map(
+      (key) => before.find((run) => run.key === key && !run.feed.isBroken) ?? this.#show(key),
+    );
     for (const run of before) if (!this.#shown.includes(run)) run.feed.stop();
     if (before.length === this.#shown.length && before.every((run, i) => run === this.#shown[i])) return;
     this.#active = Math.min(this.#active, this.#shown.length - 1);
@@ -157,7 +159,9 @@ export class Timeline {
     }
     for (const item of this.#legend.children) {
       const kind = item.firstElementChild?.className as PartKind;
-      (item as HTMLElement).hidden = !this.#shown.some(({ picture }) => (picture?.totals.byKind[kind] ?? 0) > 0);
+      (item as HTMLElement).hidden = !this.#shown.some(
+        ({ picture }) => (picture?.totals.byKind[kind] ?? 0) > 0,
+      );
     }
     // A change of one run may change the scale of both.
     const pictures = changed.length === 0 ? [] : this.#shown;

@@ -1,7 +1,7 @@
 // The calls of tools of one lane, from their entries in any order of arrival. A call is known by its id; without one, a tool of the
 // same name is called again when it has returned.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { beginOf, byTime, type Fact } from './fact.ts';
+import { beginOf, byLog, type Fact } from './fact.ts';
 
 /** Somebody is asked whether the call may be made, and has decided. */
 const ASKED = 'tool.asked';
@@ -37,7 +37,7 @@ export class ToolFacts {
   }
 
   get all(): ToolCall[] {
-    return [...this.#facts].flatMap(([key, facts]) => callsOf(key, facts.sort(byTime)));
+    return [...this.#facts].flatMap(([key, facts]) => callsOf(key, facts.sort(byLog)));
   }
 }
 

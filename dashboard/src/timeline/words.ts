@@ -28,7 +28,7 @@ export function visible(text: string, limit = MAX_TEXT): string {
 
 /** The figures beside the bar. */
 export function figureOf(span: Span): string {
-  const { state, kind, error, parts, children, isEstimated, outputTokens, marks } = span;
+  const { state, kind, error, parts, children, isEstimated, outputTokens, warnings } = span;
   const words: string[] = [];
   if (state === 'waiting') words.push('not begun');
   if (span.from !== undefined && span.to !== undefined && span.to > span.from)
@@ -40,7 +40,7 @@ export function figureOf(span: Span): string {
   words.push(...longWaits(span));
   if (state === 'failed' && error !== '') words.push(`✕ ${visible(error, 60)}`);
   if (state === 'unknown' && kind !== 'unknown' && children.length === 0) words.push('end not told');
-  if (marks.length > 0) words.push(`▲${marks.length}`);
+  if (warnings.length > 0) words.push(`▼${warnings.length}`);
   return words.join(' ');
 }
 
@@ -61,11 +61,11 @@ function lengthOf(parts: readonly Part[]): number {
   return first ? Math.max(...parts.map(({ to }) => to)) - first.from : 0;
 }
 
-/** What a screen reader says of a row. */
-export function labelOf(span: Span, from: number, isCritical: boolean): string {
-  const { name, kind, model, state, parts, outputTokens, inputTokens, error, marks, attempt } = span;
+/** What a screen reader says of a row after its name. */
+export function wordsOf(span: Span, from: number, isCritical: boolean): string {
+  const { name, kind, model, state, parts, outputTokens, inputTokens, error, warnings, attempt } = span;
   const about = kind === 'unknown' ? 'a span that has not been told yet' : kind;
-  const words = [visible(name, 80), about];
+  const words = [about];
   if (model !== '' && model !== name) words.push(visible(model, 80));
   if (attempt > 1) words.push(`attempt ${attempt}`);
   words.push(state === 'waiting' ? 'not begun' : state === 'unknown' ? 'end not told' : state);
@@ -77,7 +77,7 @@ export function labelOf(span: Span, from: number, isCritical: boolean): string {
   if (inputTokens !== undefined) words.push(`${inputTokens} tokens in`);
   if (outputTokens !== undefined) words.push(`${outputTokens} tokens out`);
   if (error !== '') words.push(`error ${visible(error, 80)}`);
-  if (marks.length > 0) words.push(`${marks.length} ${marks.length === 1 ? 'warning' : 'warnings'}`);
+  if (warnings.length > 0) words.push(`${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`);
   if (isCritical) words.push('on the critical path');
   return words.join(', ');
 }

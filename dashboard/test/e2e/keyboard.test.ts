@@ -118,7 +118,7 @@ describe('the keyboard', () => {
   it('can have its single keys switched off', async () => {
     const page = await open('&keys=0');
     await page.keyboard.press('w');
-    await page.keyboard.press('t');
+    await page.keyboard.press('T');
     expect(page.url()).not.toMatch(/wrap|time/);
   });
 });

@@ -78,7 +78,7 @@ describe('a module that cannot be loaded', () => {
     const page = await openWithout('keys');
     gateway.send(['a']);
     await lastRow(page, 'a');
-    await press('t')(page);
+    await press('T')(page);
     await sees(page, 'the keys could not be loaded');
     await page.unrouteAll();
     await press('Escape')(page);

@@ -183,7 +183,7 @@ describe('the ledger, against the real gateway over a network that breaks', () =
     await page.keyboard.press('g');
     await sees(page, 'older than what this page loaded');
     expect(await page.locator('.row.gap .time').innerText(), 'a time of its own').toBe('');
-    for (let modes = 0; modes < 3; modes++) await page.keyboard.press('t');
+    for (let modes = 0; modes < 3; modes++) await page.keyboard.press('T');
     await eventually('distances', () => page.url().includes('time=delta'));
     const distances = async () => (await page.locator('#log .time').allInnerTexts()).slice(0, 3);
     await eventually('none from what has no time', async () =>

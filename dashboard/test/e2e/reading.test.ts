@@ -264,11 +264,11 @@ describe('time, wrapping and text', () => {
       { msg: 'b', time: Date.UTC(2026, 0, 1, 12, 30, 16, 750) },
     ]);
     const times = () => page.locator('#log .time').allInnerTexts();
-    await page.keyboard.press('t');
+    await page.keyboard.press('T');
     await eventually('UTC', async () => (await times()).join() === '12:30:15.250,12:30:16.750');
-    await page.keyboard.press('t');
+    await page.keyboard.press('T');
     await eventually('relative', async () => (await times()).every((time) => /^-\d+d\d\dh$/.test(time)));
-    await page.keyboard.press('t');
+    await page.keyboard.press('T');
     await eventually('distance', async () => (await times())[1] === '+1.50s');
     expect(page.url()).toContain('time=delta');
   });
@@ -481,7 +481,7 @@ describe('channels', () => {
   it('whose names are invalid are shown as such, and stay in the link', async () => {
     const page = await openPage(browser, `${gateway.url}/?channels=no%20channel`);
     await sees(page, 'no channel: no channel');
-    await page.keyboard.press('t');
+    await page.keyboard.press('T');
     await eventually('the time is UTC', () => page.url().includes('time=utc'));
     expect(new URL(page.url()).searchParams.get('channels')).toBe('no channel');
   });

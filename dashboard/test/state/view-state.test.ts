@@ -10,6 +10,7 @@ describe('the URL is the view', () => {
     '?channels=logs&level=warn&time=utc&wrap=1&fold=0&narrow=1&charts=1&list=1&theme=light&keys=0',
     '?channels=logs,no+channel',
     '?channels=%22%22',
+    '?t=run-1&vs=alice%2Frun-2',
     '?hl=timeout&tail=50&since=15m&at=1-2&range=1000..2000&follow=0&wrap=0&panel=run&embed=1',
   ])('%s comes back as it was', (search) => {
     expect(formatView(parseView(search))).toBe(search);

@@ -1,16 +1,29 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { EntryRow } from '../../src/stream/row.ts';
 import { MAX_ENTRIES, MAX_SPANS, type Picture, RunModel } from '../../src/timeline/model.ts';
 import { type Span, spansIn } from '../../src/timeline/span.ts';
-import type { EntryRow } from '../../src/stream/row.ts';
 import { entry } from '../rows.ts';
 
 const START = 1_800_000_000_000;
 let n = 0;
 
 /** An entry written `ms` after the start. */
-function at(ms: number, event: string, attrs: Record<string, unknown> = {}, fields: Record<string, unknown> = {}): EntryRow {
-  return entry({ id: `${START + ms}-${++n}`, time: START + ms, source: 'gpu-1', run: 'r', event, attrs, ...fields });
+function at(
+  ms: number,
+  event: string,
+  attrs: Record<string, unknown> = {},
+  fields: Record<string, unknown> = {},
+): EntryRow {
+  return entry({
+    id: `${START + ms}-${++n}`,
+    time: START + ms,
+    source: 'gpu-1',
+    run: 'r',
+    event,
+    attrs,
+    ...fields,
+  });
 }
 
 function pictureOf(entries: readonly EntryRow[], now = 60_000): Picture {
@@ -21,7 +34,10 @@ function pictureOf(entries: readonly EntryRow[], now = 60_000): Picture {
 
 function find(picture: Picture, name: string): Span {
   const span = [...spansIn(picture.root)].find((each) => each.name === name);
-  if (!span) throw new Error(`no span ${name} among ${[...spansIn(picture.root)].map((each) => each.name).join(', ')}`);
+  if (!span)
+    throw new Error(
+      `no span ${name} among ${[...spansIn(picture.root)].map((each) => each.name).join(', ')}`,
+    );
   return span;
 }
 
@@ -42,14 +58,23 @@ function agentRun(): EntryRow[] {
     at(started, 'generation.started', { lane, 'gen_ai.request.model': 'm' }),
     at(first, 'generation.delta', { lane, tokens: 3 }),
     at(end - 1, 'generation.delta', { lane, tokens: 4 }),
-    at(end, 'generation.finished', { lane, 'gen_ai.usage.input_tokens': 100, 'gen_ai.usage.output_tokens': 7 }),
+    at(end, 'generation.finished', {
+      lane,
+      'gen_ai.usage.input_tokens': 100,
+      'gen_ai.usage.output_tokens': 7,
+    }),
   ];
   return [
     at(0, 'run.started'),
     ...generation('plan', 0, 100, 300, 1_000),
     at(1_000, 'agent.planned', { 'gen_ai.agent.name': 'orchestrator' }),
     at(1_000, 'tool.called', { lane: 'llm-1', 'gen_ai.tool.name': 'sql', 'gen_ai.tool.call.id': 'c1' }),
-    at(1_300, 'tool.returned', { lane: 'llm-1', 'gen_ai.tool.name': 'sql', 'gen_ai.tool.call.id': 'c1', duration_s: 0.3 }),
+    at(1_300, 'tool.returned', {
+      lane: 'llm-1',
+      'gen_ai.tool.name': 'sql',
+      'gen_ai.tool.call.id': 'c1',
+      duration_s: 0.3,
+    }),
     ...generation('llm-1', 1_300, 1_400, 1_600, 2_500),
     ...generation('llm-2', 1_000, 1_100, 4_200, 5_000),
     at(5_000, 'agent.joined', { 'gen_ai.agent.name': 'orchestrator', lanes: 2 }),
@@ -85,14 +110,27 @@ describe('a run of lanes', () => {
 
   it('has the sums of its generations as its totals', () => {
     const { totals, ending, isRunning } = pictureOf(agentRun());
-    expect(totals).toMatchObject({ lanes: 4, inputTokens: 400, outputTokens: 28, isEstimated: false, errors: 0 });
-    expect(totals.byKind).toMatchObject({ queue: 100 + 100 + 100 + 50, tool: 300, first: 200 + 200 + 3_100 + 50 });
+    expect(totals).toMatchObject({
+      lanes: 4,
+      inputTokens: 400,
+      outputTokens: 28,
+      isEstimated: false,
+      errors: 0,
+    });
+    expect(totals.byKind).toMatchObject({
+      queue: 100 + 100 + 100 + 50,
+      tool: 300,
+      first: 200 + 200 + 3_100 + 50,
+    });
     expect([ending, isRunning]).toEqual(['finished', false]);
   });
 
   it('shows lanes that are planned and have not begun, without a time', () => {
     const lanes = [{ lane: 'llm-1' }, { lane: 'sum' }];
-    const picture = pictureOf([at(0, 'run.started', { lanes }), at(10, 'generation.started', { lane: 'llm-1' })]);
+    const picture = pictureOf([
+      at(0, 'run.started', { lanes }),
+      at(10, 'generation.started', { lane: 'llm-1' }),
+    ]);
     expect(find(picture, 'sum')).toMatchObject({ state: 'waiting', parts: [], from: undefined });
     expect(find(picture, 'llm-1').state).toBe('running');
   });
@@ -139,17 +177,20 @@ describe('a run of lanes', () => {
       at(2_000, 'y', {}, { level: 'error' }),
       at(2_000, 'z', {}, { level: 'info' }),
     ]);
-    expect(find(picture, 'llm-1').marks.map(({ event }) => event)).toEqual(['x']);
-    expect(picture.root.marks.map(({ event }) => event)).toEqual(['y']);
+    expect(find(picture, 'llm-1').warnings.map(({ event }) => event)).toEqual(['x']);
+    expect(picture.root.warnings.map(({ event }) => event)).toEqual(['y']);
   });
 });
 
 describe('what is not told', () => {
   it('is not guessed: a generation without tokens in between is one part', () => {
     const end = { lane: 'a', 'gen_ai.usage.output_tokens': 9 };
-    expect(parts(pictureOf([at(0, 'generation.started', { lane: 'a' }), at(900, 'generation.finished', end)]), 'a')).toEqual(
-      [['generation', 0, 900]],
-    );
+    expect(
+      parts(
+        pictureOf([at(0, 'generation.started', { lane: 'a' }), at(900, 'generation.finished', end)]),
+        'a',
+      ),
+    ).toEqual([['generation', 0, 900]]);
   });
 
   it('is taken from the end, where that tells how long all took', () => {
@@ -163,21 +204,34 @@ describe('what is not told', () => {
   it('is no end: the work of a run that ended, or fell silent, has an unknown one', () => {
     const begun = [at(0, 'run.started'), at(0, 'generation.started', { lane: 'a' })];
     expect(find(pictureOf(begun, 5_000), 'a')).toMatchObject({ state: 'running', to: START + 5_000 });
-    expect(find(pictureOf([...begun, at(2_000, 'run.lost')], 5_000), 'a')).toMatchObject({ state: 'unknown', to: START + 2_000 });
+    expect(find(pictureOf([...begun, at(2_000, 'run.lost')], 5_000), 'a')).toMatchObject({
+      state: 'unknown',
+      to: START + 2_000,
+    });
     const forgotten = pictureOf(begun, 3_600_000);
     expect(find(forgotten, 'a').state).toBe('unknown');
     expect(forgotten).toMatchObject({ isRunning: false, ending: '' });
   });
 
   it('is not the beginning of a single request, which no run announces', () => {
-    const picture = pictureOf([at(0, 'request.queued'), at(50, 'generation.started'), at(900, 'generation.finished')], 9_000);
+    const picture = pictureOf(
+      [at(0, 'request.queued'), at(50, 'generation.started'), at(900, 'generation.finished')],
+      9_000,
+    );
     expect(picture).toMatchObject({ isBegun: false, isRunning: false });
     expect([picture.root.from, picture.root.to]).toEqual([START, START + 900]);
   });
 });
 
 describe('a trace', () => {
-  const span = (ms: number, id: string, parent: string | undefined, seconds: number, event = 'span.finished', attrs = {}) =>
+  const span = (
+    ms: number,
+    id: string,
+    parent: string | undefined,
+    seconds: number,
+    event = 'span.finished',
+    attrs = {},
+  ) =>
     at(ms, event, {
       span: `span ${id}`,
       span_id: id,
@@ -207,19 +261,34 @@ describe('a trace', () => {
 
   it('tells the parts of a model call apart by what it says of its first token', () => {
     const attrs = { lane: 'chat', 'gen_ai.response.time_to_first_chunk': 0.2 };
-    expect(parts(pictureOf([span(1_000, 'a', undefined, 0.8, 'generation.finished', attrs)]), 'chat')).toEqual([
+    expect(
+      parts(pictureOf([span(1_000, 'a', undefined, 0.8, 'generation.finished', attrs)]), 'chat'),
+    ).toEqual([
       ['first', 200, 400],
       ['stream', 400, 1_000],
     ]);
   });
 
   it('that goes in a circle loses no span', () => {
-    const picture = pictureOf([span(1, 'a', 'b', 0), span(2, 'b', 'a', 0), span(3, 'c', 'a', 0), span(4, 'd', 'd', 0)]);
-    expect([...spansIn(picture.root)].map(({ name }) => name).sort()).toEqual(['r', 'span a', 'span b', 'span c', 'span d']);
+    const picture = pictureOf([
+      span(1, 'a', 'b', 0),
+      span(2, 'b', 'a', 0),
+      span(3, 'c', 'a', 0),
+      span(4, 'd', 'd', 0),
+    ]);
+    expect([...spansIn(picture.root)].map(({ name }) => name).sort()).toEqual([
+      'r',
+      'span a',
+      'span b',
+      'span c',
+      'span d',
+    ]);
   });
 
   it('as deep as it may be is no trouble', () => {
-    const deep = Array.from({ length: MAX_SPANS }, (_, i) => span(i, `s${i}`, i === 0 ? undefined : `s${i - 1}`, 0));
+    const deep = Array.from({ length: MAX_SPANS }, (_, i) =>
+      span(i, `s${i}`, i === 0 ? undefined : `s${i - 1}`, 0),
+    );
     expect(pictureOf(deep).totals.spans).toBe(MAX_SPANS);
   });
 });
@@ -229,8 +298,24 @@ const anyEntry = fc
   .record({
     ms: fc.integer({ min: 0, max: 5_000 }),
     event: fc.constantFrom(
-      ...['run.started', 'run.finished', 'request.queued', 'generation.started', 'generation.delta', 'generation.finished'],
-      ...['generation.failed', 'tool.called', 'tool.returned', 'tool.asked', 'agent.planned', 'span.finished', 'agent.finished', 'x'],
+      ...[
+        'run.started',
+        'run.finished',
+        'request.queued',
+        'generation.started',
+        'generation.delta',
+        'generation.finished',
+      ],
+      ...[
+        'generation.failed',
+        'tool.called',
+        'tool.returned',
+        'tool.asked',
+        'agent.planned',
+        'span.finished',
+        'agent.finished',
+        'x',
+      ],
     ),
     lane: lanes,
     attempt: fc.constantFrom(undefined, 2),
@@ -256,24 +341,35 @@ const anyEntry = fc
 describe('the same entries', () => {
   it('give the same picture in any order of arrival, once or twice, whatever was drawn in between', () => {
     fc.assert(
-      fc.property(fc.array(anyEntry, { maxLength: 40 }), fc.infiniteStream(fc.nat(1_000)), fc.nat(40), (entries, order, early) => {
-        const whole = pictureOf(entries, 9_000);
-        const shuffled = entries
-          .map((row) => ({ row, place: order.next().value }))
-          .sort((a, b) => a.place - b.place)
-          .map(({ row }) => row);
-        const model = new RunModel('r');
-        for (const row of shuffled.slice(0, early)) model.count(row);
-        model.picture(START + 4_000);
-        for (const row of [...shuffled.slice(early), ...shuffled.slice(0, early)]) model.count(row);
-        expect(model.picture(START + 9_000)).toEqual(whole);
-      }),
+      fc.property(
+        fc.array(anyEntry, { maxLength: 40 }),
+        fc.infiniteStream(fc.nat(1_000)),
+        fc.nat(40),
+        (entries, order, early) => {
+          const whole = pictureOf(entries, 9_000);
+          const shuffled = entries
+            .map((row) => ({ row, place: order.next().value }))
+            .sort((a, b) => a.place - b.place)
+            .map(({ row }) => row);
+          const model = new RunModel('r');
+          for (const row of shuffled.slice(0, early)) model.count(row);
+          model.picture(START + 4_000);
+          for (const row of [...shuffled.slice(early), ...shuffled.slice(0, early)]) model.count(row);
+          expect(model.picture(START + 9_000)).toEqual(whole);
+        },
+      ),
     );
   });
 
   it('never make a time that is none, a part that ends before it begins, or a path that overlaps', () => {
     const hostile = fc
-      .tuple(anyEntry, fc.dictionary(fc.constantFrom('duration_s', 'start', 'lanes', 'step', 'attempt', 'ms', 'span_id'), fc.anything()))
+      .tuple(
+        anyEntry,
+        fc.dictionary(
+          fc.constantFrom('duration_s', 'start', 'lanes', 'step', 'attempt', 'ms', 'span_id'),
+          fc.anything(),
+        ),
+      )
       .map(([row, attrs]) => {
         const json = row.json();
         return entry({ ...json, attrs: { ...(json.attrs as object), ...JSON.parse(JSON.stringify(attrs)) } });
@@ -283,7 +379,9 @@ describe('the same entries', () => {
         const picture = pictureOf(entries, now);
         for (const span of spansIn(picture.root)) {
           for (const { from, to } of span.parts) expect(from <= to).toBe(true);
-          expect(span.from === undefined || (Number.isFinite(span.from) && span.from <= (span.to ?? 0))).toBe(true);
+          expect(span.from === undefined || (Number.isFinite(span.from) && span.from <= (span.to ?? 0))).toBe(
+            true,
+          );
         }
         const path = picture.critical;
         for (const [i, { from, to }] of path.entries()) {
