@@ -37,7 +37,8 @@ export class ToolFacts {
   }
 
   get all(): ToolCall[] {
-    return [...this.#facts].flatMap(([key, facts]) => callsOf(key, facts.sort(byLog)));
+    const calls = [...this.#facts].flatMap(([key, facts]) => callsOf(key, facts.sort(byLog)));
+    return calls.sort((a, b) => byLog(a.facts[0] as Fact, b.facts[0] as Fact));
   }
 }
 

@@ -95,7 +95,7 @@ describe('a run of lanes', () => {
   it('has its tools within their lanes, and the steps of its agent where they happened', () => {
     expect(outline(pictureOf(agentRun()).root)).toEqual([
       'r',
-      ['plan', ['llm-1', ['sql']], 'llm-2', 'orchestrator planned', 'combine', 'orchestrator joined'],
+      ['plan', 'orchestrator planned', ['llm-1', ['sql']], 'llm-2', 'orchestrator joined', 'combine'],
     ]);
   });
 
@@ -211,6 +211,15 @@ describe('what is not told', () => {
     const forgotten = pictureOf(begun, 3_600_000);
     expect(find(forgotten, 'a').state).toBe('unknown');
     expect(forgotten).toMatchObject({ isRunning: false, ending: '' });
+  });
+
+  it('is no other generation: words that are stamped after the end which follows them', () => {
+    const picture = pictureOf([
+      at(0, 'generation.started', { lane: 'a' }),
+      at(905, 'generation.delta', { lane: 'a' }),
+      at(900, 'generation.finished', { lane: 'a' }),
+    ]);
+    expect(picture.totals.spans).toBe(1);
   });
 
   it('is not the beginning of a single request, which no run announces', () => {
@@ -358,6 +367,7 @@ describe('the same entries', () => {
           expect(model.picture(START + 9_000)).toEqual(whole);
         },
       ),
+      { numRuns: 300 },
     );
   });
 
