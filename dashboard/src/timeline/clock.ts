@@ -6,6 +6,8 @@ export interface Clock {
   edge: number;
   /** Whether what has not ended is still running. */
   isRunning: boolean;
+  /** Whether a run was announced. Where none was, as of a call through the door, nobody may ever say that a tool has returned. */
+  isBegun: boolean;
   /** Whether the run has ever told its tokens as they come: without that, nobody knows when the first one came. */
   hasDeltas: boolean;
 }

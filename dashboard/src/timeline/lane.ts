@@ -77,6 +77,7 @@ function laneSpan(
   }
   const all = children.flatMap((child) => [child, ...child.children]);
   const last = generations.at(-1);
+  const ending = last ? children[generations.length - 1] : children.at(-1);
   return newSpan({
     key,
     kind: 'lane',
@@ -84,9 +85,7 @@ function laneSpan(
     children,
     model: last?.model ?? '',
     // What failed and was repeated has not failed in the end.
-    state: all.some(({ state }) => state === 'running')
-      ? 'running'
-      : (children[generations.length - 1]?.state ?? 'unknown'),
+    state: all.some(({ state }) => state === 'running') ? 'running' : (ending?.state ?? 'unknown'),
     error: last?.error ?? '',
     parts: all.flatMap(({ parts }) => parts),
   });
@@ -136,15 +135,14 @@ export function toolSpan(lane: string, call: ToolCall, clock: Clock): Span {
         ? undefined
         : Math.max(calledAt ?? 0, decidedAt);
   const isOver = returnedAt !== undefined;
-  const parts =
-    begin === undefined && asked.length === 0
-      ? part('tool', returnedAt, returnedAt, clock)
-      : part('tool', begin, returnedAt, clock);
+  const isTold = isOver || clock.isBegun;
+  const end = isTold ? returnedAt : (begin ?? askedAt);
+  const parts = part('tool', begin ?? (asked.length === 0 ? returnedAt : undefined), end, clock);
   return newSpan({
     key: `${lane} tool ${key}`,
     kind: 'tool',
     name: name || 'tool',
-    state: isOver ? (error === '' ? 'finished' : 'failed') : openState(clock),
+    state: isOver ? (error === '' ? 'finished' : 'failed') : isTold ? openState(clock) : 'unknown',
     parts: [...asked, ...parts],
     rows: facts.map(({ row }) => row),
     error,

@@ -76,13 +76,14 @@ export class RunModel {
   picture(now: number): Picture {
     const ends = this.#life.filter(({ event }) => Object.hasOwn(RUN_END, event)).sort(byTime);
     const end = ends.at(-1);
+    const begin = this.#life.filter(({ event }) => event === EVENTS.runStarted).sort(byTime)[0];
     const isForgotten = now - this.#lastAt > FORGOTTEN_MS;
     const clock: Clock = {
       edge: end?.time ?? (isForgotten ? this.#lastAt : Math.max(now, this.#lastAt)),
       isRunning: !end && !isForgotten,
+      isBegun: begin !== undefined,
       hasDeltas: this.#hasDeltas,
     };
-    const begin = this.#life.filter(({ event }) => event === EVENTS.runStarted).sort(byTime)[0];
     const children = this.#children(clock, begin);
     const isRunning = clock.isRunning && (begin !== undefined || children.some(isOpen));
     const times = [begin?.time, end?.time, ...(isRunning ? [clock.edge] : [])].filter(
@@ -92,7 +93,7 @@ export class RunModel {
       key: 'run',
       kind: 'run',
       name: this.#run,
-      state: stateOf(end, isRunning, begin !== undefined),
+      state: stateOf(end, isRunning, begin !== undefined || children.some(isUnknown)),
       error: end && end.event !== EVENTS.runFinished ? end.error : '',
       rows: this.#life.sort(byTime).map(({ row }) => row),
       children,
@@ -208,12 +209,16 @@ function isOfModel(event: string): boolean {
 }
 
 function isOpen(span: Span): boolean {
-  for (const each of spansIn(span)) if (each.state === 'running') return true;
-  return false;
+  return [...spansIn(span)].some(({ state }) => state === 'running');
 }
 
-function stateOf(end: Fact | undefined, isRunning: boolean, isBegun: boolean): SpanState {
+function isUnknown(span: Span): boolean {
+  return [...spansIn(span)].some(({ kind, state }) => state === 'unknown' && kind !== 'unknown');
+}
+
+/** @param lacksEnd whether an end is to be expected: the run, or something in it, has begun and has told none. */
+function stateOf(end: Fact | undefined, isRunning: boolean, lacksEnd: boolean): SpanState {
   if (end) return end.event === EVENTS.runFinished ? 'finished' : 'failed';
   if (isRunning) return 'running';
-  return isBegun ? 'unknown' : 'finished';
+  return lacksEnd ? 'unknown' : 'finished';
 }

@@ -83,9 +83,11 @@ export function wordsOf(span: Span, from: number, isCritical: boolean): string {
 }
 
 /** One line about the whole run. */
-export function summaryOf({ root, ending, critical, totals, isRunning }: Picture): string {
+export function summaryOf({ root, ending, critical, totals }: Picture): string {
   const { lanes, spans, inputTokens, outputTokens, isEstimated, errors, retries, byKind } = totals;
-  const words: string[] = [ending || (isRunning ? 'running' : 'end not told')];
+  // Of a single request nobody says that a run has begun or ended.
+  const state = { running: 'running', unknown: 'end not told' }[root.state as string];
+  const words = [ending || state].filter((word) => word !== undefined);
   if (root.from !== undefined && root.to !== undefined) words.push(duration(root.to - root.from));
   words.push(lanes > 0 ? plural(lanes, 'lane') : plural(spans, 'span'));
   if (inputTokens !== undefined || outputTokens !== undefined)

@@ -51,6 +51,16 @@ describe('a run of an owner', () => {
     await foreign.getByLabel('Prompt').waitFor();
     expect(await foreign.locator('.lane').count()).toBe(0);
 
+    // Its picture: of the owner by its id alone, of others by its owner, too.
+    const key = new URLSearchParams(link).get('show') ?? '';
+    const drawn = (timeline: string, at: OwnedGateway) => openPage(browser, `${at.url}/?t=${timeline}`);
+    const lanes = (at: Page) => at.locator('#timeline [role="treeitem"] bdi').allInnerTexts();
+    for (const picture of await Promise.all([drawn(key.slice('alice/'.length), alice), drawn(key, carol)]))
+      await eventually('its lanes are drawn', async () => (await lanes(picture)).includes('llm-1'));
+    const nothing = await drawn(key, bob);
+    await nothing.locator('#timeline .notes', { hasText: 'no entries of this run are kept' }).waitFor();
+    expect(await lanes(nothing)).not.toContain('llm-1');
+
     await page.getByRole('button', { name: 'Stop' }).click();
     await eventually('it is stopped', async () => (await state(page)) === 'stopped');
     await eventually('so it is for who watches it', async () => (await state(shared)) === 'stopped');

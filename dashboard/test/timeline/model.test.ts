@@ -213,6 +213,17 @@ describe('what is not told', () => {
     expect(forgotten).toMatchObject({ isRunning: false, ending: '' });
   });
 
+  it('is not how long a tool takes, where no run is announced and nobody says that it has returned', () => {
+    const call = { lane: 'call', 'gen_ai.tool.name': 'sql', 'gen_ai.tool.call.id': 'c' };
+    const picture = pictureOf([
+      at(0, 'generation.started', { lane: 'call' }),
+      at(500, 'tool.called', call),
+      at(500, 'generation.finished', { lane: 'call' }),
+    ]);
+    expect(find(picture, 'sql')).toMatchObject({ state: 'unknown', from: START + 500, to: START + 500 });
+    expect(picture.isRunning).toBe(false);
+  });
+
   it('is no other generation: words that are stamped after the end which follows them', () => {
     const picture = pictureOf([
       at(0, 'generation.started', { lane: 'a' }),
@@ -229,6 +240,7 @@ describe('what is not told', () => {
     );
     expect(picture).toMatchObject({ isBegun: false, isRunning: false });
     expect([picture.root.from, picture.root.to]).toEqual([START, START + 900]);
+    expect(picture.root.state).toBe('finished');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tickText, ticksOf } from '../../src/timeline/axis.ts';
+import { ticksOf, tickText } from '../../src/timeline/axis.ts';
 import { rowsOf } from '../../src/timeline/rows.ts';
 import { newSpan, type Span } from '../../src/timeline/span.ts';
 import { figureOf } from '../../src/timeline/words.ts';
@@ -26,7 +26,11 @@ describe('the rows of a tree', () => {
     const root = chain(8);
     expect(shown(root).map((text) => text.trim())).toEqual(['8', '└ 7', '└ 6', '└ 5', '└ 4']);
     expect(rowsOf(root, new Map()).at(-1)?.isFolded).toBe(true);
-    expect(shown(root, new Map([['4', false]])).at(-1)?.trim()).toBe('└ 3');
+    expect(
+      shown(root, new Map([['4', false]]))
+        .at(-1)
+        ?.trim(),
+    ).toBe('└ 3');
     expect(shown(root, new Map([['7', true]]))).toHaveLength(2);
   });
 
@@ -56,7 +60,14 @@ describe('the figures beside a bar', () => {
       { kind: 'first' as const, from: 100, to: 3_200 },
       { kind: 'stream' as const, from: 3_200, to: 4_200 },
     ];
-    const generation = newSpan({ key: 'g', kind: 'generation', name: 'g', state: 'finished', parts, outputTokens: 58 });
+    const generation = newSpan({
+      key: 'g',
+      kind: 'generation',
+      name: 'g',
+      state: 'finished',
+      parts,
+      outputTokens: 58,
+    });
     expect(figureOf({ ...generation, from: 0, to: 4_200 })).toBe('4.20s 58/s ← first token 3.10s');
   });
 });
