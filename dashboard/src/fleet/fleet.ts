@@ -139,7 +139,8 @@ export class Fleet {
   }
 
   #press(event: KeyboardEvent): void {
-    if (!viewState.value.fleet || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const { fleet, timeline } = viewState.value;
+    if (!fleet || timeline !== '' || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const { target } = event;
     if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
     if (event.key.length === 1 && !viewState.value.keys) return;

@@ -18,7 +18,7 @@ export interface HistoryPage {
 }
 
 /**
- * Reads `api/entries`; rejects with the server's own sentence. `reported` holds the gaps of the pages before this one.
+ * Reads `api/entries`; rejects with the server's own sentence, and the status as its cause. `reported` holds the gaps of the pages before this one.
  */
 export async function readHistory(
   query: URLSearchParams,
@@ -29,7 +29,10 @@ export async function readHistory(
     cache: 'no-store', // nothing of it stays in the browser after the person has left
   });
   const body = (await response.json().catch(() => ({}))) as Answer;
-  if (!response.ok) throw new Error(String(body.detail ?? body.title ?? `HTTP ${response.status}`));
+  if (!response.ok) {
+    const why = String(body.detail ?? body.title ?? `HTTP ${response.status}`);
+    throw new Error(why, { cause: response.status });
+  }
   const entries = Array.isArray(body.entries) ? (body.entries as Record<string, unknown>[]) : [];
   const gaps = Array.isArray(body.gaps) ? (body.gaps as Partial<GapData>[]) : [];
   const rows: (EntryRow | GapRow)[] = entries.map((entry) => new EntryRow(JSON.stringify(entry), entry));

@@ -1,4 +1,5 @@
 // The run panel: a prompt, a lane for each model call, their summary, and the recent runs.
+import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
 import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
 import { effect, untracked, useSignal, useSignalEffect } from '@preact/signals';
 import { render } from 'preact';
@@ -18,7 +19,7 @@ import {
   shownChannel,
   unfilterLog,
 } from '../state/run-state.ts';
-import { linkedRun, streamState } from '../state/store.ts';
+import { linkedRun, streamState, updateView } from '../state/store.ts';
 import '../../styles/runs.css';
 import { Lane } from './lane.tsx';
 import { Prompt, RUN_KEY } from './prompt.tsx';
@@ -134,6 +135,15 @@ function Heading({ current, now, problem }: HeadingProps) {
         onClick={() => (isInLog ? unfilterLog() : filterLog(channel))}
       >
         in log
+      </button>
+      <button
+        type="button"
+        title="where its time went (t on its rows)"
+        onClick={() =>
+          updateView({ timeline: channel.slice(RUN_PREFIX.length), versus: '', fleet: false }, 'replace')
+        }
+      >
+        timeline
       </button>
       {state === 'running' && !isUnknown && mayStop(channel) && (
         <button

@@ -11,6 +11,8 @@ import { MAX_ENTRIES, RunModel } from './model.ts';
 
 /** Small pages: a large one would hold the page for longer than a frame. */
 const PAGE = 1_000;
+/** The status for a channel that the reader may not read, whether it exists or not. */
+const FORBIDDEN = 403;
 /** A page with a filter searches 100,000 entries. */
 const MAX_SEARCHES = 10;
 /** The time for counting entries, of each frame. */
@@ -115,7 +117,10 @@ export class RunFeed {
   /** Gives the id after which the channel goes on; undefined if there is no such channel, or the reader may not read it. */
   async #readOwn(channel: string): Promise<string | undefined> {
     const query = new URLSearchParams({ channels: channel, limit: String(PAGE) });
-    const page = await readHistory(query).catch(() => undefined);
+    const page = await readHistory(query).catch((error: unknown) => {
+      if (error instanceof Error && error.cause === FORBIDDEN) return undefined;
+      throw error;
+    });
     let newest: string | undefined;
     for (let next = page; next; ) {
       const rows = next.rows.filter((row) => row.kind === 'entry');

@@ -50,7 +50,7 @@ function longWaits({ kind, parts }: Span): string[] {
   const long = parts.filter((part) => kind === 'generation' && part.to - part.from >= least);
   return long.flatMap((part) =>
     part.kind === 'queue' || part.kind === 'first'
-      ? [`← ${part.kind === 'queue' ? 'queue' : 'first token'} ${duration(part.to - part.from)}`]
+      ? [`← ${part.kind} ${duration(part.to - part.from)}`]
       : [],
   );
 }

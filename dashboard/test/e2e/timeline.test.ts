@@ -133,7 +133,7 @@ describe('a run as a picture', () => {
       'stream 70% 13.333%',
       'critical 16.667% 66.667%',
     ]);
-    expect(await row(page, 'llm-2').innerText()).toContain('← first token 3.10s');
+    expect(await row(page, 'llm-2').innerText()).toContain('← first 3.10s');
     expect(await row(page, 'sql.query').innerText()).toContain('✕ timeout');
     expect(await page.locator('#timeline .totals').innerText()).toMatch(
       /^run parts · finished · 6\.00s · 3 lanes · \? \+ 120 tokens · 1 error · critical path 5\.00s · in queue 300ms/,

@@ -68,6 +68,6 @@ describe('the figures beside a bar', () => {
       parts,
       outputTokens: 58,
     });
-    expect(figureOf({ ...generation, from: 0, to: 4_200 })).toBe('4.20s 58/s ← first token 3.10s');
+    expect(figureOf({ ...generation, from: 0, to: 4_200 })).toBe('4.20s 58/s ← first 3.10s');
   });
 });
