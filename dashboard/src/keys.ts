@@ -11,6 +11,7 @@ import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
 import { alerts, alertsOpen } from './state/alerts.ts';
 import { peopleSignIn, profile } from './state/identity.ts';
+import { runKeyOf } from './state/run-key.ts';
 import {
   cursorRow,
   helpOpen,
@@ -23,7 +24,6 @@ import {
 } from './state/store.ts';
 import { nextTimeMode } from './state/view-state.ts';
 import type { Session } from './stream/session.ts';
-import { runKeyOf } from './timeline/run-key.ts';
 
 /** How many characters Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;

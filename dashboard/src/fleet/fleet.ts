@@ -140,7 +140,8 @@ export class Fleet {
 
   #press(event: KeyboardEvent): void {
     const { fleet, timeline } = viewState.value;
-    if (!fleet || timeline !== '' || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (!fleet || timeline !== '' || event.ctrlKey || event.metaKey || event.altKey || event.isComposing)
+      return;
     const { target } = event;
     if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
     if (event.key.length === 1 && !viewState.value.keys) return;

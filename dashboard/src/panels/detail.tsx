@@ -8,7 +8,7 @@ import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
 import { opened, sincePrevious, updateView, viewState } from '../state/store.ts';
 import '../../styles/detail.css';
-import { runKeyOf } from '../timeline/run-key.ts';
+import { runKeyOf } from '../state/run-key.ts';
 import { copyText } from './copy.ts';
 
 const AROUND_MS = 5_000;

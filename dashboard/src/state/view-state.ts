@@ -40,7 +40,7 @@ export interface ViewState {
   fleet: boolean;
   /** How the fleet is sorted: one of fleet-sorts.ts; empty is by trouble. */
   sort: string;
-  /** The run whose picture is shown instead of the log, as `timeline/run-key.ts` names it; '' for none. */
+  /** The run whose picture is shown instead of the log, as run-key.ts names it; '' for none. */
   timeline: string;
   /** The run that it is compared with; '' for none. */
   versus: string;

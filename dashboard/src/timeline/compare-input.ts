@@ -1,7 +1,7 @@
 // Asks for the run to compare with: any name, and those of the runs that the page has, the newest first.
 
+import { runKeyOf } from '../state/run-key.ts';
 import type { LogBuffer } from '../stream/buffer.ts';
-import { runKeyOf } from './run-key.ts';
 
 const MAX_RUNS = 30;
 /** Rows that are looked at for names of runs. */

@@ -49,9 +49,7 @@ function longWaits({ kind, parts }: Span): string[] {
   const least = Math.max(LONG_MS, lengthOf(parts) * LONG_SHARE);
   const long = parts.filter((part) => kind === 'generation' && part.to - part.from >= least);
   return long.flatMap((part) =>
-    part.kind === 'queue' || part.kind === 'first'
-      ? [`← ${part.kind} ${duration(part.to - part.from)}`]
-      : [],
+    part.kind === 'queue' || part.kind === 'first' ? [`← ${part.kind} ${duration(part.to - part.from)}`] : [],
   );
 }
 
