@@ -32,7 +32,7 @@ export type ToolErrorCode =
   | 'cancelled';
 
 export interface ToolResult {
-  /** What the model reads, already cut to its limit. */
+  /** What the model reads, well formed, and cut to 32 KiB as JSON: a control character counts as the six bytes that it takes there. */
   text: string;
   /** Bytes of the result before it was cut. */
   bytes: number;
@@ -59,6 +59,11 @@ export interface ToolServerState {
 }
 
 export interface Toolbox {
+  /**
+   * Begins to look for tools, and resolves when each server has answered or failed once, at most after two seconds. It never rejects, and
+   * only the first call waits. Until then there are no tools, and a gateway whose agents nobody asks loads none of what servers need.
+   */
+  ready(): Promise<void>;
   /** The tools that match one of the patterns (`listings__*`) and whose servers are up. */
   tools(patterns: readonly string[]): readonly Tool[];
   servers(): readonly ToolServerState[];
