@@ -4,47 +4,39 @@ import { createHash } from 'node:crypto';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { WatchedFile, type WatchedFileOptions } from '../watched-file.ts';
+import { object, parseFile } from './json-file.ts';
 import { baseUrl, number, words } from './rules.ts';
 
 const MAX_TASKS = 16;
 const MAX_UPSTREAMS = 32;
-const NAME = /^[a-z0-9][a-z0-9_-]{0,39}$/;
 const NAME_RULE = 'must be 1 to 40 of a-z 0-9 _ -';
 const VARIABLE_RULE = 'must be the name of an environment variable, like OTHER_KEY';
 const UPSTREAMS_RULE = `must be a list of at most ${MAX_UPSTREAMS} upstreams`;
 const TASKS_RULE = `must be a list of 1 to ${MAX_TASKS} tasks`;
 
-/** An object with these fields and no others: a misspelt field would otherwise be ignored silently. */
-const object = <Shape extends z.ZodRawShape>(shape: Shape, rule: string) =>
-  z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `unknown ${issue.keys.join(', ')}; known are ${Object.keys(shape).join(', ')}`
-        : rule,
-  });
+/** Shown as a source: `llm-1`. */
+export const laneName = z.string(NAME_RULE).regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, NAME_RULE);
 
-const variable = z.string(VARIABLE_RULE).regex(/^[A-Z][A-Z0-9_]*$/, VARIABLE_RULE);
+export const variable = z.string(VARIABLE_RULE).regex(/^[A-Z][A-Z0-9_]*$/, VARIABLE_RULE);
 
-const lane = object(
-  {
-    /** Shown as the source of its output: `llm-1`. */
-    name: z.string(NAME_RULE).regex(NAME, NAME_RULE),
-    system: words(50_000),
-    model: words(200).optional(),
-    base_url: baseUrl('key_env').optional(),
-    /** The name of the environment variable with the key. Keys do not belong in this file. */
-    key_env: variable.optional(),
-    temperature: number('a number', 0, 2).optional(),
-    max_tokens: number('a whole number', 1, 10_000_000).optional(),
-  },
-  'must be an object with name and system',
-);
+export const laneShape = {
+  name: laneName,
+  system: words(50_000),
+  model: words(200).optional(),
+  base_url: baseUrl('key_env').optional(),
+  /** The name of the environment variable with the key. Keys do not belong in this file. */
+  key_env: variable.optional(),
+  temperature: number('a number', 0, 2).optional(),
+  max_tokens: number('a whole number', 1, 10_000_000).optional(),
+};
+
+const lane = object(laneShape, 'must be an object with name and system');
 
 /** A service for the calls of OpenAI clients. */
 const upstream = object(
   {
     /** The beginning of a model's name, before a slash; `default` serves all that begin with no other's. */
-    name: z.string(NAME_RULE).regex(NAME, NAME_RULE),
+    name: laneName,
     base_url: baseUrl('key_env'),
     key_env: variable.optional(),
   },
@@ -85,35 +77,9 @@ export interface PromptSet {
 
 /** Parses the file's text. @throws CodedError `invalid_prompts` that names the place. */
 export function parsePrompts(text: string): PromptSet {
-  const result = promptsFile.safeParse(parseJson(text));
-  if (!result.success)
-    throw new CodedError('invalid_prompts', result.error.issues.map(complaintOf).join('; '));
-  const { upstreams = [], ...prompts } = result.data;
+  const { upstreams = [], ...prompts } = parseFile(text, promptsFile, 'invalid_prompts');
   const version = createHash('sha256').update(JSON.stringify(prompts)).digest('hex').slice(0, 12);
   return Object.freeze({ ...prompts, upstreams, version });
-}
-
-function complaintOf({ path, message }: z.core.$ZodIssue): string {
-  return `${path.length > 0 ? z.core.toDotPath(path) : 'the file'}: ${message}`;
-}
-
-function parseJson(text: string): unknown {
-  if (text.trim() === '') throw new CodedError('invalid_prompts', 'the file is empty');
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    const line = lineOf(error as Error, text);
-    throw new CodedError('invalid_prompts', `not JSON, near line ${line}`);
-  }
-}
-
-/** The line where the parser stopped. Its own message quotes the file, but prompts must not get into logs. */
-function lineOf({ message }: Error, text: string): string | number {
-  const line = /\(line (\d+) /.exec(message)?.[1];
-  if (line !== undefined) return line;
-  const around = / (?:\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message)?.[1];
-  const until = around === undefined ? text.length : text.indexOf(around) + around.length / 2;
-  return text.slice(0, until).split('\n').length;
 }
 
 export interface PromptsOptions
