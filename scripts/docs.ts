@@ -19,6 +19,8 @@ import { rulesVariables } from '../gateway/src/rules/config.ts';
 import { runVariables } from '../gateway/src/runs/config.ts';
 import { RUN_ERRORS } from '../gateway/src/runs/run-errors.ts';
 import { CLOSE_REASONS } from '../gateway/src/stream/viewer/connections.ts';
+import { toolVariables } from '../gateway/src/tools/config.ts';
+import { TOOL_ERRORS } from '../gateway/src/tools/tool-errors.ts';
 import { tracingVariables } from '../gateway/src/tracing/config.ts';
 import { producerVariables } from '../producer/src/config.ts';
 
@@ -61,6 +63,11 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
   },
   { title: 'Streams', text: 'The gateway reads these.', variables: streamVariables },
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },
+  {
+    title: 'Agents and tools',
+    text: 'The gateway reads this, and the variables that the file names with `token_env` and `key_env`; see [tools](tools.md).',
+    variables: toolVariables,
+  },
   {
     title: 'OpenTelemetry',
     text: 'The gateway reads these; see [OpenTelemetry](otlp.md). `LOG_CONTENT` counts here, too.',
@@ -120,7 +127,7 @@ ${sections.join('\n')}`;
 }
 
 export function errorsPage(): string {
-  return `${MADE('the tables of codes: gateway/src/http/errors.ts, gateway/src/runs/run-errors.ts, gateway/src/llm/failure.ts')}
+  return `${MADE('the tables of codes: gateway/src/http/errors.ts, gateway/src/runs/run-errors.ts, gateway/src/llm/failure.ts, gateway/src/tools/tool-errors.ts')}
 # Errors
 
 A code is stable: a program may depend on it. The sentence beside it is for people, and may change.
@@ -164,6 +171,15 @@ says that some text had come before; that text stays valid as far as it goes.
 ${table(
   ['code', 'what the client reads'],
   Object.entries(SENTENCES).map(([code, sentence]) => [`\`${code}\``, sentence]),
+)}
+## Calls of tools
+
+A call of a tool that fails fails no run: the model gets the sentence, and what the server said of it, and goes on. See
+[tools](tools.md#what-goes-wrong).
+
+${table(
+  ['code', 'what the model reads'],
+  Object.entries(TOOL_ERRORS).map(([code, sentence]) => [`\`${code}\``, sentence]),
 )}
 ## Models that fail on purpose
 

@@ -14,6 +14,7 @@ import { composeDoor } from './compose-door.ts';
 import { composePeople } from './compose-people.ts';
 import { composeRules } from './compose-rules.ts';
 import { composeRuns } from './compose-runs.ts';
+import { composeTools } from './compose-tools.ts';
 import { composeWays } from './compose-ways.ts';
 import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
 import { alertsRoutes } from './http/alerts.ts';
@@ -198,6 +199,9 @@ export function createApp(
   const rules = composeRules(config, broker, gateway, registry, logger, (level, msg) =>
     stateLog.report(level, msg),
   );
+  const tools = composeTools(config, broker, logger, runs.targets, (level, msg) =>
+    stateLog.report(level, msg),
+  );
   const calls = composeDoor(config, broker, gateway, registry, logger, runs, tuning.simulator);
   const runStreams = new RunStreams({
     broker,
@@ -289,6 +293,7 @@ export function createApp(
   });
   app.addHook('preClose', async () => {
     await runs.close(); // first, so that the clients of this gateway's runs get their last event
+    await tools.close();
     await rules.close();
     await calls.close();
     waits.close();

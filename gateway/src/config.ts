@@ -21,6 +21,7 @@ import { otlpVariables } from './otlp/config.ts';
 import { rulesVariables } from './rules/config.ts';
 import { runVariables } from './runs/config.ts';
 import type { ConnectionLimits } from './stream/viewer/connection-limiter.ts';
+import { toolVariables } from './tools/config.ts';
 import { tracingVariables } from './tracing/config.ts';
 
 /** Where the gateway listens, and which clients it answers. */
@@ -116,6 +117,7 @@ const variables = {
   ...brokerVariables,
   ...retentionVariables,
   ...runVariables,
+  ...toolVariables,
   ...serverVariables,
   ...streamVariables,
   ...otlpVariables,

@@ -60,7 +60,7 @@ export interface ToolServerState {
 
 export interface Toolbox {
   /**
-   * Begins to look for tools, and resolves when each server has answered or failed once, at most after two seconds. It never rejects, and
+   * Begins to look for tools, and resolves when each server has answered or failed once, at most after five seconds. It never rejects, and
    * only the first call waits. Until then there are no tools, and a gateway whose agents nobody asks loads none of what servers need.
    */
   ready(): Promise<void>;

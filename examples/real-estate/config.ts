@@ -1,0 +1,31 @@
+// What the servers read from the environment.
+
+export interface Secrets {
+  listings: string;
+  analytics: string;
+}
+
+/** HMAC with a shorter secret can be guessed from one token. */
+const SECRET_BYTES = 32;
+
+/** @throws Error that says which variable is missing */
+export function readSecrets(env: Readonly<Record<string, string | undefined>> = process.env): Secrets {
+  return {
+    listings: secret('LISTINGS_TOKEN', env.LISTINGS_TOKEN),
+    analytics: secret('ANALYTICS_TOKEN', env.ANALYTICS_TOKEN),
+  };
+}
+
+/** Where analytics finds the listings. */
+export function readListingsUrl(
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): string | undefined {
+  return env.LISTINGS_URL === '' ? undefined : env.LISTINGS_URL;
+}
+
+function secret(name: string, value = ''): string {
+  if (Buffer.byteLength(value) >= SECRET_BYTES) return value;
+  throw new Error(
+    `${name}: must be set to a secret of at least ${SECRET_BYTES} bytes, like that of openssl rand -hex 32`,
+  );
+}

@@ -1,0 +1,56 @@
+// What a server offers of what the agents file lists: definitions by name, and what is wrong with the others.
+
+import type { MCPClient } from '@ai-sdk/mcp';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { type Definition, definitionOf } from './definition.ts';
+import { type ExchangeOptions, exchange } from './exchange.ts';
+
+/** A list that has not ended by then is not read on. */
+const MAX_PAGES = 16;
+
+export interface Listing {
+  found: ReadonlyMap<string, Definition & { raw: RawTool }>;
+  /** Why a listed tool is not there, by its name. */
+  unusable: ReadonlyMap<string, string>;
+}
+
+/** As the server gave it; the client needs it to call the tool. */
+export type RawTool = Awaited<ReturnType<MCPClient['listTools']>>['tools'][number];
+
+/** @throws ToolFailure */
+export async function listTools(options: ExchangeOptions, wanted: ReadonlySet<string>): Promise<Listing> {
+  const offered = await exchange(options, async (client, signal) => {
+    const tools = new Map<string, RawTool>();
+    let cursor: string | undefined;
+    for (let page = 0; page < MAX_PAGES && tools.size < wanted.size; page++) {
+      const answer = await client.listTools({
+        ...(cursor !== undefined && { params: { cursor } }),
+        options: { signal },
+      });
+      for (const tool of answer.tools)
+        if (wanted.has(tool.name) && !tools.has(tool.name)) tools.set(tool.name, tool);
+      cursor = answer.nextCursor;
+      if (cursor === undefined) break;
+    }
+    return tools;
+  });
+  return judge(offered, wanted);
+}
+
+function judge(offered: ReadonlyMap<string, RawTool>, wanted: ReadonlySet<string>): Listing {
+  const found = new Map<string, Definition & { raw: RawTool }>();
+  const unusable = new Map<string, string>();
+  for (const name of wanted) {
+    const raw = offered.get(name);
+    if (raw === undefined) unusable.set(name, 'its server does not offer it');
+    else {
+      try {
+        found.set(name, { ...definitionOf(raw), raw });
+      } catch (error) {
+        if (!(error instanceof CodedError)) throw error;
+        unusable.set(name, error.message);
+      }
+    }
+  }
+  return { found, unusable };
+}

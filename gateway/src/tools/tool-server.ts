@@ -1,0 +1,272 @@
+// One server of the agents file: what it offers now, and the calls of its tools. It is asked again and again whether it is there, so one
+// that comes up later appears; a server that is dead, slow or hostile costs only those who call it, and only for their time.
+
+import { setTimeout as pause } from 'node:timers/promises';
+import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import type { ServerSettings, ToolRule } from './agents-file.ts';
+import { type Endpoint, exchange } from './exchange.ts';
+import { IDEMPOTENCY_KEY, idempotencyKey } from './idempotency.ts';
+import { type Listing, listTools, type RawTool } from './listing.ts';
+import { orAbort } from './or-abort.ts';
+import { errorText, resultText, textOf } from './result-text.ts';
+import { authorizationFor, type Credential } from './service-token.ts';
+import { TOOL_ERRORS } from './tool-errors.ts';
+import { ToolFailure } from './tool-failure.ts';
+import { modelName } from './tool-names.ts';
+import type { Caller, Tool, ToolErrorCode, ToolResult, ToolServerState } from './toolbox.ts';
+
+export type Report = (level: 'info' | 'warn', msg: string) => void;
+
+export interface ToolServerOptions {
+  name: string;
+  settings: ServerSettings;
+  endpoint: () => Promise<Endpoint>;
+  credential: () => Credential | undefined;
+  report: Report;
+  /** Between two looks at what it offers. */
+  pollMs: number;
+  breakerPauseMs: number;
+}
+
+/** The first pause after a look that failed; it doubles up to the pause between all looks. */
+const FIRST_PAUSE_MS = 1_000;
+/** A look may take less than a call: nobody waits longer than this for what a server offers. */
+const LOOK_MS = 10_000;
+/** After so many failures in a row its tools are not called for a while. */
+const BREAK_AFTER = 3;
+/** Between the two attempts of a call that may be repeated. */
+const RETRY_PAUSE_MS = 250;
+/** Of the arguments of a call, as JSON. */
+const MAX_ARGUMENT_BYTES = 16_384;
+
+/** Failures that are the server's fault. */
+const COUNTED: ReadonlySet<ToolErrorCode> = new Set(['tool_timeout', 'tool_unreachable', 'tool_unavailable']);
+
+const NOTHING: Listing = { found: new Map(), unusable: new Map() };
+
+/** Whose name is on a look. */
+const LOOKER: Caller = { principal: 'gateway', runId: 'look', callId: 'list' };
+
+export class ToolServer {
+  readonly #options: ToolServerOptions;
+  readonly #closed = new AbortController();
+  readonly #breaker;
+  #settings: ServerSettings;
+  #listing = NOTHING;
+  #state: ToolServerState['state'] = 'unknown';
+  #since = Date.now();
+  /** Looks in a row that have failed. */
+  #failures = 0;
+  #isRetired = false;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> | undefined;
+  /** What has been reported of tools that are off. */
+  #told: ReadonlySet<string> = new Set();
+
+  constructor(options: ToolServerOptions) {
+    this.#options = options;
+    this.#settings = options.settings;
+    this.#breaker = circuitBreaker(
+      handleWhen((error) => error instanceof ToolFailure && COUNTED.has(error.code)),
+      { breaker: new ConsecutiveBreaker(BREAK_AFTER), halfOpenAfter: options.breakerPauseMs },
+    );
+    this.#breaker.onBreak(() => this.#report('warn', 'is not called for a while, after failures in a row'));
+  }
+
+  get settings(): ServerSettings {
+    return this.#settings;
+  }
+
+  get state(): ToolServerState {
+    return {
+      name: this.#options.name,
+      state: this.#state,
+      since: this.#since,
+      tools: this.tools.map(({ tool }) => tool),
+      drifted: this.#drifted,
+    };
+  }
+
+  /** Those that may be called now. */
+  get tools(): Tool[] {
+    if (this.#state !== 'up') return [];
+    const drifted = new Set(this.#drifted);
+    return [...this.#settings.tools].flatMap(([tool, rule]) => {
+      const definition = this.#listing.found.get(tool);
+      if (definition === undefined || drifted.has(tool)) return [];
+      const { description, parameters } = definition;
+      const { approval, read_only: readOnly, untrusted } = rule;
+      const { name: server } = this.#options;
+      const name = modelName(server, tool);
+      return [{ name, server, tool, description, parameters, approval, readOnly, untrusted }];
+    });
+  }
+
+  /** The digest of each tool that the server offers, for `pin`. */
+  get digests(): ReadonlyMap<string, string> {
+    return new Map([...this.#listing.found].map(([tool, { digest }]) => [tool, digest]));
+  }
+
+  /** Other rules for the same server. */
+  update(settings: ServerSettings): void {
+    this.#settings = settings;
+    this.#lookSoon(0);
+  }
+
+  /** Asks the server what it offers, and from then on again and again. Never rejects. */
+  look(): Promise<void> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  /** Asks no more; the calls that go on may end. */
+  retire(): void {
+    this.#isRetired = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Asks no more, and ends the calls that go on. */
+  close(): void {
+    this.retire();
+    this.#closed.abort();
+  }
+
+  async call(tool: string, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
+    try {
+      const result = await orAbort(this.#call(tool, args, caller, signal), signal);
+      const { isError } = result as { isError?: unknown };
+      if (isError !== true) return resultText(result);
+      return { ...errorText(TOOL_ERRORS.tool_failed, textOf(result)), code: 'tool_failed' };
+    } catch (error) {
+      const failure = this.#failureOf(error, signal);
+      const { code, said } = failure;
+      const sentence = TOOL_ERRORS[code];
+      if (said !== undefined) return { ...errorText(sentence, said), code };
+      return { text: sentence, bytes: 0, isCut: false, code };
+    }
+  }
+
+  async #call(tool: string, args: unknown, caller: Caller, signal: AbortSignal): Promise<unknown> {
+    const rule = this.#settings.tools.get(tool);
+    const raw = this.#listing.found.get(tool)?.raw;
+    if (rule === undefined || raw === undefined) throw new ToolFailure('tool_unknown');
+    const given = argumentsOf(args);
+    try {
+      return await this.#attempt(raw, rule, given, caller, signal);
+    } catch (error) {
+      if (!rule.retry || !(error instanceof ToolFailure) || !error.isUnsent) throw error;
+      await pause(RETRY_PAUSE_MS, undefined, { signal });
+      return await this.#attempt(raw, rule, given, caller, signal);
+    }
+  }
+
+  async #attempt(
+    raw: RawTool,
+    rule: ToolRule,
+    args: Record<string, unknown>,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<unknown> {
+    const ended = AbortSignal.any([signal, this.#closed.signal]);
+    const options = await this.#exchange(caller, rule.timeout_ms ?? this.#settings.timeout_ms, ended);
+    return this.#breaker.execute(() =>
+      exchange({ ...options, meta: { [IDEMPOTENCY_KEY]: idempotencyKey(caller) } }, (client, within) => {
+        // A definition may say that an argument goes into a header, too; this is how the client learns of it.
+        client.toolsFromDefinitions({ tools: [raw] });
+        return client.callTool({ name: raw.name, arguments: args, options: { signal: within } });
+      }),
+    );
+  }
+
+  async #exchange(caller: Caller, timeoutMs: number, signal: AbortSignal) {
+    const credential = this.#options.credential();
+    const { name } = this.#options;
+    return {
+      endpoint: await this.#options.endpoint(),
+      authorization: credential && (await authorizationFor(name, credential, caller)),
+      timeoutMs,
+      signal,
+    };
+  }
+
+  #failureOf(error: unknown, signal: AbortSignal): ToolFailure {
+    if (signal.aborted || this.#closed.signal.aborted) return new ToolFailure('cancelled');
+    if (error instanceof BrokenCircuitError) return new ToolFailure('tool_unavailable');
+    const failure = error instanceof ToolFailure ? error : new ToolFailure('tool_failed');
+    if (failure.code === 'tool_unreachable') this.#lookSoon(0);
+    return failure;
+  }
+
+  async #look(): Promise<void> {
+    clearTimeout(this.#timer);
+    const settings = this.#settings;
+    try {
+      const timeoutMs = Math.min(settings.timeout_ms, LOOK_MS);
+      const options = await this.#exchange(LOOKER, timeoutMs, this.#closed.signal);
+      this.#listing = await listTools(options, new Set(settings.tools.keys()));
+      this.#failures = 0;
+      this.#become('up');
+      this.#tell();
+      this.#lookSoon(settings === this.#settings ? this.#options.pollMs : 0);
+    } catch (error) {
+      if (this.#isRetired) return;
+      this.#become('down', error instanceof ToolFailure ? error.reason : 'it cannot be used');
+      this.#lookSoon(Math.min(FIRST_PAUSE_MS * 2 ** this.#failures++, this.#options.pollMs));
+    }
+  }
+
+  #lookSoon(afterMs: number): void {
+    if (this.#isRetired) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.look().catch(() => undefined), afterMs).unref();
+  }
+
+  #become(state: 'up' | 'down', reason = ''): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#since = Date.now();
+    if (state === 'up') this.#report('info', 'is up');
+    else this.#report('warn', `is down: ${reason}`);
+  }
+
+  get #drifted(): string[] {
+    return [...this.#settings.tools].flatMap(([tool, { pin }]) => {
+      const now = this.#listing.found.get(tool)?.digest;
+      return pin === undefined || now === undefined || now === pin ? [] : [tool];
+    });
+  }
+
+  /** Says once of each tool that is off why it is. */
+  #tell(): void {
+    const { found, unusable } = this.#listing;
+    const off = new Set([
+      ...[...unusable].map(([tool, why]) => `${tool} is off: ${why}`),
+      ...this.#drifted.map(
+        (tool) =>
+          `${tool} is off: its definition is not the one of its pin; it is ${found.get(tool)?.digest} now`,
+      ),
+    ]);
+    for (const msg of off) if (!this.#told.has(msg)) this.#report('warn', msg);
+    this.#told = off;
+  }
+
+  #report(level: 'info' | 'warn', msg: string): void {
+    this.#options.report(level, `tools of ${this.#options.name}: ${msg}`);
+  }
+}
+
+/** @throws ToolFailure */
+function argumentsOf(args: unknown): Record<string, unknown> {
+  if (args === undefined || args === null) return {};
+  if (typeof args !== 'object' || Array.isArray(args)) throw new ToolFailure('tool_bad_arguments');
+  let bytes = Number.POSITIVE_INFINITY;
+  try {
+    bytes = Buffer.byteLength(JSON.stringify(args));
+  } catch {
+    // Nested deeper than JSON can be written: it is refused below.
+  }
+  if (bytes > MAX_ARGUMENT_BYTES) throw new ToolFailure('tool_bad_arguments');
+  return args as Record<string, unknown>;
+}
