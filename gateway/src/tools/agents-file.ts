@@ -129,6 +129,7 @@ const agentsFile = object(
     'every agent needs a name of its own',
   )
   .check(({ value: { servers, agents }, issues }) => {
+    if (!(servers instanceof Map)) return; // it has been complained of already
     const begin = [...servers.keys()].map((name) => `${name}__`);
     agents.forEach(({ tools }, i) => {
       const lost = tools.findIndex((pattern) => !begin.some((prefix) => mayName(pattern, prefix)));

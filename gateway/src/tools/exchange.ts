@@ -81,7 +81,7 @@ function failureOf(error: unknown): ToolFailure {
     statusCode?: unknown;
     message?: unknown;
   };
-  if (typeof statusCode === 'number') return statusFailure(statusCode);
+  if (typeof statusCode === 'number' && statusCode >= 400) return statusFailure(statusCode);
   if (typeof code !== 'number' || typeof message !== 'string')
     return new ToolFailure('tool_failed', { reason: 'it answers with something that is no MCP' });
   const reason = `it answered with the error ${code}`;
