@@ -20,7 +20,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           retry: RETRIES,
-          include: ['{shared,gateway,producer,dashboard,deploy}/test/**/*.test.ts', 'test-support/*.test.ts'],
+          include: [
+            '{shared,gateway,producer,dashboard,deploy,examples/real-estate}/test/**/*.test.ts',
+            'test-support/*.test.ts',
+          ],
           exclude: ['**/e2e/**', '**/node_modules/**'],
           // Long enough that a poll does not fail only because the machine is busy.
           expect: { poll: { timeout: 15_000 } },

@@ -10,6 +10,7 @@ const FOLDERS = [
   ...WORKSPACES.flatMap((name) => [`${name}/src`, `${name}/bench`]),
   'scripts',
   'test-support',
+  'examples',
 ];
 const MAX_LINES = 400;
 
@@ -133,7 +134,10 @@ describe('imports', () => {
 
   it('of shared stay inside shared, and those of the others in themselves and shared', () => {
     const foreign = WORKSPACES.flatMap((name) =>
-      offences(under(`${name}/src`), (target) => {
+      offences(under(`${name}/src`), (target, { path }) => {
+        // The example's servers come with the gateway; one file knows them.
+        if (target.startsWith('@llm-streamer/real-estate/'))
+          return path !== 'gateway/src/tools/builtin-servers.ts';
         if (target.startsWith('@llm-streamer/')) return true; // shared by its name alone: there is no barrel
         const home = packageOf(target);
         const ours = [...WORKSPACES, 'scripts', 'test-support', '..'].includes(home);
