@@ -97,6 +97,10 @@ describe('variables', () => {
       ...Object.keys(VARIABLES),
       ...aliases,
       'CHROMIUM_PATH',
+      'LISTINGS_TOKEN',
+      'WEATHER_TOKEN',
+      'LISTINGS_URL',
+      'ANALYTICS_TOKEN',
       'DOCKER_GID',
       'DOCKER_SOCKET',
     ]);
@@ -145,6 +149,8 @@ describe('error codes', () => {
   const INTERNAL = [
     'invalid_config',
     'invalid_prompts',
+    'invalid_agents',
+    'unusable_tool',
     'no_dashboard',
     'usage',
     'failure',

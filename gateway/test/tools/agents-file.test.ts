@@ -11,7 +11,11 @@ const file = (servers: object, agents: object[] = [agent]) => JSON.stringify({ s
 const tools = { act: {} };
 
 describe('an agents file', () => {
-  it.each(['../../agents.json', '../../../examples/real-estate/agents.services.json'])(
+  it.each([
+    '../../agents.json',
+    '../../../examples/real-estate/agents.services.json',
+    '../../../examples/real-estate/agents.compose.json',
+  ])(
     'that comes with the product, %s, has the tools of the example, of which only one needs consent',
     (path) => {
       const { servers, agents } = parseAgents(readFileSync(new URL(path, import.meta.url), 'utf8'));
