@@ -95,7 +95,7 @@ function cut(fields: EntryFields, maxBytes: number): string {
 }
 
 /** How many UTF-16 units of a text, at most, take no more than `bytes` in a string of JSON. Never ends inside a character. */
-function fittingLength(text: string, bytes: number): number {
+export function fittingLength(text: string, bytes: number): number {
   let left = bytes;
   let i = 0;
   while (i < text.length) {

@@ -17,7 +17,13 @@ export const EVENTS = {
   runCancelled: 'run.cancelled',
   runLost: 'run.lost',
   agentPlanned: 'agent.planned',
+  /** `attrs` hold the tool, the id of the call and the arguments. Of an agent's run it is in the log before the call is made. */
   toolCalled: 'tool.called',
+  /** A call waits for the consent of the run's owner. */
+  toolAsked: 'tool.asked',
+  /** `attrs.approved` says whether the call may be made, `attrs.by` who has decided. */
+  toolDecided: 'tool.decided',
+  /** `msg` is the result as the model got it; `attrs` hold `error.type` if the call failed. */
   toolReturned: 'tool.returned',
   agentJoined: 'agent.joined',
   agentFinished: 'agent.finished',

@@ -11,8 +11,8 @@ export type EndState = Exclude<RunState, 'running'>;
 
 export type LaneState = 'waiting' | 'streaming' | 'finished' | 'failed' | 'stopped';
 
-/** A combiner is the last lane of a run: it combines the answers of the tasks. */
-export type LaneRole = 'task' | 'combiner';
+/** A combiner is the last lane of a run: it combines the answers of the tasks. An agent is the only lane of its run: it may call tools. */
+export type LaneRole = 'task' | 'combiner' | 'agent';
 
 /** The name of a lane, and the model that answers in it. */
 export interface LaneInfo {
@@ -34,6 +34,8 @@ export interface LaneSnapshot extends LaneInfo {
   /** An estimate while the lane streams, and if it fails. If it finishes, the number that the model reports. */
   outputTokens: number;
   inputTokens: number;
+  /** Of a lane that calls its model several times: what the calls before this one have used, and how long `text` was before it. */
+  earlier?: { inputTokens: number; outputTokens: number; textLength: number };
   /** The model has reached its limit of tokens, so the text ends early. */
   cut?: true;
   /** A stable code and a sentence, if the lane has failed. */
@@ -46,6 +48,8 @@ export interface RunSnapshot {
   state: RunState;
   conversationId?: string;
   promptVersion?: string;
+  /** The agent that does the run, if it is an agent's. */
+  agent?: string;
   started: number;
   ended: number;
   /** In the order of the run's plan, the combiner last. */
@@ -91,11 +95,13 @@ function start(run: RunSnapshot, entry: Entry): RunSnapshot {
   const { attrs = {} } = entry;
   const plan = Array.isArray(attrs.lanes) ? attrs.lanes.filter(isObject) : [];
   const conversationId = text(attrs[GEN_AI.conversationId]);
+  const agent = text(attrs[GEN_AI.agent]);
   return {
     ...run,
     started: entry.time,
     promptVersion: text(attrs[GEN_AI.promptVersion]),
     ...(conversationId !== '' && { conversationId }),
+    ...(agent !== '' && { agent }),
     lanes: plan.map(({ lane, role, provider, model }) =>
       newLane({ lane: text(lane), role: roleOf(role), provider: text(provider), model: text(model) }),
     ),
@@ -113,8 +119,18 @@ function finish(run: RunSnapshot, entry: Entry, state: EndState): RunSnapshot {
 
 function reduceLane(lane: LaneSnapshot, { event, time, msg, attrs = {} }: Entry): LaneSnapshot {
   switch (event) {
-    case EVENTS.generationStarted:
-      return { ...lane, state: 'streaming', started: time, inputTokens: count(attrs[ATTRS.tokens]) };
+    case EVENTS.generationStarted: {
+      const { inputTokens, outputTokens } = lane;
+      const said = lane.text === '' ? '' : `${lane.text}\n\n`;
+      return {
+        ...lane,
+        state: 'streaming',
+        text: said,
+        started: lane.started || time,
+        ...(lane.started > 0 && { earlier: { inputTokens, outputTokens, textLength: said.length } }),
+        inputTokens: inputTokens + count(attrs[ATTRS.tokens]),
+      };
+    }
     case EVENTS.generationDelta:
       return {
         ...lane,
@@ -124,16 +140,24 @@ function reduceLane(lane: LaneSnapshot, { event, time, msg, attrs = {} }: Entry)
         ...(attrs.kind === 'reasoning' ? { reasoning: lane.reasoning + msg } : { text: lane.text + msg }),
       };
     case EVENTS.generationRetracted:
-      return { ...lane, reasoning: lane.reasoning + lane.text, text: '' };
-    case EVENTS.generationFinished:
+      return {
+        ...lane,
+        reasoning: lane.reasoning + lane.text.slice(lane.earlier?.textLength ?? 0),
+        text: lane.text.slice(0, lane.earlier?.textLength ?? 0),
+      };
+    case EVENTS.generationFinished: {
+      const { inputTokens, outputTokens } = lane.earlier ?? { inputTokens: 0, outputTokens: 0 };
+      const given = count(attrs[GEN_AI.inputTokens]);
+      const made = count(attrs[GEN_AI.outputTokens]);
       return {
         ...lane,
         state: 'finished',
         ...(isCut(attrs) && { cut: true }),
         ended: time,
-        inputTokens: count(attrs[GEN_AI.inputTokens]) || lane.inputTokens,
-        outputTokens: count(attrs[GEN_AI.outputTokens]) || lane.outputTokens,
+        inputTokens: given > 0 ? inputTokens + given : lane.inputTokens,
+        outputTokens: made > 0 ? outputTokens + made : lane.outputTokens,
       };
+    }
     case EVENTS.generationFailed:
       return { ...lane, state: 'failed', ended: time, error: errorOf({ msg, attrs }) };
     default:
@@ -151,9 +175,9 @@ function errorOf({ msg, attrs = {} }: Pick<Entry, 'msg' | 'attrs'>): { code: str
   return { code: text(attrs[GEN_AI.errorType]) || 'unknown', message: msg };
 }
 
-/** Whatever else an entry claims, a lane that does not combine is a task. */
+/** Whatever else an entry claims, a lane is a task. */
 function roleOf(value: unknown): LaneRole {
-  return value === 'combiner' ? 'combiner' : 'task';
+  return value === 'combiner' || value === 'agent' ? value : 'task';
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

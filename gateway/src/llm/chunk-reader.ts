@@ -1,6 +1,6 @@
-// Brings the chunks of an answer into the form that the client library expects: choice 0 alone, its text in `delta`, and no
-// tool calls, because no tools are offered; `hasToolCall` says whether the model called one. Most chunks already have this
-// form, and are passed on without parsing.
+// Brings the chunks of an answer into the form that the client library expects: choice 0 alone, its text in `delta`, and calls of
+// tools only if some are offered; `hasToolCall` says whether the model called one that was not. Most chunks already have this form,
+// and are passed on without parsing.
 
 export const SENTINEL = '[DONE]';
 
@@ -13,9 +13,14 @@ const FINISH_REASONS: Readonly<Record<string, string>> = { max_tokens: 'length',
 type Json = Record<string, unknown>;
 
 export class ChunkReader {
+  readonly #offersTools: boolean;
   #hasToolCall = false;
 
-  /** Whether the model has called a tool. */
+  constructor(offersTools = false) {
+    this.#offersTools = offersTools;
+  }
+
+  /** Whether the model has called a tool that it was not offered. */
   get hasToolCall(): boolean {
     return this.#hasToolCall;
   }
@@ -48,8 +53,10 @@ export class ChunkReader {
     if (meant !== undefined) given.finish_reason = meant;
     if (!isObject(delta)) return { ...defaults, ...given };
     const { tool_calls, function_call, ...said } = delta;
-    this.#hasToolCall ||= (Array.isArray(tool_calls) && tool_calls.length > 0) || isObject(function_call);
-    return { ...defaults, ...given, delta: said };
+    const hasCalls = Array.isArray(tool_calls) && tool_calls.length > 0;
+    this.#hasToolCall ||= (hasCalls && !this.#offersTools) || isObject(function_call);
+    const calls = hasCalls && this.#offersTools && { tool_calls };
+    return { ...defaults, ...given, delta: { ...said, ...calls } };
   }
 }
 

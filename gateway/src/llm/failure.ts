@@ -60,8 +60,10 @@ export function toLlmError(error: unknown): LlmError {
   if (APICallError.isInstance(error) && (error.statusCode ?? 0) >= 400) return ofStatus(error);
   if (isInterruption(error)) return new LlmError('llm_interrupted');
   if (isUnreachable(error)) return new LlmError('llm_unreachable');
-  // The stream ended without a finish reason. Only the error's name distinguishes this from data that cannot be parsed.
-  if (error.name === 'AI_InvalidResponseDataError') return new LlmError('llm_truncated');
+  // The stream ended without a finish reason. Only the error's words distinguish this from data that cannot be used, such as the call of
+  // a tool without a name.
+  if (error.name === 'AI_InvalidResponseDataError' && error.message.includes('finish reason'))
+    return new LlmError('llm_truncated');
   return new LlmError('llm_invalid_response');
 }
 

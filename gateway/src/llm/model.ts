@@ -2,11 +2,30 @@
 
 import type { Span, TraceHeaders } from '../tracing/span.ts';
 
-/** One message of a conversation. */
-export interface LlmMessage {
-  role: 'system' | 'user' | 'assistant';
-  content: string;
+/** A tool that the model may call. */
+export interface LlmTool {
+  name: string;
+  description: string;
+  /** JSON Schema of the arguments. */
+  parameters: Readonly<Record<string, unknown>>;
 }
+
+/** A call that a model asks for. Whether and how it is made is for others to decide. */
+export interface LlmToolCall {
+  /** As the model's service names it. */
+  id: string;
+  name: string;
+  /** `{}` if the model wrote something that is no object of JSON, or is too long: services refuse a conversation that repeats such a text. */
+  args: Readonly<Record<string, unknown>>;
+  isBroken?: true;
+}
+
+/** One message of a conversation. */
+export type LlmMessage =
+  | { role: 'system' | 'user'; content: string }
+  | { role: 'assistant'; content: string; calls?: readonly LlmToolCall[] }
+  /** The result of one call of the message before. */
+  | { role: 'tool'; content: string; call: LlmToolCall };
 
 /** Where a model is served and under which name. */
 export interface LlmTarget {
@@ -22,6 +41,8 @@ export interface LlmTarget {
 export interface LlmRequest {
   target: LlmTarget;
   messages: readonly LlmMessage[];
+  /** Without them, a call of a tool instead of an answer is a failure. */
+  tools?: readonly LlmTool[];
   temperature?: number;
   /** Tokens of output at most. */
   maxTokens?: number;
@@ -48,10 +69,10 @@ export interface LlmUsage {
 
 export interface LlmFinish {
   type: 'finish';
-  /** `stop`, `length`, `content-filter` (the model refused in words) or `other`. An answer that cannot be used is thrown instead. */
+  /** `stop`, `length`, `tool-calls`, `content-filter` (the model refused in words) or `other`. An answer that cannot be used is thrown instead. */
   reason: string;
   usage: LlmUsage;
-  /** From the call to the first text or reasoning; equals the duration if there was none. */
+  /** From the call to the first text, reasoning or beginning of a tool's call; equals the duration if there was none. */
   firstContentMs: number;
   durationMs: number;
   responseId: string | undefined;
@@ -63,6 +84,8 @@ export type LlmEvent =
   | { type: 'text'; text: string }
   /** All text so far was reasoning; what follows is the answer. */
   | { type: 'retract' }
+  /** Comes after all else but `finish`, so that nothing is done for an answer that breaks off. */
+  | { type: 'tool-call'; call: LlmToolCall }
   | LlmFinish;
 
 /**

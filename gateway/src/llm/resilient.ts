@@ -1,5 +1,6 @@
 // Retry and circuit breaker around a model. Both act only until the first content: an answer that has begun is never
-// silently started again.
+// silently started again. Calls of tools come at the end of an answer, so one that breaks off while it calls is asked for again: nobody
+// has seen anything of it, and nothing was done.
 
 import {
   BrokenCircuitError,

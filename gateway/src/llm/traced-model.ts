@@ -5,7 +5,7 @@ import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { Span, SpanAttributes } from '../tracing/span.ts';
 import { answerAttributes, requestAttributes } from './call-attributes.ts';
 import { LlmError } from './failure.ts';
-import type { LlmEvent, LlmFinish, LlmMessage, LlmModel, LlmRequest } from './model.ts';
+import type { LlmEvent, LlmFinish, LlmMessage, LlmModel, LlmRequest, LlmToolCall } from './model.ts';
 
 /** UTF-16 units of texts in one attribute. Of a longer conversation the newest messages are kept. */
 const MAX_TEXT = 8_000;
@@ -28,12 +28,14 @@ export class TracedModel implements LlmModel {
       },
     });
     let said = '';
+    const calls: LlmToolCall[] = [];
     let finish: LlmFinish | undefined;
     let error: LlmError | undefined;
     try {
       for await (const event of this.#inner.stream({ ...request, ...headersOf(span) }, signal)) {
         if (event.type === 'finish') finish = event;
         else if (event.type === 'retract') said = '';
+        else if (event.type === 'tool-call') calls.push(event.call);
         else if (event.type === 'text' && trace?.texts && said.length <= MAX_TEXT) said += event.text;
         yield event;
       }
@@ -47,7 +49,9 @@ export class TracedModel implements LlmModel {
         attributes: {
           ...(finish && answerAttributes(finish)),
           ...(end && failureAttributes(end)),
-          ...(said !== '' && { 'gen_ai.output.messages': inParts([{ role: 'assistant', content: said }]) }),
+          ...((said !== '' || (trace?.texts && calls.length > 0)) && {
+            'gen_ai.output.messages': inParts([{ role: 'assistant', content: said, calls }]),
+          }),
         },
         ...(end && end.code !== 'cancelled' && { error: end.code }),
       });
@@ -71,11 +75,22 @@ function failureAttributes({ code, httpStatus }: LlmError): SpanAttributes {
 function inParts(messages: readonly LlmMessage[]): string {
   let left = MAX_TEXT;
   const kept: object[] = [];
-  for (const { role, content } of messages.toReversed()) {
+  for (const message of messages.toReversed()) {
     if (left <= 0) break;
+    const { role, content } = message;
     const text = content.length > left ? `${content.slice(0, left)}…` : content;
     left -= content.length;
-    kept.unshift({ role, parts: [{ type: 'text', content: text }] });
+    if (role === 'tool') {
+      kept.unshift({ role, parts: [{ type: 'tool_call_response', id: message.call.id, response: text }] });
+      continue;
+    }
+    const parts: object[] = text === '' ? [] : [{ type: 'text', content: text }];
+    for (const { id, name, args } of (role === 'assistant' && message.calls) || []) {
+      const given = JSON.stringify(args);
+      left -= given.length;
+      parts.push({ type: 'tool_call', id, name, ...(left >= 0 && { arguments: args }) });
+    }
+    kept.unshift({ role, parts });
   }
   return JSON.stringify(kept);
 }

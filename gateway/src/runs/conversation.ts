@@ -3,8 +3,9 @@
 import type { Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
-import { conversationChannel, type OwnedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
+import { conversationChannel, type OwnedKey, ownedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
 import type { LlmMessage } from '../llm/model.ts';
+import type { RunPlan } from './run-plan.ts';
 
 export interface Turn {
   role: 'user' | 'assistant';
@@ -26,6 +27,21 @@ export function turnEntry(conversation: OwnedKey, turn: Turn, source: string): E
     run: turn.run,
     attrs: { role: turn.role, [GEN_AI.conversationId]: partsOf(conversation).id },
   };
+}
+
+/** The turns that a run adds to its conversation, if it has one: question and answer. */
+export function turnsOf(
+  { owner, id, conversationId, message }: RunPlan,
+  answer: string,
+  source: string,
+): EntryFields[] {
+  if (conversationId === undefined) return [];
+  const time = Date.now();
+  const conversation = ownedKey(owner, conversationId);
+  return [
+    turnEntry(conversation, { role: 'user', text: message, run: id, time }, source),
+    turnEntry(conversation, { role: 'assistant', text: answer, run: id, time }, source),
+  ];
 }
 
 /** The turn that an entry contains; `undefined` if it contains none. */

@@ -2,7 +2,7 @@
 
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { LlmError } from '../llm/failure.ts';
-import type { LlmFinish, LlmMessage, LlmModel } from '../llm/model.ts';
+import type { LlmFinish, LlmMessage, LlmModel, LlmTool, LlmToolCall } from '../llm/model.ts';
 import type { Span } from '../tracing/span.ts';
 import { estimateTokens } from './conversation.ts';
 import type { Journal } from './journal.ts';
@@ -10,8 +10,11 @@ import { generationCopy, type RunEntries } from './run-entries.ts';
 import type { LanePlan } from './run-plan.ts';
 import type { Usage } from './usage.ts';
 
-export type LaneResult = { text: string; usage: Usage } & (
-  | { ok: true; cut: boolean }
+export type LaneResult = {
+  text: string;
+  usage: Usage;
+} /** `calls` are those that the model asks for; there are none unless tools are offered. */ & (
+  | { ok: true; cut: boolean; calls: readonly LlmToolCall[] }
   | { ok: false; error: LlmError }
 );
 
@@ -37,8 +40,10 @@ export interface LaneContext {
   observer: GenerationObserver;
   /** Whether the entries about model calls contain the texts of the messages, if the run belongs to nobody. */
   logContent: boolean;
-  /** How many tasks the run has. */
-  tasks: number;
+  /** Of the call: that of the lane among those of the run, or of an agent's step. */
+  number: number;
+  /** What the model may call. */
+  tools?: readonly LlmTool[];
   /** The lane's, where the run is traced. */
   span?: Span | undefined;
 }
@@ -52,10 +57,11 @@ export async function runLane(
   context: LaneContext,
   signal: AbortSignal,
 ): Promise<LaneResult> {
-  const { model, journal, entries, observer, span } = context;
+  const { model, journal, entries, observer, tools = [], span } = context;
   const { temperature, max_tokens } = plan.prompt;
   const began = performance.now();
   const said = { text: '', reasoning: '' };
+  const calls: LlmToolCall[] = [];
   let finish: LlmFinish | undefined;
   const content = (output?: string) =>
     context.logContent ? { 'gen_ai.input.messages': messages, 'gen_ai.output.messages': output } : undefined;
@@ -66,13 +72,14 @@ export async function runLane(
     return { inputTokens: given, outputTokens, estimated: true };
   };
 
-  const started = entries.laneStarted(plan, context.tasks, given);
+  const started = entries.laneStarted(plan, context.number, given);
   journal.appendEntry(started, plan);
   observer.onEntry(generationCopy(started, entries.owner, content()));
   try {
     const request = {
       target: plan.target,
       messages,
+      ...(tools.length > 0 && { tools }),
       ...(temperature !== undefined && { temperature }),
       ...(max_tokens !== undefined && { maxTokens: max_tokens }),
       ...(span && { trace: { parent: span, texts: context.logContent && entries.owner === '' } }),
@@ -80,6 +87,8 @@ export async function runLane(
     for await (const event of model.stream(request, signal)) {
       if (event.type === 'finish') {
         finish = event;
+      } else if (event.type === 'tool-call') {
+        calls.push(event.call);
       } else if (event.type === 'retract') {
         said.reasoning += said.text;
         said.text = '';
@@ -92,14 +101,15 @@ export async function runLane(
         if (event.text.length > left) throw new LlmError('llm_too_long');
       }
     }
-    if (!finish || said.text.trim() === '') throw new LlmError(finish ? 'llm_empty' : 'llm_truncated');
+    if (!finish) throw new LlmError('llm_truncated');
+    if (said.text.trim() === '' && calls.length === 0) throw new LlmError('llm_empty');
     const finished = entries.laneFinished(plan, finish);
     journal.appendEntry(finished, plan);
     observer.onEntry(generationCopy(finished, entries.owner, content(said.text)));
     observer.onGenerationEnded({ lane: plan, durationMs: finish.durationMs, finish });
     const { inputTokens, outputTokens, reported } = finish.usage;
     const usage = reported ? { inputTokens, outputTokens } : estimate();
-    return { ok: true, text: said.text, usage, cut: finish.reason === 'length' };
+    return { ok: true, text: said.text, usage, cut: finish.reason === 'length', calls };
   } catch (caught) {
     const error = caught instanceof LlmError ? caught : new LlmError('llm_invalid_response');
     const durationMs = performance.now() - began;

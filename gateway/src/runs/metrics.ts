@@ -4,7 +4,6 @@ import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { GenerationRecord } from './lane.ts';
-import { WORKFLOW } from './run-entries.ts';
 
 /** The buckets that the conventions recommend. */
 const SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
@@ -79,7 +78,7 @@ export class RunMetrics {
     this.#output.inc(call, finish.usage.outputTokens);
   }
 
-  observeRun(state: EndState, durationMs: number): void {
-    this.#runs.observe({ [label(GEN_AI.workflow)]: WORKFLOW, state }, durationMs / 1000);
+  observeRun(workflow: string, state: EndState, durationMs: number): void {
+    this.#runs.observe({ [label(GEN_AI.workflow)]: workflow, state }, durationMs / 1000);
   }
 }

@@ -1,26 +1,21 @@
 // The life of one run: it asks all tasks at the same time, has their answers combined, and writes each step to the run's channel.
 
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
-import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmMessage, LlmModel } from '../llm/model.ts';
 import { within } from '../tracing/active-span.ts';
 import { combinerQuestion, type TaskAnswer } from './combiner-question.ts';
-import { turnEntry } from './conversation.ts';
-import { Journal, type RunAppender } from './journal.ts';
+import { turnsOf } from './conversation.ts';
+import { Journal } from './journal.ts';
 import { type GenerationObserver, type LaneContext, type LaneResult, runLane } from './lane.ts';
 import { lifecycleCopy, RunEntries } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { LanePlan, RunPlan } from './run-plan.ts';
 import { laneSpan, laneSpanEnd } from './run-spans.ts';
+import type { RunWork, RunWriter } from './run-work.ts';
 import type { RunEnding } from './store/run-store.ts';
+import { timeLimit } from './time-limit.ts';
 import { type RunTotals, sumOf } from './usage.ts';
-
-/** Writes the run's record and channel. Its methods reject with PublishRefused `fenced` once the run has ended. */
-export interface RunWriter extends RunAppender {
-  /** Ends the run: writes its state and these entries in one step. */
-  end(ending: RunEnding, drafts: readonly Draft[]): Promise<void>;
-}
 
 export interface PipelineOptions {
   model: LlmModel;
@@ -40,23 +35,18 @@ interface TaskResult {
 
 const TASKS_SHARE = 0.6;
 
-export class Pipeline {
+export class Pipeline implements RunWork {
   readonly #options: PipelineOptions;
 
   constructor(options: PipelineOptions) {
     this.#options = options;
   }
 
-  /** The first entries of a run. They are written in one step with its record. */
   opening(plan: RunPlan): Draft[] {
     const started = new RunEntries(plan, this.#options.source).runStarted(plan.lanes);
     return this.#drafts([started, lifecycleCopy(started, plan.owner)]);
   }
 
-  /**
-   * Does the run, and returns how it ended. When `ended` aborts, because something else than this pipeline has ended the run, the calls stop at
-   * once, nothing more is written to the run, and the result is undefined. @throws the errors of the writer, `fenced` included.
-   */
   async run(plan: RunPlan, writer: RunWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
     const began = performance.now();
     const { model, observer, source, entryBytes, logContent, timeoutMs } = this.#options;
@@ -71,12 +61,15 @@ export class Pipeline {
     });
     const tasks = plan.lanes.slice(0, -1);
     const combiner = plan.lanes.at(-1) as LanePlan;
-    const context: LaneContext = { model, journal, entries, observer, logContent, tasks: tasks.length };
+    const context: Omit<LaneContext, 'number'> = { model, journal, entries, observer, logContent };
     const call = async (lane: LanePlan, messages: readonly LlmMessage[], ms: number) => {
       const limit = timeLimit(stopped, ms);
       const span = plan.span?.child(laneSpan(lane));
       try {
-        const result = await within(span, () => runLane(lane, messages, { ...context, span }, limit.signal));
+        const number = plan.lanes.indexOf(lane) + 1;
+        const result = await within(span, () =>
+          runLane(lane, messages, { ...context, number, span }, limit.signal),
+        );
         span?.end(laneSpanEnd(result));
         return result;
       } finally {
@@ -124,7 +117,8 @@ export class Pipeline {
     if (summary?.ok) {
       const end = entries.runEnded('finished', finishedSentence(totals, missing, cut), totals, attrs);
       const ending: RunEnding = { state: 'finished', totals };
-      return { ending, last: [...this.#turns(plan, summary.text), end, lifecycleCopy(end, plan.owner)] };
+      const turns = turnsOf(plan, summary.text, this.#options.source);
+      return { ending, last: [...turns, end, lifecycleCopy(end, plan.owner)] };
     }
     const partial = results.some(({ result }) => result.text !== '');
     const { code, msg } = summary
@@ -133,17 +127,6 @@ export class Pipeline {
     const end = entries.runEnded('failed', msg, totals, { ...attrs, partial }, code);
     const ending: RunEnding = { state: 'failed', code, totals };
     return { ending, last: [end, lifecycleCopy(end, plan.owner)] };
-  }
-
-  #turns({ owner, id, conversationId, message }: RunPlan, answer: string): EntryFields[] {
-    if (conversationId === undefined) return [];
-    const { source } = this.#options;
-    const time = Date.now();
-    const conversation = ownedKey(owner, conversationId);
-    return [
-      turnEntry(conversation, { role: 'user', text: message, run: id, time }, source),
-      turnEntry(conversation, { role: 'assistant', text: answer, run: id, time }, source),
-    ];
   }
 
   #drafts(entries: readonly EntryFields[]): Draft[] {
@@ -170,11 +153,4 @@ function finishedSentence(
   const without = missing.length > 0 ? `, without ${missing.join(', ')}` : '';
   const short = cut.length > 0 ? `; cut off: ${cut.join(', ')}` : '';
   return `run finished: ${outputTokens} tokens in ${(durationMs / 1000).toFixed(1)} s${without}${short}`;
-}
-
-/** Aborts with `signal`, or after `ms` with `llm_timeout`. */
-function timeLimit(signal: AbortSignal, ms: number): { signal: AbortSignal; clear: () => void } {
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new LlmError('llm_timeout')), Math.max(0, ms));
-  return { signal: AbortSignal.any([signal, late.signal]), clear: () => clearTimeout(timer) };
 }

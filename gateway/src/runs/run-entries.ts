@@ -12,7 +12,10 @@ import type { LlmFinish } from '../llm/model.ts';
 import { type LanePlan, laneInfos, type RunIdentity } from './run-plan.ts';
 import type { RunTotals } from './usage.ts';
 
-export const WORKFLOW = 'process';
+/** The kind of a run, as entries, spans and metrics name it. */
+export function workflowOf({ agent }: Pick<RunIdentity, 'agent'>): 'process' | 'agent' {
+  return agent === undefined ? 'process' : 'agent';
+}
 
 const END_EVENT = {
   finished: EVENTS.runFinished,
@@ -36,16 +39,16 @@ export class RunEntries {
     return this.#run.owner;
   }
 
-  runStarted(lanes: readonly LanePlan[]): EntryFields {
+  runStarted(lanes: readonly LanePlan[], attrs: Record<string, unknown> = {}): EntryFields {
+    const { agent } = this.#run;
     const tasks = lanes.length - 1;
-    return this.#entry(
-      EVENTS.runStarted,
-      `run started: ${tasks} ${tasks === 1 ? 'task' : 'tasks'} and a combiner`,
-      {
-        [GEN_AI.workflow]: WORKFLOW,
-        lanes: laneInfos(lanes),
-      },
-    );
+    const what =
+      agent === undefined ? `${tasks} ${tasks === 1 ? 'task' : 'tasks'} and a combiner` : `agent ${agent}`;
+    return this.entry(EVENTS.runStarted, `run started: ${what}`, {
+      [GEN_AI.workflow]: workflowOf(this.#run),
+      lanes: laneInfos(lanes),
+      ...attrs,
+    });
   }
 
   /** @param code the reason, for every end but `finished`. */
@@ -57,11 +60,11 @@ export class RunEntries {
     code?: string,
   ): EntryFields {
     const level = state === 'finished' || state === 'cancelled' ? 'info' : 'error';
-    return this.#entry(
+    return this.entry(
       END_EVENT[state],
       msg,
       {
-        [GEN_AI.workflow]: WORKFLOW,
+        [GEN_AI.workflow]: workflowOf(this.#run),
         ...(code !== undefined && { [GEN_AI.errorType]: code }),
         input_tokens: totals.inputTokens,
         output_tokens: totals.outputTokens,
@@ -73,17 +76,25 @@ export class RunEntries {
     );
   }
 
-  /** @param tokens an estimate of what the model gets. */
-  laneStarted(lane: LanePlan, tasks: number, tokens: number): EntryFields {
-    const msg =
-      lane.role === 'combiner' ? `Combining via LLM ${tasks + 1}` : `Sending to ${lane.prompt.name}`;
-    return this.#entry(EVENTS.generationStarted, msg, { ...this.#laneAttrs(lane), [ATTRS.tokens]: tokens });
+  /**
+   * @param number of the call: that of the lane among those of the run, or of an agent's step.
+   * @param tokens an estimate of what the model gets.
+   */
+  laneStarted(lane: LanePlan, number: number, tokens: number): EntryFields {
+    const { role, prompt } = lane;
+    const msg = role === 'combiner' ? `Combining via LLM ${number}` : `Sending to ${prompt.name}`;
+    const attrs = {
+      ...this.#laneAttrs(lane),
+      [ATTRS.tokens]: tokens,
+      ...(role === 'agent' && { step: number }),
+    };
+    return this.entry(EVENTS.generationStarted, msg, attrs);
   }
 
   delta({ prompt, role }: LanePlan, kind: 'text' | 'reasoning', text: string): EntryFields {
     const attrs = {
       [ATTRS.lane]: prompt.name,
-      ...(role === 'combiner' && { role }),
+      ...(role !== 'task' && { role }),
       [ATTRS.tokens]: Math.max(1, Math.round(text.length / 4)),
       ...(kind === 'reasoning' && { kind }),
     };
@@ -105,7 +116,7 @@ export class RunEntries {
       : ` after ${duration.toFixed(1)} s`;
     const isCut = finish.reason === 'length';
     const ending = isCut ? 'was cut off at its limit of tokens' : 'finished';
-    return this.#entry(
+    return this.entry(
       EVENTS.generationFinished,
       `${lane.prompt.name} ${ending}${size}`,
       {
@@ -119,7 +130,7 @@ export class RunEntries {
 
   /** @param partial whether a part of the answer has come. */
   laneFailed(lane: LanePlan, error: LlmError, partial: boolean, durationMs: number): EntryFields {
-    return this.#entry(
+    return this.entry(
       EVENTS.generationFailed,
       error.message,
       {
@@ -145,13 +156,14 @@ export class RunEntries {
     };
   }
 
-  #entry(
+  /** Any entry on the run's channel, with what all of them say. */
+  entry(
     event: string,
     msg: string,
     attrs: Record<string, unknown>,
     level: EntryFields['level'] = 'info',
   ): EntryFields {
-    const { conversationId, promptVersion, traceId } = this.#run;
+    const { conversationId, promptVersion, traceId, agent } = this.#run;
     return {
       ...this.#base(),
       level,
@@ -160,6 +172,7 @@ export class RunEntries {
       attrs: {
         [GEN_AI.promptVersion]: promptVersion,
         ...(conversationId !== undefined && { [GEN_AI.conversationId]: conversationId }),
+        ...(agent !== undefined && { [GEN_AI.agent]: agent }),
         ...(traceId !== undefined && { [ATTRS.trace]: traceId }),
         ...attrs,
       },

@@ -14,6 +14,8 @@ export interface RunRequest {
   id: string;
   message: string;
   conversationId?: string;
+  /** The agent that is asked; the tasks and the combiner of the prompts file if there is none. */
+  agent?: string;
   /** The trace that the request belongs to. */
   trace?: TraceHeaders;
 }
@@ -24,31 +26,37 @@ export interface RunIdentity {
   id: string;
   conversationId?: string;
   promptVersion: string;
+  agent?: string;
   /** The trace in which the run stands, where it is traced. */
   traceId?: string;
 }
 
-/** One model call of a run: a task, or the combiner. */
+/** A model of a run: a task, the combiner, or an agent. */
 export interface LanePlan {
   prompt: LanePrompt;
   target: LlmTarget;
   role: LaneRole;
 }
 
-/** All that the pipeline needs to do the run. `lanes` are the tasks and, last, the combiner. */
-export interface RunPlan extends RunRequest, RunIdentity {
+/** What the configuration says, when a run begins, of how it is done. */
+export interface RunOutline {
+  promptVersion: string;
+  /** The tasks and, last, the combiner; or the agent alone. */
+  lanes: readonly LanePlan[];
+}
+
+/** All that is needed to do the run. */
+export interface RunPlan extends RunRequest, RunIdentity, RunOutline {
   /** Earlier turns of the conversation. */
   history: readonly LlmMessage[];
   /** Where the run is traced. It is ended by who starts the pipeline. */
   span?: Span;
-  lanes: readonly LanePlan[];
 }
 
-/** The same `message` and `conversationId` have the same hash: this tells a repeated request from another one with its id. */
-export function fingerprintOf({ message, conversationId }: RunRequest): string {
-  return createHash('sha256')
-    .update(JSON.stringify([message, conversationId ?? null]))
-    .digest('hex');
+/** The same message, conversation and agent have the same hash: this tells a repeated request from another one with its id. */
+export function fingerprintOf({ message, conversationId, agent }: RunRequest): string {
+  const asked = [message, conversationId ?? null, ...(agent === undefined ? [] : [agent])];
+  return createHash('sha256').update(JSON.stringify(asked)).digest('hex');
 }
 
 /** The lanes as the run's record and its first entry name them. */

@@ -4,17 +4,20 @@
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { SpanEnd, SpanStart } from '../tracing/span.ts';
 import type { LaneResult } from './lane.ts';
-import { WORKFLOW } from './run-entries.ts';
+import { workflowOf } from './run-entries.ts';
 import type { LanePlan, RunIdentity } from './run-plan.ts';
 import type { RunRecord } from './store/run-store.ts';
 
-export function runSpan({ owner, id, conversationId, promptVersion }: RunIdentity): SpanStart {
+export function runSpan(run: Omit<RunIdentity, 'traceId'>): SpanStart {
+  const { owner, id, conversationId, promptVersion, agent } = run;
+  const operation = agent === undefined ? 'invoke_workflow' : 'invoke_agent';
   return {
-    name: `invoke_workflow ${WORKFLOW}`,
+    name: `${operation} ${agent ?? workflowOf(run)}`,
     kind: 'internal',
     attributes: {
-      [GEN_AI.operation]: 'invoke_workflow',
-      [GEN_AI.workflow]: WORKFLOW,
+      [GEN_AI.operation]: operation,
+      [GEN_AI.workflow]: workflowOf(run),
+      ...(agent !== undefined && { [GEN_AI.agent]: agent }),
       [GEN_AI.promptVersion]: promptVersion,
       ...(owner === '' && { 'llm_streamer.run': id, [GEN_AI.conversationId]: conversationId }),
     },

@@ -1,7 +1,14 @@
 // Reads a model's stream to its end, for tests, with timeouts that a busy machine cannot reach.
 
 import type { LlmError } from '../../src/llm/failure.ts';
-import type { LlmEvent, LlmFinish, LlmModel, LlmRequest, LlmTarget } from '../../src/llm/model.ts';
+import type {
+  LlmEvent,
+  LlmFinish,
+  LlmModel,
+  LlmRequest,
+  LlmTarget,
+  LlmToolCall,
+} from '../../src/llm/model.ts';
 import type { LlmTimeouts } from '../../src/llm/provider.ts';
 
 /** How long a test waits for something that is certain to come. */
@@ -17,6 +24,7 @@ export function timeoutsFor(...models: readonly string[]): LlmTimeouts {
 export interface Collected {
   text: string;
   reasoning: string;
+  calls: LlmToolCall[];
   finish: LlmFinish | undefined;
   error: LlmError | undefined;
 }
@@ -26,9 +34,10 @@ export async function collect(
   request: LlmRequest,
   signal?: AbortSignal,
 ): Promise<Collected> {
-  const collected: Collected = { text: '', reasoning: '', finish: undefined, error: undefined };
+  const collected: Collected = { text: '', reasoning: '', calls: [], finish: undefined, error: undefined };
   const take = (event: LlmEvent) => {
     if (event.type === 'finish') collected.finish = event;
+    else if (event.type === 'tool-call') collected.calls.push(event.call);
     else if (event.type === 'retract') {
       collected.reasoning += collected.text;
       collected.text = '';

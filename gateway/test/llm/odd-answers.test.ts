@@ -82,7 +82,7 @@ describe('tags of thoughts', () => {
     const said = { text: '', reasoning: '' };
     const take = (event: LlmEvent | undefined) => {
       if (event?.type === 'retract') Object.assign(said, { text: '', reasoning: said.reasoning + said.text });
-      else if (event && event.type !== 'finish') said[event.type] += event.text;
+      else if (event && 'text' in event) said[event.type] += event.text;
     };
     for (const piece of pieces) for (const event of tags.separate(piece)) take(event);
     take(tags.end());

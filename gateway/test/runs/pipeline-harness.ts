@@ -8,8 +8,9 @@ import { ProviderModel } from '../../src/llm/provider.ts';
 import { Simulator } from '../../src/llm/simulator/simulator.ts';
 import { SIMULATED } from '../../src/llm/target.ts';
 import type { GenerationRecord } from '../../src/runs/lane.ts';
-import { Pipeline, type PipelineOptions, type RunWriter } from '../../src/runs/pipeline.ts';
+import { Pipeline, type PipelineOptions } from '../../src/runs/pipeline.ts';
 import type { LanePlan, RunPlan } from '../../src/runs/run-plan.ts';
+import type { RunWriter } from '../../src/runs/run-work.ts';
 import type { RunEnding } from '../../src/runs/store/run-store.ts';
 import { timeoutsFor } from '../llm/collect.ts';
 

@@ -3,8 +3,10 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
-import { type Break, breakOf, ENDLESS, mannerOf } from './simulator-faults.ts';
-import { compose, hash } from './simulator-prose.ts';
+import { type Break, breakOf, ENDLESS, mannerOf, toolFaultOf } from './simulator-faults.ts';
+import { type Composition, compose, hash } from './simulator-prose.ts';
+import { composeResults } from './simulator-results.ts';
+import { chooseCalls, offeredTool, type SimulatedToolCall, type ToolResult } from './simulator-tools.ts';
 
 export interface SimulatorOptions {
   /** Tokens in one chunk. */
@@ -36,12 +38,19 @@ const ROLES = {
   assistant: 'assistant',
   tool: 'user',
 } as const;
+const madeCall = z.looseObject({ id: z.string(), function: z.looseObject({ name: z.string() }) });
 const message = z
-  .object({ role: z.enum(['developer', 'system', 'user', 'assistant', 'tool']), content: spoken })
-  .transform(({ role, content }) => ({
+  .object({
+    role: z.enum(['developer', 'system', 'user', 'assistant', 'tool']),
+    content: spoken,
+    tool_calls: z.array(madeCall).nullish(),
+    tool_call_id: z.string().nullish(),
+  })
+  .transform(({ role, content, tool_calls, tool_call_id }) => ({
     role: ROLES[role],
     content,
-    ...(role === 'tool' && { isResult: true }),
+    ...(tool_calls && { called: new Map(tool_calls.map(({ id, function: { name } }) => [id, name])) }),
+    ...(role === 'tool' && { isResult: true, resultOf: tool_call_id ?? '' }),
   }));
 
 export const chatRequest = z.object({
@@ -50,15 +59,41 @@ export const chatRequest = z.object({
   stream: z.boolean().default(false),
   max_tokens: z.int().positive().nullish(),
   max_completion_tokens: z.int().positive().nullish(),
-  tools: z.array(z.object({ function: z.object({ name: z.string() }).optional() })).optional(),
+  tools: z.array(offeredTool).optional(),
 });
 export type ChatRequest = z.infer<typeof chatRequest>;
 
-/** The call of a tool that `request.model` stands for; undefined if it answers, as after the result of one. */
-function toolCallOf({ model, messages, tools = [] }: ChatRequest) {
-  if (breakOf(model) !== 'tool-call' || messages.at(-1)?.isResult) return undefined;
-  const name = tools[0]?.function?.name ?? 'search';
-  return { id: 'call-1', type: 'function', function: { name, arguments: '{"query":"tides"}' } };
+/** The results of the tools that were called since the last question, and that question. */
+function situationOf({ messages }: ChatRequest): { question: string; results: ToolResult[] } {
+  const at = messages.findLastIndex(({ role, isResult }) => role === 'user' && !isResult);
+  const lastResult = messages.findLastIndex(({ isResult }) => isResult);
+  // An agent that has reached a limit is asked for its answer after the results.
+  const isLast = lastResult >= 0 && at === messages.length - 1 && lastResult === at - 1;
+  const asked = isLast
+    ? messages.findLastIndex(({ role, isResult }, i) => i < lastResult && role === 'user' && !isResult)
+    : at;
+  const names = new Map(messages.slice(asked + 1).flatMap(({ called }) => [...(called ?? [])]));
+  const results = messages.slice(asked + 1).flatMap(({ isResult, resultOf = '', content }) => {
+    return isResult ? [{ name: names.get(resultOf) ?? 'tool', text: content }] : [];
+  });
+  return { question: messages[asked]?.content ?? '', results };
+}
+
+/** The calls of tools with which the model answers; none if it answers in words. */
+function callsOf(request: ChatRequest): (SimulatedToolCall & { id: string })[] {
+  const { model, messages, tools = [] } = request;
+  const { question, results } = situationOf(request);
+  if (breakOf(model) === 'tool-call') {
+    if (messages.at(-1)?.isResult) return [];
+    return [{ id: 'call-1', name: tools[0]?.function?.name ?? 'search', arguments: '{"query":"tides"}' }];
+  }
+  const calls = chooseCalls(model, question, results, tools);
+  return calls.map((call, i) => ({ ...call, id: `call-${results.length + i + 1}` }));
+}
+
+function compositionOf(request: ChatRequest, seed: number): Composition {
+  const { results } = situationOf(request);
+  return results.length > 0 ? composeResults(results) : compose(request.messages, seed);
 }
 
 /** The answer as the frames of an event stream, with the fault that `request.model` stands for. The generator keeps `call` up to date. */
@@ -71,7 +106,7 @@ export async function* answerFrames(
 ): AsyncGenerator<string, void, undefined> {
   const fault = breakOf(request.model);
   const manner = mannerOf(request.model);
-  const { reasoning, text } = compose(request.messages, seed);
+  const { reasoning, text } = compositionOf(request, seed);
   const start = manner === 'think' ? '<think>\n' : '';
   const isThinkingInside = manner === 'think' || manner === 'think-end';
   const thoughts = isThinkingInside ? [] : tokenize(reasoning);
@@ -96,11 +131,12 @@ export async function* answerFrames(
     await wait(tokens.length, i);
     yield delta({ reasoning_content: tokens.join('') });
   }
-  const tool = toolCallOf(request);
-  if (tool) {
-    yield delta({ tool_calls: [{ index: 0, ...tool }] });
-    yield delta({}, 'tool_calls');
-    call.state = 'faulted';
+  const calls = callsOf(request);
+  if (calls.length > 0) {
+    yield* callFrames(calls, toolFaultOf(request.model) === 'silent', delta);
+    yield frame({ choices: [], usage: usageOf(request, thoughts.length, calls.length * 10) });
+    yield 'data: [DONE]\n\n';
+    call.state = breakOf(request.model) === 'tool-call' ? 'faulted' : 'done';
     return;
   }
   const breaking = fault === undefined || fault === 'tool-call' || isShort ? Number.POSITIVE_INFINITY : third;
@@ -112,19 +148,38 @@ export async function* answerFrames(
     if (i >= breaking) return yield* endEarly(fault as Break, call, signal);
   }
   yield delta({}, fault === 'filter' ? 'content_filter' : words.length < answer.length ? 'length' : 'stop');
-  const prompt = request.messages.reduce((sum, { content }) => sum + tokenize(content).length, 0);
-  yield frame({
-    choices: [],
-    usage: {
-      prompt_tokens: prompt,
-      completion_tokens: thoughts.length + words.length,
-      total_tokens: prompt + thoughts.length + words.length,
-      completion_tokens_details: { reasoning_tokens: thoughts.length },
-    },
-  });
+  yield frame({ choices: [], usage: usageOf(request, thoughts.length, words.length) });
   yield 'data: [DONE]\n\n';
   if (manner === 'after-done') yield delta({ content: ' and more' });
   call.state = 'done';
+}
+
+function usageOf({ messages }: ChatRequest, thoughts: number, words: number) {
+  const prompt = messages.reduce((sum, { content }) => sum + tokenize(content).length, 0);
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: thoughts + words,
+    total_tokens: prompt + thoughts + words,
+    completion_tokens_details: { reasoning_tokens: thoughts },
+  };
+}
+
+/** Calls as services stream them: name first, then the arguments in pieces. Some services send each whole, and end with `stop`. */
+function* callFrames(
+  calls: readonly (SimulatedToolCall & { id: string })[],
+  isWhole: boolean,
+  delta: (content: object, finish?: string | null) => string,
+): Generator<string, void, undefined> {
+  for (const [index, { id, name, arguments: args }] of calls.entries()) {
+    if (isWhole) {
+      yield delta({ tool_calls: [{ index, type: 'function', function: { name, arguments: args } }] });
+      continue;
+    }
+    yield delta({ tool_calls: [{ index, id, type: 'function', function: { name, arguments: '' } }] });
+    for (const piece of args.match(/.{1,12}/gs) ?? [])
+      yield delta({ tool_calls: [{ index, function: { arguments: piece } }] });
+  }
+  yield delta({}, isWhole ? 'stop' : 'tool_calls');
 }
 
 async function* endEarly(
@@ -147,8 +202,8 @@ async function* endEarly(
 }
 
 /** The answer of a service that does not stream although it was asked to: with neither usage nor a choice of tools. */
-export function wholeAnswer(call: SimulatedCall, { messages }: ChatRequest, seed: number): Response {
-  const { reasoning, text } = compose(messages, seed);
+export function wholeAnswer(call: SimulatedCall, request: ChatRequest, seed: number): Response {
+  const { reasoning, text } = compositionOf(request, seed);
   const said = { role: 'assistant', reasoning_content: reasoning, content: text };
   call.state = 'done';
   return Response.json(completionOf(call, said, 'stop'));
@@ -156,15 +211,18 @@ export function wholeAnswer(call: SimulatedCall, { messages }: ChatRequest, seed
 
 /** The answer to a request that asks for no stream. */
 export function askedWhole(call: SimulatedCall, request: ChatRequest, seed: number): Response {
-  const { reasoning, text } = compose(request.messages, seed);
-  const tool = toolCallOf(request);
+  const { reasoning, text } = compositionOf(request, seed);
+  const tools = callsOf(request).map(({ id, name, arguments: args }) => {
+    return { id, type: 'function', function: { name, arguments: args } };
+  });
   const words = tokenize(text);
   const limit = request.max_completion_tokens ?? request.max_tokens ?? words.length;
   const content = words.slice(0, limit).join('');
-  const said = tool
-    ? { role: 'assistant', content: null, tool_calls: [tool] }
-    : { role: 'assistant', reasoning_content: reasoning, content };
-  const reason = tool ? 'tool_calls' : limit < words.length ? 'length' : 'stop';
+  const said =
+    tools.length > 0
+      ? { role: 'assistant', content: null, tool_calls: tools }
+      : { role: 'assistant', reasoning_content: reasoning, content };
+  const reason = tools.length > 0 ? 'tool_calls' : limit < words.length ? 'length' : 'stop';
   const given = request.messages.reduce((sum, { content: one }) => sum + tokenize(one).length, 0);
   const made = Math.min(limit, words.length) + tokenize(reasoning).length;
   call.state = 'done';

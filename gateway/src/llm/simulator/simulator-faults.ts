@@ -15,6 +15,12 @@ export const FAULTS = {
   'sim-length': 'reaches its limit of tokens after a third of the answer',
   'sim-filter': 'is cut off by a content filter after a third of the answer',
   'sim-tool-call': 'calls a tool instead of answering',
+  'sim-tool-unknown': 'calls a tool that was not offered',
+  'sim-tool-badargs': 'calls a tool with arguments that are no JSON',
+  'sim-tool-loop': 'calls the same tool again and again',
+  'sim-tool-all': 'calls every tool at once',
+  'sim-tool-silent': 'calls a tool without an id and a word, and ends with stop',
+  'sim-tool-gullible': 'does what the results of tools tell it to',
   'sim-think': 'leaves its thoughts in the content, between <think> and </think>',
   'sim-think-end': 'leaves them there with </think> alone',
   'sim-whole': 'does not stream: sends one JSON object',
@@ -34,10 +40,13 @@ const BREAKS = [
   'tool-call',
   'endless-line',
 ] as const;
+const TOOL_FAULTS = ['unknown', 'badargs', 'loop', 'all', 'silent', 'gullible'] as const;
 const MANNERS = ['think', 'think-end', 'whole', 'choices', 'after-done'] as const;
 
 /** What ends an answer after a third of it. */
 export type Break = (typeof BREAKS)[number];
+/** What is wrong with the calls of a model that is offered tools. */
+export type ToolFault = (typeof TOOL_FAULTS)[number];
 /** How a complete answer is sent. */
 export type Manner = (typeof MANNERS)[number];
 
@@ -73,4 +82,8 @@ export function breakOf(model: string): Break | undefined {
 
 export function mannerOf(model: string): Manner | undefined {
   return MANNERS.find((name) => model === `sim-${name}`);
+}
+
+export function toolFaultOf(model: string): ToolFault | undefined {
+  return TOOL_FAULTS.find((name) => model === `sim-tool-${name}`);
 }

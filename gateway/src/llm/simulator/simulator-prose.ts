@@ -1,7 +1,11 @@
 // What the simulated model says: plausible prose about the message, the same for the same message. It heeds its
 // system prompt (a creative voice, a careful one) and combines answers when it is given some.
 
-import type { LlmMessage } from '../model.ts';
+/** A message as words alone. */
+export interface SpokenMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
 
 export interface Composition {
   reasoning: string;
@@ -11,7 +15,7 @@ export interface Composition {
 /** Picks from `choices` by a seed and a salt, so that parts of one answer vary independently. */
 type Pick = <T>(salt: string, choices: readonly T[]) => T;
 
-export function compose(messages: readonly LlmMessage[], seed: number): Composition {
+export function compose(messages: readonly SpokenMessage[], seed: number): Composition {
   const pick: Pick = (salt, choices) =>
     choices[hash(`${seed}/${salt}`) % choices.length] as (typeof choices)[0];
   const system = messages.find(({ role }) => role === 'system')?.content.toLowerCase() ?? '';
@@ -131,7 +135,7 @@ function answersIn(message: string): Answers {
 }
 
 /** A number made from what is asked: equal questions give equal numbers. The mark of a run differs in each run, and does not count. */
-export function seedOf(model: string, messages: readonly LlmMessage[]): number {
+export function seedOf(model: string, messages: readonly SpokenMessage[]): number {
   const mark = FRAME.exec(messages.at(-1)?.content ?? '')?.[1];
   const text = JSON.stringify([model, messages]);
   return hash(mark === undefined ? text : text.replaceAll(mark, ''));

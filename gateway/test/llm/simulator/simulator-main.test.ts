@@ -43,7 +43,8 @@ describe('npm run sim-llm', () => {
     const { code, stdout } = await run('--help');
     expect(code).toBe(0);
     expect(stdout).toContain('--delay N');
-    const page = await readFile(new URL('../../../../docs/runs.md', import.meta.url), 'utf8');
+    const read = (page: string) => readFile(new URL(`../../../../docs/${page}`, import.meta.url), 'utf8');
+    const page = (await read('runs.md')) + (await read('agents.md'));
     for (const model of Object.keys(FAULTS)) {
       expect(stdout).toMatch(new RegExp(`^  ${model} `, 'm'));
       expect(page).toContain(`\`${model}\``);

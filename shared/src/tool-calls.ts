@@ -1,0 +1,88 @@
+// Computes what has become of the calls of tools of a run from its entries alone, as run.ts does for its lanes.
+
+import type { Entry } from './entry.ts';
+import { EVENTS } from './events.ts';
+import { ATTRS, GEN_AI } from './gen-ai.ts';
+
+/** `waiting` for consent; `refused` is a call that was never made. */
+export type ToolCallState = 'waiting' | 'called' | 'returned' | 'failed' | 'refused';
+
+export interface ToolCallSnapshot {
+  id: string;
+  tool: string;
+  /** Of the agent: which of its model's answers asks for it. */
+  step: number;
+  state: ToolCallState;
+  args?: unknown;
+  /** Epoch milliseconds by the writer's clock, and 0 until the call is made. */
+  called: number;
+  /** As the model got it; of a call that failed the sentence of its code. */
+  result?: string;
+  duration_s?: number;
+  code?: string;
+  /** How consent was asked for, and what was decided. */
+  approval?: { reason: string; expires: number; approved?: boolean; by?: string };
+}
+
+/** Returns the calls after `entry`; an entry that is not about a call changes nothing. It does not modify its argument. */
+export function reduceCalls(calls: readonly ToolCallSnapshot[], entry: Entry): readonly ToolCallSnapshot[] {
+  const { event, attrs = {} } = entry;
+  const id = attrs[GEN_AI.toolCallId];
+  if (event === undefined || typeof id !== 'string') return calls;
+  const at = calls.findIndex((call) => call.id === id);
+  const before = calls[at] ?? newCall(id, attrs);
+  const after = reduceCall(before, entry);
+  if (!after) return calls;
+  return at < 0 ? [...calls, after] : calls.with(at, after);
+}
+
+/** The calls of which nobody knows whether they have done what they were asked. */
+export function unverifiedOf(calls: readonly ToolCallSnapshot[]): string[] {
+  return calls.flatMap(({ id, state }) => (state === 'called' ? [id] : []));
+}
+
+function newCall(id: string, attrs: Readonly<Record<string, unknown>>): ToolCallSnapshot {
+  return { id, tool: String(attrs[GEN_AI.tool]), step: Number(attrs.step) || 0, state: 'waiting', called: 0 };
+}
+
+function reduceCall(
+  call: ToolCallSnapshot,
+  { event, msg, time, attrs = {} }: Entry,
+): ToolCallSnapshot | undefined {
+  const args = attrs.arguments !== undefined && { args: attrs.arguments };
+  switch (event) {
+    case EVENTS.toolAsked:
+      return {
+        ...call,
+        ...args,
+        state: 'waiting',
+        approval: { reason: String(attrs.reason), expires: Number(attrs.expires) },
+      };
+    case EVENTS.toolDecided:
+      if (!call.approval) return undefined;
+      return {
+        ...call,
+        approval: {
+          ...call.approval,
+          approved: attrs.approved === true,
+          ...(typeof attrs.by === 'string' && { by: attrs.by }),
+        },
+      };
+    case EVENTS.toolCalled:
+      return { ...call, ...args, state: 'called', called: time };
+    case EVENTS.toolReturned: {
+      const code = attrs[GEN_AI.errorType];
+      const failed = attrs.called === false ? 'refused' : 'failed';
+      return {
+        ...call,
+        ...args,
+        state: typeof code === 'string' ? failed : 'returned',
+        result: msg,
+        duration_s: Number(attrs[ATTRS.duration]) || 0,
+        ...(typeof code === 'string' && { code }),
+      };
+    }
+    default:
+      return undefined;
+  }
+}
