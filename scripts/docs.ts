@@ -5,6 +5,8 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type About, brokerVariables, retentionVariables } from '@llm-streamer/shared/config.ts';
 import type { z } from 'zod';
+import { CALL_ERRORS } from '../gateway/src/agents/call-errors.ts';
+import { agentVariables } from '../gateway/src/agents/config.ts';
 import { authVariables } from '../gateway/src/auth/config.ts';
 import { authStoreVariables } from '../gateway/src/auth/store/config.ts';
 import { jwtVariables, oidcVariables, proxyVariables } from '../gateway/src/auth/ways-config.ts';
@@ -20,7 +22,6 @@ import { runVariables } from '../gateway/src/runs/config.ts';
 import { RUN_ERRORS } from '../gateway/src/runs/run-errors.ts';
 import { CLOSE_REASONS } from '../gateway/src/stream/viewer/connections.ts';
 import { toolVariables } from '../gateway/src/tools/config.ts';
-import { TOOL_ERRORS } from '../gateway/src/tools/tool-errors.ts';
 import { tracingVariables } from '../gateway/src/tracing/config.ts';
 import { producerVariables } from '../producer/src/config.ts';
 
@@ -65,8 +66,8 @@ const SECTIONS: readonly { title: string; text: string; variables: Variables }[]
   { title: 'Runs and models', text: 'The gateway reads these.', variables: runVariables },
   {
     title: 'Agents and tools',
-    text: 'The gateway reads this, and the variables that the file names with `token_env` and `key_env`; see [tools](tools.md).',
-    variables: toolVariables,
+    text: 'The gateway reads these, and the variables that the file names with `token_env` and `key_env`; see [agents](agents.md) and [tools](tools.md).',
+    variables: { ...toolVariables, ...agentVariables },
   },
   {
     title: 'OpenTelemetry',
@@ -127,7 +128,7 @@ ${sections.join('\n')}`;
 }
 
 export function errorsPage(): string {
-  return `${MADE('the tables of codes: gateway/src/http/errors.ts, gateway/src/runs/run-errors.ts, gateway/src/llm/failure.ts, gateway/src/tools/tool-errors.ts')}
+  return `${MADE('the tables of codes: gateway/src/http/errors.ts, gateway/src/runs/run-errors.ts, gateway/src/llm/failure.ts, gateway/src/agents/call-errors.ts')}
 # Errors
 
 A code is stable: a program may depend on it. The sentence beside it is for people, and may change.
@@ -174,12 +175,12 @@ ${table(
 )}
 ## Calls of tools
 
-A call of a tool that fails fails no run: the model gets the sentence, and what the server said of it, and goes on. See
-[tools](tools.md#what-goes-wrong).
+A call that an agent's model asks for, and that fails or is not made, is an event \`thinking\` with \`status: "tool_failed"\` and one of these codes. The run
+goes on: the model gets the sentence, and what the server said of it. See [tools](tools.md#what-goes-wrong).
 
 ${table(
-  ['code', 'what the model reads'],
-  Object.entries(TOOL_ERRORS).map(([code, sentence]) => [`\`${code}\``, sentence]),
+  ['code', 'what the model and the client read'],
+  Object.entries(CALL_ERRORS).map(([code, sentence]) => [`\`${code}\``, sentence]),
 )}
 ## Models that fail on purpose
 

@@ -9,6 +9,7 @@ import { Registry } from 'prom-client';
 import { AUDIT_EVENTS } from './auth/audit.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
+import { type AgentParts, composeAgents } from './compose-agents.ts';
 import { type CredentialChecks, composeAuth } from './compose-auth.ts';
 import { composeDoor } from './compose-door.ts';
 import { composePeople } from './compose-people.ts';
@@ -17,13 +18,16 @@ import { composeRuns } from './compose-runs.ts';
 import { composeTools } from './compose-tools.ts';
 import { composeWays } from './compose-ways.ts';
 import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
+import { agentRoutes } from './http/agents.ts';
 import { alertsRoutes } from './http/alerts.ts';
+import { approvalRoute } from './http/approvals.ts';
 import { keyRoutes } from './http/auth/keys.ts';
 import { oidcRoutes } from './http/auth/oidc.ts';
 import { sessionRoutes } from './http/auth/sessions.ts';
 import { signInRoutes } from './http/auth/sign-in.ts';
 import { userRoutes } from './http/auth/users.ts';
 import { channelsRoute } from './http/channels.ts';
+import { conversationsRoute } from './http/conversations.ts';
 import { doorRoutes } from './http/door.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
@@ -86,6 +90,8 @@ export interface Tuning {
   hub?: Partial<HubTuning>;
   history?: Partial<HistoryTuning>;
   simulator?: Partial<SimulatorOptions>;
+  /** Agents and tools instead of those of the configuration. */
+  agents?: AgentParts;
   /** Checks of credentials beside those of the store. */
   credentials?: CredentialChecks;
 }
@@ -195,7 +201,8 @@ export function createApp(
     registry,
     tell: (key, text) => refusals.tell(key, text),
   });
-  const runs = composeRuns(config, broker, gateway, registry, logger, tracing, tuning.simulator);
+  const agents = tuning.agents ?? composeAgents();
+  const runs = composeRuns(config, broker, gateway, registry, logger, tracing, agents, tuning.simulator);
   const rules = composeRules(config, broker, gateway, registry, logger, (level, msg) =>
     stateLog.report(level, msg),
   );
@@ -258,6 +265,9 @@ export function createApp(
     doorRoutes(scope, calls.door);
     processRoute(scope, { ...runs, streams: runStreams });
     runRoutes(scope, { ...runs, streams: runStreams });
+    approvalRoute(scope, runs.service);
+    agentRoutes(scope, { ...runs, streams: runStreams, connections: limiter });
+    conversationsRoute(scope, runs.conversations);
     alertsRoutes(scope, rules);
     metricsRoute(scope, totals.metrics);
     channelsRoute(scope, channelLists);

@@ -10,6 +10,9 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import type { Registry } from 'prom-client';
+import { AgentWork } from './agents/agent-work.ts';
+import { AgentDirectory } from './agents/directory.ts';
+import type { AgentParts } from './compose-agents.ts';
 import { type Config, plainChannels, readSecret } from './config.ts';
 import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
@@ -17,8 +20,9 @@ import { Simulator } from './llm/simulator/simulator.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
 import { TracedModel } from './llm/traced-model.ts';
 import { Targets } from './runs/config.ts';
+import { Conversations } from './runs/conversations.ts';
 import { RunMetrics } from './runs/metrics.ts';
-import { Pipeline } from './runs/pipeline.ts';
+import { Pipeline, type PipelineOptions } from './runs/pipeline.ts';
 import { Prompts, type PromptsOptions } from './runs/prompts.ts';
 import {
   MemoryRateLimiter,
@@ -26,6 +30,7 @@ import {
   type RateLimitOptions,
   RedisRateLimiter,
 } from './runs/rate-limit.ts';
+import { RunEnds } from './runs/run-ends.ts';
 import { RunHistory } from './runs/run-history.ts';
 import { RunService } from './runs/run-service.ts';
 import { MemoryRunStore } from './runs/store/memory-run-store.ts';
@@ -46,6 +51,9 @@ export interface Runs {
   prompts: Prompts;
   targets: Targets;
   history: RunHistory;
+  conversations: Conversations;
+  ends: RunEnds;
+  agents: AgentDirectory;
   limiter: RateLimiter;
   limit: RateLimitOptions;
   open(): Promise<void>;
@@ -60,6 +68,7 @@ export function composeRuns(
   registry: Registry,
   logger: Logger,
   tracing: Tracing,
+  { agents, toolbox }: AgentParts,
   simulator: Partial<SimulatorOptions> = {},
 ): Runs {
   const targets = new Targets(config, readSecret);
@@ -68,7 +77,7 @@ export function composeRuns(
   const { store, limiter } = openRecords(config, broker, limit, logger);
   const calls = new Publisher(broker, { source: gateway, logger });
   const metrics = new RunMetrics(registry, () => service.active);
-  const pipeline = new Pipeline({
+  const shared = {
     model: createModel(config, new Simulator(simulator), logger, tracing.isOn),
     observer: {
       onEntry: (fields) => calls.enqueue(draft(fields, config.ENTRY_BYTES)),
@@ -76,8 +85,15 @@ export function composeRuns(
     },
     source: gateway,
     entryBytes: config.ENTRY_BYTES,
-    timeoutMs: config.RUN_TIMEOUT_MS,
     logContent: config.LOG_CONTENT,
+  } satisfies Partial<PipelineOptions>;
+  const pipeline = new Pipeline({ ...shared, timeoutMs: config.RUN_TIMEOUT_MS });
+  const agentWork = new AgentWork({
+    ...shared,
+    agents,
+    toolbox,
+    targets,
+    approvalMs: config.APPROVAL_TIMEOUT_MS,
   });
   const history = new RunHistory(broker);
   const service = new RunService({
@@ -85,6 +101,7 @@ export function composeRuns(
     broker,
     history,
     pipeline,
+    agents: agentWork,
     prompts,
     targets,
     source: gateway,
@@ -93,13 +110,16 @@ export function composeRuns(
     leaseMs: RUN_LEASE_MS,
     logger,
     tracer: tracing,
-    onEnded: (state, durationMs) => metrics.observeRun(state, durationMs),
+    onEnded: (state, durationMs, workflow) => metrics.observeRun(workflow, state, durationMs),
   });
   return {
     service,
     prompts,
     targets,
     history,
+    conversations: new Conversations(store, broker),
+    ends: new RunEnds(broker, store, config.SSE_KEEPALIVE_MS),
+    agents: new AgentDirectory(agents, toolbox, targets),
     limiter,
     limit,
     open: async () => {

@@ -12,6 +12,7 @@ import {
   whole,
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
+import { agentVariables } from './agents/config.ts';
 import { authMode, authVariables, wayIn } from './auth/config.ts';
 import { authStoreVariables } from './auth/store/config.ts';
 import { refuseHalfWays, waysVariables } from './auth/ways-config.ts';
@@ -118,6 +119,7 @@ const variables = {
   ...retentionVariables,
   ...runVariables,
   ...toolVariables,
+  ...agentVariables,
   ...serverVariables,
   ...streamVariables,
   ...otlpVariables,

@@ -4,6 +4,7 @@
 import type { Entry } from './entry.ts';
 import type { LaneSnapshot, RunState } from './run.ts';
 import type { GapData } from './stream-events.ts';
+import type { ToolCallSnapshot } from './tool-calls.ts';
 
 /** Every error, as `application/problem+json` (RFC 9457). */
 export interface Problem {
@@ -98,6 +99,8 @@ export interface RunSummary {
   /** Where its entries are: `runs:<message_id>`, or `runs:<owner>/<message_id>`. */
   channel: string;
   conversation_id?: string;
+  /** The agent that was asked; absent if tasks and a combiner were. */
+  agent?: string;
   state: RunState;
   /** Why it ended, unless it is `finished`. */
   code?: string;
@@ -107,6 +110,8 @@ export interface RunSummary {
   started: number;
   ended?: number;
   duration_ms?: number;
+  /** The calls of tools that wait for the consent of the owner. */
+  waiting?: string[];
   usage: RunUsage;
 }
 
@@ -125,6 +130,67 @@ export interface RunDetail extends RunSummary {
   /** The texts are longer than an answer may be, and end where the limit was reached. */
   cut?: true;
   lanes: LaneSnapshot[];
+  /** Of an agent's run, in the order in which they were asked for. */
+  calls?: readonly ToolCallSnapshot[];
+}
+
+/** POST /agents/chat */
+export interface ChatAnswer {
+  message: string;
+  message_id: string;
+  conversation_id: string;
+  agent: string;
+  calls: readonly ToolCallSnapshot[];
+  usage: RunUsage;
+}
+
+/** GET /agents/chat-history: the newest messages of all conversations of one person, the oldest of them first. */
+export interface ChatHistory {
+  history: {
+    role: 'user' | 'assistant';
+    content: string;
+    conversation_id: string;
+    message_id: string;
+    time: number;
+  }[];
+  count: number;
+}
+
+/** GET /api/agents */
+export interface AgentsAnswer {
+  /** The first one answers where nobody names another. */
+  agents: {
+    name: string;
+    provider: string;
+    model: string;
+    tools: { name: string; description: string; approval: 'never' | 'always' | 'once_per_run' }[];
+  }[];
+  servers: {
+    name: string;
+    state: 'up' | 'down' | 'unknown';
+    since: number;
+    tools: readonly string[];
+    drifted: readonly string[];
+  }[];
+  version: string;
+}
+
+/** GET /api/conversations: the newest first. */
+export interface ConversationsAnswer {
+  conversations: ConversationSummary[];
+}
+
+export interface ConversationSummary {
+  conversation_id: string;
+  owner?: string;
+  /** The beginning of the first question that is kept; absent while nothing was answered. */
+  title?: string;
+  agent?: string;
+  /** When its newest run began. */
+  last: number;
+  /** Its runs that are kept, and those of them that go on. */
+  runs: number;
+  running: string[];
 }
 
 /** GET /api/conversations/:id */

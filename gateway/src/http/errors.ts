@@ -64,6 +64,12 @@ export const ERRORS = {
     status: 409,
     sentence: 'The `message_id` names a run with another message or conversation; use a new one.',
   },
+  approval_not_found: { status: 404, sentence: 'No call of this run has asked for consent under this id.' },
+  agent_not_found: { status: 404, sentence: 'There is no agent of this name; `GET /api/agents` lists all.' },
+  approval_decided: {
+    status: 409,
+    sentence: 'Somebody has decided about this call before, or the run has ended.',
+  },
   name_taken: { status: 409, sentence: 'There is a person or a role of this name already.' },
   role_in_use: { status: 409, sentence: 'Somebody has the role; give all of them another one first.' },
   too_many_keys: { status: 409, sentence: 'There may be no more keys; revoke one first.' },
@@ -99,6 +105,10 @@ export const ERRORS = {
     status: 429,
     sentence:
       'Too many attempts to sign in, or with invalid credentials; try again after `Retry-After` seconds.',
+  },
+  run_failed: {
+    status: 502,
+    sentence: 'The run that was waited for has ended without an answer; `run_code` says why.',
   },
   call_loop: {
     status: 508,

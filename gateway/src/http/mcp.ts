@@ -6,9 +6,10 @@ import type { Caller } from '../mcp/caller.ts';
 import type { McpEndpoint, McpServices } from '../mcp/server.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { jsonScope } from './auth/services.ts';
+import { admitRun, RUN_BODY_BYTES } from './begin-run.ts';
 import { HttpError } from './errors.ts';
 import { headersOf, translate } from './plugins/problems.ts';
-import { admitRun, BODY_BYTES, type ProcessServices, runRequest } from './process.ts';
+import { type ProcessServices, runRequest } from './process.ts';
 import { readableRun } from './runs.ts';
 
 /** The code that JSON-RPC leaves to servers. */
@@ -39,7 +40,7 @@ export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void
       if (request.raw.socket.destroyed) return reply.hijack(); // nobody is left to read an answer
       return sendError(reply, knownOf(error));
     });
-    scope.post('/mcp', { bodyLimit: BODY_BYTES, config: { needs: 'read' } }, async (request, reply) => {
+    scope.post('/mcp', { bodyLimit: RUN_BODY_BYTES, config: { needs: 'read' } }, async (request, reply) => {
       const { body } = request;
       // A hundred calls in one request would share one place, and clients of today send no batches.
       if (Array.isArray(body)) throw new HttpError('invalid_body', 'send one message at a time, not a batch');

@@ -1,15 +1,17 @@
-// Sends a run as an SSE response, with the events of POST /api/process. The response reads the run's channel, so a client can resume
+// Sends a run as an SSE response, with the events of POST /api/process or POST /agents/chat-stream. The response reads the run's channel, so a client can resume
 // by Last-Event-ID, and the run goes on when a client disconnects.
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
+import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
+import { type AgentEvent, agentEvent, isAgents } from '../agents/wire.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { PrincipalStreams, RightsLoss } from '../auth/rights/rights-watch.ts';
 import { followChannel, readHistory } from '../runs/run-reader.ts';
@@ -159,12 +161,13 @@ export class RunStreams implements PrincipalStreams {
 
   async #write(
     reply: FastifyReply,
-    { owner, id }: RunRecord,
+    run: RunRecord,
     items: AsyncGenerator<PageItem, void, undefined>,
     first: PageItem | undefined,
     gone: AbortController,
   ): Promise<void> {
     const { raw } = reply;
+    const { owner, id } = run;
     const { keepAliveMs, stallMs } = this.#options;
     let lost = false;
     let quiet = true;
@@ -182,11 +185,11 @@ export class RunStreams implements PrincipalStreams {
       quiet = true;
     }, keepAliveMs);
     try {
-      if (first && writeItem(raw, first, id)) return;
+      if (first && writeItem(raw, first, run)) return;
       for await (const item of items) {
         if (raw.writableNeedDrain && !(await drained(raw, gone.signal, stallMs))) return void raw.destroy();
         if (gone.signal.aborted) break; // `bye` was the last event
-        if (writeItem(raw, item, id)) return;
+        if (writeItem(raw, item, run)) return;
         quiet = false;
         if (item.gap?.reason === 'reset') await checkRun();
       }
@@ -222,8 +225,8 @@ function endStream(raw: ServerResponse, code: RightsLoss | 'expired', gone: Abor
 }
 
 /** Writes the event of an item, if it has one. Returns true after the run's last event. */
-function writeItem(raw: ServerResponse, item: PageItem, id: string): boolean {
-  const event = item.record ? wireEvent(item.record.entry, id) : trimmedEvent(id);
+function writeItem(raw: ServerResponse, item: PageItem, run: RunRecord): boolean {
+  const event = item.record ? eventOf(item.record.entry, run) : trimmedEvent(run.id);
   if (event) {
     const position = item.record ? item.record.n : item.gap.before - 1;
     raw.write(frameOf(event, position));
@@ -231,7 +234,12 @@ function writeItem(raw: ServerResponse, item: PageItem, id: string): boolean {
   return item.record !== undefined && isEnd(item.record.entry);
 }
 
-function frameOf({ event, data }: WireEvent, position?: Position): string {
+/** An entry says itself of which kind of run it is. */
+function eventOf(entry: Entry, run: RunRecord): WireEvent | AgentEvent | undefined {
+  return isAgents(entry) ? agentEvent(entry, run) : wireEvent(entry, run.id);
+}
+
+function frameOf({ event, data }: WireEvent | AgentEvent, position?: Position): string {
   const id = position !== undefined && { id: formatPosition(position) };
   return sseFrame({ event, ...id, data: JSON.stringify(data) });
 }

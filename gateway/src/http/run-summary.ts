@@ -6,11 +6,14 @@ import type { RunRecord } from '../runs/store/run-store.ts';
 
 export function summaryOf(run: RunRecord): RunSummary {
   const { inputTokens, outputTokens, durationMs, estimated } = run.totals;
+  const isRunning = run.state === 'running';
+  const waiting = run.approvals.flatMap(({ id, decision }) => (isRunning && !decision ? [id] : []));
   return {
     message_id: run.id,
     ...(run.owner !== '' && { owner: run.owner }),
     channel: runChannel(ownedKey(run.owner, run.id)),
     ...(run.conversationId !== undefined && { conversation_id: run.conversationId }),
+    ...(run.agent !== undefined && { agent: run.agent }),
     state: run.state,
     ...(run.code !== undefined && { code: run.code }),
     gateway: run.gateway,
@@ -18,6 +21,7 @@ export function summaryOf(run: RunRecord): RunSummary {
     models: run.lanes.map(({ lane, provider, model }) => ({ source: lane, provider, model })),
     started: run.started,
     ...(run.ended > 0 && { ended: run.ended, duration_ms: Math.round(durationMs) }),
+    ...(waiting.length > 0 && { waiting }),
     usage: { input_tokens: inputTokens, output_tokens: outputTokens, ...(estimated && { estimated }) },
   };
 }

@@ -45,8 +45,14 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
 
   app.get<ById>('/api/runs/:id', TEXTS, async (request): Promise<RunDetail> => {
     const run = await known(request);
-    const { lanes, trimmed, cut } = await history.run(ownedKey(run.owner, run.id), run.lanes);
-    return { ...summaryOf(run), ...(trimmed && { trimmed }), ...(cut && { cut }), lanes };
+    const { lanes, calls, trimmed, cut } = await history.run(ownedKey(run.owner, run.id), run.lanes);
+    return {
+      ...summaryOf(run),
+      ...(trimmed && { trimmed }),
+      ...(cut && { cut }),
+      lanes,
+      ...(calls.length > 0 && { calls }),
+    };
   });
 
   const streaming = {

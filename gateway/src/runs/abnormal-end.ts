@@ -12,9 +12,19 @@ export interface AbnormalEnding extends RunEnding {
   code: string;
 }
 
-/** The last entries: one on the run's channel, and its copy on the channel of the owner's runs. @param source the gateway that writes them. */
-export function abnormalEnd(run: RunIdentity, source: string, ending: AbnormalEnding, msg: string): Draft[] {
+/**
+ * The last entries: one on the run's channel, and its copy on the channel of the owner's runs. @param source the gateway that writes them.
+ * @param unverified the calls of tools whose effect nobody knows.
+ */
+export function abnormalEnd(
+  run: RunIdentity,
+  source: string,
+  ending: AbnormalEnding,
+  msg: string,
+  unverified: readonly string[] = [],
+): Draft[] {
   const { state, code, totals } = ending;
-  const end = new RunEntries(run, source).runEnded(state, msg, totals, { partial: true }, code);
+  const attrs = { partial: true, ...(unverified.length > 0 && { unverified }) };
+  const end = new RunEntries(run, source).runEnded(state, msg, totals, attrs, code);
   return [draft(end), draft(lifecycleCopy(end, run.owner))];
 }

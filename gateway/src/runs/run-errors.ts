@@ -5,6 +5,8 @@
 export const RUN_ERRORS = {
   no_answer: 'No model gave an answer.',
   combine_failed: 'The answers could not be combined.',
+  agent_failed: 'The agent could not answer.',
+  agent_timeout: 'The agent has worked for as long as it may.',
   cancelled: 'The run was cancelled.',
   gateway_stopped: 'The gateway was stopped.',
   run_lost: 'The gateway that ran this is gone.',

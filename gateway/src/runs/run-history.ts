@@ -5,6 +5,7 @@ import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.t
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { conversationChannel, type OwnedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type LaneInfo, newRun, type RunSnapshot, reduceRun } from '@llm-streamer/shared/run.ts';
+import { reduceCalls, type ToolCallSnapshot, unverifiedOf } from '@llm-streamer/shared/tool-calls.ts';
 import { type Turn, turnOf } from './conversation.ts';
 import { readHistory } from './run-reader.ts';
 import { sumOf, type Usage } from './usage.ts';
@@ -30,10 +31,11 @@ export class RunHistory {
   async run(
     key: OwnedKey,
     lanes: readonly LaneInfo[] = [],
-  ): Promise<RunSnapshot & { trimmed?: true; cut?: true }> {
+  ): Promise<RunSnapshot & { calls: readonly ToolCallSnapshot[]; trimmed?: true; cut?: true }> {
     let left = RUN_TEXT;
     let cut = false;
     let view = newRun(partsOf(key).id, lanes);
+    let calls: readonly ToolCallSnapshot[] = [];
     let trimmed = false;
     for await (const { record, gap } of readHistory(
       this.#broker,
@@ -43,24 +45,30 @@ export class RunHistory {
     ))
       if (record) {
         const { entry } = record;
-        const isDelta = entry.event === EVENTS.generationDelta;
-        left -= isDelta ? entry.msg.length : 0;
+        const isText = entry.event === EVENTS.generationDelta || entry.event === EVENTS.toolReturned;
+        left -= isText ? entry.msg.length : 0;
         cut ||= left < 0;
-        // What went wrong is said in any case: only the texts of the answers have no end of their own.
-        view = reduceRun(view, cut && isDelta ? { ...entry, msg: '' } : entry);
+        // What went wrong is said in any case: only the texts of answers and results have no end of their own.
+        const kept = cut && isText ? { ...entry, msg: '' } : entry;
+        view = reduceRun(view, kept);
+        calls = reduceCalls(calls, kept);
       } else if (gap) trimmed = true;
-    return { ...view, ...(trimmed && { trimmed }), ...(cut && { cut }) };
+    return { ...view, calls, ...(trimmed && { trimmed }), ...(cut && { cut }) };
   }
 
-  /** The tokens of a run that ended early: counted by the model for lanes that finished, estimated for the others. */
-  async usage(key: OwnedKey, lanes: readonly LaneInfo[]): Promise<Usage> {
+  /**
+   * What a run that ended early leaves: its tokens, counted by the model for lanes that finished and estimated for the others; and the
+   * calls of tools whose effect nobody knows.
+   */
+  async left(key: OwnedKey, lanes: readonly LaneInfo[]): Promise<{ usage: Usage; unverified: string[] }> {
     const run = await this.run(key, lanes);
-    const answering = run.lanes.filter(({ firstContent }) => firstContent > 0);
-    return sumOf(
+    const answering = run.lanes.filter(({ firstContent, state }) => firstContent > 0 || state === 'finished');
+    const usage = sumOf(
       answering.map(({ state, inputTokens, outputTokens }) => {
         return { inputTokens, outputTokens, ...(state !== 'finished' && { estimated: true }) };
       }),
     );
+    return { usage, unverified: unverifiedOf(run.calls) };
   }
 
   /** The newest turns, the oldest of them first. `trimmed` if there are earlier ones. */

@@ -4,11 +4,14 @@ import { randomBytes } from 'node:crypto';
 import type { Broker, Subscription } from '@llm-streamer/shared/broker/broker.ts';
 import type { LogRecord } from '@llm-streamer/shared/broker/record.ts';
 import { RUN_EVENTS_PREFIX } from '@llm-streamer/shared/channels.ts';
+import { draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError, PublishRefused } from '@llm-streamer/shared/errors.ts';
-import { CHANNELS } from '@llm-streamer/shared/events.ts';
+import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type OwnedKey, ownedKey, ownerOfEvents } from '@llm-streamer/shared/ownership.ts';
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
+import type { AgentWork } from '../agents/agent-work.ts';
+import { decidedEntry } from '../agents/call-entries.ts';
 import type { LlmMessage } from '../llm/model.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Tracer } from '../tracing/span.ts';
@@ -17,20 +20,32 @@ import type { Targets } from './config.ts';
 import { contextOf } from './conversation.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, LeasedRun } from './leased-run.ts';
-import type { Pipeline } from './pipeline.ts';
 import type { Prompts } from './prompts.ts';
 import { repeatedWrite } from './repeated-write.ts';
+import { lifecycleCopy, RunEntries, workflowOf } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
-import { fingerprintOf, laneInfos, type RunPlan, type RunRequest } from './run-plan.ts';
+import { fingerprintOf, laneInfos, type RunOutline, type RunPlan, type RunRequest } from './run-plan.ts';
 import { runSpan, runSpanEnd } from './run-spans.ts';
-import type { EndGuard, RunEnding, RunFacts, RunRecord, RunScope, RunStore } from './store/run-store.ts';
+import type { RunWork } from './run-work.ts';
+import type {
+  Decision,
+  EndGuard,
+  RunEnding,
+  RunFacts,
+  RunRecord,
+  RunScope,
+  RunStore,
+} from './store/run-store.ts';
 
 export interface RunServiceOptions {
   store: RunStore;
   broker: Broker;
   history: RunHistory;
-  pipeline: Pipeline;
+  /** Asks the tasks and the combiner. */
+  pipeline: RunWork;
+  /** Asks agents; absent where there are none. */
+  agents?: AgentWork;
   prompts: Prompts;
   targets: Targets;
   /** The label of this gateway. */
@@ -44,7 +59,7 @@ export interface RunServiceOptions {
   logger: Logger;
   tracer?: Tracer;
   /** Called for every run that this gateway has ended. */
-  onEnded?: (state: EndState, durationMs: number) => void;
+  onEnded?: (state: EndState, durationMs: number, workflow: string) => void;
 }
 
 /** How often a run's record is renewed within a lease. */
@@ -109,8 +124,8 @@ export class RunService {
    * @throws CodedError `message_id_reused` if a different request of the same owner has used the id, `too_many_runs` if this gateway has as many runs as it may.
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
-    const { store, prompts, targets, source, pipeline, tracer } = this.#options;
-    const { owner, id, message, conversationId } = request;
+    const { store, source, tracer } = this.#options;
+    const { owner, id, message, conversationId, agent } = request;
     const key = ownedKey(owner, id);
     const fingerprint = fingerprintOf(request);
     const known = await store.get(key);
@@ -119,22 +134,20 @@ export class RunService {
       throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
     await admit();
 
-    const { tasks, combiner, version } = prompts.current;
+    const { promptVersion, lanes } = this.#outline(agent);
     const identity = {
       owner,
       id,
-      promptVersion: version,
+      promptVersion,
       ...(conversationId !== undefined && { conversationId }),
+      ...(agent !== undefined && { agent }),
     };
     const span = tracer?.start(runSpan(identity), request.trace);
     const plan: RunPlan = {
       ...identity,
       message,
       history: conversationId === undefined ? [] : await this.#context(ownedKey(owner, conversationId)),
-      lanes: [
-        ...tasks.map((prompt) => ({ prompt, target: targets.of(prompt), role: 'task' as const })),
-        { prompt: combiner, target: targets.of(combiner), role: 'combiner' },
-      ],
+      lanes,
       ...(span && { span, traceId: span.traceId }),
     };
     const facts: RunFacts = {
@@ -144,7 +157,7 @@ export class RunService {
       lanes: laneInfos(plan.lanes),
     };
     const token = randomBytes(16).toString('hex');
-    const opening = pipeline.opening(plan);
+    const opening = this.#workOf(plan).opening(plan);
     // If the reply is lost, the run may have begun. Then nobody would do its work, and the request that the client repeats would find
     // it and get `run_lost`. The same token makes a repetition harmless.
     const begun = await repeatedWrite(() => store.begin(facts, token, opening), BEGIN_PATIENCE_MS);
@@ -158,6 +171,18 @@ export class RunService {
   async cancel(key: OwnedKey): Promise<RunRecord | undefined> {
     await this.#end(key, 'cancelled', 'anybody');
     return this.#options.store.get(key);
+  }
+
+  /** Decides about a call that waits for consent, on whichever gateway the run is. */
+  async decide(
+    record: RunRecord,
+    approval: string,
+    decision: Decision,
+  ): Promise<'ok' | 'decided' | 'unknown' | 'ended'> {
+    const { store, source } = this.#options;
+    const entry = decidedEntry(new RunEntries(record, source), approval, decision);
+    const drafts = [entry, lifecycleCopy(entry, record.owner)].map((fields) => draft(fields));
+    return store.decide(ownedKey(record.owner, record.id), approval, decision, drafts);
   }
 
   get(key: OwnedKey): Promise<RunRecord | undefined> {
@@ -182,6 +207,28 @@ export class RunService {
     return contextOf(turns, contextTokens);
   }
 
+  /** @throws CodedError `agent_not_found` */
+  #outline(agent: string | undefined): RunOutline {
+    const { prompts, targets, agents } = this.#options;
+    if (agent !== undefined) {
+      if (!agents) throw new CodedError('agent_not_found', 'this gateway has no agents', { field: 'agent' });
+      return agents.outline(agent);
+    }
+    const { tasks, combiner, version } = prompts.current;
+    return {
+      promptVersion: version,
+      lanes: [
+        ...tasks.map((prompt) => ({ prompt, target: targets.of(prompt), role: 'task' as const })),
+        { prompt: combiner, target: targets.of(combiner), role: 'combiner' },
+      ],
+    };
+  }
+
+  #workOf({ agent }: RunPlan): RunWork {
+    const { pipeline, agents } = this.#options;
+    return agent !== undefined && agents ? agents : pipeline;
+  }
+
   #startPipeline(plan: RunPlan, token: string): void {
     const { store, leaseMs } = this.#options;
     const key = ownedKey(plan.owner, plan.id);
@@ -203,12 +250,12 @@ export class RunService {
 
   /** Resolves with how this pipeline has ended the run; undefined if something else has, or if it could not be ended. */
   async #execute(plan: RunPlan, run: LeasedRun): Promise<RunEnding | undefined> {
-    const { pipeline, history, logger, source } = this.#options;
+    const { history, logger, source } = this.#options;
     const began = performance.now();
     const key = ownedKey(plan.owner, plan.id);
     try {
-      const ending = await pipeline.run(plan, run, run.over);
-      if (ending) this.#options.onEnded?.(ending.state, ending.totals.durationMs);
+      const ending = await this.#workOf(plan).run(plan, run, run.over);
+      if (ending) this.#options.onEnded?.(ending.state, ending.totals.durationMs, workflowOf(plan));
       return ending;
     } catch (error) {
       if (isFenced(error)) return undefined;
@@ -217,11 +264,11 @@ export class RunService {
       logger.error({ run: key, code, stack: code === 'internal' ? stackOf(error) : undefined }, 'run failed');
       const msg = error instanceof PublishRefused ? error.message : RUN_ERRORS.internal;
       try {
-        const used = await history.usage(key, laneInfos(plan.lanes));
-        const totals = { ...used, durationMs: performance.now() - began };
+        const { usage, unverified } = await history.left(key, laneInfos(plan.lanes));
+        const totals = { ...usage, durationMs: performance.now() - began };
         const ending: AbnormalEnding = { state: 'failed', code, totals };
-        await run.end(ending, abnormalEnd(plan, source, ending, msg));
-        this.#options.onEnded?.('failed', totals.durationMs);
+        await run.end(ending, abnormalEnd(plan, source, ending, msg, unverified));
+        this.#options.onEnded?.('failed', totals.durationMs, workflowOf(plan));
         return ending;
       } catch (again) {
         logger.error({ run: key, code: codeOf(again) }, 'run could not be ended');
@@ -237,25 +284,28 @@ export class RunService {
     if (record?.state !== 'running') return false;
     const code = END_CODE[state];
     const durationMs = Math.max(0, Date.now() - record.started);
-    const totals = { ...(await history.usage(key, record.lanes)), durationMs };
+    const { usage, unverified } = await history.left(key, record.lanes);
+    const totals = { ...usage, durationMs };
     const ending = { state, code, totals };
-    const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code]);
+    const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code], unverified);
     const ended = await store.end(key, ending, drafts, guard);
     if (!ended) return false;
     this.#leased.get(key)?.run.stop();
-    this.#options.onEnded?.(state, totals.durationMs);
+    this.#options.onEnded?.(state, totals.durationMs, workflowOf(record));
     return true;
   }
 
   /**
-   * An entry says that a run of this gateway has ended. Where runs belong to nobody, anybody can write to that
-   * channel, so the run's record decides.
+   * An entry says that a run of this gateway has ended, or that a call of it may be made. Where runs belong to nobody, anybody can write
+   * to that channel, so the run's record decides.
    */
   async #onRunEvent({ event, channel, run: id }: LogRecord['entry']): Promise<void> {
-    if (event === undefined || id === undefined || !Object.hasOwn(RUN_END, event)) return;
+    if (event === undefined || id === undefined) return;
     const key = ownedKey(ownerOfEvents(channel), id);
     const leased = this.#leased.get(key);
     if (!leased) return;
+    if (event === EVENTS.toolDecided) return leased.run.decisions.look();
+    if (!Object.hasOwn(RUN_END, event)) return;
     const record = await this.#options.store.get(key);
     if (record?.state !== 'running') leased.run.stop();
   }

@@ -60,7 +60,7 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
     case EVENTS.generationFailed:
       return {
         event: 'error',
-        data: { ...about, status: 'Failed', ...source, ...failure(entry), final: false },
+        data: { ...about, status: 'Failed', ...source, ...failureOf(entry), final: false },
       };
     case EVENTS.runFinished:
       return {
@@ -79,7 +79,13 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
     case EVENTS.runLost:
       return {
         event: 'error',
-        data: { ...about, status: END_STATUS[event], ...failure(entry), final: true, usage: usageOf(entry) },
+        data: {
+          ...about,
+          status: END_STATUS[event],
+          ...failureOf(entry),
+          final: true,
+          usage: usageOf(entry),
+        },
       };
     default:
       return undefined;
@@ -115,7 +121,7 @@ function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-function usageOf({ attrs = {} }: Entry): RunUsage {
+export function usageOf({ attrs = {} }: Entry): RunUsage {
   return {
     input_tokens: Number(attrs.input_tokens),
     output_tokens: Number(attrs.output_tokens),
@@ -123,7 +129,7 @@ function usageOf({ attrs = {} }: Entry): RunUsage {
   };
 }
 
-function failure({ msg, attrs = {} }: Entry): Pick<WireData, 'code' | 'message' | 'partial'> {
+export function failureOf({ msg, attrs = {} }: Entry): Pick<WireData, 'code' | 'message' | 'partial'> {
   const code = attrs[GEN_AI.errorType];
   return { code: typeof code === 'string' ? code : 'unknown', message: msg, partial: attrs.partial === true };
 }

@@ -74,7 +74,7 @@ describe.each(kinds)('runs $kind', ({ make }) => {
     expect(gaps).toEqual([]);
     const view = entries.reduce(reduceRun, newRun(run));
     expect(view.state).toBe('finished');
-    expect(await b.history.run(run)).toEqual(view);
+    expect(await b.history.run(run)).toEqual({ ...view, calls: [] });
     expect(await b.service.get(run)).toMatchObject({ state: 'finished', promptVersion: view.promptVersion });
     expect((await b.service.get(run))?.totals.outputTokens).toBeGreaterThan(50);
   });

@@ -6,6 +6,8 @@ import type { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-bro
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import {
+  type Approval,
+  type Decision,
   type EndGuard,
   fenced,
   LISTED_RUNS,
@@ -46,6 +48,7 @@ export class MemoryRunStore implements RunStore {
       ended: 0,
       renewed: 1,
       totals: { inputTokens: 0, outputTokens: 0, durationMs: 0 },
+      approvals: [],
     };
     this.#runs.set(key, { token, record });
     this.#counts.set(facts.owner, (this.#counts.get(facts.owner) ?? 0) + 1);
@@ -58,10 +61,43 @@ export class MemoryRunStore implements RunStore {
   }
 
   async append(key: OwnedKey, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void> {
-    const run = this.#runs.get(key);
-    if (run?.record.state !== 'running' || run.token !== token) throw fenced();
-    run.record.renewed++;
+    this.#writable(key, token).record.renewed++;
     await this.#broker.publish(drafts, stamp);
+  }
+
+  async ask(
+    key: OwnedKey,
+    token: string,
+    approval: string,
+    drafts: readonly Draft[],
+    stamp: WriterStamp,
+  ): Promise<void> {
+    const { record } = this.#writable(key, token);
+    // Before the entry is written: whoever reads it may decide at once.
+    if (!record.approvals.some(({ id }) => id === approval))
+      record.approvals = [...record.approvals, { id: approval }];
+    await this.append(key, token, drafts, stamp);
+  }
+
+  async decide(
+    key: OwnedKey,
+    approval: string,
+    decision: Decision,
+    drafts: readonly Draft[],
+  ): Promise<'ok' | 'decided' | 'unknown' | 'ended'> {
+    const record = this.#runs.get(key)?.record;
+    if (record?.state !== 'running') return 'ended';
+    const before = record.approvals;
+    const known = before.find(({ id }) => id === approval);
+    if (!known) return 'unknown';
+    if (known.decision) return 'decided';
+    const decided: Approval = { ...known, decision };
+    record.approvals = before.map((one) => (one === known ? decided : one));
+    await this.#broker.publish(drafts).catch((error: unknown) => {
+      record.approvals = record.approvals.map((one) => (one === decided ? known : one));
+      throw error;
+    });
+    return 'ok';
   }
 
   async end(key: OwnedKey, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean> {
@@ -100,6 +136,12 @@ export class MemoryRunStore implements RunStore {
   async close(): Promise<void> {
     this.#runs.clear();
     this.#counts.clear();
+  }
+
+  #writable(key: OwnedKey, token: string): StoredRun {
+    const run = this.#runs.get(key);
+    if (run?.record.state !== 'running' || run.token !== token) throw fenced();
+    return run;
   }
 
   /** The owner's own oldest run goes if he has too many; the oldest of all only where the records of all are too many. */

@@ -11,6 +11,8 @@ import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';
 import {
+  type Approval,
+  type Decision,
   type EndGuard,
   fenced,
   LISTED_OWNERS,
@@ -28,9 +30,12 @@ const STEP = loadScript(LUA, '');
 const LAST_STEP = loadScript(LUA, 'allow-oom');
 /** How many owners' runs are asked for in one round. */
 const OWNERS_AT_ONCE = 50;
+/** The field of a call that waits, or waited, for consent begins with this; its value is OPEN until it is a decision. */
+const ASKED = 'ask:';
+const OPEN = 'open';
 
 type Step = {
-  step: 'begin' | 'append' | 'end';
+  step: 'begin' | 'append' | 'decide' | 'end';
   key: OwnedKey;
   token?: string;
   renewed?: number;
@@ -59,6 +64,7 @@ export class RedisRunStore implements RunStore {
       version: facts.promptVersion,
       lanes: JSON.stringify(facts.lanes),
       ...(facts.conversationId !== undefined && { conversation: facts.conversationId }),
+      ...(facts.agent !== undefined && { agent: facts.agent }),
     };
     const reply = await this.#step(STEP, { step: 'begin', key, token, fields, drafts });
     return reply === 'exists' ? 'exists' : 'started';
@@ -69,6 +75,29 @@ export class RedisRunStore implements RunStore {
     const script = drafts.length === 0 ? LAST_STEP : STEP;
     const reply = await this.#step(script, { step: 'append', key, token, stamp, drafts });
     if (reply === 'fenced') throw fenced();
+  }
+
+  async ask(
+    key: OwnedKey,
+    token: string,
+    approval: string,
+    drafts: readonly Draft[],
+    stamp: WriterStamp,
+  ): Promise<void> {
+    const fields = { [ASKED + approval]: OPEN };
+    const reply = await this.#step(STEP, { step: 'append', key, token, stamp, fields, drafts });
+    if (reply === 'fenced') throw fenced();
+  }
+
+  async decide(
+    key: OwnedKey,
+    approval: string,
+    decision: Decision,
+    drafts: readonly Draft[],
+  ): Promise<'ok' | 'decided' | 'unknown' | 'ended'> {
+    const fields = { [ASKED + approval]: JSON.stringify(decision) };
+    const reply = await this.#step(LAST_STEP, { step: 'decide', key, fields, drafts });
+    return reply === 'refused' ? 'ended' : (reply as 'ok' | 'decided' | 'unknown');
   }
 
   async end(key: OwnedKey, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean> {
@@ -192,7 +221,8 @@ export class RedisRunStore implements RunStore {
 }
 
 function recordOf(key: OwnedKey, hash: Record<string, string>): RunRecord | undefined {
-  const { state, fingerprint = '', gateway = '', version = '', lanes = '[]', conversation, code } = hash;
+  const { state, fingerprint = '', gateway = '', version = '', lanes = '[]' } = hash;
+  const { conversation, agent, code } = hash;
   const parsed = lanesOf(lanes);
   // The key may hold a hash of another program.
   if (!RUN_STATES.includes(state as RunState) || parsed === undefined) return undefined;
@@ -213,9 +243,29 @@ function recordOf(key: OwnedKey, hash: Record<string, string>): RunRecord | unde
       durationMs: number('duration'),
       ...(hash.estimated !== undefined && { estimated: true }),
     },
+    approvals: approvalsOf(hash),
     ...(conversation !== undefined && { conversationId: conversation }),
+    ...(agent !== undefined && { agent }),
     ...(code !== undefined && { code }),
   };
+}
+
+function approvalsOf(hash: Record<string, string>): Approval[] {
+  return Object.entries(hash).flatMap(([field, value]) => {
+    if (!field.startsWith(ASKED)) return [];
+    const id = field.slice(ASKED.length);
+    if (value === OPEN) return [{ id }];
+    const decision = decisionOf(value);
+    return decision ? [{ id, decision }] : [];
+  });
+}
+
+function decisionOf(text: string): Decision | undefined {
+  try {
+    return JSON.parse(text) as Decision;
+  } catch {
+    return undefined; // another program has written it
+  }
 }
 
 function lanesOf(text: string): RunRecord['lanes'] | undefined {

@@ -18,6 +18,23 @@ export interface RunFacts extends RunIdentity {
   lanes: readonly LaneInfo[];
 }
 
+/** What was decided about the call of a tool that needs consent. */
+export interface Decision {
+  approved: boolean;
+  /** Who has decided; '' if nobody has in time. */
+  by: string;
+  /** What the model is told of a denial. */
+  reason?: string;
+}
+
+/** A call of a tool that needs consent. */
+export interface Approval {
+  /** The id of the call. */
+  id: string;
+  /** Absent while nobody has decided. */
+  decision?: Decision;
+}
+
 export interface RunRecord extends RunFacts {
   state: RunState;
   /** Epoch milliseconds by the log's clock. */
@@ -27,6 +44,8 @@ export interface RunRecord extends RunFacts {
   /** A counter, no time: it grows with every append and every sign of life. */
   renewed: number;
   totals: RunTotals;
+  /** The calls for which consent was asked, those of which none waits any more included. */
+  approvals: readonly Approval[];
   /** Why the run ended, unless it is `finished`. */
   code?: string;
 }
@@ -53,6 +72,21 @@ export interface RunStore {
    * @throws PublishRefused `fenced` if the run has ended or has another fencing token; BrokerUnavailable if the outcome is unknown.
    */
   append(key: OwnedKey, token: string, drafts: readonly Draft[], stamp?: WriterStamp): Promise<void>;
+  /** As `append`; and the call of a tool begins to wait for consent. A repeat changes nothing, even if it was decided meanwhile. */
+  ask(
+    key: OwnedKey,
+    token: string,
+    approval: string,
+    drafts: readonly Draft[],
+    stamp: WriterStamp,
+  ): Promise<void>;
+  /** Decides about a call that waits; any gateway may. Only if this is the first decision, it and `drafts` are written. */
+  decide(
+    key: OwnedKey,
+    approval: string,
+    decision: Decision,
+    drafts: readonly Draft[],
+  ): Promise<'ok' | 'decided' | 'unknown' | 'ended'>;
   /** False if the run does not exist, has ended already, or `guard` does not hold; then nothing was written. */
   end(key: OwnedKey, ending: RunEnding, drafts: readonly Draft[], guard: EndGuard): Promise<boolean>;
   get(key: OwnedKey): Promise<RunRecord | undefined>;

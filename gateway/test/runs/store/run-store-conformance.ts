@@ -123,6 +123,48 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       expect(await heard(broker, key)).toEqual(['begin', 'end']);
     });
 
+    it('has calls that wait until somebody decides, once, wherever', async () => {
+      const { store, other, broker, key, token } = await begun(owner);
+      const stamp = { writer: randomUUID(), seq: 1 };
+      await store.ask(key, token, 'call-1', says(key, 'asked'), stamp);
+      expect((await other.get(key))?.approvals).toEqual([{ id: 'call-1' }]);
+      const yes = { approved: true, by: 'alice' };
+      const no = { approved: false, by: 'bob', reason: 'not now' };
+      expect(await other.decide(key, 'call-2', yes, says(key, 'never'))).toBe('unknown');
+      const answers = await Promise.all([
+        other.decide(key, 'call-1', no, says(key, 'decided')),
+        store.decide(key, 'call-1', yes, says(key, 'decided')),
+      ]);
+      expect(answers.toSorted()).toEqual(['decided', 'ok']);
+      const decision = answers[0] === 'ok' ? no : yes;
+      expect((await store.get(key))?.approvals).toEqual([{ id: 'call-1', decision }]);
+      await store.ask(key, token, 'call-1', says(key, 'asked'), stamp); // the reply was lost, and it is repeated
+      expect((await store.get(key))?.approvals).toEqual([{ id: 'call-1', decision }]);
+      expect(await heard(broker, key)).toEqual(['begin', 'asked', 'decided']);
+    });
+
+    it('decides nothing after its end, and asks for nothing with another token', async () => {
+      const { store, other, broker, key, token } = await begun(owner);
+      const stamp = { writer: randomUUID(), seq: 1 };
+      await expect(other.ask(key, randomUUID(), 'call-9', says(key, 'x'), stamp)).rejects.toMatchObject({
+        code: 'fenced',
+      });
+      expect((await store.get(key))?.approvals).toEqual([]);
+      await store.ask(key, token, 'call-1', says(key, 'asked'), stamp);
+      const { renewed } = (await other.get(key)) as { renewed: number };
+      await other.end(key, { state: 'cancelled', totals }, says(key, 'end'), { renewed });
+      expect(await other.decide(key, 'call-1', { approved: true, by: 'a' }, says(key, 'late'))).toBe('ended');
+      expect(await heard(broker, key)).toEqual(['begin', 'asked', 'end']);
+    });
+
+    it('is no longer alive because somebody has decided', async () => {
+      const { store, other, key, token } = await begun(owner);
+      await store.ask(key, token, 'call-1', says(key, 'asked'), { writer: randomUUID(), seq: 1 });
+      const before = (await other.get(key))?.renewed;
+      await other.decide(key, 'call-1', { approved: true, by: 'a' }, says(key, 'decided'));
+      expect((await other.get(key))?.renewed).toBe(before);
+    });
+
     it('is declared lost only if it has not been renewed since it was seen', async () => {
       const { store, other, key, token } = await begun(owner);
       const seen = (await other.running()).find((run) => run.key === key) as { renewed: number };

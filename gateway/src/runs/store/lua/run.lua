@@ -1,13 +1,15 @@
 -- One step of a run: its record and its entries, together or not at all.
--- ARGV: 4 step ('begin', 'append' or 'end'), 5 key of the run (`<owner>/<id>`, or `<id>`), 6 fencing token ('' for a gateway that
+-- ARGV: 4 step ('begin', 'append', 'decide' or 'end'), 5 key of the run (`<owner>/<id>`, or `<id>`), 6 fencing token ('' for a gateway that
 -- does not run it), 7 the guard: what `renewed` must be ('' for anything), 8 writer ('' for none), 9 seq of the batch, 10 what begins
 -- the Redis channel of an announcement, 11 ms for which the record lives, 12 the most runs that are listed of an owner, 13 the
 -- owner ('' for nobody), 14 the most owners that are listed, 15 the number of fields to set, from 16 name and value of each field, then the batch, as `batch` of log.lua reads it.
 -- Keys: run:<key> (hash: state, token, renewed, started, ended and the fields), running (set of keys), runs:<owner> (sorted set:
 -- key -> started; `runs` for nobody's, which a log from before runs had owners holds as well), run-owners (sorted set: owner ->
 -- start of the newest run).
--- Returns 'ok', 'exists' (begin: a run has this key, of the same request or of another one), 'fenced' (append: the run is not this gateway's any more), or
--- 'refused' (end: the run has ended, or was renewed since).
+-- The first field of 'decide' is that of a call which waits for consent, as 'append' has set it: its value is 'open'.
+-- Returns 'ok', 'exists' (begin: a run has this key, of the same request or of another one), 'fenced' (append: the run is not this
+-- gateway's any more), 'refused' (end: the run has ended, or was renewed since; decide: it has ended), 'unknown' or 'decided' (decide:
+-- nothing waits under this name, or does not any more).
 local step, key, token, guard, writer, seq = ARGV[4], ARGV[5], ARGV[6], ARGV[7], ARGV[8], tonumber(ARGV[9])
 local announce_prefix, ttl_ms, max_listed = ARGV[10], ARGV[11], tonumber(ARGV[12])
 local owner, max_owners, field_count, FIELDS = ARGV[13], tonumber(ARGV[14]), tonumber(ARGV[15]), 16
@@ -25,6 +27,11 @@ if step == 'begin' then
   if known[1] then return known[2] == token and 'ok' or 'exists' end
 elseif known[1] ~= 'running' or (token ~= '' and token ~= known[2]) or (guard ~= '' and guard ~= known[3]) then
   return step == 'append' and 'fenced' or 'refused'
+end
+
+if step == 'decide' then
+  local waits = redis.call('HGET', KEY, ARGV[FIELDS])
+  if waits ~= 'open' then return waits and 'decided' or 'unknown' end
 end
 
 local fields, at = {}, FIELDS
@@ -55,8 +62,12 @@ elseif step == 'end' then
   redis.call('HSET', KEY, 'ended', ms)
   redis.call('SREM', RUNNING, key)
 end
-if #fields > 0 then redis.call('HSET', KEY, unpack(fields)) end
-redis.call('HINCRBY', KEY, 'renewed', 1)
+if step == 'append' then -- a repeat must not undo what was decided since
+  for i = 1, #fields, 2 do redis.call('HSETNX', KEY, fields[i], fields[i + 1]) end
+elseif #fields > 0 then
+  redis.call('HSET', KEY, unpack(fields))
+end
+if step ~= 'decide' then redis.call('HINCRBY', KEY, 'renewed', 1) end -- who decides may be another gateway than the run's
 redis.call('PEXPIRE', KEY, ttl_ms)
 if owner ~= '' then -- nothing is left of an owner whose records are all gone
   redis.call('PEXPIRE', RUNS, ttl_ms)

@@ -1,0 +1,219 @@
+// Does the run of an agent: gives the loop its model and its tools, writes what happens to the run's channel, and ends the run.
+
+import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
+import { LlmError } from '../llm/failure.ts';
+import type { LlmModel } from '../llm/model.ts';
+import type { Targets } from '../runs/config.ts';
+import { turnsOf } from '../runs/conversation.ts';
+import { Journal } from '../runs/journal.ts';
+import { type GenerationObserver, type LaneContext, runLane } from '../runs/lane.ts';
+import { lifecycleCopy, RunEntries } from '../runs/run-entries.ts';
+import { RUN_ERRORS } from '../runs/run-errors.ts';
+import type { LanePlan, RunOutline, RunPlan } from '../runs/run-plan.ts';
+import type { AskingWriter, RunWork } from '../runs/run-work.ts';
+import type { Decision, RunEnding } from '../runs/store/run-store.ts';
+import { sumOf } from '../runs/usage.ts';
+import type { Tool, Toolbox } from '../tools/toolbox.ts';
+import { within } from '../tracing/active-span.ts';
+import type { Agent, AgentSource } from './agent.ts';
+import { type AskReason, CallEntries, decidedEntry, type NamedCall } from './call-entries.ts';
+import { type LoopResult, runLoop } from './loop.ts';
+import { ToolRunner } from './tool-runner.ts';
+import { WorkClock } from './work-clock.ts';
+
+export interface AgentWorkOptions {
+  model: LlmModel;
+  agents: AgentSource;
+  toolbox: Toolbox;
+  targets: Targets;
+  observer: GenerationObserver;
+  /** The label of this gateway. */
+  source: string;
+  entryBytes: number;
+  logContent: boolean;
+  /** Milliseconds that a call waits for consent. */
+  approvalMs: number;
+}
+
+/** Tools that a model is offered at most. */
+const MAX_TOOLS = 64;
+
+export class AgentWork implements RunWork {
+  readonly #options: AgentWorkOptions;
+
+  constructor(options: AgentWorkOptions) {
+    this.#options = options;
+  }
+
+  /** @throws CodedError `agent_not_found` */
+  outline(name: string): RunOutline {
+    const { agents, targets } = this.#options;
+    const prompt = this.#agent(name);
+    if (!prompt)
+      throw new CodedError('agent_not_found', 'there is no agent of this name', { field: 'agent' });
+    const { version } = agents.current;
+    return { promptVersion: version, lanes: [{ prompt, target: targets.of(prompt), role: 'agent' }] };
+  }
+
+  opening(plan: RunPlan): Draft[] {
+    const down = this.#options.toolbox.servers().filter(({ state }) => state === 'down');
+    const attrs = { ...(down.length > 0 && { servers_down: down.map(({ name }) => name) }) };
+    const started = new RunEntries(plan, this.#options.source).runStarted(plan.lanes, attrs);
+    return this.#drafts([started, lifecycleCopy(started, plan.owner)]);
+  }
+
+  async run(plan: RunPlan, writer: AskingWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
+    const { model, toolbox, observer, source, entryBytes, logContent } = this.#options;
+    const began = performance.now();
+    const lane = plan.lanes[0] as LanePlan;
+    // The prompt of the plan is what the file said when the run began.
+    const { tools: patterns, limits } = lane.prompt as Agent;
+    const entries = new RunEntries(plan, source);
+    const broken = new AbortController();
+    const clock = new WorkClock(limits.timeout_ms);
+    const signal = AbortSignal.any([ended, broken.signal, clock.signal]);
+    const journal = new Journal({
+      appender: writer,
+      entryBytes,
+      delta: (of, kind, text) => entries.delta(of, kind, text),
+      onBroken: () => broken.abort(new LlmError('cancelled')),
+    });
+    const calls = new CallEntries(entries, lane, entryBytes, logContent);
+    const { id, owner } = plan;
+    const runner = new ToolRunner({
+      toolbox,
+      lane,
+      limits,
+      journal,
+      entries: calls,
+      clock,
+      caller: { principal: owner === '' ? 'everyone' : owner, runId: ownedKey(owner, id) },
+      signal,
+      consent: async (call, reason) => {
+        await journal.drain();
+        return this.#consent(call, reason, { entries, calls, writer, signal });
+      },
+      onEntry: (fields) => observer.onEntry(fields),
+    });
+    const context: Omit<LaneContext, 'number'> = { model, journal, entries, observer, logContent };
+    await toolbox.ready();
+    const result = await runLoop(openingOf(lane, plan, missingServers(patterns, toolbox)), {
+      limits,
+      tools: () => toolbox.tools(patterns).slice(0, MAX_TOOLS),
+      ask: (messages, tools, number) =>
+        clock.during(() =>
+          within(plan.span, () =>
+            runLane(
+              lane,
+              messages,
+              { ...context, number, tools: tools.map(offered), span: plan.span },
+              signal,
+            ),
+          ),
+        ),
+      call: (asked, tools, step) => runner.run(asked, tools, step),
+      calls: () => runner.count,
+    });
+    if (ended.aborted) return undefined;
+    await journal.drain();
+    const { ending, last } = this.#conclude(plan, result, runner.count, performance.now() - began);
+    await writer.end(ending, this.#drafts(last));
+    return ending;
+  }
+
+  async #consent(
+    call: NamedCall,
+    reason: AskReason,
+    { entries, calls, writer, signal }: Consenting,
+  ): Promise<Decision | undefined> {
+    const { approvalMs } = this.#options;
+    const asked = calls.asked(call, reason, Date.now() + approvalMs);
+    await writer.ask(call.id, this.#drafts([asked, calls.lifecycle(asked)]));
+    const waiting = new AbortController();
+    const late = setTimeout(() => {
+      const decision: Decision = { approved: false, by: '' };
+      const entry = decidedEntry(entries, call.id, decision);
+      writer
+        .decide(call.id, decision, this.#drafts([entry, lifecycleCopy(entry, entries.owner)]))
+        .catch(() => waiting.abort()); // the log is away for good: the next write says so
+    }, approvalMs);
+    try {
+      return await writer.decided(call.id, AbortSignal.any([signal, waiting.signal]));
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  /** How a run has ended, and its last entries. */
+  #conclude(plan: RunPlan, result: LoopResult, calls: number, durationMs: number) {
+    const entries = new RunEntries(plan, this.#options.source);
+    const totals = { ...sumOf(result.used), durationMs };
+    const { steps, limit } = result;
+    const attrs = { steps, tool_calls: calls, ...(limit && { limit }) };
+    const name = plan.lanes[0]?.prompt.name;
+    if (result.ok) {
+      const short = result.cut && { cut: [name] };
+      const msg = `run finished: ${totals.outputTokens} tokens, ${calls} ${calls === 1 ? 'call' : 'calls'} of tools in ${(durationMs / 1000).toFixed(1)} s`;
+      const end = entries.runEnded('finished', msg, totals, { ...attrs, ...short });
+      const ending: RunEnding = { state: 'finished', totals };
+      const turns = turnsOf(plan, result.text, this.#options.source);
+      return { ending, last: [...turns, end, lifecycleCopy(end, plan.owner)] };
+    }
+    const code = result.error.code === 'llm_timeout' ? 'agent_timeout' : 'agent_failed';
+    const end = entries.runEnded(
+      'failed',
+      RUN_ERRORS[code],
+      totals,
+      { ...attrs, partial: result.partial },
+      code,
+    );
+    const ending: RunEnding = { state: 'failed', code, totals };
+    return { ending, last: [end, lifecycleCopy(end, plan.owner)] };
+  }
+
+  #agent(name: string): Agent | undefined {
+    return this.#options.agents.current.agents.find((agent) => agent.name === name);
+  }
+
+  #drafts(entries: readonly EntryFields[]): Draft[] {
+    return entries.map((fields) => draft(fields, this.#options.entryBytes));
+  }
+}
+
+interface Consenting {
+  entries: RunEntries;
+  calls: CallEntries;
+  writer: AskingWriter;
+  signal: AbortSignal;
+}
+
+function offered({ name, description, parameters }: Tool) {
+  return { name, description, parameters };
+}
+
+/** The servers that are down and whose tools the agent would have. */
+function missingServers(patterns: readonly string[], toolbox: Toolbox): string[] {
+  return toolbox
+    .servers()
+    .filter(({ state, name }) => state === 'down' && patterns.some((pattern) => begins(pattern, `${name}__`)))
+    .map(({ name }) => name);
+}
+
+/** Whether a pattern can match names with this beginning. */
+function begins(pattern: string, prefix: string): boolean {
+  return pattern.startsWith(prefix) || (pattern.endsWith('*') && prefix.startsWith(pattern.slice(0, -1)));
+}
+
+function openingOf({ prompt }: LanePlan, { history, message }: RunPlan, missing: readonly string[]) {
+  const told =
+    missing.length > 0
+      ? `\n\nThe tools of these servers are not available now: ${missing.join(', ')}. If the answer needs them, say so.`
+      : '';
+  return [
+    { role: 'system', content: prompt.system + told } as const,
+    ...history,
+    { role: 'user', content: message } as const,
+  ];
+}

@@ -1,0 +1,150 @@
+// /agents and /api/agents: asking an agent, streamed or with the answer at the end; what was said before; which agents there are.
+
+import { randomUUID } from 'node:crypto';
+import type { AgentsAnswer, ChatAnswer, ChatHistory } from '@llm-streamer/shared/api-types.ts';
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { AgentDirectory } from '../agents/directory.ts';
+import { mayReadConversation } from '../auth/rights/run-rights.ts';
+import { type Params, parseCursor, parseWhole, text } from '../parameters.ts';
+import type { Conversations } from '../runs/conversations.ts';
+import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import type { RunEnds } from '../runs/run-ends.ts';
+import { RUN_ERRORS } from '../runs/run-errors.ts';
+import type { RunHistory } from '../runs/run-history.ts';
+import type { RunService } from '../runs/run-service.ts';
+import type { RunRecord } from '../runs/store/run-store.ts';
+import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
+import { admitRun, idSchema, messageSchema, parseRunBody, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
+import { HttpError } from './errors.ts';
+import type { RunStreams } from './run-stream.ts';
+import { summaryOf } from './run-summary.ts';
+import { refusalOf } from './sse-response.ts';
+
+const bodySchema = z.strictObject({
+  userMessage: messageSchema,
+  message_id: idSchema.optional(),
+  conversation_id: idSchema.optional(),
+  agent: idSchema.optional(),
+  /** Ignored: who asks is known by how he has signed in, and by nothing that he says. */
+  userId: z.unknown().optional(),
+});
+const EXAMPLE = '{"userMessage":"…"}';
+
+const HISTORY_LIMIT = 10;
+const MAX_HISTORY_LIMIT = 200;
+/** The newest conversations whose turns a history may hold. */
+const HISTORY_CONVERSATIONS = 20;
+const TEXTS = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes: 4_194_304 } } as const;
+
+export interface AgentServices {
+  service: RunService;
+  history: RunHistory;
+  conversations: Conversations;
+  ends: RunEnds;
+  agents: AgentDirectory;
+  streams: RunStreams;
+  connections: ConnectionLimiter;
+  limiter: RateLimiter;
+  limit: RateLimitOptions;
+}
+
+export function agentRoutes(app: FastifyInstance, services: AgentServices): void {
+  const { service, history, conversations, ends, agents, streams, connections, limiter, limit } = services;
+
+  app.register(async (scope) => {
+    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+    const streamed = { needs: 'run', parameters: ['lastEventId'] } as const;
+    scope.post(
+      '/agents/chat-stream',
+      { bodyLimit: RUN_BODY_BYTES, config: streamed },
+      async (request, reply) => {
+        const after = parseCursor(request.headers['last-event-id'], request.query as Params);
+        return streams.send(reply, await begin(request, reply), after);
+      },
+    );
+    const whole = { needs: 'run', answerBytes: 4_194_304 } as const;
+    scope.post('/agents/chat', { bodyLimit: RUN_BODY_BYTES, config: whole }, async (request, reply) => {
+      const { ip } = request;
+      const run = await begin(request, reply);
+      const refusal = await connections.acquire(ip);
+      if (refusal !== undefined) throw refusalOf(refusal);
+      try {
+        const gone = new AbortController();
+        reply.raw.once('close', () => gone.abort());
+        return answerOf(await ends.wait(ownedKey(run.owner, run.id), gone.signal));
+      } finally {
+        connections.release(ip);
+      }
+    });
+  });
+
+  app.get<{ Querystring: Params }>('/agents/chat-history', TEXTS, (request) => historyOf(request));
+  app.get<{ Params: { userId: string }; Querystring: Params }>(
+    '/agents/chat-history/:userId',
+    TEXTS,
+    (request) => {
+      const { owner } = request.principal;
+      if (request.params.userId !== (owner === '' ? '-' : owner))
+        throw new HttpError('conversation_not_found', 'only your own history is here');
+      return historyOf(request);
+    },
+  );
+  app.get('/api/agents', { config: { needs: 'signed-in' } }, (): Promise<AgentsAnswer> => agents.list());
+
+  async function begin(request: FastifyRequest, reply: FastifyReply): Promise<RunRecord> {
+    const body = parseRunBody(bodySchema, request.body, EXAMPLE, 'userMessage');
+    const run = await service.start(
+      {
+        owner: request.principal.owner,
+        id: body.message_id ?? `chat-${randomUUID()}`,
+        message: body.userMessage,
+        conversationId: body.conversation_id ?? `c-${randomUUID()}`,
+        agent: body.agent ?? agents.first,
+        trace: traceOf(request),
+      },
+      async () => {
+        reply.headers(await admitRun(request, limiter, limit));
+      },
+    );
+    request.bodyIsUsed();
+    return run;
+  }
+
+  async function answerOf(run: RunRecord | undefined): Promise<ChatAnswer> {
+    if (!run) throw new HttpError('run_not_found', 'the log has lost this run');
+    const { lanes, calls } = await history.run(ownedKey(run.owner, run.id), run.lanes);
+    const { usage, message_id, conversation_id = '', agent = '' } = summaryOf(run);
+    const about = { message_id, conversation_id };
+    if (run.state !== 'finished') {
+      const code = run.code ?? run.state;
+      const detail = Object.hasOwn(RUN_ERRORS, code) ? RUN_ERRORS[code as keyof typeof RUN_ERRORS] : code;
+      throw new HttpError('run_failed', detail, { more: { ...about, run_code: code } });
+    }
+    const { text: said = '', earlier } = lanes[0] ?? {};
+    return { ...about, agent, message: said.slice(earlier?.textLength ?? 0), calls, usage };
+  }
+
+  async function historyOf({ query, access }: FastifyRequest): Promise<ChatHistory> {
+    const given = text(query as Params, 'limit');
+    const limit = given === undefined ? HISTORY_LIMIT : parseWhole('limit', given, 1, MAX_HISTORY_LIMIT);
+    const { owner } = access.principal;
+    const allows = (key: Parameters<typeof mayReadConversation>[1]) =>
+      access.allows(mayReadConversation, key, 'conversation_not_found');
+    const newest = await conversations.list(HISTORY_CONVERSATIONS, access.runs(owner), allows);
+    const turns = await Promise.all(
+      newest.map(async ({ conversation_id }) => {
+        const { turns: kept } = await history.conversation(ownedKey(owner, conversation_id));
+        return kept.map(({ role, text: content, run, time }) => {
+          return { role, content, conversation_id, message_id: run, time };
+        });
+      }),
+    );
+    const all = turns
+      .flat()
+      .sort((a, b) => a.time - b.time)
+      .slice(-limit);
+    return { history: all, count: all.length };
+  }
+}

@@ -1,0 +1,52 @@
+// POST /api/runs/:id/approvals/:approval: the owner of a run says whether a call of a tool may be made. Any gateway takes the answer.
+
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { mayCancelRun } from '../auth/rights/run-rights.ts';
+import { type Params, parseId, parseOwner } from '../parameters.ts';
+import type { RunService } from '../runs/run-service.ts';
+import { parseRunBody } from './begin-run.ts';
+import { HttpError } from './errors.ts';
+import { summaryOf } from './run-summary.ts';
+
+const REASON_RULE = 'must be a text of at most 500 characters';
+const bodySchema = z.strictObject({
+  approved: z.boolean('must be true or false'),
+  /** Told to the model. */
+  reason: z.string(REASON_RULE).max(500, REASON_RULE).optional(),
+});
+const BODY_BYTES = 8_192;
+const CONFIG = { config: { needs: 'signed-in', parameters: ['owner'] }, bodyLimit: BODY_BYTES } as const;
+
+type Route = { Params: { id: string; approval: string }; Querystring: Params };
+
+export function approvalRoute(app: FastifyInstance, service: RunService): void {
+  app.register(async (scope) => {
+    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+    scope.post<Route>(
+      '/api/runs/:id/approvals/:approval',
+      CONFIG,
+      async ({ params, query, body, access }) => {
+        const { principal } = access;
+        const key = ownedKey(parseOwner(query) ?? principal.owner, parseId('id', params.id));
+        const approval = parseId('approval', params.approval);
+        const { approved, reason } = parseRunBody(bodySchema, body, '{"approved":true}', 'reason');
+        // Who may not stop a run may not let it do something either.
+        const run = access.allows(mayCancelRun, key, 'run_not_found') ? await service.get(key) : undefined;
+        if (!run)
+          throw new HttpError('run_not_found', 'there is no run with this id, or it is no longer kept');
+        const decision = { approved, by: principal.name, ...(reason !== undefined && { reason }) };
+        const outcome = await service.decide(run, approval, decision);
+        if (outcome === 'unknown')
+          throw new HttpError('approval_not_found', 'this run has asked for no consent under this id');
+        if (outcome !== 'ok')
+          throw new HttpError(
+            'approval_decided',
+            outcome === 'ended' ? 'the run has ended' : 'this was decided before',
+          );
+        return summaryOf((await service.get(key)) ?? run);
+      },
+    );
+  });
+}

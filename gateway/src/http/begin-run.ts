@@ -1,0 +1,84 @@
+// What all routes that begin runs have in common: how their bodies are checked, who shares a rate limit, and the trace of the request.
+
+import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { ID, ID_RULE } from '../parameters.ts';
+import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import type { TraceHeaders } from '../tracing/span.ts';
+import { HttpError } from './errors.ts';
+
+/** Bytes of a body. The longest message takes six bytes for each character, if it is written as escapes. */
+export const RUN_BODY_BYTES = 131_072;
+/** UTF-16 units. As a turn of a conversation, the message must fit into one entry, in any script. */
+const MAX_MESSAGE = 16_000;
+const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;
+
+export const idSchema = z.string(ID_RULE).regex(ID, ID_RULE);
+export const messageSchema = z.string(MESSAGE_RULE).refine((text) => text.trim() !== '', MESSAGE_RULE);
+
+/** @throws CodedError `invalid_body` that names the field; `message_too_long` */
+export function parseRunBody<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  body: unknown,
+  example: string,
+  messageField: string & keyof Shape,
+): z.output<z.ZodObject<Shape>> {
+  const result = schema.safeParse(body);
+  if (!result.success) throw invalidBody(schema, body, result.error, example);
+  const message = (result.data as Record<string, unknown>)[messageField];
+  if (typeof message === 'string' && message.length > MAX_MESSAGE)
+    throw new HttpError('message_too_long', `${messageField}: ${MESSAGE_RULE}`, { field: messageField });
+  return result.data;
+}
+
+function invalidBody(
+  schema: z.ZodObject,
+  body: unknown,
+  { issues }: z.ZodError,
+  example: string,
+): CodedError {
+  if (body === undefined) return new CodedError('invalid_body', `the body is missing; send ${example}`);
+  const issue = issues[0];
+  const unknown = issue?.code === 'unrecognized_keys';
+  const field = unknown ? issue.keys[0]?.slice(0, 100) : issue?.path[0]?.toString();
+  if (issue === undefined || field === undefined)
+    return new CodedError('invalid_body', `the body must be an object like ${example}`);
+  const known = Object.keys(schema.shape).join(', ');
+  const rule = unknown ? `unknown field; known are ${known}` : issue.message;
+  return new CodedError('invalid_body', `${field}: ${rule}`, { field });
+}
+
+export function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceHeaders {
+  return {
+    ...(typeof traceparent === 'string' && { traceparent }),
+    ...(typeof tracestate === 'string' && { tracestate }),
+  };
+}
+
+/** Counts one more run of the client, and says in headers how many are left to it. @throws HttpError `rate_limited` */
+export async function admitRun(
+  request: FastifyRequest,
+  limiter: RateLimiter,
+  limit: RateLimitOptions,
+): Promise<Record<string, string>> {
+  if (limit.perSecond === 0) return {};
+  const { allowed, remaining, resetMs } = await limiter.consume(clientName(request));
+  const { runs, seconds: window } = limiter.window;
+  const seconds = Math.max(1, Math.ceil(resetMs / 1000));
+  const headers = {
+    'ratelimit-limit': `${runs}`,
+    'ratelimit-remaining': `${remaining}`,
+    'ratelimit-reset': `${seconds}`,
+    'ratelimit-policy': `${runs};w=${window}`,
+  };
+  if (allowed) return headers;
+  throw new HttpError('rate_limited', `too many runs; try again in ${seconds} s`, {
+    headers: { ...headers, 'retry-after': `${seconds}` },
+  });
+}
+
+/** Who shares one limit: all keys of a person, or else all who come from an address. */
+function clientName({ principal, ip }: FastifyRequest): string {
+  return principal.owner === '' ? ip : `owner:${principal.owner}`;
+}
