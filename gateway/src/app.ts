@@ -54,6 +54,7 @@ import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
 import { ShipperWays } from './http/shipper-ways.ts';
 import { streamRoute } from './http/stream.ts';
+import { uiChatRoutes } from './http/ui-chat.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
 import { Waits } from './mcp/waits.ts';
 import { Refusals } from './otlp/refusals.ts';
@@ -267,6 +268,7 @@ export function createApp(
     runRoutes(scope, { ...runs, streams: runStreams });
     approvalRoute(scope, runs.service);
     agentRoutes(scope, { ...runs, streams: runStreams, connections: limiter });
+    uiChatRoutes(scope, { ...runs, broker, streams: runStreams });
     conversationsRoute(scope, runs.conversations);
     alertsRoutes(scope, rules);
     metricsRoute(scope, totals.metrics);

@@ -1,26 +1,24 @@
-// Sends a run as an SSE response, with the events of POST /api/process or POST /agents/chat-stream. The response reads the run's channel, so a client can resume
+// Sends a run as an SSE response. The response reads the run's channel, so a client can resume
 // by Last-Event-ID, and the run goes on when a client disconnects.
 
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
-import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
-import type { Entry } from '@llm-streamer/shared/entry.ts';
+import type { Position } from '@llm-streamer/shared/broker/position.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyReply } from 'fastify';
-import { type AgentEvent, agentEvent, isAgents } from '../agents/wire.ts';
 import type { Principal } from '../auth/principal.ts';
 import type { PrincipalStreams, RightsLoss } from '../auth/rights/rights-watch.ts';
 import { followChannel, readHistory } from '../runs/run-reader.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
 import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
 import { CLOSE_REASONS, type Refusal } from '../stream/viewer/connections.ts';
 import { claimSocket } from './claim-socket.ts';
 import type { RightsChanges } from './plugins/rights-mark.ts';
+import { EventWire, type RunWire, type WireOutput } from './run-wire.ts';
 import { needsStream, refusalOf, SSE_HEADERS } from './sse-response.ts';
 
 const HEADERS = {
@@ -70,11 +68,16 @@ export class RunStreams implements PrincipalStreams {
   }
 
   /**
-   * Answers with the events after the position `after`, live while the run is running. If the run has ended and no event follows,
+   * Answers with the events after the position `after`, in the form of `wire`, live while the run is running. If the run has ended and no event follows,
    * the answer is 204, and an EventSource does not reconnect. @throws HttpError with what the limiter refuses, and for a run that has
    * ended BrokerUnavailable, before the answer has begun. A running run is subscribed to after that: then a failure ends the stream.
    */
-  async send(reply: FastifyReply, run: RunRecord, after: Position): Promise<FastifyReply> {
+  async send(
+    reply: FastifyReply,
+    run: RunRecord,
+    after: Position,
+    wire: RunWire = new EventWire(run),
+  ): Promise<FastifyReply> {
     const { broker, limiter, rights } = this.#options;
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
@@ -105,7 +108,7 @@ export class RunStreams implements PrincipalStreams {
       await items.return();
       return reply;
     }
-    const written = this.#write(reply, run, items, first?.value, gone)
+    const written = this.#write(reply, run, items, first?.value, gone, wire)
       .catch((error) => reply.log.error({ err: error }, 'a run stream failed'))
       .finally(() => {
         this.#open.delete(gone);
@@ -154,8 +157,9 @@ export class RunStreams implements PrincipalStreams {
     return reply;
   }
 
-  #begin(reply: FastifyReply): void {
-    reply.raw.writeHead(200, { ...(reply.getHeaders() as Record<string, string>), ...HEADERS });
+  #begin(reply: FastifyReply, headers: Readonly<Record<string, string>> = {}): void {
+    const before = reply.getHeaders() as Record<string, string>;
+    reply.raw.writeHead(200, { ...before, ...HEADERS, ...headers });
     reply.raw.write(sseFrame({ retry: this.#options.retryMs }));
   }
 
@@ -165,6 +169,7 @@ export class RunStreams implements PrincipalStreams {
     items: AsyncGenerator<PageItem, void, undefined>,
     first: PageItem | undefined,
     gone: AbortController,
+    wire: RunWire,
   ): Promise<void> {
     const { raw } = reply;
     const { owner, id } = run;
@@ -177,7 +182,7 @@ export class RunStreams implements PrincipalStreams {
       lost = true;
       gone.abort();
     };
-    this.#begin(reply);
+    this.#begin(reply, wire.headers);
     // While the socket does not drain, no comment is added. The bytes that wait are a sign of life themselves.
     const alive = setInterval(() => {
       if (raw.writableLength === 0 && !raw.destroyed) raw.write(': ping\n\n');
@@ -185,15 +190,15 @@ export class RunStreams implements PrincipalStreams {
       quiet = true;
     }, keepAliveMs);
     try {
-      if (first && writeItem(raw, first, run)) return;
+      if (first && write(raw, wire.next(first))) return;
       for await (const item of items) {
         if (raw.writableNeedDrain && !(await drained(raw, gone.signal, stallMs))) return void raw.destroy();
         if (gone.signal.aborted) break; // `bye` was the last event
-        if (writeItem(raw, item, run)) return;
+        if (write(raw, wire.next(item))) return;
         quiet = false;
         if (item.gap?.reason === 'reset') await checkRun();
       }
-      if (lost && !raw.destroyed) raw.write(frameOf(lostEvent(id)));
+      if (lost && !raw.destroyed) raw.write(wire.lost());
     } catch (error) {
       // The stream ends without a final event, so the client knows that it has to resume.
       if (!(error instanceof BrokerUnavailable) && !gone.signal.aborted)
@@ -224,24 +229,10 @@ function endStream(raw: ServerResponse, code: RightsLoss | 'expired', gone: Abor
   setTimeout(() => socket?.destroy(), LAST_BYTES_MS).unref();
 }
 
-/** Writes the event of an item, if it has one. Returns true after the run's last event. */
-function writeItem(raw: ServerResponse, item: PageItem, run: RunRecord): boolean {
-  const event = item.record ? eventOf(item.record.entry, run) : trimmedEvent(run.id);
-  if (event) {
-    const position = item.record ? item.record.n : item.gap.before - 1;
-    raw.write(frameOf(event, position));
-  }
-  return item.record !== undefined && isEnd(item.record.entry);
-}
-
-/** An entry says itself of which kind of run it is. */
-function eventOf(entry: Entry, run: RunRecord): WireEvent | AgentEvent | undefined {
-  return isAgents(entry) ? agentEvent(entry, run) : wireEvent(entry, run.id);
-}
-
-function frameOf({ event, data }: WireEvent | AgentEvent, position?: Position): string {
-  const id = position !== undefined && { id: formatPosition(position) };
-  return sseFrame({ event, ...id, data: JSON.stringify(data) });
+/** Returns true after the stream's last event. */
+function write(raw: ServerResponse, { text, isLast }: WireOutput): boolean {
+  if (text !== '') raw.write(text);
+  return isLast;
 }
 
 /** Resolves with false if the socket accepts nothing for `stallMs`, or is gone. */

@@ -1,0 +1,180 @@
+// POST /api/chat and GET /api/chat/:id/stream: the routes of the AI SDK's `useChat`. A chat is a conversation, its newest question is a
+// run, and the client's copy of the messages is not believed: what was said is in the log.
+
+import { createHash } from 'node:crypto';
+import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
+import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { AgentDirectory } from '../agents/directory.ts';
+import { mayCancelRun, mayReadRun } from '../auth/rights/run-rights.ts';
+import { parseId } from '../parameters.ts';
+import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import { readHistory } from '../runs/run-reader.ts';
+import type { RunService } from '../runs/run-service.ts';
+import type { RunRecord } from '../runs/store/run-store.ts';
+import { admitRun, idSchema, messageSchema, parseRunBody, traceOf } from './begin-run.ts';
+import { HttpError } from './errors.ts';
+import type { RunStreams } from './run-stream.ts';
+import { UiWire } from './ui-wire.ts';
+
+const part = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  state: z.string().optional(),
+  approval: z
+    .looseObject({ id: z.string(), approved: z.boolean().optional(), reason: z.string().max(500).nullish() })
+    .optional(),
+});
+const message = z.looseObject({
+  id: idSchema,
+  role: z.enum(['system', 'user', 'assistant']),
+  parts: z.array(part),
+});
+const bodySchema = z.looseObject({
+  id: idSchema,
+  messages: z.array(message).min(1),
+  trigger: z.enum(['submit-message', 'regenerate-message']).default('submit-message'),
+  messageId: z.string().nullish(),
+  agent: idSchema.optional(),
+});
+const EXAMPLE = '{"id":"…","messages":[{"id":"…","role":"user","parts":[{"type":"text","text":"…"}]}]}';
+type Body = z.output<typeof bodySchema>;
+
+/** Bytes of a body: the client sends the whole conversation each time. */
+const BODY_BYTES = 1_048_576;
+/** Runs among which the newest one of a chat is looked for. */
+const NEWEST_RUNS = 100;
+/** The id of an answer is that of its run after this. */
+const ANSWER = 'a-';
+
+export interface UiChatServices {
+  broker: Broker;
+  service: RunService;
+  agents: AgentDirectory;
+  streams: RunStreams;
+  limiter: RateLimiter;
+  limit: RateLimitOptions;
+}
+
+export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): void {
+  const { broker, service, agents, streams, limiter, limit } = services;
+  app.register(async (scope) => {
+    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+    scope.post('/api/chat', { bodyLimit: BODY_BYTES, config: { needs: 'run' } }, async (request, reply) => {
+      const body = parseRunBody(bodySchema, request.body, EXAMPLE, 'id');
+      const last = body.messages.at(-1);
+      if (last?.role === 'assistant' && body.trigger === 'submit-message')
+        return decide(request, reply, last.id, last.parts);
+      const run = await begin(request, reply, body);
+      return stream(reply, run);
+    });
+  });
+
+  const resuming = { needs: 'signed-in', refusesItself: true } as const;
+  app.get<{ Params: { id: string } }>(
+    '/api/chat/:id/stream',
+    { config: resuming },
+    async (request, reply) => {
+      const id = parseId('id', request.params.id);
+      const { owner } = request.principal;
+      const runs = await service.list(NEWEST_RUNS, request.access.runs(owner));
+      const newest = runs.find(({ conversationId }) => conversationId === id);
+      if (newest?.state !== 'running') return reply.code(204).send();
+      return stream(reply, newest);
+    },
+  );
+
+  function stream(reply: FastifyReply, run: RunRecord, after = BEGINNING, earlier?: PageItem[]) {
+    const decided = new Set(run.approvals.flatMap(({ id, decision }) => (decision ? [id] : [])));
+    return streams.send(reply, run, after, new UiWire(`${ANSWER}${run.id}`, decided, earlier));
+  }
+
+  async function begin(request: FastifyRequest, reply: FastifyReply, body: Body): Promise<RunRecord> {
+    const asked = body.messages.findLast(({ role }) => role === 'user');
+    const text = asked?.parts
+      .flatMap(({ type, text: words }) => (type === 'text' && words ? [words] : []))
+      .join('\n');
+    if (!asked || !messageSchema.safeParse(text).success)
+      throw new HttpError('invalid_body', 'messages: the last question needs a part with text', {
+        field: 'messages',
+      });
+    const run = await service.start(
+      {
+        owner: request.principal.owner,
+        id: runIdOf(asked.id, body),
+        message: text as string,
+        conversationId: body.id,
+        agent: body.agent ?? agents.first,
+        trace: traceOf(request),
+      },
+      async () => {
+        reply.headers(await admitRun(request, limiter, limit));
+      },
+    );
+    request.bodyIsUsed();
+    return run;
+  }
+
+  /** The client has answered what the run asked for, and goes on reading after that. */
+  async function decide(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    messageId: string,
+    parts: Body['messages'][0]['parts'],
+  ) {
+    const { access } = request;
+    const key = ownedKey(
+      access.principal.owner,
+      messageId.startsWith(ANSWER) ? messageId.slice(ANSWER.length) : '',
+    );
+    const isOwn =
+      access.allows(mayReadRun, key, 'run_not_found') && access.allows(mayCancelRun, key, 'run_not_found');
+    const run = isOwn ? await service.get(key) : undefined;
+    if (!run)
+      throw new HttpError('run_not_found', 'there is no run of this message, or it is no longer kept');
+    const answered = new Set<string>();
+    for (const { state, approval } of parts) {
+      if (state !== 'approval-responded' || approval?.approved === undefined) continue;
+      answered.add(approval.id);
+      const known = run.approvals.find(({ id }) => id === approval.id);
+      if (!known || known.decision) continue;
+      const { approved, reason } = approval;
+      await service.decide(run, approval.id, {
+        approved,
+        by: access.principal.name,
+        ...(reason && { reason }),
+      });
+    }
+    request.bodyIsUsed();
+    const { earlier, at } = await readUntilAsked(key, answered);
+    return stream(reply, (await service.get(key)) ?? run, at, earlier);
+  }
+
+  /** What the client has read before: all up to the last question that it has answered. */
+  async function readUntilAsked(
+    key: OwnedKey,
+    answered: ReadonlySet<string>,
+  ): Promise<{ earlier: PageItem[]; at: Position }> {
+    const all: PageItem[] = [];
+    let [count, at] = [0, BEGINNING];
+    for await (const item of readHistory(broker, runChannel(key), BEGINNING, await broker.head())) {
+      all.push(item);
+      const { entry, n } = item.record ?? {};
+      if (entry?.event !== EVENTS.toolAsked || !answered.has(String(entry.attrs?.approval))) continue;
+      [count, at] = [all.length, n ?? at];
+    }
+    return { earlier: all.slice(0, count), at };
+  }
+}
+
+/** The same question is the same run. Asked to be answered anew, it is another one for each answer that is replaced. */
+function runIdOf(question: string, { trigger, messageId }: Body): string {
+  if (trigger === 'submit-message') return question;
+  const replaced = createHash('sha256')
+    .update(messageId ?? '')
+    .digest('hex');
+  return `${question.slice(0, 100)}.${replaced.slice(0, 12)}`;
+}

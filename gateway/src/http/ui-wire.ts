@@ -1,0 +1,50 @@
+// A run as the AI SDK's UI message stream. The stream ends where a call waits for consent, because a client sends its answer only after that;
+// the run goes on, and the client reads the rest when it has answered.
+
+import type { PageItem } from '@llm-streamer/shared/broker/broker.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { sseFrame } from '@llm-streamer/shared/sse.ts';
+import { type UiPart, UiStream } from '../agents/ui-stream.ts';
+import { isEnd } from '../runs/wire.ts';
+import type { RunWire, WireOutput } from './run-wire.ts';
+
+const HEADERS = { 'x-vercel-ai-ui-message-stream': 'v1' };
+const DONE = sseFrame({ data: '[DONE]' });
+
+export class UiWire implements RunWire {
+  readonly headers = HEADERS;
+  readonly #stream: UiStream;
+  readonly #decided: ReadonlySet<string>;
+  #isGoingOn: boolean;
+
+  /**
+   * @param decided the approvals that do not wait any more.
+   * @param earlier the entries of an earlier stream with which this one goes on; absent if this one begins.
+   */
+  constructor(messageId: string, decided: ReadonlySet<string>, earlier?: readonly PageItem[]) {
+    this.#stream = new UiStream(messageId);
+    this.#decided = decided;
+    this.#isGoingOn = earlier !== undefined;
+    for (const { record } of earlier ?? []) if (record) this.#stream.take(record.entry);
+  }
+
+  next({ record }: PageItem): WireOutput {
+    if (!record) return { text: '', isLast: false };
+    const { entry } = record;
+    const first = this.#isGoingOn ? this.#stream.goOn() : [];
+    this.#isGoingOn = false;
+    const parts = [...first, ...this.#stream.take(entry)];
+    const waits = entry.event === EVENTS.toolAsked && !this.#decided.has(String(entry.attrs?.approval));
+    if (waits) parts.push(...this.#stream.endStep(), { type: 'finish' });
+    const isLast = waits || isEnd(entry);
+    return { text: parts.map(frameOf).join('') + (isLast ? DONE : ''), isLast };
+  }
+
+  lost(): string {
+    return frameOf({ type: 'error', errorText: 'The log has lost this run.' }) + DONE;
+  }
+}
+
+function frameOf(part: UiPart): string {
+  return sseFrame({ data: JSON.stringify(part) });
+}

@@ -1,0 +1,141 @@
+import { AbstractChat, type ChatState, type ChatStatus, DefaultChatTransport, type UIMessage } from 'ai';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../../test-support/process.ts';
+import { type AgentGateway, agentGateway } from './agent-gateway.ts';
+import { type TestTool, TestToolbox } from './test-toolbox.ts';
+
+class MemoryState implements ChatState<UIMessage> {
+  status: ChatStatus = 'ready';
+  error: Error | undefined = undefined;
+  messages: UIMessage[];
+  constructor(messages: UIMessage[]) {
+    this.messages = messages;
+  }
+  pushMessage = (message: UIMessage) => {
+    this.messages = [...this.messages, message];
+  };
+  popMessage = () => {
+    this.messages = this.messages.slice(0, -1);
+  };
+  replaceMessage = (at: number, message: UIMessage) => {
+    this.messages = this.messages.with(at, message);
+  };
+  snapshot = <T>(thing: T): T => structuredClone(thing);
+}
+
+/** The published client, without a page. */
+class Chat extends AbstractChat<UIMessage> {
+  constructor(gateway: AgentGateway, id: string, messages: UIMessage[] = []) {
+    super({
+      id,
+      transport: new DefaultChatTransport({ api: `${gateway.url}/api/chat` }),
+      state: new MemoryState(messages),
+    });
+  }
+  get answer(): string {
+    const parts = this.messages.at(-1)?.parts ?? [];
+    return parts.map((part) => (part.type === 'text' ? part.text : '')).join('');
+  }
+  tools(): { state: string; toolName?: string }[] {
+    return (this.messages.at(-1)?.parts ?? []).filter(({ type }) => type === 'dynamic-tool') as never;
+  }
+}
+
+const findHomes: TestTool = { description: 'Finds homes.', does: () => '[{"home":"L001"}]' };
+const sendReport: TestTool = {
+  description: 'Sends a report by mail.',
+  approval: 'always',
+  readOnly: false,
+  properties: { recipientEmail: { type: 'string' } },
+  required: ['recipientEmail'],
+  does: () => '{"sent":true}',
+};
+
+describe('the published client of useChat', () => {
+  it('reads a whole answer with its tool, and the next question of the same chat', async () => {
+    const gateway = await agentGateway(new TestToolbox({ homes: { findHomes } }));
+    const chat = new Chat(gateway, 'chat-1');
+    await chat.sendMessage({ text: 'Find homes' });
+    expect(chat.error).toBeUndefined();
+    expect(chat.status).toBe('ready');
+    expect(chat.answer).toContain('L001');
+    expect(chat.tools()).toMatchObject([{ toolName: 'homes__findHomes', state: 'output-available' }]);
+    await chat.sendMessage({ text: 'What are tides?' });
+    expect(chat.messages).toHaveLength(4);
+    expect(chat.answer).toContain('tides');
+    const first = chat.messages[1]?.id;
+    await chat.regenerate();
+    expect(chat.messages).toHaveLength(4);
+    expect(chat.messages[3]?.id).not.toBe(first);
+  });
+
+  it('gets the whole answer after a reload in the middle of a call, and nothing when there is nothing', async () => {
+    const gate = Promise.withResolvers<string>();
+    const begun = Promise.withResolvers<void>();
+    const slow: TestTool = {
+      description: 'Finds homes.',
+      does: () => {
+        begun.resolve();
+        return gate.promise;
+      },
+    };
+    const tools = new TestToolbox({ homes: { findHomes: slow } });
+    const gateway = await agentGateway(tools);
+    const before = new Chat(gateway, 'chat-1');
+    const asked = before.sendMessage({ text: 'Find homes' });
+    await begun.promise;
+    const question = before.messages.slice(0, 1);
+    await before.stop(); // a stop is a disconnect: the run goes on
+    await asked;
+    const after = new Chat(gateway, 'chat-1', question);
+    const resumed = after.resumeStream();
+    await eventually('the call is seen again', () => after.tools().length === 1);
+    gate.resolve('[{"home":"L001"}]');
+    await resumed;
+    expect(after.status).toBe('ready');
+    expect(after.answer).toContain('L001');
+    expect(tools.made).toHaveLength(1);
+    const nothing = new Chat(gateway, 'chat-1', after.messages);
+    await nothing.resumeStream();
+    expect(nothing.messages).toEqual(after.messages);
+  });
+
+  it.each([true, false])('asks for consent, and goes on with the same message: %s', async (approved) => {
+    const tools = new TestToolbox({ mail: { sendReport } });
+    const gateway = await agentGateway(tools);
+    const chat = new Chat(gateway, 'chat-1');
+    await chat.sendMessage({ text: 'Send the report to a@example.com' });
+    expect(chat.tools()).toMatchObject([{ state: 'approval-requested' }]);
+    expect(tools.made).toEqual([]);
+    await chat.addToolApprovalResponse({ id: 'call-1', approved });
+    await chat.sendMessage();
+    expect(chat.error).toBeUndefined();
+    expect(chat.messages).toHaveLength(2);
+    expect(chat.tools()).toMatchObject([{ state: approved ? 'output-available' : 'output-denied' }]);
+    expect(tools.made).toHaveLength(approved ? 1 : 0);
+    expect(chat.answer).toMatch(approved ? /sent/ : /could not/);
+  });
+
+  it('is told that the run was cancelled or has failed', async () => {
+    const begun = Promise.withResolvers<void>();
+    const silent: TestTool = {
+      description: 'Finds homes.',
+      does: () => {
+        begun.resolve();
+        return new Promise(() => {});
+      },
+    };
+    const gateway = await agentGateway(new TestToolbox({ homes: { findHomes: silent } }));
+    const chat = new Chat(gateway, 'chat-1');
+    const asked = chat.sendMessage({ text: 'Find homes' });
+    await begun.promise;
+    const id = chat.messages[0]?.id;
+    await eventually('it is cancelled', async () => (await gateway.ask(`/api/runs/${id}/cancel`, {})).ok);
+    await asked;
+    expect(chat.status).toBe('ready');
+    const failing = await agentGateway(new TestToolbox({}), { model: 'sim-401' });
+    const failed = new Chat(failing, 'chat-2');
+    await failed.sendMessage({ text: 'What are tides?' });
+    expect(failed.status).toBe('error');
+  });
+});
