@@ -22,7 +22,7 @@ export interface ToolRunnerOptions {
   caller: Omit<Caller, 'callId'>;
   /** Aborts when the run is over, or has taken its time. */
   signal: AbortSignal;
-  /** Asks for consent, and resolves with the answer; undefined if the run ends meanwhile. @param asked is the entry of the question. */
+  /** Asks for consent, and resolves with the answer; undefined if the run ends meanwhile. */
   consent(call: NamedCall, reason: AskReason): Promise<Decision | undefined>;
   /** Gets the copy of each entry for the log of all calls. */
   onEntry(fields: EntryFields): void;

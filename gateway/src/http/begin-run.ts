@@ -27,9 +27,14 @@ export function parseRunBody<Shape extends z.ZodRawShape>(
   const result = schema.safeParse(body);
   if (!result.success) throw invalidBody(schema, body, result.error, example);
   const message = (result.data as Record<string, unknown>)[messageField];
-  if (typeof message === 'string' && message.length > MAX_MESSAGE)
-    throw new HttpError('message_too_long', `${messageField}: ${MESSAGE_RULE}`, { field: messageField });
+  if (typeof message === 'string') checkLength(message, messageField);
   return result.data;
+}
+
+/** @throws HttpError `message_too_long` */
+export function checkLength(message: string, field: string): void {
+  if (message.length > MAX_MESSAGE)
+    throw new HttpError('message_too_long', `${field}: ${MESSAGE_RULE}`, { field });
 }
 
 function invalidBody(

@@ -15,8 +15,9 @@ import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import { readHistory } from '../runs/run-reader.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { admitRun, idSchema, messageSchema, parseRunBody, traceOf } from './begin-run.ts';
+import { admitRun, checkLength, idSchema, parseRunBody, traceOf } from './begin-run.ts';
 import { HttpError } from './errors.ts';
+import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { UiWire } from './ui-wire.ts';
 
@@ -35,16 +36,19 @@ const message = z.looseObject({
 });
 const bodySchema = z.looseObject({
   id: idSchema,
-  messages: z.array(message).min(1),
+  messages: z.array(z.unknown()).min(1),
   trigger: z.enum(['submit-message', 'regenerate-message']).default('submit-message'),
   messageId: z.string().nullish(),
   agent: idSchema.optional(),
 });
 const EXAMPLE = '{"id":"…","messages":[{"id":"…","role":"user","parts":[{"type":"text","text":"…"}]}]}';
 type Body = z.output<typeof bodySchema>;
+type Message = z.output<typeof message>;
 
 /** Bytes of a body: the client sends the whole conversation each time. */
 const BODY_BYTES = 1_048_576;
+/** Messages of the client that are looked at: the newest question is one of them, or its answer the last. */
+const NEWEST_MESSAGES = 4;
 /** Runs among which the newest one of a chat is looked for. */
 const NEWEST_RUNS = 100;
 /** The id of an answer is that of its run after this. */
@@ -65,47 +69,51 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
     scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
     scope.post('/api/chat', { bodyLimit: BODY_BYTES, config: { needs: 'run' } }, async (request, reply) => {
       const body = parseRunBody(bodySchema, request.body, EXAMPLE, 'id');
-      const last = body.messages.at(-1);
+      const newest = messagesOf(body);
+      const last = newest.at(-1);
       if (last?.role === 'assistant' && body.trigger === 'submit-message')
-        return decide(request, reply, last.id, last.parts);
-      const run = await begin(request, reply, body);
-      return stream(reply, run);
+        return decide(request, reply, last);
+      const asked = newest.findLast(({ role }) => role === 'user');
+      return stream(reply, await begin(request, reply, body, asked));
     });
   });
 
-  const resuming = { needs: 'signed-in', refusesItself: true } as const;
-  app.get<{ Params: { id: string } }>(
-    '/api/chat/:id/stream',
-    { config: resuming },
-    async (request, reply) => {
-      const id = parseId('id', request.params.id);
-      const { owner } = request.principal;
-      const runs = await service.list(NEWEST_RUNS, request.access.runs(owner));
-      const newest = runs.find(({ conversationId }) => conversationId === id);
-      if (newest?.state !== 'running') return reply.code(204).send();
-      return stream(reply, newest);
-    },
-  );
+  const resuming = {
+    onRequest: refuseBody,
+    exposeHeadRoute: false,
+    config: { needs: 'signed-in' },
+  } as const;
+  app.get<{ Params: { id: string } }>('/api/chat/:id/stream', resuming, async (request, reply) => {
+    const id = parseId('id', request.params.id);
+    const { owner } = request.principal;
+    const runs = await service.list(NEWEST_RUNS, request.access.runs(owner));
+    const newest = runs.find(({ conversationId }) => conversationId === id);
+    if (newest?.state !== 'running') return reply.code(204).send();
+    return stream(reply, newest);
+  });
 
   function stream(reply: FastifyReply, run: RunRecord, after = BEGINNING, earlier?: PageItem[]) {
     const decided = new Set(run.approvals.flatMap(({ id, decision }) => (decision ? [id] : [])));
     return streams.send(reply, run, after, new UiWire(`${ANSWER}${run.id}`, decided, earlier));
   }
 
-  async function begin(request: FastifyRequest, reply: FastifyReply, body: Body): Promise<RunRecord> {
-    const asked = body.messages.findLast(({ role }) => role === 'user');
+  async function begin(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    body: Body,
+    asked: Message | undefined,
+  ): Promise<RunRecord> {
     const text = asked?.parts
       .flatMap(({ type, text: words }) => (type === 'text' && words ? [words] : []))
       .join('\n');
-    if (!asked || !messageSchema.safeParse(text).success)
-      throw new HttpError('invalid_body', 'messages: the last question needs a part with text', {
-        field: 'messages',
-      });
+    if (!asked || text === undefined || text.trim() === '')
+      throw invalidMessages('the last question needs a part with text');
+    checkLength(text, 'messages');
     const run = await service.start(
       {
         owner: request.principal.owner,
         id: runIdOf(asked.id, body),
-        message: text as string,
+        message: text,
         conversationId: body.id,
         agent: body.agent ?? agents.first,
         trace: traceOf(request),
@@ -119,12 +127,7 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
   }
 
   /** The client has answered what the run asked for, and goes on reading after that. */
-  async function decide(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    messageId: string,
-    parts: Body['messages'][0]['parts'],
-  ) {
+  async function decide(request: FastifyRequest, reply: FastifyReply, { id: messageId, parts }: Message) {
     const { access } = request;
     const key = ownedKey(
       access.principal.owner,
@@ -168,6 +171,17 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
     }
     return { earlier: all.slice(0, count), at };
   }
+}
+
+/** @throws HttpError `invalid_body` */
+function messagesOf({ messages }: Body): Message[] {
+  const parsed = z.array(message).safeParse(messages.slice(-NEWEST_MESSAGES));
+  if (!parsed.success) throw invalidMessages('each needs an id, a role and parts');
+  return parsed.data;
+}
+
+function invalidMessages(rule: string): HttpError {
+  return new HttpError('invalid_body', `messages: ${rule}`, { field: 'messages' });
 }
 
 /** The same question is the same run. Asked to be answered anew, it is another one for each answer that is replaced. */

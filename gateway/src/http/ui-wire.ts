@@ -29,7 +29,12 @@ export class UiWire implements RunWire {
   }
 
   next({ record }: PageItem): WireOutput {
-    if (!record) return { text: '', isLast: false };
+    // Entries of the run are no longer kept; a client of this protocol knows no other way to hear of it.
+    if (!record)
+      return {
+        text: frameOf({ type: 'message-metadata', messageMetadata: { trimmed: true } }),
+        isLast: false,
+      };
     const { entry } = record;
     const first = this.#isGoingOn ? this.#stream.goOn() : [];
     this.#isGoingOn = false;

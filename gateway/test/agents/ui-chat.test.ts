@@ -116,6 +116,22 @@ describe('the published client of useChat', () => {
     expect(chat.answer).toMatch(approved ? /sent/ : /could not/);
   });
 
+  it('is refused what is no question, with a code', async () => {
+    const gateway = await agentGateway(new TestToolbox({}));
+    const question = (text: string) => ({ id: 'm1', role: 'user', parts: [{ type: 'text', text }] });
+    const post = async (messages: unknown) => {
+      const response = await gateway.ask('/api/chat', { id: 'chat-1', messages });
+      return ((await response.json()) as { code: string }).code;
+    };
+    expect(await post([])).toBe('invalid_body');
+    expect(await post([{ id: '../x', role: 'user', parts: [] }])).toBe('invalid_body');
+    expect(await post([question(' ')])).toBe('invalid_body');
+    expect(await post([question('x'.repeat(17_000))])).toBe('message_too_long');
+    expect(await post([question('Hi'), { id: 'a-none', role: 'assistant', parts: [] }])).toBe(
+      'run_not_found',
+    );
+  });
+
   it('is told that the run was cancelled or has failed', async () => {
     const begun = Promise.withResolvers<void>();
     const silent: TestTool = {
