@@ -9,15 +9,14 @@ import { Registry } from 'prom-client';
 import { AUDIT_EVENTS } from './auth/audit.ts';
 import type { AuthStore } from './auth/store/auth-store.ts';
 import { FileAuthStore } from './auth/store/file-auth-store.ts';
-import { type AgentParts, composeAgents } from './compose-agents.ts';
 import { type CredentialChecks, composeAuth } from './compose-auth.ts';
 import { composeDoor } from './compose-door.ts';
 import { composePeople } from './compose-people.ts';
 import { composeRules } from './compose-rules.ts';
-import { composeRuns } from './compose-runs.ts';
+import { type AgentParts, composeRuns } from './compose-runs.ts';
 import { composeTools } from './compose-tools.ts';
 import { composeWays } from './compose-ways.ts';
-import { type Config, connectionLimits, LOCAL_HOSTS, trustedProxies } from './config.ts';
+import { type Config, connectionLimits, LOCAL_HOSTS, readSecret, trustedProxies } from './config.ts';
 import { agentRoutes } from './http/agents.ts';
 import { alertsRoutes } from './http/alerts.ts';
 import { approvalRoute } from './http/approvals.ts';
@@ -58,6 +57,7 @@ import { uiChatRoutes } from './http/ui-chat.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
 import { Waits } from './mcp/waits.ts';
 import { Refusals } from './otlp/refusals.ts';
+import { Targets } from './runs/config.ts';
 import { StateLog } from './state-log.ts';
 import { ChannelLists } from './stream/channel-lists.ts';
 import { EntriesReader } from './stream/history/entries-reader.ts';
@@ -202,12 +202,20 @@ export function createApp(
     registry,
     tell: (key, text) => refusals.tell(key, text),
   });
-  const agents = tuning.agents ?? composeAgents();
-  const runs = composeRuns(config, broker, gateway, registry, logger, tracing, agents, tuning.simulator);
-  const rules = composeRules(config, broker, gateway, registry, logger, (level, msg) =>
-    stateLog.report(level, msg),
+  const targets = new Targets(config, readSecret);
+  const tools = composeTools(config, broker, logger, targets, (level, msg) => stateLog.report(level, msg));
+  const runs = composeRuns(
+    config,
+    broker,
+    gateway,
+    registry,
+    logger,
+    tracing,
+    targets,
+    tuning.agents ?? tools,
+    tuning.simulator,
   );
-  const tools = composeTools(config, broker, logger, runs.targets, (level, msg) =>
+  const rules = composeRules(config, broker, gateway, registry, logger, (level, msg) =>
     stateLog.report(level, msg),
   );
   const calls = composeDoor(config, broker, gateway, registry, logger, runs, tuning.simulator);

@@ -10,16 +10,16 @@ import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import type { Registry } from 'prom-client';
+import type { AgentSource } from './agents/agent.ts';
 import { AgentWork } from './agents/agent-work.ts';
 import { AgentDirectory } from './agents/directory.ts';
-import type { AgentParts } from './compose-agents.ts';
-import { type Config, plainChannels, readSecret } from './config.ts';
+import { type Config, plainChannels } from './config.ts';
 import { ProviderModel } from './llm/provider.ts';
 import { ResilientModel } from './llm/resilient.ts';
 import { Simulator } from './llm/simulator/simulator.ts';
 import type { SimulatorOptions } from './llm/simulator/simulator-answer.ts';
 import { TracedModel } from './llm/traced-model.ts';
-import { Targets } from './runs/config.ts';
+import type { Targets } from './runs/config.ts';
 import { Conversations } from './runs/conversations.ts';
 import { RunMetrics } from './runs/metrics.ts';
 import { Pipeline, type PipelineOptions } from './runs/pipeline.ts';
@@ -36,6 +36,7 @@ import { RunService } from './runs/run-service.ts';
 import { MemoryRunStore } from './runs/store/memory-run-store.ts';
 import { RedisRunStore } from './runs/store/redis-run-store.ts';
 import type { RunStore } from './runs/store/run-store.ts';
+import type { Toolbox } from './tools/toolbox.ts';
 import type { Tracing } from './tracing/tracing.ts';
 
 /** Milliseconds without a sign of life after which a run is lost. */
@@ -45,6 +46,12 @@ const BREAK_AFTER = 5;
 const BREAKER_PAUSE_MS = 10_000;
 /** Time for the last entries about model calls to reach the log. */
 const FLUSH_MS = 1_000;
+
+/** What the agents file says, and the tools of its servers. */
+export interface AgentParts {
+  agents: AgentSource;
+  toolbox: Toolbox;
+}
 
 export interface Runs {
   service: RunService;
@@ -68,10 +75,10 @@ export function composeRuns(
   registry: Registry,
   logger: Logger,
   tracing: Tracing,
+  targets: Targets,
   { agents, toolbox }: AgentParts,
   simulator: Partial<SimulatorOptions> = {},
 ): Runs {
-  const targets = new Targets(config, readSecret);
   const prompts = openPrompts(config, targets, logger);
   const limit = { burst: config.RATE_LIMIT_BURST, perSecond: config.RATE_LIMIT_PER_SECOND };
   const { store, limiter } = openRecords(config, broker, limit, logger);

@@ -53,20 +53,23 @@ export function chooseCalls(
   if (fault !== undefined) return faultyCalls(fault, found, results);
   const called = new Set(results.map(({ name }) => name));
   const open = found.filter(({ tool }) => !called.has(tool.name));
+  const asked = stems(question);
+  for (const { tool } of found)
+    if (called.has(tool.name)) for (const stem of meeting(tool, asked).met) asked.delete(stem);
   const able = bestOf(
     open.filter(({ args }) => args !== undefined),
-    question,
+    asked,
   );
   if (able.length > 0) return able.map(({ tool, args }) => callOf(tool, args));
-  if (bestOf(open, question).length === 0) return [];
+  if (bestOf(open, asked).length === 0) return [];
   // What is wanted needs something that nobody has said: another tool may find it.
   const finder = open.find(({ tool }) => tool.parameters.required.length === 0);
   return finder ? [callOf(finder.tool, finder.args)] : [];
 }
 
 /** The tool that meets the question best, then the one that best meets what is left of it, and so on. In the order of the offer. */
-function bestOf(found: readonly Found[], question: string): Found[] {
-  const asked = stems(question);
+function bestOf(found: readonly Found[], wanted: ReadonlySet<string>): Found[] {
+  const asked = new Set(wanted);
   const best = new Set<Found>();
   while (true) {
     const [next] = found
