@@ -6,11 +6,12 @@ import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { holdsMoreThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
 import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
+import { excessOf } from '../shippers/json-shape.ts';
 import { jsonTexts } from '../shippers/json-texts.ts';
 import { HttpError } from './errors.ts';
 
 /** The bounds of a JSON body that is parsed in one step. The values of any other are parsed one by one, each with a bound of its own. */
-const MAX_BODY_VALUES = 50_000;
+const WHOLE = { values: 50_000, members: 1_000, depth: 50_000 };
 const MAX_BODY_CHARS = 1_048_576;
 /** Blank lines count, because a body may be megabytes of line ends. */
 const MAX_LINES = 40_000;
@@ -37,7 +38,7 @@ export interface ValuesOptions {
 export async function valuesOf(content: string, options: ValuesOptions): Promise<Values> {
   const { isNdjson, entryBytes, most, slicer } = options;
   if (isNdjson) return linesIn(content, entryBytes);
-  const isSmall = content.length <= MAX_BODY_CHARS && !holdsMoreThan(MAX_BODY_VALUES, content);
+  const isSmall = content.length <= MAX_BODY_CHARS && (await excessOf(content, WHOLE)) === undefined;
   const whole = isSmall ? parsed(content) : undefined;
   if (whole !== undefined) {
     const [all, labelOf] = Array.isArray(whole.value) ? [whole.value, placeOf] : [[whole.value], () => ''];

@@ -1,10 +1,8 @@
 // The unpacked bytes of a request → one object in the form of OTLP's JSON, with bounds.
 
-import { setImmediate as nextRound } from 'node:timers/promises';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
-import { holdsMoreThan } from '@llm-streamer/shared/json-values.ts';
+import { checkShape } from '../shippers/json-shape.ts';
 import { REQUESTS, type Signal } from './messages.ts';
-import { tooManyValues } from './too-many.ts';
 import { readProtobuf } from './wire.ts';
 
 /**
@@ -12,9 +10,8 @@ import { readProtobuf } from './wire.ts';
  * empty messages would otherwise become half a million objects.
  */
 const MAX_VALUES = 200_000;
-
-/** Reading, counting and parsing a larger body of JSON are steps between which the event loop does what else is due. */
-const LARGE_BYTES = 262_144;
+/** OTLP writes attributes as lists, and an object of its JSON has some ten names. Depth is cut later, in both encodings. */
+const SHAPE = { values: MAX_VALUES, members: 1_000, depth: MAX_VALUES };
 
 /** @throws CodedError `invalid_otlp` or `batch_too_large` */
 export async function parse(
@@ -30,9 +27,7 @@ export async function parse(
 async function parseJson(body: Buffer): Promise<unknown> {
   const text = body.toString('utf8').replace(/^\uFEFF/, '');
   if (text.trim() === '') return {};
-  if (body.length > LARGE_BYTES) await nextRound();
-  if (holdsMoreThan(MAX_VALUES, text)) throw tooManyValues(MAX_VALUES);
-  if (body.length > LARGE_BYTES) await nextRound();
+  await checkShape(text, SHAPE);
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -84,6 +84,13 @@ describe('paths', () => {
     expect(answer).toMatch(PROBLEM);
   });
 
+  it('a large body for none of them is refused before it is parsed', async () => {
+    const body = `{${Array.from({ length: 30_000 }, (_, i) => `"${i}":1`).join()}}`;
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${gateway.url}/api/nothing`, { method: 'POST', headers, body });
+    expect([answer.status, await answer.json()]).toMatchObject([413, { code: 'body_too_large' }]);
+  });
+
   it('no path and no query makes the gateway fail', async () => {
     const piece = fc.oneof(
       fc.constantFrom(

@@ -229,6 +229,13 @@ describe('whole or not at all', () => {
     expect(refused).toMatchObject({ status: 422, answer: { code: 'invalid_entry', field: 'attrs' } });
   });
 
+  it.each([20_000, 100_000])('one object of %i names is refused before it is parsed', async (count) => {
+    const names = Array.from({ length: count }, (_, i) => `"${i.toString(36)}":1`).join();
+    const refused = await post(`{"channel":"${fresh()}","msg":"x","attrs":{${names}}}`, JSON_TYPE);
+    expect(refused).toMatchObject({ status: 422, answer: { code: 'invalid_entry' } });
+    expect(refused.answer).toMatchObject({ detail: 'the body holds more than 10000 values' });
+  });
+
   it('a megabyte of line ends is refused as fast as anything else', async () => {
     expect(await post(`x${'\n'.repeat(1_000_000)}y`)).toMatchObject({
       status: 400,

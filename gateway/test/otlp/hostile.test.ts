@@ -201,6 +201,14 @@ describe('JSON', () => {
     );
   });
 
+  it('that is one object of 100,000 names is refused before it is parsed', async () => {
+    const wide = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`k${i}`, 1]));
+    expect(await outcomeOf('logs', wide)).toEqual({ code: 'batch_too_large' });
+    expect(await outcomeOf('logs', { resourceLogs: [{ resource: wide }] })).toEqual({
+      code: 'batch_too_large',
+    });
+  });
+
   it('nested 100,000 deep gives an outcome', async () => {
     const deep = `{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":${'{"arrayValue":{"values":['.repeat(50_000)}{}${']}}'.repeat(50_000)}}]}]}]}`;
     const broker = new MemoryBroker(DEFAULT_RETENTION);
