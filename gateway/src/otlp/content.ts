@@ -1,16 +1,16 @@
 // Takes the texts of people and models out of attributes, and says how many bytes they were.
 
-import { isContent } from './private-keys.ts';
+import { isContent, type Where } from './private-keys.ts';
 import type { Attributes } from './values.ts';
 
 export const CONTENT_BYTES = 'content_bytes';
 
-export function withoutContent(attributes: Attributes, shown: boolean, event = ''): Attributes {
+export function withoutContent(attributes: Attributes, shown: boolean, where: Where): Attributes {
   if (shown) return attributes;
   let bytes = 0;
   const kept: Attributes = new Map();
   for (const [key, value] of attributes)
-    if (isContent(key, event)) bytes += sizeOf(value);
+    if (isContent(key, value, where)) bytes += sizeOf(value);
     else kept.set(key, value);
   if (bytes > 0) kept.set(CONTENT_BYTES, bytes);
   return kept;

@@ -4,7 +4,7 @@ import { guessLevel, parseLevel, parseOtelLevel } from '@llm-streamer/shared/dec
 import type { EntryFields, Level } from '@llm-streamer/shared/entry.ts';
 import { unified } from './aliases.ts';
 import { CONTENT_BYTES, sizeOf, withoutContent } from './content.ts';
-import { isAgentEvent, isContentEvent, masked } from './private-keys.ts';
+import { HARMLESS, isAgentEvent, isContentEvent, masked } from './private-keys.ts';
 import { type MapOptions, type Mapped, merged } from './record.ts';
 import type { Origin } from './resource.ts';
 import {
@@ -24,8 +24,6 @@ const MAX_LABEL = 200;
 const MAX_BODY = 1_048_576;
 /** What holds one piece of work together, where there is no trace: Claude Code has a prompt, Codex a conversation. */
 const RUNS = ['prompt.id', 'gen_ai.conversation.id', 'conversation.id', 'session.id'];
-/** Parts of a model's event that are no text of anybody. */
-const HARMLESS = ['role', 'index', 'finish_reason'];
 
 export function mapLogRecord(record: unknown, origin: Origin, { now, content }: MapOptions): Mapped {
   const fields = asRecord(record);
@@ -36,7 +34,7 @@ export function mapLogRecord(record: unknown, origin: Origin, { now, content }: 
   const run =
     asId(fields.traceId, 16) ?? RUNS.map((key) => asText(own.get(key))).find((id) => id !== undefined);
   const said = bodyOf(body, event, content);
-  const shown = withoutContent(own, content, event);
+  const shown = withoutContent(own, content, { event });
   const attrs = isOfModels(event, own) ? unified(shown) : shown;
   attrs.delete('event.name');
   const exception = exceptionOf(attrs);
@@ -88,7 +86,7 @@ function bodyOf(
   if (typeof body !== 'object') return { msg: String(body), attrs: [] };
   if (Array.isArray(body))
     return { msg: bounded(JSON.stringify(body), MAX_SUMMARY), attrs: [['body', body]] };
-  const shown = withoutContent(new Map(Object.entries(body)), content, event);
+  const shown = withoutContent(new Map(Object.entries(body)), content, { event });
   const key = ['message', 'msg', 'body'].find((name) => typeof shown.get(name) === 'string');
   const msg = key === undefined ? (event ?? summary(shown)) : String(shown.get(key));
   if (key !== undefined) shown.delete(key);

@@ -54,6 +54,7 @@ const CONTENT_NAMES: ReadonlySet<string> = new Set([
   'gen_ai.retrieval.query.text',
   'gen_ai.input',
   'gen_ai.output',
+  'gen_ai.event.content',
   // OpenInference
   'input.value',
   'output.value',
@@ -133,8 +134,66 @@ const CONTENT_PREFIXES = [
   'langfuse.trace.metadata',
 ];
 
-/** Names that begin like texts and are none: which prompt of a library it was. */
-const NO_CONTENT: ReadonlySet<string> = new Set(['gen_ai.prompt.name', 'gen_ai.prompt.version']);
+/** In the span of a model call or an agent (Pydantic AI); elsewhere `events` may be anything. */
+const SPAN_CONTENT: ReadonlySet<string> = new Set(['events', 'model_request_parameters']);
+
+/** Names of the dialects. A text under such a name that nobody knows may be what a person or a model has said. */
+const OF_MODELS = /^(?:gen_ai|llm|traceloop|ai|langfuse)\./;
+/** Names that are shown whatever their value looks like. */
+const NO_CONTENT: ReadonlySet<string> = new Set([
+  'gen_ai.operation.name',
+  'gen_ai.system',
+  'gen_ai.provider.name',
+  'gen_ai.request.model',
+  'gen_ai.response.model',
+  'gen_ai.response.id',
+  'gen_ai.response.finish_reasons',
+  'gen_ai.conversation.id',
+  'gen_ai.agent.id',
+  'gen_ai.agent.name',
+  'gen_ai.agent.description',
+  'gen_ai.agent.version',
+  'gen_ai.tool.name',
+  'gen_ai.tool.type',
+  'gen_ai.tool.call.id',
+  'gen_ai.workflow.name',
+  'gen_ai.data_source.id',
+  'gen_ai.evaluation.name',
+  // Which prompt of a library it was.
+  'gen_ai.prompt.name',
+  'gen_ai.prompt.version',
+  'llm.provider',
+  'llm.system',
+  'llm.model_name',
+  'llm.request.model',
+  'llm.response.model',
+  'traceloop.workflow.name',
+  'traceloop.entity.name',
+  'traceloop.entity.path',
+  'ai.operationId',
+  'ai.model.id',
+  'ai.model.provider',
+  'ai.response.model',
+  'ai.telemetry.functionId',
+  'ai.toolCall.name',
+  'langfuse.trace.name',
+  'langfuse.trace.tags',
+  'langfuse.session.id',
+  'langfuse.user.id',
+  'langfuse.observation.prompt.name',
+  'langfuse.observation.status_message',
+  'langfuse.observation.model.name',
+  'langfuse.observation.model.parameters',
+  'langfuse.observation.usage_details',
+  'langfuse.observation.cost_details',
+  'event.name',
+  'session.id',
+]);
+/** A longer text is no identifier. */
+const MAX_IDENTIFIER = 200;
+
+/** Parts of an event of `isContentEvent` that are no text of anybody. */
+export const HARMLESS: readonly string[] = ['role', 'index', 'finish_reason'];
 
 /** In the records of agents on a terminal these are what people and tools have said; elsewhere they may be anything. */
 const AGENT_CONTENT: ReadonlySet<string> = new Set([
@@ -149,11 +208,32 @@ const AGENT_CONTENT: ReadonlySet<string> = new Set([
 /** Agents on a terminal, which write the name of an event before everything. */
 const AGENTS = /^(?:claude_code|codex|gemini_cli|qwen[-_]code)\b/;
 
-/** @param event the name of the record's event, which says who has written it. */
-export function isContent(key: string, event = ''): boolean {
-  if (CONTENT_NAMES.has(key)) return true;
+/** Where an attribute stands. */
+export interface Where {
+  /** The name of the record's event, which says who has written it. */
+  event?: string | undefined;
+  /** Whether it is on a span of a model call, a tool or an agent. */
+  isGenAiSpan?: boolean;
+}
+
+export function isContent(key: string, value: unknown, { event = '', isGenAiSpan = false }: Where): boolean {
+  if (NO_CONTENT.has(key)) return false;
+  if (isContentEvent(event)) return !HARMLESS.includes(key) && isTextOrObject(value);
+  if (CONTENT_NAMES.has(key) || (isGenAiSpan && SPAN_CONTENT.has(key))) return true;
   if (key === 'gen_ai.prompt' || (AGENT_CONTENT.has(key) && isAgentEvent(event))) return true;
-  return CONTENT_PREFIXES.some((prefix) => key.startsWith(prefix)) && !NO_CONTENT.has(key);
+  if (CONTENT_PREFIXES.some((prefix) => key.startsWith(prefix))) return true;
+  return OF_MODELS.test(key) && isText(value);
+}
+
+function isTextOrObject(value: unknown): boolean {
+  return typeof value === 'string' || (typeof value === 'object' && value !== null);
+}
+
+/** Whether a value may be words of a language: a list or an object of them, too. */
+function isText(value: unknown): boolean {
+  if (!isTextOrObject(value)) return false;
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > MAX_IDENTIFIER || /[^!-~]/.test(text); // blanks, and whatever is not ASCII
 }
 
 export function isAgentEvent(event = ''): boolean {

@@ -187,7 +187,7 @@ function eventOf(is: SpanClass, isRoot: boolean, failed: boolean): string {
 /** The attributes of a span by today's names, without content. */
 function attrsOf(span: Span, content: boolean): Attributes {
   const { attrs, classified } = span;
-  const shown = withoutContent(attrs, content);
+  const shown = withoutContent(attrs, content, { isGenAiSpan: isGenAi(span) });
   const own = isGenAi(span) ? unified(shown) : new Map(shown);
   own.delete(PENDING.type);
   own.delete(PENDING.parent);
@@ -264,7 +264,7 @@ function spanEvent(
 ): EntryFields {
   const fields = asRecord(event);
   const name = (asText(fields.name) ?? 'event').slice(0, MAX_NAME);
-  const attrs = withoutContent(attributes(fields.attributes), content, name);
+  const attrs = withoutContent(attributes(fields.attributes), content, { event: name });
   const isException = name === 'exception';
   const said = [asText(attrs.get('exception.type')), asText(attrs.get('exception.message'))];
   return {

@@ -1,7 +1,8 @@
 // Spans of six dialects become the same entries, by today's names, with the tokens of model calls alone.
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { nanos, pairs, span, spansOf, T0, TRACE, take } from './requests.ts';
+import { any, logsOf, nanos, pairs, span, spansOf, T0, TRACE, take } from './requests.ts';
 
 const PARENT = '00f067aa0ba902b7';
 
@@ -254,6 +255,70 @@ it('events of a span are entries of their own, at their own time', async () => {
     },
     { event: 'span.finished' },
   ]);
+});
+
+describe('texts of people and models', () => {
+  it.each([
+    ['gen_ai.user.message', { 'gen_ai.event.content': '{"content":"SECRET"}', 'gen_ai.system': 'openai' }],
+    ['gen_ai.user.message', { content: 'SECRET', role: 'user', 'gen_ai.system': 'openai' }],
+    ['gen_ai.choice', { 'message.content': 'SECRET', tool_calls: ['SECRET'], finish_reason: 'stop' }],
+    ['gen_ai.content.prompt', { 'gen_ai.prompt': 'SECRET' }],
+  ])('in the event %s are not shown, whatever holds them', async (name, attributes) => {
+    const events = [{ timeUnixNano: nanos(T0), name, attributes: pairs(attributes) }];
+    const request = spansOf(span({ parent: PARENT, more: { events } }));
+    const [event] = (await take('traces', request)).entries;
+    expect(event).toMatchObject({ event: name, attrs: { content_bytes: expect.any(Number) } });
+    expect(JSON.stringify(event)).not.toContain('SECRET');
+    for (const [key, value] of Object.entries(attributes))
+      if (!JSON.stringify(value).includes('SECRET')) expect(event?.attrs).toMatchObject({ [key]: value });
+    expect(JSON.stringify((await take('traces', request, { content: true })).entries)).toContain('SECRET');
+  });
+
+  it('of Pydantic AI are events in an attribute: not shown on the span of a call, and any word elsewhere', async () => {
+    const events = '[{"event.name":"gen_ai.user.message","content":"SECRET"}]';
+    const call = await one({ 'gen_ai.operation.name': 'chat', events });
+    expect(JSON.stringify(call)).not.toContain('SECRET');
+    expect((await one({ events: 'door opened' })).attrs).toMatchObject({ events: 'door opened' });
+  });
+
+  it('are not shown under names of the dialects that nobody knows; identifiers and numbers are', async () => {
+    const text = fc.oneof(
+      fc.string().map((more) => `SECRET wish ${more}`),
+      fc.constantFrom('SECRETの願い', `SECRET${'x'.repeat(300)}`),
+    );
+    const name = fc
+      .tuple(
+        fc.constantFrom('gen_ai', 'llm', 'traceloop', 'ai', 'langfuse'),
+        fc.stringMatching(/^[a-z]{3,8}(?:\.[a-z_]{3,8}){0,2}$/),
+      )
+      .map((parts) => `${parts.join('.')}x`);
+    const value = fc.oneof(
+      text,
+      fc.array(text, { minLength: 1, maxLength: 2 }),
+      fc.record({ content: text }),
+    );
+    await fc.assert(
+      fc.asyncProperty(name, value, async (key, said) => {
+        const attributes = { 'gen_ai.operation.name': 'chat', [key]: said };
+        const events = [{ name: 'some.event', attributes: pairs({ [key]: said }) }];
+        const { entries } = await take(
+          'traces',
+          spansOf(span({ parent: PARENT, attributes, more: { events } })),
+        );
+        expect(JSON.stringify(entries)).not.toContain('SECRET');
+        const logged = await take('logs', logsOf({ body: any('x'), attributes: pairs({ [key]: said }) }));
+        expect(JSON.stringify(logged.entries)).not.toContain('SECRET');
+      }),
+      { numRuns: 60 },
+    );
+    const plain = {
+      'gen_ai.new.id': 'resp_0123456789',
+      'ai.new.count': 7,
+      'traceloop.entity.path': 'a b',
+      'gen_ai.agent.name': 'Weather agent',
+    };
+    expect((await one({ 'gen_ai.operation.name': 'chat', ...plain })).attrs).toMatchObject(plain);
+  });
 });
 
 it('of very many events of a span the first are entries, and the others are counted on the span', async () => {
