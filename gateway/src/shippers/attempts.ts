@@ -17,22 +17,37 @@ export interface Attempt {
 
 export class Attempts {
   readonly #failed = new Map<string, Attempt>();
+  readonly #now: () => number;
   #count = 0;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
+
+  /** How many requests are remembered. While it is none, no body is hashed. */
+  get size(): number {
+    return this.#failed.size;
+  }
 
   /** Calls `store` with the attempt that this request continues, or else with a new one. */
   async run<T>(writer: string, body: Buffer, store: (attempt: Attempt) => Promise<T>): Promise<T> {
+    this.#forgetOld();
     const known = this.#failed.size === 0 ? undefined : this.#failed.get(await keyOf(writer, body));
-    const isOurs = known !== undefined && known.now > Date.now() - REMEMBERED_MS;
-    const attempt = isOurs ? known : { now: Date.now(), nonce: String(++this.#count) };
+    const attempt = known ?? { now: this.#now(), nonce: String(++this.#count) };
     try {
       const stored = await store(attempt);
-      if (isOurs) this.#failed.delete(await keyOf(writer, body));
+      if (known !== undefined) this.#failed.delete(await keyOf(writer, body));
       return stored;
     } catch (error) {
       const isLater = error instanceof CodedError && RETRYABLE.includes(error.code);
       if (isLater) this.#remember(await keyOf(writer, body), attempt);
       throw error;
     }
+  }
+
+  #forgetOld(): void {
+    const oldest = this.#now() - REMEMBERED_MS;
+    for (const [key, { now }] of this.#failed) if (now <= oldest) this.#failed.delete(key);
   }
 
   #remember(key: string, attempt: Attempt): void {
