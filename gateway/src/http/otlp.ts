@@ -88,13 +88,13 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
           channel: channelHeader(request),
         });
       });
-      const { accepted, rejected, ignored, message } = outcome;
+      const { accepted, rejected, told, ignored, message } = outcome;
       records.inc({ signal, outcome: 'accepted' }, accepted);
       records.inc({ signal, outcome: 'ignored' }, ignored);
-      records.inc({ signal, outcome: 'rejected' }, Math.max(0, rejected - ignored));
+      records.inc({ signal, outcome: 'rejected' }, rejected);
       if (message !== undefined)
-        refusals.tell(`${signal} partial`, `${rejected} ${signal} of ${request.ip} rejected: ${message}`);
-      return reply.type(CONTENT_TYPES[encoding]).send(successBody(encoding, signal, rejected, message));
+        refusals.tell(`${signal} partial`, `${told} ${signal} of ${request.ip} rejected: ${message}`);
+      return reply.type(CONTENT_TYPES[encoding]).send(successBody(encoding, signal, told, message));
     };
     const config = { needs: 'publish', anyName: true } as const;
     for (const signal of SIGNALS)

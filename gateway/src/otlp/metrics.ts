@@ -4,7 +4,7 @@
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { METRICS } from '@llm-streamer/shared/gen-ai.ts';
-import { merged } from './record.ts';
+import { type Mapped, merged } from './record.ts';
 import type { Origin } from './resource.ts';
 import { asList, asNumber, asRecord, asText, asTime, attributes, bounded } from './values.ts';
 
@@ -26,10 +26,14 @@ const OWN: Readonly<Record<string, string>> = {
   'vllm:avg_generation_throughput_toks_per_s': METRICS.generationThroughput,
 };
 
+/** Of several engines or models of one server the entry has the sum, but of this the highest. */
+const HIGHEST = METRICS.kvCacheUsage;
+
 /** The metrics of one resource, which come one after another. */
 export class Series {
   readonly #origin: Origin;
-  readonly #values = new Map<string, unknown>();
+  /** The newest value of each series, and the name under which it is shown: that of the series, or one that it shares with others. */
+  readonly #values = new Map<string, { name: string; value: number }>();
   #time: number | undefined;
   shown = 0;
   /** Points of other metrics, and of more series than one entry shows. */
@@ -48,25 +52,38 @@ export class Series {
         else this.hidden++;
   }
 
-  entry(now: number): EntryFields | undefined {
+  /** Undefined where nothing is shown. */
+  mapped(now: number): Mapped | undefined {
     if (this.shown === 0) return undefined;
     const { service, source, attrs } = this.#origin;
-    const values = [...this.#values].map(([name, value]) => `${name}=${value}`).join(' ');
-    return {
+    const numbers = this.#numbers();
+    const values = [...numbers].map(([name, value]) => `${name}=${value}`).join(' ');
+    const entry: EntryFields = {
       time: this.#time ?? now,
       channel: CHANNELS.metrics,
       source,
       level: 'debug',
       msg: bounded(`${service}: ${values}`, 500),
       event: EVENTS.serverMetrics,
-      attrs: merged(attrs, [['service', service]], this.#values),
+      attrs: merged(attrs, [['service', service]], numbers),
     };
+    return { entries: [entry], timed: this.#time !== undefined };
+  }
+
+  #numbers(): Map<string, number> {
+    const numbers = new Map<string, number>();
+    for (const { name, value } of this.#values.values()) {
+      const before = numbers.get(name) ?? 0;
+      numbers.set(name, name === HIGHEST ? Math.max(before, value) : before + value);
+    }
+    return numbers;
   }
 
   #point(name: string, point: Record<string, unknown>): void {
-    const labels = [...attributes(point.attributes)].map(([key, value]) => `${key}=${String(value)}`);
+    const labels = [...attributes(point.attributes)].map(([key, value]) => `${key}=${String(value)}`).join();
     const own = Object.hasOwn(OWN, name) ? OWN[name] : undefined;
-    const series = own ?? (labels.length > 0 ? `${name}{${bounded(labels.join(), MAX_LABEL)}}` : name);
+    const shown = own ?? name;
+    const series = labels === '' ? shown : `${shown}{${own ? labels : bounded(labels, MAX_LABEL)}}`;
     const number = asNumber(point.asDouble) ?? asNumber(point.asInt);
     const found: [string, number | undefined][] =
       number === undefined
@@ -79,7 +96,8 @@ export class Series {
       this.hidden++;
       return;
     }
-    for (const [key, value] of found) if (value !== undefined) this.#values.set(key, value);
+    for (const [key, value] of found)
+      if (value !== undefined) this.#values.set(key, { name: own ?? key, value });
     this.#time = Math.max(this.#time ?? 0, asTime(point.timeUnixNano) ?? 0) || undefined;
     this.shown++;
   }

@@ -38,8 +38,10 @@ export interface Post {
 
 export interface Outcome {
   accepted: number;
-  /** Records, or points of metrics, that are not in the log. */
+  /** Records, or points of metrics, that could not be taken. */
   rejected: number;
+  /** How many the client is told were rejected: once, those that nobody wanted are among them. */
+  told: number;
   /** Why; undefined where nothing is to be said. */
   message?: string;
   /** Points of metrics that nobody wanted: no fault of the client. */
@@ -183,8 +185,8 @@ export class Receiver {
     access: Access,
     take: Take,
   ): void {
-    const entry = series.entry(now);
-    if (entry) this.#keep({ entries: [entry], timed: false }, series.shown, access, take);
+    const mapped = series.mapped(now);
+    if (mapped) this.#keep(mapped, series.shown, access, take);
     take.ignored += series.hidden;
     if (series.hidden === 0) return;
     // Every minute would be a flood in the client's log.
@@ -255,6 +257,6 @@ function remember(seen: Set<string>, key: string): boolean {
 
 function outcomeOf({ accepted, rejected, reasons, ignored, hint }: Take): Outcome {
   const said = [...reasons, ...(hint ? [METRICS_HINT] : [])].join('; ');
-  const counted = hint ? rejected + ignored : rejected;
-  return { accepted, rejected: counted, ignored, ...(said !== '' && { message: said }) };
+  const told = hint ? rejected + ignored : rejected;
+  return { accepted, rejected, told, ignored, ...(said !== '' && { message: said }) };
 }

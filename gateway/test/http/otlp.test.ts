@@ -6,6 +6,7 @@ import { DiagLogLevel, diag, SeverityNumber } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
+import { pairs } from '../otlp/requests.ts';
 import { type Encoding, openSender, type Sender, sendAgentRun } from '../otlp/senders.ts';
 
 let gateway: TestGateway;
@@ -217,6 +218,63 @@ describe('metrics', () => {
     expect(await (await fetch(`${gateway.url}/metrics`)).text()).toContain(
       'llm_streamer_otlp_records_total{signal="metrics",outcome="ignored"} 2',
     );
+  });
+});
+
+describe('metrics in requests of their own', () => {
+  const metrics = (points: [string, number, Record<string, string>?][], timeUnixNano?: string) =>
+    JSON.stringify({
+      resourceMetrics: [
+        {
+          resource: { attributes: pairs({ 'service.name': 'vllm' }) },
+          scopeMetrics: [
+            {
+              metrics: points.map(([name, asDouble, labels = {}]) => ({
+                name,
+                gauge: { dataPoints: [{ asDouble, timeUnixNano, attributes: pairs(labels) }] },
+              })),
+            },
+          ],
+        },
+      ],
+    });
+  const NOW = '1795224320113000000';
+
+  it('that are sent again after a lost answer are there once', async () => {
+    await open();
+    for (let i = 0; i < 2; i++) await post('/v1/metrics', metrics([['vllm:num_requests_running', 7]], NOW));
+    expect(await kept('logs:metrics')).toHaveLength(1);
+  });
+
+  it('of several engines are their sum, and of the cache the fullest; of one series the newest', async () => {
+    await open();
+    const labels = ['0', '1', '1'].map((engine) => ({ engine, model_name: 'm'.repeat(150) }));
+    const points = [4, 9, 3].flatMap((number, i): [string, number, Record<string, string>?][] => [
+      ['vllm:num_requests_running', number, labels[i]],
+      ['vllm:kv_cache_usage_perc', number / 10, labels[i]],
+    ]);
+    await post('/v1/metrics', metrics(points, NOW));
+    expect(await kept('logs:metrics')).toMatchObject([
+      { attrs: { requests_running: 7, kv_cache_usage: 0.4 } },
+    ]);
+  });
+
+  it('are counted as rejected where the log does not take them, beside those that nobody wants', async () => {
+    await open({ MAX_CHANNELS: '1' });
+    await post('/v1/logs', logs(1));
+    for (let i = 0; i < 2; i++)
+      await post(
+        '/v1/metrics',
+        metrics([
+          ['vllm:num_requests_running', i],
+          ['http.a', 1],
+          ['http.b', 1],
+        ]),
+      );
+    const text = await (await fetch(`${gateway.url}/metrics`)).text();
+    const counted = (outcome: string) =>
+      new RegExp(`otlp_records_total\\{signal="metrics",outcome="${outcome}"\\} (\\d+)`).exec(text)?.[1];
+    expect([counted('rejected'), counted('ignored')]).toEqual(['2', '4']);
   });
 });
 
