@@ -163,13 +163,21 @@ describe('collect', () => {
   });
 
   it('says of a container without a log that it has none, and goes on with the others', async () => {
-    engine.add('silent', { refuses: 501 });
+    const silent = engine.add('silent', { refuses: 501 });
     engine.say(engine.add('loud'), 'loud');
     const program = collect();
     await arrives('loud');
     await program.saw(
       'silent has no log that can be read: configured logging driver does not support reading',
     );
+    // The engine lists its containers again.
+    await engine.kill();
+    await engine.restart();
+    await program.saw('the engine is back');
+    engine.say(engine.add('later'), 'later');
+    await arrives('later');
+    expect(program.output.match(/silent has no log/g)).toHaveLength(1);
+    expect(engine.requests.filter(({ path }) => path.endsWith(`${silent.id}/logs`))).toHaveLength(1);
   });
 
   it('stays in bounded memory while the log is away, and loses nothing', async () => {

@@ -32,13 +32,13 @@ interface Member {
   log: ContainerLog;
   follower: Follower;
   isFollowing: boolean;
-  /** The container was started while its last run was still being read. */
+  /** The container was started, as an event says, while its last run was still being read. */
   again: boolean;
 }
 
 export class Fleet {
   readonly #options: FleetOptions;
-  /** `undefined` for containers that are left out. */
+  /** `undefined` for containers that are left out, or whose log cannot be read. */
   readonly #members = new Map<string, Member | undefined>();
   readonly #arriving = new Set<string>();
   readonly #running = new Set<Promise<void>>();
@@ -74,7 +74,7 @@ export class Fleet {
         };
         for await (const event of this.#options.engine.events(since, stop, opened)) {
           const { id, action } = event;
-          if (action === 'start') this.#spawn(this.#started(id, stop));
+          if (action === 'start') this.#spawn(this.#started(id, stop, true));
           else if (action === 'destroy' || action === 'remove') this.#forget(id);
           if (lifecycle === undefined) continue;
           await room();
@@ -116,8 +116,8 @@ export class Fleet {
     }
   }
 
-  /** Resolves when the container is not followed any more. */
-  async #started(id: string, stop: AbortSignal): Promise<void> {
+  /** Resolves when the container is not followed any more. `isEvent`: it was started just now; otherwise it is only known to run. */
+  async #started(id: string, stop: AbortSignal, isEvent = false): Promise<void> {
     if (stop.aborted || this.#arriving.has(id)) return;
     if (!this.#members.has(id)) {
       this.#arriving.add(id);
@@ -133,7 +133,7 @@ export class Fleet {
     const member = this.#members.get(id);
     if (!member) return;
     if (member.isFollowing) {
-      member.again = true;
+      member.again ||= isEvent;
       return;
     }
     member.isFollowing = true;
@@ -142,6 +142,10 @@ export class Fleet {
         member.again = false;
         const end = await member.follower.follow(stop);
         if (end === 'gone') this.#members.delete(id);
+        if (end === 'unreadable') {
+          member.log.flush();
+          this.#members.set(id, undefined); // said once
+        }
         if (end === 'gone' || end === 'unreadable') return;
       } while (member.again && !stop.aborted);
     } finally {
