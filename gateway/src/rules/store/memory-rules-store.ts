@@ -1,9 +1,7 @@
 // What the rules remember, in memory, for a log in memory: all of it ends with the process, as the log does.
 
 import type { FiringAlert } from '@llm-streamer/shared/api-types.ts';
-import { MAX_BATCH_BYTES, MAX_BATCH_ENTRIES } from '@llm-streamer/shared/broker/broker.ts';
 import type { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
-import type { Draft } from '@llm-streamer/shared/entry.ts';
 import type { AlertState } from '../alerts/alert-state.ts';
 import { readFiring, readState } from './kept-json.ts';
 import { type Lead, MAX_WAITING, PAUSE_MS, type RulesStore, type Step } from './rules-store.ts';
@@ -48,7 +46,7 @@ export class MemoryRulesStore implements RulesStore {
     { seq, position, drafts, states, firing, messages }: Step,
   ): Promise<{ dropped: number }> {
     if (seq === this.#seq) return { dropped: 0 };
-    for (const batch of batches(drafts)) await this.#broker.publish(batch);
+    await this.#broker.publishWhole(drafts);
     apply(this.#states, states);
     apply(this.#firing, firing);
     let dropped = 0;
@@ -87,19 +85,4 @@ function apply(kept: Map<string, string>, changes: ReadonlyMap<string, string | 
     if (text === undefined) kept.delete(id);
     else kept.set(id, text);
   }
-}
-
-/** A step may hold more than one batch may. */
-function* batches(drafts: readonly Draft[]): Generator<Draft[]> {
-  let batch: Draft[] = [];
-  let bytes = 0;
-  for (const draft of drafts) {
-    if (batch.length === MAX_BATCH_ENTRIES || bytes + draft.body.length > MAX_BATCH_BYTES) {
-      yield batch;
-      [batch, bytes] = [[], 0];
-    }
-    batch.push(draft);
-    bytes += draft.body.length;
-  }
-  if (batch.length > 0) yield batch;
 }

@@ -17,6 +17,7 @@ import type {
 } from '../broker.ts';
 import { PageReader } from '../history/page-reader.ts';
 import { type Position, positionAt } from '../position.ts';
+import type { LogRecord } from '../record.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
 import { deliverRecord, type Interest, Routes } from '../routes.ts';
 import { MemoryStore } from './memory-store.ts';
@@ -49,10 +50,21 @@ export class MemoryBroker implements Broker {
     checkBatch(drafts);
     if (this.#closed) throw new PublishRefused('log_full', 'the log is closed');
     if (stamp && !this.#isNew(stamp)) return drafts.map(() => null);
-    const records = this.#store.append(drafts);
+    const records = this.#append(drafts);
     if (stamp) this.#remember(stamp);
-    for (const record of records) deliverRecord(this.#routes.route(record.channel), record);
     return records.map(({ id }) => id);
+  }
+
+  /** More than one batch may hold, for a writer in this process that bounds it itself: all of it, or none. */
+  async publishWhole(drafts: readonly Draft[]): Promise<void> {
+    if (this.#closed) throw new PublishRefused('log_full', 'the log is closed');
+    this.#append(drafts);
+  }
+
+  #append(drafts: readonly Draft[]): LogRecord[] {
+    const records = this.#store.append(drafts);
+    for (const record of records) deliverRecord(this.#routes.route(record.channel), record);
+    return records;
   }
 
   async subscribe(patterns: readonly string[], listener: Listener): Promise<Subscription> {
