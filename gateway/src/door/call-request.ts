@@ -1,7 +1,7 @@
 // What a call asks for, read from its body as far as the log and the choice of the service need it. The body itself is passed on as it
 // is, but for the name of the upstream before the model's.
 
-import { isDeeperThan } from '@llm-streamer/shared/json-values.ts';
+import { holdsMoreThan, isDeeperThan, MAX_ENTRY_VALUES } from '@llm-streamer/shared/json-values.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { eachMember, type Range, textOf } from './json-members.ts';
 
@@ -97,7 +97,7 @@ export async function inputOf(body: Buffer, { inputAt }: CallRequest, maxBytes: 
 
 function valueAt(body: Buffer, { from, to }: Range): unknown {
   const text = body.toString('utf8', from, to);
-  if (isDeeperThan(MAX_LEVELS, text)) return undefined;
+  if (isDeeperThan(MAX_LEVELS, text) || holdsMoreThan(MAX_ENTRY_VALUES, text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -1,6 +1,7 @@
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { inputOf, readCall } from '../../src/door/call-request.ts';
 import { eachMember, textOf } from '../../src/door/json-members.ts';
 
 const slicer = new TimeSlicer();
@@ -71,4 +72,14 @@ describe('the members of a JSON text', () => {
 it('a text that is no string of JSON is an empty text', () => {
   const json = Buffer.from('12"\\x"');
   expect([textOf(json, { from: 0, to: 2 }), textOf(json, { from: 2, to: 6 })]).toEqual(['', '']);
+});
+
+it('what a model is given is not parsed if it holds more values than an entry may', async () => {
+  const given = async (names: number) => {
+    const input = Object.fromEntries(Array.from({ length: names }, (_, i) => [`k${i}`, 1]));
+    const body = Buffer.from(JSON.stringify({ model: 'm', input }));
+    return (await inputOf(body, await readCall(body), 524_288)).value;
+  };
+  expect(await given(20_000)).toBeUndefined();
+  expect(await given(5_000)).toBeTypeOf('object');
 });
