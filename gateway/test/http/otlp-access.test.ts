@@ -35,7 +35,7 @@ const send = (
 
 async function guarded(publish: string[], source?: string) {
   const store = FileAuthStore.inMemory();
-  const grants = { read: [], publish, run: false, metrics: false, admin: false };
+  const grants = { read: [], publish, run: false, metrics: true, admin: false };
   const { key, record } = newApiKey({ name: 'exporter', grants, source });
   await store.addKey(record);
   const gateway = await openGateway({ AUTH: 'on' }, {}, store);
@@ -81,6 +81,26 @@ describe('where people sign in', () => {
     ]);
     expect(await stored(gateway.broker, ['logs:mine'])).toHaveLength(1);
     expect(await stored(gateway.broker, ['logs:theirs'])).toEqual([]);
+  });
+
+  it('metrics that the key may not write are counted as rejected, beside those that nobody wants', async () => {
+    const { gateway, key } = await guarded(['logs:mine']);
+    const headers = { authorization: `Bearer ${key}` };
+    const metrics = ['vllm:num_requests_running', 'http.a', 'http.b'].map((name) => ({
+      name,
+      gauge: { dataPoints: [{ asDouble: 1 }] },
+    }));
+    const body = { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] };
+    const told: unknown[] = [];
+    for (let i = 0; i < 2; i++) {
+      const answer = await send(`${gateway.url}/v1/metrics`, headers, body);
+      const { partialSuccess } = (await answer.json()) as { partialSuccess: Record<string, string> };
+      told.push(partialSuccess.rejectedDataPoints);
+    }
+    expect(told).toEqual(['3', '1']); // that nobody wants the others is said once
+    const text = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
+    expect(text).toContain('otlp_records_total{signal="metrics",outcome="rejected"} 2');
+    expect(text).toContain('otlp_records_total{signal="metrics",outcome="ignored"} 4');
   });
 
   it('nobody forges what the gateway says of itself', async () => {
