@@ -7,7 +7,7 @@ import { Series } from './charts/series.ts';
 import { lazyModule } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { announce } from './panels/summary.ts';
-import { alerts } from './state/alerts.ts';
+import { alerts, alertsOpen } from './state/alerts.ts';
 import { ignoredIn } from './state/link-check.ts';
 import { showNotice } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
@@ -23,7 +23,7 @@ export function begin(app: App, element: (id: string) => HTMLElement): Series {
   announce((listener) => app.onEntry(listener), element('summary'));
   new AlertWatch((listener) => app.onEntry(listener));
   whenWanted(
-    () => alerts.value.length > 0,
+    () => alerts.value.length > 0 || alertsOpen.value,
     lazyModule(() => import('./alerts/mark.tsx'), noticeMissing('the list of alerts')),
     ({ mountAlerts }) => mountAlerts((patch) => app.goTo(patch)),
   );

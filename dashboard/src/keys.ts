@@ -9,7 +9,7 @@ import { LEVEL_TEXT } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
 import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
-import { alerts, alertsOpen } from './state/alerts.ts';
+import { alertsAsOf, alertsOpen } from './state/alerts.ts';
 import { peopleSignIn, profile } from './state/identity.ts';
 import { runKeyOf } from './state/run-key.ts';
 import {
@@ -100,9 +100,9 @@ export const KEYS: readonly Key[] = [
   { keys: 'U', what: 'people, roles, keys of all', isFor: isAdmin, run: () => togglePanel('people') },
   {
     keys: 'a',
-    what: 'alerts that fire',
+    what: 'alerts that fire, and a test',
     run: () => {
-      alertsOpen.value = !alertsOpen.value && alerts.value.length > 0;
+      alertsOpen.value = !alertsOpen.value && alertsAsOf.value > 0;
     },
   },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },

@@ -1,5 +1,6 @@
 // The mark in the top line, with how many alerts fire, and under it their list. Each leads to the entry that made it fire, or else to
-// its own entries. It is loaded when the first alert fires.
+// its own entries; below them, those who may can test whether messages arrive. It is loaded when the first alert fires, or the list is asked for.
+import type { AlertTestAnswer, Problem } from '@llm-streamer/shared/api-types.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { effect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
@@ -7,6 +8,7 @@ import { quoted } from '../log/quoted.ts';
 import { clockOf, duration } from '../log/time.ts';
 import type { Alert } from '../state/alert.ts';
 import { alertPart, alerts, alertsAsOf, alertsOpen, areAlertsStale } from '../state/alerts.ts';
+import { profile } from '../state/identity.ts';
 import { streamState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import '../../styles/alerts.css';
@@ -34,7 +36,7 @@ function leadTo({ cause, id }: Alert, goTo: GoTo): void {
 function Mark({ goTo }: { goTo(alert: Alert): void }) {
   const button = useRef<HTMLButtonElement>(null);
   const firing = alerts.value;
-  const isOpen = alertsOpen.value;
+  const isOpen = alertsOpen.value && alertsAsOf.value > 0;
   const count = `${firing.length} ${firing.length === 1 ? 'alert fires' : 'alerts fire'}`;
   const close = () => {
     alertsOpen.value = false;
@@ -72,7 +74,7 @@ interface ListProps {
 }
 
 function List({ firing, close, goTo }: ListProps) {
-  const list = useRef<HTMLUListElement>(null);
+  const list = useRef<HTMLElement>(null);
   const now = useNow();
   const step = (by: number) => {
     const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
@@ -82,6 +84,7 @@ function List({ firing, close, goTo }: ListProps) {
   useLayoutEffect(() => step(1), []);
   return (
     <section
+      ref={list}
       aria-label="Alerts"
       onKeyDown={(event) => {
         const by = STEPS[event.key];
@@ -96,7 +99,7 @@ function List({ firing, close, goTo }: ListProps) {
         {clockOf(alertsAsOf.value)}
         {areAlertsStale.value && <span class="warn"> · the gateway does not answer</span>}
       </p>
-      <ul ref={list}>
+      <ul>
         {firing.map((alert) => (
           <li key={alert.id}>
             <button type="button" onClick={() => goTo(alert)}>
@@ -118,8 +121,49 @@ function List({ firing, close, goTo }: ListProps) {
           </li>
         ))}
       </ul>
+      {mayTest() && <Test />}
     </section>
   );
+}
+
+function mayTest(): boolean {
+  const whom = profile.value;
+  return whom !== undefined && (whom.auth !== 'on' || whom.grants.admin);
+}
+
+const SENDING = 'sending …';
+
+/** Sends a message to each destination of the rules, and says what each has answered. */
+function Test() {
+  const [said, setSaid] = useState('');
+  const isSending = said === SENDING;
+  const test = () => {
+    setSaid(SENDING);
+    testDestinations().then(setSaid).catch(reportError);
+  };
+  return (
+    <p>
+      <button type="button" aria-disabled={isSending} onClick={() => isSending || test()}>
+        test destinations
+      </button>{' '}
+      <bdi role="status">{said}</bdi>
+    </p>
+  );
+}
+
+async function testDestinations(): Promise<string> {
+  try {
+    const url = new URL('api/alerts/test', document.baseURI);
+    const response = await fetch(url, { method: 'POST', cache: 'no-store' });
+    const { destinations, detail } = (await response.json()) as Partial<AlertTestAnswer & Problem>;
+    return destinations?.map(outcome).join(' · ') ?? detail ?? `the gateway answered ${response.status}`;
+  } catch {
+    return 'the gateway gave no answer that can be read';
+  }
+}
+
+function outcome({ name, delivered, problem }: AlertTestAnswer['destinations'][number]): string {
+  return `${name}: ${delivered ? 'delivered' : (problem ?? 'not delivered')}`;
 }
 
 /** The gateway's time, which the alerts' `since` is of. */

@@ -72,7 +72,7 @@ export class AlertWatch {
       this.#isHere = !NOT_HERE.includes(response.status);
       areAlertsStale.value = this.#isHere && !response.ok;
       if (areAlertsStale.value) return;
-      alertsAsOf.value = Date.now();
+      alertsAsOf.value = this.#isHere ? Date.now() : 0;
       alerts.value = firing;
     } catch {
       // Nothing says that the route is not there: it is asked again.

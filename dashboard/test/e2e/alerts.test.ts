@@ -142,6 +142,52 @@ describe('where the gateway answers which alerts fire', () => {
     expect(await page.locator('.alerts li').count()).toBe(0);
   });
 
+  describe('while none fires', () => {
+    const test = (page: Page) => page.getByRole('button', { name: 'test destinations' });
+    beforeEach(() => {
+      gateway.alerts.body = { alerts: [] };
+    });
+
+    it('the list opens by its key, and has a test of the destinations', async () => {
+      const page = await openPage(browser, gateway.url);
+      await eventually('it was asked', () => gateway.alertsAsked > 0);
+      const answers = [
+        {
+          json: {
+            destinations: [
+              { name: 'ops', delivered: true },
+              { name: 'phone', delivered: false, problem: 'it answered 500' },
+            ],
+          },
+        },
+        { status: 429, json: { code: 'rate_limited', detail: 'destinations were tested a moment ago' } },
+      ];
+      await page.route('**/api/alerts/test', (route) => route.fulfill(answers.shift()));
+      await eventually('the list', async () => {
+        if ((await test(page).count()) === 0) await page.keyboard.press('a');
+        return (await test(page).count()) > 0;
+      });
+      await page.keyboard.press('Enter'); // it has the focus
+      await sees(page, 'ops: delivered · phone: it answered 500');
+      await test(page).click();
+      await sees(page, 'destinations were tested a moment ago');
+      expect(await serious(page)).toEqual([]);
+      await page.keyboard.press('Escape');
+      await eventually('the list is closed', async () => (await test(page).count()) === 0);
+      expect(await mark(page).count()).toBe(0);
+    });
+
+    it('who is no admin where people sign in has no test', async () => {
+      const grants = { read: ['*'], publish: [], run: false, metrics: false, admin: false };
+      gateway.profile = { name: 'bob', kind: 'user', owner: 'bob', grants, session: 's', auth: 'on' };
+      gateway.alerts.body = { alerts: [alert('gpu-7')] };
+      const page = await openPage(browser, gateway.url);
+      await mark(page).click();
+      await page.locator('.alerts li').first().waitFor();
+      expect(await test(page).count()).toBe(0);
+    });
+  });
+
   it.each([
     ['dark', 1280],
     ['light', 360],
