@@ -176,7 +176,7 @@ export function createApp(
   const channelLists = new ChannelLists(broker);
   const waits = new Waits(connections);
   const stateLog = new StateLog(broker, connections, gateway);
-  const refusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg));
+  const refusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg), 'OpenTelemetry');
   const shipperRefusals = new Refusals(logger, (level, msg) => stateLog.report(level, msg), 'log shippers');
   const metrics = new StreamMetrics(registry, { broker, hub, connections, gaps });
   const people = composePeople(config, store, broker, logger);

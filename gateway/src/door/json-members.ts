@@ -1,6 +1,7 @@
 // Finds where the members of a JSON object or list begin and end, without parsing them: a body of many megabytes costs no memory, and
 // holds the event loop for one slice at a time. What is no JSON is noticed only where it stands between members.
 
+import { BRACE, BRACE_END, BRACKET, BRACKET_END, COMMA, QUOTE } from '@llm-streamer/shared/json-values.ts';
 import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 
 export interface Range {
@@ -9,14 +10,8 @@ export interface Range {
   to: number;
 }
 
-const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-const COMMA = 0x2c;
 const COLON = 0x3a;
-const BRACKET = 0x5b;
-const BRACE = 0x7b;
-const BRACKET_END = 0x5d;
-const BRACE_END = 0x7d;
 
 /** The time is looked at after so many steps. */
 const STEPS = 4_096;

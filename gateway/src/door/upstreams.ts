@@ -5,7 +5,7 @@ import { type LlmService, serviceAt } from '../llm/target.ts';
 import type { UpstreamPrompt } from '../runs/prompts.ts';
 
 /** The upstream for models that begin with no other's name. */
-export const DEFAULT_UPSTREAM = 'default';
+const DEFAULT_UPSTREAM = 'default';
 
 export interface Choice {
   upstream: LlmService;

@@ -12,6 +12,12 @@ export interface ErrorForm {
   sendError(request: FastifyRequest, reply: FastifyReply, problem: HttpError, error: unknown): FastifyReply;
 }
 
+/** Bodies are read by the routes themselves, whatever their content type says: `curl -d` says that it sends a form. */
+export function takeAnyBody(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
+}
+
 /** Registers the routes of a protocol. */
 export function protocolScope(
   app: FastifyInstance,
@@ -19,8 +25,7 @@ export function protocolScope(
   routes: (scope: FastifyInstance) => void,
 ): void {
   app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
+    takeAnyBody(scope);
     scope.setErrorHandler((error: FastifyError, request, reply) => {
       // Nobody is left to read an answer, and whoever went away in the middle sends the same again by himself.
       if (request.raw.socket.destroyed) return reply.hijack();

@@ -19,6 +19,7 @@ import { MAX_BODY_BYTES, MAX_RECORDS } from '../shippers/limits.ts';
 import { partialRefusal, ShipperStore } from '../shippers/store.ts';
 import { type Packing, unpack } from '../shippers/unpack.ts';
 import { HttpError } from './errors.ts';
+import { takeAnyBody } from './protocol-scope.ts';
 import { checkChannel, parsePublishBody } from './publish-body.ts';
 import { packingOf, readBody } from './read-body.ts';
 import { Turns } from './turns.ts';
@@ -61,10 +62,7 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
   };
 
   app.register(async (scope) => {
-    // The body is read whatever its content type: `curl -d` says that it sends a form.
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser('*', (_request, body, done) => done(null, body));
-
+    takeAnyBody(scope);
     scope.post<{ Querystring: Params }>(
       '/api/publish',
       { config: { needs: 'publish', parameters: ['channel'], anyName: true } },

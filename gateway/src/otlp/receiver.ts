@@ -16,11 +16,13 @@ import { levelsOf, type Signal } from './messages.ts';
 import { Series } from './metrics.ts';
 import type { MapOptions, Mapped } from './record.ts';
 import { type Origin, originOf } from './resource.ts';
+import { Seen } from './seen.ts';
 import { isGenAi, mapSpan, readSpan, traceStarted } from './spans.ts';
-import { Traces } from './traces.ts';
 import { asList, asRecord, asText, attributes } from './values.ts';
 
 const MAX_RECORDS = 20_000;
+/** About 1.5 MB. A trace that was forgotten is announced once more if a child of it comes. */
+const MAX_TRACES = 10_000;
 /** Resources that were told once: those that were told longest ago are told again. */
 const MAX_RESOURCES = 1_000;
 const METRICS_HINT =
@@ -73,9 +75,13 @@ export class Receiver {
   readonly #options: ReceiverOptions;
   readonly #deliveries: Deliveries;
   readonly #slicer = new TimeSlicer();
-  readonly #traces = new Traces();
-  readonly #resources = new Set<string>();
-  readonly #hinted = new Set<string>();
+  /**
+   * Traces with model calls, tools or agents in them. A span comes when it ends, so the first child of a trace is what says that the trace
+   * is running; its root says that it has ended.
+   */
+  readonly #traces = new Seen(MAX_TRACES);
+  readonly #resources = new Seen(MAX_RESOURCES);
+  readonly #hinted = new Seen(MAX_RESOURCES);
 
   constructor(options: ReceiverOptions) {
     this.#options = options;
@@ -112,7 +118,7 @@ export class Receiver {
       }
     } catch (error) {
       this.#traces.forget(take.traces);
-      for (const one of take.resources) this.#resources.delete(one);
+      this.#resources.forget(take.resources);
       throw error;
     }
     return outcomeOf(take);
@@ -191,7 +197,7 @@ export class Receiver {
     if (series.hidden === 0) return;
     // Every minute would be a flood in the client's log.
     const key = String(resource.get('service.name'));
-    if (remember(this.#hinted, key)) take.hint = true;
+    if (this.#hinted.add(key)) take.hint = true;
   }
 
   #keep({ entries, timed }: Mapped, records: number, access: Access, take: Take): void {
@@ -213,7 +219,7 @@ export class Receiver {
     if (refusal !== undefined || whole.size === 0) return;
     const attrs = Object.fromEntries(whole);
     const key = JSON.stringify([logs, attrs]);
-    if (!remember(this.#resources, key)) return;
+    if (!this.#resources.add(key)) return;
     take.resources.push(key);
     take.notices.push({
       time: now,
@@ -245,14 +251,6 @@ export class Receiver {
 function reject(take: Take, records: number, reason: string): void {
   take.rejected += records;
   if (take.reasons.size < 3) take.reasons.add(reason);
-}
-
-/** True for the first time. The oldest is forgotten. */
-function remember(seen: Set<string>, key: string): boolean {
-  if (seen.has(key)) return false;
-  seen.add(key);
-  if (seen.size > MAX_RESOURCES) for (const oldest of seen) return seen.delete(oldest);
-  return true;
 }
 
 function outcomeOf({ accepted, rejected, reasons, ignored, hint }: Take): Outcome {

@@ -17,7 +17,7 @@ export class Refusals {
   readonly #senders: string;
 
   /** @param senders whom it is about, as the first word of each line */
-  constructor(logger: Logger, report: (level: Level, msg: string) => void, senders = 'OpenTelemetry') {
+  constructor(logger: Logger, report: (level: Level, msg: string) => void, senders: string) {
     this.#logger = logger;
     this.#report = report;
     this.#senders = senders;

@@ -1,27 +1,27 @@
-// Which traces this gateway has seen lately. A span comes when it ends, so the first child of a trace is what says that the trace is
-// running; its root says that it has ended.
+// A set of texts that forgets those that came first when it is full: what was forgotten is new once more.
 
-/** About 1.5 MB. A trace that was forgotten is announced once more if a child of it comes. */
-const MAX_TRACES = 10_000;
+export class Seen {
+  readonly #most: number;
+  readonly #texts = new Set<string>();
 
-export class Traces {
-  readonly #seen = new Set<string>();
+  constructor(most: number) {
+    this.#most = most;
+  }
 
-  /** Whether a trace with model calls, tools or agents in it was seen. */
-  has(trace: string): boolean {
-    return this.#seen.has(trace);
+  has(text: string): boolean {
+    return this.#texts.has(text);
   }
 
   /** True for the first time. */
-  add(trace: string): boolean {
-    if (this.#seen.has(trace)) return false;
-    this.#seen.add(trace);
-    if (this.#seen.size > MAX_TRACES) for (const oldest of this.#seen) return this.#seen.delete(oldest);
+  add(text: string): boolean {
+    if (this.#texts.has(text)) return false;
+    this.#texts.add(text);
+    if (this.#texts.size > this.#most) for (const oldest of this.#texts) return this.#texts.delete(oldest);
     return true;
   }
 
   /** What was announced did not reach the log. */
-  forget(traces: Iterable<string>): void {
-    for (const trace of traces) this.#seen.delete(trace);
+  forget(texts: Iterable<string>): void {
+    for (const text of texts) this.#texts.delete(text);
   }
 }

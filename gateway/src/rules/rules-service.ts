@@ -94,10 +94,7 @@ export class RulesService {
   }
 }
 
-export function destinationsOf(
-  { destinations }: RuleSet,
-  readSecret: ReadSecret,
-): ReadonlyMap<string, Destination> {
+function destinationsOf({ destinations }: RuleSet, readSecret: ReadSecret): ReadonlyMap<string, Destination> {
   return new Map(
     Object.entries(destinations).map(([name, settings]) => [name, new Destination(settings, readSecret)]),
   );
