@@ -98,7 +98,7 @@ export const streamVariables = {
   ),
   SSE_STALL_MS: about(
     whole(300_000, 0, 86_400_000),
-    "Time that a viewer's socket may accept nothing before it is closed; the viewer can resume. 0 never closes one. The buffers of the operating system free up in steps of up to some MB, so that a reader of 15 kB/s or less may seem to accept nothing for the default time.",
+    "Time that a viewer's socket may accept nothing before it is closed; the viewer can resume. The same holds for a client of OpenAI's API that takes nothing of its answer. 0 never closes one. The buffers of the operating system free up in steps of up to some MB, so that a reader of 15 kB/s or less may seem to accept nothing for the default time.",
   ),
   MAX_CONNECTIONS: about(
     whole(20_000, 0, 1_000_000),

@@ -10,7 +10,10 @@ type Headers = Readonly<Record<string, string | string[] | undefined>>;
 const UNKNOWN = 'openai';
 const LABEL = /^[\w.:/@+ -]{1,100}$/;
 
-/** The key's own source or its name; else what a header says, or the client's `User-Agent`. A key never writes under another's source. */
+/**
+ * The key's own source or its name; else what a header says, or the client's `User-Agent`. A key never writes under another's source: where
+ * its pattern allows none of these, the source is the key's name, which nobody else can have taken, although the pattern does not allow it.
+ */
 export function sourceOf({ principal, ownSource }: Access, headers: Headers): string {
   if (ownSource !== undefined) return ownSource;
   const { source, kind, name } = principal;

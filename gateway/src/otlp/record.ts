@@ -15,7 +15,7 @@ export interface MapOptions {
   content: boolean;
 }
 
-/** Attributes in order, later ones winning; undefined where there are none. */
+/** Attributes in order, later ones winning, without those that are undefined. */
 export function merged(
   ...all: (Attributes | Iterable<readonly [string, unknown]>)[]
 ): Record<string, unknown> {

@@ -211,6 +211,12 @@ describe('whose call it is', () => {
   it.each([
     ['the source of a key', 'gpu-7', {}, 'gpu-7'],
     ['a header, within the pattern of the key', 'gpu-*', { 'llm-streamer-source': 'gpu-9' }, 'gpu-9'],
+    [
+      'the name of the key, if its pattern allows neither that nor what the client says',
+      'gpu-*',
+      { 'llm-streamer-source': 'cpu-1' },
+      expect.stringMatching(/^bot-/),
+    ],
     ['a header without a key', undefined, { 'llm-streamer-source': 'nightly job' }, 'nightly job'],
     [
       'the name of the program',
@@ -227,7 +233,7 @@ describe('whose call it is', () => {
       authorization: `Bearer ${await keyIn(store, { run: true }, source)}`,
     };
     await call(gateway.v1, { ...headers, ...key });
-    expect((await gateway.calls())[0]?.source).toBe(expected);
+    expect((await gateway.calls())[0]?.source).toEqual(expected);
   });
 });
 

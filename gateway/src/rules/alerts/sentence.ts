@@ -1,5 +1,5 @@
-// Says in one plain sentence why an alert fires, or that it does so no longer. It quotes no text of the log: the alert may be read, and
-// be sent on, where the log may not.
+// Says in one plain sentence why an alert fires, or that it does so no longer. It quotes nothing of the log but the
+// values that `by` names, since the alert may be read, and be sent on, where the log may not: whoever writes `by` chooses what goes out.
 
 import type { Alert, Rule } from '../rules-file.ts';
 import type { Group } from './group.ts';

@@ -120,6 +120,14 @@ it('groups are alerts of their own; texts that differ in numbers alone are of on
   expect(meet(0, { source: 'a' }, 'no route')).toHaveLength(1);
 });
 
+it('a sentence quotes nothing of an entry but what `by` names', () => {
+  const entry = { source: 'app', attrs: { user: 'alice', secret: 'hunter2' } };
+  expect(bookOf({ when: 'match', by: ['user'] }).meet(0, entry, 'login of bob')).toEqual([
+    'firing r (user alice): an entry matched',
+  ]);
+  expect(bookOf({ when: 'match' }).meet(0, entry, 'login of bob')).toEqual(['firing r: an entry matched']);
+});
+
 it('groups with other values have other ids, also where commas or the same beginning make them look alike', () => {
   const by = ['a', 'b', 'c'];
   const { meet, kept } = bookOf({ when: 'match', by });
