@@ -30,11 +30,13 @@ interface Body {
 /** What the exporter sends, a request for each batch: bodies differ, so that none is taken for a repeat. */
 async function recorded(batches: number): Promise<Body[]> {
   const bodies: Body[] = [];
-  const sink = createServer(async (asked, answer) => {
+  const sink = createServer((asked, answer) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of asked) chunks.push(chunk as Buffer);
-    bodies.push({ path: '/v1/logs', type: 'application/x-protobuf', bytes: Buffer.concat(chunks) });
-    answer.end();
+    asked.on('data', (chunk: Buffer) => chunks.push(chunk));
+    asked.on('end', () => {
+      bodies.push({ path: '/v1/logs', type: 'application/x-protobuf', bytes: Buffer.concat(chunks) });
+      answer.end();
+    });
   });
   await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
   const { port } = sink.address() as AddressInfo;
