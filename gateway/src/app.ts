@@ -25,6 +25,7 @@ import { oidcRoutes } from './http/auth/oidc.ts';
 import { sessionRoutes } from './http/auth/sessions.ts';
 import { signInRoutes } from './http/auth/sign-in.ts';
 import { userRoutes } from './http/auth/users.ts';
+import { RUN_BODY_BYTES } from './http/begin-run.ts';
 import { channelsRoute } from './http/channels.ts';
 import { conversationsRoute } from './http/conversations.ts';
 import { doorRoutes } from './http/door.ts';
@@ -47,7 +48,7 @@ import { answerBadUrl, answerMalformed, isHttp2, problems } from './http/plugins
 import { rightsMark } from './http/plugins/rights-mark.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
 import { unnamedProxy } from './http/plugins/unnamed-proxy.ts';
-import { BODY_BYTES, processRoute } from './http/process.ts';
+import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
 import { runRoutes } from './http/runs.ts';
@@ -149,7 +150,7 @@ export function createApp(
     },
     trustProxy: trustedProxies(config),
     // Of what Fastify itself parses, also for a path that does not exist. An object of as many names as fit takes 17 ms.
-    bodyLimit: BODY_BYTES,
+    bodyLimit: RUN_BODY_BYTES,
     routerOptions: { maxParamLength: 400 },
     // This does not limit how long a stream lasts. A stream closes its socket itself when it ends.
     requestTimeout: REQUEST_MS,
