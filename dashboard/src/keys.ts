@@ -84,7 +84,12 @@ export const KEYS: readonly Key[] = [
   {
     keys: 'f',
     what: 'fleet: all sources',
-    run: () => updateView({ fleet: !viewState.value.fleet, timeline: '' }, 'replace'),
+    run: () => updateView({ fleet: !viewState.value.fleet, running: false, timeline: '' }, 'replace'),
+  },
+  {
+    keys: 'R',
+    what: 'running now: each generation',
+    run: () => updateView({ running: !viewState.value.running, fleet: false, timeline: '' }, 'replace'),
   },
   {
     keys: 'r',
@@ -164,7 +169,8 @@ function togglePanel(panel: 'run' | 'me' | 'people'): void {
 function dismiss(context: KeyContext): void {
   if (opened.value) context.cursor.close();
   else if (viewState.value.timeline !== '') updateView({ timeline: '', versus: '' }, 'replace');
-  else if (viewState.value.fleet) updateView({ fleet: false }, 'replace');
+  else if (viewState.value.fleet || viewState.value.running)
+    updateView({ fleet: false, running: false }, 'replace');
   else if (viewState.value.q !== '' || viewState.value.hl !== '' || viewState.value.range)
     updateView({ q: '', hl: '', range: undefined });
   else {
@@ -246,7 +252,7 @@ function showTimeline(context: KeyContext): void {
   const row = item && firstOf(item);
   const timeline = row?.kind === 'entry' ? runKeyOf(row) : undefined;
   if (timeline === undefined) showNotice('the row is of no run');
-  else updateView({ timeline, versus: '', fleet: false }, 'replace');
+  else updateView({ timeline, versus: '', fleet: false, running: false }, 'replace');
 }
 
 function copyRow(context: KeyContext): void {

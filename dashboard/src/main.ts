@@ -8,6 +8,7 @@ import { mountFleet } from './fleet/slot.ts';
 import { lazyModule } from './lazy.ts';
 import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
+import { mountRunning } from './running/slot.ts';
 import { mountRunPanel } from './runs/slot.ts';
 import { isOnLoopback, peopleSignIn } from './state/identity.ts';
 import { helpOpen, opened, streamState, viewState } from './state/store.ts';
@@ -91,5 +92,6 @@ effect(() => {
 });
 mountCharts(series, { viewport, cursor, history }, element('charts'));
 mountFleet(app, element('fleet'));
+mountRunning(app, element('running'));
 mountTimeline(app, element('timeline'));
 mountRunPanel(viewport, element('panel'));

@@ -28,7 +28,7 @@ export function mountAlerts(goTo: GoTo): void {
 
 function leadTo({ cause, id }: Alert, goTo: GoTo): void {
   alertsOpen.value = false;
-  const all = { q: '', hl: '', level: '', range: undefined, fleet: false } as const;
+  const all = { q: '', hl: '', level: '', range: undefined, fleet: false, running: false } as const;
   if (cause) goTo({ ...all, channels: [cause.channel], at: cause.id, follow: false });
   else goTo({ ...all, channels: [CHANNELS.alerts], q: `alert:${quoted(id)}` });
 }

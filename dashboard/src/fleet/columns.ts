@@ -1,15 +1,11 @@
 // The columns of the fleet: what each shows of a row, by what it sorts, and which lines are behind it.
 import { sparkline } from '../charts/sparkline.ts';
 import { quoted } from '../log/quoted.ts';
-import { spansOf } from '../log/text.ts';
 import type { FleetRow } from './model.ts';
 import { BAR_SECONDS } from './source.ts';
-import { wholeSeconds } from './words.ts';
+import { figure, seconds, UNKNOWN, visible, wholeSeconds } from './words.ts';
 
-/** What a source has not said. */
-const UNKNOWN = '–';
 const METER = 5;
-const MAX_TEXT = 160;
 
 export interface Column {
   key: string;
@@ -129,24 +125,6 @@ export const COLUMNS: readonly Column[] = [
     behind: () => '',
   },
 ];
-
-/** The beginning of a text, on one line, with nothing in it that could hide or move the rest. */
-export function visible(text: string): string {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.slice(0, MAX_TEXT);
-  return spansOf(text.slice(0, 4 * MAX_TEXT), MAX_TEXT, false)
-    .map((span) => span.text)
-    .join('');
-}
-
-export function figure(value: number | undefined): string {
-  if (value === undefined) return UNKNOWN;
-  if (value > 0 && value < 9.95 && !Number.isInteger(value)) return value.toFixed(1);
-  return value < 999.5 ? String(Math.round(value)) : Math.round(value).toLocaleString('en');
-}
-
-function seconds(value: number): string {
-  return value < 0.095 ? value.toFixed(2) : value < 9.95 ? value.toFixed(1) : String(Math.round(value));
-}
 
 function percent(share: number): string {
   return `${Math.round(share * 100)}%`.padStart(4);

@@ -6,37 +6,30 @@ import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { filter, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
-import type { EntryRow } from '../stream/row.ts';
-import type { Session } from '../stream/session.ts';
 import '../../styles/fleet.css';
-import { type Column, figure } from './columns.ts';
+import type { Column } from './columns.ts';
+import { EntryFeed, type EntrySource } from './entry-feed.ts';
 import { FleetGrid } from './grid.ts';
 import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from './model.ts';
-import { plural } from './words.ts';
+import { TotalsLine } from './totals-line.ts';
 
 const EVERY_MS = 1_000;
-/** Entries that were here before are counted in slices of this length, so that the page stays quick. */
-const SLICE_MS = 8;
 /** Where keys are for something else. */
 const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, aside, footer, #list, #detail';
 
 /** Where the fleet's entries come from, and what a cell leads to. */
-export interface FleetContext {
-  session: Pick<Session, 'buffer'>;
+export interface FleetContext extends EntrySource {
   viewport: Pick<Viewport, 'scroller'>;
   goTo(patch: Partial<ViewState>): void;
-  onEntry(listener: (row: EntryRow) => void): void;
-  onCleared(listener: () => void): void;
 }
 
 export class Fleet {
   readonly #context: FleetContext;
   readonly #model = new FleetModel();
   readonly #grid: FleetGrid;
-  readonly #totals = document.createElement('p');
+  readonly #totals = new TotalsLine(() => updateView({ fleet: false, running: true }, 'replace'));
   readonly #notes = document.createElement('p');
-  /** Entries that are still to be counted, in their order. */
-  #waiting: EntryRow[] = [];
+  readonly #feed: EntryFeed;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The log's time at which the stream was last live; with a broken stream, silence is not the sources'. */
   #now = Date.now();
@@ -48,8 +41,8 @@ export class Fleet {
       onSort: (sort) => updateView({ sort }, 'replace'),
     });
     this.#notes.className = 'notes warn';
-    host.replaceChildren(this.#totals, this.#notes, this.#grid.element);
-    this.#listen();
+    host.replaceChildren(this.#totals.element, this.#notes, this.#grid.element);
+    this.#feed = new EntryFeed(context, this.#model, () => this.#timer !== undefined && this.#show());
     effect(() => {
       const isOpen = viewState.value.fleet;
       untracked(() => this.#toggle(isOpen));
@@ -61,34 +54,6 @@ export class Fleet {
       untracked(() => this.#timer !== undefined && this.#show());
     });
     document.addEventListener('keydown', (event) => this.#press(event), { capture: true });
-  }
-
-  #listen(): void {
-    this.#waiting = [...this.#context.session.buffer.entryRows()];
-    this.#context.onEntry((row) => {
-      if (this.#waiting.length > 0) this.#waiting.push(row);
-      else this.#model.count(row);
-    });
-    this.#context.onCleared(() => {
-      this.#waiting = [];
-      this.#model.clear();
-    });
-    this.#countWaiting(this.#waiting);
-  }
-
-  #countWaiting(waiting: EntryRow[], from = 0): void {
-    if (waiting !== this.#waiting) return;
-    const deadline = performance.now() + SLICE_MS;
-    let next = from;
-    while (next < waiting.length && performance.now() < deadline) {
-      const row = waiting[next++];
-      if (row) this.#model.count(row);
-    }
-    if (next < waiting.length) setTimeout(() => this.#countWaiting(waiting, next));
-    else {
-      this.#waiting = [];
-      if (this.#timer !== undefined) this.#show();
-    }
   }
 
   #toggle(isOpen: boolean): void {
@@ -110,19 +75,7 @@ export class Fleet {
     const stream = streamState.value;
     if (stream.state === 'live') this.#now = Date.now() + stream.clockOffset;
     const rows = this.#model.rows(this.#now);
-    const totals = totalsOf(rows);
-    setText(
-      this.#totals,
-      [
-        plural(totals.sources, 'source'),
-        ...(totals.models > 0 ? [plural(totals.models, 'model')] : []),
-        `${figure(totals.tokensPerSecond)} tok/s`,
-        `${figure(totals.running)} running`,
-        `${figure(totals.queued)} queued`,
-        `${plural(totals.errors, 'error')} in 5 min`,
-        totals.inTrouble > 0 ? `${totals.inTrouble} in trouble` : 'no trouble',
-      ].join(' · '),
-    );
+    this.#totals.show(totalsOf(rows));
     setText(this.#notes, this.#notesOf(stream.state === 'live').join(' · '));
     this.#grid.show(rows, viewState.value.sort);
   }
@@ -131,7 +84,7 @@ export class Fleet {
     const notes: string[] = [];
     const { narrow } = viewState.value;
     if (!isLive) notes.push(`not live: the figures are those of ${clockOf(this.#now)}`);
-    if (this.#waiting.length > 0) notes.push('counting what came before');
+    if (this.#feed.isCounting) notes.push('counting what came before');
     if (this.#model.isOverfull) notes.push(`more than ${MAX_SOURCES} sources: those heard last are shown`);
     if (narrow && Object.keys(filter.value.server).length > 0)
       notes.push('only what the gateway’s filter lets through');

@@ -1,6 +1,7 @@
 // All sources of a stream: entries in, figures out. It knows at most 500 sources, those heard last, and says where there were more;
 // it depends on nothing on screen, and asks nobody: the same entries give the same figures.
 import type { EntryRow } from '../stream/row.ts';
+import { logTimeOf } from './entry-feed.ts';
 import { quantile } from './first-tokens.ts';
 import { Source, type SourceFigures } from './source.ts';
 import { LEAST_SAMPLES, type Trouble, troubleOf } from './trouble.ts';
@@ -28,8 +29,7 @@ export class FleetModel {
   readonly #sources = new Map<string, Source>();
 
   count(row: EntryRow): void {
-    // The log's own clock: those of the writers differ.
-    const at = row.id === undefined ? row.time : Number.parseInt(row.id, 10);
+    const at = logTimeOf(row);
     if (!(at >= 0)) return;
     let source = this.#sources.get(row.source);
     if (!source) {

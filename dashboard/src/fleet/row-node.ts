@@ -1,6 +1,7 @@
 // A row of the fleet in the DOM: one for each source, whatever place it stands at. Only cells whose text has changed are written.
-import { COLUMNS, visible } from './columns.ts';
+import { COLUMNS } from './columns.ts';
 import type { FleetRow } from './model.ts';
+import { visible } from './words.ts';
 
 export class FleetRowNode {
   readonly element = document.createElement('div');

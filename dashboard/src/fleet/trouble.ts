@@ -3,7 +3,7 @@ import type { SourceFigures } from './source.ts';
 import { plural, wholeSeconds } from './words.ts';
 
 /** A running generation that said nothing for longer is stalled. */
-const STALLED_MS = 15_000;
+export const STALLED_MS = 15_000;
 /** A first token that takes this many times its usual is late, and never before `LATE_MS`. */
 const LATE_TIMES = 3;
 const LATE_MS = 3_000;

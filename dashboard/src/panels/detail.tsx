@@ -59,7 +59,9 @@ export function Detail({ cursor, history }: DetailProps) {
           <Action onClick={() => toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
         )}
         {timeline !== undefined && (
-          <Action onClick={() => updateView({ timeline, versus: '', fleet: false }, 'replace')}>
+          <Action
+            onClick={() => updateView({ timeline, versus: '', fleet: false, running: false }, 'replace')}
+          >
             timeline
           </Action>
         )}

@@ -15,7 +15,7 @@ interface ToolbarProps extends FilterInputProps {
 export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
   const Part = whoPart.value;
   const Alerts = alertPart.value;
-  const { channels, invalidChannels, fleet, list, level, panel } = viewState.value;
+  const { channels, invalidChannels, fleet, running, list, level, panel } = viewState.value;
   return (
     <>
       <Connection nudge={nudge} />
@@ -55,9 +55,18 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
         class="to-fleet"
         aria-pressed={fleet}
         title="all sources at a glance (f)"
-        onClick={() => updateView({ fleet: !fleet, timeline: '' }, 'replace')}
+        onClick={() => updateView({ fleet: !fleet, running: false, timeline: '' }, 'replace')}
       >
         fleet
+      </button>
+      <button
+        type="button"
+        class="to-running"
+        aria-pressed={running}
+        title="each generation that runs now (R)"
+        onClick={() => updateView({ running: !running, fleet: false, timeline: '' }, 'replace')}
+      >
+        running
       </button>
       <button
         type="button"

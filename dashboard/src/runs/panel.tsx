@@ -140,7 +140,10 @@ function Heading({ current, now, problem }: HeadingProps) {
         type="button"
         title="where its time went (t on its rows)"
         onClick={() =>
-          updateView({ timeline: channel.slice(RUN_PREFIX.length), versus: '', fleet: false }, 'replace')
+          updateView(
+            { timeline: channel.slice(RUN_PREFIX.length), versus: '', fleet: false, running: false },
+            'replace',
+          )
         }
       >
         timeline

@@ -40,6 +40,8 @@ export interface ViewState {
   fleet: boolean;
   /** How the fleet is sorted: one of fleet-sorts.ts; empty is by trouble. */
   sort: string;
+  /** Whether the generations that run are shown instead of the log. */
+  running: boolean;
   /** The run whose picture is shown instead of the log, as run-key.ts names it; '' for none. */
   timeline: string;
   /** The run that it is compared with; '' for none. */
@@ -98,6 +100,7 @@ export function parseView(search: string): ViewState {
     narrow: query.get('narrow') === '1',
     charts: query.get('charts') === '1',
     fleet: query.get('fleet') === '1',
+    running: query.get('running') === '1' && query.get('fleet') !== '1' && !query.get('t'),
     sort: oneOf(query.get('sort'), SORTS, ''),
     timeline: (query.get('t') ?? '').slice(0, MAX_RUN),
     versus: (query.get('vs') ?? '').slice(0, MAX_RUN),
@@ -110,7 +113,18 @@ export function parseView(search: string): ViewState {
 }
 
 /** The parameters whose value is 1 or 0. */
-export const FLAGS = ['follow', 'wrap', 'fold', 'narrow', 'charts', 'fleet', 'list', 'embed', 'keys'];
+export const FLAGS = [
+  'follow',
+  'wrap',
+  'fold',
+  'narrow',
+  'charts',
+  'fleet',
+  'running',
+  'list',
+  'embed',
+  'keys',
+];
 const OWN = [
   ...['channels', 'ch', 'channel', 'q', 'run', 'source', 'hl', 'level', 'tail', 'since', 'at', 'range'],
   ...['time', 'sort', 't', 'vs', 'panel', 'theme', ...FLAGS],
@@ -140,6 +154,7 @@ export function formatView(view: ViewState, base = ''): string {
   flag('narrow', view.narrow, false);
   flag('charts', view.charts, false);
   flag('fleet', view.fleet, false);
+  flag('running', view.running, false);
   set('sort', view.sort, '');
   set('t', view.timeline, '');
   if (view.timeline !== '') set('vs', view.versus, '');

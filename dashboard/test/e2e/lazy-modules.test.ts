@@ -36,6 +36,7 @@ describe('a module that cannot be loaded', () => {
     ['help', 'the help', click('Help and keys'), 1, 'dialog[open]'],
     ['charts', 'the charts', click('charts'), 2, '#charts canvas'],
     ['fleet', 'the fleet', (page) => page.getByRole('button', { name: 'fleet' }).click(), 2, '#fleet .row'],
+    ['running', 'what runs', click('running'), 2, '#running [role="grid"]'],
     ['panel', 'the run panel', click('run'), 2, '#panel textarea'],
     ['load', 'what loads gaps', click('load'), 1, '.row.gap:has-text("gone from the log")'],
   ])('%s: the page says so, and shows it at the next attempt', async (file, name, act, repeats, selector) => {

@@ -1,8 +1,9 @@
 import { METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import { describe, expect, it } from 'vitest';
-import { COLUMNS, figure } from '../../src/fleet/columns.ts';
+import { COLUMNS } from '../../src/fleet/columns.ts';
 import { FleetModel } from '../../src/fleet/model.ts';
 import { nextSort, ordered } from '../../src/fleet/order.ts';
+import { figure } from '../../src/fleet/words.ts';
 import { SORTS } from '../../src/state/fleet-sorts.ts';
 import { entry } from '../rows.ts';
 

@@ -1,0 +1,36 @@
+// The fleet in one line: sums of what its sources say. How many generations run leads to the list of them.
+import type { Totals } from './model.ts';
+import { figure, plural } from './words.ts';
+
+export class TotalsLine {
+  readonly element = document.createElement('p');
+  readonly #before = document.createTextNode('');
+  readonly #running = document.createElement('button');
+  readonly #after = document.createTextNode('');
+
+  constructor(onRunning: () => void) {
+    this.#running.type = 'button';
+    this.#running.title = 'each of them (R)';
+    this.#running.addEventListener('click', onRunning);
+    this.element.append(this.#before, this.#running, this.#after);
+  }
+
+  show({ sources, models, tokensPerSecond, running, queued, errors, inTrouble }: Totals): void {
+    const before = [
+      plural(sources, 'source'),
+      ...(models > 0 ? [plural(models, 'model')] : []),
+      `${figure(tokensPerSecond)} tok/s`,
+      '',
+    ];
+    const after = [
+      '',
+      `${figure(queued)} queued`,
+      `${plural(errors, 'error')} in 5 min`,
+      inTrouble > 0 ? `${inTrouble} in trouble` : 'no trouble',
+    ];
+    this.#before.data = before.join(' · ');
+    this.#after.data = after.join(' · ');
+    const text = `${figure(running)} running`;
+    if (this.#running.textContent !== text) this.#running.textContent = text;
+  }
+}

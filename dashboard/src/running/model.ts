@@ -1,0 +1,130 @@
+// Which generations run, and which failed lately: entries of the stream in, generations out. It remembers at most 512 that run and 20
+// that failed, those heard last, and says where there were more. It knows nothing of the screen; the same entries give the same.
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { logTimeOf } from '../fleet/entry-feed.ts';
+import { Seconds } from '../fleet/seconds.ts';
+import type { EntryRow } from '../stream/row.ts';
+import { Generation, spanOf } from './generation.ts';
+
+export const MAX_RUNNING = 512;
+const MAX_FAILED = 20;
+/** A failed one is shown for this long. */
+export const FAILED_MS = 60_000;
+/** A generation that said nothing for this long is no longer taken for running, as in the fleet. */
+const LOST_MS = 10 * 60_000;
+/** Longer names of runs and lanes together would make what is remembered too large; such generations are not shown. */
+const MAX_KEY = 1_000;
+const NO_ATTRS = {};
+
+export class RunningModel {
+  /** Whether one that runs was dropped because others were heard later. */
+  isOverfull = false;
+  readonly #running = new Map<string, Generation>();
+  #failures = failuresBySecond();
+  #failed: Generation[] = [];
+
+  count(row: EntryRow): void {
+    if (row.generation === undefined) return;
+    const at = logTimeOf(row);
+    const isDelta = row.event === EVENTS.generationDelta;
+    const attrs = isDelta ? NO_ATTRS : row.attrs();
+    const key = keyOf(row, attrs);
+    if (!(at >= 0) || key.length > MAX_KEY) return;
+    const known = this.#running.get(key);
+    if (isDelta) (known ?? this.#open(key, row, at)).addDelta(row, at);
+    else if (row.event === EVENTS.generationStarted) this.#start(known, key, row, attrs, at);
+    else if (row.event === EVENTS.generationRetracted) known?.retract(at);
+    else if (row.event === EVENTS.generationFinished || row.event === EVENTS.generationFailed)
+      this.#end(known, key, row, attrs, at);
+  }
+
+  /** Those that run, the longest first. `now` is the log's time in ms. */
+  running(now: number): Generation[] {
+    for (const generation of this.#running.values())
+      if (generation.silence(now) > LOST_MS) this.#lose(generation);
+    if (this.#running.size < MAX_RUNNING) this.isOverfull = false;
+    return [...this.#running.values()];
+  }
+
+  /** Those that failed in the last minute, the first first; of many, the last 20. */
+  failed(now: number): readonly Generation[] {
+    this.#failed = this.#failed.filter(({ lastAt }) => now - lastAt <= FAILED_MS);
+    return this.#failed;
+  }
+
+  /** How many failed in the last minute. */
+  failures(now: number): number {
+    const second = Math.floor(now / 1000);
+    return this.#failures.sum(second - FAILED_MS / 1000, second);
+  }
+
+  clear(): void {
+    for (const generation of this.#running.values()) generation.lose();
+    for (const generation of this.#failed) generation.lose();
+    this.#running.clear();
+    this.#failures = failuresBySecond();
+    this.#failed = [];
+    this.isOverfull = false;
+  }
+
+  #start(
+    known: Generation | undefined,
+    key: string,
+    row: EntryRow,
+    attrs: Record<string, unknown>,
+    at: number,
+  ): void {
+    // One start may be told on two channels, to those who may read the texts and to all.
+    if (known?.startedAt !== undefined && !known.hasBegun) known.name(attrs);
+    else this.#open(key, row, at);
+  }
+
+  #end(
+    known: Generation | undefined,
+    key: string,
+    row: EntryRow,
+    attrs: Record<string, unknown>,
+    at: number,
+  ): void {
+    const isWhole = row.event === EVENTS.generationFinished;
+    this.#running.delete(key);
+    known?.end(row, attrs, at, isWhole);
+    if (isWhole || (!known && this.#failed.some((generation) => generation.key === key))) return;
+    const generation = known ?? new Generation(key, row, at);
+    if (!known) generation.end(row, attrs, at, false);
+    this.#failed.push(generation);
+    if (this.#failed.length > MAX_FAILED) this.#failed.shift();
+    this.#failures.add(Math.floor(at / 1000), 1);
+  }
+
+  #open(key: string, row: EntryRow, at: number): Generation {
+    const before = this.#running.get(key);
+    if (before) this.#lose(before);
+    else if (this.#running.size >= MAX_RUNNING) this.#loseOldest();
+    const generation = new Generation(key, row, at);
+    this.#running.set(key, generation);
+    return generation;
+  }
+
+  #loseOldest(): void {
+    let oldest: Generation | undefined;
+    for (const generation of this.#running.values())
+      if (!oldest || generation.lastAt < oldest.lastAt) oldest = generation;
+    if (oldest) this.#lose(oldest);
+    this.isOverfull = true;
+  }
+
+  #lose(generation: Generation): void {
+    generation.lose();
+    this.#running.delete(generation.key);
+  }
+}
+
+function keyOf(row: EntryRow, attrs: Record<string, unknown>): string {
+  const span = spanOf(attrs);
+  return `${row.source}\n${span === undefined ? row.generation : `${row.run} span ${span}`}`;
+}
+
+function failuresBySecond(): Seconds {
+  return new Seconds(FAILED_MS / 1000 + 1);
+}

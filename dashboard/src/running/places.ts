@@ -1,0 +1,81 @@
+// Which generation stands in which line. One that runs keeps its line until its end, and stays there for a while after it; the next
+// takes the first line that is free. So nothing moves that somebody reads.
+import type { Generation } from './generation.ts';
+import { FAILED_MS } from './model.ts';
+
+/** As many as can be read at once. */
+export const LINES = 20;
+/** How long one that has ended keeps its line, and how long at least where others wait for one. */
+const KEPT_MS = { finished: 5_000, failed: FAILED_MS } as const;
+const LEAST_MS = { finished: 1_000, failed: 10_000 } as const;
+
+export interface Shown {
+  /** A generation, or undefined for a free line, for each of the lines that are in use. */
+  lines: readonly (Generation | undefined)[];
+  /** Those that run and have no line. */
+  others: readonly Generation[];
+}
+
+export class Places {
+  readonly #lines = new Array<Generation | undefined>(LINES).fill(undefined);
+  /** Those that have had a line, so that a failed one does not come back when it had to go. */
+  readonly #seen = new WeakSet<Generation>();
+
+  /** `held` is the line that the reader points at: what stands there stays. */
+  assign(
+    running: readonly Generation[],
+    failed: readonly Generation[],
+    now: number,
+    held: number | undefined,
+  ): Shown {
+    for (const [i, generation] of this.#lines.entries())
+      if (i !== held && generation && hasToGo(generation, now)) this.#lines[i] = undefined;
+    const places = this.#room(now, held);
+    const next = [...running, ...failed]
+      .filter((generation) => !this.#seen.has(generation))
+      .sort((a, b) => rank(b, now) - rank(a, now))
+      .slice(0, places.length)
+      .sort((a, b) => a.heardAt - b.heardAt || a.heardN - b.heardN);
+    for (const [i, generation] of next.entries()) {
+      this.#lines[places[i] as number] = generation;
+      this.#seen.add(generation);
+    }
+    const last = this.#lines.findLastIndex((generation) => generation !== undefined);
+    return {
+      lines: this.#lines.slice(0, last + 1),
+      others: running.filter((generation) => !this.#lines.includes(generation)),
+    };
+  }
+
+  /** The lines that others may have: first the free ones, then those of generations that have ended. */
+  #room(now: number, held: number | undefined): number[] {
+    const free: number[] = [];
+    const ended: { place: number; generation: Generation }[] = [];
+    for (const [place, generation] of this.#lines.entries()) {
+      if (!generation) free.push(place);
+      else if (place !== held && hasStood(generation, now, LEAST_MS)) ended.push({ place, generation });
+    }
+    const isFailed = ({ generation }: { generation: Generation }) => Number(generation.state === 'failed');
+    ended.sort(
+      (a, b) => isFailed(a) - isFailed(b) || (a.generation.endedAt ?? 0) - (b.generation.endedAt ?? 0),
+    );
+    return [...free, ...ended.map(({ place }) => place)];
+  }
+}
+
+function hasToGo(generation: Generation, now: number): boolean {
+  return generation.state === 'lost' || hasStood(generation, now, KEPT_MS);
+}
+
+function hasStood(
+  { state, endedAt }: Generation,
+  now: number,
+  least: typeof KEPT_MS | typeof LEAST_MS,
+): boolean {
+  return (state === 'finished' || state === 'failed') && now - (endedAt ?? 0) > least[state];
+}
+
+/** Those in trouble get a line first. */
+function rank(generation: Generation, now: number): number {
+  return generation.isStalled(now) ? 2 : generation.state === 'failed' ? 1 : 0;
+}

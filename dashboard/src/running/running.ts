@@ -1,0 +1,161 @@
+// What runs now, over the log: it counts the entries of the stream from when it is first opened, those that are here first, and shows
+// each live generation as a line that grows. It is loaded then.
+import { effect, untracked } from '@preact/signals';
+import { EntryFeed, type EntrySource } from '../fleet/entry-feed.ts';
+import { plural } from '../fleet/words.ts';
+import { quoted } from '../log/quoted.ts';
+import { clockOf } from '../log/time.ts';
+import type { Viewport } from '../log/viewport.ts';
+import { filter, streamState, viewState } from '../state/store.ts';
+import type { ViewState } from '../state/view-state.ts';
+import '../../styles/running.css';
+import type { Generation } from './generation.ts';
+import { RunningList } from './list.ts';
+import { MAX_RUNNING, RunningModel } from './model.ts';
+import { Places } from './places.ts';
+
+const EVERY_MS = 250;
+/** For readers who asked for less motion. */
+const CALM_EVERY_MS = 1_000;
+/** Where keys are for something else. */
+const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, aside, footer, #list, #detail';
+
+const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');
+
+/** Where the entries come from, and what a line leads to. */
+export interface RunningContext extends EntrySource {
+  viewport: Pick<Viewport, 'scroller'>;
+  goTo(patch: Partial<ViewState>): void;
+}
+
+export class Running {
+  readonly #context: RunningContext;
+  readonly #model = new RunningModel();
+  readonly #places = new Places();
+  readonly #feed: EntryFeed;
+  readonly #list: RunningList;
+  readonly #totals = document.createElement('p');
+  readonly #notes = document.createElement('p');
+  readonly #others = document.createElement('p');
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The log's time at which the stream was last live; with a broken stream, silence is not the generations'. */
+  #now = Date.now();
+
+  constructor(context: RunningContext, host: HTMLElement) {
+    this.#context = context;
+    this.#list = new RunningList((generation) => this.#open(generation));
+    this.#notes.className = 'notes warn';
+    this.#others.className = 'notes';
+    host.replaceChildren(this.#totals, this.#notes, this.#list.element, this.#others);
+    this.#feed = new EntryFeed(context, this.#model, () => this.#timer !== undefined && this.#show());
+    effect(() => {
+      const isOpen = viewState.value.running;
+      untracked(() => this.#toggle(isOpen));
+    });
+    effect(() => {
+      // The value is not used: reading it shows at once that the stream is broken, or live again.
+      void streamState.value;
+      untracked(() => this.#timer !== undefined && this.#show());
+    });
+    document.addEventListener('keydown', (event) => this.#press(event), { capture: true });
+  }
+
+  #toggle(isOpen: boolean): void {
+    if (isOpen === (this.#timer !== undefined)) return;
+    document.documentElement.toggleAttribute('data-running', isOpen);
+    if (!isOpen) {
+      clearTimeout(this.#timer);
+      this.#timer = undefined;
+      if (this.#list.hasFocus) this.#context.viewport.scroller.focus({ preventScroll: true });
+      return;
+    }
+    this.#tick();
+    const { activeElement } = document;
+    if (activeElement === document.body || activeElement === this.#context.viewport.scroller)
+      this.#list.focus();
+  }
+
+  #tick(): void {
+    if (document.visibilityState === 'visible') this.#show();
+    this.#timer = setTimeout(() => this.#tick(), lessMotion.matches ? CALM_EVERY_MS : EVERY_MS);
+  }
+
+  #show(): void {
+    const stream = streamState.value;
+    if (stream.state === 'live') this.#now = Date.now() + stream.clockOffset;
+    const now = this.#now;
+    const running = this.#model.running(now);
+    const { lines, others } = this.#places.assign(running, this.#model.failed(now), now, this.#list.held);
+    const failures = this.#model.failures(now);
+    setText(
+      this.#totals,
+      [
+        `${running.length.toLocaleString('en')} running`,
+        ...stalledOf(running, now),
+        failures > 0
+          ? `${failures.toLocaleString('en')} failed in the last minute`
+          : 'none failed in the last minute',
+      ].join(' · '),
+    );
+    setText(this.#notes, this.#notesOf(stream.state === 'live').join(' · '));
+    setText(this.#others, this.#othersOf(lines.length, others, now));
+    this.#list.show(lines, now);
+  }
+
+  #othersOf(lines: number, others: readonly Generation[], now: number): string {
+    if (lines === 0) return 'Each generation that starts gets a line here, which grows until it ends.';
+    if (others.length === 0) return '';
+    return [`and ${others.length.toLocaleString('en')} more`, ...stalledOf(others, now)].join(' · ');
+  }
+
+  #notesOf(isLive: boolean): string[] {
+    const notes: string[] = [];
+    const { narrow } = viewState.value;
+    if (!isLive) notes.push(`not live: this is how it was at ${clockOf(this.#now)}`);
+    if (this.#feed.isCounting) notes.push('counting what came before');
+    if (this.#model.isOverfull)
+      notes.push(`more than ${plural(MAX_RUNNING, 'generation')}: those heard last are here`);
+    if (narrow && Object.keys(filter.value.server).length > 0)
+      notes.push('only what the gateway’s filter lets through');
+    return notes;
+  }
+
+  #press(event: KeyboardEvent): void {
+    if (!viewState.value.running || event.ctrlKey || event.metaKey || event.altKey || event.isComposing)
+      return;
+    const { target } = event;
+    if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
+    if (event.key.length === 1 && !viewState.value.keys) return;
+    if (!this.#list.press(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  /** Shows the lines of a generation; of one that failed, also the entry that says so. */
+  #open({ source, run, lane, span, state, endId }: Generation): void {
+    const terms = [`source:${quoted(source)}`];
+    if (run !== undefined) terms.push(`run:${quoted(run)}`);
+    if (span !== undefined) terms.push(`span_id:${quoted(span)}`);
+    else if (lane !== '') terms.push(`lane:${quoted(lane)}`);
+    if (run === undefined) terms.push('event:generation.*');
+    const id = state === 'failed' ? endId : undefined;
+    this.#context.goTo({
+      running: false,
+      q: terms.join(' '),
+      hl: '',
+      level: '',
+      range: undefined,
+      at: id ?? '',
+      follow: id === undefined,
+    });
+  }
+}
+
+function stalledOf(generations: readonly Generation[], now: number): string[] {
+  const stalled = generations.filter((generation) => generation.isStalled(now)).length;
+  return stalled > 0 ? [`${stalled} without a sign`] : [];
+}
+
+function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
