@@ -1,10 +1,10 @@
-// The load that the page can bear: a real gateway and browser, entries at a steady rate, the same with the fleet open and 200 sources, a run's picture that grows, and for comparison a
+// The load that the page can bear: a real gateway and browser, entries at a steady rate, the same with the fleet open, or what runs, and 200 sources, a run's picture that grows, and for comparison a
 // page that appends a div per entry. `npm run bench -w dashboard [-- --seconds 60]`; build the page first (npm start and npm test
 // do).
 import { parseArgs } from 'node:util';
 import { launchChromium } from '../../test-support/chromium.ts';
 import { startProcess } from '../../test-support/process.ts';
-import { type Figures, measureDashboard, measureFleet, measureNaive, measureTimeline } from './measure.ts';
+import { type Figures, measureDashboard, measureNaive, measureOver, measureTimeline } from './measure.ts';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
 const seconds = Number(values.seconds);
@@ -16,7 +16,14 @@ const url = (await gateway.saw(/http:\/\/[\d.:]+/)).trim();
 const results: Figures[] = [];
 try {
   // The naive pages come last: a page that hangs must not cost the others time.
-  for (const measure of [measureDashboard, measureFleet, measureTimeline, measureNaive]) {
+  const measures = [
+    measureDashboard,
+    measureOver.bind(undefined, 'fleet'),
+    measureOver.bind(undefined, 'running'),
+    measureTimeline,
+    measureNaive,
+  ];
+  for (const measure of measures) {
     for (const rate of measure === measureTimeline ? [500] : [10_000, 1_000]) {
       // Each page has a browser of its own, so that garbage of one page does not slow the next.
       const browser = await launchChromium({ args: ['--enable-precise-memory-info'] });

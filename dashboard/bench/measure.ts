@@ -5,7 +5,7 @@ import { type EntryOf, publishAtOnce, publishSteadily } from './publish.ts';
 import { runLoad } from './run-load.ts';
 
 export interface Figures {
-  page: 'dashboard' | 'fleet' | 'timeline' | 'append a div';
+  page: 'dashboard' | 'fleet' | 'running' | 'timeline' | 'append a div';
   rate: number;
   seconds: number;
   published: number;
@@ -53,21 +53,22 @@ export async function measureDashboard(
   return { page: 'dashboard', rate, seconds, ...counts, rows, filterMs, filterWorst: worst, ...load };
 }
 
-/** The fleet, open, while 200 sources write. */
-export async function measureFleet(
+/** What is shown over the log, open, while 200 sources write. */
+export async function measureOver(
+  view: 'fleet' | 'running',
   browser: Browser,
   url: string,
   rate: number,
   seconds: number,
 ): Promise<Figures> {
   const page = await browser.newPage({ viewport: SIZE });
-  const channel = `bench:fleet${rate}`;
-  await page.goto(`${url}/?channels=${channel}&tail=0&fleet=1`);
-  await page.locator('#fleet .head').waitFor();
+  const channel = `bench:${view}${rate}`;
+  await page.goto(`${url}/?channels=${channel}&tail=0&${view}=1`);
+  await page.locator(`#${view} .head`).waitFor();
   const load = await underLoad(page, url, channel, rate, seconds, fleetLoad(200, rate));
   const counts = await ledgerOf(page, load.published);
-  const rows = await page.locator('#fleet .row').count();
-  return { page: 'fleet', rate, seconds, ...counts, rows, ...load };
+  const rows = await page.locator(`#${view} .row`).count();
+  return { page: view, rate, seconds, ...counts, rows, ...load };
 }
 
 /** The picture of a run that has 5,000 entries and grows. */

@@ -56,7 +56,7 @@ export const COLUMNS: readonly Column[] = [
     key: 'words',
     title: 'last words',
     hint: 'how it stands, and what it said last',
-    text: ({ words }) => visible(words),
+    text: ({ words }) => visible(words.trimStart()),
   },
 ];
 
