@@ -9,7 +9,7 @@ export interface Gateway {
   publish(...entries: Record<string, unknown>[]): Promise<string[]>;
   health(): Promise<Record<string, unknown>>;
   process: RunningProcess;
-  stop(): Promise<void>;
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
 export async function startGateway(env: Record<string, string> = {}): Promise<Gateway> {
@@ -38,8 +38,8 @@ export async function startGateway(env: Record<string, string> = {}): Promise<Ga
     async health() {
       return (await (await fetch(`${url}/sse/health`)).json()) as Record<string, unknown>;
     },
-    async stop() {
-      await process.stop();
+    async stop(signal) {
+      await process.stop(signal);
     },
   };
 }
