@@ -200,12 +200,17 @@ export class StackJoiner<Mark = undefined> {
     return (CLOSER.test(bare) && OPENER.test(head)) || (EXCEPTION.test(bare) && this.#announces(bare));
   }
 
-  /** Whether the block is one message about a failure (`ERROR request failed`), to which a stack that follows belongs. */
+  /**
+   * Whether the block is one message about a failure (`ERROR request failed`), to which a stack that follows belongs. A warning is none:
+   * joined to `WARN low disk`, an error that has nothing to do with it would pass for a warning. Where each line of the stack has the
+   * logger's prefix, the logger itself has said that they are one.
+   */
   #announces(next: string): boolean {
     const head = this.#lines[0] as string;
     if (this.#lines.length > (JUL_HEAD.test(head) ? 2 : 1)) return false;
     const prefix = PYTHON_HEADER.exec(next)?.[1] ?? '';
-    return head.startsWith(prefix) && levelAtLeast(guessLevel(this.#lines.join('\n')), 'warn');
+    const least = prefix === '' ? 'error' : 'warn';
+    return head.startsWith(prefix) && levelAtLeast(guessLevel(this.#lines.join('\n')), least);
   }
 
   #openTraceback(line: string): void {

@@ -54,6 +54,12 @@ describe('Intake', () => {
     expect(entries.map(({ level }) => level)).toEqual(['error', 'debug', 'warn']);
   });
 
+  it('keeps a stack trace an error after a warning', () => {
+    addText('WARN low disk\nTypeError: bad thing\n    at foo (x.js:1:2)\nINFO next\n');
+    intake.end();
+    expect(entries.map(({ level }) => level)).toEqual(['warn', 'error', 'info']);
+  });
+
   it('gives a line after 150 ms of silence, not before', async () => {
     addText('Error: boom\n');
     await vi.advanceTimersByTimeAsync(100);

@@ -144,6 +144,21 @@ describe('StackJoiner', () => {
     expect(texts(`${logged}\n${log4j}\n${jul}\ndone`)).toEqual([logged, log4j, jul, 'done']);
   });
 
+  it.each([
+    ['Python', PYTHON],
+    ['Node, without its source', 'TypeError: bad thing\n    at foo (x.js:1:2)'],
+    ['Java, uncaught', JAVA],
+    ['Java, printed', 'java.io.IOException: reset\n\tat a.B.c(B.java:1)'],
+    ['Go', GO],
+    ['Rust', RUST],
+  ])('a warning does not hide the stack after it: %s', (_, stack) => {
+    expect(joined(`WARN low disk\n${stack}\nINFO next`)).toEqual([
+      { text: 'WARN low disk', isStack: false },
+      { text: stack, isStack: true },
+      { text: 'INFO next', isStack: false },
+    ]);
+  });
+
   it('leaves a line alone that has nothing to do with the stack after it', () => {
     expect(texts(`step 3 done\n${PYTHON}`)).toEqual(['step 3 done', PYTHON]);
   });
