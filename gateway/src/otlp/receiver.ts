@@ -18,7 +18,7 @@ import type { MapOptions, Mapped } from './record.ts';
 import { type Origin, originOf } from './resource.ts';
 import { Seen } from './seen.ts';
 import { isGenAi, mapSpan, readSpan, traceStarted } from './spans.ts';
-import { asList, asRecord, asText, attributes } from './values.ts';
+import { asList, asRecord, asText, attributes, wrongIdOf } from './values.ts';
 
 const MAX_RECORDS = 20_000;
 /** About 1.5 MB. A trace that was forgotten is announced once more if a child of it comes. */
@@ -163,6 +163,12 @@ export class Receiver {
     if (origin.refusal !== undefined) {
       reject(take, 1, origin.refusal);
       return;
+    }
+    const wrong = wrongIdOf(record);
+    // A span needs its ids. A log record is one without a trace, too, but its sender should know that it is alone.
+    if (wrong !== undefined) {
+      reject(take, signal === 'traces' ? 1 : 0, wrong);
+      if (signal === 'traces') return;
     }
     const mapped =
       signal === 'logs' ? mapLogRecord(record, origin, options) : this.#span(record, origin, options, take);

@@ -13,6 +13,11 @@ const MAX_KEY = 200;
 const MAX_TEXT = 16_384;
 const MAX_LEVELS = 12;
 const MAX_ITEMS = 1_000;
+const IDS = [
+  ['traceId', 16],
+  ['spanId', 8],
+  ['parentSpanId', 8],
+] as const;
 /** How many attributes are missing. */
 const CUT = 'cut_attributes';
 
@@ -48,9 +53,21 @@ export function asTime(nanos: unknown): number | undefined {
 export function asId(value: unknown, bytes: 16 | 8): string | undefined {
   if (typeof value !== 'string' || value.length > 40) return undefined;
   // Some libraries write bytes in base64, as protobuf's own JSON does.
-  const isHex = value.length === 2 * bytes && /^[0-9a-fA-F]+$/.test(value);
+  const isHex = /^[0-9a-fA-F]+$/.test(value);
   const id = isHex ? value.toLowerCase() : Buffer.from(value, 'base64').toString('hex');
   return id.length === 2 * bytes && /[1-9a-f]/.test(id) ? id : undefined;
+}
+
+/** What is wrong with the ids of a record, if one of them is none. An id that is missing, empty or of zeros only says that there is none. */
+export function wrongIdOf(record: unknown): string | undefined {
+  const fields = asRecord(record);
+  for (const [name, bytes] of IDS) {
+    const value = fields[name] ?? '';
+    const isNone = typeof value === 'string' && /^(?:0*|A+=*)$/.test(value);
+    if (!isNone && asId(value, bytes) === undefined)
+      return `${name} must have ${bytes} bytes, in JSON ${2 * bytes} hexadecimal digits`;
+  }
+  return undefined;
 }
 
 /** A value of any depth as JSON has it. 64-bit numbers that JSON's numbers cannot hold stay texts. */

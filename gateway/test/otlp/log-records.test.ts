@@ -65,6 +65,17 @@ describe('runs', () => {
   });
 });
 
+it('a log record with a wrong id is taken without its trace, and its sender told so', async () => {
+  const { entries, outcome } = await take('logs', logsOf({ traceId: 'zz', body: any('x') }));
+  expect(entries).toMatchObject([{ msg: 'x' }]);
+  expect(entries[0]).not.toHaveProperty('run');
+  expect(outcome).toMatchObject({
+    accepted: 1,
+    rejected: 0,
+    message: 'traceId must have 16 bytes, in JSON 32 hexadecimal digits',
+  });
+});
+
 describe('agents on a terminal', () => {
   it('Claude Code: the body is the event, and what was typed is not shown', async () => {
     const record = {

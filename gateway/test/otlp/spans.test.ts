@@ -329,14 +329,13 @@ it('of very many events of a span the first are entries, and the others are coun
   expect(entries.at(-1)).toMatchObject({ event: 'span.finished', attrs: { cut_events: 2 } });
 });
 
-it('ids in base64, and wrong ones, cost no span', async () => {
+it('ids in base64, and those that say that there is none, cost no span', async () => {
   const base64 = Buffer.from(TRACE, 'hex').toString('base64');
   for (const [traceId, run] of [
     [base64, TRACE],
     [TRACE.toUpperCase(), TRACE],
     ['0'.repeat(32), undefined],
-    ['no id', undefined],
-    [17, undefined],
+    ['', undefined],
   ]) {
     const { entries } = await take('traces', spansOf(span({ parent: PARENT, more: { traceId } })));
     expect(
@@ -344,4 +343,16 @@ it('ids in base64, and wrong ones, cost no span', async () => {
       `${traceId}`,
     ).toEqual([run]);
   }
+});
+
+it.each([
+  [{ traceId: 'zz' }, 'traceId must have 16 bytes, in JSON 32 hexadecimal digits'],
+  [{ traceId: 17 }, 'traceId must'],
+  [{ traceId: TRACE.slice(0, 22) }, 'traceId must'],
+  [{ spanId: TRACE }, 'spanId must have 8 bytes, in JSON 16 hexadecimal digits'],
+  [{ parentSpanId: { odd: 1 } }, 'parentSpanId must'],
+])('a span with a wrong id is rejected, and its sender told why: %j', async (more, message) => {
+  const { entries, outcome } = await take('traces', spansOf(span({ more }), span({})));
+  expect(entries).toHaveLength(1);
+  expect(outcome).toMatchObject({ accepted: 1, rejected: 1, message: expect.stringContaining(message) });
 });
