@@ -97,7 +97,7 @@ export class RowNode {
   }
 
   #entry(row: EntryRow, context: RowContext): void {
-    const event = row.event === undefined ? '' : eventClass(row.event);
+    const event = row.event === undefined ? '' : eventClass(row.event, row.level);
     this.element.className = `row l${row.level}${event}${this.#flags}`;
     this.#head(row);
     const eventChars = beginsWithEvent(row) ? (row.event?.length ?? 0) : 0;
@@ -205,9 +205,10 @@ function ranges(text: string, hits: readonly Pattern[]): Found[] {
   });
 }
 
-function eventClass(event: string): string {
+/** What has failed as somebody wished, such as a call that was cancelled, is told as information. */
+function eventClass(event: string, level: number): string {
   if (/^(run|agent|tool)\./.test(event)) return ' ev orch';
-  return /\.(failed|lost)$/.test(event) ? ' ev bad' : ' ev';
+  return level > 2 && /\.(failed|lost)$/.test(event) ? ' ev bad' : ' ev';
 }
 
 function cell(name: string): Text {

@@ -5,7 +5,7 @@ import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA, METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import { ownedKey, runChannel, runEventsChannel } from '@llm-streamer/shared/ownership.ts';
-import { requestAttributes, seconds } from '../llm/call-attributes.ts';
+import { failureAttributes, requestAttributes, seconds } from '../llm/call-attributes.ts';
 import { type LlmErrorCode, SENTENCES } from '../llm/failure.ts';
 import type { LlmService } from '../llm/target.ts';
 import { estimateTokens } from '../runs/conversation.ts';
@@ -20,6 +20,7 @@ const ESTIMATED = 'estimated';
 const TOOL_CALLS = 'tool_calls';
 const UNREAD = 'unread';
 const PARTIAL = 'partial';
+const SERVICE_CODE = 'service_code';
 /** What is told to all. */
 const TOLD: readonly string[] = [
   ...FIGURES,
@@ -29,6 +30,7 @@ const TOLD: readonly string[] = [
   TOOL_CALLS,
   UNREAD,
   PARTIAL,
+  SERVICE_CODE,
   GEN_AI.cacheReadTokens,
   GEN_AI.reasoningTokens,
 ];
@@ -48,7 +50,7 @@ export interface CallIdentity {
 /** What is known of a call when it ends. */
 export interface CallFigures {
   durationMs: number;
-  /** Undefined if nothing was said, or nothing was streamed. */
+  /** Undefined if nothing was said, or nothing was streamed. Then nobody knows how fast the model wrote, either. */
   firstContentMs: number | undefined;
   inputTokens: number;
   outputTokens: number;
@@ -60,6 +62,9 @@ export interface CallFigures {
   responseId: string | undefined;
   responseModel: string | undefined;
   tools: number;
+  /** What the service says of its failure. */
+  serviceCode: string | undefined;
+  serviceMessage: string | undefined;
   /** A part of the answer could not be read along, or was more than the log shows. */
   unread: boolean;
 }
@@ -118,11 +123,12 @@ export class CallEntries {
     const { finishReasons, outputTokens, durationMs, estimated, unread } = figures;
     const took = `${(durationMs / 1000).toFixed(1)} s`;
     const isCut = finishReasons.includes('length');
+    const rate = rateOf(figures);
     const ending = isCut ? 'was cut off at its limit of tokens' : 'finished';
     const size =
       this.#call.operation === 'embeddings'
         ? ` after ${took}`
-        : `: ${estimated ? 'about ' : ''}${outputTokens} tokens in ${took} (${rateOf(figures)} tok/s)`;
+        : `: ${estimated ? 'about ' : ''}${outputTokens} tokens in ${took}${rate === undefined ? '' : ` (${rate} tok/s)`}`;
     const entry = this.#entry(EVENTS.generationFinished, `${nameOf(this.#call.model)} ${ending}${size}`, {
       ...this.#about(),
       ...attrsOf(figures),
@@ -134,16 +140,17 @@ export class CallEntries {
 
   /** @param status of the service's answer, if it refused. */
   failed(code: LlmErrorCode, figures: CallFigures, status: number | undefined): EntryFields[] {
+    const { serviceCode, serviceMessage } = figures;
     const entry = this.#entry(EVENTS.generationFailed, SENTENCES[code], {
       ...this.#about(),
       ...(figures.outputTokens > 0 ? attrsOf(figures) : { [ATTRS.duration]: seconds(figures.durationMs) }),
-      [GEN_AI.errorType]: code,
-      [GEN_AI.finishReasons]: ['error'],
-      ...(status !== undefined && { 'http.response.status_code': status }),
+      ...failureAttributes({ code, httpStatus: status }),
+      ...(serviceCode !== undefined && { [SERVICE_CODE]: serviceCode }),
       [PARTIAL]: figures.outputTokens > 0,
       ...(figures.unread && { [UNREAD]: true }),
     });
-    return this.#copies({ ...entry, level: code === 'cancelled' ? 'info' : 'error' });
+    const words = serviceMessage === undefined ? {} : { service_message: serviceMessage };
+    return this.#copies({ ...entry, level: code === 'cancelled' ? 'info' : 'error' }, words);
   }
 
   /**
@@ -197,6 +204,7 @@ export class CallEntries {
 
 function attrsOf(figures: CallFigures): Record<string, unknown> {
   const { firstContentMs, reasoningTokens, cachedTokens, responseId, responseModel, tools } = figures;
+  const rate = rateOf(figures);
   return {
     [GEN_AI.inputTokens]: figures.inputTokens,
     [GEN_AI.outputTokens]: figures.outputTokens,
@@ -208,11 +216,12 @@ function attrsOf(figures: CallFigures): Record<string, unknown> {
     ...(responseModel !== undefined && { [GEN_AI.responseModel]: responseModel }),
     ...(tools > 0 && { [TOOL_CALLS]: tools }),
     [ATTRS.duration]: seconds(figures.durationMs),
-    [METRICS.generationThroughput]: rateOf(figures),
+    ...(rate !== undefined && { [METRICS.generationThroughput]: rate }),
   };
 }
 
-function rateOf({ outputTokens, durationMs }: CallFigures): number {
+function rateOf({ outputTokens, durationMs, firstContentMs }: CallFigures): number | undefined {
+  if (firstContentMs === undefined) return undefined;
   return Math.round(outputTokens / Math.max(durationMs / 1000, 0.001));
 }
 

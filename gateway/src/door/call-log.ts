@@ -100,12 +100,14 @@ export class CallLog {
   }
 
   #figures(unread: boolean, streamed: boolean): CallFigures {
-    const { usage, finishReasons, responseId, responseModel, tools } = this.reading;
+    const { usage, finishReasons, responseId, responseModel, tools, serviceCode, serviceMessage } =
+      this.reading;
+    const called = tools.reduce((sum, tool) => sum + estimateTokens(`${tool.name}${tool.arguments}`), 0);
     return {
       durationMs: performance.now() - this.#began,
       firstContentMs: streamed ? this.#firstContentMs : undefined,
       inputTokens: usage?.input ?? this.#given,
-      outputTokens: usage?.output ?? this.#said,
+      outputTokens: usage?.output ?? this.#said + called,
       reasoningTokens: usage?.reasoning,
       cachedTokens: usage?.cached,
       estimated: usage === undefined,
@@ -113,6 +115,8 @@ export class CallLog {
       responseId,
       responseModel,
       tools: tools.length,
+      serviceCode,
+      serviceMessage,
       unread: unread || this.#isCut || this.reading.isCut,
     };
   }

@@ -64,8 +64,7 @@ const responses: Dialect = {
       case 'response.failed':
         return readEnd(reading, object(value.response));
       case 'error':
-        reading.failure ??= 'llm_stream_error';
-        return;
+        return reading.failed({ code: value.code, message: value.message });
       default:
         readFailure(reading, value);
     }
@@ -92,6 +91,14 @@ const embeddings: Dialect = {
 };
 
 export const DIALECTS = { chat, completion, responses, embeddings } as const;
+
+/** The body of an answer whose status says that the call was refused. */
+export const REFUSAL: Dialect = {
+  operation: '',
+  hasText: true,
+  chunk: (reading, value) => reading.failed(value.error ?? value),
+  whole: (reading, value) => reading.failed(value.error ?? value),
+};
 
 function readMessage(reading: Reading, message: Json): void {
   reading.text('reasoning', message.reasoning_content ?? message.reasoning);
@@ -124,14 +131,14 @@ function readHead(reading: Reading, value: Json): void {
 
 function readEnd(reading: Reading, response: Json): void {
   readHead(reading, response);
-  if (response.status === 'failed' || response.status === 'cancelled') reading.failure ??= 'llm_stream_error';
+  if (response.status === 'failed' || response.status === 'cancelled') reading.failed(response.error);
   const { reason } = object(response.incomplete_details);
   if (reason !== undefined) reading.ended(reason === 'max_output_tokens' ? 'length' : reason);
   else reading.ended(reading.tools.length > 0 ? 'tool_calls' : 'stop');
 }
 
 function readFailure(reading: Reading, value: Json): void {
-  if (typeof value.error === 'object' && value.error !== null) reading.failure ??= 'llm_stream_error';
+  if (typeof value.error === 'object' && value.error !== null) reading.failed(value.error);
 }
 
 function object(value: unknown): Json {

@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 import { codeOfStatus, type LlmErrorCode } from '../llm/failure.ts';
 import { AnswerReader } from './answer-reader.ts';
 import type { CallLog } from './call-log.ts';
-import type { Dialect } from './dialects.ts';
+import { type Dialect, REFUSAL } from './dialects.ts';
 import { toClient } from './headers.ts';
 import type { CallOutcome } from './metrics.ts';
 import { type PassageEnd, passOn } from './passage.ts';
@@ -58,16 +58,17 @@ export class OpenCall {
     const end = await passing;
     await reader?.end();
     // An answer that breaks off also ends what unpacks it.
-    const isUnread = end === 'whole' && reader?.isGivenUp === true;
+    const isUnread = end === 'whole' && status < 400 && reader?.isGivenUp === true;
     this.#onEnded({ outcome: this.#tell(end, isUnread), unread: isUnread });
   }
 
-  /** Only what is no refusal is read. */
+  /** Of a refusal only the error is read. A redirect holds nothing. */
   #reader(): AnswerReader | undefined {
     const { status } = this.#answer;
-    if (this.#dialect === undefined || this.#log === undefined || status >= 300) return undefined;
+    if (this.#dialect === undefined || this.#log === undefined || (status >= 300 && status < 400))
+      return undefined;
     const form = { isStream: this.#isStream, packing: this.#header('content-encoding') };
-    return new AnswerReader(this.#dialect, this.#log.reading, form);
+    return new AnswerReader(status >= 400 ? REFUSAL : this.#dialect, this.#log.reading, form);
   }
 
   #tell(end: PassageEnd, isUnread: boolean): CallOutcome {
@@ -81,6 +82,8 @@ export class OpenCall {
 
   #failure(end: PassageEnd, isUnread: boolean): LlmErrorCode | undefined {
     const { status } = this.#answer;
+    if (status === 429 && this.#log?.reading.serviceCode === 'insufficient_quota')
+      return 'llm_payment_required';
     if (status >= 400) return codeOfStatus(status);
     if (end === 'gone') return 'cancelled';
     if (end === 'broken') return 'llm_interrupted';

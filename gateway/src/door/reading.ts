@@ -1,6 +1,7 @@
 // What has been read of an answer so far. Whatever a service sends, what is kept of it is bounded.
 
 import type { LlmErrorCode } from '../llm/failure.ts';
+import { masked } from '../otlp/private-keys.ts';
 
 export type TextKind = 'text' | 'reasoning';
 
@@ -23,6 +24,10 @@ const MAX_TOOLS = 64;
 /** UTF-16 units of the arguments of all tools together. */
 const MAX_ARGUMENTS = 65_536;
 const MAX_REASONS = 8;
+/** UTF-16 units of what a service says of its failure. */
+const MAX_MESSAGE = 1_000;
+/** What is told to all may be a name such as `insufficient_quota`, and no sentence. */
+const CODE = /^[a-z0-9_.-]{1,64}$/;
 
 export class Reading {
   usage: ReadUsage | undefined;
@@ -33,6 +38,10 @@ export class Reading {
   /** Whether the answer has called more tools, or given them longer arguments, than are kept. */
   isCut = false;
   failure: LlmErrorCode | undefined;
+  /** The service's own code of its failure, such as `insufficient_quota`. */
+  serviceCode: string | undefined;
+  /** What the service says of its failure: a text, with keys masked. */
+  serviceMessage: string | undefined;
   readonly finishReasons: string[] = [];
   readonly #tools = new Map<string, ToolCall>();
   #argumentUnits = 0;
@@ -95,6 +104,18 @@ export class Reading {
       this.finishReasons.push(label);
   }
 
+  /** The service has reported an error, in one of the forms that services have for it. */
+  failed(error: unknown): void {
+    this.failure ??= 'llm_stream_error';
+    const { code, type, message } =
+      typeof error === 'object' && error !== null
+        ? (error as Record<string, unknown>)
+        : { code: undefined, type: undefined, message: error };
+    this.serviceCode ??= [code, type].find(isCode);
+    if (typeof message === 'string' && message !== '')
+      this.serviceMessage ??= masked(message.slice(0, MAX_MESSAGE));
+  }
+
   tokens(input: unknown, output: unknown, reasoning: unknown, cached: unknown): void {
     const given = countOf(input);
     if (given === undefined) return;
@@ -105,6 +126,10 @@ export class Reading {
       cached: countOf(cached),
     };
   }
+}
+
+function isCode(value: unknown): value is string {
+  return typeof value === 'string' && CODE.test(value) && masked(value) === value;
 }
 
 function labelOf(value: unknown): string | undefined {

@@ -45,7 +45,10 @@ export class Upstreams {
     return this.#named().find((one) => one.name === name);
   }
 
-  #of({ base_url, key_env }: UpstreamPrompt): LlmService {
-    return serviceAt(base_url, key_env === undefined ? undefined : this.#secret(key_env));
+  /** A service that no well-known name fits is called as the operator calls it, rather than by its host. */
+  #of({ name, base_url, key_env }: UpstreamPrompt): LlmService {
+    const service = serviceAt(base_url, key_env === undefined ? undefined : this.#secret(key_env));
+    const isUnknown = service.provider === new URL(service.baseUrl).hostname;
+    return isUnknown && name !== DEFAULT_UPSTREAM ? { ...service, provider: name } : service;
   }
 }

@@ -1,6 +1,7 @@
 // What entries and spans say of a model call, by OpenTelemetry's names: what was asked of which service, and how the answer was. No texts.
 
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import type { LlmErrorCode } from './failure.ts';
 import type { LlmFinish, LlmTarget } from './model.ts';
 
 interface Asked {
@@ -36,6 +37,21 @@ export function answerAttributes({ reason, usage, responseId, responseModel, fir
     }),
     ...(responseId !== undefined && { [GEN_AI.responseId]: responseId }),
     ...(responseModel !== undefined && { [GEN_AI.responseModel]: responseModel }),
+  };
+}
+
+/** A call that was cancelled is no error, so its finish reason is not one either. */
+export function failureAttributes({
+  code,
+  httpStatus,
+}: {
+  code: LlmErrorCode;
+  httpStatus?: number | undefined;
+}) {
+  return {
+    [GEN_AI.errorType]: code,
+    [GEN_AI.finishReasons]: [code === 'cancelled' ? 'cancelled' : 'error'],
+    ...(httpStatus !== undefined && { 'http.response.status_code': httpStatus }),
   };
 }
 

@@ -1,9 +1,8 @@
 // Each call of a model as a span: what was asked and how the answer was, and W3C headers, by which the service can go on with the trace.
 // Composed only where spans are sent. Texts stand in a span only where the request allows it.
 
-import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
-import type { Span, SpanAttributes } from '../tracing/span.ts';
-import { answerAttributes, requestAttributes } from './call-attributes.ts';
+import type { Span } from '../tracing/span.ts';
+import { answerAttributes, failureAttributes, requestAttributes } from './call-attributes.ts';
 import { LlmError } from './failure.ts';
 import type { LlmEvent, LlmFinish, LlmMessage, LlmModel, LlmRequest, LlmToolCall } from './model.ts';
 
@@ -61,14 +60,6 @@ export class TracedModel implements LlmModel {
 
 function headersOf(span: Span | undefined): Pick<LlmRequest, 'headers'> {
   return span === undefined ? {} : { headers: { ...span.headers() } };
-}
-
-function failureAttributes({ code, httpStatus }: LlmError): SpanAttributes {
-  return {
-    [GEN_AI.errorType]: code,
-    [GEN_AI.finishReasons]: ['error'],
-    ...(httpStatus !== undefined && { 'http.response.status_code': httpStatus }),
-  };
 }
 
 /** Messages in the form of OpenTelemetry's conventions. */

@@ -6,7 +6,7 @@ import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
 import { ownedKey, runChannel, runEventsChannel } from '@llm-streamer/shared/ownership.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';
-import { answerAttributes, requestAttributes, seconds } from '../llm/call-attributes.ts';
+import { answerAttributes, failureAttributes, requestAttributes, seconds } from '../llm/call-attributes.ts';
 import type { LlmError } from '../llm/failure.ts';
 import type { LlmFinish } from '../llm/model.ts';
 import { type LanePlan, laneInfos, type RunIdentity } from './run-plan.ts';
@@ -135,10 +135,8 @@ export class RunEntries {
       error.message,
       {
         ...this.#laneAttrs(lane),
-        [GEN_AI.errorType]: error.code,
-        [GEN_AI.finishReasons]: ['error'],
+        ...failureAttributes(error),
         partial,
-        ...(error.httpStatus !== undefined && { 'http.response.status_code': error.httpStatus }),
         [ATTRS.duration]: seconds(durationMs),
       },
       error.code === 'cancelled' ? 'info' : 'error', // a cancelled call is not a fault

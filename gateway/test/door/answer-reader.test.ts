@@ -112,6 +112,16 @@ describe('a stream of a chat', () => {
     expect(reading.failure).toBe('llm_stream_error');
   });
 
+  it.each([
+    [{ code: 'insufficient_quota', type: 'other', message: 'No money' }, 'insufficient_quota'],
+    [{ code: null, type: 'server_error', message: 'No money' }, 'server_error'],
+    [{ code: 'Not a code!', type: 'x'.repeat(65), message: 'No money' }, undefined],
+    [{ code: 'sk-0123456789abcdef0123', message: 'No money' }, undefined],
+  ])('has the code of the service where it is a name: %j', async (error, code) => {
+    const { reading } = await read(DIALECTS.chat, [sse({ error })]);
+    expect([reading.serviceCode, reading.serviceMessage]).toEqual([code, 'No money']);
+  });
+
   it('that breaks off has not ended', async () => {
     const { reading } = await read(DIALECTS.chat, [CHAT.slice(0, 200)]);
     expect(reading.isEnded).toBe(false);

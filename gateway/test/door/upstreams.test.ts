@@ -23,6 +23,12 @@ it.each(['llama3', 'openai/gpt-4o', 'groqs/x', '', 'groq'])(
   },
 );
 
+it('a service that no well-known name fits is called by the name of its upstream', () => {
+  const own = { name: 'own', base_url: 'http://127.0.0.1:9000/v1', key_env: 'NONE' };
+  expect(choose([own], 'own/m').upstream.provider).toBe('own');
+  expect(choose([{ ...own, name: 'default' }], 'm').upstream.provider).toBe('127.0.0.1');
+});
+
 it('without a default upstream, the service of the runs is it', () => {
   expect(choose([GROQ], 'gpt-x')).toEqual({ upstream: OTHERWISE, model: 'gpt-x' });
 });

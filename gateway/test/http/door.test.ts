@@ -223,7 +223,11 @@ describe('at once', () => {
       expect(last).toMatchObject({
         event: 'generation.failed',
         level: 'info',
-        attrs: { 'error.type': 'cancelled', partial: begun },
+        attrs: {
+          'error.type': 'cancelled',
+          'gen_ai.response.finish_reasons': ['cancelled'],
+          partial: begun,
+        },
       });
     }
   });
@@ -320,9 +324,66 @@ describe('the log', () => {
   ])('says why %s failed, without the words of the service', async (model, code) => {
     const gateway = await door(await simulated());
     await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat(model, { stream: true }));
-    const entries = await gateway.calls();
-    expect(entries.at(-1)).toMatchObject({ event: 'generation.failed', attrs: { 'error.type': code } });
-    expect(JSON.stringify(entries)).not.toContain('simulated-secret');
+    const [last] = (await gateway.calls(1, 'logs:generation')).slice(-1);
+    expect(last).toMatchObject({ event: 'generation.failed', attrs: { 'error.type': code } });
+    expect(JSON.stringify(await gateway.told('logs:*', 'events:*'))).not.toContain('simulated-secret');
+  });
+
+  const QUOTA = JSON.stringify({
+    error: {
+      message: 'You exceeded your quota, sk-0123456789abcdef0123',
+      type: 'x',
+      code: 'insufficient_quota',
+    },
+  });
+
+  it.each([
+    ['owner', 'runs:*', true],
+    ['off', 'logs:generation', false],
+    ['shared', 'logs:generation', true],
+  ])(
+    'tells a quota that is used up from a rate to wait for, with PROXY_CONTENT=%s',
+    async (content, channel, hasWords) => {
+      const service = await scripted(
+        ({ socket }) =>
+          void socket.end(wire(FIXED.with(1, 'Content-Type: application/json'), [QUOTA], 'HTTP/1.1 429 No')),
+      );
+      const gateway = await door(service.baseUrl, { PROXY_CONTENT: content });
+      await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat('m'));
+      const [last] = (await gateway.calls(1, channel)).slice(-1);
+      expect(last?.attrs).toMatchObject({
+        'error.type': 'llm_payment_required',
+        'http.response.status_code': 429,
+        service_code: 'insufficient_quota',
+        ...(hasWords && { service_message: 'You exceeded your quota, ***' }),
+      });
+      const [copy] = (await gateway.calls(1, 'logs:generation')).slice(-1);
+      expect(copy?.attrs).toMatchObject({ service_code: 'insufficient_quota' });
+      if (content !== 'shared') expect(copy?.attrs).not.toHaveProperty('service_message');
+    },
+  );
+
+  it('estimates the tokens of a tool call, where the service reports none', async () => {
+    const call = {
+      index: 0,
+      id: 't',
+      function: { name: 'write', arguments: JSON.stringify({ text: 'a'.repeat(400) }) },
+    };
+    const delta = `data: ${JSON.stringify({ choices: [{ delta: { tool_calls: [call] } }] })}\n\n`;
+    const service = await scripted(({ socket }) => void socket.end(wire(FIXED, [delta, STOP])));
+    const gateway = await door(service.baseUrl);
+    await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat('m', { stream: true }));
+    const [last] = (await gateway.calls()).slice(-1);
+    expect(last?.attrs).toMatchObject({ estimated: true });
+    expect(last?.attrs?.['gen_ai.usage.output_tokens']).toBeGreaterThan(100);
+  });
+
+  it('of an answer that is not streamed nobody knows how fast it was written', async () => {
+    const gateway = await door(await simulated());
+    await rawCall(gateway.v1, '/chat/completions', JSON_HEAD, chat('sim-1'));
+    const [last] = (await gateway.calls()).slice(-1);
+    expect(last).toMatchObject({ event: 'generation.finished', msg: expect.not.stringContaining('tok/s') });
+    expect(last?.attrs).not.toHaveProperty('generation_tokens_per_s');
   });
 
   it.each([
