@@ -12,7 +12,8 @@ export function alertDraft({ event, at, alert: { text, level, ...attrs } }: Tran
     time: at,
     channel: CHANNELS.alerts,
     source: SOURCE,
-    level,
+    // What is over is no trouble, though its alert was an error.
+    level: event === 'firing' ? level : 'info',
     msg: text,
     event: event === 'firing' ? EVENTS.alertFiring : EVENTS.alertResolved,
     attrs: { ...attrs },

@@ -2,6 +2,7 @@
 
 import { expect, it } from 'vitest';
 import { AlertBook, MAX_FIRING, type Transition } from '../../../src/rules/alerts/alert-book.ts';
+import { alertDraft } from '../../../src/rules/alerts/alert-draft.ts';
 import type { AlertState } from '../../../src/rules/alerts/alert-state.ts';
 import { record, ruleSet, seenOf } from '../rule-set.ts';
 
@@ -221,6 +222,7 @@ it('alerts of a rule that says something else now, or is gone, end', () => {
   const book = new AlertBook(rules, before.kept(0));
   const ended = book.useRules(rules, T + S);
   expect(ended.map(({ event, alert }) => [event, alert.alert])).toEqual([['resolved', 'r']]);
+  expect(ended.map((one) => JSON.parse(alertDraft(one).body).level)).toEqual(['info']);
   expect(book.takeChanges(T + S).states).toEqual(new Map([['r', undefined]]));
   expect(book.firing).toBe(0);
 });
