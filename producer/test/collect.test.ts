@@ -1,5 +1,6 @@
 // `collect` as a person runs it: a process that reads a real socket and publishes over real HTTP, and that is killed in the middle.
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -303,6 +304,18 @@ describe('what cannot work', () => {
       expect.stringMatching(/^producer: --socket "ssh:\/\/host": must be a path.*\n$/),
     ]);
   });
+
+  it.skipIf(existsSync('/run/podman/podman.sock'))(
+    'names other sockets than the one that is missing',
+    async () => {
+      expect(await run('/run/podman/podman.sock')).toEqual([
+        2,
+        expect.stringMatching(
+          /no socket at \/run\/podman\/podman\.sock: .* such as \/var\/run\/docker\.sock\n$/,
+        ),
+      ]);
+    },
+  );
 
   it('is a second collector with the same state', async () => {
     const first = collect();

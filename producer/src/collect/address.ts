@@ -3,6 +3,8 @@
 import { usage } from '../arguments.ts';
 
 export const DEFAULT_SOCKET = '/var/run/docker.sock';
+/** Where engines usually listen. */
+export const USUAL_SOCKETS: readonly string[] = ['/run/podman/podman.sock', DEFAULT_SOCKET];
 
 export type Address = { socketPath: string } | { host: string; port: number };
 

@@ -4,7 +4,7 @@
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
-import { type Address, DEFAULT_SOCKET, nameOf } from './address.ts';
+import { type Address, nameOf, USUAL_SOCKETS } from './address.ts';
 import { isStamp, type Stamp } from './stamp.ts';
 
 const TIMEOUT_MS = 30_000;
@@ -215,7 +215,7 @@ export class Engine {
 
   #obstacle({ code = '', message }: NodeJS.ErrnoException): string {
     if (code === 'ENOENT')
-      return `no socket at ${this.name}: does the engine run? --socket or DOCKER_HOST names another, such as /run/podman/podman.sock${this.name === DEFAULT_SOCKET ? '' : ` or ${DEFAULT_SOCKET}`}`;
+      return `no socket at ${this.name}: does the engine run? --socket or DOCKER_HOST names another, such as ${USUAL_SOCKETS.filter((path) => path !== this.name).join(' or ')}`;
     if (code === 'EACCES' || code === 'EPERM')
       return `no permission for ${this.name}: run this as a member of the group that owns it (often docker), or give it a proxy of the socket`;
     if (code === 'ECONNREFUSED') return `nothing answers at ${this.name}: does the engine run?`;
