@@ -96,6 +96,17 @@ describe('token fold', () => {
       .evaluateAll((all) => all.map((mark) => mark.className));
     expect(new Set(marks).size).toBe(1);
   });
+
+  it('shows what has failed in red, but not a call that somebody has cancelled', async () => {
+    const failed = { event: 'generation.failed', run: 'r10' };
+    const { page } = await shown([
+      { ...failed, msg: 'refused', level: 'error' },
+      { ...failed, msg: 'cancelled', level: 'info' },
+    ]);
+    await shows(page, ['generation.failed refused', 'generation.failed cancelled']);
+    expect(await page.locator('.row.ev').count()).toBe(2);
+    expect(await page.locator('.row.bad').count()).toBe(1);
+  });
 });
 
 describe('filter', () => {
