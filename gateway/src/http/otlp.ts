@@ -9,6 +9,7 @@ import { CONTENT_TYPES, type Encoding, statusBody, successBody } from '../otlp/a
 import { SIGNALS, type Signal } from '../otlp/messages.ts';
 import type { Receiver } from '../otlp/receiver.ts';
 import type { Refusals } from '../otlp/refusals.ts';
+import { sharerOf } from '../sharer-of.ts';
 import { HttpError } from './errors.ts';
 import { NOSNIFF } from './plugins/nosniff.ts';
 import { isRetryable } from './plugins/problems.ts';
@@ -77,7 +78,7 @@ export function otlpRoutes(app: FastifyInstance, services: OtlpServices): void {
       if (!broker.status().ready)
         throw new BrokerUnavailable('the log cannot be reached; send the same again');
       const bytes = await readBody(request, bodyBytes, 'OTLP_BODY_BYTES');
-      const outcome = await turns.run(async () => {
+      const outcome = await turns.run(sharerOf(request.access.principal, request.ip), async () => {
         await request.confirmRights(); // the handler began before the body was there
         return (await receiver()).receive({
           signal,

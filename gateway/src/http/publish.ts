@@ -14,6 +14,7 @@ import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Access } from '../auth/access.ts';
 import { type Params, text } from '../parameters.ts';
+import { sharerOf } from '../sharer-of.ts';
 import { type Attempt, Attempts } from '../shippers/attempts.ts';
 import { MAX_BODY_BYTES, MAX_RECORDS } from '../shippers/limits.ts';
 import { partialRefusal, ShipperStore } from '../shippers/store.ts';
@@ -77,7 +78,7 @@ export function publishRoute(app: FastifyInstance, broker: Broker, entryBytes: n
             publish(request, whole, attempt),
           );
         };
-        return isSmall ? work() : turns.run(work);
+        return isSmall ? work() : turns.run(sharerOf(request.access.principal, request.ip), work);
       },
     );
   });

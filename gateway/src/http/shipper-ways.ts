@@ -7,6 +7,7 @@ import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Counter, type Registry } from 'prom-client';
 import type { Refusals } from '../otlp/refusals.ts';
+import { sharerOf } from '../sharer-of.ts';
 import { MAX_BODY_BYTES } from '../shippers/limits.ts';
 import { partialRefusal, ShipperStore, type Stored } from '../shippers/store.ts';
 import { unpack } from '../shippers/unpack.ts';
@@ -80,7 +81,7 @@ export class ShipperWays {
     if (!this.#broker.status().ready)
       throw new BrokerUnavailable('the log cannot be reached; send the same again');
     const bytes = await readBody(request, MAX_BODY_BYTES);
-    const stored = await this.#turns.run(async () => {
+    const stored = await this.#turns.run(sharerOf(request.access.principal, request.ip), async () => {
       await request.confirmRights(); // the handler began before the body was there
       return store(await unpack(bytes, packing, MAX_BODY_BYTES));
     });
