@@ -3,6 +3,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { FairBudget } from '../fair-budget.ts';
 import type { LlmService } from '../llm/target.ts';
 import { CallEntries, type CallIdentity } from './call-entries.ts';
 import { CallLog, type EntryBuffer } from './call-log.ts';
@@ -15,8 +16,8 @@ import { type CallResult, OpenCall } from './open-call.ts';
 import type { Service } from './service.ts';
 import type { Upstreams } from './upstreams.ts';
 
-/** Calls at a time, in one process. */
-const MAX_CALLS = 2_000;
+/** Calls at a time, in one process. A client may have half of what the others leave: a thousand, if it is alone. */
+export const MAX_CALLS = 2_000;
 /** Gateways that one call may come through. More is a gateway that calls itself. */
 const MAX_HOPS = 3;
 
@@ -33,6 +34,8 @@ export interface DoorCall {
   /** Undefined where nothing is logged. */
   dialect: Dialect | undefined;
   owner: string;
+  /** Who shares places with others, as in `sharerOf`. */
+  sharer: string;
   source: string;
   /** Whether `Authorization` is the client's own key for the service. */
   ownKey: boolean;
@@ -55,6 +58,7 @@ export interface DoorOptions {
 export class Door {
   readonly #options: DoorOptions;
   readonly #aborts = new Set<AbortController>();
+  readonly #places = new FairBudget(MAX_CALLS);
   #onIdle: (() => void) | undefined;
 
   constructor(options: DoorOptions) {
@@ -74,14 +78,15 @@ export class Door {
   async open(call: DoorCall, gone: AbortSignal): Promise<OpenCall> {
     if (call.hops >= MAX_HOPS)
       throw new CodedError('call_loop', 'this call has come through too many gateways: one calls itself');
-    if (this.#aborts.size >= MAX_CALLS)
-      throw new CodedError('too_many_calls', `at most ${MAX_CALLS} calls at a time; try again`);
+    if (!this.#places.fits(call.sharer, 1))
+      throw new CodedError('too_many_calls', 'too many calls at a time; try again');
     const abort = new AbortController();
     this.#aborts.add(abort);
+    this.#places.take(call.sharer, 1);
     try {
       return await this.#send(call, abort, AbortSignal.any([gone, abort.signal]));
     } catch (error) {
-      this.#ended(abort);
+      this.#ended(abort, call);
       throw error;
     }
   }
@@ -124,7 +129,7 @@ export class Door {
       const onEnded = ({ outcome, unread }: CallResult) => {
         if (unread) metrics.unread();
         metrics.ended(operation, outcome);
-        this.#ended(abort);
+        this.#ended(abort, call);
       };
       return new OpenCall(answer, dialect, log, stallMs, onEnded);
     } catch (error) {
@@ -157,8 +162,9 @@ export class Door {
     return log;
   }
 
-  #ended(abort: AbortController): void {
-    this.#aborts.delete(abort);
+  #ended(abort: AbortController, { sharer }: DoorCall): void {
+    if (!this.#aborts.delete(abort)) return;
+    this.#places.give(sharer, 1);
     if (this.#aborts.size === 0) this.#onIdle?.();
   }
 }

@@ -7,6 +7,7 @@ import { hasOwnKey, ownKeyWins, sourceOf } from '../door/caller.ts';
 import type { Door } from '../door/door.ts';
 import { ENDPOINTS, type Endpoint } from '../door/endpoints.ts';
 import { HOPS_HEADER, isOwnCredential, KEY_HEADER } from '../door/headers.ts';
+import { sharerOf } from '../sharer-of.ts';
 import { HttpError } from './errors.ts';
 import { protocolScope } from './protocol-scope.ts';
 import { readBody } from './read-body.ts';
@@ -53,6 +54,7 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
             body,
             dialect: endpoint.dialect,
             owner: access.principal.owner,
+            sharer: sharerOf(access.principal, request.ip),
             source: sourceOf(access, headers),
             ownKey: hasOwnKey(access, headers),
             ownKeyWins: ownKeyWins(access, headers),

@@ -120,7 +120,8 @@ export const ERRORS = {
   },
   too_many_calls: {
     status: 503,
-    sentence: 'As many calls of OpenAI clients go on as the gateway takes at a time; try again.',
+    sentence:
+      'As many calls of OpenAI clients go on as the gateway takes at a time, of one client or of all; try again.',
   },
   headers_too_large: { status: 431, sentence: 'The path and the headers are over the limit of 64 kB.' },
   internal: { status: 500, sentence: "Something went wrong; the gateway's own log says what." },
