@@ -172,7 +172,7 @@ export class AnswerReader {
       try {
         this.#read(text, (value) => this.#dialect.whole(this.#reading, value));
       } catch {
-        this.#giveUp(); // a value that cannot be made a text, such as {"toString":1}
+        this.#giveUp(); // whatever a service sends, reading along ends nothing else
       }
     }
     this.#done.resolve();

@@ -1,7 +1,7 @@
 // Reads what the four kinds of calls answer, in pieces or as a whole. A field that is missing or of another type is passed over: the
 // client judges the answer, and the log shows what can be read of it.
 
-import type { Reading } from './reading.ts';
+import { keyOf, type Reading } from './reading.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -43,7 +43,7 @@ const responses: Dialect = {
   operation: 'chat',
   hasText: true,
   chunk(reading, value) {
-    const key = String(value.item_id ?? value.output_index ?? '');
+    const key = keyOf(value.item_id ?? value.output_index);
     switch (value.type) {
       case 'response.output_text.delta':
       case 'response.refusal.delta':
@@ -105,13 +105,13 @@ function readMessage(reading: Reading, message: Json): void {
   reading.text('text', message.content ?? message.refusal);
   for (const [position, call] of objects(message.tool_calls).entries()) {
     const { name, arguments: given } = object(call.function);
-    reading.tool(String(call.index ?? position), { id: call.id, name, arguments: given });
+    reading.tool(keyOf(call.index ?? position), { id: call.id, name, arguments: given });
   }
 }
 
 function readItem(reading: Reading, item: Json, index: unknown): void {
   if (typeof item.type !== 'string' || !item.type.endsWith('_call')) return;
-  reading.tool(String(item.id ?? index ?? ''), {
+  reading.tool(keyOf(item.id ?? index), {
     id: item.call_id ?? item.id,
     name: item.name ?? item.type,
     arguments: item.arguments,

@@ -132,6 +132,11 @@ function isCode(value: unknown): value is string {
   return typeof value === 'string' && CODE.test(value) && masked(value) === value;
 }
 
+/** The key of a call of a tool: only a text or a number can be one. */
+export function keyOf(value: unknown): string {
+  return typeof value === 'number' ? `${value}` : (labelOf(value) ?? '');
+}
+
 function labelOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value.slice(0, MAX_NAME) : undefined;
 }

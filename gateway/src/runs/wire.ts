@@ -68,7 +68,7 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
         data: {
           ...about,
           status: 'Completed',
-          source: String(attrs.combiner),
+          source: typeof attrs.combiner === 'string' ? attrs.combiner : '',
           final: true,
           usage: usageOf(entry),
           ...(listOf(attrs.cut).includes(attrs.combiner) && { finish_reason: 'length' }),
@@ -123,10 +123,14 @@ function listOf(value: unknown): readonly unknown[] {
 
 export function usageOf({ attrs = {} }: Entry): RunUsage {
   return {
-    input_tokens: Number(attrs.input_tokens),
-    output_tokens: Number(attrs.output_tokens),
+    input_tokens: countOf(attrs.input_tokens),
+    output_tokens: countOf(attrs.output_tokens),
     ...(attrs.estimated === true && { estimated: true }),
   };
+}
+
+function countOf(value: unknown): number {
+  return typeof value === 'number' ? value : Number.NaN;
 }
 
 export function failureOf({ msg, attrs = {} }: Entry): Pick<WireData, 'code' | 'message' | 'partial'> {

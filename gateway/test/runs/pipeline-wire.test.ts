@@ -63,3 +63,13 @@ describe('the wire', () => {
     ]);
   });
 });
+
+it('an entry of a run that somebody has written to Redis cannot break the wire', () => {
+  const odd = { toString: 1, valueOf: 1 };
+  const attrs = { combiner: odd, input_tokens: odd, output_tokens: odd };
+  const entry = { time: 1, channel: 'runs:a', source: 's', level: 'info', msg: '' } as const;
+  expect(wireEvent({ ...entry, event: 'run.finished', attrs } as never, 'm1')).toMatchObject({
+    event: 'done',
+    data: { source: '' },
+  });
+});
