@@ -29,6 +29,19 @@ const OWN: Readonly<Record<string, string>> = {
 /** Of several engines or models of one server the entry has the sum, but of this the highest. */
 const HIGHEST = METRICS.kvCacheUsage;
 
+export interface Point {
+  /** Of the metric. */
+  name: string;
+  point: unknown;
+}
+
+export function* pointsOf(metric: unknown): Generator<Point> {
+  const fields = asRecord(metric);
+  const name = asText(fields.name)?.slice(0, MAX_LABEL) ?? '';
+  for (const form of FORMS)
+    for (const point of asList(asRecord(fields[form]).dataPoints)) yield { name, point };
+}
+
 /** The metrics of one resource, which come one after another. */
 export class Series {
   readonly #origin: Origin;
@@ -43,13 +56,9 @@ export class Series {
     this.#origin = origin;
   }
 
-  add(metric: unknown): void {
-    const fields = asRecord(metric);
-    const name = asText(fields.name)?.slice(0, MAX_LABEL) ?? '';
-    for (const form of FORMS)
-      for (const point of asList(asRecord(fields[form]).dataPoints))
-        if (SHOWN.test(name)) this.#point(name, asRecord(point));
-        else this.hidden++;
+  add({ name, point }: Point): void {
+    if (SHOWN.test(name)) this.#point(name, asRecord(point));
+    else this.hidden++;
   }
 
   /** Undefined where nothing is shown. */
@@ -80,7 +89,7 @@ export class Series {
   }
 
   #point(name: string, point: Record<string, unknown>): void {
-    const labels = [...attributes(point.attributes)].map(([key, value]) => `${key}=${String(value)}`).join();
+    const labels = [...attributes(point.attributes)].map(([key, value]) => `${key}=${labelOf(value)}`).join();
     const own = Object.hasOwn(OWN, name) ? OWN[name] : undefined;
     const shown = own ?? name;
     const series = labels === '' ? shown : `${shown}{${own ? labels : bounded(labels, MAX_LABEL)}}`;
@@ -101,4 +110,9 @@ export class Series {
     this.#time = Math.max(this.#time ?? 0, asTime(point.timeUnixNano) ?? 0) || undefined;
     this.shown++;
   }
+}
+
+/** An object can have a `toString` of its own that is no function. */
+function labelOf(value: unknown): string {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value);
 }

@@ -1,26 +1,29 @@
 // Takes one request of an exporter: bytes in, entries in the log, and what could not be taken out. Loaded when the first one comes.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
+import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { Access } from '../auth/access.ts';
 import { mayPublish } from '../auth/rights/grants.ts';
+import { MAX_STORED_BYTES } from '../shippers/limits.ts';
 import { type Packing, unpack } from '../shippers/unpack.ts';
 import type { Encoding } from './answers.ts';
 import { parse } from './body.ts';
 import { batches, Deliveries, type Group } from './deliveries.ts';
 import { mapLogRecord } from './log-records.ts';
 import { levelsOf, type Signal } from './messages.ts';
-import { Series } from './metrics.ts';
+import { pointsOf, Series } from './metrics.ts';
 import type { MapOptions, Mapped } from './record.ts';
-import { type Origin, originOf } from './resource.ts';
+import { digestOf, type Origin, originOf, resourceOf, withScope } from './resource.ts';
 import { Seen } from './seen.ts';
 import { isGenAi, mapSpan, readSpan, traceStarted } from './spans.ts';
-import { asList, asRecord, asText, attributes, wrongIdOf } from './values.ts';
+import { asList, asRecord, asText, wrongIdOf } from './values.ts';
 
 const MAX_RECORDS = 20_000;
+/** Each costs work, also where no record is in it: an empty scope has two bytes. */
+const MAX_GROUPS = 20_000;
 /** About 1.5 MB. A trace that was forgotten is announced once more if a child of it comes. */
 const MAX_TRACES = 10_000;
 /** Resources that were told once: those that were told longest ago are told again. */
@@ -60,6 +63,8 @@ export interface ReceiverOptions {
 /** What is collected of one request. */
 interface Take {
   groups: Group[];
+  /** What its entries take: a small request can make many bytes, since each entry carries a part of the resource. */
+  bytes: number;
   accepted: number;
   rejected: number;
   reasons: Set<string>;
@@ -98,6 +103,7 @@ export class Receiver {
     const request = await parse(body, encoding, signal);
     const take: Take = {
       groups: [],
+      bytes: 0,
       accepted: 0,
       rejected: 0,
       reasons: new Set(),
@@ -129,26 +135,40 @@ export class Receiver {
     const names = levelsOf(signal);
     const options: MapOptions = { now: Date.now(), content: this.#options.content };
     const source = access.ownSource;
-    let records = 0;
+    const groups = counter(MAX_GROUPS, 'resources and scopes');
+    const records = counter(MAX_RECORDS, 'records');
     for (const group of asList(request[names.resources])) {
+      groups.count();
+      await this.#slicer.pauseIfDue();
       const fields = asRecord(group);
-      const resource = attributes(asRecord(fields.resource).attributes);
+      const origin = originOf(resourceOf(fields.resource), { channel, source });
       let series: Series | undefined;
+      let isKnown = false;
       for (const inner of asList(fields[names.scopes])) {
-        const scope = asText(asRecord(asRecord(inner).scope).name);
-        const origin = originOf(resource, scope, { channel, source });
-        if (signal === 'metrics') series ??= new Series(origin);
-        else this.#introduce(origin, options.now, take);
+        groups.count();
+        await this.#slicer.pauseIfDue();
+        const ofScope = withScope(origin, asText(asRecord(asRecord(inner).scope).name));
+        if (signal === 'metrics') series ??= new Series(ofScope);
         for (const record of asList(asRecord(inner)[names.records])) {
-          if (++records > MAX_RECORDS)
-            throw new CodedError('batch_too_large', `at most ${MAX_RECORDS} records in one request`);
-          const pause = this.#slicer.pauseIfDue();
-          if (pause) await pause;
-          if (series) series.add(record);
-          else this.#add(signal, record, origin, options, access, take);
+          records.count();
+          await this.#slicer.pauseIfDue();
+          if (series) await this.#addPoints(series, record);
+          else {
+            if (!isKnown) this.#introduce(ofScope, options.now, take);
+            isKnown = true;
+            this.#add(signal, record, ofScope, options, access, take);
+          }
         }
       }
-      if (series) this.#addMetrics(series, resource, options.now, access, take);
+      if (series) this.#addMetrics(series, origin, options.now, access, take);
+    }
+  }
+
+  /** A metric may have as many points as a request has values. */
+  async #addPoints(series: Series, metric: unknown): Promise<void> {
+    for (const point of pointsOf(metric)) {
+      await this.#slicer.pauseIfDue();
+      series.add(point);
     }
   }
 
@@ -190,24 +210,17 @@ export class Receiver {
     return mapSpan(span, origin, options, trace !== undefined && this.#traces.has(trace));
   }
 
-  #addMetrics(
-    series: Series,
-    resource: ReadonlyMap<string, unknown>,
-    now: number,
-    access: Access,
-    take: Take,
-  ): void {
+  #addMetrics(series: Series, { service }: Origin, now: number, access: Access, take: Take): void {
     const mapped = series.mapped(now);
     if (mapped) this.#keep(mapped, series.shown, access, take);
     take.ignored += series.hidden;
     if (series.hidden === 0) return;
     // Every minute would be a flood in the client's log.
-    const key = String(resource.get('service.name'));
-    if (this.#hinted.add(key)) take.hint = true;
+    if (this.#hinted.add(service)) take.hint = true;
   }
 
   #keep({ entries, timed }: Mapped, records: number, access: Access, take: Take): void {
-    const drafts = entries.map((one) => draft(one, this.#options.entryBytes));
+    const drafts = entries.map((one) => this.#draft(one, take));
     try {
       for (const one of drafts) access.checkPublish(one);
     } catch (error) {
@@ -219,12 +232,23 @@ export class Receiver {
     take.accepted += records;
   }
 
+  /** @throws CodedError `batch_too_large` if the entries of the request take too much */
+  #draft(entry: EntryFields, take: Take): Draft {
+    const made = draft(entry, this.#options.entryBytes);
+    take.bytes += made.body.length;
+    if (take.bytes <= MAX_STORED_BYTES) return made;
+    throw new CodedError(
+      'batch_too_large',
+      `the entries of the request have over ${MAX_STORED_BYTES} bytes; send smaller batches`,
+    );
+  }
+
   /** Tells once who sends, with everything that the resource says of itself. */
   #introduce(origin: Origin, now: number, take: Take): void {
     const { service, source, logs, whole, refusal } = origin;
     if (refusal !== undefined || whole.size === 0) return;
     const attrs = Object.fromEntries(whole);
-    const key = JSON.stringify([logs, attrs]);
+    const key = digestOf(logs, attrs);
     if (!this.#resources.add(key)) return;
     take.resources.push(key);
     take.notices.push({
@@ -239,19 +263,30 @@ export class Receiver {
   }
 
   /** Those that the one who writes may not write are left out without a word: nobody has sent them. */
-  async #notify({ notices }: Take, access: Access): Promise<void> {
-    const groups = notices.flatMap((one): Group[] => {
-      if (!mayPublish(access.principal.grants, one.channel)) return [];
-      const made = draft(one, this.#options.entryBytes);
+  async #notify(take: Take, access: Access): Promise<void> {
+    const groups: Group[] = [];
+    for (const one of take.notices) {
+      await this.#slicer.pauseIfDue();
+      if (!mayPublish(access.principal.grants, one.channel)) continue;
+      const made = this.#draft(one, take);
       try {
         access.checkPublish(made);
       } catch {
-        return [];
+        continue;
       }
-      return [{ drafts: [made], records: 0, timed: false }];
-    });
+      groups.push({ drafts: [made], records: 0, timed: false });
+    }
     for (const batch of batches(groups)) await this.#deliveries.deliver(batch, access.principal.id);
   }
+}
+
+function counter(most: number, what: string): { count(): void } {
+  let found = 0;
+  return {
+    count() {
+      if (++found > most) throw new CodedError('batch_too_large', `at most ${most} ${what} in one request`);
+    },
+  };
 }
 
 function reject(take: Take, records: number, reason: string): void {

@@ -1,9 +1,10 @@
 // Who has sent records: the name of the service gives the channels, the instance or the host the source, and a few attributes stand on
 // every entry. The rest of a resource, up to kilobytes of it, is told once.
 
+import { createHash } from 'node:crypto';
 import { CHANNEL_RULE, isChannel, isReserved, TRACE_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
-import { type Attributes, asText } from './values.ts';
+import { type Attributes, asRecord, asText, attributes, bounded } from './values.ts';
 
 /** Attributes of a resource that every entry carries. */
 const CARRIED = [
@@ -15,16 +16,23 @@ const CARRIED = [
   'container.name',
   'host.name',
 ];
+/** UTF-16 units of one of them. */
+const MAX_CARRIED = 1_000;
+/** UTF-16 units of all names and texts of a resource. */
+const MAX_RESOURCE = 262_144;
 /** Command lines hold passwords, and the owner of a process is a person. */
 const NEVER = /^process\.(?:command|owner|environment)/;
 const OWN: ReadonlySet<string> = new Set(Object.values(CHANNELS));
 const MAX_SERVICE = 150;
+const MAX_SOURCE = 200;
 const LOG_PREFIX = 'logs:';
 const UNNAMED = 'otlp';
 
 export interface Origin {
   service: string;
   source: string;
+  /** Whether `source` is that of the resource or of the key, and not one of the names that stand in for it. */
+  isNamed: boolean;
   logs: string;
   traces: string;
   /** Why nothing can be written for this resource; undefined if it can. */
@@ -41,17 +49,28 @@ export interface OriginOptions {
   source: string | undefined;
 }
 
-export function originOf(resource: Attributes, scope: string | undefined, options: OriginOptions): Origin {
+/** The attributes of a resource as a request has it. */
+export function resourceOf(resource: unknown): Attributes {
+  return attributes(asRecord(resource).attributes, MAX_RESOURCE);
+}
+
+export function originOf(resource: Attributes, options: OriginOptions): Origin {
   const name = asText(resource.get('service.name')) ?? '';
   const service = /^unknown_service\b/.test(name) ? UNNAMED : safe(name) || UNNAMED;
   const channel = asText(resource.get('llm_streamer.channel')) ?? options.channel;
   const whole: Attributes = new Map([...resource].filter(([key]) => !NEVER.test(key)));
   const attrs: Attributes = new Map(
-    CARRIED.flatMap((key) => (resource.has(key) ? [[key, resource.get(key)] as const] : [])),
+    CARRIED.flatMap((key) => {
+      const value = resource.get(key);
+      if (value === undefined || typeof value === 'object') return [];
+      return [[key, typeof value === 'string' ? bounded(value, MAX_CARRIED) : value] as const];
+    }),
   );
+  const named = options.source ?? instance(resource);
   const origin = {
     service,
-    source: (options.source ?? instance(resource) ?? asText(scope) ?? service).slice(0, 200),
+    source: (named ?? service).slice(0, MAX_SOURCE),
+    isNamed: named !== undefined,
     logs: channel ?? logsOf(service),
     traces: channel ?? `${TRACE_PREFIX}${service}`,
     attrs,
@@ -59,6 +78,19 @@ export function originOf(resource: Attributes, scope: string | undefined, option
   };
   const refusal = channel === undefined ? undefined : refusalOf(channel);
   return refusal === undefined ? origin : { ...origin, refusal };
+}
+
+/** The same for records of one scope: a program that says nothing of its instance is named by its libraries. */
+export function withScope(origin: Origin, scope: string | undefined): Origin {
+  if (origin.isNamed || scope === undefined) return origin;
+  return { ...origin, source: scope.slice(0, MAX_SOURCE) };
+}
+
+/** Stands for a resource in memory: as a text it can have megabytes. */
+export function digestOf(channel: string, attrs: Readonly<Record<string, unknown>>): string {
+  return createHash('sha256')
+    .update(JSON.stringify([channel, attrs]))
+    .digest('base64');
 }
 
 /** Why a channel that a sender names cannot be written; undefined if it can. */

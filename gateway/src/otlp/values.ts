@@ -11,6 +11,8 @@ const MAX_ATTRIBUTES = 256;
 const MAX_KEY = 200;
 /** Longer texts are cut one by one, so that the entry keeps its other attributes. */
 const MAX_TEXT = 16_384;
+/** UTF-16 units of all names and texts of one list, at every depth: no entry is larger. */
+const MAX_LIST = 1_048_576;
 const MAX_LEVELS = 12;
 const MAX_ITEMS = 1_000;
 const IDS = [
@@ -70,36 +72,56 @@ export function wrongIdOf(record: unknown): string | undefined {
   return undefined;
 }
 
+/** How many UTF-16 units of names and texts may still come. */
+interface Room {
+  left: number;
+}
+
 /** A value of any depth as JSON has it. 64-bit numbers that JSON's numbers cannot hold stay texts. */
-export function plain(value: unknown, levels = MAX_LEVELS): unknown {
+export function plain(value: unknown, levels = MAX_LEVELS, room: Room = { left: MAX_LIST }): unknown {
   const { stringValue, boolValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue } =
     asRecord(value);
-  if (typeof stringValue === 'string') return masked(bounded(stringValue));
+  if (typeof stringValue === 'string') return masked(within(room, stringValue));
   if (typeof boolValue === 'boolean') return boolValue;
   if (intValue !== undefined) return whole(intValue);
   if (doubleValue !== undefined) return double(doubleValue);
-  if (typeof bytesValue === 'string') return bounded(bytesValue);
+  if (typeof bytesValue === 'string') return within(room, bytesValue);
   if (arrayValue === undefined && kvlistValue === undefined) return null;
   if (levels === 0) return '… [cut: nested too deep]';
   if (kvlistValue !== undefined)
-    return Object.fromEntries(attributes(asRecord(kvlistValue).values, levels - 1));
+    return Object.fromEntries(pairs(asRecord(kvlistValue).values, levels - 1, room));
   const items = asList(asRecord(arrayValue).values);
-  const kept = items.slice(0, MAX_ITEMS).map((item) => plain(item, levels - 1));
+  const kept = items.slice(0, MAX_ITEMS).map((item) => plain(item, levels - 1, room));
   return items.length > MAX_ITEMS ? [...kept, `… [cut: ${items.length} items]`] : kept;
 }
 
 /** A list of keys and values. It is a map, so that a key like `__proto__` is one like any other. */
-export function attributes(list: unknown, levels = MAX_LEVELS): Attributes {
+export function attributes(list: unknown, most = MAX_LIST): Attributes {
+  return pairs(list, MAX_LEVELS, { left: most });
+}
+
+function pairs(list: unknown, levels: number, room: Room): Attributes {
   const found: Attributes = new Map();
   let cut = 0;
   for (const pair of asList(list)) {
     const { key, value } = asRecord(pair);
     if (typeof key !== 'string' || key === '') continue;
-    if (found.size >= MAX_ATTRIBUTES && !found.has(key)) cut++;
-    else found.set(key.slice(0, MAX_KEY), isCredential(key) ? MASK : plain(value, levels));
+    if (room.left <= 0 || (found.size >= MAX_ATTRIBUTES && !found.has(key))) {
+      cut++;
+      continue;
+    }
+    const name = key.slice(0, MAX_KEY);
+    room.left -= name.length;
+    found.set(name, isCredential(key) ? MASK : plain(value, levels, room));
   }
   if (cut > 0) found.set(CUT, cut);
   return found;
+}
+
+function within(room: Room, text: string): string {
+  const most = Math.max(0, Math.min(MAX_TEXT, room.left));
+  room.left -= Math.min(most, text.length);
+  return bounded(text, most);
 }
 
 /** At most `most` characters, the end replaced by a mark. */

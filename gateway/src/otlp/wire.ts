@@ -48,6 +48,8 @@ class Walk {
     while (reader.pos < end) {
       if (++this.#values > this.#maxValues) throw tooManyValues(this.#maxValues);
       const [number, wire] = reader.tag();
+      // What is inside a group would be skipped without being counted, and OTLP has none.
+      if (wire === WireType.StartGroup || wire === WireType.EndGroup) throw broken();
       const field = fields[number];
       if (field === undefined) reader.skip(wire, number);
       else this.#add(object, field, wire, end, depth);

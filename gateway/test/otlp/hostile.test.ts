@@ -5,11 +5,24 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { DEFAULT_RETENTION } from '@llm-streamer/shared/broker/retention.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { OPEN_ACCESS } from '../../src/auth/access.ts';
 import { type Field, type Message, REQUESTS, SIGNALS } from '../../src/otlp/messages.ts';
-import { any, logsOf, nanos, openReceiver, pairs, span, spansOf, T0, TRACE, take } from './requests.ts';
+import {
+  any,
+  logsOf,
+  nanos,
+  openReceiver,
+  pairs,
+  span,
+  spansOf,
+  stored,
+  T0,
+  TRACE,
+  take,
+} from './requests.ts';
 
 /** The protobuf of a request that is given in the form of OTLP's JSON. */
 function encode(message: Message, object: Record<string, unknown>): Buffer {
@@ -166,6 +179,141 @@ describe('bytes', () => {
     expect(entries).toHaveLength(1);
     expect(JSON.stringify(entries)).toContain('nested too deep');
   });
+});
+
+it.each([
+  [
+    'a group',
+    Buffer.concat([Buffer.from([0x7b]), Buffer.alloc(2_000, Buffer.from([0x08, 0x00])), Buffer.from([0x7c])]),
+  ],
+  ['a group without an end', Buffer.from([0x7b, 0x08])],
+  ['the end of a group', Buffer.from([0x7c])],
+])('%s of protobuf is refused, since nothing counts what is in it', async (_, bytes) => {
+  expect(await outcomeOf('logs', bytes)).toEqual({ code: 'invalid_otlp' });
+});
+
+describe('resources and scopes', () => {
+  afterEach(() => void vi.restoreAllMocks());
+
+  const LEVELS = {
+    logs: ['resourceLogs', 'scopeLogs', 'logRecords'],
+    traces: ['resourceSpans', 'scopeSpans', 'spans'],
+    metrics: ['resourceMetrics', 'scopeMetrics', 'metrics'],
+  } as const;
+  type Kind = keyof typeof LEVELS;
+
+  /** @param shape of each resource, the number of records of each of its scopes; a metric has five points */
+  function requestOf(kind: Kind, shape: readonly (readonly number[])[], attributes: object[]) {
+    const [resources, scopes, records] = LEVELS[kind];
+    const points = Array.from({ length: 5 }, (_, i) => ({ asInt: i, timeUnixNano: nanos(T0) }));
+    const record = {
+      logs: { body: any('x') },
+      traces: span({}),
+      metrics: { name: 'gen_ai.x', gauge: { dataPoints: points } },
+    }[kind];
+    return {
+      [resources]: shape.map((counts) => ({
+        resource: { attributes },
+        [scopes]: counts.map((count) => ({ [records]: Array(count).fill(record) })),
+      })),
+    };
+  }
+
+  const large = pairs(
+    Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, 'x'.repeat(2_000)])),
+  );
+
+  it('are asked for a pause one by one, like records and points, and a resource is read once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom('logs' as const, 'traces' as const, 'metrics' as const),
+        fc.array(fc.array(fc.oneof(fc.constant(0), fc.nat(3)), { maxLength: 60 }), { maxLength: 4 }),
+        async (kind, shape) => {
+          const body = JSON.stringify(requestOf(kind, shape, large));
+          const asked = vi.spyOn(TimeSlicer.prototype, 'pauseIfDue');
+          const made = vi.spyOn(JSON, 'stringify');
+          await take(kind, Buffer.from(body), { encoding: 'json' });
+          const written = made.mock.results.reduce((sum, { value }) => sum + String(value).length, 0);
+          const scopes = shape.flat();
+          const records = scopes.reduce((sum, count) => sum + count, 0);
+          const steps = shape.length + scopes.length + records + (kind === 'metrics' ? 5 * records : 0);
+          expect(asked.mock.calls.length).toBeGreaterThanOrEqual(steps);
+          expect(written).toBeLessThan(3 * body.length + 2_000 * records);
+          vi.restoreAllMocks();
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are counted, also where there is no record in them', async () => {
+    const groups = { resourceLogs: [{ scopeLogs: Array(20_000).fill({}) }] };
+    expect(await outcomeOf('logs', groups)).toEqual({ code: 'batch_too_large' });
+    expect(await outcomeOf('logs', { resourceLogs: Array(20_001).fill({}) })).toEqual({
+      code: 'batch_too_large',
+    });
+    expect(await outcomeOf('logs', { resourceLogs: Array(20_000).fill({}) })).not.toHaveProperty('code');
+  });
+
+  it('are remembered by a digest, however large they are', async () => {
+    const kept = vi.spyOn(Set.prototype, 'add');
+    const name = { key: 'service.name', value: any('n'.repeat(10_000)) };
+    await take('logs', requestOf('logs', [[1]], [name, ...large]));
+    await take('metrics', {
+      resourceMetrics: [
+        {
+          resource: { attributes: [name] },
+          scopeMetrics: [{ metrics: [{ name: 'http.x', gauge: { dataPoints: [{ asInt: 1 }] } }] }],
+        },
+      ],
+    });
+    const texts = kept.mock.calls.flatMap(([one]) => (typeof one === 'string' ? [one.length] : []));
+    expect(Math.max(0, ...texts)).toBeLessThan(1_000);
+  });
+
+  it('tell of themselves no more than an entry holds, and entries carry little of that', async () => {
+    const broker = new MemoryBroker(DEFAULT_RETENTION);
+    const receiver = openReceiver(broker);
+    const attributes = pairs({
+      'service.name': 'app',
+      'service.version': 'v'.repeat(16_000),
+      'host.name': { a: 'h'.repeat(16_000) },
+      ...Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`k${i}`, 'x'.repeat(16_000)])),
+    });
+    const body = Buffer.from(JSON.stringify(requestOf('logs', [[1]], attributes)));
+    const rest = { signal: 'logs', encoding: 'json', packing: 'identity', channel: undefined } as const;
+    const made = vi.spyOn(JSON, 'stringify');
+    await receiver.receive({ ...rest, body, access: OPEN_ACCESS });
+    const longest = Math.max(...made.mock.results.map(({ value }) => String(value).length));
+    expect(longest).toBeLessThan(400_000);
+    const [entry] = await stored(broker);
+    expect(JSON.stringify(entry?.attrs).length).toBeLessThan(1_200);
+    expect(entry?.attrs).not.toHaveProperty('host.name');
+    expect(entry?.attrs?.['service.version']).toMatch(/^v{1000}… \[cut: 16000 bytes\]$/);
+    await broker.close();
+  });
+
+  it('whose entries together are over 64 MiB are refused', async () => {
+    const carried = ['service.version', 'k8s.namespace.name', 'k8s.pod.name', 'container.name', 'host.name'];
+    const attributes = pairs(Object.fromEntries(carried.map((key) => [key, 'x'.repeat(1_000)])));
+    expect(await outcomeOf('logs', requestOf('logs', [[15_000]], attributes))).toEqual({
+      code: 'batch_too_large',
+    });
+  });
+});
+
+it('an attribute `toString` makes no text of an object impossible', async () => {
+  const attributes = pairs({ a: { toString: 1, valueOf: 1 } });
+  const metrics = [
+    { name: 'gen_ai.x', gauge: { dataPoints: [{ asInt: 1, attributes }] } },
+    { name: 'http.x', gauge: { dataPoints: [{ asInt: 1 }] } },
+  ];
+  const named = [{ key: 'service.name', value: any({ toString: 1 }) }];
+  const { outcome, entries } = await take('metrics', {
+    resourceMetrics: [{ resource: { attributes: named }, scopeMetrics: [{ metrics }] }],
+  });
+  expect(outcome).toMatchObject({ accepted: 1, ignored: 1 });
+  expect(entries[0]?.attrs).toHaveProperty(['gen_ai.x{a={"toString":1,"valueOf":1}}'], 1);
 });
 
 describe('JSON', () => {
