@@ -10,11 +10,13 @@ import type { Delivered } from './journal.ts';
 import { LogLines } from './log-lines.ts';
 import type { Naming } from './naming.ts';
 import { type Cursor, Position } from './position.ts';
-import { EARLIEST, earlier, msOf, type Stamp } from './stamp.ts';
-import { splitStamp, TerminalLines } from './terminal-lines.ts';
+import { EARLIEST, earlier, msOf, type Stamp, stampOf } from './stamp.ts';
+import { type Piece, splitStamp, TerminalLines } from './terminal-lines.ts';
 
 /** Two outputs of a container are written to its log side by side, so their times may be out of order by a moment. */
 const OVERLAP_MS = 1_000;
+/** The engine's clock is known to the second. */
+const CLOCK_MARGIN_MS = 2_000;
 
 type Output = 'stdout' | 'stderr';
 
@@ -38,6 +40,15 @@ interface OutputState {
   lastMs: number;
 }
 
+/** What the engine says of a container when its log is opened. */
+export interface Opened {
+  hasTerminal: boolean;
+  /** Undefined if the engine does not say it as a time. */
+  startedAt?: Stamp | undefined;
+  /** How far the engine's clock is before this machine's. */
+  aheadMs?: number;
+}
+
 export interface ContainerLogOptions {
   naming: Naming;
   /** How far it was delivered before. */
@@ -48,6 +59,7 @@ export interface ContainerLogOptions {
   onEntry: (fields: EntryFields, delivered: Delivered) => void;
   /** The engine's own words in the middle of a log. */
   onNote: (text: string) => void;
+  now?: () => number;
 }
 
 export class ContainerLog {
@@ -57,6 +69,8 @@ export class ContainerLog {
   #read: Stamp | undefined;
   #frames: FrameReader | undefined;
   #terminal: TerminalLines | undefined;
+  /** Where the present piece has a time within a line of a terminal, the time at the line's beginning. */
+  #within: Stamp | undefined;
 
   constructor(options: ContainerLogOptions) {
     this.#options = options;
@@ -65,8 +79,12 @@ export class ContainerLog {
   }
 
   /** The container's log is read from the time that this returns. */
-  reopen(hasTerminal: boolean): Stamp {
+  reopen({ hasTerminal, startedAt = EARLIEST, aheadMs = 0 }: Opened): Stamp {
+    const { now = Date.now } = this.#options;
+    const latest = () => stampOf(now() + aheadMs + CLOCK_MARGIN_MS);
     const outputs = Object.values(this.#outputs);
+    this.#forgetLaterThan(latest());
+    this.#within = undefined;
     // Of a line of which only the beginning was read, the rest has the time of the beginning.
     const opened = [this.#read, ...outputs.map(({ lines }) => lines.open)].filter((at) => at !== undefined);
     const since = opened.length === 0 ? this.#options.floor : earlier(least(opened), OVERLAP_MS);
@@ -78,14 +96,19 @@ export class ContainerLog {
     this.#terminal = undefined;
     this.#frames = undefined;
     if (hasTerminal)
-      this.#terminal = new TerminalLines((stamp, text, isFirst) =>
-        this.#addPiece('stdout', stamp, text, isFirst),
-      );
+      this.#terminal = new TerminalLines({
+        startedAt,
+        latest,
+        onPiece: (piece) => {
+          this.#within = piece.within;
+          this.#addPiece('stdout', piece);
+        },
+      });
     else
       this.#frames = new FrameReader((output, payload) => {
         const { stamp, text } = splitStamp(payload);
         if (output === 'system') this.#options.onNote(text.toString('utf8', 0, 300));
-        else this.#addPiece(output, stamp, text, true);
+        else this.#addPiece(output, { stamp, text, isFirst: true });
       });
     return from;
   }
@@ -125,11 +148,24 @@ export class ContainerLog {
     return output;
   }
 
+  /**
+   * A time that is yet to come was no time of the engine, or its clock was put back: from there on the engine would give nothing. Where
+   * the container stands is not known then, so it is read from the floor: lines come twice rather than never.
+   */
+  #forgetLaterThan(latest: Stamp): void {
+    if (this.#read !== undefined && this.#read > latest) this.#read = undefined;
+    for (const output of Object.values(this.#outputs)) {
+      const { read } = output;
+      if (read === undefined || read.top <= latest) continue;
+      output.read = read.at > latest ? undefined : { ...read, top: read.at };
+    }
+  }
+
   /** A message without a time has that of the one before it. */
-  #addPiece(name: Output, stamp: Stamp | undefined, text: Buffer, isFirst: boolean): void {
+  #addPiece(name: Output, { stamp, text, isFirst, within }: Piece): void {
     const output = this.#outputs[name];
     output.lastAt = stamp ?? output.lastAt;
-    if (isFirst) output.isKnown = output.position.advance(output.lastAt) === undefined;
+    if (isFirst) output.isKnown = output.position.advance(output.lastAt, within === undefined) === undefined;
     const { cursor } = output.position;
     if (!output.isKnown && cursor) output.lines.addPiece(output.lastAt, text, cursor);
   }
@@ -140,7 +176,8 @@ export class ContainerLog {
     if (ms - output.lastMs > MAX_HOLD_MS) output.joiner.flush();
     output.lastMs = ms;
     output.read = line.cursor;
-    this.#read = line.at;
+    // The engine gives a line by the time at its beginning.
+    this.#read = least([line.at, this.#within ?? line.at]);
     output.joiner.addLine(text, line);
   }
 

@@ -42,6 +42,8 @@ export interface Container {
   isRunning: boolean;
   /** Changes when the container is started again. */
   startedAt: string;
+  /** How far the engine's clock is before this machine's. */
+  aheadMs: number;
 }
 
 export interface ContainerEvent {
@@ -115,7 +117,7 @@ export class Engine {
 
   /** Undefined if there is no such container any more. @throws EngineAway. */
   async inspect(containerId: string): Promise<Container | undefined> {
-    const { status, body } = await this.#json(`/containers/${containerId}/json`);
+    const { status, body, aheadMs } = await this.#json(`/containers/${containerId}/json`);
     if (status === 404) return undefined;
     const found = inspected.safeParse(body);
     if (status !== 200 || !found.success) throw away('inspecting a container', status, body);
@@ -128,6 +130,7 @@ export class Engine {
       hasTerminal: Config.Tty,
       isRunning: State.Running,
       startedAt: State.StartedAt,
+      aheadMs,
     };
   }
 
@@ -188,10 +191,11 @@ export class Engine {
     }
   }
 
-  async #json(path: string): Promise<{ status: number; body: unknown }> {
+  async #json(path: string): Promise<{ status: number; body: unknown; aheadMs: number }> {
     const answer = await this.#get(path, AbortSignal.timeout(TIMEOUT_MS)).catch(rethrowAway);
+    const aheadMs = Math.max(0, Date.parse(answer.headers.date ?? '') - Date.now()) || 0;
     const text = await textOf(answer).catch(rethrowAway);
-    return { status: answer.statusCode ?? 0, body: parseJson(text) };
+    return { status: answer.statusCode ?? 0, body: parseJson(text), aheadMs };
   }
 
   /** The path holds only what this file has written, and ids that were checked. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ContainerLog } from './container-log.ts';
 import { type Engine, EngineAway, NoLog } from './engine.ts';
 import { NotFrames } from './frames.ts';
+import { parseStamp } from './stamp.ts';
 
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 5_000;
@@ -56,7 +57,11 @@ export class Follower {
     const { engine, id, log } = this.#options;
     const before = await engine.inspect(id);
     if (!before) return this.#gone();
-    const answer = await engine.logs(id, log.reopen(before.hasTerminal), stop);
+    const answer = await engine.logs(
+      id,
+      log.reopen({ ...before, startedAt: parseStamp(before.startedAt) }),
+      stop,
+    );
     if (!answer) return this.#gone();
     const begun = performance.now();
     const chunks = (answer as AsyncIterable<Buffer>)[Symbol.asyncIterator]();

@@ -39,8 +39,11 @@ export class Position {
     this.#isRepeating = cursor !== undefined && cursor.at >= since;
   }
 
-  /** To be called for each message, in order. Gives the cursor of one that is new. */
-  advance(at: Stamp): Cursor | undefined {
+  /**
+   * To be called for each message, in order. Gives the cursor of one that is new.
+   * @param isSure false if `at` may be a time that a program has written
+   */
+  advance(at: Stamp, isSure = true): Cursor | undefined {
     const count = this.#count(at);
     const { at: last, nth, top } = this.#cursor ?? { at: EARLIEST, nth: 0, top: EARLIEST };
     if (this.#isRepeating) {
@@ -48,7 +51,7 @@ export class Position {
         this.#isRepeating = false;
         return undefined;
       }
-      if (at <= top) return undefined;
+      if (at <= top || !isSure) return undefined;
       // The last message is not there any more: the engine has dropped it with an old file.
       this.#isRepeating = false;
     }

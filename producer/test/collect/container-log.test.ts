@@ -6,10 +6,13 @@ import { describe, expect, it } from 'vitest';
 import { ContainerLog } from '../../src/collect/container-log.ts';
 import type { Delivered } from '../../src/collect/journal.ts';
 import { EARLIEST, type Stamp } from '../../src/collect/stamp.ts';
-import { type Message, pieces, wire } from './engine-stand-in.ts';
+import { type Message, pieces, timeText, wire } from './engine-stand-in.ts';
 
 const NAMING = { channel: 'logs:app', source: 'app-1', attrs: { 'container.id': 'c0ffee' } };
 const START = 1_795_953_114;
+/** As a program may print it. */
+const FUTURE = '2099-01-01T00:00:00.000000000Z ';
+const LATER = { at: '4070908800.000000000', nth: 1, top: '4070908800.000000000' };
 
 const at = (ms: number, nanos = 0): Stamp =>
   `${START + Math.floor(ms / 1000)}.${String((ms % 1000) * 1e6 + nanos).padStart(9, '0')}`;
@@ -28,6 +31,7 @@ function open(delivered?: Delivered, isPodman = false) {
     isPodman,
     onEntry: (fields, delivered) => collected.push({ fields, delivered }),
     onNote: () => undefined,
+    now: () => (START + 86_400) * 1000,
   });
   return { log, collected };
 }
@@ -37,9 +41,14 @@ function sent(messages: readonly Message[], since: Stamp, hasTerminal = false): 
   return Buffer.concat(messages.filter(({ at }) => at >= since).map((message) => wire(message, hasTerminal)));
 }
 
-function messagesOf(messages: readonly Message[], hasTerminal = false, isPodman = false): string[] {
+function messagesOf(
+  messages: readonly Message[],
+  hasTerminal = false,
+  isPodman = false,
+  startedAt?: Stamp,
+): string[] {
   const { log, collected } = open(undefined, isPodman);
-  log.push(sent(messages, log.reopen(hasTerminal), hasTerminal));
+  log.push(sent(messages, log.reopen({ hasTerminal, startedAt }), hasTerminal));
   log.end();
   return collected.map(({ fields }) => fields.msg);
 }
@@ -50,7 +59,7 @@ const err = (ms: number, text: string): Message => ({ output: 'stderr', at: at(m
 describe("a container's log", () => {
   it('has entries with the time of the engine, the level of the line, the output and the container', () => {
     const { log, collected } = open();
-    log.push(sent([err(250, 'ERROR out of memory\n')], log.reopen(false)));
+    log.push(sent([err(250, 'ERROR out of memory\n')], log.reopen({ hasTerminal: false })));
     log.end();
     expect(collected[0]?.fields).toEqual({
       time: START * 1000 + 250,
@@ -67,7 +76,7 @@ describe("a container's log", () => {
     log.push(
       sent(
         [out(0, '{"level":50,"name":"api","channel":"runs:x","msg":"slow","ms":12}\n')],
-        log.reopen(false),
+        log.reopen({ hasTerminal: false }),
       ),
     );
     log.end();
@@ -97,11 +106,14 @@ describe("a container's log", () => {
   it.each([false, true])(
     'keeps last words without a line end apart from the next run (terminal: %s)',
     (hasTerminal) => {
-      expect(messagesOf([out(1, 'last words'), out(900, 'first\n'), out(901, 'last')], hasTerminal)).toEqual([
-        'last words',
-        'first',
-        'last',
-      ]);
+      expect(
+        messagesOf(
+          [out(1, 'last words'), out(900, 'first\n'), out(901, 'last')],
+          hasTerminal,
+          false,
+          at(800),
+        ),
+      ).toEqual(['last words', 'first', 'last']);
     },
   );
 
@@ -115,10 +127,10 @@ describe("a container's log", () => {
   it.each([false, true])('reads on behind last words that were read before (Podman: %s)', (isPodman) => {
     const { log, collected } = open(undefined, isPodman);
     const messages = [out(1, 'one\n'), out(2, 'last ')];
-    log.push(sent(messages, log.reopen(false)));
+    log.push(sent(messages, log.reopen({ hasTerminal: false })));
     log.end();
     messages.push(out(3_000, 'two\n'));
-    log.push(sent(messages, log.reopen(false)));
+    log.push(sent(messages, log.reopen({ hasTerminal: false })));
     log.end();
     expect(collected.map(({ fields }) => fields.msg)).toEqual(['one', 'last ', 'two']);
   });
@@ -128,10 +140,42 @@ describe("a container's log", () => {
     expect(messagesOf([out(0, `${line}\r\n`)], true)).toEqual([line]);
   });
 
+  it('stands where it stood although a program on a terminal prints a time to come', () => {
+    const messages = [out(0, 'one\n'), out(1, `lease until ${FUTURE}ok\n`)];
+    const { log, collected } = open();
+    log.push(sent(messages, log.reopen({ hasTerminal: true }), true));
+    messages.push(out(5_000, 'two\n'));
+    log.push(sent(messages, log.reopen({ hasTerminal: true, startedAt: at(4_000) }), true));
+    log.end();
+    expect(collected.map(({ fields }) => fields.msg)).toEqual(['one', `lease until ${FUTURE}ok`, 'two']);
+  });
+
+  it.each([
+    ['as its place', { since: '4070908800.000000000', stdout: LATER }],
+    ['as the latest of all', { since: at(0), stdout: { ...LATER, at: at(0) } }],
+  ])('is read although the journal has a time to come %s', (_where, delivered) => {
+    const { log, collected } = open(delivered);
+    log.push(sent([out(900, 'two\n')], log.reopen({ hasTerminal: true }), true));
+    log.end();
+    expect(collected.map(({ fields }) => fields.msg)).toEqual(['two']);
+  });
+
+  it('goes on behind last words on a terminal that were read before', () => {
+    const messages = [out(1, 'one\n'), out(2, 'last ')];
+    const { log, collected } = open();
+    log.push(sent(messages, log.reopen({ hasTerminal: true }), true));
+    log.end();
+    messages.push(out(900, 'two\n'), out(901, 'three\n'));
+    for (let i = 0; i < 2; i++)
+      log.push(sent(messages, log.reopen({ hasTerminal: true, startedAt: at(800) }), true));
+    log.end();
+    expect(collected.map(({ fields }) => fields.msg)).toEqual(['one', 'last ', 'two', 'three']);
+  });
+
   it('is read from the first moment again where nothing was delivered, and else from a second before', () => {
-    expect(open().log.reopen(false)).toBe(EARLIEST);
+    expect(open().log.reopen({ hasTerminal: false })).toBe(EARLIEST);
     const { log } = open({ since: at(5_000), stdout: { at: at(5_000), nth: 1, top: at(5_000) } });
-    expect(log.reopen(false)).toBe(at(4_000));
+    expect(log.reopen({ hasTerminal: false })).toBe(at(4_000));
   });
 
   it('goes on where a clock was put back', () => {
@@ -143,10 +187,10 @@ describe("a container's log", () => {
       out(12, 'e\n'),
     ];
     const first = open();
-    first.log.push(sent(messages.slice(0, 4), first.log.reopen(false)));
+    first.log.push(sent(messages.slice(0, 4), first.log.reopen({ hasTerminal: false })));
     first.log.flush();
     const second = open(first.collected.at(-1)?.delivered);
-    second.log.push(sent(messages, second.log.reopen(false)));
+    second.log.push(sent(messages, second.log.reopen({ hasTerminal: false })));
     second.log.end();
     const all = [...first.collected, ...second.collected].map(({ fields }) => fields.msg);
     expect(all).toEqual(['a', 'b', 'c', 'd', 'e']);
@@ -187,17 +231,68 @@ describe("a container's log", () => {
           let { log, collected } = open();
           const delivered: Collected[] = [];
           for (const { after, dies, acked } of cuts) {
-            const bytes = sent(messages, log.reopen(hasTerminal), hasTerminal);
+            const bytes = sent(messages, log.reopen({ hasTerminal }), hasTerminal);
             log.push(bytes.subarray(0, Math.floor(bytes.length * after)));
             if (!dies) continue;
             // The collector is killed: what the journal has of its entries was delivered, and it begins there.
             delivered.push(...collected.slice(0, Math.floor(collected.length * acked)));
             ({ log, collected } = open(stateOf(delivered)));
           }
-          log.push(sent(messages, log.reopen(hasTerminal), hasTerminal));
+          log.push(sent(messages, log.reopen({ hasTerminal }), hasTerminal));
           log.end();
           const got = [...delivered, ...collected].flatMap(({ fields }) => fields.msg.split('\n'));
           expect(got.toSorted()).toEqual(expected.toSorted());
+        },
+      ),
+      { numRuns: 400 },
+    );
+  });
+
+  it('on a terminal loses and doubles no line that has a time in it, wherever it is opened again', () => {
+    const line = fc.record({
+      later: fc.constantFrom(0, 1, 40, 2_000),
+      time: fc.constantFrom('past', 'same', 'soon', 'future', 'none'),
+      size: fc.constantFrom(0, 0, 0, 20_000),
+    });
+    const cut = fc.record({
+      seen: fc.nat({ max: 20 }),
+      after: fc.double({ min: 0, max: 1, noNaN: true }),
+      acked: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(line, { minLength: 1, maxLength: 20 }),
+        fc.array(cut, { maxLength: 6 }),
+        (lines, cuts) => {
+          let ms = 10_000;
+          const expected: string[] = [];
+          const written: Message[][] = lines.map(({ later, time, size }, i) => {
+            ms += later;
+            const inner = {
+              past: timeText(at(ms - 5_000)),
+              same: timeText(at(ms)),
+              soon: timeText(at(ms + 30)),
+              future: FUTURE.trim(),
+              none: 'never',
+            }[time];
+            const msg = `${i} until ${inner} or so${'.'.repeat(size)}`;
+            expected.push(msg);
+            return pieces('stdout', at(ms), `${msg}\n`);
+          });
+          let { log, collected } = open();
+          const delivered: Collected[] = [];
+          const opened = { hasTerminal: true, startedAt: at(9_000) };
+          for (const { seen, after, acked } of cuts.toSorted((a, b) => a.seen - b.seen)) {
+            const bytes = sent(written.slice(0, seen).flat(), log.reopen(opened), true);
+            log.push(bytes.subarray(0, Math.floor(bytes.length * after)));
+            if (acked === null) continue;
+            delivered.push(...collected.slice(0, Math.floor(collected.length * acked)));
+            ({ log, collected } = open(stateOf(delivered)));
+          }
+          log.push(sent(written.flat(), log.reopen(opened), true));
+          log.end();
+          const got = [...delivered, ...collected].flatMap(({ fields }) => fields.msg.split('\n'));
+          expect(got).toEqual(expected);
         },
       ),
       { numRuns: 400 },

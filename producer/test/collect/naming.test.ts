@@ -7,7 +7,16 @@ const ID = 'abcdef012345'.padEnd(64, '0');
 const ALL: Choice = { containers: [], labels: [], projects: [], own: false };
 
 function container(name: string, labels: Record<string, string> = {}): Container {
-  return { id: ID, name, image: 'image:1', labels, hasTerminal: false, isRunning: true, startedAt: '' };
+  return {
+    id: ID,
+    name,
+    image: 'image:1',
+    labels,
+    hasTerminal: false,
+    isRunning: true,
+    startedAt: '',
+    aheadMs: 0,
+  };
 }
 
 const WEB = {
