@@ -12,7 +12,7 @@ import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { defaultSource, parseDuration, parseOptions, usage } from './arguments.ts';
 import { DEFAULT_SOCKET, parseAddress } from './collect/address.ts';
 import { ContainerLog } from './collect/container-log.ts';
-import { Engine } from './collect/engine.ts';
+import { Engine, plain } from './collect/engine.ts';
 import { Fleet } from './collect/fleet.ts';
 import { type Delivered, Journal } from './collect/journal.ts';
 import { type CollectedDraft, JournaledTransport } from './collect/journaled-transport.ts';
@@ -170,7 +170,7 @@ async function run(collector: Collector, ended: AbortSignal): Promise<number> {
         floor: journal.floor,
         isPodman: engine.isPodman,
         onEntry: (fields, delivered) => enqueue(fields, container.id, delivered),
-        onNote: (text) => logger.warn(`the engine says of ${naming.source}: ${text.replaceAll(/\s+/g, ' ')}`),
+        onNote: (text) => logger.warn(`the engine says of ${naming.source}: ${plain(text)}`),
       }),
   });
   await fleet.run(ended);

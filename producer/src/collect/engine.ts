@@ -2,6 +2,7 @@
 // nothing else, so it changes nothing on the machine, and a proxy of the socket may forbid all other requests.
 
 import { Agent, type IncomingMessage, request } from 'node:http';
+import { withoutColors } from '@llm-streamer/shared/decode/colors.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { type Address, nameOf, USUAL_SOCKETS } from './address.ts';
@@ -262,7 +263,12 @@ function parseJson(text: string): unknown {
 
 function reasonIn(body: unknown, status: number): string {
   const { message } = (body ?? {}) as { message?: unknown };
-  return typeof message === 'string' ? message.replaceAll(/\s+/g, ' ').slice(0, 200) : `HTTP ${status}`;
+  return typeof message === 'string' ? plain(message).slice(0, 200) : `HTTP ${status}`;
+}
+
+/** A name or words of the engine on one line, without what a terminal would obey or what turns the order of letters. */
+export function plain(text: string): string {
+  return withoutColors(text.replaceAll(/\s+/g, ' ')).replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '');
 }
 
 function away(what: string, status: number, body: unknown): EngineAway {

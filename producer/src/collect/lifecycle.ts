@@ -3,7 +3,7 @@
 // and tells nothing twice.
 
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
-import type { Container, ContainerEvent } from './engine.ts';
+import { type Container, type ContainerEvent, plain } from './engine.ts';
 import type { Delivered } from './journal.ts';
 import type { Naming } from './naming.ts';
 import { msOf, type Stamp } from './stamp.ts';
@@ -80,11 +80,11 @@ function phrase(
 ): (Pick<EntryFields, 'level'> & { event: string; text: string }) | undefined {
   switch (action) {
     case 'start':
-      return { event: 'container.started', level: 'info', text: `started (${image.slice(0, 200)})` };
+      return { event: 'container.started', level: 'info', text: `started (${plain(image).slice(0, 200)})` };
     case 'die':
     case 'died': {
       const level = CALM_EXITS.includes(exitCode) ? 'info' : 'error';
-      return { event: 'container.died', level, text: `died with exit code ${exitCode || 'unknown'}` };
+      return { event: 'container.died', level, text: `died with exit code ${plain(exitCode) || 'unknown'}` };
     }
     case 'oom':
       return {

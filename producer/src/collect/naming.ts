@@ -2,7 +2,7 @@
 
 import { CHANNEL_RULE, isChannel, isReserved } from '@llm-streamer/shared/channels.ts';
 import { usage } from '../arguments.ts';
-import type { Container } from './engine.ts';
+import { type Container, plain } from './engine.ts';
 
 const SERVICE = ['com.docker.compose.service', 'com.docker.swarm.service.name'];
 const PROJECT = ['com.docker.compose.project', 'com.docker.stack.namespace', 'io.podman.compose.project'];
@@ -87,13 +87,13 @@ export function namingOf(container: Named, template: string): Naming {
   const isUsable = wanted !== undefined && isChannel(wanted) && !isReserved(wanted);
   return {
     channel: isUsable ? wanted : isReserved(made) ? channelFrom(`logs:${service}`) : made,
-    source: source.slice(0, 200),
+    source: plain(source).slice(0, 200) || id.slice(0, 12),
     attrs: {
       'container.id': id.slice(0, 12),
-      'container.image.name': image.slice(0, 200),
-      ...(project !== undefined && { 'compose.project': project.slice(0, 200) }),
+      'container.image.name': plain(image).slice(0, 200),
+      ...(project !== undefined && { 'compose.project': plain(project).slice(0, 200) }),
     },
-    ...(wanted !== undefined && !isUsable && { refusedChannel: wanted.slice(0, 60) }),
+    ...(wanted !== undefined && !isUsable && { refusedChannel: plain(wanted).slice(0, 60) }),
   };
 }
 

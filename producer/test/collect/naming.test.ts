@@ -52,6 +52,21 @@ describe('a name', () => {
     expect(namingOf(of, 'logs:{service}')).toMatchObject({ channel, source });
   });
 
+  it('keeps nothing that a terminal would obey, or that turns the order of letters', () => {
+    const hostile = container('tty\u001b[31m', {
+      'com.docker.compose.service': 'web\u001b]0;pwn\u0007\u202e',
+      'com.docker.compose.container-number': '1',
+      'com.docker.compose.project': 'sh\u001bop\u2066',
+      'llm-streamer.channel': 'a\u009bb c',
+    });
+    expect(namingOf({ ...hostile, image: 'i\u202e' }, 'logs:{name}')).toMatchObject({
+      source: 'web]0;pwn-1',
+      attrs: { 'container.image.name': 'i', 'compose.project': 'shop' },
+      refusedChannel: 'ab c',
+    });
+    expect(namingOf(container('\u202e'), 'logs:x').source).toBe(ID.slice(0, 12));
+  });
+
   it('never leads to a reserved channel', () => {
     const hostile = container('runs:x', { 'llm-streamer.channel': 'runs:x' });
     expect(namingOf(hostile, '{service}')).toMatchObject({
