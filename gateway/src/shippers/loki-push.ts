@@ -40,16 +40,34 @@ const PUSH: Message = { 1: { name: 'streams', type: STREAM, repeated: true } };
 
 /** Loki itself takes 15 labels of a stream, and 128 values of structured metadata of a line. */
 const MAX_NAMES = 256;
+/** Of all streams: a character of labels takes ten times as long to read as one of a line. */
+const MAX_LABEL_CHARS = 4_194_304;
 const SHAPE = { values: MAX_VALUES, members: MAX_NAMES, depth: 16 };
 const NO_METADATA: ReadonlyMap<string, string> = new Map();
 
 /** @throws CodedError `invalid_body`, `invalid_json`, `body_too_large` or `batch_too_large` */
 export async function readProtobufPush(body: Buffer, slicer: TimeSlicer): Promise<LokiStream[]> {
   const bytes = await unsnappy(body, MAX_BODY_BYTES, slicer);
-  return asList(asRecord(protobuf(bytes)).streams).map((stream) => {
+  await nextRound();
+  const given = asList(asRecord(protobuf(bytes)).streams);
+  await nextRound();
+  const streams: LokiStream[] = [];
+  let chars = 0;
+  for (const stream of given) {
+    const pause = slicer.pauseIfDue();
+    if (pause) await pause;
     const { labels, entries } = asRecord(stream);
-    return { labels: parseLabels(asText(labels) ?? '{}'), lines: linesOf(entries, protobufLine) };
-  });
+    if (asList(entries).length === 0) continue;
+    const text = asText(labels) ?? '{}';
+    chars += text.length;
+    if (chars > MAX_LABEL_CHARS)
+      throw new CodedError(
+        'batch_too_large',
+        `the labels of all streams have over ${MAX_LABEL_CHARS} characters`,
+      );
+    streams.push({ labels: parseLabels(text), lines: linesOf(entries, protobufLine) });
+  }
+  return streams;
 }
 
 function* linesOf(list: unknown, read: (one: unknown) => LokiLine): Generator<LokiLine> {

@@ -2,9 +2,11 @@
 
 import { deflateSync, gzipSync } from 'node:zlib';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
+import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import snappyjs from 'snappyjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
+import { readProtobufPush } from '../../src/shippers/loki-push.ts';
 import { stored } from '../otlp/requests.ts';
 import { lokiPush, send, WINSTON_LOKI } from '../shippers/requests.ts';
 
@@ -19,6 +21,7 @@ const MS = 1_795_928_628_573;
 const JSON_TYPE = { 'content-type': 'application/json' };
 const push = (body: string | Buffer, headers: Record<string, string> = JSON_TYPE) =>
   send(`${gateway.url}/loki/api/v1/push`, body, headers);
+const snappyOf = (bytes: Uint8Array) => Buffer.from(snappyjs.compress(new Uint8Array(bytes)));
 const kept = (...channels: string[]) => stored(gateway.broker, channels);
 
 describe('what is pushed', () => {
@@ -124,7 +127,7 @@ describe('what comes again', () => {
 
 describe('is refused in one line of text:', () => {
   const PROTOBUF = { 'content-type': 'application/x-protobuf' };
-  const packed = (bytes: number[]) => Buffer.from(snappyjs.compress(Uint8Array.from(bytes)));
+  const packed = (bytes: number[]) => snappyOf(Uint8Array.from(bytes));
 
   it.each<[string, string | Buffer, Record<string, string>, number]>([
     ['no JSON', '{"streams":[', JSON_TYPE, 400],
@@ -172,6 +175,25 @@ describe('is refused in one line of text:', () => {
   };
   const stream = (labels: string, line: string, ...metadata: Buffer[]) =>
     text(1, text(1, labels), text(2, text(2, line), ...metadata));
+
+  it('labels of over 4 MiB in all, and those of streams without lines are not read', async () => {
+    const labels = `{a="${'x'.repeat(16_000)}"}`;
+    const empty = Buffer.concat(Array.from({ length: 300 }, () => text(1, text(1, labels))));
+    const full = Buffer.concat(Array.from({ length: 300 }, () => stream(labels, 'x')));
+    expect(await push(snappyOf(empty), PROTOBUF)).toMatchObject({ status: 204 });
+    expect(await push(snappyOf(full), PROTOBUF)).toMatchObject({ status: 413 });
+  });
+
+  it('nothing: the labels of many streams are read while others have their turns', async () => {
+    const labels = `{${Array.from({ length: 250 }, (_, i) => `l${i}="${'\\n'.repeat(25)}"`)}}`;
+    const body = snappyOf(Buffer.concat(Array.from({ length: 280 }, () => stream(labels, 'x'))));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const streams = await readProtobufPush(body, new TimeSlicer());
+    clearInterval(timer);
+    expect(streams.map((one) => one.labels?.size)).toEqual(Array.from({ length: 280 }, () => 250));
+    expect(turns).toBeGreaterThan(2);
+  });
 
   it('a line with over 256 values of structured metadata', async () => {
     const metadata = Array.from({ length: 257 }, (_, i) => text(3, text(1, `k${i}`), text(2, 'v')));
