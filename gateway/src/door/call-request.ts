@@ -59,11 +59,11 @@ const READ: ReadonlySet<string> = new Set([
   'max_output_tokens',
 ]);
 
-/** The same body with another model. */
-export function withModel(body: Buffer, { modelAt }: CallRequest, model: string): Buffer {
-  if (modelAt === undefined) return body;
+/** The same body with another model, in pieces: a body of 32 MiB is not copied. */
+export function withModel(body: Buffer, { modelAt }: CallRequest, model: string): Buffer[] {
+  if (modelAt === undefined) return [body];
   const { from, to } = modelAt;
-  return Buffer.concat([body.subarray(0, from), Buffer.from(JSON.stringify(model)), body.subarray(to)]);
+  return [body.subarray(0, from), Buffer.from(JSON.stringify(model)), body.subarray(to)];
 }
 
 export function labelOf(model: string): string {

@@ -108,11 +108,11 @@ export class Door {
     const { serviceOf, upstreams, personal, metrics, stallMs } = this.#options;
     const request = body && (await readCall(body));
     const { upstream, model } = upstreams.choose(request?.model ?? '');
-    const sent = body && request && model !== request.model ? withModel(body, request, model) : body;
+    const sent = body && (request && model !== request.model ? withModel(body, request, model) : [body]);
     const key = call.ownKeyWins ? undefined : upstream.key;
     const passed = toService(headers, {
       host: new URL(upstream.baseUrl).host,
-      bodyBytes: sent?.length,
+      bodyBytes: sent?.reduce((bytes, { length }) => bytes + length, 0),
       hops: call.hops + 1,
       key,
       ownKey: call.ownKey,

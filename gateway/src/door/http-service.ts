@@ -49,7 +49,8 @@ export class HttpService implements Service {
     });
     // The only sign of an answer that asks for another protocol.
     request.once('close', () => reject(unreachable(undefined)));
-    request.end(call.body);
+    for (const piece of call.body ?? []) request.write(piece);
+    request.end();
     return promise;
   }
 

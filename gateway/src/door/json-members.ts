@@ -29,6 +29,7 @@ export async function eachMember(
   onMember: (key: string, value: Range) => void,
 ): Promise<boolean> {
   let steps = 0;
+  const pauseInTime = () => (++steps % STEPS === 0 ? slicer.pauseIfDue() : undefined);
   let depth = 0;
   let isObject = false;
   let key = '';
@@ -36,17 +37,23 @@ export async function eachMember(
   let string: number | undefined;
   /** Where the value of the present member begins; undefined before it. */
   let begin: number | undefined;
+  /** Whether that is the next byte that is not blank. */
+  let begins = false;
   let end = range.from;
   for (let at = range.from; at < range.to; at++) {
-    if (++steps % STEPS === 0) {
-      const pause = slicer.pauseIfDue();
-      if (pause) await pause;
-    }
+    const pause = pauseInTime();
+    if (pause) await pause;
     if (string !== undefined) {
       // A step goes from quote to quote, whatever lies between.
       at = json.indexOf(QUOTE, at);
       if (at < 0 || at >= range.to) return false;
-      if (isEscaped(json, at)) continue;
+      let slashes = 0;
+      while (json[at - 1 - slashes] === BACKSLASH) {
+        slashes++;
+        const pause = pauseInTime();
+        if (pause) await pause;
+      }
+      if (slashes % 2 === 1) continue; // the quote is escaped
       if (depth === 1 && isObject && begin === undefined)
         key = at - string > MAX_KEY ? '' : textOf(json, { from: string, to: at + 1 });
       string = undefined;
@@ -61,6 +68,10 @@ export async function eachMember(
       depth = 1;
       continue;
     }
+    if (begins) {
+      begin = end = at;
+      begins = false;
+    }
     const closes = byte === BRACE_END || byte === BRACKET_END;
     if (depth === 1 && (closes || byte === COMMA)) {
       if (begin !== undefined) onMember(key, { from: begin, to: end });
@@ -71,7 +82,7 @@ export async function eachMember(
     }
     if (depth === 1 && isObject && begin === undefined) {
       if (byte === QUOTE) string = at;
-      if (byte === COLON) begin = end = firstVisible(json, at + 1, range.to);
+      if (byte === COLON) begins = true;
       continue;
     }
     begin ??= at;
@@ -91,16 +102,4 @@ export function textOf(json: Buffer, { from, to }: Range): string {
   } catch {
     return '';
   }
-}
-
-function isEscaped(json: Buffer, quote: number): boolean {
-  let slashes = 0;
-  while (json[quote - 1 - slashes] === BACKSLASH) slashes++;
-  return slashes % 2 === 1;
-}
-
-function firstVisible(json: Buffer, from: number, limit: number): number {
-  let at = from;
-  while (at < limit && (json[at] as number) <= 0x20) at++;
-  return at;
 }

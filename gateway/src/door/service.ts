@@ -10,8 +10,8 @@ export interface ServiceCall {
   path: string;
   /** Names and values by turns, with all that the service gets. */
   headers: readonly string[];
-  /** Undefined where there is none. */
-  body: Buffer | undefined;
+  /** In pieces; undefined where there is none. */
+  body: readonly Buffer[] | undefined;
 }
 
 export interface ServiceAnswer {

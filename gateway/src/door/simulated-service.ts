@@ -15,7 +15,7 @@ export class SimulatedService implements Service {
   async send({ upstream, method, path, body }: ServiceCall, signal: AbortSignal): Promise<ServiceAnswer> {
     const request = new Request(`${upstream.baseUrl}${path}`, {
       method,
-      ...(body && { body: new Uint8Array(body) }),
+      ...(body && { body: new Uint8Array(Buffer.concat(body)) }),
     });
     const answer = await this.#simulator.respond(request, signal);
     return {

@@ -38,11 +38,13 @@ export function doorRoutes(app: FastifyInstance, door: Door): void {
     const gone = new AbortController();
     const leave = () => gone.abort(new HttpError('invalid_request', 'the client has gone'));
     raw.socket.once('close', leave);
+    if (raw.socket.destroyed) leave(); // while its key was looked up
     try {
       const body = endpoint.method === 'POST' ? await readBody(request, MAX_BODY_BYTES) : undefined;
       let call: Awaited<ReturnType<Door['open']>>;
       try {
         await request.confirmRights(); // the handler began before the body was there
+        gone.signal.throwIfAborted();
         const { access } = request;
         call = await door.open(
           {

@@ -58,6 +58,8 @@ describe('the members of a JSON text', () => {
     for (const text of [
       `{"a":"${'\\"'.repeat(3_000_000)}","b":1}`,
       `{"a":[${'"",'.repeat(2_000_000)}1],"b":1}`,
+      `{"a":"${'\\\\'.repeat(8_000_000)}","b":1}`,
+      `{"a":${' '.repeat(16_000_000)}1,"b":1}`,
     ]) {
       let turns = 0;
       const timer = setInterval(() => turns++, 1);

@@ -1,7 +1,9 @@
 // Who may call through the door, with which key, and where to: nothing of this gateway reaches a service, and no service is reached
 // that nobody has named.
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { request as httpRequest } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openGateway } from '../../../test-support/gateway.ts';
 import { freePort } from '../../../test-support/redis.ts';
@@ -124,6 +126,39 @@ describe('keys', () => {
         undefined,
         undefined,
       ]);
+  });
+
+  it('a client that has gone while its key was looked up costs the service nothing', async () => {
+    const upstream = await service();
+    const store = FileAuthStore.inMemory();
+    const [key, other] = [await keyIn(store), await keyIn(store)];
+    const { promise: free, resolve: release } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const find = store.keyByDigest.bind(store);
+    let isFirst = true;
+    store.keyByDigest = async (digest) => {
+      if (!isFirst) return find(digest);
+      isFirst = false;
+      ask();
+      await free;
+      return find(digest);
+    };
+    const { v1, port } = await door(upstream.baseUrl, { AUTH: 'on' }, store);
+    const closed = Promise.withResolvers<void>();
+    const onSocket = (message: unknown) =>
+      (message as { socket: Socket }).socket.once('close', () => closed.resolve());
+    subscribe('net.server.socket', onSocket);
+    closing.push(() => unsubscribe('net.server.socket', onSocket));
+    const socket = connect(port, '127.0.0.1');
+    socket.write(
+      `GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${key}\r\n\r\n`,
+    );
+    await asked;
+    socket.destroy();
+    await closed.promise;
+    release();
+    await call(v1, { authorization: `Bearer ${other}` });
+    expect(upstream.requests).toHaveLength(1);
   });
 
   it('a client with both keys sends the gateway’s in a header of its own, and its own to the service', async () => {
