@@ -54,7 +54,9 @@ export function levelAtLeast(level: Level, floor: Level): boolean {
  * Writes a writer's fields as JSON. In a body over `maxBytes` the end of `msg` is replaced by a mark, and if that is not enough the
  * attributes, too.
  */
-export function draft(fields: EntryFields, maxBytes = DEFAULT_ENTRY_BYTES): Draft {
+export function draft(given: EntryFields, maxBytes = DEFAULT_ENTRY_BYTES): Draft {
+  // Writing 4 MiB of control characters only to drop them would take a second.
+  const fields = charsLeft(given.attrs, maxBytes, 64, { values: 10_000 }) < 0 ? withoutAttrs(given) : given;
   // A longer text cannot fit. With escapes it would be up to six times as long, and writing a megabyte of it would take 30 ms.
   if (fields.msg.length > maxBytes) return { channel: fields.channel, body: cut(fields, maxBytes) };
   const body = serialize(fields);
@@ -87,11 +89,27 @@ function cut(fields: EntryFields, maxBytes: number): string {
     serialize({ ...most, msg: most.msg.slice(0, keep) + mark });
 
   let most = fields;
-  if (!fits(shortened(most, 0))) most = { ...most, attrs: { cut: 'attributes over the size limit' } };
+  if (!fits(shortened(most, 0))) most = withoutAttrs(most);
   if (!fits(shortened(most, 0))) most = { ...most, ...shortLabels(most) };
   const whole = most === fields || most.msg.length > maxBytes ? undefined : serialize(most);
   if (whole !== undefined && fits(whole)) return whole;
   return shortened(most, fittingLength(most.msg, maxBytes - utf8Bytes(shortened(most, 0))));
+}
+
+function withoutAttrs(fields: EntryFields): EntryFields {
+  return { ...fields, attrs: { cut: 'attributes over the size limit' } };
+}
+
+/** `most` minus the UTF-16 units of the texts in `value`, each of which takes a byte or more; below 0 if it cannot fit. */
+function charsLeft(value: unknown, most: number, levels: number, budget: { values: number }): number {
+  if (typeof value === 'string') return most - value.length;
+  if (typeof value !== 'object' || value === null || levels === 0 || 'toJSON' in value) return most;
+  let left = most;
+  for (const inner of Object.values(value)) {
+    if (left < 0 || --budget.values < 0) break; // a cycle ends here, too
+    left = charsLeft(inner, left, levels - 1, budget);
+  }
+  return left;
 }
 
 /** How many UTF-16 units of a text, at most, take no more than `bytes` in a string of JSON. Never ends inside a character. */
@@ -125,7 +143,24 @@ function shortLabels({ source, event, run }: EntryFields): Partial<EntryFields> 
 }
 
 const encoder = new TextEncoder();
+/** A longer text is counted: to encode 16 MiB took 200 ms, and three times the memory. */
+const ENCODED = 65_536;
 
 export function utf8Bytes(text: string): number {
-  return encoder.encode(text).length;
+  if (text.length <= ENCODED) return encoder.encode(text).length;
+  let bytes = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x80) bytes++;
+    else if (code < 0x800) bytes += 2;
+    else if (code >= 0xd800 && code < 0xdc00 && isLowSurrogate(text.charCodeAt(i + 1))) {
+      bytes += 4;
+      i++;
+    } else bytes += 3;
+  }
+  return bytes;
+}
+
+function isLowSurrogate(code: number): boolean {
+  return code >= 0xdc00 && code < 0xe000;
 }

@@ -1,7 +1,14 @@
 // The body of an entry is one line of JSON within the limit, whatever the writer gives, with a mark where text was cut.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_ENTRY_BYTES, draft, type EntryFields, LEVELS, levelAtLeast } from '../src/entry.ts';
+import {
+  DEFAULT_ENTRY_BYTES,
+  draft,
+  type EntryFields,
+  LEVELS,
+  levelAtLeast,
+  utf8Bytes,
+} from '../src/entry.ts';
 
 const fields = (more: Partial<EntryFields> = {}): EntryFields => ({
   time: 1_795_224_320_113,
@@ -131,6 +138,30 @@ describe('draft', () => {
     const { body } = draft(fields({ msg: 'a\ud800b\udc00c' }));
     expect(JSON.parse(Buffer.from(body).toString()).msg).toBe('a\ufffdb\ufffdc');
   });
+});
+
+describe('attributes that cannot fit', () => {
+  it('are not written, only to be dropped', () => {
+    let written = 0;
+    const probe = { toJSON: () => ++written };
+    const { body } = draft(fields({ attrs: { probe, deep: [{ text: 'x'.repeat(5_000) }] } }), 4_096);
+    expect(JSON.parse(body)).toEqual(fields({ attrs: { cut: 'attributes over the size limit' } }));
+    expect(written).toBe(0);
+  });
+
+  it('are all others, wherever their texts stand', () => {
+    const attrs = { a: ['x'.repeat(1_500)], b: { c: 'x'.repeat(1_500) } };
+    expect(JSON.parse(draft(fields({ attrs }), 4_096).body).attrs).toEqual(attrs);
+  });
+});
+
+it('the bytes of a long text are counted as an encoder gives them', () => {
+  fc.assert(
+    fc.property(anyUnits, fc.constantFrom('a', 'é', '…', '😀', '\ud800', '\udc00'), (text, unit) => {
+      const long = text + unit.repeat(70_000);
+      expect(utf8Bytes(long)).toBe(new TextEncoder().encode(long).length);
+    }),
+  );
 });
 
 describe('levelAtLeast', () => {

@@ -7,6 +7,7 @@ import { Attempts } from '../shippers/attempts.ts';
 import { type HecOptions, hecEntries, rawEntries } from '../shippers/hec-entries.ts';
 import { HecFault, hecEvents } from '../shippers/hec-events.ts';
 import type { Shipped } from '../shippers/store.ts';
+import { textOf } from '../shippers/unpack.ts';
 import { type ErrorCode, HttpError } from './errors.ts';
 import { channelHeader } from './protocol-scope.ts';
 import type { Protocol, ShipperServices, ShipperWays } from './shipper-ways.ts';
@@ -53,13 +54,13 @@ export function hecRoutes(app: FastifyInstance, ways: ShipperWays, { broker }: S
   ) => {
     await ways.take(HEC, request, (body) => {
       const { access } = request;
-      return attempts.run(access.principal.id, body, (attempt) => {
+      return attempts.run(access.principal.id, body, async (attempt) => {
         const options: HecOptions = {
           attempt,
           channel: channelHeader(request),
           source: access.ownSource,
         };
-        return ways.store.store(entries(body.toString('utf8'), options), access);
+        return ways.store.store(entries(await textOf(body, ways.slicer), options), access);
       });
     });
     return answer(reply, 200, 'Success', 0);

@@ -26,7 +26,9 @@ export function lokiRoutes(app: FastifyInstance, ways: ShipperWays): void {
         const { headers } = request;
         const isJson = /^application\/json\b/i.test(headers['content-type'] ?? '');
         await ways.take(LOKI, request, async (body) => {
-          const streams = isJson ? await readJsonPush(body) : await readProtobufPush(body, ways.slicer);
+          const streams = isJson
+            ? await readJsonPush(body, ways.slicer)
+            : await readProtobufPush(body, ways.slicer);
           const { access } = request;
           return ways.store.store(
             lokiEntries(streams, {

@@ -12,6 +12,7 @@ import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import type { Access } from '../auth/access.ts';
 import { invalid } from '../parameters.ts';
 import { MAX_STORED_BYTES } from '../shippers/limits.ts';
+import { textOf } from '../shippers/unpack.ts';
 import { checkCount, linesOf, type Value, valuesOf } from './publish-values.ts';
 
 export interface PublishBodyOptions {
@@ -33,7 +34,7 @@ export interface PublishBodyOptions {
 /** @throws CodedError `invalid_body`, `invalid_json`, `invalid_entry`, `batch_too_large` or `channel_reserved` */
 export async function parsePublishBody(body: Buffer, options: PublishBodyOptions): Promise<Draft[]> {
   const { type, channel, entryBytes, most, now, slicer, access } = options;
-  const content = body.toString('utf8').replace(/^\uFEFF/, '');
+  const content = (await textOf(body, slicer)).replace(/^\uFEFF/, '');
   if (content.trim() === '')
     throw new CodedError('invalid_body', 'the body is empty; send {"channel":"logs","msg":"hi"}');
   // A browser's fetch sends JSON as text/plain, too. If the query names a channel, text/plain means plain text.

@@ -10,6 +10,7 @@ import { checkShape } from './json-shape.ts';
 import { MAX_BODY_BYTES, MAX_VALUES } from './limits.ts';
 import { parseLabels } from './loki-labels.ts';
 import { unsnappy } from './snappy.ts';
+import { textOf } from './unpack.ts';
 
 export interface LokiLine {
   /** Nanoseconds since 1970, as decimal digits. */
@@ -101,8 +102,8 @@ function protobufLine(entry: unknown): LokiLine {
 }
 
 /** @throws CodedError `invalid_json`, `invalid_body` or `batch_too_large` */
-export async function readJsonPush(body: Buffer): Promise<LokiStream[]> {
-  const text = body.toString('utf8').replace(/^\uFEFF/, '');
+export async function readJsonPush(body: Buffer, slicer: TimeSlicer): Promise<LokiStream[]> {
+  const text = (await textOf(body, slicer)).replace(/^\uFEFF/, '');
   await nextRound();
   await checkShape(text, SHAPE);
   await nextRound();

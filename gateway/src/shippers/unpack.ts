@@ -3,6 +3,10 @@
 import { promisify } from 'node:util';
 import { gunzip, inflate, zstdDecompress } from 'node:zlib';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
+
+/** Decoded at once. */
+const PIECE = 65_536;
 
 const unpackers = {
   gzip: promisify(gunzip),
@@ -31,6 +35,19 @@ export async function unpack(
       throw tooLarge(maxBytes, more.variable);
     throw new CodedError(more.code ?? 'invalid_body', `the body is not ${packing}`);
   }
+}
+
+/** Its text, as `toString` gives it. 16 MiB that are no UTF-8 would hold the event loop for a quarter of a second. */
+export async function textOf(body: Buffer, slicer: TimeSlicer): Promise<string> {
+  if (body.length <= PIECE) return body.toString('utf8');
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  let text = '';
+  for (let at = 0; at < body.length; at += PIECE) {
+    const pause = slicer.pauseIfDue();
+    if (pause) await pause;
+    text += decoder.decode(body.subarray(at, at + PIECE), { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 export function tooLarge(maxBytes: number, variable?: string): CodedError {

@@ -7,6 +7,7 @@ import snappyjs from 'snappyjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { readProtobufPush } from '../../src/shippers/loki-push.ts';
+import { textOf } from '../../src/shippers/unpack.ts';
 import { stored } from '../otlp/requests.ts';
 import { lokiPush, send, WINSTON_LOKI } from '../shippers/requests.ts';
 
@@ -192,6 +193,17 @@ describe('is refused in one line of text:', () => {
     const streams = await readProtobufPush(body, new TimeSlicer());
     clearInterval(timer);
     expect(streams.map((one) => one.labels?.size)).toEqual(Array.from({ length: 280 }, () => 250));
+    expect(turns).toBeGreaterThan(2);
+  });
+
+  it('nothing: a body that is no UTF-8 is decoded as ever, while others have their turns', async () => {
+    const body = Buffer.from([0xef, 0xbb, 0xbf, ...Buffer.from('é€😀'), 0xe2, 0x82]);
+    const large = Buffer.concat(Array.from({ length: 400_000 }, () => body));
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    const text = await textOf(large, new TimeSlicer());
+    clearInterval(timer);
+    expect(text === large.toString('utf8')).toBe(true);
     expect(turns).toBeGreaterThan(2);
   });
 
