@@ -12,6 +12,9 @@ export interface Composition {
   text: string;
 }
 
+/** Characters of a question or of an answer that are looked at for what it is about. */
+const MAX_TEXT = 4_000;
+
 /** Picks from `choices` by a seed and a salt, so that parts of one answer vary independently. */
 type Pick = <T>(salt: string, choices: readonly T[]) => T;
 
@@ -111,6 +114,7 @@ function listed(names: readonly string[]): string {
 
 function sentence(text: string, skip: number): string {
   const sentences = text
+    .slice(0, MAX_TEXT)
     .replace(/\s+/g, ' ')
     .replace(/\b\d\. /g, '')
     .match(/[^.!?]+[.!?]/g) ?? [text];
@@ -146,7 +150,7 @@ const LEAD =
 
 /** What a question is about, as words that fit into a sentence. */
 function topicOf(question: string): string {
-  const line = question.replace(/\s+/g, ' ').trim();
+  const line = question.slice(0, MAX_TEXT).replace(/\s+/g, ' ').trim();
   const bare = line
     .replace(LEAD, '')
     .replace(/\s+(like|as if)\s+(I\s?am|I'm|I were|to)\b.*$/i, '')

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { ProviderModel } from '../../../src/llm/provider.ts';
 import { Simulator } from '../../../src/llm/simulator/simulator.ts';
@@ -63,6 +64,68 @@ describe('the simulator', () => {
   });
 });
 
+describe('its choice of tools', () => {
+  const calls = async (content: string, properties: Record<string, object>, more: object[] = []) => {
+    const parameters = { type: 'object', properties };
+    const tools = [
+      { type: 'function', function: { name: 'homes', description: 'Finds homes.', parameters } },
+    ];
+    const messages = [{ role: 'user', content }, ...more];
+    const response = await post({ model: 'sim-1', messages, tools });
+    expect(response.status).toBe(200);
+    const { choices } = (await response.json()) as {
+      choices: { message: { tool_calls?: { function: { arguments: string } }[] } }[];
+    };
+    return choices[0]?.message.tool_calls?.map((call) => JSON.parse(call.function.arguments));
+  };
+  const number = { type: 'number' };
+  const string = { type: 'string' };
+
+  it('takes numbers, an address and a choice from the question', async () => {
+    const properties = {
+      maxPrice: number,
+      minBedrooms: number,
+      recipientEmail: string,
+      kind: { type: 'string', enum: ['flat', 'town-house'] },
+    };
+    const question = 'Find homes under $1.5 million, 3+ bedrooms, a Town House, for a.b@mail.example.com.';
+    expect(await calls(question, properties)).toEqual([
+      { maxPrice: 1_500_000, minBedrooms: 3, recipientEmail: 'a.b@mail.example.com', kind: 'town-house' },
+    ]);
+  });
+
+  it.each([
+    ['digits', '1'],
+    ['letters', 'a'],
+    ['digits and letters', '1a'],
+    ['spaces', ' '],
+    ['signs', '@.'],
+    ['words', 'in '],
+  ])('is not held up by a question that is long and made of %s', async (_, piece) => {
+    const properties = { maxPrice: number, recipientEmail: string, city: string, ids: { type: 'array' } };
+    expect(await calls(`Find homes ${piece.repeat(200_000)}`, properties)).toEqual([{}]);
+  });
+
+  it('is not held up by a result that is long', async () => {
+    const call = { id: 'c1', function: { name: 'homes' } };
+    const result = { role: 'tool', tool_call_id: 'c1', content: 'a'.repeat(200_000) };
+    const more = [{ role: 'assistant', content: null, tool_calls: [call] }, result];
+    expect(await calls('Find homes', { recipientEmail: string }, more)).toBeUndefined();
+  });
+
+  it('takes names of properties for words, whatever they hold', async () => {
+    const name = fc.oneof(fc.string(), fc.constantFrom('a(b', '[', 'max_\\', '(?<', '*', '\\u{'));
+    await fc.assert(
+      fc.asyncProperty(name, async (property) => {
+        const properties = { [property]: number };
+        expect(await calls('Find homes with 3 beds, under 7', properties)).toHaveLength(1);
+      }),
+    );
+    const question = `Find homes with 3${'a'.repeat(60)}`;
+    expect(await calls(question, { 'aaa(?:a|a)*b': number })).toEqual([{}]);
+  });
+});
+
 describe('its prose', () => {
   const say = (system: string, ...questions: string[]) =>
     compose(
@@ -97,6 +160,11 @@ describe('its prose', () => {
   it.each(['', '?', '   ', '💥', 'x'.repeat(10_000)])('has words for %j', (question) => {
     expect(say('', question).length).toBeGreaterThan(50);
   });
+});
+
+it('combines an answer that is long and no sentence', () => {
+  const question = combinerQuestion('What?', [{ name: 'one', text: 'a'.repeat(400_000), cut: false }]);
+  expect(compose([{ role: 'user', content: question }], 1).text).toContain('one puts it like this');
 });
 
 describe('a base URL', () => {
