@@ -1,6 +1,6 @@
 // /agents and /api/agents: asking an agent, streamed or with the answer at the end; what was said before; which agents there are.
 
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { AgentsAnswer, ChatAnswer, ChatHistory } from '@llm-streamer/shared/api-types.ts';
 import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -95,12 +95,13 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
 
   async function begin(request: FastifyRequest, reply: FastifyReply): Promise<RunRecord> {
     const body = parseRunBody(bodySchema, request.body, EXAMPLE, 'userMessage');
+    const id = body.message_id ?? `chat-${randomUUID()}`;
     const run = await service.start(
       {
         owner: request.principal.owner,
-        id: body.message_id ?? `chat-${randomUUID()}`,
+        id,
         message: body.userMessage,
-        conversationId: body.conversation_id ?? `c-${randomUUID()}`,
+        conversationId: body.conversation_id ?? conversationOf(id),
         agent: body.agent ?? agents.first,
         trace: traceOf(request),
       },
@@ -147,4 +148,9 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
       .slice(-limit);
     return { history: all, count: all.length };
   }
+}
+
+/** The conversation that a run begins. It is made from the run's id, so the same request sent again is the same run. */
+function conversationOf(run: string): string {
+  return `c-${createHash('sha256').update(run).digest('hex').slice(0, 32)}`;
 }

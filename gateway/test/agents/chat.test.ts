@@ -172,6 +172,18 @@ describe('a question to an agent', () => {
     expect(other.status).toBe(409);
   });
 
+  it('that is sent again without a conversation replays the run, in the conversation that it began', async () => {
+    const tools = realEstate();
+    const gateway = await agentGateway(tools);
+    const more = { message_id: freshId() };
+    const first = await chat(gateway, 'Find homes in Portland', more);
+    expect(await chat(gateway, 'Find homes in Portland', more)).toEqual(first);
+    expect(tools.made).toHaveLength(1);
+    const [other] = await chat(gateway, 'Find homes in Portland', { message_id: freshId() });
+    expect(other?.json.conversation_id).toMatch(/^c-/);
+    expect(other?.json.conversation_id).not.toBe(first[0]?.json.conversation_id);
+  });
+
   it('of one conversation is given what was said before, once', async () => {
     const gateway = await agentGateway(realEstate());
     await chat(gateway, 'What are tides?', { conversation_id: 'c1' });
