@@ -1,7 +1,7 @@
 // POST /api/chat and GET /api/chat/:id/stream: the routes of the AI SDK's `useChat`. A chat is a conversation, its newest question is a
 // run, and the client's copy of the messages is not believed: what was said is in the log.
 
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
@@ -12,6 +12,7 @@ import type { AgentDirectory } from '../agents/directory.ts';
 import { mayCancelRun, mayReadRun } from '../auth/rights/run-rights.ts';
 import { parseId } from '../parameters.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import { fingerprintOf, type RunRequest } from '../runs/run-plan.ts';
 import { readHistory } from '../runs/run-reader.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
@@ -109,21 +110,30 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
     if (!asked || text === undefined || text.trim() === '')
       throw invalidMessages('the last question needs a part with text');
     checkLength(text, 'messages');
+    const said = {
+      owner: request.principal.owner,
+      message: text,
+      conversationId: body.id,
+      agent: body.agent ?? agents.first,
+    };
     const run = await service.start(
-      {
-        owner: request.principal.owner,
-        id: runIdOf(asked.id, body),
-        message: text,
-        conversationId: body.id,
-        agent: body.agent ?? agents.first,
-        trace: traceOf(request),
-      },
+      { ...said, id: await runIdOf({ ...said, id: asked.id }, body), trace: traceOf(request) },
       async () => {
         reply.headers(await admitRun(request, limiter, limit));
       },
     );
     request.bodyIsUsed();
     return run;
+  }
+
+  /** The same question is the same run; answered anew, or edited under the id that it had, it is another one. */
+  async function runIdOf(question: RunRequest, { trigger, messageId }: Body): Promise<string> {
+    const { owner, id, message: words } = question;
+    if (trigger === 'regenerate-message')
+      return anotherRun(id, messageId?.startsWith(ANSWER) ? messageId : undefined);
+    // The client names the question, too, when it sends it again without an edit.
+    const known = messageId === id ? await service.get(ownedKey(owner, id)) : undefined;
+    return known && known.fingerprint !== fingerprintOf(question) ? anotherRun(id, words) : id;
   }
 
   /** The client has answered what the run asked for, and goes on reading after that. */
@@ -184,11 +194,11 @@ function invalidMessages(rule: string): HttpError {
   return new HttpError('invalid_body', `messages: ${rule}`, { field: 'messages' });
 }
 
-/** The same question is the same run. Asked to be answered anew, it is another one for each answer that is replaced. */
-function runIdOf(question: string, { trigger, messageId }: Body): string {
-  if (trigger === 'submit-message') return question;
-  const replaced = createHash('sha256')
-    .update(messageId ?? '')
-    .digest('hex');
-  return `${question.slice(0, 100)}.${replaced.slice(0, 12)}`;
+/** Another run of the same question. With `cause`, the old answer's id or the new words, the same request is the same run. */
+function anotherRun(question: string, cause?: string): string {
+  return `${question.slice(0, 100)}.${cause === undefined ? randomUUID().slice(0, 13) : digestOf(cause)}`;
+}
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

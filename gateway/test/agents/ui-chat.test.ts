@@ -63,10 +63,43 @@ describe('the published client of useChat', () => {
     await chat.sendMessage({ text: 'What are tides?' });
     expect(chat.messages).toHaveLength(4);
     expect(chat.answer).toContain('tides');
-    const first = chat.messages[1]?.id;
-    await chat.regenerate();
-    expect(chat.messages).toHaveLength(4);
-    expect(chat.messages[3]?.id).not.toBe(first);
+  });
+
+  it('gets another answer each time that it asks for one', async () => {
+    const gateway = await agentGateway(new TestToolbox({}));
+    const chat = new Chat(gateway, 'chat-1');
+    await chat.sendMessage({ text: 'What are tides?' });
+    const [question] = chat.messages;
+    const ids = [chat.messages[1]?.id];
+    const questionId = question?.id as string;
+    const named = [{}, {}, { messageId: questionId }, { messageId: questionId }, 'the answer', 'the answer'];
+    for (const one of named) {
+      await chat.regenerate(typeof one === 'string' ? { messageId: ids.at(-1) as string } : one);
+      expect(chat.error).toBeUndefined();
+      expect(chat.messages).toHaveLength(2);
+      ids.push(chat.messages[1]?.id);
+    }
+    expect(new Set(ids).size).toBe(7);
+    expect(chat.answer).toContain('tides');
+  });
+
+  it('may edit a question and ask again, and what is only sent again is the same run', async () => {
+    const gateway = await agentGateway(new TestToolbox({}));
+    const chat = new Chat(gateway, 'chat-1');
+    await chat.sendMessage({ text: 'What are tides?' });
+    const [question, first] = chat.messages;
+    const messageId = question?.id as string;
+    await chat.sendMessage({ text: 'What are rainbows?', messageId });
+    expect(chat.error).toBeUndefined();
+    expect(chat.messages).toHaveLength(2);
+    expect(chat.answer).toContain('rainbows');
+    const edited = chat.messages[1];
+    expect(edited?.id).not.toBe(first?.id);
+    await chat.sendMessage({ text: 'What are rainbows?', messageId });
+    expect(chat.messages[1]).toEqual(edited);
+    const again = new Chat(gateway, 'chat-1', question && [question]);
+    await again.sendMessage();
+    expect(again.messages[1]).toEqual(first);
   });
 
   it('gets the whole answer after a reload in the middle of a call, and nothing when there is nothing', async () => {
