@@ -151,7 +151,9 @@ export class ToolServer {
   async #call(tool: string, args: unknown, caller: Caller, signal: AbortSignal): Promise<unknown> {
     const rule = this.#settings.tools.get(tool);
     const raw = this.#listing.found.get(tool)?.raw;
-    if (rule === undefined || raw === undefined) throw new ToolFailure('tool_unknown');
+    // A person may have consented long ago, to a definition that is no longer there.
+    const isOff = this.#drifted.includes(tool);
+    if (rule === undefined || raw === undefined || isOff) throw new ToolFailure('tool_unknown');
     const given = argumentsOf(args);
     try {
       return await this.#attempt(raw, rule, given, caller, signal);
