@@ -37,6 +37,8 @@ const MAX_HISTORY_LIMIT = 200;
 /** The newest conversations whose turns a history may hold. */
 const HISTORY_CONVERSATIONS = 20;
 const TEXTS = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes: 4_194_304 } } as const;
+/** What the texts of a run take while they are read. */
+const RUN_BYTES = 16_777_216;
 
 export interface AgentServices {
   service: RunService;
@@ -64,7 +66,7 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
         return streams.send(reply, await begin(request, reply), after);
       },
     );
-    const whole = { needs: 'run', answerBytes: 4_194_304 } as const;
+    const whole = { needs: 'run' } as const;
     scope.post('/agents/chat', { bodyLimit: RUN_BODY_BYTES, config: whole }, async (request, reply) => {
       const { ip } = request;
       const run = await begin(request, reply);
@@ -73,7 +75,9 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
       try {
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());
-        return answerOf(await ends.wait(ownedKey(run.owner, run.id), gone.signal));
+        const ended = await ends.wait(ownedKey(run.owner, run.id), gone.signal);
+        // Not before: a run may wait for consent for hours, and other answers need the room.
+        return await request.withRoom(RUN_BYTES, () => answerOf(ended));
       } finally {
         connections.release(ip);
       }

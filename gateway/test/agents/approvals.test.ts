@@ -156,6 +156,21 @@ describe('consent', () => {
     expect(tools.made).toMatchObject([{ caller: { principal: 'alice', runId: `alice/${id}` } }]);
   });
 
+  it('that is waited for keeps no large answer from others', async () => {
+    const gateway = await agentGateway(new TestToolbox({ mail: { sendReport: sendReport() } }));
+    // Fourteen answers of 4 MiB are all the room that large ones have.
+    const ids = Array.from({ length: 14 }, freshId);
+    const asked = ids.map((id) => gateway.ask('/agents/chat', { userMessage: QUESTION, message_id: id }));
+    await eventually('all of them wait', async () => {
+      const runs = await gateway.ask('/api/runs?limit=20');
+      const waiting = ((await runs.json()) as { runs: { waiting?: string[] }[] }).runs;
+      return waiting.filter((run) => run.waiting?.includes('call-1')).length === ids.length;
+    });
+    expect((await gateway.ask(`/api/runs/${ids[0]}`)).status).toBe(200);
+    for (const id of ids) expect((await decide(gateway, id, { approved: true })).status).toBe(200);
+    expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(ids.map(() => 200));
+  });
+
   it('is refused for what was never asked, and for a body that says nothing', async () => {
     const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
     const gateway = await agentGateway(tools);
