@@ -2,7 +2,7 @@
 // run, and the client's copy of the messages is not believed: what was said is in the log.
 
 import { createHash, randomUUID } from 'node:crypto';
-import type { Broker, PageItem } from '@llm-streamer/shared/broker/broker.ts';
+import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
@@ -52,6 +52,8 @@ const BODY_BYTES = 1_048_576;
 const NEWEST_MESSAGES = 4;
 /** Runs among which the newest one of a chat is looked for. */
 const NEWEST_RUNS = 100;
+/** What the part of a run that its client has read takes, while it is read again. */
+const READ_BYTES = 16_777_216;
 /** The id of an answer is that of its run after this. */
 const ANSWER = 'a-';
 
@@ -93,9 +95,8 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
     return stream(reply, newest);
   });
 
-  function stream(reply: FastifyReply, run: RunRecord, after = BEGINNING, earlier?: PageItem[]) {
-    const decided = new Set(run.approvals.flatMap(({ id, decision }) => (decision ? [id] : [])));
-    return streams.send(reply, run, after, new UiWire(`${ANSWER}${run.id}`, decided, earlier));
+  function stream(reply: FastifyReply, run: RunRecord, after = BEGINNING, wire = wireOf(run)) {
+    return streams.send(reply, run, after, wire);
   }
 
   async function begin(
@@ -162,25 +163,31 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
       });
     }
     request.bodyIsUsed();
-    const { earlier, at } = await readUntilAsked(key, answered);
-    return stream(reply, (await service.get(key)) ?? run, at, earlier);
+    const known = (await service.get(key)) ?? run;
+    const wire = wireOf(known, true);
+    const at = await request.withRoom(READ_BYTES, async () => {
+      const asked = await lastAsked(key, answered);
+      for await (const { record } of readHistory(broker, runChannel(key), BEGINNING, asked))
+        if (record) wire.skip(record.entry);
+      return asked;
+    });
+    return stream(reply, known, at, wire);
   }
 
-  /** What the client has read before: all up to the last question that it has answered. */
-  async function readUntilAsked(
-    key: OwnedKey,
-    answered: ReadonlySet<string>,
-  ): Promise<{ earlier: PageItem[]; at: Position }> {
-    const all: PageItem[] = [];
-    let [count, at] = [0, BEGINNING];
-    for await (const item of readHistory(broker, runChannel(key), BEGINNING, await broker.head())) {
-      all.push(item);
-      const { entry, n } = item.record ?? {};
-      if (entry?.event !== EVENTS.toolAsked || !answered.has(String(entry.attrs?.approval))) continue;
-      [count, at] = [all.length, n ?? at];
+  /** Where the last question is that the client has answered: it has read all up to there. */
+  async function lastAsked(key: OwnedKey, answered: ReadonlySet<string>): Promise<Position> {
+    let at = BEGINNING;
+    for await (const { record } of readHistory(broker, runChannel(key), BEGINNING, await broker.head())) {
+      const { event, attrs } = record?.entry ?? {};
+      if (record && event === EVENTS.toolAsked && answered.has(String(attrs?.approval))) at = record.n;
     }
-    return { earlier: all.slice(0, count), at };
+    return at;
   }
+}
+
+function wireOf({ id, approvals }: RunRecord, isGoingOn = false): UiWire {
+  const decided = new Set(approvals.flatMap(({ id: of, decision }) => (decision ? [of] : [])));
+  return new UiWire(`${ANSWER}${id}`, decided, isGoingOn);
 }
 
 /** @throws HttpError `invalid_body` */

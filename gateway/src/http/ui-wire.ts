@@ -2,6 +2,7 @@
 // the run goes on, and the client reads the rest when it has answered.
 
 import type { PageItem } from '@llm-streamer/shared/broker/broker.ts';
+import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import { type UiPart, UiStream } from '../agents/ui-stream.ts';
@@ -19,13 +20,17 @@ export class UiWire implements RunWire {
 
   /**
    * @param decided the approvals that do not wait any more.
-   * @param earlier the entries of an earlier stream with which this one goes on; absent if this one begins.
+   * @param isGoingOn whether this stream goes on with an earlier one, whose entries it is to skip first.
    */
-  constructor(messageId: string, decided: ReadonlySet<string>, earlier?: readonly PageItem[]) {
+  constructor(messageId: string, decided: ReadonlySet<string>, isGoingOn = false) {
     this.#stream = new UiStream(messageId);
     this.#decided = decided;
-    this.#isGoingOn = earlier !== undefined;
-    for (const { record } of earlier ?? []) if (record) this.#stream.take(record.entry);
+    this.#isGoingOn = isGoingOn;
+  }
+
+  /** The next entry of the earlier stream. */
+  skip(entry: Entry): void {
+    this.#stream.take(entry);
   }
 
   next({ record }: PageItem): WireOutput {

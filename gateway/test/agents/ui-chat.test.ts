@@ -149,6 +149,34 @@ describe('the published client of useChat', () => {
     expect(chat.answer).toMatch(approved ? /sent/ : /could not/);
   });
 
+  it('waits for room where a run is read again, so that many that go on do not fill the memory', async () => {
+    const gateway = await agentGateway(new TestToolbox({ mail: { sendReport } }));
+    const chats = Array.from({ length: 6 }, (_, i) => new Chat(gateway, `chat-${i}`));
+    await Promise.all(chats.map((chat) => chat.sendMessage({ text: 'Send the report to a@example.com' })));
+    const runs = new Set(chats.map(({ messages }) => `runs:${messages[0]?.id}`));
+    const readPage = gateway.broker.readPage.bind(gateway.broker);
+    const gate = Promise.withResolvers<void>();
+    let reading = 0;
+    gateway.broker.readPage = async (query) => {
+      if (!runs.has(query.channels[0] as string)) return readPage(query);
+      reading++;
+      await gate.promise;
+      return readPage(query);
+    };
+    for (const chat of chats) await chat.addToolApprovalResponse({ id: 'call-1', approved: true });
+    const answers = chats.map((chat) => chat.sendMessage());
+    await eventually('all are decided', async () => {
+      const list = (await (await gateway.ask('/api/runs')).json()) as { runs: { waiting?: string[] }[] };
+      return list.runs.every(({ waiting }) => waiting === undefined || waiting.length === 0);
+    });
+    await eventually('three are read', () => reading >= 3);
+    await gateway.ask('/api/runs');
+    expect(reading).toBe(3);
+    gate.resolve();
+    await Promise.all(answers);
+    for (const chat of chats) expect(chat.tools()).toMatchObject([{ state: 'output-available' }]);
+  });
+
   it('is refused what is no question, with a code', async () => {
     const gateway = await agentGateway(new TestToolbox({}));
     const question = (text: string) => ({ id: 'm1', role: 'user', parts: [{ type: 'text', text }] });
