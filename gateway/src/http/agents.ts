@@ -36,9 +36,9 @@ const HISTORY_LIMIT = 10;
 const MAX_HISTORY_LIMIT = 200;
 /** The newest conversations whose turns a history may hold. */
 const HISTORY_CONVERSATIONS = 20;
-const TEXTS = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes: 4_194_304 } } as const;
-/** What the texts of a run take while they are read. */
-const RUN_BYTES = 16_777_216;
+/** What the texts of a run, or the turns of a history, take while they are read. */
+const TEXT_BYTES = 16_777_216;
+const TEXTS = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes: TEXT_BYTES } } as const;
 
 export interface AgentServices {
   service: RunService;
@@ -77,7 +77,7 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
         reply.raw.once('close', () => gone.abort());
         const ended = await ends.wait(ownedKey(run.owner, run.id), gone.signal);
         // Not before: a run may wait for consent for hours, and other answers need the room.
-        return await request.withRoom(RUN_BYTES, () => answerOf(ended));
+        return await request.withRoom(TEXT_BYTES, () => answerOf(ended));
       } finally {
         connections.release(ip);
       }
@@ -138,18 +138,15 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
     const allows = (key: Parameters<typeof mayReadConversation>[1]) =>
       access.allows(mayReadConversation, key, 'conversation_not_found');
     const newest = await conversations.list(HISTORY_CONVERSATIONS, access.runs(owner), allows);
-    const turns = await Promise.all(
-      newest.map(async ({ conversation_id }) => {
-        const { turns: kept } = await history.conversation(ownedKey(owner, conversation_id));
-        return kept.map(({ role, text: content, run, time }) => {
-          return { role, content, conversation_id, message_id: run, time };
-        });
-      }),
-    );
-    const all = turns
-      .flat()
-      .sort((a, b) => a.time - b.time)
-      .slice(-limit);
+    let all: ChatHistory['history'] = [];
+    // One after the other, and only what may be told is kept, so that no more is in memory than one conversation and the answer.
+    for (const { conversation_id } of newest) {
+      const { turns } = await history.conversation(ownedKey(owner, conversation_id), limit);
+      const more = turns.map(({ role, text: content, run, time }) => {
+        return { role, content, conversation_id, message_id: run, time };
+      });
+      all = [...all, ...more].sort((a, b) => a.time - b.time).slice(-limit);
+    }
     return { history: all, count: all.length };
   }
 }

@@ -71,15 +71,15 @@ export class RunHistory {
     return { usage, unverified: unverifiedOf(run.calls) };
   }
 
-  /** The newest turns, the oldest of them first. `trimmed` if there are earlier ones. */
-  async conversation(key: OwnedKey): Promise<{ turns: Turn[]; trimmed?: true }> {
+  /** The newest turns, at most `max`, the oldest of them first. `trimmed` if there are earlier ones. */
+  async conversation(key: OwnedKey, max = TURNS_READ): Promise<{ turns: Turn[]; trimmed?: true }> {
     const channels = [conversationChannel(key)];
     const newest: Turn[] = [];
     let upTo: Position | undefined;
     let [read, bytes, done] = [0, 0, false];
-    while (!done && read < TURNS_READ && bytes < CONVERSATION_BYTES) {
+    while (!done && read < max && bytes < CONVERSATION_BYTES) {
       const bound = upTo !== undefined && { upTo };
-      const limit = TURNS_READ - read;
+      const limit = max - read;
       const page = await this.#broker.readPage({
         channels,
         after: BEGINNING,

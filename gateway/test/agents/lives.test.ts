@@ -169,6 +169,31 @@ describe('what happens to a run', () => {
   });
 });
 
+it('a history reads one conversation after the other, and of each no more than it may tell', async () => {
+  const gateway = await agentGateway(new TestToolbox({}));
+  for (const n of [1, 2, 1, 2, 3]) await chat(gateway, `Tides ${n}`, { conversation_id: `c${n}` });
+  const readPage = gateway.broker.readPage.bind(gateway.broker);
+  const limits: number[] = [];
+  let [reading, most] = [0, 0];
+  gateway.broker.readPage = async (query) => {
+    if (!query.reverse) return readPage(query);
+    limits.push(query.limit);
+    most = Math.max(most, ++reading);
+    return readPage(query).finally(() => reading--);
+  };
+  const answer = await (await gateway.ask('/agents/chat-history?limit=3')).json();
+  expect(answer).toMatchObject({
+    count: 3,
+    history: [
+      { role: 'assistant', conversation_id: 'c2' },
+      { role: 'user', content: 'Tides 3' },
+      { role: 'assistant', conversation_id: 'c3' },
+    ],
+  });
+  expect(limits).toEqual([3, 3, 3]);
+  expect(most).toBe(1);
+});
+
 it('the agents and the servers of their tools are told', async () => {
   const tools = new TestToolbox({ homes: { findHomes: { does: () => '' } }, market: {} });
   tools.down.add('market');
