@@ -15,6 +15,7 @@ import { RUN_ERRORS } from '../runs/run-errors.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
+import { sharerOf } from '../sharer-of.ts';
 import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
 import { admitRun, idSchema, messageSchema, parseRunBody, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
 import { HttpError } from './errors.ts';

@@ -6,6 +6,7 @@ import { type Params, parseCursor } from '../parameters.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import type { RunRequest } from '../runs/run-plan.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { sharerOf } from '../sharer-of.ts';
 import { admitRun, idSchema, messageSchema, parseRunBody, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -53,6 +54,7 @@ export function runRequest(request: FastifyRequest, body: unknown): RunRequest {
   const { message, message_id, conversation_id } = parseRunBody(bodySchema, body, EXAMPLE, 'message');
   return {
     owner: request.principal.owner,
+    sharer: sharerOf(request.principal, request.ip),
     id: message_id,
     message,
     ...(conversation_id !== undefined && { conversationId: conversation_id }),

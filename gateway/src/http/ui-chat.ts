@@ -16,6 +16,7 @@ import { fingerprintOf, type RunRequest } from '../runs/run-plan.ts';
 import { readHistory } from '../runs/run-reader.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
+import { sharerOf } from '../sharer-of.ts';
 import { admitRun, checkLength, idSchema, parseRunBody, traceOf } from './begin-run.ts';
 import { HttpError } from './errors.ts';
 import { refuseBody } from './refuse-body.ts';

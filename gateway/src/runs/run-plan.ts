@@ -16,6 +16,8 @@ export interface RunRequest {
   conversationId?: string;
   /** The agent that is asked; the tasks and the combiner of the prompts file if there is none. */
   agent?: string;
+  /** Who asks, where places are shared; the owner if it is absent. */
+  sharer?: string;
   /** The trace that the request belongs to. */
   trace?: TraceHeaders;
 }

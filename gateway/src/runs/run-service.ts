@@ -12,6 +12,7 @@ import { type OwnedKey, ownedKey, ownerOfEvents } from '@llm-streamer/shared/own
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { AgentWork } from '../agents/agent-work.ts';
 import { decidedEntry } from '../agents/call-entries.ts';
+import { FairBudget } from '../fair-budget.ts';
 import type { LlmMessage } from '../llm/model.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Tracer } from '../tracing/span.ts';
@@ -52,7 +53,7 @@ export interface RunServiceOptions {
   source: string;
   /** Tokens of the conversation so far that the models get. */
   contextTokens: number;
-  /** Runs of this gateway at a time. */
+  /** Runs of this gateway at a time. Who asks may have half of what the others leave. */
   maxRuns: number;
   /** Milliseconds without a sign of life after which a run is lost. */
   leaseMs: number;
@@ -76,10 +77,12 @@ export class RunService {
   readonly #watch: LeaseWatch;
   /** The runs of this gateway. */
   readonly #leased = new Map<OwnedKey, { run: LeasedRun; done: Promise<void> }>();
+  readonly #places: FairBudget;
   readonly #subscriptions: Subscription[] = [];
 
   constructor(options: RunServiceOptions) {
     this.#options = options;
+    this.#places = new FairBudget(Math.max(2, options.maxRuns)); // half of one place would be none
     this.#watch = new LeaseWatch({
       store: options.store,
       leaseMs: options.leaseMs,
@@ -121,16 +124,17 @@ export class RunService {
   /**
    * Starts the run, or finds it if the same request has started it before. `admit` is called before a new run begins, and
    * refuses it by throwing.
-   * @throws CodedError `message_id_reused` if a different request of the same owner has used the id, `too_many_runs` if this gateway has as many runs as it may.
+   * @throws CodedError `message_id_reused` if a different request of the same owner has used the id, `too_many_runs` if this gateway has as many runs as it may,
+   * in all or of this sharer.
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
     const { store, source, tracer } = this.#options;
-    const { owner, id, message, conversationId, agent } = request;
+    const { owner, id, message, conversationId, agent, sharer = owner } = request;
     const key = ownedKey(owner, id);
     const fingerprint = fingerprintOf(request);
     const known = await store.get(key);
     if (known) return sameRequest(known, fingerprint);
-    if (this.#leased.size >= this.#options.maxRuns)
+    if (this.#leased.size >= this.#options.maxRuns || !this.#places.fits(sharer, 1))
       throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
     await admit();
 
@@ -161,7 +165,7 @@ export class RunService {
     // If the reply is lost, the run may have begun. Then nobody would do its work, and the request that the client repeats would find
     // it and get `run_lost`. The same token makes a repetition harmless.
     const begun = await repeatedWrite(() => store.begin(facts, token, opening), BEGIN_PATIENCE_MS);
-    if (begun === 'started') this.#startPipeline(plan, token);
+    if (begun === 'started') this.#startPipeline(plan, token, sharer);
     const record = await store.get(key);
     if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');
     return sameRequest(record, fingerprint);
@@ -229,14 +233,16 @@ export class RunService {
     return agent !== undefined && agents ? agents : pipeline;
   }
 
-  #startPipeline(plan: RunPlan, token: string): void {
+  #startPipeline(plan: RunPlan, token: string, sharer: string): void {
     const { store, leaseMs } = this.#options;
     const key = ownedKey(plan.owner, plan.id);
     const run = new LeasedRun({ key, token, store, renewMs: leaseMs / RENEWALS });
     const done = within(plan.span, () => this.#work(plan, run)).finally(() => {
       run.stop();
       this.#leased.delete(key);
+      this.#places.give(sharer, 1);
     });
+    this.#places.take(sharer, 1);
     this.#leased.set(key, { run, done });
   }
 

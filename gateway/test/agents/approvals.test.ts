@@ -171,6 +171,18 @@ describe('consent', () => {
     expect((await Promise.all(asked)).map(({ status }) => status)).toEqual(ids.map(() => 200));
   });
 
+  it('that one person lets wait takes half of the places; others still get theirs', async () => {
+    const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
+    const gateway = await agentGateway(tools, { env: { AUTH: 'on', MAX_RUNS: '4' } });
+    const ask = (who: string) => gateway.ask('/agents/chat-stream', { userMessage: QUESTION }, { who });
+    for (const status of [200, 200, 503]) {
+      const answer = await ask('alice');
+      expect(answer.status).toBe(status);
+      if (status === 503) expect(await answer.json()).toMatchObject({ code: 'too_many_runs' });
+    }
+    expect((await ask('bob')).status).toBe(200);
+  });
+
   it('is refused for what was never asked, and for a body that says nothing', async () => {
     const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
     const gateway = await agentGateway(tools);
