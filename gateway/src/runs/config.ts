@@ -45,7 +45,10 @@ export const runVariables = {
     flag(false),
     '`true` puts the texts of the messages into the entries about model calls, also of those that other programs report by OpenTelemetry. Of runs that belong to somebody (`AUTH`) these never hold texts.',
   ),
-  MAX_RUNS: about(whole(500, 1, 100_000), 'Runs at a time, in one process. A person, a key or an address may have half of what the others leave.'),
+  MAX_RUNS: about(
+    whole(500, 1, 100_000),
+    'Runs at a time, in one process. A person, a key or an address may have half of what the others leave.',
+  ),
   RATE_LIMIT_BURST: about(
     whole(3, 1, 10_000),
     'Runs that one address may start in a window of `RATE_LIMIT_BURST` / `RATE_LIMIT_PER_SECOND` seconds, at least one: 3 and 1 allow 3 runs in 3 seconds. An IPv6 network of 64 bits counts as one address.',

@@ -69,6 +69,9 @@ const RENEWALS = 4;
 /** How long a run is tried to begin while the log cannot be reached; its client waits for the answer meanwhile. */
 const BEGIN_PATIENCE_MS = 5_000;
 
+/** How often the history is read for the end of a run that goes on writing. */
+const END_READS = 5;
+
 /** The code of a run that is ended by something other than its pipeline. */
 const END_CODE = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' } as const;
 
@@ -173,7 +176,7 @@ export class RunService {
 
   /** Ends the run, on whichever gateway it runs. Resolves with its record after that, or `undefined` if there is none. */
   async cancel(key: OwnedKey): Promise<RunRecord | undefined> {
-    await this.#end(key, 'cancelled', 'anybody');
+    await this.#end(key, 'cancelled');
     return this.#options.store.get(key);
   }
 
@@ -201,7 +204,7 @@ export class RunService {
   async close(): Promise<void> {
     this.#watch.stop();
     for (const subscription of this.#subscriptions) subscription.close();
-    await Promise.allSettled([...this.#leased.keys()].map((key) => this.#end(key, 'failed', 'anybody')));
+    await Promise.allSettled([...this.#leased.keys()].map((key) => this.#end(key, 'failed')));
     await Promise.allSettled([...this.#leased.values()].map(({ done }) => done));
   }
 
@@ -283,22 +286,28 @@ export class RunService {
     }
   }
 
-  /** Resolves with whether this call has ended the run. */
-  async #end(key: OwnedKey, state: 'cancelled' | 'lost' | 'failed', guard: EndGuard): Promise<boolean> {
+  /**
+   * Resolves with whether this call has ended the run. Without a guard, what the run writes while its history is read is read again, so
+   * that no call which has just left is missing in the last entry.
+   */
+  async #end(key: OwnedKey, state: 'cancelled' | 'lost' | 'failed', guard?: EndGuard): Promise<boolean> {
     const { store, history, source } = this.#options;
-    const record = await store.get(key);
-    if (record?.state !== 'running') return false;
     const code = END_CODE[state];
-    const durationMs = Math.max(0, Date.now() - record.started);
-    const { usage, unverified } = await history.left(key, record.lanes);
-    const totals = { ...usage, durationMs };
-    const ending = { state, code, totals };
-    const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code], unverified);
-    const ended = await store.end(key, ending, drafts, guard);
-    if (!ended) return false;
-    this.#leased.get(key)?.run.stop();
-    this.#options.onEnded?.(state, totals.durationMs, workflowOf(record));
-    return true;
+    for (let left = guard ? 1 : END_READS; left > 0; left--) {
+      const record = await store.get(key);
+      if (record?.state !== 'running') return false;
+      const durationMs = Math.max(0, Date.now() - record.started);
+      const { usage, unverified } = await history.left(key, record.lanes);
+      const totals = { ...usage, durationMs };
+      const ending = { state, code, totals };
+      const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code], unverified);
+      const unchanged: EndGuard = left > 1 ? { renewed: record.renewed } : 'anybody';
+      if (!(await store.end(key, ending, drafts, guard ?? unchanged))) continue;
+      this.#leased.get(key)?.run.stop();
+      this.#options.onEnded?.(state, totals.durationMs, workflowOf(record));
+      return true;
+    }
+    return false;
   }
 
   /**

@@ -283,6 +283,44 @@ describe('a run whose gateway is gone', () => {
   });
 });
 
+describe('a run that is cancelled while it writes', () => {
+  it.each([
+    ['memory', memoryLog],
+    ['Redis', () => redisLog(redis.url, randomNamespace())],
+  ])('names the call that has just left as one whose effect nobody knows: %s', async (_, log) => {
+    const { broker, store } = log();
+    const run = id();
+    const called = draft({
+      time: 1,
+      channel: `runs:${run}`,
+      source: 'gw-b',
+      level: 'info',
+      msg: 'x',
+      event: 'tool.called',
+      run,
+      attrs: { role: 'agent', 'gen_ai.tool.name': 't', 'gen_ai.tool.call.id': 'call-1' },
+    });
+    let ends = 0;
+    /** The real store, to which the run's gateway writes between the cancelling gateway's read and its end. */
+    const racing = new Proxy<RunStore>(store, {
+      get:
+        (target, name: keyof RunStore) =>
+        async (...args: never[]) => {
+          if (name === 'end' && ends++ === 0) await target.append(run, 'token', [called]);
+          return Reflect.apply(target[name], target, args);
+        },
+    });
+    const gateway = await openGateway('gw-a', { broker, store: racing });
+    open.push(gateway);
+    const facts = { owner: '', id: run, fingerprint: 'f', gateway: 'gw-b', promptVersion: 'v', lanes: [] };
+    await store.begin(facts, 'token', []);
+    expect(await gateway.service.cancel(run)).toMatchObject({ state: 'cancelled' });
+    const entries = await all(gateway, run);
+    expect(entries.map(({ event }) => event)).toEqual(['tool.called', 'run.cancelled']);
+    expect(entries.at(-1)?.attrs).toMatchObject({ unverified: ['call-1'] });
+  });
+});
+
 describe('a run whose gateway does not get a reply of Redis', () => {
   /** The real store, whose first reply to each of these steps is lost. */
   const losing = (store: RunStore): RunStore => {
