@@ -18,7 +18,7 @@ import { sumOf } from '../runs/usage.ts';
 import type { Tool, Toolbox } from '../tools/toolbox.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Agent, AgentSource } from './agent.ts';
-import { type AskReason, CallEntries, decidedEntry, type NamedCall } from './call-entries.ts';
+import { type AskReason, CallEntries, callLifecycle, decidedEntry, type NamedCall } from './call-entries.ts';
 import { type LoopResult, runLoop } from './loop.ts';
 import { ToolRunner } from './tool-runner.ts';
 import { WorkClock } from './work-clock.ts';
@@ -130,13 +130,13 @@ export class AgentWork implements RunWork {
   ): Promise<Decision | undefined> {
     const { approvalMs } = this.#options;
     const asked = calls.asked(call, reason, Date.now() + approvalMs);
-    await writer.ask(call.id, this.#drafts([asked, calls.lifecycle(asked)]));
+    await writer.ask(call.id, this.#drafts([asked, callLifecycle(asked, entries.owner)]));
     const waiting = new AbortController();
     const late = setTimeout(() => {
       const decision: Decision = { approved: false, by: '' };
       const entry = decidedEntry(entries, call.id, decision);
       writer
-        .decide(call.id, decision, this.#drafts([entry, lifecycleCopy(entry, entries.owner)]))
+        .decide(call.id, decision, this.#drafts([entry, callLifecycle(entry, entries.owner)]))
         .catch(() => waiting.abort()); // the log is away for good: the next write says so
     }, approvalMs);
     try {

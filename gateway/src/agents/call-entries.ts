@@ -106,12 +106,6 @@ export class CallEntries {
     };
   }
 
-  /** For those who read what happens to the owner's runs. */
-  lifecycle(entry: EntryFields): EntryFields {
-    const { arguments: _, ...attrs } = entry.attrs ?? {};
-    return lifecycleCopy({ ...entry, attrs }, this.#entries.owner);
-  }
-
   /** The text as it can stand in an entry: the log holds what the model has read. */
   fitting(text: string): { text: string; isCut: boolean } {
     const whole = text.toWellFormed();
@@ -163,6 +157,13 @@ export function decidedEntry(entries: RunEntries, approval: string, decision: De
     ...(by !== '' && { by }),
     ...(reason !== undefined && { reason }),
   });
+}
+
+/** Of an entry about a call, for those who read what happens to the owner's runs: without what the model or a person has put into words. */
+export function callLifecycle(entry: EntryFields, owner: string): EntryFields {
+  const { arguments: _, ...attrs } = entry.attrs ?? {};
+  if (entry.event === EVENTS.toolDecided) delete attrs.reason;
+  return lifecycleCopy({ ...entry, attrs }, owner);
 }
 
 /** `listings__findListings` becomes `listings: find listings`. */

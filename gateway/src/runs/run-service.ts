@@ -11,7 +11,7 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { type OwnedKey, ownedKey, ownerOfEvents } from '@llm-streamer/shared/ownership.ts';
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { AgentWork } from '../agents/agent-work.ts';
-import { decidedEntry } from '../agents/call-entries.ts';
+import { callLifecycle, decidedEntry } from '../agents/call-entries.ts';
 import { FairBudget } from '../fair-budget.ts';
 import type { LlmMessage } from '../llm/model.ts';
 import { within } from '../tracing/active-span.ts';
@@ -23,7 +23,7 @@ import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, LeasedRun } from './leased-run.ts';
 import type { Prompts } from './prompts.ts';
 import { repeatedWrite } from './repeated-write.ts';
-import { lifecycleCopy, RunEntries, workflowOf } from './run-entries.ts';
+import { RunEntries, workflowOf } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
 import { fingerprintOf, laneInfos, type RunOutline, type RunPlan, type RunRequest } from './run-plan.ts';
@@ -188,7 +188,7 @@ export class RunService {
   ): Promise<'ok' | 'decided' | 'unknown' | 'ended'> {
     const { store, source } = this.#options;
     const entry = decidedEntry(new RunEntries(record, source), approval, decision);
-    const drafts = [entry, lifecycleCopy(entry, record.owner)].map((fields) => draft(fields));
+    const drafts = [entry, callLifecycle(entry, record.owner)].map((fields) => draft(fields));
     return store.decide(ownedKey(record.owner, record.id), approval, decision, drafts);
   }
 

@@ -90,6 +90,10 @@ describe.each(['memory', 'Redis'])('with the log in %s, a call that needs consen
     expect(named(all).at(-1)).toBe('done');
     expect(answer(all)).toContain('could not send report');
     expect(tools.made).toEqual([]);
+    const told = await entriesOf(a.broker, 'events:runs');
+    expect(told.map(({ event }) => event)).toContain(EVENTS.toolDecided);
+    expect(JSON.stringify(told)).not.toMatch(/not now|a@example/);
+    expect(JSON.stringify(await entriesOf(a.broker, `runs:${id}`))).toContain('not now');
   });
 
   it('is decided once: of two answers at the same time one wins, and the other is told', async () => {
