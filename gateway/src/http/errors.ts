@@ -164,7 +164,10 @@ export const ERRORS = {
     status: 503,
     sentence: 'As many calls of MCP clients wait for entries as may, of this one or in all; try again.',
   },
-  too_many_runs: { status: 503, sentence: 'The gateway has as many runs as `MAX_RUNS` allows, in all or of this client; try again.' },
+  too_many_runs: {
+    status: 503,
+    sentence: 'The gateway has as many runs as `MAX_RUNS` allows, in all or of this client; try again.',
+  },
   too_many_views: {
     status: 503,
     sentence: 'The gateway has as many distinct queries as `MAX_VIEWS` allows.',
