@@ -104,6 +104,7 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
     const run = await service.start(
       {
         owner: request.principal.owner,
+        sharer: sharerOf(request.principal, request.ip),
         id,
         message: body.userMessage,
         conversationId: body.conversation_id ?? conversationOf(id),

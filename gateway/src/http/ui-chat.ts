@@ -119,7 +119,12 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
       agent: body.agent ?? agents.first,
     };
     const run = await service.start(
-      { ...said, id: await runIdOf({ ...said, id: asked.id }, body), trace: traceOf(request) },
+      {
+        ...said,
+        sharer: sharerOf(request.principal, request.ip),
+        id: await runIdOf({ ...said, id: asked.id }, body),
+        trace: traceOf(request),
+      },
       async () => {
         reply.headers(await admitRun(request, limiter, limit));
       },
