@@ -95,6 +95,7 @@ export class AgentWork implements RunWork {
         await journal.drain();
         return this.#consent(call, reason, { entries, calls, writer, signal });
       },
+      span: plan.span,
       onEntry: (fields) => observer.onEntry(fields),
     });
     const context: Omit<LaneContext, 'number'> = { model, journal, entries, observer, logContent };

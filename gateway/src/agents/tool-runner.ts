@@ -7,9 +7,11 @@ import type { Journal } from '../runs/journal.ts';
 import type { LanePlan } from '../runs/run-plan.ts';
 import type { Decision } from '../runs/store/run-store.ts';
 import type { Caller, Tool, Toolbox } from '../tools/toolbox.ts';
+import type { Span } from '../tracing/span.ts';
 import type { AgentLimits } from './agent.ts';
 import type { AskReason, CallEntries, CallOutcome, NamedCall } from './call-entries.ts';
 import { CALL_ERRORS, type CallErrorCode } from './call-errors.ts';
+import { callSpan, callSpanEnd } from './call-spans.ts';
 import type { WorkClock } from './work-clock.ts';
 
 export interface ToolRunnerOptions {
@@ -24,6 +26,8 @@ export interface ToolRunnerOptions {
   signal: AbortSignal;
   /** Asks for consent, and resolves with the answer; undefined if the run ends meanwhile. */
   consent(call: NamedCall, reason: AskReason): Promise<Decision | undefined>;
+  /** That of the run; absent where nothing is traced. */
+  span: Span | undefined;
   /** Gets the copy of each entry for the log of all calls. */
   onEntry(fields: EntryFields): void;
 }
@@ -89,7 +93,7 @@ export class ToolRunner {
 
   /** Resolves with what the model reads. */
   async #make(call: NamedCall, tool: Tool, isTainted: boolean): Promise<string> {
-    const { consent, journal, lane, entries, toolbox, clock, caller, signal, onEntry } = this.#options;
+    const { consent, journal, lane, entries, toolbox, clock, caller, signal, span, onEntry } = this.#options;
     const reason = this.#needsConsent(tool, isTainted);
     if (reason) {
       const decision = await consent(call, reason);
@@ -106,9 +110,16 @@ export class ToolRunner {
     onEntry(entries.copy(called));
     await journal.drain(); // after a crash nobody has to wonder whether the call was tried
     const began = performance.now();
+    const made = span?.child(callSpan(call));
     const result = await clock.during(() =>
-      toolbox.call(tool, call.args, { ...caller, callId: call.id }, signal),
+      toolbox.call(
+        tool,
+        call.args,
+        { ...caller, callId: call.id, ...(made && { trace: made.headers() }) },
+        signal,
+      ),
     );
+    made?.end(callSpanEnd(result.code));
     this.#isTainted ||= tool.untrusted;
     const { text, isCut } = entries.fitting(result.text);
     const outcome: CallOutcome = {

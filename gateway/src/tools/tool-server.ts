@@ -174,11 +174,14 @@ export class ToolServer {
     const ended = AbortSignal.any([signal, this.#closed.signal]);
     const options = await this.#exchange(caller, rule.timeout_ms ?? this.#settings.timeout_ms, ended);
     return this.#breaker.execute(() =>
-      exchange({ ...options, meta: { [IDEMPOTENCY_KEY]: idempotencyKey(caller) } }, (client, within) => {
-        // A definition may say that an argument goes into a header, too; this is how the client learns of it.
-        client.toolsFromDefinitions({ tools: [raw] });
-        return client.callTool({ name: raw.name, arguments: args, options: { signal: within } });
-      }),
+      exchange(
+        { ...options, meta: { ...caller.trace, [IDEMPOTENCY_KEY]: idempotencyKey(caller) } },
+        (client, within) => {
+          // A definition may say that an argument goes into a header, too; this is how the client learns of it.
+          client.toolsFromDefinitions({ tools: [raw] });
+          return client.callTool({ name: raw.name, arguments: args, options: { signal: within } });
+        },
+      ),
     );
   }
 

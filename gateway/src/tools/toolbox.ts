@@ -1,5 +1,7 @@
 // The port to tools: which ones an agent may call now, and one call of one of them. A failed call is a result and never an exception.
 
+import type { TraceHeaders } from '../tracing/span.ts';
+
 /** Whose consent a call needs. `once_per_run`: after one consent, the same tool is free for the rest of the run. */
 export type ApprovalRule = 'never' | 'always' | 'once_per_run';
 
@@ -46,6 +48,8 @@ export interface Caller {
   principal: string;
   runId: string;
   callId: string;
+  /** Where the call stands in a trace; absent where nothing is traced. */
+  trace?: TraceHeaders;
 }
 
 export interface ToolServerState {
