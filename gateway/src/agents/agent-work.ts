@@ -15,6 +15,7 @@ import type { LanePlan, RunOutline, RunPlan } from '../runs/run-plan.ts';
 import type { AskingWriter, RunWork } from '../runs/run-work.ts';
 import type { Decision, RunEnding } from '../runs/store/run-store.ts';
 import { sumOf } from '../runs/usage.ts';
+import { mayMatch } from '../tools/tool-names.ts';
 import type { Tool, Toolbox } from '../tools/toolbox.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Agent, AgentSource } from './agent.ts';
@@ -36,9 +37,6 @@ export interface AgentWorkOptions {
   /** Milliseconds that a call waits for consent. */
   approvalMs: number;
 }
-
-/** Tools that a model is offered at most. */
-const MAX_TOOLS = 64;
 
 export class AgentWork implements RunWork {
   readonly #options: AgentWorkOptions;
@@ -102,7 +100,7 @@ export class AgentWork implements RunWork {
     await toolbox.ready();
     const result = await runLoop(openingOf(lane, plan, missingServers(patterns, toolbox)), {
       limits,
-      tools: () => toolbox.tools(patterns).slice(0, MAX_TOOLS),
+      tools: () => toolbox.tools(patterns),
       ask: (messages, tools, number) =>
         clock.during(() =>
           within(plan.span, () =>
@@ -194,17 +192,12 @@ function offered({ name, description, parameters }: Tool) {
   return { name, description, parameters };
 }
 
-/** The servers that are down and whose tools the agent would have. */
+/** The servers whose tools the agent would have and that are not there: a server that hangs has not been found to be down yet. */
 function missingServers(patterns: readonly string[], toolbox: Toolbox): string[] {
   return toolbox
     .servers()
-    .filter(({ state, name }) => state === 'down' && patterns.some((pattern) => begins(pattern, `${name}__`)))
+    .filter(({ state, name }) => state !== 'up' && patterns.some((pattern) => mayMatch(pattern, `${name}__`)))
     .map(({ name }) => name);
-}
-
-/** Whether a pattern can match names with this beginning. */
-function begins(pattern: string, prefix: string): boolean {
-  return pattern.startsWith(prefix) || (pattern.endsWith('*') && prefix.startsWith(pattern.slice(0, -1)));
 }
 
 function openingOf({ prompt }: LanePlan, { history, message }: RunPlan, missing: readonly string[]) {

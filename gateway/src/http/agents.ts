@@ -17,8 +17,9 @@ import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { sharerOf } from '../sharer-of.ts';
 import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
-import { admitRun, idSchema, messageSchema, parseRunBody, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
+import { admitRun, checkLength, idSchema, messageSchema, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
 import { HttpError } from './errors.ts';
+import { jsonScope, parseBody } from './json-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 import { refusalOf } from './sse-response.ts';
@@ -40,6 +41,8 @@ const HISTORY_CONVERSATIONS = 20;
 /** What the texts of a run, or the turns of a history, take while they are read. */
 const TEXT_BYTES = 16_777_216;
 const TEXTS = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes: TEXT_BYTES } } as const;
+/** Agents may have 64 tools each, with a thousand characters on each. */
+const AGENTS = { config: { needs: 'signed-in', answerBytes: 4_194_304 } } as const;
 
 export interface AgentServices {
   service: RunService;
@@ -56,8 +59,7 @@ export interface AgentServices {
 export function agentRoutes(app: FastifyInstance, services: AgentServices): void {
   const { service, history, conversations, ends, agents, streams, connections, limiter, limit } = services;
 
-  app.register(async (scope) => {
-    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+  jsonScope(app, (scope) => {
     const streamed = { needs: 'run', parameters: ['lastEventId'] } as const;
     scope.post(
       '/agents/chat-stream',
@@ -76,6 +78,7 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
       try {
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());
+        if (request.raw.socket.destroyed) gone.abort(); // it may have closed before
         const ended = await ends.wait(ownedKey(run.owner, run.id), gone.signal);
         // Not before: a run may wait for consent for hours, and other answers need the room.
         return await request.withRoom(TEXT_BYTES, () => answerOf(ended));
@@ -96,10 +99,11 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
       return historyOf(request);
     },
   );
-  app.get('/api/agents', { config: { needs: 'signed-in' } }, (): Promise<AgentsAnswer> => agents.list());
+  app.get('/api/agents', AGENTS, (): Promise<AgentsAnswer> => agents.list());
 
   async function begin(request: FastifyRequest, reply: FastifyReply): Promise<RunRecord> {
-    const body = parseRunBody(bodySchema, request.body, EXAMPLE, 'userMessage');
+    const body = parseBody(bodySchema, request.body, EXAMPLE);
+    checkLength(body.userMessage, 'userMessage');
     const id = body.message_id ?? `chat-${randomUUID()}`;
     const run = await service.start(
       {

@@ -5,8 +5,9 @@ import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Rules } from '../compose-rules.ts';
-import { jsonScope, parseBody, SMALL_BODY } from './auth/services.ts';
+import { SMALL_BODY } from './auth/services.ts';
 import { HttpError } from './errors.ts';
+import { jsonScope, parseBody } from './json-body.ts';
 
 /** Bytes of a thousand alerts. */
 const ANSWER_BYTES = 1_048_576;

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { mayCancelRun } from '../auth/rights/run-rights.ts';
 import { type Params, parseId, parseOwner } from '../parameters.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { parseRunBody } from './begin-run.ts';
 import { HttpError } from './errors.ts';
+import { jsonScope, parseBody } from './json-body.ts';
 import { summaryOf } from './run-summary.ts';
 
 const REASON_RULE = 'must be a text of at most 500 characters';
@@ -22,8 +22,7 @@ const CONFIG = { config: { needs: 'signed-in', parameters: ['owner'] }, bodyLimi
 type Route = { Params: { id: string; approval: string }; Querystring: Params };
 
 export function approvalRoute(app: FastifyInstance, service: RunService): void {
-  app.register(async (scope) => {
-    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+  jsonScope(app, (scope) => {
     scope.post<Route>(
       '/api/runs/:id/approvals/:approval',
       CONFIG,
@@ -31,7 +30,7 @@ export function approvalRoute(app: FastifyInstance, service: RunService): void {
         const { principal } = access;
         const key = ownedKey(parseOwner(query) ?? principal.owner, parseId('id', params.id));
         const approval = parseId('approval', params.approval);
-        const { approved, reason } = parseRunBody(bodySchema, body, '{"approved":true}', 'reason');
+        const { approved, reason } = parseBody(bodySchema, body, '{"approved":true}');
         // Who may not stop a run may not let it do something either.
         const run = access.allows(mayCancelRun, key, 'run_not_found') ? await service.get(key) : undefined;
         if (!run)

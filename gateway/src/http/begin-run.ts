@@ -1,6 +1,5 @@
-// What all routes that begin runs have in common: how their bodies are checked, who shares a rate limit, and the trace of the request.
+// What all routes that begin runs have in common: what ids and messages may be, who shares a rate limit, and the trace of the request.
 
-import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ID, ID_RULE } from '../parameters.ts';
@@ -17,41 +16,10 @@ const MESSAGE_RULE = `must be a text of 1 to ${MAX_MESSAGE} characters`;
 export const idSchema = z.string(ID_RULE).regex(ID, ID_RULE);
 export const messageSchema = z.string(MESSAGE_RULE).refine((text) => text.trim() !== '', MESSAGE_RULE);
 
-/** @throws CodedError `invalid_body` that names the field; `message_too_long` */
-export function parseRunBody<Shape extends z.ZodRawShape>(
-  schema: z.ZodObject<Shape>,
-  body: unknown,
-  example: string,
-  messageField: string & keyof Shape,
-): z.output<z.ZodObject<Shape>> {
-  const result = schema.safeParse(body);
-  if (!result.success) throw invalidBody(schema, body, result.error, example);
-  const message = (result.data as Record<string, unknown>)[messageField];
-  if (typeof message === 'string') checkLength(message, messageField);
-  return result.data;
-}
-
 /** @throws HttpError `message_too_long` */
 export function checkLength(message: string, field: string): void {
   if (message.length > MAX_MESSAGE)
     throw new HttpError('message_too_long', `${field}: ${MESSAGE_RULE}`, { field });
-}
-
-function invalidBody(
-  schema: z.ZodObject,
-  body: unknown,
-  { issues }: z.ZodError,
-  example: string,
-): CodedError {
-  if (body === undefined) return new CodedError('invalid_body', `the body is missing; send ${example}`);
-  const issue = issues[0];
-  const unknown = issue?.code === 'unrecognized_keys';
-  const field = unknown ? issue.keys[0]?.slice(0, 100) : issue?.path[0]?.toString();
-  if (issue === undefined || field === undefined)
-    return new CodedError('invalid_body', `the body must be an object like ${example}`);
-  const known = Object.keys(schema.shape).join(', ');
-  const rule = unknown ? `unknown field; known are ${known}` : issue.message;
-  return new CodedError('invalid_body', `${field}: ${rule}`, { field });
 }
 
 export function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceHeaders {

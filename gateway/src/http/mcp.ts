@@ -5,9 +5,9 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Caller } from '../mcp/caller.ts';
 import type { McpEndpoint, McpServices } from '../mcp/server.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { jsonScope } from './auth/services.ts';
 import { admitRun, RUN_BODY_BYTES } from './begin-run.ts';
 import { HttpError } from './errors.ts';
+import { jsonScope } from './json-body.ts';
 import { headersOf, translate } from './plugins/problems.ts';
 import { type ProcessServices, runRequest } from './process.ts';
 import { readableRun } from './runs.ts';
@@ -29,9 +29,12 @@ export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void
   const page = publicUrl?.replace(/\/$/, '');
   let loading: Promise<McpEndpoint> | undefined;
   const endpoint = (): Promise<McpEndpoint> => {
-    loading ??= import('../mcp/server.ts').then(
-      ({ McpEndpoint: Endpoint }) => new Endpoint({ ...services, told }),
-    );
+    loading ??= import('../mcp/server.ts')
+      .then(({ McpEndpoint: Endpoint }) => new Endpoint({ ...services, told }))
+      .catch((error) => {
+        loading = undefined; // the next request tries again
+        throw error;
+      });
     return loading;
   };
 

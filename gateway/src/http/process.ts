@@ -7,7 +7,8 @@ import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import type { RunRequest } from '../runs/run-plan.ts';
 import type { RunService } from '../runs/run-service.ts';
 import { sharerOf } from '../sharer-of.ts';
-import { admitRun, idSchema, messageSchema, parseRunBody, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
+import { admitRun, checkLength, idSchema, messageSchema, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
+import { jsonScope, parseBody } from './json-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 
@@ -29,8 +30,7 @@ export function processRoute(
   app: FastifyInstance,
   { service, streams, limiter, limit }: ProcessServices,
 ): void {
-  app.register(async (scope) => {
-    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+  jsonScope(app, (scope) => {
     const config = { needs: 'run', parameters: ['lastEventId'] } as const;
     scope.post('/api/process', { bodyLimit: RUN_BODY_BYTES, config }, async (request, reply) => {
       const wanted = runRequest(request, request.body);
@@ -51,7 +51,8 @@ export function processRoute(
 
 /** What a body asks for, in the name of the one who makes the request. @throws CodedError `invalid_body`, `message_too_long` */
 export function runRequest(request: FastifyRequest, body: unknown): RunRequest {
-  const { message, message_id, conversation_id } = parseRunBody(bodySchema, body, EXAMPLE, 'message');
+  const { message, message_id, conversation_id } = parseBody(bodySchema, body, EXAMPLE);
+  checkLength(message, 'message');
   return {
     owner: request.principal.owner,
     sharer: sharerOf(request.principal, request.ip),

@@ -17,8 +17,9 @@ import { readHistory } from '../runs/run-reader.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { sharerOf } from '../sharer-of.ts';
-import { admitRun, checkLength, idSchema, parseRunBody, traceOf } from './begin-run.ts';
+import { admitRun, checkLength, idSchema, traceOf } from './begin-run.ts';
 import { HttpError } from './errors.ts';
+import { jsonScope, parseBody } from './json-body.ts';
 import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { UiWire } from './ui-wire.ts';
@@ -55,7 +56,7 @@ const NEWEST_MESSAGES = 4;
 const NEWEST_RUNS = 100;
 /** What the part of a run that its client has read takes, while it is read again. */
 const READ_BYTES = 16_777_216;
-/** The id of an answer is that of its run after this. */
+/** The id of an answer: this, and the id of its run. */
 const ANSWER = 'a-';
 
 export interface UiChatServices {
@@ -69,10 +70,9 @@ export interface UiChatServices {
 
 export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): void {
   const { broker, service, agents, streams, limiter, limit } = services;
-  app.register(async (scope) => {
-    scope.removeContentTypeParser('text/plain'); // so that only JSON is accepted
+  jsonScope(app, (scope) => {
     scope.post('/api/chat', { bodyLimit: BODY_BYTES, config: { needs: 'run' } }, async (request, reply) => {
-      const body = parseRunBody(bodySchema, request.body, EXAMPLE, 'id');
+      const body = parseBody(bodySchema, request.body, EXAMPLE);
       const newest = messagesOf(body);
       const last = newest.at(-1);
       if (last?.role === 'assistant' && body.trigger === 'submit-message')

@@ -12,6 +12,7 @@ import {
   retry,
   wrap,
 } from 'cockatiel';
+import { orAbort } from '../or-abort.ts';
 import { LlmError, type LlmErrorCode } from './failure.ts';
 import type { LlmEvent, LlmModel, LlmRequest, LlmTarget } from './model.ts';
 
@@ -87,6 +88,7 @@ export class ResilientModel implements LlmModel {
     try {
       return await orAbort(opening, signal); // the policy's own pauses ignore the signal
     } catch (error) {
+      if (signal.aborted && error === signal.reason) throw cancellation(signal);
       if (error instanceof BrokenCircuitError) throw new LlmError('llm_circuit_open');
       throw error;
     }
@@ -147,16 +149,4 @@ function cancellation(signal: AbortSignal): LlmError {
 
 async function* iterate(stream: AsyncIterable<LlmEvent>): AsyncGenerator<LlmEvent, void, undefined> {
   yield* stream;
-}
-
-function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(cancellation(signal));
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise
-      .finally(() => signal.removeEventListener('abort', abort))
-      .then(resolve)
-      .catch(reject);
-  });
 }

@@ -7,10 +7,10 @@ import { object, parseFile } from '../runs/json-file.ts';
 import { laneShape, variable } from '../runs/prompts.ts';
 import { baseUrl, number } from '../runs/rules.ts';
 import { WatchedFile, type WatchedFileOptions } from '../watched-file.ts';
-import { matches } from './tool-names.ts';
+import { mayMatch } from './tool-names.ts';
 
 const MAX_SERVERS = 16;
-const MAX_TOOLS = 64;
+export const MAX_TOOLS = 64;
 const MAX_AGENTS = 32;
 const DEFAULT_TIMEOUT_MS = 10_000;
 
@@ -132,7 +132,7 @@ const agentsFile = object(
     if (!(servers instanceof Map)) return; // it has been complained of already
     const begin = [...servers.keys()].map((name) => `${name}__`);
     agents.forEach(({ tools }, i) => {
-      const lost = tools.findIndex((pattern) => !begin.some((prefix) => mayName(pattern, prefix)));
+      const lost = tools.findIndex((pattern) => !begin.some((prefix) => mayMatch(pattern, prefix)));
       if (lost < 0) return;
       issues.push({
         code: 'custom',
@@ -142,11 +142,6 @@ const agentsFile = object(
       });
     });
   });
-
-/** Whether a pattern can match names with this beginning. */
-function mayName(pattern: string, prefix: string): boolean {
-  return pattern.startsWith(prefix) || (pattern.endsWith('*') && matches(pattern, prefix));
-}
 
 export type ToolRule = Readonly<z.output<typeof toolRule>>;
 export type ServerSettings = Readonly<z.output<typeof server>>;

@@ -13,7 +13,10 @@ export function builtinServers(send: SendReport): (name: BuiltinName) => Promise
     return inProcess(async ({ listings }) => send(listings.map(({ listingId }) => listingId)));
   };
   return async (name) => {
-    loaded ??= load();
+    loaded ??= load().catch((error) => {
+      loaded = undefined; // the next call tries again
+      throw error;
+    });
     const { [name]: fetch } = await loaded;
     return { url: `http://${name}.invalid/mcp`, fetch }; // RFC 6761 reserves .invalid: what went there by mistake would reach nobody
   };

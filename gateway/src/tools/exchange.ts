@@ -2,8 +2,8 @@
 // only with a ToolFailure. Each has a client of its own, so that nothing of one person's call is left for the next: no session, no token.
 
 import type { MCPClient } from '@ai-sdk/mcp';
+import { orAbort } from '../or-abort.ts';
 import { BoundedWire } from './bounded-wire.ts';
-import { orAbort } from './or-abort.ts';
 import { statusFailure, ToolFailure } from './tool-failure.ts';
 
 export interface Endpoint {

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
-import type { AgentSet, BuiltinName, ServerSettings } from './agents-file.ts';
+import { type AgentSet, type BuiltinName, MAX_TOOLS, type ServerSettings } from './agents-file.ts';
 import type { Endpoint } from './exchange.ts';
 import { TOOL_ERRORS } from './tool-errors.ts';
 import { matches } from './tool-names.ts';
@@ -26,8 +26,6 @@ const POLL_MS = 60_000;
 const BREAKER_PAUSE_MS = 10_000;
 /** The longest that the first question waits for servers. */
 const READY_MS = 5_000;
-/** Models get no more, whatever the file lists: services refuse requests with more than 64 or 128. */
-const MAX_TOOLS = 64;
 
 export class McpToolbox implements Toolbox {
   readonly #options: McpToolboxOptions;

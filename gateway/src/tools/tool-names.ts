@@ -19,3 +19,8 @@ export function modelName(server: string, tool: string): string {
 export function matches(pattern: string, name: string): boolean {
   return pattern.endsWith('*') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
 }
+
+/** Whether a pattern can match names with this beginning. */
+export function mayMatch(pattern: string, prefix: string): boolean {
+  return pattern.startsWith(prefix) || (pattern.endsWith('*') && matches(pattern, prefix));
+}

@@ -3,11 +3,11 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import { orAbort } from '../or-abort.ts';
 import type { ServerSettings, ToolRule } from './agents-file.ts';
 import { type Endpoint, exchange } from './exchange.ts';
 import { IDEMPOTENCY_KEY, idempotencyKey } from './idempotency.ts';
 import { type Listing, listTools, type RawTool } from './listing.ts';
-import { orAbort } from './or-abort.ts';
 import { errorText, resultText, textOf } from './result-text.ts';
 import { authorizationFor, type Credential } from './service-token.ts';
 import { TOOL_ERRORS } from './tool-errors.ts';
@@ -44,7 +44,7 @@ const COUNTED: ReadonlySet<ToolErrorCode> = new Set(['tool_timeout', 'tool_unrea
 
 const NOTHING: Listing = { found: new Map(), unusable: new Map() };
 
-/** Whose name is on a look. */
+/** Servers see this name when the gateway asks what they offer. */
 const LOOKER: Caller = { principal: 'gateway', runId: 'look', callId: 'list' };
 
 export class ToolServer {

@@ -14,8 +14,9 @@ import {
 import { type Grants, grantsFrom } from '../../auth/principal.ts';
 import type { ApiKey } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
+import { jsonScope, parseBody } from '../json-body.ts';
 import { GRANTS_BODY, grantFields } from './grants-body.ts';
-import { type AuthServices, actorOf, jsonScope, nameField, parseBody, personOf } from './services.ts';
+import { type AuthServices, actorOf, nameField, personOf } from './services.ts';
 
 const EXPIRES_RULE = 'must be a time in the next ten years, in milliseconds since 1970';
 

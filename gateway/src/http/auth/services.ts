@@ -1,8 +1,7 @@
 // What the routes of people and keys need, and what they have in common: small bodies, and the one who asks.
 
 import type { Profile } from '@llm-streamer/shared/api-types.ts';
-import { CodedError } from '@llm-streamer/shared/errors.ts';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Audit, AuditFields } from '../../auth/audit.ts';
 import type { SessionCookie } from '../../auth/credentials/session-cookie.ts';
@@ -34,30 +33,8 @@ export interface AuthServices {
 /** Bytes of a body. */
 export const SMALL_BODY = 4_096;
 
-/** A scope whose routes take JSON alone: a form of another page can send text, and no JSON. */
-export function jsonScope(app: FastifyInstance, routes: (scope: FastifyInstance) => void): void {
-  app.register(async (scope) => {
-    scope.removeContentTypeParser('text/plain');
-    routes(scope);
-  });
-}
-
 export const nameField = z.string(NAME_RULE).refine(isName, NAME_RULE);
 export const passwordField = z.string(PASSWORD_RULE).refine(isPassword, PASSWORD_RULE);
-
-/** @throws CodedError `invalid_body`, which names the field and what is allowed, and quotes nothing */
-export function parseBody<T extends z.ZodObject>(schema: T, body: unknown): z.output<T> {
-  const result = schema.safeParse(body);
-  if (result.success) return result.data;
-  const fields = Object.keys(schema.shape).join(', ');
-  const issue = result.error.issues[0];
-  const unknown = issue?.code === 'unrecognized_keys';
-  const field = unknown ? issue.keys[0]?.slice(0, 100) : issue?.path[0]?.toString();
-  if (issue === undefined || field === undefined)
-    throw new CodedError('invalid_body', `the body must be a JSON object with ${fields}`);
-  const rule = unknown ? `unknown field; known are ${fields}` : issue.message;
-  throw new CodedError('invalid_body', `${field}: ${rule}`, { field });
-}
 
 export function visitorOf({ ip, headers }: FastifyRequest): Visitor {
   return { address: ip, agent: headers['user-agent'] ?? '' };

@@ -6,11 +6,10 @@ import { z } from 'zod';
 import { AUDIT_EVENTS } from '../../auth/audit.ts';
 import { sessionId } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
+import { jsonScope, parseBody } from '../json-body.ts';
 import {
   type AuthServices,
   actorOf,
-  jsonScope,
-  parseBody,
   passwordField,
   personOf,
   profileOf,

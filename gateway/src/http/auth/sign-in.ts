@@ -14,15 +14,8 @@ import { areAdmins, grantsOfRole } from '../../auth/rights/roles.ts';
 import { LoginFailed, type SignedIn } from '../../auth/sign-in/sign-in.ts';
 import { SignInOffer } from '../../auth/sign-in/sign-in-offer.ts';
 import { HttpError } from '../errors.ts';
-import {
-  type AuthServices,
-  jsonScope,
-  parseBody,
-  passwordField,
-  profileOf,
-  SMALL_BODY,
-  visitorOf,
-} from './services.ts';
+import { jsonScope, parseBody } from '../json-body.ts';
+import { type AuthServices, passwordField, profileOf, SMALL_BODY, visitorOf } from './services.ts';
 
 /** A name that nobody can have is answered as one that nobody has. */
 const MAX_TEXT = 256;

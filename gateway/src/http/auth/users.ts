@@ -9,16 +9,9 @@ import { grantsFrom } from '../../auth/principal.ts';
 import { allRoles, grantsOfRole, isBuiltIn } from '../../auth/rights/roles.ts';
 import type { Role, User } from '../../auth/store/auth-store.ts';
 import { HttpError } from '../errors.ts';
+import { jsonScope, parseBody } from '../json-body.ts';
 import { GRANTS_BODY, grantFields } from './grants-body.ts';
-import {
-  type AuthServices,
-  actorOf,
-  jsonScope,
-  nameField,
-  parseBody,
-  passwordField,
-  SMALL_BODY,
-} from './services.ts';
+import { type AuthServices, actorOf, nameField, passwordField, SMALL_BODY } from './services.ts';
 
 const YES_NO = 'must be true or false';
 
