@@ -22,7 +22,7 @@ import {
   updateView,
   viewState,
 } from './state/store.ts';
-import { nextTimeMode } from './state/view-state.ts';
+import { LOG_ALONE, nextTimeMode } from './state/view-state.ts';
 import type { Session } from './stream/session.ts';
 
 /** How many characters Ctrl+A copies at most. */
@@ -84,12 +84,12 @@ export const KEYS: readonly Key[] = [
   {
     keys: 'f',
     what: 'fleet: all sources',
-    run: () => updateView({ fleet: !viewState.value.fleet, running: false, timeline: '' }, 'replace'),
+    run: () => updateView({ ...LOG_ALONE, fleet: !viewState.value.fleet }, 'replace'),
   },
   {
     keys: 'R',
     what: 'running now: each generation',
-    run: () => updateView({ running: !viewState.value.running, fleet: false, timeline: '' }, 'replace'),
+    run: () => updateView({ ...LOG_ALONE, running: !viewState.value.running }, 'replace'),
   },
   {
     keys: 'r',
@@ -252,7 +252,7 @@ function showTimeline(context: KeyContext): void {
   const row = item && firstOf(item);
   const timeline = row?.kind === 'entry' ? runKeyOf(row) : undefined;
   if (timeline === undefined) showNotice('the row is of no run');
-  else updateView({ timeline, versus: '', fleet: false, running: false }, 'replace');
+  else updateView({ ...LOG_ALONE, timeline }, 'replace');
 }
 
 function copyRow(context: KeyContext): void {

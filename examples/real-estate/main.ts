@@ -93,7 +93,7 @@ function portOf(text: string): number {
   throw new Error('--port: must be a whole number from 0 to 65535');
 }
 
-/** Instead of mail: a line that \`pipe\` and \`collect\` make an entry of. */
+/** Instead of mail: a line that `pipe` and `collect` make an entry of. */
 async function write({ listings }: Report): Promise<void> {
   const ids = listings.map(({ listingId }) => listingId);
   process.stdout.write(

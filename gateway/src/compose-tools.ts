@@ -61,15 +61,18 @@ export function composeTools(
     secret: readSecret,
     builtin: builtinServers((listings) =>
       reports.enqueue(
-        draft({
-          time: Date.now(),
-          channel: REPORTS_CHANNEL,
-          source: 'listings',
-          level: 'info',
-          event: 'report.sent',
-          msg: `a report of ${listings.length} listings was sent`,
-          attrs: { listings },
-        }),
+        draft(
+          {
+            time: Date.now(),
+            channel: REPORTS_CHANNEL,
+            source: 'listings',
+            level: 'info',
+            event: 'report.sent',
+            msg: `a report of ${listings.length} listings was sent`,
+            attrs: { listings },
+          },
+          config.ENTRY_BYTES,
+        ),
       ),
     ),
     report,

@@ -175,7 +175,7 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
   return Object.freeze({ ...config, MCP, AUTH: authMode(config), isOpenOnPurpose: config.AUTH === 'off' });
 }
 
-/** Reads the variable that the prompts file names with `key_env`. */
+/** Reads a variable that a file of the operator names with `key_env`, `token_env` or `url_env`. */
 export function readSecret(name: string): string | undefined {
   return process.env[name];
 }

@@ -175,7 +175,7 @@ function errorOf({ msg, attrs = {} }: Pick<Entry, 'msg' | 'attrs'>): { code: str
   return { code: text(attrs[GEN_AI.errorType]) || 'unknown', message: msg };
 }
 
-/** Whatever else an entry claims, a lane is a task. */
+/** A role that is not known is a task. */
 function roleOf(value: unknown): LaneRole {
   return value === 'combiner' || value === 'agent' ? value : 'task';
 }

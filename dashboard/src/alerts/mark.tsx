@@ -10,7 +10,7 @@ import type { Alert } from '../state/alert.ts';
 import { alertPart, alerts, alertsAsOf, alertsOpen, areAlertsStale } from '../state/alerts.ts';
 import { profile } from '../state/identity.ts';
 import { streamState } from '../state/store.ts';
-import type { ViewState } from '../state/view-state.ts';
+import { LOG_ALONE, type ViewState } from '../state/view-state.ts';
 import '../../styles/alerts.css';
 
 const TITLE = document.title;
@@ -28,7 +28,7 @@ export function mountAlerts(goTo: GoTo): void {
 
 function leadTo({ cause, id }: Alert, goTo: GoTo): void {
   alertsOpen.value = false;
-  const all = { q: '', hl: '', level: '', range: undefined, fleet: false, running: false } as const;
+  const all = { q: '', hl: '', level: '', range: undefined, ...LOG_ALONE } as const;
   if (cause) goTo({ ...all, channels: [cause.channel], at: cause.id, follow: false });
   else goTo({ ...all, channels: [CHANNELS.alerts], q: `alert:${quoted(id)}` });
 }

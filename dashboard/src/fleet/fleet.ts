@@ -1,11 +1,13 @@
 // The fleet view: it counts the entries of the stream from when it is first opened, those that are here first, and shows the figures
 // once a second while it is open. It is loaded then.
+
 import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
 import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { filter, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
+import { LOG_ALONE } from '../state/view-state.ts';
 import '../../styles/fleet.css';
 import type { Column } from './columns.ts';
 import { EntryFeed, type EntrySource } from './entry-feed.ts';
@@ -27,7 +29,7 @@ export class Fleet {
   readonly #context: FleetContext;
   readonly #model = new FleetModel();
   readonly #grid: FleetGrid;
-  readonly #totals = new TotalsLine(() => updateView({ fleet: false, running: true }, 'replace'));
+  readonly #totals = new TotalsLine(() => updateView({ ...LOG_ALONE, running: true }, 'replace'));
   readonly #notes = document.createElement('p');
   readonly #feed: EntryFeed;
   #timer: ReturnType<typeof setInterval> | undefined;

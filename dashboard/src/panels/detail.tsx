@@ -1,4 +1,5 @@
 // The detail of the entry under the cursor: its full message, its fields as a tree, and actions on it.
+
 import type { ComponentChildren } from 'preact';
 import type { Cursor } from '../cursor.ts';
 import type { HistoryNavigator } from '../history/history-navigator.ts';
@@ -7,6 +8,7 @@ import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
 import { opened, sincePrevious, updateView, viewState } from '../state/store.ts';
+import { LOG_ALONE } from '../state/view-state.ts';
 import '../../styles/detail.css';
 import { runKeyOf } from '../state/run-key.ts';
 import { copyText } from './copy.ts';
@@ -59,11 +61,7 @@ export function Detail({ cursor, history }: DetailProps) {
           <Action onClick={() => toggleTerm(`run:${quoted(row.run ?? '')}`)}>only this run</Action>
         )}
         {timeline !== undefined && (
-          <Action
-            onClick={() => updateView({ timeline, versus: '', fleet: false, running: false }, 'replace')}
-          >
-            timeline
-          </Action>
+          <Action onClick={() => updateView({ ...LOG_ALONE, timeline }, 'replace')}>timeline</Action>
         )}
         <Action onClick={() => updateView({ channels: [row.channel] })}>only this channel</Action>
         <Action onClick={() => history.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>

@@ -1,8 +1,10 @@
 // The top line: connection, channels, filter, level, and buttons for the run panel and the help.
+
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import { alertPart } from '../state/alerts.ts';
 import { whoPart } from '../state/identity.ts';
 import { helpOpen, updateView, viewState } from '../state/store.ts';
+import { LOG_ALONE } from '../state/view-state.ts';
 import type { Session } from '../stream/session.ts';
 import { Connection } from './connection.tsx';
 import { FilterInput, type FilterInputProps } from './filter-input.tsx';
@@ -55,7 +57,7 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
         class="to-fleet"
         aria-pressed={fleet}
         title="all sources at a glance (f)"
-        onClick={() => updateView({ fleet: !fleet, running: false, timeline: '' }, 'replace')}
+        onClick={() => updateView({ ...LOG_ALONE, fleet: !fleet }, 'replace')}
       >
         fleet
       </button>
@@ -64,7 +66,7 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
         class="to-running"
         aria-pressed={running}
         title="each generation that runs now (R)"
-        onClick={() => updateView({ running: !running, fleet: false, timeline: '' }, 'replace')}
+        onClick={() => updateView({ ...LOG_ALONE, running: !running }, 'replace')}
       >
         running
       </button>

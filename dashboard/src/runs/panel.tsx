@@ -1,4 +1,5 @@
 // The run panel: a prompt, a lane for each model call, their summary, and the recent runs.
+
 import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
 import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
 import { effect, untracked, useSignal, useSignalEffect } from '@preact/signals';
@@ -20,6 +21,7 @@ import {
   unfilterLog,
 } from '../state/run-state.ts';
 import { linkedRun, streamState, updateView } from '../state/store.ts';
+import { LOG_ALONE } from '../state/view-state.ts';
 import '../../styles/runs.css';
 import { Lane } from './lane.tsx';
 import { Prompt, RUN_KEY } from './prompt.tsx';
@@ -139,12 +141,7 @@ function Heading({ current, now, problem }: HeadingProps) {
       <button
         type="button"
         title="where its time went (t on its rows)"
-        onClick={() =>
-          updateView(
-            { timeline: channel.slice(RUN_PREFIX.length), versus: '', fleet: false, running: false },
-            'replace',
-          )
-        }
+        onClick={() => updateView({ ...LOG_ALONE, timeline: channel.slice(RUN_PREFIX.length) }, 'replace')}
       >
         timeline
       </button>

@@ -68,6 +68,9 @@ function oneOf<T extends string>(value: string | null, allowed: readonly T[], fa
   return allowed.find((each) => each === value) ?? fallback;
 }
 
+/** Without the pictures that are shown instead of the log. */
+export const LOG_ALONE = { fleet: false, running: false, timeline: '', versus: '' } as const;
+
 export function parseView(search: string): ViewState {
   const query = new URLSearchParams(search);
   const named = [...query.getAll('channels'), ...query.getAll('ch'), ...query.getAll('channel')]

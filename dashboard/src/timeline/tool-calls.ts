@@ -3,10 +3,6 @@
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { beginOf, byLog, type Fact } from './fact.ts';
 
-/** Somebody is asked whether the call may be made, and has decided. */
-const ASKED = 'tool.asked';
-const DECIDED = 'tool.decided';
-
 /** Undefined: not told. */
 export interface ToolCall {
   /** Names it among the calls of its lane. */
@@ -62,7 +58,7 @@ function callsOf(key: string, facts: readonly Fact[]): ToolCall[] {
 function isOther({ askedAt, calledAt, returnedAt }: ToolCall, { event }: Fact): boolean {
   if (returnedAt !== undefined) return true;
   if (event === EVENTS.toolCalled) return calledAt !== undefined;
-  return event === ASKED && askedAt !== undefined;
+  return event === EVENTS.toolAsked && askedAt !== undefined;
 }
 
 function emptyCall(key: string): ToolCall {
@@ -85,8 +81,8 @@ function take(call: ToolCall, fact: Fact): void {
   if (fact.tool !== '') call.name = fact.tool;
   if (fact.step !== '') call.step = fact.step;
   if (event === EVENTS.toolCalled) call.calledAt = time;
-  else if (event === ASKED) call.askedAt = time;
-  else if (event === DECIDED) call.decidedAt = time;
+  else if (event === EVENTS.toolAsked) call.askedAt = time;
+  else if (event === EVENTS.toolDecided) call.decidedAt = time;
   else {
     call.returnedAt = time;
     call.calledAt ??= beginOf(fact);

@@ -2,7 +2,7 @@
 // own, which its children keep when it comes.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { type Clock, openState, part } from './clock.ts';
-import { byTime, type Fact } from './fact.ts';
+import { beginOf, byTime, type Fact } from './fact.ts';
 import { GenerationFacts } from './generations.ts';
 import { generationSpan } from './lane.ts';
 import { newSpan, type Span, type SpanKind } from './span.ts';
@@ -53,7 +53,9 @@ function spanOf(id: string, facts: readonly Fact[], clock: Clock): Span {
       return generationSpan(key, named?.lane || generation.model || 'generation', generation, clock);
   }
   const from =
-    end?.start ?? facts.find(({ event }) => STARTED.includes(event))?.time ?? (end && endOnly(end));
+    end?.start ??
+    facts.find(({ event }) => STARTED.includes(event))?.time ??
+    (end && (beginOf(end) ?? end.time));
   const kind = KINDS[end?.event ?? ''] ?? 'span';
   const error = end?.error || (end?.event === EVENTS.runFailed ? 'failed' : '');
   return newSpan({
@@ -65,10 +67,6 @@ function spanOf(id: string, facts: readonly Fact[], clock: Clock): Span {
     rows: facts.map(({ row }) => row),
     error,
   });
-}
-
-function endOnly({ time, seconds }: Fact): number {
-  return seconds === undefined ? time : Math.max(0, time - seconds * 1000);
 }
 
 function rootsOf(spans: Map<string, Span>, parents: ReadonlyMap<string, string>): Span[] {

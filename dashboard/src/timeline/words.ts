@@ -1,4 +1,5 @@
 // What the picture says in words: beside a bar, to a screen reader, and about a whole run.
+import { plural } from '../fleet/words.ts';
 import { spansOf } from '../log/text.ts';
 import { duration } from '../log/time.ts';
 import type { Picture } from './model.ts';
@@ -100,10 +101,6 @@ export function summaryOf({ root, ending, critical, totals }: Picture): string {
   if (kinds.length > 0)
     words.push(kinds.map(([kind, ms]) => `${PART_WORDS[kind]} ${duration(ms)}`).join(', '));
   return words.join(' · ');
-}
-
-function plural(n: number, what: string): string {
-  return `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
 }
 
 function count(n: number | undefined): string {

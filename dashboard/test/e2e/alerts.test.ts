@@ -233,6 +233,10 @@ describe('an alert leads to', () => {
       await eventually('back is where it was', () => page.url().includes('channels=logs&'));
       await follow('nobody');
       await eventually('its own entries are shown', () => page.url().includes('channels=events:alerts'));
+      await page.goto(`${gateway.url}/?channels=logs&t=a-run`);
+      await follow('here');
+      await eventually('the picture of the run is closed', () => !page.url().includes('t=a-run'));
+      await page.locator('#detail', { hasText: 'too many requests' }).waitFor();
     } finally {
       await gateway.stop();
     }

@@ -9,6 +9,7 @@ import { ENDPOINTS, type Endpoint } from '../door/endpoints.ts';
 import { HOPS_HEADER, isOwnCredential, KEY_HEADER } from '../door/headers.ts';
 import { sharerOf } from '../sharer-of.ts';
 import { HttpError } from './errors.ts';
+import { RETRY_AFTER_S } from './plugins/problems.ts';
 import { protocolScope } from './protocol-scope.ts';
 import { readBody } from './read-body.ts';
 
@@ -107,6 +108,7 @@ function sendError(
   reply: FastifyReply,
   { code, status, message, field }: HttpError,
 ): FastifyReply {
+  if (code === 'service_unreachable') reply.header('retry-after', RETRY_AFTER_S); // clients of OpenAI repeat a 502
   const type = status === 429 ? 'rate_limit_error' : status >= 500 ? 'server_error' : 'invalid_request_error';
   return reply
     .code(status)

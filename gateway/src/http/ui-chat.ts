@@ -17,6 +17,7 @@ import { readHistory } from '../runs/run-reader.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { sharerOf } from '../sharer-of.ts';
+import { checkShape } from '../shippers/json-shape.ts';
 import { admitRun, checkLength, idSchema, traceOf } from './begin-run.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope, parseBody } from './json-body.ts';
@@ -50,6 +51,7 @@ type Message = z.output<typeof message>;
 
 /** Bytes of a body: the client sends the whole conversation each time. */
 const BODY_BYTES = 1_048_576;
+const SHAPE = { values: 50_000, members: 1_000, depth: 64 };
 /** Messages of the client that are looked at: the newest question is one of them, or its answer the last. */
 const NEWEST_MESSAGES = 4;
 /** Runs among which the newest one of a chat is looked for. */
@@ -71,6 +73,12 @@ export interface UiChatServices {
 export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): void {
   const { broker, service, agents, streams, limiter, limit } = services;
   jsonScope(app, (scope) => {
+    const parseJson = scope.getDefaultJsonParser('error', 'error');
+    scope.removeContentTypeParser('application/json');
+    scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+      // A megabyte of names would hold the event loop for a tenth of a second.
+      checkShape(text.toString(), SHAPE).then(() => parseJson(request, text.toString(), done), done);
+    });
     scope.post('/api/chat', { bodyLimit: BODY_BYTES, config: { needs: 'run' } }, async (request, reply) => {
       const body = parseBody(bodySchema, request.body, EXAMPLE);
       const newest = messagesOf(body);

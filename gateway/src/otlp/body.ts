@@ -1,7 +1,9 @@
 // The unpacked bytes of a request → one object in the form of OTLP's JSON, with bounds.
 
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import type { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { checkShape } from '../shippers/json-shape.ts';
+import { textOf } from '../shippers/unpack.ts';
 import { REQUESTS, type Signal } from './messages.ts';
 import { readProtobuf } from './wire.ts';
 
@@ -18,14 +20,15 @@ export async function parse(
   body: Buffer,
   encoding: 'protobuf' | 'json',
   signal: Signal,
+  slicer: TimeSlicer,
 ): Promise<Record<string, unknown>> {
   const value =
-    encoding === 'json' ? await parseJson(body) : readProtobuf(body, REQUESTS[signal], MAX_VALUES);
+    encoding === 'json' ? await parseJson(body, slicer) : readProtobuf(body, REQUESTS[signal], MAX_VALUES);
   return value as Record<string, unknown>;
 }
 
-async function parseJson(body: Buffer): Promise<unknown> {
-  const text = body.toString('utf8').replace(/^\uFEFF/, '');
+async function parseJson(body: Buffer, slicer: TimeSlicer): Promise<unknown> {
+  const text = (await textOf(body, slicer)).replace(/^\uFEFF/, '');
   if (text.trim() === '') return {};
   await checkShape(text, SHAPE);
   let value: unknown;

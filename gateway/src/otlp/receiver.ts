@@ -100,7 +100,7 @@ export class Receiver {
       code: 'invalid_otlp',
       variable: 'OTLP_BODY_BYTES',
     });
-    const request = await parse(body, encoding, signal);
+    const request = await parse(body, encoding, signal, this.#slicer);
     const take: Take = {
       groups: [],
       bytes: 0,

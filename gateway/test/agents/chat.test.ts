@@ -204,6 +204,8 @@ describe('a question to an agent', () => {
     const failing = await agentGateway(realEstate(), { model: 'sim-401' });
     const failed = await failing.ask('/agents/chat', { userMessage: 'Find homes' });
     expect(failed.status).toBe(502);
+    // The same question again would be another run, whose tools act again.
+    expect(failed.headers.has('retry-after')).toBe(false);
     expect(await failed.json()).toMatchObject({ code: 'run_failed', run_code: 'agent_failed' });
   });
 

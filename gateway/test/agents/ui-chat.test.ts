@@ -193,6 +193,13 @@ describe('the published client of useChat', () => {
     );
   });
 
+  it('is refused an object of so many names that its parsing would delay everybody', async () => {
+    const gateway = await agentGateway(new TestToolbox({}));
+    const wide = Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`n${i}`, 1]));
+    const answer = await gateway.ask('/api/chat', { id: 'c1', messages: [wide] });
+    expect([answer.status, await answer.json()]).toMatchObject([413, { code: 'batch_too_large' }]);
+  });
+
   it('is told that the run was cancelled or has failed', async () => {
     const begun = Promise.withResolvers<void>();
     const silent: TestTool = {

@@ -10,7 +10,7 @@ import { isAnswering } from '../claim-socket.ts';
 import { HttpError, isErrorCode } from '../errors.ts';
 import { NOSNIFF } from './nosniff.ts';
 
-const RETRY_AFTER_S = '2';
+export const RETRY_AFTER_S = '2';
 const PROBLEM = 'application/problem+json';
 
 export function problems(app: FastifyInstance): void {
@@ -103,7 +103,7 @@ function sendProblem(reply: FastifyReply, error: HttpError): FastifyReply {
 
 /** Whether the same may be taken later. */
 export function isRetryable({ status }: HttpError): boolean {
-  return [429, 502, 503].includes(status);
+  return status === 429 || status === 503;
 }
 
 /** The headers of an error, whatever its form. */

@@ -74,7 +74,7 @@ export class Notifier {
       const ended = messages.slice(0, done).filter((one) => one !== undefined).length;
       if (done > 0) await store.delivered(holder, name, done);
       if (outcome.delivered) this.figures.sent += ended;
-      else if (done > 0) {
+      else if (ended > 0) {
         this.figures.failed += ended;
         report(`${ended} alerts for ${name} were given up: ${outcome.problem}`);
       }
