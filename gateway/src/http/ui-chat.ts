@@ -77,7 +77,9 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
     scope.removeContentTypeParser('application/json');
     scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
       // A megabyte of names would hold the event loop for a tenth of a second.
-      checkShape(text.toString(), SHAPE).then(() => parseJson(request, text.toString(), done), done);
+      checkShape(text.toString(), SHAPE)
+        .then(() => parseJson(request, text.toString(), done))
+        .catch(done);
     });
     scope.post('/api/chat', { bodyLimit: BODY_BYTES, config: { needs: 'run' } }, async (request, reply) => {
       const body = parseBody(bodySchema, request.body, EXAMPLE);
