@@ -34,43 +34,60 @@ const state = (page: Page) => page.getByLabel('llm-1', { exact: true }).locator(
 const hasText = (page: Page) =>
   eventually('a lane has text', async () => (await said(page)).includes('Picture tides'));
 
+const opened = (url: string) => openPage(browser, url);
+
+/** Alice's page with a run that goes on, and the query string of its link. */
+async function running(): Promise<{ page: Page; link: string; key: string }> {
+  const page = await opened(`${alice.url}/?panel=run`);
+  await page.getByLabel('Prompt').fill('Explain tides');
+  await page.getByLabel('Prompt').press('Control+Enter');
+  await hasText(page);
+  const { search, searchParams } = new URL(page.url());
+  return { page, link: search, key: searchParams.get('show') ?? '' };
+}
+
 describe('a run of an owner', () => {
-  it('is watched from its start, survives a reload, opens by its link where it is shared, and is stopped', async () => {
-    const page = await openPage(browser, `${alice.url}/?panel=run`);
-    await page.getByLabel('Prompt').fill('Explain tides');
-    await page.getByLabel('Prompt').press('Control+Enter');
-    await hasText(page);
-    expect(page.url()).toMatch(/show=alice\/page-/);
+  it('is watched from its start, survives a reload, and opens by its link only where it is shared', async () => {
+    const { page, link, key } = await running();
+    expect(key).toMatch(/^alice\/page-/);
     await page.reload();
     await hasText(page);
-
-    const link = new URL(page.url()).search;
-    const shared = await openPage(browser, `${carol.url}/${link}`);
-    await hasText(shared);
-    const foreign = await openPage(browser, `${bob.url}/${link}`);
+    await hasText(await opened(`${carol.url}/${link}`));
+    const foreign = await opened(`${bob.url}/${link}`);
     await foreign.getByLabel('Prompt').waitFor();
     expect(await foreign.locator('.lane').count()).toBe(0);
+    expect(await foreign.getByLabel('Recent runs').count()).toBe(0);
+  });
 
-    // Its picture: of the owner by its id alone, of others by its owner, too.
-    const key = new URLSearchParams(link).get('show') ?? '';
-    const drawn = (timeline: string, at: OwnedGateway) => openPage(browser, `${at.url}/?t=${timeline}`);
+  it('is a picture for its owner by its id alone, and for others it is shared with by its owner, too', async () => {
+    const { page, key } = await running();
+    await page.close();
+    const drawn = (timeline: string, at: OwnedGateway) => opened(`${at.url}/?t=${timeline}`);
     const lanes = (at: Page) => at.locator('#timeline [role="treeitem"] bdi').allInnerTexts();
-    for (const picture of await Promise.all([drawn(key.slice('alice/'.length), alice), drawn(key, carol)]))
+    for (const [timeline, at] of [
+      [key.slice('alice/'.length), alice],
+      [key, carol],
+    ] as const) {
+      const picture = await drawn(timeline, at);
       await eventually('its lanes are drawn', async () => (await lanes(picture)).includes('llm-1'));
+      await picture.close();
+    }
     const nothing = await drawn(key, bob);
     await nothing.locator('#timeline .notes', { hasText: 'no entries of this run are kept' }).waitFor();
     expect(await lanes(nothing)).not.toContain('llm-1');
+  });
 
+  it('is stopped for everyone who watches it, and listed with its owner', async () => {
+    const { page, link, key } = await running();
+    const shared = await opened(`${carol.url}/${link}`);
+    await hasText(shared);
     await page.getByRole('button', { name: 'Stop' }).click();
     await eventually('it is stopped', async () => (await state(page)) === 'stopped');
     await eventually('so it is for who watches it', async () => (await state(shared)) === 'stopped');
-
-    const recent = shared.getByLabel('Recent runs').getByRole('button');
-    await eventually('it is listed with its owner', async () =>
-      /alice\/page-/.test((await recent.allInnerTexts()).join()),
+    const recent = shared.getByLabel('Recent runs').getByRole('button', { name: key.slice(0, 15) });
+    await recent.first().click();
+    await eventually('its channel is shown', () =>
+      /^runs:alice\/page-/.test(new URL(shared.url()).searchParams.get('channels') ?? ''),
     );
-    await recent.click();
-    expect(new URL(shared.url()).searchParams.get('channels')).toMatch(/^runs:alice\/page-/);
-    expect(await foreign.getByLabel('Recent runs').count()).toBe(0);
   });
 });
