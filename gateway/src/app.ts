@@ -48,6 +48,7 @@ import { answerBadUrl, answerMalformed, isHttp2, problems } from './http/plugins
 import { rightsMark } from './http/plugins/rights-mark.ts';
 import { shutdown } from './http/plugins/shutdown.ts';
 import { unnamedProxy } from './http/plugins/unnamed-proxy.ts';
+import { pricesRoute } from './http/prices.ts';
 import { processRoute } from './http/process.ts';
 import { publishRoute } from './http/publish.ts';
 import { RunStreams } from './http/run-stream.ts';
@@ -280,6 +281,7 @@ export function createApp(
     agentRoutes(scope, { ...runs, streams: runStreams, connections: limiter });
     uiChatRoutes(scope, { ...runs, broker, streams: runStreams });
     conversationsRoute(scope, runs.conversations);
+    pricesRoute(scope, () => runs.prompts.current.prices);
     alertsRoutes(scope, rules);
     metricsRoute(scope, totals.metrics);
     channelsRoute(scope, channelLists);

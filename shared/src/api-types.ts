@@ -333,3 +333,11 @@ export interface AlertTestAnswer {
   /** How each destination has answered; `problem` is absent where it took the message. */
   destinations: { name: string; delivered: boolean; problem?: string }[];
 }
+
+/** The answer of `GET /api/prices`: what the operator has said that models cost. */
+export interface Prices {
+  /** Three letters, like USD. */
+  currency: string;
+  /** By the million tokens. A `*` at the end of `model` stands for any end; the longest name that fits counts. */
+  models: readonly { model: string; input: number; output: number }[];
+}

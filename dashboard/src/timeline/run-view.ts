@@ -1,9 +1,11 @@
 // One run on screen: its summary, an axis of time, and the tree of its spans with a bar for each. Only the rows in sight are in the
 // document, so a trace of two thousand spans costs what one of fifty costs. Plain nodes: to move the bars of 60 rows takes 15 ms where a
 // canvas takes 7, but that happens five times a second at most, and nodes have names, themes and a pointer of their own.
+import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { placeNodes } from '../fleet/place-nodes.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { ticksOf, tickText } from './axis.ts';
+import { costOf } from './cost.ts';
 import type { CriticalPart } from './critical-path.ts';
 import type { Picture } from './model.ts';
 import { TreeRowNode } from './row-node.ts';
@@ -76,12 +78,15 @@ export class RunView {
     return Math.max(1, (root.to ?? 0) - (root.from ?? 0));
   }
 
-  show(picture: Picture, length: number, notes: readonly string[]): void {
+  show(picture: Picture, length: number, notes: readonly string[], prices: Prices | undefined): void {
     const isAtEnd = this.#tree.scrollTop + this.#tree.clientHeight >= this.#tree.scrollHeight - LINE;
     this.#picture = picture;
     this.#length = length;
     this.#critical = Map.groupBy(picture.critical, ({ key }) => key);
-    setText(this.#summary, `run ${visible(picture.root.name, 60)} · ${summaryOf(picture)}`);
+    setText(
+      this.#summary,
+      `run ${visible(picture.root.name, 60)} · ${summaryOf(picture, costOf(picture.root, prices))}`,
+    );
     setText(this.#notes, notes.join(' · '));
     this.#arrange();
     this.#find();

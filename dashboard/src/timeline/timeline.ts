@@ -1,5 +1,6 @@
 // A run as a picture, or two of them on one scale: over the log while the URL names them. What is pointed at is shown as an entry, and
 // Enter leads to it in the log; the browser's way back, or the key, leads to the picture again.
+import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
 import type { Cursor } from '../cursor.ts';
@@ -13,6 +14,7 @@ import type { EntryRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import '../../styles/timeline.css';
 import { CompareInput } from './compare-input.ts';
+import { fetchPrices } from './cost.ts';
 import { RunFeed } from './feed.ts';
 import type { Picture } from './model.ts';
 import { RunView } from './run-view.ts';
@@ -52,6 +54,7 @@ export class Timeline {
   readonly #input: CompareInput;
   #shown: ShownRun[] = [];
   #active = 0;
+  #prices: Prices | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The entries that were left for the log, by run: the way back leads to them. */
   readonly #left = new Map<string, string>();
@@ -105,10 +108,17 @@ export class Timeline {
     if (before.length === this.#shown.length && before.every((run, i) => run === this.#shown[i])) return;
     this.#active = Math.min(this.#active, this.#shown.length - 1);
     this.#runs.replaceChildren(...this.#shown.map(({ view }) => view.element));
+    this.#price().catch(() => {}); // a picture without costs
     this.#timer ??= setInterval(() => document.visibilityState === 'visible' && this.#draw(), EVERY_MS);
     this.#draw();
     const { activeElement } = document;
     if (activeElement === document.body || activeElement === this.#context.viewport.scroller) this.#focus();
+  }
+
+  /** Prices change so seldom that a reload of the page is enough. */
+  async #price(): Promise<void> {
+    this.#prices ??= await fetchPrices();
+    for (const run of this.#shown) run.isChanged = true;
   }
 
   #show(key: string): ShownRun {
@@ -167,7 +177,7 @@ export class Timeline {
     const pictures = changed.length === 0 ? [] : this.#shown;
     const length = Math.max(...this.#shown.map(({ picture }) => (picture ? RunView.lengthOf(picture) : 1)));
     for (const { view, picture, feed } of pictures)
-      if (picture) view.show(picture, length, feed.notes(picture.isBegun));
+      if (picture) view.show(picture, length, feed.notes(picture.isBegun), this.#prices);
   }
 
   #tell({ picture }: ShownRun, row: EntryRow | undefined, span: Span | undefined): void {

@@ -2,6 +2,7 @@
 import { plural } from '../fleet/words.ts';
 import { spansOf } from '../log/text.ts';
 import { duration } from '../log/time.ts';
+import { type Cost, costText } from './cost.ts';
 import type { Picture } from './model.ts';
 import type { Part, PartKind, Span } from './span.ts';
 
@@ -82,7 +83,7 @@ export function wordsOf(span: Span, from: number, isCritical: boolean): string {
 }
 
 /** One line about the whole run. */
-export function summaryOf({ root, ending, critical, totals }: Picture): string {
+export function summaryOf({ root, ending, critical, totals }: Picture, cost?: Cost): string {
   const { lanes, spans, inputTokens, outputTokens, isEstimated, errors, retries, byKind } = totals;
   // Of a single request nobody says that a run has begun or ended.
   const state = { running: 'running', unknown: 'end not told' }[root.state as string];
@@ -91,6 +92,7 @@ export function summaryOf({ root, ending, critical, totals }: Picture): string {
   words.push(lanes > 0 ? plural(lanes, 'lane') : plural(spans, 'span'));
   if (inputTokens !== undefined || outputTokens !== undefined)
     words.push(`${count(inputTokens)} + ${isEstimated ? '~' : ''}${count(outputTokens)} tokens`);
+  if (cost) words.push(costText(cost));
   if (errors > 0) words.push(plural(errors, 'error'));
   if (retries > 0) words.push(`repeated ${retries} ${retries === 1 ? 'time' : 'times'}`);
   const path = critical.reduce((sum, part) => sum + part.to - part.from, 0);

@@ -1,10 +1,12 @@
-// The prompts file: which tasks a run has, with their prompts and models, and which services OpenAI clients reach.
+// The prompts file: which tasks a run has, with their prompts and models, which services OpenAI clients reach, and what models cost.
 
 import { createHash } from 'node:crypto';
+import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { WatchedFile, type WatchedFileOptions } from '../watched-file.ts';
 import { object, parseFile } from './json-file.ts';
+import { NO_PRICES, prices } from './prices.ts';
 import { baseUrl, number, words } from './rules.ts';
 
 const MAX_TASKS = 16;
@@ -48,6 +50,7 @@ const promptsFile = object(
     tasks: z.array(lane, TASKS_RULE).min(1, TASKS_RULE).max(MAX_TASKS, TASKS_RULE),
     combiner: lane,
     upstreams: z.array(upstream, UPSTREAMS_RULE).max(MAX_UPSTREAMS, UPSTREAMS_RULE).optional(),
+    prices: prices.optional(),
   },
   'must be an object with tasks and combiner',
 )
@@ -71,15 +74,16 @@ export interface PromptSet {
   readonly tasks: readonly LanePrompt[];
   readonly combiner: LanePrompt;
   readonly upstreams: readonly UpstreamPrompt[];
+  readonly prices: Prices;
   /** Twelve hex digits of tasks and combiner: the same prompts have the same version wherever they run. */
   readonly version: string;
 }
 
 /** Parses the file's text. @throws CodedError `invalid_prompts` that names the place. */
 export function parsePrompts(text: string): PromptSet {
-  const { upstreams = [], ...prompts } = parseFile(text, promptsFile, 'invalid_prompts');
+  const { upstreams = [], prices = NO_PRICES, ...prompts } = parseFile(text, promptsFile, 'invalid_prompts');
   const version = createHash('sha256').update(JSON.stringify(prompts)).digest('hex').slice(0, 12);
-  return Object.freeze({ ...prompts, upstreams, version });
+  return Object.freeze({ ...prompts, upstreams, prices, version });
 }
 
 export interface PromptsOptions

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { openGateway, type TestGateway } from '../../../test-support/gateway.ts';
 import { eventually } from '../../../test-support/process.ts';
@@ -26,12 +27,15 @@ export interface DoorGateway extends TestGateway {
 
 const ENDS = ['generation.finished', 'generation.failed'];
 
-/** A prompts file with these upstreams; `remove` deletes it. */
-export function promptsFile(upstreams: readonly UpstreamSetting[]): { path: string; remove(): void } {
+/** A prompts file with these upstreams and prices; `remove` deletes it. */
+export function promptsFile(
+  upstreams: readonly UpstreamSetting[],
+  prices?: Prices,
+): { path: string; remove(): void } {
   const dir = mkdtempSync(join(tmpdir(), 'llm-streamer-prompts-'));
   const path = join(dir, 'prompts.json');
   const lane = (name: string) => ({ name, system: 'You answer.' });
-  writeFileSync(path, JSON.stringify({ tasks: [lane('one')], combiner: lane('all'), upstreams }));
+  writeFileSync(path, JSON.stringify({ tasks: [lane('one')], combiner: lane('all'), upstreams, prices }));
   return { path, remove: () => rmSync(dir, { recursive: true }) };
 }
 

@@ -27,6 +27,13 @@ describe('a prompts file', () => {
     expect(parsePrompts(file('b')).version).not.toBe(parsePrompts(file('a')).version);
   });
 
+  it('has the same version whatever models cost', () => {
+    const prices = { currency: 'EUR', models: [{ model: 'm*', input: 0.1, output: 2 }] };
+    const priced = parsePrompts(JSON.stringify({ ...JSON.parse(file('a')), prices }));
+    expect(priced.version).toBe(parsePrompts(file('a')).version);
+    expect(priced.prices).toEqual(prices);
+  });
+
   const task = { name: 'llm-1', system: 'x' };
   const combiner = { name: 'c', system: 'x' };
   it.each([
@@ -45,6 +52,29 @@ describe('a prompts file', () => {
       'a typo',
       { tasks: [{ ...task, modle: 'x' }], combiner },
       'tasks[0]: unknown modle; known are name, system',
+    ],
+    [
+      'a price below 0',
+      {
+        tasks: [task],
+        combiner,
+        prices: { currency: 'USD', models: [{ model: 'm', input: -1, output: 0 }] },
+      },
+      'prices.models[0].input: must be a number from 0',
+    ],
+    [
+      'two prices of one model',
+      {
+        tasks: [task],
+        combiner,
+        prices: { currency: 'USD', models: Array(2).fill({ model: 'm', input: 1, output: 1 }) },
+      },
+      'every model needs a name of its own',
+    ],
+    [
+      'a currency that is none',
+      { tasks: [task], combiner, prices: { currency: 'dollars', models: [] } },
+      'prices.currency: must be the three letters',
     ],
     ['a typo on top', { tasks: [task], combiner, x: 1 }, 'the file: unknown x; known are tasks, combiner'],
     [
