@@ -8,6 +8,7 @@ import { FigurePublisher } from './figure-publisher.ts';
 import { HistoryNavigator } from './history/history-navigator.ts';
 import { ASK_AGAIN_MS, askWho } from './identity/ask-who.ts';
 import { lazyModule } from './lazy.ts';
+import type { Folds } from './log/folds.ts';
 import { Viewport } from './log/viewport.ts';
 import type { FilterCompiler } from './state/filter-compiler.ts';
 import { personKey, profile, sessionKey, signIn } from './state/identity.ts';
@@ -34,6 +35,8 @@ import { Session } from './stream/session.ts';
 
 const gapModule = lazyModule(() => import('./history/load.ts'), noticeMissing('what loads gaps'));
 
+const foldModule = lazyModule(() => import('./log/folds.ts'), noticeMissing('what folds rows'));
+
 const filterModule = lazyModule(() => import('./state/filter-compiler.ts'), noticeMissing('the filter'));
 
 export class App {
@@ -52,6 +55,9 @@ export class App {
   #session = '';
   #asking: ReturnType<typeof setTimeout> | undefined;
   #compiler: FilterCompiler | undefined;
+  /** What folds rows. It is loaded while the page asks who sits here; no stream is opened before, so that no rows collapse on screen. */
+  #folds: typeof Folds | undefined;
+  #hasAskedForFolds = false;
   /** Whether the first view's filter is known. No stream is opened before that, so that nothing is shown unfiltered. */
   #hasFilter = false;
   /** Set while the view's filter is not applied, because a module could not be loaded. */
@@ -81,7 +87,9 @@ export class App {
         onStreamState: (state) => {
           streamState.value = state;
           this.viewport.invalidate();
-          if (this.#lacksFilter && state.state === 'live') this.#apply(viewState.value, isWrapped.value);
+          if (state.state !== 'live') return;
+          if (this.#lacksFilter) this.#apply(viewState.value, isWrapped.value);
+          if (!this.#folds) this.#loadFolds().catch(reportError);
         },
         onSharing: (streams, tabs) => {
           sharing.value = { streams, tabs };
@@ -100,7 +108,7 @@ export class App {
     );
     const options = {
       test: (row: EntryRow) => filter.value.test(row),
-      folding: true,
+      folds: undefined,
       unfolded: unfolded.value,
       columns: 0,
     };
@@ -153,6 +161,7 @@ export class App {
     addEventListener('pagehide', () => this.session.close());
     addEventListener('pageshow', (event) => event.persisted && location.reload());
     setInterval(() => this.#everySecond(), 1_000);
+    this.#loadFolds().catch(reportError);
     this.#identify().catch(reportError);
   }
 
@@ -220,7 +229,9 @@ export class App {
     if (hitsChanged || next.time !== last?.time) this.viewport.restyle();
     this.viewport.scroller.classList.toggle('nowrap', !wrapped);
     if (filterChanged || wrapChanged || last.fold !== next.fold) {
-      this.viewport.rebuild({ folding: next.fold, test: filter.value.test }, wrapped);
+      // Who asks for the reports of numbers by name wants to see each.
+      const folds = next.fold && !/(^| )event:server\.metrics/.test(next.q) ? this.#folds : undefined;
+      this.viewport.rebuild({ folds, test: filter.value.test }, wrapped);
     }
     this.#openStream(streamQuery(next, filter.value).toString());
     if (next.follow && last?.follow === false) this.viewport.latest();
@@ -230,7 +241,7 @@ export class App {
   // Another query or another person begins anew; another session of the same person goes on where the last one ended.
   #openStream(query: string): void {
     const whom = profile.value;
-    if (!whom || !this.#hasFilter) return;
+    if (!whom || !this.#hasFilter || !this.#hasAskedForFolds) return;
     const stream = `${personKey(whom)} ${query}`;
     const session = sessionKey(whom);
     const isNew = stream !== this.#stream;
@@ -274,6 +285,14 @@ export class App {
     this.#lacksFilter = true;
     this.#hasFilter = true;
     this.#openStream(streamQuery(viewState.value, filter.value).toString());
+  }
+
+  /** Loads what folds rows; where that fails, each entry has a row of its own. */
+  async #loadFolds(): Promise<void> {
+    this.#folds = (await foldModule())?.Folds;
+    this.#hasAskedForFolds = true;
+    this.#applied = undefined; // so that the list is built anew
+    this.#apply(viewState.value, isWrapped.value);
   }
 
   #everySecond(): void {

@@ -1,5 +1,5 @@
-// The actions on the row under the cursor: move to another row, open its detail, expand its fold.
-import { firstOf, type Item } from './log/item.ts';
+// The actions on the row under the cursor: move to another row, open its detail, show the entries that are folded in it.
+import { type Item, rowOf } from './log/item.ts';
 import type { Viewport } from './log/viewport.ts';
 import { cursorRow, opened, sincePrevious, unfolded, updateView } from './state/store.ts';
 import type { EntryRow } from './stream/row.ts';
@@ -14,7 +14,7 @@ export class Cursor {
   /** Opens the detail of an item, or closes it when it is open already. */
   open(item: Item): void {
     if (item.kind === 'gap' || item.kind === 'mark') return;
-    const row = item.kind === 'fold' ? item.first : item;
+    const row = item.kind === 'fold' ? item.shown : item;
     const wasOpen = opened.value === item;
     this.select(item);
     opened.value = wasOpen ? undefined : item;
@@ -23,7 +23,7 @@ export class Cursor {
 
   /** Moves the cursor to an item. When a detail is open, it shows the new item. */
   select(item: Item): void {
-    const row = firstOf(item);
+    const row = rowOf(item);
     cursorRow.value = row;
     this.#viewport.reveal(row, true);
     const place = this.#viewport.rows.placeOfRow(row);
@@ -47,13 +47,19 @@ export class Cursor {
     this.#viewport.scroller.focus({ preventScroll: true });
   }
 
+  /** What folds an entry with others, for `unfolded`. */
+  keyOf(row: EntryRow): string {
+    return this.#viewport.rows.foldKeyOf(row) ?? '';
+  }
+
+  /** Shows the entries of a fold one by one, or folds them again; the detail of a row that was never folded. */
   toggleFold(): void {
-    const row = cursorRow.value;
-    const item = this.#viewport.rows.get(this.#viewport.current());
-    const generation = row?.kind === 'entry' && row.tokens > 0 ? row.generation : undefined;
-    const key = generation ?? (item?.kind === 'fold' ? item.key : undefined);
-    if (key === undefined) {
-      if (item) this.open(item);
+    const { rows } = this.#viewport;
+    const item = rows.get(this.#viewport.current());
+    const row = item && rowOf(item);
+    const key = row?.kind === 'entry' ? this.keyOf(row) : '';
+    if (item && item.kind !== 'fold' && !unfolded.value.has(key)) {
+      this.open(item);
       return;
     }
     this.#viewport.hold();

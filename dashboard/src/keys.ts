@@ -3,7 +3,7 @@
 import type { Cursor } from './cursor.ts';
 import type { HistoryNavigator } from './history/history-navigator.ts';
 import { describeGap } from './log/gaps.ts';
-import { firstOf, type Item, runOf } from './log/item.ts';
+import { type Item, rowOf, runOf } from './log/item.ts';
 import type { RowList } from './log/row-list.ts';
 import { LEVEL_TEXT } from './log/row-node.ts';
 import { clockOf, iso } from './log/time.ts';
@@ -58,7 +58,11 @@ export const KEYS: readonly Key[] = [
   { keys: 'PageDown', what: 'page down', run: (context) => context.viewport.scrollPages(1) },
   { keys: 'PageUp', what: 'page up', run: (context) => context.viewport.scrollPages(-1) },
   { keys: 'Enter', what: 'detail of the row', run: detail },
-  { keys: 'x', what: 'expand or fold a generation', run: (context) => context.cursor.toggleFold() },
+  {
+    keys: 'x',
+    what: 'show the entries of a row, or fold them',
+    run: (context) => context.cursor.toggleFold(),
+  },
   { keys: 'n', what: 'next hit', run: (context) => seek(context, 1, isHit) },
   { keys: 'N', what: 'previous hit', run: (context) => seek(context, -1, isHit) },
   { keys: 'e', what: 'next error', run: (context) => seek(context, 1, isError) },
@@ -221,8 +225,9 @@ function seek(context: KeyContext, direction: 1 | -1, wanted: (item: Item) => bo
   searchSlice();
 }
 
-function isError(item: { kind: string; level?: number }): boolean {
-  return item.kind === 'entry' && (item.level ?? 0) >= 4;
+function isError(item: Item): boolean {
+  // That a generation failed has a row of its own, where it happened.
+  return (item.kind === 'entry' || (item.kind === 'fold' && !item.isGeneration)) && item.level >= 4;
 }
 
 function isHit(item: Item): boolean {
@@ -249,7 +254,7 @@ function level(_: KeyContext, key: string): void {
 
 function showTimeline(context: KeyContext): void {
   const item = context.viewport.rows.get(context.viewport.current());
-  const row = item && firstOf(item);
+  const row = item && rowOf(item);
   const timeline = row?.kind === 'entry' ? runKeyOf(row) : undefined;
   if (timeline === undefined) showNotice('the row is of no run');
   else updateView({ ...LOG_ALONE, timeline }, 'replace');
@@ -257,8 +262,9 @@ function showTimeline(context: KeyContext): void {
 
 function copyRow(context: KeyContext): void {
   const item = context.viewport.rows.get(context.viewport.current());
-  if (item?.kind === 'entry') copyText(item.raw, 'entry');
-  else if (item?.kind === 'fold') copyText(item.text, 'text');
+  const row = item && rowOf(item);
+  if (item?.kind === 'fold' && item.said !== '') copyText(item.said, 'text');
+  else if (row?.kind === 'entry') copyText(row.raw, 'entry');
 }
 
 /** The lines of the whole list, on screen or not; if they are too long to copy, only the latest of them. */
@@ -278,7 +284,7 @@ function allLines(shown: RowList): string[] {
 function lineOf(item: Item): string {
   if (item.kind === 'mark') return `-- ${item.text}`;
   if (item.kind === 'gap') return `-- ${describeGap(item)}`;
-  const row = item.kind === 'fold' ? item.first : item;
-  const text = item.kind === 'fold' ? item.text : item.msg;
-  return `${iso(row.time)} ${LEVEL_TEXT[row.level]} ${row.source} ${row.channel} ${text}`;
+  const row = item.kind === 'fold' ? item.shown : item;
+  const text = item.kind === 'fold' ? item.label + item.text : item.msg;
+  return `${iso(row.time)} ${LEVEL_TEXT[item.level]} ${row.source} ${row.channel} ${text}`;
 }

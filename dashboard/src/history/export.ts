@@ -19,13 +19,14 @@ export async function exportLines(session: Session, list: RowList, range: ViewSt
 }
 
 function exportShown(list: RowList): number {
-  const lines: string[] = [];
+  const rows: (EntryRow | GapRow)[] = [];
   for (let place = list.first; place < list.end; place++) {
     const item = list.get(place);
-    if (item?.kind === 'fold') lines.push(...item.rows.map(exported));
-    else if (item?.kind === 'entry' || item?.kind === 'gap') lines.push(exported(item));
+    if (item?.kind === 'fold') for (const row of item.rows) rows.push(row);
+    else if (item?.kind === 'entry' || item?.kind === 'gap') rows.push(item);
   }
-  return download(lines);
+  // Folded entries stand where the log has them, among the others.
+  return download(rows.sort((a, b) => a.at - b.at).map(exported));
 }
 
 async function exportRange(session: Session, from: number, to: number): Promise<number> {

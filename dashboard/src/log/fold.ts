@@ -1,46 +1,27 @@
-// A fold: all deltas of one generation, shown as one line that grows, with its text, tokens and speed.
-import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+// A fold: several entries that belong together, shown as one row. It holds the entries, so that they can be shown one by one,
+// exported and counted; what the row says of them is for the kinds of folds.
 import type { EntryRow } from '../stream/row.ts';
+import { foldKeyOf } from './fold-key.ts';
 
-export class Fold {
+export abstract class Fold {
   readonly kind = 'fold';
-  readonly key: string;
   /** The place in the buffer of the fold's first entry that is not evicted. */
   at: number;
   /** The place of the fold in the list. */
   place = 0;
+  /** In the order of the log. */
   readonly rows: EntryRow[];
   /** Grows with each change, so that a row node can see whether it shows the latest. */
   version = 0;
-  /** Tokens of generations that ended: the number that the service reported, or the sum of their deltas. */
-  #settled = 0;
-  /** Tokens of the generation that still grows: the sum of its deltas, which is an estimate. */
-  #growing: number;
-  #isEstimate = false;
-  /** The time of the first delta that this fold has of the generation that still grows. */
-  #began: number;
-  /** Tokens per second of the generation that ended last. */
-  #speed: number | undefined;
-  readonly time: number;
-  /** The lane of a run; empty where the entries name none. */
-  readonly lane: string;
-  /** Whether the end of the generation was seen. */
-  done = false;
-  #text: string;
-  #plain: boolean;
-  #stale = false;
 
   constructor(first: EntryRow) {
-    this.key = first.generation ?? '';
     this.at = first.at;
     this.rows = [first];
-    this.#growing = first.tokens;
-    this.time = first.time;
-    this.#began = first.time;
-    this.lane = String(first.attrs().lane ?? '').slice(0, 16);
-    this.#text = first.msg;
-    this.#plain = first.plain;
+  }
+
+  /** What the reader opens when the entries shall be shown one by one: the same for all folds of its kind. */
+  get key(): string {
+    return foldKeyOf(this.first);
   }
 
   get first(): EntryRow {
@@ -51,66 +32,79 @@ export class Fold {
     return this.rows[this.rows.length - 1] as EntryRow;
   }
 
+  /** The entry whose time, source, channel and event the row has. */
+  get shown(): EntryRow {
+    return this.first;
+  }
+
+  get time(): number {
+    return this.shown.time;
+  }
+
+  get level(): number {
+    return this.shown.level;
+  }
+
+  /** Whether the text is printable ASCII on one line. */
   get plain(): boolean {
-    return this.#plain;
+    return this.shown.plain;
   }
 
   get text(): string {
-    if (this.#stale) {
-      this.#text = this.rows.map((row) => row.msg).join('');
-      this.#stale = false;
-    }
-    return this.#text;
+    return this.shown.msg;
   }
 
-  get tokens(): number {
-    return this.#settled + this.#growing;
+  /** The text of a generation as far as it is here; empty for other folds. */
+  get said(): string {
+    return '';
   }
 
-  /** Whether the service counted all tokens, so that none are an estimate. */
-  get isCounted(): boolean {
-    return !this.#isEstimate && this.#growing === 0;
+  /** How much it is, for the detail. */
+  get figures(): string {
+    return '';
   }
 
-  /** Tokens per second of the latest generation: as its end reports, else from the first to the last delta here. */
-  get speed(): number | undefined {
-    if (this.#growing === 0) return this.#speed;
-    const ms = this.last.time - this.#began;
-    return ms > 0 ? (this.#growing * 1000) / ms : undefined;
+  /** Whether it is a generation: its row has no event's name, since the label says how it is. */
+  get isGeneration(): boolean {
+    return false;
   }
 
-  addDelta(row: EntryRow): void {
+  /** Whether the end of the text is new, so that it must be seen. */
+  get isGrowing(): boolean {
+    return false;
+  }
+
+  /** What stands before the text. */
+  abstract get label(): string;
+
+  /** Whether an entry that comes after these, of the same key, belongs to them. */
+  abstract takes(row: EntryRow): boolean;
+
+  add(row: EntryRow): void {
     this.rows.push(row);
-    if (this.#growing === 0) this.#began = row.time;
-    this.#growing += row.tokens;
-    if (!this.#stale) this.#text += row.msg;
-    this.#plain &&= row.plain;
     this.version++;
   }
 
-  /** The label before the text. Its length is fixed, so that the text does not move while numbers grow. */
-  get label(): string {
-    const speed = this.speed;
-    const rate = speed === undefined ? '     ' : `${String(Math.min(9999, Math.round(speed))).padStart(3)}/s`;
-    const count = `${this.isCounted ? '' : '≈'}${this.tokens}`;
-    return `▸ ${this.lane === '' ? '' : `${this.lane} `}${count.padStart(5)}t ${rate} `;
+  /** Called with an entry that belongs to these, and has a row of its own. */
+  hear(_row: EntryRow): void {
+    this.version++;
   }
 
-  /** Called with the entry that ends the generation; `generation.finished` reports its tokens and duration. */
-  endGeneration(row: EntryRow): void {
-    if (this.#growing > 0) {
-      const attrs = row.event === EVENTS.generationFinished ? row.attrs() : {};
-      const reported = attrs[GEN_AI.outputTokens];
-      const isReported = typeof reported === 'number' && reported >= 0;
-      const seconds = Number(attrs[ATTRS.duration]) - (Number(attrs[GEN_AI.timeToFirstChunk]) || 0);
-      // The reported tokens over the time of the deltas here would be too fast if the first deltas are missing here.
-      this.#speed = isReported && seconds > 0 ? reported / seconds : this.speed;
-      this.#settled += isReported ? reported : this.#growing;
-      this.#isEstimate ||= !isReported;
-      this.#growing = 0;
+  /** Called when the next fold of the same key begins. */
+  lose(): void {
+    this.version++;
+  }
+
+  /** A search in steps of half the rest, because a fold may hold thousands of entries. */
+  holds(row: EntryRow): boolean {
+    let low = 0;
+    let high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.rows[middle]?.at ?? 0) < row.at) low = middle + 1;
+      else high = middle;
     }
-    this.done = true;
-    this.version++;
+    return this.rows[low] === row;
   }
 
   /** Drops the entries before the place `limit` of the buffer; false when none is left. */
@@ -119,7 +113,6 @@ export class Fold {
     if (keep < 0) return false;
     if (keep > 0) {
       this.rows.splice(0, keep);
-      this.#stale = true;
       this.version++;
     }
     return true;

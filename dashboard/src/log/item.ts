@@ -1,12 +1,12 @@
-// One item of the list: a row of its own, or a fold that stands for all deltas of one generation.
+// One item of the list: a row of its own, or a fold that stands for several entries.
 import type { Row } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
 
 export type Item = Row | Fold;
 
-/** The row itself, or the first entry of a fold. */
-export function firstOf(item: Item): Row {
-  return item.kind === 'fold' ? item.first : item;
+/** The row itself, or the entry that a fold shows. */
+export function rowOf(item: Item): Row {
+  return item.kind === 'fold' ? item.shown : item;
 }
 
 export function runOf(item: Item): string | undefined {

@@ -1,8 +1,9 @@
-// The list that the log shows: the rows that pass the filter, with the deltas of one generation folded into one item.
+// The list that the log shows: the rows that pass the filter, with entries that belong together folded into one item.
 // It computes the place of each line by arithmetic, without the DOM.
 import type { LogBuffer } from '../stream/buffer.ts';
 import type { EntryRow, GapRow, Row } from '../stream/row.ts';
-import { Fold } from './fold.ts';
+import type { Fold } from './fold.ts';
+import type { Folds } from './folds.ts';
 import { Heights } from './heights.ts';
 import type { Item } from './item.ts';
 import { linesOf } from './text.ts';
@@ -12,8 +13,9 @@ const MASK = SLOTS - 1;
 
 export interface RowListOptions {
   test(row: EntryRow): boolean;
-  folding: boolean;
-  /** Generations that are shown entry by entry. */
+  /** What folds entries together; undefined where each has a row of its own. */
+  folds: typeof Folds | undefined;
+  /** Keys of the folds that are shown entry by entry. */
   unfolded: ReadonlySet<string>;
   /** Columns of the message; 0: each item takes one line, whatever its length. */
   columns: number;
@@ -23,7 +25,7 @@ export class RowList {
   readonly options: RowListOptions;
   readonly #buffer: LogBuffer;
   readonly #heights = new Heights(SLOTS);
-  readonly #folds = new Map<string, Fold>();
+  readonly #folds: Folds | undefined;
   /** The gap before the buffer's oldest row, as this list shows it. */
   #head: GapRow | undefined;
   #items: (Item | undefined)[] = new Array(SLOTS);
@@ -47,6 +49,7 @@ export class RowList {
   constructor(buffer: LogBuffer, options: RowListOptions) {
     this.#buffer = buffer;
     this.options = options;
+    this.#folds = options.folds && new options.folds(this);
     this.next = buffer.first;
     this.#counted = buffer.first;
   }
@@ -114,15 +117,31 @@ export class RowList {
 
   /** The place of the item that shows a row: the row itself, its fold, or else the next item. */
   placeOfRow(row: Row): number {
-    const key = row.kind === 'entry' && row.tokens > 0 ? row.generation : undefined;
-    const fold = key === undefined ? undefined : this.#folds.get(key);
-    const target: Item = fold ?? row;
+    const near = this.placeOf(row.at);
+    const target: Item = (row.kind === 'entry' && this.#folds?.of(row, near)) || row;
     const nearest = this.placeOf(target.at);
     // Several folds whose first entries were evicted have the same place in the buffer: its first.
     for (let place = nearest; this.get(place)?.at === target.at; place++) {
       if (this.get(place) === target) return place;
     }
     return nearest;
+  }
+
+  /** What must be in `unfolded` so that an entry has a row of its own. */
+  foldKeyOf(row: EntryRow): string | undefined {
+    return this.#folds?.keyOf(row);
+  }
+
+  /** For what folds the entries. */
+  append(item: Item): void {
+    if (item.kind === 'fold') item.place = this.end;
+    if (this.size === SLOTS) return;
+    this.end++;
+    this.#put(this.end - 1, item);
+  }
+
+  update(fold: Fold): void {
+    if (this.get(fold.place) !== fold || this.options.columns > 0) this.#put(fold.place, fold);
   }
 
   /** The counts as they were when the buffer's row at `at` was the last one. */
@@ -149,37 +168,15 @@ export class RowList {
       }
       this.appended++;
       if (row.level >= 4) this.errors++;
-      const key = row.generation;
-      if (key !== undefined && this.options.folding && !this.options.unfolded.has(key)) {
-        if (row.tokens > 0) {
-          this.#fold(row, key);
-          return;
-        }
-        this.#folds.get(key)?.endGeneration(row);
-      }
+      if (this.#folds?.take(row)) return;
     }
-    this.#appendItem(row);
+    this.append(row);
   }
 
-  #fold(row: EntryRow, key: string): void {
-    const fold = this.#folds.get(key);
-    if (!fold) {
-      const started = new Fold(row);
-      this.#folds.set(key, started);
-      started.place = this.end;
-      this.#appendItem(started);
-      return;
-    }
-    fold.addDelta(row);
-    if (this.options.columns > 0) this.#heights.set(fold.place & MASK, linesOf(fold, this.options.columns));
-  }
-
-  #appendItem(item: Item): void {
-    if (this.size === SLOTS) return;
-    const slot = this.end & MASK;
+  #put(place: number, item: Item): void {
+    const slot = place & MASK;
     this.#items[slot] = item;
     this.#heights.set(slot, linesOf(item, this.options.columns));
-    this.end++;
   }
 
   // Removes the items whose first row was evicted. A fold that still has entries stays, after the gap at the front.
@@ -196,12 +193,11 @@ export class RowList {
       this.#dropFirst();
       if (item?.kind !== 'fold') continue;
       if (item.evict(limit)) kept.push(item);
-      else this.#folds.delete(item.key);
+      else this.#folds?.remove(item);
     }
     for (const fold of kept.reverse()) {
       fold.at = limit;
       this.#prependItem(fold);
-      fold.place = this.first;
     }
     this.#head = head;
     if (!head) return;
@@ -229,9 +225,8 @@ export class RowList {
   #prependItem(item: Item): void {
     if (this.size === SLOTS) return;
     this.first--;
-    const slot = this.first & MASK;
-    this.#items[slot] = item;
-    this.#heights.set(slot, linesOf(item, this.options.columns));
-    this.evictedLines -= this.#heights.get(slot);
+    if (item.kind === 'fold') item.place = this.first;
+    this.#put(this.first, item);
+    this.evictedLines -= this.linesAt(this.first);
   }
 }

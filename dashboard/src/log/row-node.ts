@@ -69,11 +69,12 @@ export class RowNode {
       (context.linkedRun !== undefined && runOf(item) === context.linkedRun ? ' linked' : '');
     const isNew = this.item !== item || this.#paintVersion !== context.paintVersion;
     this.place = place;
-    if (isNew || this.#tick !== context.tick) {
+    const isOther = isNew || Number(version) !== this.#version;
+    if (isOther || this.#tick !== context.tick) {
       this.#tick = context.tick;
       setText(this.#time, context.time(item, place));
     }
-    if (isNew || Number(version) !== this.#version || flags !== this.#flags) {
+    if (isOther || flags !== this.#flags) {
       this.item = item;
       this.#paintVersion = context.paintVersion;
       this.#version = Number(version);
@@ -93,27 +94,33 @@ export class RowNode {
     if (item.kind === 'gap') this.#gap(item);
     else if (item.kind === 'mark') this.#mark(item);
     else if (item.kind === 'fold') this.#fold(item, context);
-    else this.#entry(item, context);
+    else this.#entry(item, '', context);
   }
 
-  #entry(row: EntryRow, context: RowContext): void {
+  /** `label` stands before an entry that others are folded into. */
+  #entry(row: EntryRow, label: string, context: RowContext): void {
     const event = row.event === undefined ? '' : eventClass(row.event, row.level);
-    this.element.className = `row l${row.level}${event}${this.#flags}`;
+    this.element.className = `row l${row.level}${event}${label === '' ? '' : ' fold'}${this.#flags}`;
     this.#head(row);
     const eventChars = beginsWithEvent(row) ? (row.event?.length ?? 0) : 0;
     this.#text(row.msg.slice(eventChars), row.plain, this.#limit(context), context);
     if (row.event !== undefined)
       this.#prefix('b', eventChars > 0 ? row.msg.slice(0, eventChars) : prefixOf(row));
+    if (label !== '') this.#prefix('i', label);
   }
 
   #fold(fold: Fold, context: RowContext): void {
-    this.element.className = `row l2 fold${this.#flags}`;
-    this.#head(fold.first);
+    if (!fold.isGeneration) {
+      this.#entry(fold.shown, fold.label, context);
+      return;
+    }
+    this.element.className = `row l${fold.level} fold${this.#flags}`;
+    this.#head(fold.first, fold.level);
     const limit = this.#limit(context);
     const { text } = fold;
     const room = limit - fold.label.length - 2;
     // On one line, a fold that grows shows its end, where the new text is.
-    const isCut = !context.wrap && !fold.done && text.length > room;
+    const isCut = !context.wrap && fold.isGrowing && text.length > room;
     this.#text(isCut ? `…${text.slice(-room)}` : text, fold.plain, limit, context);
     this.#prefix('i', fold.label);
   }
@@ -149,8 +156,8 @@ export class RowNode {
     this.#message.textContent = mark.text;
   }
 
-  #head(row: EntryRow): void {
-    setText(this.#level, LEVEL_TEXT[row.level] ?? LEVELS[2]);
+  #head(row: EntryRow, level = row.level): void {
+    setText(this.#level, LEVEL_TEXT[level] ?? LEVELS[2]);
     setText(this.#source, spansOf(row.source, 40, false)[0]?.text ?? '');
     setText(this.#channel, row.channel);
     setText(this.#run, row.run === undefined ? '' : '▎');

@@ -171,9 +171,9 @@ function linesNeeded(item: Item, columns: number): number {
   return lines;
 }
 
-/** The text before an item's message: an event's name, or a fold's count and speed. */
+/** The text before an item's message: what a fold says of its entries, and an event's name. */
 export function prefixOf(item: Item): string {
-  if (item.kind === 'fold') return item.label;
+  if (item.kind === 'fold') return item.label + (item.isGeneration ? '' : prefixOf(item.shown));
   if (item.kind !== 'entry' || item.event === undefined || beginsWithEvent(item)) return '';
   return `${item.event} `;
 }

@@ -7,7 +7,7 @@ import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { columnsOf } from './columns.ts';
 import { type EndOfLog, Follow } from './follow.ts';
-import { firstOf, type Item } from './item.ts';
+import { type Item, rowOf } from './item.ts';
 import { Rebuild } from './rebuild.ts';
 import { RowList, type RowListOptions } from './row-list.ts';
 import type { RowContext } from './row-node.ts';
@@ -296,7 +296,7 @@ export class Viewport {
     const { complete, more } = this.#rebuild.step();
     if (more) this.invalidate();
     if (complete) {
-      if (anchor && !isFollowing) pinned ??= { row: firstOf(anchor), above: top - anchorLine, top: 0 };
+      if (anchor && !isFollowing) pinned ??= { row: rowOf(anchor), above: top - anchorLine, top: 0 };
       this.#swap(complete, pinned);
     }
     const evicted = this.rows.evictedLines - this.#evictedSeen;

@@ -3,11 +3,12 @@
 import type { ComponentChildren } from 'preact';
 import type { Cursor } from '../cursor.ts';
 import type { HistoryNavigator } from '../history/history-navigator.ts';
+import type { Fold } from '../log/fold.ts';
 import { quoted } from '../log/quoted.ts';
 import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration, iso } from '../log/time.ts';
-import { opened, sincePrevious, updateView, viewState } from '../state/store.ts';
+import { opened, sincePrevious, unfolded, updateView, viewState } from '../state/store.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import '../../styles/detail.css';
 import { runKeyOf } from '../state/run-key.ts';
@@ -18,17 +19,21 @@ const AROUND_MS = 5_000;
 const SHOWN_CHARS = 50_000;
 const MAX_DEPTH = 12;
 const MAX_CHILDREN = 500;
+/** Of the entries of a fold these many are shown: the first, and the last ones. */
+const MAX_FOLDED = 8;
 
 interface DetailProps {
-  cursor: Pick<Cursor, 'close' | 'toggleFold'>;
+  cursor: Pick<Cursor, 'close' | 'keyOf' | 'toggleFold'>;
   history: Pick<HistoryNavigator, 'showRange'>;
 }
 
 export function Detail({ cursor, history }: DetailProps) {
   const item = opened.value;
   if (!item) return null;
-  const row = item.kind === 'fold' ? item.first : item;
-  const text = item.kind === 'fold' ? item.text : row.msg;
+  const row = item.kind === 'fold' ? item.shown : item;
+  const said = item.kind === 'fold' ? item.said : '';
+  const text = said === '' ? row.msg : said;
+  const isOpen = item.kind === 'entry' && unfolded.value.has(cursor.keyOf(item));
   const shown = text.length > SHOWN_CHARS ? text.slice(0, SHOWN_CHARS) : text;
   const since = sincePrevious.value;
   const timeline = runKeyOf(row);
@@ -48,12 +53,8 @@ export function Detail({ cursor, history }: DetailProps) {
           </span>
         )}
         <span class="spacer-x" />
-        <Action
-          onClick={() =>
-            copyText(item.kind === 'fold' ? text : row.raw, item.kind === 'fold' ? 'text' : 'entry')
-          }
-        >
-          {item.kind === 'fold' ? 'copy text' : 'copy JSON'}
+        <Action onClick={() => (said === '' ? copyText(row.raw, 'entry') : copyText(said, 'text'))}>
+          {said === '' ? 'copy JSON' : 'copy text'}
         </Action>
         {row.id !== undefined && <Action onClick={() => copyText(link.href, 'link')}>copy link</Action>}
         <Action onClick={() => toggleTerm(`source:${quoted(row.source)}`)}>only this source</Action>
@@ -67,7 +68,12 @@ export function Detail({ cursor, history }: DetailProps) {
         <Action onClick={() => history.showRange(row.time - AROUND_MS, row.time + AROUND_MS, row)}>
           around this ±5 s
         </Action>
-        {row.tokens > 0 && <Action onClick={() => cursor.toggleFold()}>expand</Action>}
+        {item.kind === 'fold' && (
+          <Action onClick={() => cursor.toggleFold()}>
+            show {item.rows.length === 1 ? 'its entry' : `its ${item.rows.length} entries`} (x)
+          </Action>
+        )}
+        {isOpen && <Action onClick={() => cursor.toggleFold()}>fold (x)</Action>}
         <button type="button" aria-label="Close detail" onClick={() => cursor.close()}>
           ✕
         </button>
@@ -93,15 +99,31 @@ export function Detail({ cursor, history }: DetailProps) {
           )}
         </p>
         {item.kind === 'fold' ? (
-          <p class="dim">
-            {item.isCounted ? '' : '≈'}
-            {item.tokens} {item.tokens === 1 ? 'token' : 'tokens'} in {item.rows.length}{' '}
-            {item.rows.length === 1 ? 'delta' : 'deltas'}
-            {item.speed !== undefined && `, ${Math.round(item.speed)} tokens/s`}; the first:
-          </p>
-        ) : null}
-        <Tree value={withoutMessage(row.json())} depth={0} />
+          <Folded fold={item} />
+        ) : (
+          <Tree value={withoutMessage(row.json())} depth={0} />
+        )}
       </section>
+    </>
+  );
+}
+
+/** What is folded into one row: how much it is, and its entries, but not each piece of a text. */
+function Folded({ fold }: { fold: Fold }) {
+  const { rows } = fold;
+  const others = rows.filter(({ tokens }) => tokens === 0);
+  const told = others.length > 0 ? others : rows.slice(0, 1);
+  const shown = told.length > MAX_FOLDED ? [...told.slice(0, 1), ...told.slice(1 - MAX_FOLDED)] : told;
+  return (
+    <>
+      <p class="dim">
+        {rows.length.toLocaleString('en')} {rows.length === 1 ? 'entry' : 'entries'}
+        {fold.figures}
+        {shown.length < rows.length && ' (not all are shown here)'}
+      </p>
+      {shown.map((row) => (
+        <Tree key={row.id ?? row.at} value={row.json()} depth={0} />
+      ))}
     </>
   );
 }

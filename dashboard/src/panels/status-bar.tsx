@@ -93,7 +93,7 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
       <button
         type="button"
         aria-pressed={fold}
-        title="fold a generation’s deltas (x: one only)"
+        title="a generation, a source’s numbers, a repeated line: one row each (x shows the entries)"
         onClick={() => updateView({ fold: !fold }, 'replace')}
       >
         fold

@@ -25,8 +25,10 @@ export class EntryRow {
   readonly msg: string;
   readonly event: string | undefined;
   readonly run: string | undefined;
-  /** The generation that the entry belongs to, as run (or source) and lane; undefined for an entry of none. */
+  /** The generation that the entry tells of, as run (or source) and span or lane; undefined for an entry of none. */
   readonly generation: string | undefined;
+  /** The same, also of what is said about a generation beside it: that it waits, and a run's lines for debugging. */
+  readonly belongsTo: string | undefined;
   /** Tokens of a delta; 0 on every other entry. */
   readonly tokens: number;
   /** Whether the message is printable ASCII on one line, so that its width is its length. */
@@ -48,9 +50,16 @@ export class EntryRow {
     this.event = typeof event === 'string' ? intern(event) : undefined;
     this.run = typeof run === 'string' ? intern(run) : undefined;
     this.plain = PLAIN.test(this.msg);
-    const attrs = this.event?.startsWith('generation.') ? (asAttrs(parsed.attrs) ?? {}) : undefined;
-    this.generation = attrs && `${this.run ?? this.source} ${String(attrs.lane ?? '')}`;
-    this.tokens = attrs && this.event === EVENTS.generationDelta ? Math.max(1, Number(attrs.tokens) || 1) : 0;
+    const tells = this.event?.startsWith('generation.');
+    const isBeside =
+      this.event === undefined
+        ? this.run !== undefined && this.level < DEFAULT_LEVEL
+        : this.event === EVENTS.requestQueued;
+    const attrs = tells || isBeside ? (asAttrs(parsed.attrs) ?? {}) : undefined;
+    this.belongsTo = attrs && `${this.run ?? this.source} ${nameOf(attrs.span_id ?? attrs.lane)}`;
+    this.generation = tells ? this.belongsTo : undefined;
+    const tokens = typeof attrs?.tokens === 'number' ? attrs.tokens : 1;
+    this.tokens = this.event === EVENTS.generationDelta ? Math.max(1, tokens) : 0;
   }
 
   get bytes(): number {
@@ -144,6 +153,11 @@ export function parseEntry(raw: string): EntryRow | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** A name of a generation's lane or span. An object is none: it may have a `toString` that is no function. */
+export function nameOf(value: unknown): string {
+  return typeof value === 'object' ? '' : String(value ?? '');
 }
 
 function asAttrs(value: unknown): Record<string, unknown> | undefined {

@@ -75,6 +75,17 @@ describe('a module that cannot be loaded', () => {
     await page.locator('.empty pre').first().waitFor();
   });
 
+  it('what folds rows: each entry has a row until the stream is live again', async () => {
+    const page = await openWithout('folds');
+    await sees(page, 'what folds rows could not be loaded');
+    gateway.send(['again', 'again']);
+    await eventually('two rows', async () => (await messages(page)).join() === 'again,again');
+    await page.unrouteAll();
+    gateway.answer = (response) => gateway.greet(response, { resumed: true });
+    gateway.cut();
+    await eventually('one row', async () => (await messages(page)).some((msg) => /^×2 .*again$/.test(msg)));
+  });
+
   it('the keys: work from a later key on', async () => {
     const page = await openWithout('keys');
     gateway.send(['a']);

@@ -50,7 +50,7 @@ const shows = async (page: Page, expected: string[]) => {
   });
 };
 
-describe('token fold', () => {
+describe('folded rows', () => {
   const delta = (run: string, msg: string, tokens: number, time: number) => ({
     event: 'generation.delta',
     run,
@@ -83,6 +83,62 @@ describe('token fold', () => {
     );
   });
 
+  const reported = (source: string, msg: string) => ({ event: 'server.metrics', source, msg });
+  const mixed = [
+    reported('gpu-1', 'kv 10%'),
+    { msg: 'out of memory', level: 'error' },
+    reported('gpu-2', 'kv 90%'),
+    { msg: 'out of memory', level: 'error' },
+    reported('gpu-1', 'kv 11%'),
+  ].map((each, i) => ({ ...each, time: EARLIER + i * 1_000 }));
+  const folded = ['×2 server.metrics kv 11%', '×2 in 2.00s out of memory', 'server.metrics kv 90%'];
+  const raw = mixed.map(({ msg }) => (msg.startsWith('kv') ? `server.metrics ${msg}` : msg));
+
+  it('are the numbers of a source and a repeated line, and the URL says where each entry has a row', async () => {
+    const { page } = await shown(mixed);
+    await shows(page, folded);
+    await page.getByRole('button', { name: 'fold', exact: true }).click();
+    await shows(page, raw);
+    expect(page.url()).toContain('fold=0');
+    await page.reload();
+    await shows(page, raw);
+  });
+
+  it('are opened by x, one kind at a time, and folded again by x', async () => {
+    const { page } = await shown(mixed);
+    await page.getByText('out of memory').click();
+    await page.getByRole('button', { name: 'show its 2 entries (x)' }).waitFor();
+    await page.keyboard.press('x');
+    await shows(page, [folded[0] ?? '', 'out of memory', 'server.metrics kv 90%', 'out of memory']);
+    await page.keyboard.press('x');
+    await shows(page, folded);
+  });
+
+  it('are exported entry by entry, in the order of the log', async () => {
+    const { page } = await shown(mixed);
+    await shows(page, folded);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.keyboard.press('d')]);
+    const lines = (await readFile(await download.path(), 'utf8')).trim().split('\n');
+    expect(lines.map((line) => JSON.parse(line).msg)).toEqual(mixed.map(({ msg }) => msg));
+  });
+
+  it('are entries of their own for filters and links', async () => {
+    const { page, ids } = await shown(mixed);
+    await filterBy(page, '11%');
+    await shows(page, ['server.metrics kv 11%']);
+    await filterBy(page, 'event:server.metrics');
+    await shows(
+      page,
+      raw.filter((text) => text.startsWith('server')),
+    );
+    const link = new URL(page.url());
+    link.search = `?channels=${link.searchParams.get('channels')}&at=${ids[0]}`;
+    await page.goto(link.href);
+    const detail = page.getByRole('region', { name: 'Entry detail' });
+    await eventually('its own detail is open', async () => (await detail.innerText()).includes('kv 10%'));
+    expect(await page.locator('.row.cursor .msg').innerText()).toBe(folded[0]);
+  });
+
   it('shows orchestration events unlike log lines, and the entries of a run with the same mark', async () => {
     const { page } = await shown([
       { msg: 'plain' },
@@ -103,8 +159,7 @@ describe('token fold', () => {
       { ...failed, msg: 'refused', level: 'error' },
       { ...failed, msg: 'cancelled', level: 'info' },
     ]);
-    await shows(page, ['generation.failed refused', 'generation.failed cancelled']);
-    expect(await page.locator('.row.ev').count()).toBe(2);
+    await shows(page, ['generation.failed refused', '✕ cancelled']);
     expect(await page.locator('.row.bad').count()).toBe(1);
   });
 });

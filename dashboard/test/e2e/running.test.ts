@@ -89,9 +89,7 @@ describe('what runs now', () => {
     expect(page.url()).toContain('running=1');
     const button = page.getByRole('button', { name: 'running', exact: true });
     await button.click();
-    await eventually('the log is there again', async () =>
-      (await messages(page)).includes('generation.started started'),
-    );
+    await eventually('the log is there again', async () => (await messages(page)).includes('▸ started'));
     expect(page.url()).not.toContain('running=');
     await button.click();
     await line(page, 'gpu-a').waitFor();
@@ -200,10 +198,8 @@ describe('a line leads to the log', () => {
   it('to the lines of the generation', async () => {
     const page = await open('running:lines');
     await cell(page, 'gpu-a', 'words').click();
-    await eventually('its lines', async () => (await messages(page)).length === 2);
-    const [first, second] = await messages(page);
-    expect(first).toContain('started');
-    expect(second).toContain('Once upon a time');
+    await eventually('its row', async () => (await messages(page)).length === 1);
+    expect((await messages(page))[0]).toMatch(/^▸ +≈3t .*Once upon a time$/);
     await page.goBack();
     await line(page, 'gpu-a').waitFor();
   });
@@ -223,10 +219,7 @@ describe('a line leads to the log', () => {
     );
     const page = await openPage(browser, `${gateway.url}/?channels=${channel}&running=1`, { width: 1440 });
     await line(page, 'gpu-r check').click();
-    await eventually(
-      'its line',
-      async () => (await messages(page)).join() === 'generation.started begin check',
-    );
+    await eventually('its row', async () => (await messages(page)).join() === '▸ check begin check');
   });
 });
 
@@ -245,7 +238,7 @@ describe('by keyboard', () => {
     await press('k', 'gpu-b');
     await press('End', 'gpu-c');
     await page.keyboard.press('Enter');
-    await eventually('its lines', async () => (await messages(page)).join() === 'generation.started started');
+    await eventually('its lines', async () => (await messages(page)).join() === '▸ started');
     await page.goBack();
     await line(page, 'gpu-c').waitFor();
     await page.keyboard.press('Escape');

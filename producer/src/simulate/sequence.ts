@@ -181,7 +181,13 @@ export class Sequence {
 
   #debug(msg: string): void {
     const { run } = this.request;
-    this.#world.writeLine({ channel: CHANNELS.debug, level: 'debug', run, msg: `scheduler: ${run} ${msg}` });
+    this.#world.writeLine({
+      channel: CHANNELS.debug,
+      level: 'debug',
+      run,
+      msg: `scheduler: ${run} ${msg}`,
+      attrs: laneOf(this.request),
+    });
   }
 
   #common(): Record<string, unknown> {
