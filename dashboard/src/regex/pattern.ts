@@ -46,6 +46,7 @@ export function firstMatches(matches: Iterable<Found>): Found[] {
 
 /** Matches of JavaScript's own engine, `pattern` with the flag g. */
 export function* nativeMatches(pattern: RegExp, text: string): Generator<Found, void, undefined> {
+  pattern.lastIndex = 0; // a test before may have left it behind its match
   for (const { index, 0: match } of text.matchAll(pattern)) yield { start: index, end: index + match.length };
 }
 

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { boundedPattern } from '../../src/regex/bounded.ts';
 import { longestWithin } from '../../src/regex/cost.ts';
 import { Matcher } from '../../src/regex/matcher.ts';
-import { type Pattern, PatternError, rowBudget } from '../../src/regex/pattern.ts';
+import { literalPattern, type Pattern, PatternError, rowBudget } from '../../src/regex/pattern.ts';
 import { compile } from '../../src/regex/program.ts';
 import { parse } from '../../src/regex/syntax.ts';
 import { CATASTROPHES } from './catastrophes.ts';
@@ -222,4 +222,13 @@ describe('a reader’s expression', () => {
     const pattern = boundedPattern(`(?:${'|'.repeat(900)}a){600}x`, '');
     expect([pattern.test(`${'a'.repeat(200)}x`), pattern.test('a'.repeat(200))]).toEqual([true, false]);
   });
+});
+
+it('a plain text is found from the beginning, whatever was tested before', () => {
+  const pattern = literalPattern('a');
+  expect(pattern.test('......a')).toBe(true);
+  expect(pattern.find('a..a')).toEqual([
+    { start: 0, end: 1 },
+    { start: 3, end: 4 },
+  ]);
 });
