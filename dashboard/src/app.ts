@@ -111,6 +111,8 @@ export class App {
       folds: undefined,
       unfolded: unfolded.value,
       columns: 0,
+      headLines: 0,
+      why: (row: EntryRow) => filter.value.why(row),
     };
     const display = {
       get cursor() {
@@ -231,7 +233,8 @@ export class App {
     if (filterChanged || wrapChanged || last.fold !== next.fold) {
       // Who asks for the reports of numbers by name wants to see each.
       const folds = next.fold && !/(^| )event:server\.metrics/.test(next.q) ? this.#folds : undefined;
-      this.viewport.rebuild({ folds, test: filter.value.test }, wrapped);
+      const { test, why } = filter.value;
+      this.viewport.rebuild({ folds, test, why }, wrapped);
     }
     this.#openStream(streamQuery(next, filter.value).toString());
     if (next.follow && last?.follow === false) this.viewport.latest();

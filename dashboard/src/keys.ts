@@ -6,6 +6,7 @@ import { describeGap } from './log/gaps.ts';
 import { type Item, rowOf, runOf } from './log/item.ts';
 import type { RowList } from './log/row-list.ts';
 import { LEVEL_TEXT } from './log/row-node.ts';
+import { reasonOf } from './log/text.ts';
 import { clockOf, iso } from './log/time.ts';
 import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
@@ -14,6 +15,7 @@ import { peopleSignIn, profile } from './state/identity.ts';
 import { runKeyOf } from './state/run-key.ts';
 import {
   cursorRow,
+  filter,
   helpOpen,
   hits,
   isWrapped,
@@ -231,10 +233,9 @@ function isError(item: Item): boolean {
 }
 
 function isHit(item: Item): boolean {
-  return (
-    (item.kind === 'entry' || item.kind === 'fold') &&
-    hits.value.some((pattern) => pattern.test(item.kind === 'fold' ? item.text : item.msg))
-  );
+  if (item.kind !== 'entry' && item.kind !== 'fold') return false;
+  const text = item.kind === 'fold' ? item.text : item.msg;
+  return hits.value.some((pattern) => pattern.test(text)) || reasonOf(item, filter.value.why) !== '';
 }
 
 function sameRun(context: KeyContext): (item: Item) => boolean {

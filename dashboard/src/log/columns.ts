@@ -1,4 +1,4 @@
-// How many characters of a message fit beside the other cells of a row.
+// How many characters of a message fit into a line, and whether the other cells stand beside it or in a line above it.
 
 const PROBE_CHARS = 100;
 /** What counts while the page has no layout or style sheet yet: px of a character, and characters before the message. */
@@ -8,13 +8,18 @@ const PADDING = 16;
 const MIN_COLUMNS = 10;
 
 /** Measures one character, which is enough because the font is monospaced. */
-export function columnsOf(scroller: HTMLElement): number {
+export function measureOf(scroller: HTMLElement): { columns: number; headLines: number } {
   const probe = document.createElement('span');
   probe.className = 'probe';
   probe.textContent = '0'.repeat(PROBE_CHARS);
   scroller.append(probe);
   const charWidth = probe.getBoundingClientRect().width / PROBE_CHARS || CHAR_WIDTH;
   probe.remove();
-  const prefix = Number.parseFloat(getComputedStyle(scroller).getPropertyValue('--prefix')) || PREFIX;
-  return Math.max(MIN_COLUMNS, Math.floor((scroller.clientWidth - PADDING) / charWidth - prefix));
+  const style = getComputedStyle(scroller);
+  const prefix = Number.parseFloat(style.getPropertyValue('--prefix')) || PREFIX;
+  const columns = Math.floor((scroller.clientWidth - PADDING) / charWidth - prefix);
+  return {
+    columns: Math.max(MIN_COLUMNS, columns),
+    headLines: Number(style.getPropertyValue('--head-lines')),
+  };
 }

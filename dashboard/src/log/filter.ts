@@ -3,10 +3,16 @@ import { globMatcher } from '@llm-streamer/shared/channels.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { type Budget, literalPattern, type Pattern, type PatternOf, rowBudget } from '../regex/pattern.ts';
 import type { EntryRow } from '../stream/row.ts';
+import { asText, describe, reasonOfText } from './filter-reason.ts';
 import { FilterError, parseTerms, type Term } from './filter-terms.ts';
+
+/** Of several attributes that matched, a row names these many. */
+const MAX_REASONS = 2;
 
 export interface Filter {
   test(row: EntryRow): boolean;
+  /** The attributes by which an entry passes, where its row would not show why; empty for most. */
+  why(row: EntryRow): string;
   /** What to highlight in messages. */
   hits: Pattern[];
   /** Conditions that `/stream` can apply, and the terms, as typed, that it cannot. */
@@ -15,6 +21,7 @@ export interface Filter {
 }
 
 type Test = (row: EntryRow) => boolean;
+type Why = Filter['why'];
 
 /**
  * Throws a FilterError with a sentence for the reader if an expression, level or number is wrong, and PatternsMissing
@@ -31,7 +38,13 @@ export function compileFilter(input: string, floor: Level | '', patternOf?: Patt
   const hits = terms
     .filter((term) => !term.negated && (term.key === undefined || term.key === 'msg'))
     .map(textPattern);
-  return { test: all(tests), hits, ...serverPart(terms, floor, input) };
+  const reasons = terms.flatMap((term) => whyOf(term) ?? []);
+  const why: Why = (row) =>
+    [...new Set(reasons.map((reason) => reason(row)))]
+      .filter((reason) => reason !== '')
+      .slice(0, MAX_REASONS)
+      .join(' · ');
+  return { test: all(tests), why, hits, ...serverPart(terms, floor, input) };
 }
 
 function all(tests: readonly Test[]): Test {
@@ -74,7 +87,7 @@ function positive(term: Term): Test {
   return (row) => {
     const budget = rowBudget();
     return (
-      attributes(row, key).some((value) => matches(asText(value), budget)) ||
+      attributes(row, key).some(([, value]) => matches(asText(value), budget)) ||
       (literal?.test(row.msg) ?? false)
     );
   };
@@ -92,29 +105,52 @@ function levelTest(term: Term): Test {
 }
 
 function compare(key: string, operator: string, text: string): Test {
+  const holds = comparison(key, operator, text);
+  return (row) => attributes(row, key).some(([, value]) => holds(value));
+}
+
+function comparison(key: string, operator: string, text: string): (value: unknown) => boolean {
   const limit = Number(text);
   if (text === '' || Number.isNaN(limit)) throw new FilterError(`${key}${operator} needs a number`);
-  const holds = (value: number) => {
+  return (value) => {
+    if (typeof value !== 'number') return false;
     if (operator === '>') return value > limit;
     if (operator === '<') return value < limit;
     return operator === '>=' ? value >= limit : value <= limit;
   };
-  return (row) => attributes(row, key).some((value) => typeof value === 'number' && holds(value));
+}
+
+/** What says by which attribute an entry satisfies a term; undefined where the row shows that, or the term names attribute and value. */
+function whyOf(term: Term): Why | undefined {
+  const { key, operator, text } = term;
+  const isExact = operator === ':' && !term.pattern && (term.quoted || !text.includes('*'));
+  if (term.negated || (key !== undefined && (isExact || isField(key)))) return undefined;
+  if (key === undefined) {
+    const pattern = textPattern(term);
+    return (row) => reasonOfText(row, pattern);
+  }
+  const matches = valueTest(term);
+  const holds =
+    operator === ':' ? (value: unknown) => matches(asText(value)) : comparison(key, operator, text);
+  return (row) => {
+    const found = attributes(row, key).find(([, value]) => holds(value));
+    return found ? describe(...found) : '';
+  };
 }
 
 const TTFT = 'gen_ai.response.time_to_first_chunk';
 
 /**
- * Values of the attributes whose name is `key` or ends with `.key`: `output_tokens` finds `gen_ai.usage.output_tokens`.
+ * The attributes whose name is `key` or ends with `.key`: `output_tokens` finds `gen_ai.usage.output_tokens`.
  * `ttft` also finds the time to the first token that GenAI conventions give in seconds, in ms.
  */
-function attributes(row: EntryRow, key: string): unknown[] {
+function attributes(row: EntryRow, key: string): [name: string, value: unknown][] {
   // Most entries do not contain the key as text at all, so they need no parsing.
   if (!row.raw.includes(key) && !(key === 'ttft' && row.raw.includes(TTFT))) return [];
-  const found: unknown[] = [];
+  const found: [string, unknown][] = [];
   for (const [name, value] of Object.entries(row.attrs())) {
-    if (key === 'ttft' && name === TTFT && typeof value === 'number') found.push(value * 1000);
-    else if (name === key || name.endsWith(`.${key}`)) found.push(value);
+    if (key === 'ttft' && name === TTFT && typeof value === 'number') found.push([key, value * 1000]);
+    else if (name === key || name.endsWith(`.${key}`)) found.push([name, value]);
   }
   return found;
 }
@@ -130,10 +166,6 @@ function valueTest(term: Term): (value: string, budget?: Budget) => boolean {
 
 function textPattern(term: Term): Pattern {
   return term.pattern ?? literalPattern(term.text);
-}
-
-function asText(value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function serverPart(

@@ -6,19 +6,17 @@ import type { Fold } from './fold.ts';
 import type { Folds } from './folds.ts';
 import { Heights } from './heights.ts';
 import type { Item } from './item.ts';
-import { linesOf } from './text.ts';
+import { type Layout, linesOf } from './text.ts';
 
 const SLOTS = 2 ** 17;
 const MASK = SLOTS - 1;
 
-export interface RowListOptions {
+export interface RowListOptions extends Layout {
   test(row: EntryRow): boolean;
   /** What folds entries together; undefined where each has a row of its own. */
   folds: typeof Folds | undefined;
   /** Keys of the folds that are shown entry by entry. */
   unfolded: ReadonlySet<string>;
-  /** Columns of the message; 0: each item takes one line, whatever its length. */
-  columns: number;
 }
 
 export class RowList {
@@ -176,7 +174,7 @@ export class RowList {
   #put(place: number, item: Item): void {
     const slot = place & MASK;
     this.#items[slot] = item;
-    this.#heights.set(slot, linesOf(item, this.options.columns));
+    this.#heights.set(slot, linesOf(item, this.options));
   }
 
   // Removes the items whose first row was evicted. A fold that still has entries stays, after the gap at the front.

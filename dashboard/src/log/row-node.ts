@@ -7,13 +7,25 @@ import type { Fold } from './fold.ts';
 import { describeGap } from './gaps.ts';
 import { hueOf } from './hue.ts';
 import { type Item, runOf } from './item.ts';
-import { beginsWithEvent, isCutAt, MAX_LINES, prefixOf, spansOf, wrappedLimit } from './text.ts';
+import {
+  beginsWithEvent,
+  isCutAt,
+  type Layout,
+  MAX_LINES,
+  prefixOf,
+  reasonOf,
+  spansOf,
+  wrappedLimit,
+} from './text.ts';
 
 export const LEVEL_TEXT = ['TRC', 'DBG', 'INF', 'WRN', 'ERR', 'FTL'] as const;
 
 export interface RowContext {
   /** Changes with the columns, the time mode, the highlights: whatever makes rows look different. */
   paintVersion: number;
+  /** By which the heights of the rows were computed. */
+  layout: Layout;
+  /** Columns of the message, also where it is not wrapped. */
   columns: number;
   wrap: boolean;
   hits: readonly Pattern[];
@@ -81,8 +93,8 @@ export class RowNode {
       this.#flags = flags;
       this.#fill(item, context);
       // Only a row of the full height can be cut.
-      if (context.wrap && lines === MAX_LINES)
-        this.element.classList.toggle('cut', isCutAt(item, context.columns));
+      if (context.wrap && lines >= MAX_LINES)
+        this.element.classList.toggle('cut', isCutAt(item, context.layout));
     }
     if (lines !== this.#lines) {
       this.#lines = lines;
@@ -95,13 +107,15 @@ export class RowNode {
     else if (item.kind === 'mark') this.#mark(item);
     else if (item.kind === 'fold') this.#fold(item, context);
     else this.#entry(item, '', context);
+    const reason = performance.now() < context.markUntil ? reasonOf(item, context.layout.why) : '';
+    if (reason !== '') this.#message.prepend(marked('em', reason, context.hits));
   }
 
   /** `label` stands before an entry that others are folded into. */
   #entry(row: EntryRow, label: string, context: RowContext): void {
     const event = row.event === undefined ? '' : eventClass(row.event, row.level);
     this.element.className = `row l${row.level}${event}${label === '' ? '' : ' fold'}${this.#flags}`;
-    this.#head(row);
+    this.#head(row, context);
     const eventChars = beginsWithEvent(row) ? (row.event?.length ?? 0) : 0;
     this.#text(row.msg.slice(eventChars), row.plain, this.#limit(context), context);
     if (row.event !== undefined)
@@ -115,7 +129,7 @@ export class RowNode {
       return;
     }
     this.element.className = `row l${fold.level} fold${this.#flags}`;
-    this.#head(fold.first, fold.level);
+    this.#head(fold.first, context, fold.level);
     const limit = this.#limit(context);
     const { text } = fold;
     const room = limit - fold.label.length - 2;
@@ -156,10 +170,11 @@ export class RowNode {
     this.#message.textContent = mark.text;
   }
 
-  #head(row: EntryRow, level = row.level): void {
+  #head(row: EntryRow, { layout }: RowContext, level = row.level): void {
     setText(this.#level, LEVEL_TEXT[level] ?? LEVELS[2]);
     setText(this.#source, spansOf(row.source, 40, false)[0]?.text ?? '');
-    setText(this.#channel, row.channel);
+    // A narrow screen has room for the end of a channel's name: `generation` of `logs:generation`.
+    setText(this.#channel, layout.headLines > 0 ? row.channel.replace(/^[^:]*:/, '') : row.channel);
     setText(this.#run, row.run === undefined ? '' : '▎');
     const source = this.#source.parentElement;
     if (source) source.className = `src h${hueOf(row.source)}`;
@@ -186,6 +201,12 @@ export class RowNode {
       appendMarked(this.#message, shown, style, hits);
     }
   }
+}
+
+function marked(tag: 'em', text: string, hits: readonly Pattern[]): HTMLElement {
+  const element = document.createElement(tag);
+  appendMarked(element, text, '', hits);
+  return element;
 }
 
 /** Appends text with its hits marked. */

@@ -136,14 +136,23 @@ function extended(numbers: readonly number[], i: number): number {
 /** Columns of the load button. */
 const LOAD_COLUMNS = 12;
 
-/** How many lines an item takes where the message has `columns`; with 0 columns, every item takes one line. */
-export function linesOf(item: Item, columns: number): number {
-  return columns === 0 ? 1 : clamp(linesNeeded(item, columns));
+/** What the height of a row depends on, besides its item. */
+export interface Layout {
+  /** Columns of the message; 0: it takes one line, whatever its length. */
+  columns: number;
+  /** Lines above the message, for what stands beside it on a wide screen. */
+  headLines: number;
+  /** What stands before the message of an entry to say why the filter lets it pass. */
+  why(row: EntryRow): string;
+}
+
+export function linesOf(item: Item, layout: Layout): number {
+  return layout.headLines + (layout.columns === 0 ? 1 : clamp(linesNeeded(item, layout)));
 }
 
 /** Whether an item has more lines than are shown. */
-export function isCutAt(item: Item, columns: number): boolean {
-  return columns > 0 && linesNeeded(item, columns) > MAX_LINES;
+export function isCutAt(item: Item, layout: Layout): boolean {
+  return layout.columns > 0 && linesNeeded(item, layout) > MAX_LINES;
 }
 
 /**
@@ -153,12 +162,12 @@ export function wrappedLimit(columns: number): number {
   return (MAX_LINES + 1) * columns;
 }
 
-// How many lines an item takes at this width. Counting stops after MAX_LINES.
-function linesNeeded(item: Item, columns: number): number {
+// How many lines the message of an item takes at this width. Counting stops after MAX_LINES.
+function linesNeeded(item: Item, { columns, why }: Layout): number {
   if (item.kind === 'gap') return Math.ceil((describeGap(item).length + LOAD_COLUMNS) / columns);
   if (item.kind === 'mark') return Math.ceil((item.text.length + 3) / columns);
   const text = item.kind === 'fold' ? item.text : item.msg;
-  const extra = prefixOf(item).length;
+  const extra = prefixOf(item).length + width(reasonOf(item, why));
   if (item.plain) return Math.ceil((text.length + extra) / columns);
   const shown = spansOf(text, wrappedLimit(columns), true)
     .map((span) => span.text)
@@ -176,6 +185,13 @@ export function prefixOf(item: Item): string {
   if (item.kind === 'fold') return item.label + (item.isGeneration ? '' : prefixOf(item.shown));
   if (item.kind !== 'entry' || item.event === undefined || beginsWithEvent(item)) return '';
   return `${item.event} `;
+}
+
+/** Why the filter lets an item pass, with what parts it from the message; empty where the message says it. */
+export function reasonOf(item: Item, why: Layout['why']): string {
+  if (item.kind !== 'entry' && item.kind !== 'fold') return '';
+  const reason = why(item.kind === 'fold' ? item.shown : item);
+  return reason === '' ? '' : `${reason} · `;
 }
 
 /** Whether the message begins with the event's name in words: "generation finished: …" of `generation.finished`. */

@@ -5,7 +5,7 @@
 import type { Pattern } from '../regex/pattern.ts';
 import type { GapRow, Row } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
-import { columnsOf } from './columns.ts';
+import { measureOf } from './columns.ts';
 import { type EndOfLog, Follow } from './follow.ts';
 import { type Item, rowOf } from './item.ts';
 import { Rebuild } from './rebuild.ts';
@@ -62,6 +62,7 @@ export class Viewport {
   #pinned: { row: Row | undefined; above: number; top: number } | undefined;
   #wrap = false;
   #columns = 80;
+  #headLines = 0;
 
   constructor(
     scroller: HTMLElement,
@@ -118,7 +119,8 @@ export class Viewport {
     this.#wrap = wrap;
     const columns = wrap ? this.#columns : 0;
     const base = this.#rebuild.options ?? this.rows.options;
-    this.#rebuild.begin(new RowList(this.#session.buffer, { ...base, ...options, columns }));
+    const layout = { columns, headLines: this.#headLines };
+    this.#rebuild.begin(new RowList(this.#session.buffer, { ...base, ...options, ...layout }));
     this.invalidate();
   }
 
@@ -231,12 +233,14 @@ export class Viewport {
     this.#scroll.height = height;
     this.#layer.style.height = `${height}px`;
     this.#layer.style.marginBottom = `${-height}px`;
-    const columns = columnsOf(this.scroller);
-    if (width !== this.#width || columns !== this.#columns) {
+    const { columns, headLines } = measureOf(this.scroller);
+    const isRelaid = headLines !== this.#headLines;
+    if (width !== this.#width || columns !== this.#columns || isRelaid) {
       this.#width = width;
       this.#paintVersion++;
       this.#columns = columns;
-      if (this.#wrap) this.rebuild();
+      this.#headLines = headLines;
+      if (this.#wrap || isRelaid) this.rebuild();
     }
     // The detail opened below the log: the row that it shows must not be under it.
     const { cursor } = this.#display;
@@ -337,6 +341,7 @@ export class Viewport {
     const { cursor, hits, linkedRun, timeMode } = this.#display;
     return {
       paintVersion: this.#paintVersion,
+      layout: this.rows.options,
       columns: this.#columns,
       wrap: this.#wrap,
       hits,

@@ -43,7 +43,13 @@ export const streamState = signal<StreamState>({ state: 'connecting', reason: 'c
 export const sharing = signal({ streams: 1, tabs: 1 });
 
 /** The filter of a view that says nothing about its rows. */
-export const EVERYTHING: Filter = { test: () => true, hits: [], server: {}, rest: [] };
+export const EVERYTHING: Filter = {
+  test: () => true,
+  why: () => '',
+  hits: [],
+  server: {},
+  rest: [],
+};
 /** The latest filter that could be compiled; it is the one applied. */
 export const filter = signal(EVERYTHING);
 /** Why the filter in the input is not the one that is applied. */

@@ -75,6 +75,36 @@ describe('an open run panel', () => {
 });
 
 describe('a narrow screen', () => {
+  it('has source and short channel above the message, which has the whole width', async () => {
+    const page = await open();
+    const fields = { channel: 'logs:generation', source: 'gpu-7', level: 'warn' };
+    gateway.write(gateway.entry('a long message '.repeat(8), fields).text);
+    gateway.write(gateway.entry('below').text);
+    await lastRow(page, 'below');
+    const row = page.locator('#log .row').first();
+    expect(await row.innerText()).toMatch(/WRN\s*gpu-7\s*generation\s*a long message/);
+    const boxes = async (name: string) => {
+      const box = await row.locator(name).boundingBox();
+      if (!box) throw new Error(`no ${name}`);
+      return box;
+    };
+    const [time, source, channel, msg] = [
+      await boxes('.time'),
+      await boxes('.src'),
+      await boxes('.chn'),
+      await boxes('.msg'),
+    ];
+    expect([source.y, channel.y]).toEqual([time.y, time.y]);
+    expect(msg.y).toBe(time.y + time.height);
+    expect(msg.width).toBeGreaterThan(PHONE.width * 0.85);
+    // The rows have the heights that were computed, so that the last line of the message is there, and the next row below it.
+    const { needed, given } = await row.evaluate((element) => {
+      const message = element.querySelector('.msg') as HTMLElement;
+      return { needed: message.scrollHeight, given: element.clientHeight - 20 };
+    });
+    expect(given).toBe(needed);
+  });
+
   it("marks a run's entries in the run's colour", async () => {
     const page = await open();
     for (const [msg, run] of [['a', 'r1'], ['b'], ['c', 'r1']])

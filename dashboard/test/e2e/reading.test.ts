@@ -199,7 +199,26 @@ describe('filter', () => {
   it('filters on attributes by the last part of their names', async () => {
     const { page } = await shown(mixed);
     await filterBy(page, 'output_tokens>800');
-    await shows(page, ['out of memory']);
+    await shows(page, ['gen_ai.usage.output_tokens: 900 · out of memory']);
+  });
+
+  it('shows the attribute that matched before the message, marked, and n goes to it', async () => {
+    const { page } = await shown([
+      { msg: 'Rate_limit in the text' },
+      { msg: 'refused', attrs: { 'error.type': 'rate_limit', tenant: 'a' } },
+      { msg: 'accepted' },
+    ]);
+    await filterBy(page, 'rate_limit');
+    await shows(page, ['Rate_limit in the text', 'error.type: rate_limit · refused']);
+    expect(await page.locator('#log em mark').allInnerTexts()).toEqual(['rate_limit']);
+    await page.keyboard.press('w');
+    await page.locator('#log').focus();
+    for (const text of ['Rate_limit', 'refused']) {
+      await page.keyboard.press('n');
+      await eventually(`the cursor is on ${text}`, async () =>
+        (await page.locator('.row.cursor .msg').allInnerTexts()).join().includes(text),
+      );
+    }
   });
 
   it('completes with values of the entries', async () => {

@@ -6,7 +6,14 @@ import { LogBuffer } from '../../src/stream/buffer.ts';
 import { type EntryRow, MarkRow, type Row } from '../../src/stream/row.ts';
 import { delta, entry } from '../rows.ts';
 
-const FOLDED: RowListOptions = { test: () => true, folds: Folds, unfolded: new Set(), columns: 0 };
+const FOLDED: RowListOptions = {
+  test: () => true,
+  folds: Folds,
+  unfolded: new Set(),
+  columns: 0,
+  headLines: 0,
+  why: () => '',
+};
 
 /** A list that has taken in the rows one by one, as a page does that is live. */
 function listOf(rows: readonly Row[], options: Partial<RowListOptions> = {}, maxRows?: number): RowList {

@@ -4,7 +4,14 @@ import { RowList, type RowListOptions } from '../../src/log/row-list.ts';
 import { LogBuffer } from '../../src/stream/buffer.ts';
 import { entry } from '../rows.ts';
 
-const ALL: RowListOptions = { test: () => true, folds: undefined, unfolded: new Set(), columns: 0 };
+const ALL: RowListOptions = {
+  test: () => true,
+  folds: undefined,
+  unfolded: new Set(),
+  columns: 0,
+  headLines: 0,
+  why: () => '',
+};
 
 describe('the row list', () => {
   it('computes lines and items exactly as counting finds them', () => {

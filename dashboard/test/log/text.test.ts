@@ -73,6 +73,8 @@ describe('hostile text', () => {
   });
 });
 
+const layout = (columns: number) => ({ columns, headLines: 0, why: () => '' });
+
 describe('heights by arithmetic', () => {
   it.each([
     ['x'.repeat(10), 10, 1],
@@ -84,7 +86,7 @@ describe('heights by arithmetic', () => {
     ['\x1b[31mred\x1b[0m', 3, 1],
     ['x'.repeat(1_000_000), 10, 20],
   ])('%j in %i columns', (msg, columns, lines) => {
-    expect(linesOf(entry({ msg }), columns)).toBe(lines);
+    expect(linesOf(entry({ msg }), layout(columns))).toBe(lines);
   });
 
   it.each([
@@ -94,6 +96,14 @@ describe('heights by arithmetic', () => {
     ['a\n'.repeat(20), true],
     [`${'\x1b[31m'.repeat(100)}red`, false],
   ])('knows of %j whether 20 lines of 10 columns hold it', (msg, isCut) => {
-    expect(isCutAt(entry({ msg }), 10)).toBe(isCut);
+    expect(isCutAt(entry({ msg }), layout(10))).toBe(isCut);
+  });
+
+  it('counts the line above the message, and what says why the filter lets it pass', () => {
+    const row = entry({ msg: 'x'.repeat(10) });
+    expect(linesOf(row, { ...layout(10), headLines: 1 })).toBe(2);
+    expect(linesOf(row, { ...layout(0), headLines: 1 })).toBe(2);
+    expect(linesOf(row, { ...layout(10), why: () => 'a: 日本' })).toBe(2);
+    expect(linesOf(row, { ...layout(10), why: () => 'a: 日本語' })).toBe(3);
   });
 });
