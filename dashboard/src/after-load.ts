@@ -1,5 +1,5 @@
 // What can wait until after the first picture: the colours of ANSI sequences, what is shown over the log, a notice about values of
-// the link that are not possible, the announcements for screen readers, the alerts, and the counts by second.
+// the link that are not possible, the announcements for screen readers, the alerts, what makes trouble stand out, and the counts by second.
 import { h, render } from 'preact';
 import { AlertWatch } from './alerts/watch.ts';
 import type { App } from './app.ts';
@@ -7,6 +7,7 @@ import { Series } from './charts/series.ts';
 import { lazyModule } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { announce } from './panels/summary.ts';
+import { SevereWatch } from './severe/watch.ts';
 import { alerts, alertsOpen } from './state/alerts.ts';
 import { ignoredIn } from './state/link-check.ts';
 import { showNotice } from './state/store.ts';
@@ -22,6 +23,9 @@ export function begin(app: App, element: (id: string) => HTMLElement): Series {
   render(h(Overlay, { viewport: app.viewport }), element('over'));
   announce((listener) => app.onEntry(listener), element('summary'));
   new AlertWatch((listener) => app.onEntry(listener));
+  const { session, viewport, cursor } = app;
+  const onEntry = app.onEntry.bind(app);
+  new SevereWatch({ session, viewport, cursor, onEntry }, element('stage'));
   whenWanted(
     () => alerts.value.length > 0 || alertsOpen.value,
     lazyModule(() => import('./alerts/mark.tsx'), noticeMissing('the list of alerts')),

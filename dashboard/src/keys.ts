@@ -13,6 +13,7 @@ import { copyText } from './panels/copy.ts';
 import { alertsAsOf, alertsOpen } from './state/alerts.ts';
 import { peopleSignIn, profile } from './state/identity.ts';
 import { runKeyOf } from './state/run-key.ts';
+import { severe } from './state/severe.ts';
 import {
   cursorRow,
   filter,
@@ -67,6 +68,7 @@ export const KEYS: readonly Key[] = [
   },
   { keys: 'n', what: 'next hit', run: (context) => seek(context, 1, isHit) },
   { keys: 'N', what: 'previous hit', run: (context) => seek(context, -1, isHit) },
+  { keys: '!', what: 'first error or warning since I last looked', run: () => severe.value?.look() },
   { keys: 'e', what: 'next error', run: (context) => seek(context, 1, isError) },
   { keys: 'E', what: 'previous error', run: (context) => seek(context, -1, isError) },
   { keys: 'o', what: 'next of the same run', run: (context) => seek(context, 1, sameRun(context)) },

@@ -2,7 +2,6 @@
 // its own entries; below them, those who may can test whether messages arrive. It is loaded when the first alert fires, or the list is asked for.
 import type { AlertTestAnswer, Problem } from '@llm-streamer/shared/api-types.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
-import { effect } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { quoted } from '../log/quoted.ts';
 import { clockOf, duration } from '../log/time.ts';
@@ -13,16 +12,11 @@ import { streamState } from '../state/store.ts';
 import { LOG_ALONE, type ViewState } from '../state/view-state.ts';
 import '../../styles/alerts.css';
 
-const TITLE = document.title;
 const STEPS: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, j: 1, k: -1 };
 
 type GoTo = (patch: Partial<ViewState>) => void;
 
 export function mountAlerts(goTo: GoTo): void {
-  effect(() => {
-    const count = alerts.value.length;
-    document.title = count > 0 ? `▲ ${count} · ${TITLE}` : TITLE;
-  });
   alertPart.value = () => <Mark goTo={(alert) => leadTo(alert, goTo)} />;
 }
 

@@ -3,6 +3,7 @@ import type { HistoryNavigator } from '../history/history-navigator.ts';
 import { lazyModule } from '../lazy.ts';
 import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
+import { severe } from '../state/severe.ts';
 import { figures, isWrapped, notice, updateView, viewState } from '../state/store.ts';
 import { nextTimeMode } from '../state/view-state.ts';
 import { noticeMissing } from '../state/when-wanted.ts';
@@ -19,6 +20,7 @@ interface StatusBarProps {
 
 export function StatusBar({ viewport, history }: StatusBarProps) {
   const { mode, kept, hidden, evicted, perSecond, errorsPerSecond, spark } = figures.value;
+  const Severe = severe.value?.Count;
   return (
     <>
       <button
@@ -30,6 +32,7 @@ export function StatusBar({ viewport, history }: StatusBarProps) {
         {mode.toUpperCase()}
       </button>
       <Ledger />
+      {Severe && <Severe />}
       <span class="rate" title="entries per second, and errors">
         <span class="dim" aria-hidden="true">
           {spark}
