@@ -14,12 +14,26 @@ import { showNotice } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
 import '../styles/ansi.css';
 
+const GREETED = 'llm-streamer.greeted';
+
+/** Says to whoever is here for the first time where everything else is said. */
+function greet(): void {
+  try {
+    if (localStorage.getItem(GREETED) !== null) return;
+    localStorage.setItem(GREETED, '1');
+  } catch {
+    return; // without storage it would be said each time
+  }
+  showNotice('the key ? shows all keys, and how to filter; Enter or a click opens a row');
+}
+
 /** Returns the counts by second, which already hold the entries that came before. */
 export function begin(app: App, element: (id: string) => HTMLElement): Series {
   // The URL may have changed since the page was opened; the navigation entry still holds the link as it was.
   const [navigation] = performance.getEntriesByType('navigation');
   const ignored = ignoredIn(new URL(navigation?.name ?? location.href).search);
   if (ignored.length > 0) showNotice(`the link asks for what is not possible: ${ignored.join(', ')}`);
+  else greet();
   render(h(Overlay, { viewport: app.viewport }), element('over'));
   announce((listener) => app.onEntry(listener), element('summary'));
   new AlertWatch((listener) => app.onEntry(listener));

@@ -12,7 +12,6 @@ import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
 import { alertsAsOf, alertsOpen } from './state/alerts.ts';
 import { peopleSignIn, profile } from './state/identity.ts';
-import { runKeyOf } from './state/run-key.ts';
 import { severe } from './state/severe.ts';
 import {
   cursorRow,
@@ -27,6 +26,7 @@ import {
 } from './state/store.ts';
 import { LOG_ALONE, nextTimeMode } from './state/view-state.ts';
 import type { Session } from './stream/session.ts';
+import { openTimeline } from './timeline/open.ts';
 
 /** How many characters Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;
@@ -35,7 +35,7 @@ const SEEK_MS = 10;
 
 /** What the keys act on. */
 export interface KeyContext {
-  session: Pick<Session, 'mark'>;
+  session: Pick<Session, 'mark' | 'buffer'>;
   viewport: Viewport;
   cursor: Cursor;
   history: Pick<HistoryNavigator, 'export'>;
@@ -56,8 +56,8 @@ export const KEYS: readonly Key[] = [
   { keys: 'Space', what: 'pause; back to where I was', run: space },
   { keys: 'G End', what: 'latest, and follow', run: (context) => context.viewport.latest() },
   { keys: 'g Home', what: 'top', run: (context) => context.viewport.top() },
-  { keys: 'j ArrowDown', what: 'next row', run: (context) => seek(context, 1) },
-  { keys: 'k ArrowUp', what: 'previous row', run: (context) => seek(context, -1) },
+  { keys: 'j ArrowDown', what: 'next row', run: (context) => step(context, 1) },
+  { keys: 'k ArrowUp', what: 'previous row', run: (context) => step(context, -1) },
   { keys: 'PageDown', what: 'page down', run: (context) => context.viewport.scrollPages(1) },
   { keys: 'PageUp', what: 'page up', run: (context) => context.viewport.scrollPages(-1) },
   { keys: 'Enter', what: 'detail of the row', run: detail },
@@ -77,13 +77,23 @@ export const KEYS: readonly Key[] = [
   { keys: 'w', what: 'wrap lines', run: () => updateView({ wrap: !isWrapped.value }, 'replace') },
   {
     keys: 't',
-    what: 'timeline of the row’s run',
-    run: (context) => showTimeline(context),
+    what: 'timeline of the row’s run, or the newest',
+    run: (context) => openTimeline(context.session.buffer),
   },
   {
     keys: 'T',
     what: 'time: local, UTC, relative, delta',
     run: () => updateView({ time: nextTimeMode(viewState.value.time) }, 'replace'),
+  },
+  {
+    keys: 'L',
+    what: 'list of channels',
+    run: () => updateView({ list: !viewState.value.list }, 'replace'),
+  },
+  {
+    keys: 'C',
+    what: 'charts',
+    run: () => updateView({ charts: !viewState.value.charts }, 'replace'),
   },
   { keys: '1 2 3 4 5', what: 'lowest level: all, debug, info, warn, error', run: level },
   { keys: 'c', what: 'copy the row as JSON', run: copyRow },
@@ -101,7 +111,7 @@ export const KEYS: readonly Key[] = [
   },
   {
     keys: 'r',
-    what: 'run panel',
+    what: 'ask the models',
     run: () => togglePanel('run'),
   },
   {
@@ -148,6 +158,15 @@ export function listenToKeys(context: KeyContext, early: readonly KeyboardEvent[
   });
   for (const event of early) press(context, event);
   document.addEventListener('keydown', (event) => press(context, event));
+}
+
+/** Says once what opens the row that the cursor has come to. */
+let hasHinted = false;
+
+function step(context: KeyContext, direction: 1 | -1): void {
+  seek(context, direction);
+  if (!hasHinted && !opened.value) showNotice('Enter opens the row');
+  hasHinted = true;
 }
 
 /** Handles one key, wherever the focus is. */
@@ -253,14 +272,6 @@ function mark(context: KeyContext): void {
 
 function level(_: KeyContext, key: string): void {
   updateView({ level: (['', 'debug', 'info', 'warn', 'error'] as const)[Number(key) - 1] ?? '' });
-}
-
-function showTimeline(context: KeyContext): void {
-  const item = context.viewport.rows.get(context.viewport.current());
-  const row = item && rowOf(item);
-  const timeline = row?.kind === 'entry' ? runKeyOf(row) : undefined;
-  if (timeline === undefined) showNotice('the row is of no run');
-  else updateView({ ...LOG_ALONE, timeline }, 'replace');
 }
 
 function copyRow(context: KeyContext): void {

@@ -1,18 +1,19 @@
 // Four charts of the last 15 minutes, drawn by uPlot once a second. Dragging selects a time range; a click goes to the
-// first entry at that time.
+// first entry at that time; the values under the pointer are in a table beside it.
 import { effect } from '@preact/signals';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import '../../styles/charts.css';
 import type { Cursor } from '../cursor.ts';
 import type { HistoryNavigator } from '../history/history-navigator.ts';
-import { hueOf } from '../log/hue.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { showNotice, viewState } from '../state/store.ts';
 import { known } from './known.ts';
+import { Legend } from './legend.ts';
+import { ModelLines } from './model-lines.ts';
 import { type Series, WINDOW_SECONDS } from './series.ts';
 
-interface Line {
+export interface Line {
   label: string;
   /** The CSS class whose colour the line has. */
   color: string;
@@ -33,7 +34,7 @@ interface Plot {
   /** Names of the lines drawn. */
   lines: string;
   chart: Chart;
-  title: HTMLElement;
+  legend: Legend;
 }
 
 const HEIGHT = 110;
@@ -70,28 +71,21 @@ export class Charts {
       color,
       values,
     });
-    const models = (pick: 'tokens' | 'ttft') => () =>
-      [...series.models].map(([name, model]) => ({
-        // `meta-llama/Llama-3-8B` is labelled `Llama-3-8B`.
-        label: name.slice(name.lastIndexOf('/') + 1),
-        color: `h${hueOf(name)}`,
-        values: model[pick],
-        sparse: pick === 'ttft',
-      }));
+    const models = new ModelLines(series.models);
     this.#charts = [
       {
         title: 'entries/s',
         unit: '',
         lines: () => [
           level('debug', 'dim', low),
-          level('info', 'good', info),
+          level('info', 'plain', info),
           level('warn', 'warn', warn),
           level('error', 'bad', error),
         ],
       },
       { title: 'errors/s', unit: '', errorsOnly: true, lines: () => [level('error', 'bad', error)] },
-      { title: 'tokens/s', unit: '', lines: models('tokens') },
-      { title: 'first token', unit: 'ms', lines: models('ttft') },
+      { title: 'tokens/s', unit: '', lines: () => models.lines('tokens') },
+      { title: 'first token', unit: 'ms', lines: () => models.lines('ttft') },
     ];
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(host);
@@ -121,8 +115,8 @@ export class Charts {
 
   #build(chart: Chart): Plot {
     const frame = this.#host.appendChild(document.createElement('figure'));
-    const title = frame.appendChild(document.createElement('figcaption'));
     const lines = chart.lines();
+    const legend = new Legend(chart.title, chart.unit, frame);
     const axis = {
       stroke: colorOf('dim'),
       grid: { stroke: colorOf('edge'), width: 1 },
@@ -163,16 +157,15 @@ export class Charts {
         ],
         hooks: {
           setSelect: [(each) => this.#select(each)],
-          setCursor: [() => this.#caption(chart, title, plot)],
+          setCursor: [(each) => legend.show(chart.lines(), each, timeOf(each))],
           ready: [(each) => each.over.addEventListener('click', () => this.#jump(each, chart))],
         },
       },
       this.#data(lines),
       frame,
     );
-    const built = { plot, lines: lines.map((line) => line.label).join(), chart, title };
-    this.#caption(chart, title, plot);
-    return built;
+    legend.show(lines, plot, timeOf(plot));
+    return { plot, lines: lines.map((line) => line.label).join(), chart, legend };
   }
 
   #data(lines: readonly Line[]): uPlot.AlignedData {
@@ -188,7 +181,7 @@ export class Charts {
   }
 
   #update(): void {
-    for (const { plot, lines, chart, title } of this.#plots) {
+    for (const { plot, lines, chart, legend } of this.#plots) {
       const now = chart.lines();
       // A model that is new adds a line.
       if (now.map((line) => line.label).join() !== lines) {
@@ -196,20 +189,7 @@ export class Charts {
         return;
       }
       plot.setData(this.#data(now));
-      this.#caption(chart, title, plot);
-    }
-  }
-
-  /** Writes the title and each line's value: under the pointer, or else the latest. */
-  #caption(chart: Chart, title: HTMLElement, plot: uPlot | undefined): void {
-    title.replaceChildren(document.createTextNode(`${chart.title} `));
-    for (const [i, line] of chart.lines().entries()) {
-      const values = plot?.data[i + 1] as (number | null)[] | undefined;
-      const index = plot?.cursor.idx ?? undefined;
-      const value = index === undefined ? values?.findLast((each) => each !== null) : values?.[index];
-      const name = title.appendChild(document.createElement('span'));
-      name.className = line.color;
-      name.textContent = `${line.label} ${value == null ? '–' : Math.round(value)}${value == null ? '' : chart.unit} `;
+      legend.show(now, plot, timeOf(plot));
     }
   }
 
@@ -246,6 +226,12 @@ export class Charts {
       if (width > 0 && width !== plot.width) plot.setSize({ width, height: HEIGHT });
     }
   }
+}
+
+/** The time under the pointer, in words; '' where the pointer is not over the chart. */
+function timeOf({ cursor, data, over }: uPlot): string {
+  const second = cursor.idx == null ? undefined : data[0][cursor.idx];
+  return second === undefined || !over.matches(':hover') ? '' : clock(second, viewState.value.time === 'utc');
 }
 
 function clock(second: number, utc: boolean): string {

@@ -102,10 +102,10 @@ export function FilterInput({ session, viewport }: FilterInputProps) {
       <button
         type="button"
         aria-pressed={narrow}
-        title="Let the gateway apply the filter too: less travels, but what it hides is not here when the filter changes"
+        title="let the gateway filter, too: less travels, but what it hides is not here when the filter changes"
         onClick={() => updateView({ narrow: !narrow })}
       >
-        narrow
+        on server
       </button>
     </span>
   );

@@ -34,7 +34,7 @@ export function Overlay({ viewport }: { viewport: Pick<Viewport, 'latest' | 'whe
       {mode !== 'follow' && (
         <div class="pill">
           <button type="button" title="to the latest (G)" onClick={() => viewport.latest()}>
-            ↓ {number(unseen)} new
+            ↓ {unseen > 0 ? `${number(unseen)} new` : 'latest'}
             {unseenErrors > 0 && (
               <span class="bad">
                 {' '}

@@ -80,10 +80,11 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
     <span class="choices">
       <button
         type="button"
-        title="time (T)"
+        title="form of times: local, UTC, relative, since the row before (T)"
         onClick={() => updateView({ time: nextTimeMode(time) }, 'replace')}
       >
         {time}
+        <span class="wide"> time</span>
       </button>
       <button
         type="button"
@@ -91,7 +92,7 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
         title="wrap lines (w)"
         onClick={() => updateView({ wrap: !isWrapped.value }, 'replace')}
       >
-        wrap
+        wrap<span class="wide"> lines</span>
       </button>
       <button
         type="button"
@@ -99,40 +100,45 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
         title="a generation, a source’s numbers, a repeated line: one row each (x shows the entries)"
         onClick={() => updateView({ fold: !fold }, 'replace')}
       >
-        fold
+        fold<span class="wide"> rows</span>
       </button>
       <button
         type="button"
         aria-pressed={charts}
-        title="charts"
+        title="charts of the last 15 minutes (C)"
         onClick={() => updateView({ charts: !charts }, 'replace')}
       >
         charts
       </button>
-      <button type="button" title="export as NDJSON (d)" onClick={() => history.export()}>
-        ↓NDJSON
+      <button
+        type="button"
+        title="save what is shown as a file of NDJSON (d)"
+        onClick={() => history.export()}
+      >
+        export
       </button>
       <button
         type="button"
-        title="copy as curl"
+        title="copy the line that reads this view in a terminal"
         onClick={() =>
           curlModule()
             .then((loaded) => loaded?.copyCurl())
             .catch(reportError)
         }
       >
-        curl
+        <span class="wide">copy </span>curl
       </button>
       <button type="button" title="copy link (y)" onClick={() => copyText(location.href, 'link')}>
-        link
+        <span class="wide">copy </span>link
       </button>
       <button
         type="button"
         aria-label={`Theme: ${theme}`}
-        title={`theme: ${theme}`}
+        title={theme === 'auto' ? 'theme: as the system’s' : `theme: ${theme}`}
         onClick={() => updateView({ theme: nextTheme }, 'replace')}
       >
         {theme === 'auto' ? '◐' : theme === 'dark' ? '●' : '○'}
+        <span class="wide"> theme</span>
       </button>
     </span>
   );

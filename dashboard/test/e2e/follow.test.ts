@@ -57,7 +57,7 @@ describe('follow, held and paused', () => {
     await eventually('the URL says so', () => page.url().includes('follow=0'));
     await page.reload();
     await sees(page, 'HELD');
-    await sees(page, '0 new');
+    await sees(page, '↓ latest');
     expect(await messages(page)).toContain(`line ${next - 1}`);
     expect(page.url()).toContain('follow=0');
     await page.keyboard.press('G');
@@ -141,7 +141,7 @@ describe('follow, held and paused', () => {
     await page.keyboard.press('Enter');
     await lastRow(page, 'early');
     await page.getByRole('button', { name: 'FOLLOW' }).click();
-    await sees(page, '0 new');
+    await sees(page, '↓ latest');
     await publish(2);
     await page.getByRole('combobox', { name: 'Filter' }).fill('');
     await page.keyboard.press('Enter');

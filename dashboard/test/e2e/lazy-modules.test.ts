@@ -36,8 +36,8 @@ describe('a module that cannot be loaded', () => {
     ['help', 'the help', click('Help and keys'), 1, 'dialog[open]'],
     ['charts', 'the charts', click('charts'), 2, '#charts canvas'],
     ['fleet', 'the fleet', (page) => page.getByRole('button', { name: 'fleet' }).click(), 2, '#fleet .row'],
-    ['running', 'what runs', click('running'), 2, '#running [role="grid"]'],
-    ['panel', 'the run panel', click('run'), 2, '#panel textarea'],
+    ['running', 'what runs', click('running now'), 2, '#running [role="grid"]'],
+    ['panel', 'the run panel', click('ask models'), 2, '#panel textarea'],
     ['load', 'what loads gaps', click('load'), 1, '.row.gap:has-text("gone from the log")'],
   ])('%s: the page says so, and shows it at the next attempt', async (file, name, act, repeats, selector) => {
     const page = await openWithout(file);
@@ -101,10 +101,10 @@ describe('a module that cannot be loaded', () => {
     const page = await openWithout('export');
     gateway.send(['a']);
     await lastRow(page, 'a');
-    await click('↓NDJSON')(page);
+    await click('export')(page);
     await sees(page, 'the export could not be loaded');
     await page.unrouteAll();
-    await Promise.all([page.waitForEvent('download'), click('↓NDJSON')(page)]);
+    await Promise.all([page.waitForEvent('download'), click('export')(page)]);
   });
 
   it('the client of a page without SharedWorker: the stream’s state says so, and the page tries again', async () => {

@@ -87,7 +87,7 @@ describe('what runs now', () => {
     await line(page, 'gpu-a').waitFor();
     expect(await isLoaded()).toBe(true);
     expect(page.url()).toContain('running=1');
-    const button = page.getByRole('button', { name: 'running', exact: true });
+    const button = page.getByRole('button', { name: 'running now', exact: true });
     await button.click();
     await eventually('the log is there again', async () => (await messages(page)).includes('▸ started'));
     expect(page.url()).not.toContain('running=');

@@ -211,7 +211,7 @@ it('copies a curl line that names a variable for the key, and no key', async () 
   gateway.profile = person('alice', 's1');
   const page = await openPage(browser, `${gateway.url}/?channels=logs`);
   await sees(page, 'LIVE');
-  await page.getByRole('button', { name: 'curl', exact: true }).click();
+  await page.getByRole('button', { name: 'copy curl', exact: true }).click();
   await sees(page, 'curl line copied');
   const line = await page.evaluate(() => navigator.clipboard.readText());
   expect(line).toContain(`-H "Authorization: Bearer $GATEWAY_KEY" '${gateway.url}/stream?`);

@@ -117,6 +117,7 @@ describe('a run as a picture', () => {
     });
     const page = await openPage(browser, `${gateway.url}/?channels=timeline:detail`, { width: 1440 });
     await lastRow(page, 'alone');
+    await page.keyboard.press('k');
     await page.keyboard.press('t');
     await sees(page, 'the row is of no run');
     await page.locator('#log .row', { hasText: 'joined 2' }).click();
