@@ -128,6 +128,11 @@ export const KEYS: readonly Key[] = [
       alertsOpen.value = !alertsOpen.value && alertsAsOf.value > 0;
     },
   },
+  {
+    keys: 'F',
+    what: 'full screen, for a second screen',
+    run: () => updateView({ screen: !viewState.value.screen }, 'replace'),
+  },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {
     keys: '?',
@@ -198,6 +203,7 @@ function dismiss(context: KeyContext): void {
   else if (viewState.value.timeline !== '') updateView({ timeline: '', versus: '' }, 'replace');
   else if (viewState.value.fleet || viewState.value.running)
     updateView({ fleet: false, running: false }, 'replace');
+  else if (viewState.value.screen) updateView({ screen: false }, 'replace');
   else if (viewState.value.q !== '' || viewState.value.hl !== '' || viewState.value.range)
     updateView({ q: '', hl: '', range: undefined });
   else {

@@ -49,10 +49,10 @@ whenWanted(
 );
 
 effect(() => {
-  const { theme, embed, list } = viewState.value;
+  const { theme, embed, screen, list } = viewState.value;
   document.documentElement.dataset.theme = theme;
-  element('bar').hidden = embed;
-  element('status').hidden = embed;
+  element('bar').hidden = embed || screen;
+  element('status').hidden = embed || screen;
   element('list').hidden = !list;
   element('detail').hidden = opened.value === undefined;
 });
@@ -90,6 +90,11 @@ whenWanted(
 effect(() => {
   document.documentElement.toggleAttribute('data-out', streamState.value.state === 'refused');
 });
+whenWanted(
+  () => viewState.value.screen,
+  lazyModule(() => import('./screen/second-screen.ts'), noticeMissing('the second screen')),
+  ({ SecondScreen }) => new SecondScreen(viewport, element('screen')),
+);
 mountCharts(series, { viewport, cursor, history }, element('charts'));
 mountFleet(app, element('fleet'));
 mountRunning(app, element('running'));

@@ -196,7 +196,7 @@ describe('imports', () => {
       ['log/'],
       ['state/'],
       ['history/', 'cursor.ts'],
-      ['panels/', 'charts/', 'runs/', 'fleet/', 'alerts/', 'severe/', 'keys.ts'],
+      ['panels/', 'charts/', 'runs/', 'fleet/', 'alerts/', 'severe/', 'screen/', 'keys.ts'],
     ];
     const floorOf = (path: string) => {
       const floor = floors.findIndex((names) =>

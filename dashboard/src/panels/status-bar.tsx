@@ -133,6 +133,14 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
       </button>
       <button
         type="button"
+        class="to-screen"
+        title="full screen without bars, for a second screen (F; Esc ends it)"
+        onClick={() => updateView({ screen: true }, 'replace')}
+      >
+        <span class="wide">full </span>screen
+      </button>
+      <button
+        type="button"
         aria-label={`Theme: ${theme}`}
         title={theme === 'auto' ? 'theme: as the system’s' : `theme: ${theme}`}
         onClick={() => updateView({ theme: nextTheme }, 'replace')}

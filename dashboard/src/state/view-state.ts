@@ -50,6 +50,8 @@ export interface ViewState {
   panel: (typeof PANELS)[number];
   theme: 'auto' | 'dark' | 'light';
   embed: boolean;
+  /** Whether this is a second screen: the view alone, without bars. */
+  screen: boolean;
   /** Whether single-key shortcuts are on. */
   keys: boolean;
 }
@@ -111,6 +113,7 @@ export function parseView(search: string): ViewState {
     panel: oneOf(query.get('panel'), PANELS, 'none'),
     theme: oneOf(query.get('theme'), ['auto', 'dark', 'light'], 'auto'),
     embed: query.get('embed') === '1',
+    screen: query.get('screen') === '1',
     keys: query.get('keys') !== '0',
   };
 }
@@ -126,6 +129,7 @@ export const FLAGS = [
   'running',
   'list',
   'embed',
+  'screen',
   'keys',
 ];
 const OWN = [
@@ -165,6 +169,7 @@ export function formatView(view: ViewState, base = ''): string {
   set('panel', view.panel, 'none');
   set('theme', view.theme, 'auto');
   flag('embed', view.embed, false);
+  flag('screen', view.screen, false);
   flag('keys', view.keys, true);
   // Commas, colons and asterisks are legal in a query and keep the link readable.
   const text = query.toString().replace(/%2C/g, ',').replace(/%3A/g, ':').replace(/%2A/g, '*');
