@@ -159,10 +159,19 @@ function reduceLane(lane: LaneSnapshot, { event, time, msg, attrs = {} }: Entry)
       };
     }
     case EVENTS.generationFailed:
+      if (isCancelled(attrs)) return { ...lane, state: 'stopped', ended: time };
       return { ...lane, state: 'failed', ended: time, error: errorOf({ msg, attrs }) };
     default:
       return lane;
   }
+}
+
+/** The `error.type` of what was ended because somebody wished it. It comes with the event of a failure, and is none. */
+export const CANCELLED = 'cancelled';
+
+/** Whether the attributes of a failed generation say that somebody has ended it. */
+export function isCancelled(attrs: Readonly<Record<string, unknown>>): boolean {
+  return attrs[GEN_AI.errorType] === CANCELLED;
 }
 
 /** Whether the attributes of a finished generation say that it has reached its limit of tokens. */

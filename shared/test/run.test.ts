@@ -89,6 +89,15 @@ describe('a run from its entries', () => {
     expect(of(started, delta, silent).lanes[0]?.outputTokens).toBe(2);
   });
 
+  it('has a lane that somebody has ended as stopped, and not as failed', () => {
+    const end = (type: string) =>
+      of(started, entry(EVENTS.generationFailed, 150, 'ended', { lane: 'llm-1', 'error.type': type }))
+        .lanes[0];
+    expect(end('cancelled')).toMatchObject({ state: 'stopped', ended: 150 });
+    expect(end('cancelled')?.error).toBe(undefined);
+    expect(end('llm_timeout')).toMatchObject({ state: 'failed', error: { code: 'llm_timeout' } });
+  });
+
   it('stops the lanes that still went on when it ends, and says why', () => {
     const run = of(
       started,

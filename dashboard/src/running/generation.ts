@@ -1,6 +1,7 @@
 // One generation, from its first entry to its end. It keeps its last words and not its whole text, so its size is bounded.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { isCancelled } from '@llm-streamer/shared/run.ts';
 import { STALLED_MS } from '../fleet/trouble.ts';
 import { MAX_TEXT } from '../fleet/words.ts';
 import type { EntryRow } from '../stream/row.ts';
@@ -9,8 +10,8 @@ const MAX_NAME = 80;
 /** In a shorter time pieces come as they were put together on their way, and not as they were made. */
 const LEAST_RATE_MS = 500;
 
-/** `lost`: it is not known any more whether it runs, since it said nothing for long or others were heard later. */
-export type State = 'running' | 'finished' | 'failed' | 'lost';
+/** `stopped`: somebody has ended it. `lost`: it is not known any more whether it runs, since it said nothing for long or others were heard later. */
+export type State = 'running' | 'finished' | 'stopped' | 'failed' | 'lost';
 
 export class Generation {
   readonly key: string;
@@ -80,14 +81,14 @@ export class Generation {
 
   end(row: EntryRow, attrs: Record<string, unknown>, at: number, isWhole: boolean): void {
     this.name(attrs);
-    this.state = isWhole ? 'finished' : 'failed';
+    this.state = isWhole ? 'finished' : isCancelled(attrs) ? 'stopped' : 'failed';
     this.endedAt = at;
     this.endId = row.id;
     this.lastAt = at;
     this.tokens = numberOf(attrs[GEN_AI.outputTokens]) ?? this.tokens;
     this.#reportedFirst = numberOf(attrs[GEN_AI.timeToFirstChunk]);
     this.#reportedDuration = numberOf(attrs[ATTRS.duration]);
-    if (isWhole) return;
+    if (this.state !== 'failed') return;
     const type = copyOf(textOf(attrs[GEN_AI.errorType]) ?? '', MAX_NAME);
     this.error = [type, copyOf(row.msg, MAX_TEXT)].filter((text) => text !== '').join(' · ');
   }

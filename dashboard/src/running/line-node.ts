@@ -1,4 +1,5 @@
 // A line of the list in the DOM: the generation that stands in it, or nothing. Only what has changed is written.
+import { setText } from '../fleet/set-text.ts';
 import { figure, seconds, UNKNOWN, visible, wholeSeconds } from '../fleet/words.ts';
 import type { Generation } from './generation.ts';
 
@@ -13,7 +14,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: 'source',
     title: 'source',
-    hint: 'who writes, and the task of its run; ● runs, ○ gives no sign, ✓ has finished, ✕ has failed',
+    hint: 'who writes, and the task of its run; ● runs, ○ gives no sign, ✓ has finished, ■ was stopped, ✕ has failed',
     text: (generation, now) => {
       const { source, lane } = generation;
       return `${markOf(generation, now)} ${visible(source)}${lane === '' ? '' : ` ${visible(lane)}`}`;
@@ -98,7 +99,7 @@ export class LineNode {
 
 function markOf(generation: Generation, now: number): string {
   if (generation.isRunning) return generation.isStalled(now) ? '○' : '●';
-  return generation.state === 'failed' ? '✕' : '✓';
+  return { failed: '✕', stopped: '■' }[generation.state as string] ?? '✓';
 }
 
 function toneOf(generation: Generation, now: number): string {
@@ -113,15 +114,11 @@ function stateOf(generation: Generation, now: number): string {
     state === 'failed'
       ? `failed${error === '' ? '' : `: ${visible(error)}`}`
       : !generation.isRunning
-        ? 'finished'
+        ? state
         : generation.isStalled(now)
           ? `no sign for ${wholeSeconds(generation.silence(now))}${hasBegun ? '' : ', no token yet'}`
           : hasBegun
             ? ''
             : 'no token yet';
   return said === '' || generation.words === '' ? said : `${said} · `;
-}
-
-function setText(node: Text | undefined, text: string): void {
-  if (node && node.data !== text) node.data = text;
 }

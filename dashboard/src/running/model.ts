@@ -1,6 +1,7 @@
 // Which generations run, and which failed lately: entries of the stream in, generations out. It remembers at most 512 that run and 20
 // that failed, those heard last, and says where there were more. It knows nothing of the screen; the same entries give the same.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { isCancelled } from '@llm-streamer/shared/run.ts';
 import { logTimeOf } from '../fleet/entry-feed.ts';
 import { Seconds } from '../fleet/seconds.ts';
 import type { EntryRow } from '../stream/row.ts';
@@ -89,7 +90,12 @@ export class RunningModel {
     const isWhole = row.event === EVENTS.generationFinished;
     this.#running.delete(key);
     known?.end(row, attrs, at, isWhole);
-    if (isWhole || (!known && this.#failed.some((generation) => generation.key === key))) return;
+    if (
+      isWhole ||
+      isCancelled(attrs) ||
+      (!known && this.#failed.some((generation) => generation.key === key))
+    )
+      return;
     const generation = known ?? new Generation(key, row, at);
     if (!known) generation.end(row, attrs, at, false);
     this.#failed.push(generation);

@@ -6,8 +6,8 @@ import { FAILED_MS } from './model.ts';
 /** As many as can be read at once. */
 export const LINES = 20;
 /** How long one that has ended keeps its line, and how long at least where others wait for one. */
-const KEPT_MS = { finished: 5_000, failed: FAILED_MS } as const;
-const LEAST_MS = { finished: 1_000, failed: 10_000 } as const;
+const KEPT_MS = { finished: 5_000, stopped: 5_000, failed: FAILED_MS } as const;
+const LEAST_MS = { finished: 1_000, stopped: 1_000, failed: 10_000 } as const;
 
 export interface Shown {
   /** A generation, or undefined for a free line, for each of the lines that are in use. */
@@ -72,7 +72,7 @@ function hasStood(
   now: number,
   least: typeof KEPT_MS | typeof LEAST_MS,
 ): boolean {
-  return (state === 'finished' || state === 'failed') && now - (endedAt ?? 0) > least[state];
+  return state !== 'running' && state !== 'lost' && now - (endedAt ?? 0) > least[state];
 }
 
 /** Those in trouble get a line first. */

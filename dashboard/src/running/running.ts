@@ -2,6 +2,8 @@
 // each live generation as a line that grows. It is loaded then.
 import { effect, untracked } from '@preact/signals';
 import { EntryFeed, type EntrySource } from '../fleet/entry-feed.ts';
+import { listenToPictureKeys } from '../fleet/picture-keys.ts';
+import { setText } from '../fleet/set-text.ts';
 import { plural } from '../fleet/words.ts';
 import { quoted } from '../log/quoted.ts';
 import { clockOf } from '../log/time.ts';
@@ -17,8 +19,6 @@ import { Places } from './places.ts';
 const EVERY_MS = 250;
 /** For readers who asked for less motion. */
 const CALM_EVERY_MS = 1_000;
-/** Where keys are for something else. */
-const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, aside, footer, #list, #detail';
 
 const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
@@ -57,7 +57,10 @@ export class Running {
       void streamState.value;
       untracked(() => this.#timer !== undefined && this.#show());
     });
-    document.addEventListener('keydown', (event) => this.#press(event), { capture: true });
+    listenToPictureKeys(
+      () => viewState.value.running,
+      (key) => this.#list.press(key),
+    );
   }
 
   #toggle(isOpen: boolean): void {
@@ -120,17 +123,6 @@ export class Running {
     return notes;
   }
 
-  #press(event: KeyboardEvent): void {
-    if (!viewState.value.running || event.ctrlKey || event.metaKey || event.altKey || event.isComposing)
-      return;
-    const { target } = event;
-    if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
-    if (event.key.length === 1 && !viewState.value.keys) return;
-    if (!this.#list.press(event.key)) return;
-    event.preventDefault();
-    event.stopPropagation();
-  }
-
   /** Shows the lines of a generation; of one that failed, also the entry that says so. */
   #open({ source, run, lane, span, state, endId }: Generation): void {
     const terms = [`source:${quoted(source)}`];
@@ -154,8 +146,4 @@ export class Running {
 function stalledOf(generations: readonly Generation[], now: number): string[] {
   const stalled = generations.filter((generation) => generation.isStalled(now)).length;
   return stalled > 0 ? [`${stalled} without a sign`] : [];
-}
-
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -1,7 +1,9 @@
 // The generations of one lane, one step and one attempt, from their entries in any order of arrival. Usually it is one; a lane that
 // begins again after an end has several.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { CANCELLED } from '@llm-streamer/shared/run.ts';
 import { beginOf, byLog, type Fact } from './fact.ts';
+import type { SpanState } from './span.ts';
 
 /** Undefined: not told. */
 export interface Generation {
@@ -11,7 +13,8 @@ export interface Generation {
   startedAt: number | undefined;
   firstAt: number | undefined;
   endedAt: number | undefined;
-  isFailed: boolean;
+  /** How it has ended, where that was told. */
+  ending: SpanState;
   error: string;
   model: string;
   inputTokens: number | undefined;
@@ -75,7 +78,7 @@ function emptyGeneration({ step, attempt }: Fact): Generation {
     startedAt: undefined,
     firstAt: undefined,
     endedAt: undefined,
-    isFailed: false,
+    ending: 'finished',
     error: '',
     model: '',
     inputTokens: undefined,
@@ -103,8 +106,9 @@ function take(generation: Generation, fact: Fact): void {
 function end(generation: Generation, fact: Fact): void {
   const begin = beginOf(fact);
   generation.endedAt = fact.time;
-  generation.isFailed = fact.event === EVENTS.generationFailed;
-  generation.error = generation.isFailed ? fact.error || 'failed' : '';
+  const isFailed = fact.event === EVENTS.generationFailed;
+  generation.ending = !isFailed ? 'finished' : fact.error === CANCELLED ? 'stopped' : 'failed';
+  generation.error = generation.ending === 'failed' ? fact.error || 'failed' : '';
   generation.inputTokens = fact.inputTokens;
   if (fact.outputTokens !== undefined) {
     generation.outputTokens = fact.outputTokens;

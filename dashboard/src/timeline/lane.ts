@@ -92,13 +92,13 @@ function laneSpan(
 }
 
 export function generationSpan(key: string, name: string, generation: Generation, clock: Clock): Span {
-  const { endedAt, isFailed, facts, error, model, attempt, inputTokens, outputTokens, isEstimated } =
+  const { endedAt, ending, facts, error, model, attempt, inputTokens, outputTokens, isEstimated } =
     generation;
   return newSpan({
     key,
     kind: 'generation',
     name,
-    state: endedAt === undefined ? openState(clock) : isFailed ? 'failed' : 'finished',
+    state: endedAt === undefined ? openState(clock) : ending,
     parts: generationParts(generation, clock),
     rows: facts.map(({ row }) => row),
     error,

@@ -1,7 +1,7 @@
 // A run as a picture: entries in, in any order of arrival, and the tree of its spans out. The same entries give the same picture, live
 // and from history; it depends on nothing on screen. What it keeps is bounded, and what does not fit is counted.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { RUN_END } from '@llm-streamer/shared/run.ts';
+import { CANCELLED, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { Clock } from './clock.ts';
 import { type CriticalPart, criticalPath } from './critical-path.ts';
@@ -94,7 +94,7 @@ export class RunModel {
       kind: 'run',
       name: this.#run,
       state: stateOf(end, isRunning, begin !== undefined || children.some(isUnknown)),
-      error: end && end.event !== EVENTS.runFinished ? end.error : '',
+      error: end && end.event !== EVENTS.runFinished && end.error !== CANCELLED ? end.error : '',
       rows: this.#life.sort(byTime).map(({ row }) => row),
       children,
       ...(times.length > 0 && { from: Math.min(...times), to: Math.max(...times) }),
@@ -218,6 +218,7 @@ function isUnknown(span: Span): boolean {
 
 /** @param lacksEnd whether an end is to be expected: the run, or something in it, has begun and has told none. */
 function stateOf(end: Fact | undefined, isRunning: boolean, lacksEnd: boolean): SpanState {
+  if (end?.event === EVENTS.runCancelled) return 'stopped';
   if (end) return end.event === EVENTS.runFinished ? 'finished' : 'failed';
   if (isRunning) return 'running';
   return lacksEnd ? 'unknown' : 'finished';

@@ -1,5 +1,6 @@
 // A row of the tree in the DOM: the name, the bar, the figures. It may show one span now and another one later, and only what has
 // changed is written.
+import { setText } from '../fleet/set-text.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { CriticalPart } from './critical-path.ts';
 import type { TreeRow } from './rows.ts';
@@ -119,10 +120,6 @@ function wholeOf(parts: readonly Part[]): Part[] {
 
 function clamp(percent: number): number {
   return Math.max(0, Math.min(100, percent));
-}
-
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }
 
 function set(element: HTMLElement, name: string, value: string | undefined): void {

@@ -3,6 +3,7 @@
 // canvas takes 7, but that happens five times a second at most, and nodes have names, themes and a pointer of their own.
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { placeNodes } from '../fleet/place-nodes.ts';
+import { setText } from '../fleet/set-text.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { ticksOf, tickText } from './axis.ts';
 import { costOf } from './cost.ts';
@@ -302,8 +303,4 @@ function entriesOf(span: Span | undefined): readonly EntryRow[] {
   return span.warnings.length === 0
     ? rows
     : [...rows, ...span.warnings].sort((a, b) => a.time - b.time || a.n - b.n);
-}
-
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }

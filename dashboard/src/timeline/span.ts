@@ -19,7 +19,8 @@ export interface Part {
 
 export type SpanKind = 'run' | 'lane' | 'generation' | 'tool' | 'agent' | 'step' | 'span' | 'unknown';
 
-export type SpanState = 'waiting' | 'running' | 'finished' | 'failed' | 'unknown';
+/** `stopped`: somebody has ended it, which is no failure. */
+export type SpanState = 'waiting' | 'running' | 'finished' | 'failed' | 'stopped' | 'unknown';
 
 export interface Span {
   /** The same for the same piece of work, whatever else is known. */

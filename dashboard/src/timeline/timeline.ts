@@ -3,13 +3,13 @@
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
-import type { Cursor } from '../cursor.ts';
-import type { HistoryNavigator } from '../history/history-navigator.ts';
+import { listenToPictureKeys } from '../fleet/picture-keys.ts';
 import { LEVEL_TEXT } from '../log/row-node.ts';
 import { duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { reader } from '../state/run-state.ts';
 import { cursorRow, streamState, updateView, viewState } from '../state/store.ts';
+import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import '../../styles/timeline.css';
@@ -23,15 +23,12 @@ import { PART_WORDS, visible } from './words.ts';
 
 /** What runs is drawn so often. */
 const EVERY_MS = 200;
-/** Where keys are for something else. */
-const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, aside, footer, #list, #detail';
 
 /** Where the entries of the channels that are shown come from, and what an entry leads to. */
 export interface TimelineContext {
   session: Pick<Session, 'buffer'>;
   viewport: Pick<Viewport, 'scroller'>;
-  cursor: Pick<Cursor, 'show'>;
-  history: Pick<HistoryNavigator, 'goToLink'>;
+  goTo(patch: Partial<ViewState>): void;
   onEntry(listener: (row: EntryRow) => void): void;
   onCleared(listener: () => void): void;
 }
@@ -88,7 +85,10 @@ export class Timeline {
       const isLive = streamState.value.state === 'live';
       untracked(() => this.#apply(timeline, timeline === '' ? '' : versus, isLive));
     });
-    document.addEventListener('keydown', (event) => this.#press(event), { capture: true });
+    listenToPictureKeys(
+      () => viewState.value.timeline !== '',
+      (key, at) => this.#press(key, at),
+    );
   }
 
   #apply(timeline: string, versus: string, isLive: boolean): void {
@@ -188,25 +188,13 @@ export class Timeline {
       : `${visible(span?.name ?? '', 80)}: ${span?.kind === 'unknown' ? 'no entry of this span has come' : 'no entry of its own'}`;
   }
 
-  #press(event: KeyboardEvent): void {
-    if (
-      viewState.value.timeline === '' ||
-      event.ctrlKey ||
-      event.metaKey ||
-      event.altKey ||
-      event.isComposing
-    )
-      return;
-    const { target, key } = event;
-    if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
-    if (key.length === 1 && !viewState.value.keys) return;
+  #press(key: string, target: Element): boolean {
     // A focused button handles these itself.
-    if ((key === 'Enter' || key === ' ') && target.closest('button')) return;
+    if ((key === 'Enter' || key === ' ') && target.closest('button')) return false;
     if (key === 'Escape' || key === 't') this.#close();
     else if (key === 'c') this.#toggleCompare();
-    else if (!this.#current?.view.press(key)) return;
-    event.preventDefault();
-    event.stopPropagation();
+    else return this.#current?.view.press(key) ?? false;
+    return true;
   }
 
   /** The run that keys are for. */
@@ -234,15 +222,17 @@ export class Timeline {
     if (this.#left.size > 100) this.#left.clear();
     this.#left.set(key, row.id);
     const isShown = viewState.value.channels.some((pattern) => matches(pattern, row.channel));
-    const place = { at: row.id, follow: false, q: '', hl: '', level: '' as const, range: undefined };
-    updateView({
+    this.#context.goTo({
       timeline: '',
       versus: '',
       ...(!isShown && { channels: [row.channel] }),
-      ...place,
+      at: row.id,
+      follow: false,
+      q: '',
+      hl: '',
+      level: '',
+      range: undefined,
     });
-    // Other channels are another stream, which goes to the entry when it is open.
-    if (isShown) this.#context.history.goToLink((entry) => this.#context.cursor.show(entry));
   }
 }
 

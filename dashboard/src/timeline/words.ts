@@ -33,6 +33,7 @@ export function figureOf(span: Span): string {
   const { state, kind, error, parts, children, isEstimated, outputTokens, warnings } = span;
   const words: string[] = [];
   if (state === 'waiting') words.push('not begun');
+  if (state === 'stopped') words.push('■ stopped');
   if (span.from !== undefined && span.to !== undefined && span.to > span.from)
     words.push(duration(lengthOf(parts) || span.to - span.from));
   const stream = parts.findLast((part) => part.kind === 'stream');

@@ -191,6 +191,17 @@ describe('what is remembered', () => {
     expect(model.running(START)).toEqual([]);
   });
 
+  it('has not failed when somebody has ended it', () => {
+    const attrs = { 'error.type': 'cancelled' };
+    const model = modelOf(at(0, 'started', 'r1'));
+    const generation = only(model.running(START));
+    model.count(at(500, 'failed', 'r1', { attrs }));
+    model.count(at(600, 'failed', 'not-heard-before', { attrs }));
+    expect(generation).toMatchObject({ state: 'stopped', error: '', endedAt: START + 500 });
+    expect(model.failed(START + 1_000)).toEqual([]);
+    expect(model.failures(START + 1_000)).toBe(0);
+  });
+
   it('holds the last twenty that failed, and counts all', () => {
     const model = modelOf(...Array.from({ length: 30 }, (_, i) => at(i, 'failed', `r${i}`)));
     expect(model.failed(START).map(({ run }) => run)).toEqual(

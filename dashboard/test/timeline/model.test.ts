@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { EntryRow } from '../../src/stream/row.ts';
 import { MAX_ENTRIES, MAX_SPANS, type Picture, RunModel } from '../../src/timeline/model.ts';
 import { type Span, spansIn } from '../../src/timeline/span.ts';
+import { figureOf } from '../../src/timeline/words.ts';
 import { entry } from '../rows.ts';
 
 const START = 1_800_000_000_000;
@@ -133,6 +134,20 @@ describe('a run of lanes', () => {
     ]);
     expect(find(picture, 'sum')).toMatchObject({ state: 'waiting', parts: [], from: undefined });
     expect(find(picture, 'llm-1').state).toBe('running');
+  });
+
+  it('has what somebody has ended as stopped, the run too, and counts no error', () => {
+    const cancelled = { 'error.type': 'cancelled' };
+    const picture = pictureOf([
+      at(0, 'run.started', { lanes: [{ lane: 'llm-1' }] }),
+      at(10, 'generation.started', { lane: 'llm-1' }),
+      at(500, 'generation.failed', { lane: 'llm-1', ...cancelled }),
+      at(510, 'run.cancelled', cancelled),
+    ]);
+    expect(find(picture, 'llm-1')).toMatchObject({ state: 'stopped', error: '' });
+    expect(picture.root).toMatchObject({ state: 'stopped', error: '' });
+    expect(picture.totals.errors).toBe(0);
+    expect(figureOf(find(picture, 'llm-1'))).toContain('■ stopped');
   });
 
   it('keeps each attempt, and the lane has not failed when the last one succeeds', () => {
