@@ -1,9 +1,11 @@
 // Numbers as a line of bars, a character for each.
 const BARS = '▁▂▃▄▅▆▇█';
 
-/** The highest number has the highest bar, from 1 on. A space stands for NaN: for a time of which nothing is known. */
-export function sparkline(values: readonly number[]): string {
-  let highest = 1;
+/** `least` or a higher number has the highest bar. A space stands for NaN: for a time of which nothing is known. */
+export function sparkline(values: readonly number[], least = 1): string {
+  let highest = least;
   for (const value of values) if (value > highest) highest = value;
-  return values.map((value) => (Number.isNaN(value) ? ' ' : BARS[Math.ceil((value / highest) * 7)])).join('');
+  return values
+    .map((value) => (Number.isNaN(value) ? ' ' : BARS[Math.ceil((value / (highest || 1)) * 7)]))
+    .join('');
 }

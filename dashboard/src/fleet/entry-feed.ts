@@ -26,12 +26,13 @@ export class EntryFeed {
   readonly #counter: EntryCounter;
   readonly #onCaughtUp: () => void;
   /** Entries that are still to be counted, in their order. */
-  #waiting: EntryRow[];
+  #waiting: EntryRow[] = [];
+  readonly #source: EntrySource;
 
   constructor(source: EntrySource, counter: EntryCounter, onCaughtUp: () => void) {
     this.#counter = counter;
     this.#onCaughtUp = onCaughtUp;
-    this.#waiting = [...source.session.buffer.entryRows()];
+    this.#source = source;
     source.onEntry((row) => {
       if (this.#waiting.length > 0) this.#waiting.push(row);
       else counter.count(row);
@@ -40,6 +41,13 @@ export class EntryFeed {
       this.#waiting = [];
       counter.clear();
     });
+    this.again();
+  }
+
+  /** Counts all that is here once more, from nothing. */
+  again(): void {
+    this.#counter.clear();
+    this.#waiting = [...this.#source.session.buffer.entryRows()];
     this.#countSlice(this.#waiting, 0);
   }
 

@@ -28,6 +28,11 @@ export class FirstTokens {
     this.#until = 0;
   }
 
+  /** In seconds, of the samples after `from` and up to `to`; NaN where there are none. */
+  median(from: number, to: number): number {
+    return quantile(sorted(this.#samples.filter(({ at }) => at > from && at <= to)), 0.5);
+  }
+
   /** Undefined where there are no samples. */
   figures(now: number): FirstTokenFigures | undefined {
     if (now < this.#until) return this.#figures;

@@ -5,19 +5,20 @@ import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
 import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { filter, streamState, updateView, viewState } from '../state/store.ts';
+import { filter, showNotice, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import '../../styles/fleet.css';
 import type { Column } from './columns.ts';
+import { Comparison } from './comparison.ts';
 import { EntryFeed, type EntrySource } from './entry-feed.ts';
 import { FleetGrid } from './grid.ts';
 import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from './model.ts';
+import { listenToPictureKeys } from './picture-keys.ts';
+import { setText } from './set-text.ts';
 import { TotalsLine } from './totals-line.ts';
 
 const EVERY_MS = 1_000;
-/** Where keys are for something else. */
-const NOT_OURS = 'dialog, input, textarea, select, [contenteditable], header, aside, footer, #list, #detail';
 
 /** Where the fleet's entries come from, and what a cell leads to. */
 export interface FleetContext extends EntrySource {
@@ -29,7 +30,11 @@ export class Fleet {
   readonly #context: FleetContext;
   readonly #model = new FleetModel();
   readonly #grid: FleetGrid;
-  readonly #totals = new TotalsLine(() => updateView({ ...LOG_ALONE, running: true }, 'replace'));
+  readonly #totals: TotalsLine;
+  readonly #pick = document.createElement('button');
+  readonly #comparison: Comparison;
+  /** Whether a click picks a row for the comparison, and does not open its lines. */
+  #isPicking = false;
   readonly #notes = document.createElement('p');
   readonly #feed: EntryFeed;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -39,15 +44,35 @@ export class Fleet {
   constructor(context: FleetContext, host: HTMLElement) {
     this.#context = context;
     this.#grid = new FleetGrid({
-      onOpen: (row, column) => this.#open(row, column),
+      onOpen: (row, column) => (this.#isPicking ? this.#compare(row.source) : this.#open(row, column)),
       onSort: (sort) => updateView({ sort }, 'replace'),
     });
+    this.#pick.type = 'button';
+    this.#pick.textContent = 'compare two';
+    this.#pick.title = 'pick two rows (c on a row)';
+    this.#pick.addEventListener('click', () => this.#setPicking(!this.#isPicking));
+    this.#totals = new TotalsLine(() => updateView({ ...LOG_ALONE, running: true }, 'replace'), this.#pick);
+    this.#comparison = new Comparison(
+      context,
+      (patch) => context.goTo(patch),
+      () => updateView({ compare: [] }, 'replace'),
+    );
     this.#notes.className = 'notes warn';
-    host.replaceChildren(this.#totals.element, this.#notes, this.#grid.element);
+    const { element } = this.#comparison;
+    host.replaceChildren(this.#totals.element, this.#notes, this.#grid.element, element);
+    this.#setPicking(false);
     this.#feed = new EntryFeed(context, this.#model, () => this.#timer !== undefined && this.#show());
     effect(() => {
       const isOpen = viewState.value.fleet;
       untracked(() => this.#toggle(isOpen));
+    });
+    effect(() => {
+      const { compare } = viewState.value;
+      untracked(() => {
+        this.#grid.mark(compare);
+        this.#comparison.of(compare);
+        this.#comparison.show(this.#now);
+      });
     });
     effect(() => {
       // The values are not used: reading them shows the figures anew when either changes.
@@ -55,7 +80,11 @@ export class Fleet {
       void streamState.value;
       untracked(() => this.#timer !== undefined && this.#show());
     });
-    document.addEventListener('keydown', (event) => this.#press(event), { capture: true });
+    listenToPictureKeys(
+      () => viewState.value.fleet && viewState.value.timeline === '',
+      // A focused button handles Enter itself: a column's title sorts.
+      (key, target) => !(key === 'Enter' && target.closest('button')) && this.#press(key),
+    );
   }
 
   #toggle(isOpen: boolean): void {
@@ -80,6 +109,7 @@ export class Fleet {
     this.#totals.show(totalsOf(rows));
     setText(this.#notes, this.#notesOf(stream.state === 'live').join(' · '));
     this.#grid.show(rows, viewState.value.sort);
+    this.#comparison.show(this.#now);
   }
 
   #notesOf(isLive: boolean): string[] {
@@ -93,18 +123,27 @@ export class Fleet {
     return notes;
   }
 
-  #press(event: KeyboardEvent): void {
-    const { fleet, timeline } = viewState.value;
-    if (!fleet || timeline !== '' || event.ctrlKey || event.metaKey || event.altKey || event.isComposing)
-      return;
-    const { target } = event;
-    if (!(target instanceof Element) || target.closest(NOT_OURS)) return;
-    if (event.key.length === 1 && !viewState.value.keys) return;
-    // A focused button handles Enter itself: a column's title sorts.
-    if (event.key === 'Enter' && target.closest('button')) return;
-    if (!this.#grid.press(event.key)) return;
-    event.preventDefault();
-    event.stopPropagation();
+  #press(key: string): boolean {
+    const source = key === 'c' ? this.#grid.focused : undefined;
+    if (source === undefined) return this.#grid.press(key);
+    this.#compare(source);
+    return true;
+  }
+
+  /** Takes a source into the comparison, or out of it; the third takes the place of the first. */
+  #compare(source: string): void {
+    const before = viewState.value.compare;
+    const rest = before.filter((other) => other !== source);
+    const compare = rest.length < before.length ? rest : [...rest, source].slice(-2);
+    updateView({ compare }, 'replace');
+    if (compare.length === 2) this.#setPicking(false);
+    else showNotice(compare[0] === undefined ? 'none is compared' : 'one more: c, or a click on it');
+    if (compare.length === 1) this.#setPicking(true);
+  }
+
+  #setPicking(isPicking: boolean): void {
+    this.#isPicking = isPicking;
+    this.#pick.ariaPressed = String(isPicking);
   }
 
   /** Shows the lines behind a cell. */
@@ -121,8 +160,4 @@ export class Fleet {
       follow: id === undefined,
     });
   }
-}
-
-function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
 }

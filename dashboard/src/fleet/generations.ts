@@ -9,7 +9,7 @@ import { Seconds } from './seconds.ts';
 const MAX_RUNNING = 256;
 /** A generation that said nothing for this long is no longer taken for running: its end was not heard. */
 const FORGOTTEN_MS = 10 * 60_000;
-/** Seconds of tokens that are kept. */
+/** Seconds of tokens that are kept, unless others are asked for. */
 export const SPARK_SECONDS = 120;
 
 interface Generation {
@@ -26,10 +26,17 @@ export class Generations {
   isHeard = false;
   readonly firstTokens = new FirstTokens();
   readonly #running = new Map<string, Generation>();
-  readonly #tokens = new Seconds(SPARK_SECONDS + 1);
+  readonly #kept: number;
+  readonly #tokens: Seconds;
   /** Since when tokens are counted; undefined while the source has never said a number of them. */
   #tokensSince: number | undefined;
   #isOverfull = false;
+
+  /** `seconds` is for how long tokens are kept. */
+  constructor(seconds = SPARK_SECONDS) {
+    this.#kept = seconds;
+    this.#tokens = new Seconds(seconds + 1);
+  }
 
   /** Counts an entry of the generation that `key` names. */
   count(row: EntryRow, key: string, at: number): void {
@@ -109,8 +116,8 @@ export class Generations {
   #spread(at: number, tokens: number, duration: number): void {
     const last = Math.floor(at / 1000);
     const seconds = Math.max(1, Math.min(86_400, Math.round(duration)));
-    this.#tokensSince = Math.min(this.#tokensSince ?? last, last - Math.min(seconds, SPARK_SECONDS) + 1);
-    for (let s = Math.max(last - seconds + 1, last - SPARK_SECONDS); s <= last; s++)
+    this.#tokensSince = Math.min(this.#tokensSince ?? last, last - Math.min(seconds, this.#kept) + 1);
+    for (let s = Math.max(last - seconds + 1, last - this.#kept); s <= last; s++)
       this.#tokens.add(s, tokens / seconds);
   }
 }

@@ -28,6 +28,7 @@ export class FleetGrid {
   #heldUntil = 0;
   #rows: readonly FleetRow[] = [];
   #frame = 0;
+  #marked: readonly string[] = [];
 
   constructor(listener: GridListener) {
     this.#listener = listener;
@@ -50,6 +51,18 @@ export class FleetGrid {
       this.#arrange();
     }
     this.#frame ||= requestAnimationFrame(() => this.#showSlice(0));
+  }
+
+  /** The sources that are compared. */
+  mark(sources: readonly string[]): void {
+    this.#marked = sources;
+    for (const [source, node] of this.#nodes) node.mark(sources.includes(source));
+  }
+
+  /** The source of the row that has the focus. */
+  get focused(): string | undefined {
+    return [...this.#nodes.values()].find(({ element }) => element.contains(document.activeElement))?.row
+      .source;
   }
 
   /** Handles a key, wherever the focus is; false if it is none of the grid's. */
@@ -127,7 +140,11 @@ export class FleetGrid {
       if (!row) continue;
       const node = this.#nodes.get(row.source);
       if (node) node.show(row);
-      else this.#nodes.set(row.source, new FleetRowNode(row));
+      else {
+        const fresh = new FleetRowNode(row);
+        fresh.mark(this.#marked.includes(row.source));
+        this.#nodes.set(row.source, fresh);
+      }
     }
     if (next < this.#rows.length) {
       this.#frame = requestAnimationFrame(() => this.#showSlice(next));

@@ -1,6 +1,7 @@
 // A row of the fleet in the DOM: one for each source, whatever place it stands at. Only cells whose text has changed are written.
 import { COLUMNS } from './columns.ts';
 import type { FleetRow } from './model.ts';
+import { setText } from './set-text.ts';
 import { visible } from './words.ts';
 
 export class FleetRowNode {
@@ -42,6 +43,11 @@ export class FleetRowNode {
     this.#showPlace();
   }
 
+  /** Whether it is one of the two that are compared. */
+  mark(isMarked: boolean): void {
+    this.element.ariaSelected = String(isMarked);
+  }
+
   show(row: FleetRow): void {
     this.row = row;
     for (const [i, { text, tone }] of COLUMNS.entries()) {
@@ -62,8 +68,4 @@ export class FleetRowNode {
     const { group } = this.row;
     setText(this.#place, this.#isPlaced || group === undefined ? '' : ` ${visible(group)}`);
   }
-}
-
-function setText(node: Text | undefined, text: string): void {
-  if (node && node.data !== text) node.data = text;
 }

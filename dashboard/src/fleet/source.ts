@@ -45,7 +45,8 @@ export interface SourceFigures {
   reported: { running: boolean; tokensPerSecond: boolean };
 }
 
-type NumberName = 'running' | 'queued' | 'tokens' | 'kvCache';
+export const NUMBER_NAMES = ['running', 'queued', 'tokens', 'kvCache'] as const;
+export type NumberName = (typeof NUMBER_NAMES)[number];
 
 /** When something was reported last, and the pause between two reports: an average that forgets, in ms; NaN before the second. */
 interface Rhythm {
@@ -140,17 +141,8 @@ export class Source {
   }
 
   #countNumbers(attrs: Record<string, unknown>, at: number): void {
-    const number = (name: string) => {
-      const value = attrs[name];
-      return typeof value === 'number' && value >= 0 ? value : undefined;
-    };
-    const tokens = number(METRICS.generationThroughput);
-    const heard: [NumberName, number | undefined][] = [
-      ['running', number(METRICS.running)],
-      ['queued', number(METRICS.waiting)],
-      ['tokens', tokens],
-      ['kvCache', number(METRICS.kvCacheUsage)],
-    ];
+    const heard = numbersOf(attrs);
+    const tokens = heard.find(([name]) => name === 'tokens')?.[1];
     for (const [name, value] of heard)
       if (value !== undefined) this.#numbers.set(name, { ...after(this.#numbers.get(name), at), value });
     if (tokens !== undefined) this.#throughput.set(Math.floor(at / 1000), tokens);
@@ -172,4 +164,18 @@ function after(last: Rhythm | undefined, at: number): Rhythm {
   const pause = at - last.at;
   if (pause <= 0) return last;
   return { at, apart: Number.isNaN(last.apart) ? pause : last.apart * 0.8 + pause * 0.2 };
+}
+
+/** What a report of numbers says of each; undefined where it does not say it. */
+export function numbersOf(attrs: Record<string, unknown>): [NumberName, number | undefined][] {
+  const number = (name: string) => {
+    const value = attrs[name];
+    return typeof value === 'number' && value >= 0 ? value : undefined;
+  };
+  return [
+    ['running', number(METRICS.running)],
+    ['queued', number(METRICS.waiting)],
+    ['tokens', number(METRICS.generationThroughput)],
+    ['kvCache', number(METRICS.kvCacheUsage)],
+  ];
 }

@@ -40,6 +40,8 @@ export interface ViewState {
   fleet: boolean;
   /** How the fleet is sorted: one of fleet-sorts.ts; empty is by trouble. */
   sort: string;
+  /** The sources that are compared in the fleet, two at most. */
+  compare: readonly string[];
   /** Whether the generations that run are shown instead of the log. */
   running: boolean;
   /** The run whose picture is shown instead of the log, as run-key.ts names it; '' for none. */
@@ -107,6 +109,7 @@ export function parseView(search: string): ViewState {
     fleet: query.get('fleet') === '1',
     running: query.get('running') === '1' && query.get('fleet') !== '1' && !query.get('t'),
     sort: oneOf(query.get('sort'), SORTS, ''),
+    compare: [...new Set(query.getAll('compare'))].slice(0, 2),
     timeline: (query.get('t') ?? '').slice(0, MAX_RUN),
     versus: (query.get('vs') ?? '').slice(0, MAX_RUN),
     list: query.get('list') === '1',
@@ -134,7 +137,7 @@ export const FLAGS = [
 ];
 const OWN = [
   ...['channels', 'ch', 'channel', 'q', 'run', 'source', 'hl', 'level', 'tail', 'since', 'at', 'range'],
-  ...['time', 'sort', 't', 'vs', 'panel', 'theme', ...FLAGS],
+  ...['time', 'sort', 'compare', 't', 'vs', 'panel', 'theme', ...FLAGS],
 ];
 
 /** The query string of a view without its defaults. Parameters in `base` that are not a view's, as `show`, are kept. */
@@ -163,6 +166,7 @@ export function formatView(view: ViewState, base = ''): string {
   flag('fleet', view.fleet, false);
   flag('running', view.running, false);
   set('sort', view.sort, '');
+  if (view.fleet) for (const source of view.compare) query.append('compare', source);
   set('t', view.timeline, '');
   if (view.timeline !== '') set('vs', view.versus, '');
   flag('list', view.list, false);

@@ -228,6 +228,71 @@ describe('a cell opens the lines behind it', () => {
   });
 });
 
+describe('two sources', () => {
+  const pair = (page: Page) => page.getByRole('region', { name: 'Two sources' });
+  const figures = (page: Page, title: string) =>
+    pair(page)
+      .getByRole('row', { name: new RegExp(`^${title}`) })
+      .getByRole('cell')
+      .allInnerTexts();
+  const report = (source: string, attrs: Record<string, number>) => ({
+    channel: `fleet:${source}`,
+    source,
+    event: 'server.metrics',
+    msg: 'numbers',
+    attrs,
+  });
+  const BARS = /[▁-█]/g;
+
+  it('are marked by a key, and stand beside each other on one scale, from the same entries, as the link says', async () => {
+    await gateway.publish(
+      report('two-a', { requests_running: 8, generation_tokens_per_s: 400 }),
+      report('two-b', { requests_running: 1, generation_tokens_per_s: 50 }),
+      { channel: 'fleet:two-b', source: 'two-b', level: 'error', msg: 'CUDA out of memory' },
+    );
+    const link = `${gateway.url}/?channels=fleet:two-*&fleet=1&sort=source`;
+    const page = await openPage(browser, link, { width: 1440 });
+    await row(page, 'two-b').waitFor();
+    await page.keyboard.press('Home');
+    await page.keyboard.press('c');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('c');
+    await pair(page).waitFor();
+    expect(page.url()).toContain('compare=two-a&compare=two-b');
+    await eventually('its figures', async () => /400.*400/.test((await figures(page, 'tok/s'))[0] ?? ''));
+    const [a = '', b = ''] = await figures(page, 'tok/s');
+    expect(b).toMatch(/50, most 50/);
+    // An eighth of the other's height.
+    expect([a.match(BARS)?.at(-1), b.match(BARS)?.at(-1)]).toEqual(['█', '▂']);
+    expect((await figures(page, 'errors')).map((text) => text.replace(BARS, '').trim())).toEqual(['0', '1']);
+    expect((await figures(page, 'queue')).map((text) => text.trim())).toEqual(['–', '–']);
+    await page.reload();
+    await pair(page).waitFor();
+    await page.getByRole('button', { name: 'Close the comparison' }).click();
+    await pair(page).waitFor({ state: 'hidden' });
+    expect(page.url()).not.toContain('compare');
+  });
+
+  it('are picked by clicks, and a figure leads to the lines behind it', async () => {
+    const page = await open('fleet:pick', '&sort=source');
+    await page.getByRole('button', { name: 'compare two' }).click();
+    await cell(page, 'gpu-3', 'source').click();
+    await cell(page, 'gpu-7', 'queued').click();
+    await pair(page).waitFor();
+    expect(await row(page, 'gpu-7').getAttribute('aria-selected')).toBe('true');
+    expect(await serious(page)).toEqual([]);
+    await pair(page)
+      .getByRole('row', { name: /^errors/ })
+      .getByRole('cell')
+      .nth(1)
+      .getByRole('button')
+      .click();
+    await eventually('its errors', async () => (await messages(page)).join() === 'CUDA out of memory');
+    await page.goBack();
+    await pair(page).waitFor();
+  });
+});
+
 describe('by keyboard', () => {
   it('rows and cells are moved over, opened, and left', async () => {
     const page = await open('fleet:keys', '&sort=source');
