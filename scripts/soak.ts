@@ -2,17 +2,23 @@
 // Each fault takes about two minutes. `npm run soak -- --only killed --viewers 50 --rate 1000 --seed 7` is shorter.
 
 import { parseArgs } from 'node:util';
+import { CLUSTER_FAULTS } from '../gateway/test/e2e/fleet/cluster-faults.ts';
 import { FAULTS, FailoverProxy, promoteLaggingReplica } from '../gateway/test/e2e/fleet/faults.ts';
 import { Fleet } from '../gateway/test/e2e/fleet/fleet.ts';
 import type { Verdict } from '../gateway/test/e2e/fleet/verdict.ts';
-import { startRedis } from '../test-support/redis.ts';
+import { type RedisServer, startRedis } from '../test-support/redis.ts';
+import { startCluster } from '../test-support/redis-cluster.ts';
 
 const PROMOTED = 'lagging replica promoted';
-const FAULT_NAMES = [...Object.keys(FAULTS), PROMOTED];
+const FAULT_NAMES = {
+  one: [...Object.keys(FAULTS), PROMOTED],
+  cluster: Object.keys(CLUSTER_FAULTS),
+};
 const HELP = `soak: every fault at full size, and a table of what viewers saw
 
   npm run soak -- [options]
 
+  --redis KIND    where the log is: ${Object.keys(FAULT_NAMES).join(' or ')} (one)
   --only TEXT     only faults whose names hold this text (all)
   --viewers N     viewers (200)
   --channels N    channels (20)
@@ -22,10 +28,13 @@ const HELP = `soak: every fault at full size, and a table of what viewers saw
   --seed N        same seed, same choices (1)
   --help          this text
 
-Faults: ${FAULT_NAMES.join('; ')}.
+Faults of one Redis: ${FAULT_NAMES.one.join('; ')}.
+Of a Cluster: ${FAULT_NAMES.cluster.join('; ')}.
 `;
 
-const { viewers, channels, rate, drops, entries, seed, names } = options();
+const { redis: kind, viewers, channels, rate, drops, entries, seed, names } = options();
+const load = { viewers, channels, entriesPerSecond: rate, dropsPerSecond: drops, seed };
+const PLAY = { one: playOnOne, cluster: playOnCluster };
 
 const COLUMNS = [
   'fault',
@@ -43,7 +52,7 @@ console.log(`| ${COLUMNS.join(' | ')} |\n|${COLUMNS.map(() => '---').join('|')}|
 let failed = false;
 for (const name of names) {
   const began = Date.now();
-  const verdict = await play(name);
+  const verdict = await PLAY[kind](name);
   const {
     entries: written,
     reconnects,
@@ -62,17 +71,13 @@ for (const name of names) {
 }
 process.exit(failed ? 1 : 0);
 
-async function play(name: string): Promise<Verdict> {
+async function playOnOne(name: string): Promise<Verdict> {
   const redis = await startRedis({ args: ['--appendonly', 'yes'] });
   const proxy = name === PROMOTED ? await FailoverProxy.start(redis.port) : undefined;
   const fleet = new Fleet({
     redis,
     ...(proxy && { redisUrl: proxy.url }),
-    viewers,
-    channels,
-    entriesPerSecond: rate,
-    dropsPerSecond: drops,
-    seed,
+    ...load,
   });
   let replica: { stop(): Promise<void> } | undefined;
   try {
@@ -90,10 +95,26 @@ async function play(name: string): Promise<Verdict> {
   }
 }
 
+async function playOnCluster(name: string): Promise<Verdict> {
+  const cluster = await startCluster();
+  const [redis] = cluster.nodes as [RedisServer];
+  const fleet = new Fleet({ redis, redisUrl: cluster.url, ...load });
+  try {
+    await fleet.start();
+    await CLUSTER_FAULTS[name]?.({ fleet, cluster, pace: Math.ceil(entries / 4) });
+    if (fleet.written < entries) await fleet.more(entries - fleet.written);
+    return await fleet.finish();
+  } finally {
+    await fleet.stop();
+    await cluster.stop();
+  }
+}
+
 function options() {
   try {
     const { values } = parseArgs({
       options: {
+        redis: { type: 'string', default: 'one' },
         only: { type: 'string', default: '' },
         viewers: { type: 'string', default: '200' },
         channels: { type: 'string', default: '20' },
@@ -108,9 +129,11 @@ function options() {
       process.stdout.write(HELP);
       process.exit(0);
     }
-    const names = FAULT_NAMES.filter((name) => name.includes(values.only));
+    const redis = kindOf(values.redis);
+    const names = FAULT_NAMES[redis].filter((name) => name.includes(values.only));
     if (names.length === 0) refuse(`--only ${JSON.stringify(values.only)}: no fault has such a name`);
     return {
+      redis,
       names,
       viewers: whole('viewers', values.viewers, 1),
       channels: whole('channels', values.channels, 1),
@@ -122,6 +145,11 @@ function options() {
   } catch (error) {
     return refuse((error as Error).message.split(/\.?(?:\n|\. |$)/)[0] as string);
   }
+}
+
+function kindOf(text: string): keyof typeof FAULT_NAMES {
+  if (text === 'one' || text === 'cluster') return text;
+  return refuse(`--redis ${JSON.stringify(text)}: must be one of ${Object.keys(FAULT_NAMES).join(', ')}`);
 }
 
 function whole(option: string, text: string, min: number): number {

@@ -48,7 +48,8 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
   const keyCache = remember(new ApiKeys(store, Date.now, new RefusalLog(logger, 'an API key')));
   const passwords = new Passwords();
   const cookie = new SessionCookie({ basePath, publicUrl });
-  const client = url === undefined ? undefined : new RedisClient(url, 'sign-in', logger);
+  const client =
+    url === undefined ? undefined : new RedisClient({ url, namespace: config.NAMESPACE }, 'sign-in', logger);
   const throttle = new Throttle(
     client === undefined ? new MemoryAttempts() : new RedisAttempts(client, config.NAMESPACE),
   );

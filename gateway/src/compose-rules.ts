@@ -4,6 +4,7 @@
 import type { AlertTestAnswer, FiringAlert } from '@llm-streamer/shared/api-types.ts';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
+import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
@@ -89,8 +90,8 @@ function openLog(
   const retention = retentionPolicy(config);
   if (url !== undefined) {
     const echoes = plainChannels(config);
-    const client = new RedisClient(url, 'alerts', logger);
-    const store = new RedisRulesStore(client, new RedisKeys(namespace, echoes), retention);
+    const client = new RedisClient({ url, namespace }, 'alerts', logger);
+    const store = new RedisRulesStore(client, new RedisKeys(namespace, echoes, isClusterUrl(url)), retention);
     return { store, log: { kind: 'redis', url, namespace, echoes, retention } };
   }
   if (!(broker instanceof MemoryBroker))

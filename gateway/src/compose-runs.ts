@@ -2,6 +2,7 @@
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
+import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
@@ -188,8 +189,8 @@ function openRecords(config: Config, broker: Broker, limit: RateLimitOptions, lo
   let store: RunStore;
   let limiter: RateLimiter;
   if (url !== undefined) {
-    const client = new RedisClient(url, 'runs', logger);
-    const keys = new RedisKeys(namespace, plainChannels(config));
+    const client = new RedisClient({ url, namespace }, 'runs', logger);
+    const keys = new RedisKeys(namespace, plainChannels(config), isClusterUrl(url));
     store = new RedisRunStore(client, keys, retentionPolicy(config));
     limiter = new RedisRateLimiter(client, namespace, limit);
   } else if (broker instanceof MemoryBroker) {

@@ -1,7 +1,7 @@
 // Reads the environment of a process by a zod schema: it gives frozen values, or one clear line for each variable that is wrong.
 
 import { z } from 'zod';
-import { isRedisUrl, REDIS_URL_FORM } from './broker/redis/address.ts';
+import { isClusterUrl, isRedisUrl, REDIS_URL_FORM } from './broker/redis/address.ts';
 import { DEFAULT_NAMESPACE } from './broker/redis/keys.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
 import { CONVERSATION_PREFIX, RUN_PREFIX, TRACE_PREFIX } from './channels.ts';
@@ -68,7 +68,7 @@ export const list = (otherwise: string, rule: string, fits: (items: readonly str
 export const brokerVariables = {
   REDIS_URL: about(
     z.string().refine(isRedisUrl, REDIS_URL_FORM).optional(),
-    'Redis 7 or newer, where the log lives; `rediss://` for TLS, `redis+sentinel://` for a primary that [Sentinels](deployment.md#sentinel) name. Without it the log lives in the memory of the gateway, and ends with it.',
+    'Redis 7 or newer, where the log lives; `rediss://` for TLS, `redis+sentinel://` for a primary that [Sentinels](deployment.md#sentinel) name, `redis+cluster://` for a [Cluster](deployment.md#cluster). Without it the log lives in the memory of the gateway, and ends with it.',
   ),
   NAMESPACE: about(
     z
@@ -79,7 +79,7 @@ export const brokerVariables = {
   ),
   PLAIN_CHANNELS: about(
     optionalFlag(),
-    'Whether each entry is also published on the plain Redis channel of its name, for programs that listen there (`redis-cli SUBSCRIBE logs`). Unset: only in the namespace `llm`, and not where `AUTH` is on. Those who write to the log should agree on it. Entries of runs and conversations, and other reserved channels, are never there.',
+    'Whether each entry is also published on the plain Redis channel of its name, for programs that listen there (`redis-cli SUBSCRIBE logs`). Unset: only in the namespace `llm`, and not where `AUTH` is on or in a Cluster. Those who write to the log should agree on it. Entries of runs and conversations, and other reserved channels, are never there.',
   ),
   LOG_LEVEL: about(
     word('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent').default('info'),
@@ -97,10 +97,14 @@ export const brokerVariables = {
 
 /** Whether a process repeats what it writes on plain Redis channels. `isGuarded`: gateways ask who somebody is (AUTH). */
 export function hasPlainChannels(
-  { PLAIN_CHANNELS, NAMESPACE }: { PLAIN_CHANNELS?: boolean | undefined; NAMESPACE: string },
+  {
+    PLAIN_CHANNELS,
+    NAMESPACE,
+    REDIS_URL,
+  }: { PLAIN_CHANNELS?: boolean | undefined; NAMESPACE: string; REDIS_URL?: string | undefined },
   isGuarded: boolean,
 ): boolean {
-  return PLAIN_CHANNELS ?? (NAMESPACE === DEFAULT_NAMESPACE && !isGuarded);
+  return PLAIN_CHANNELS ?? (NAMESPACE === DEFAULT_NAMESPACE && !isGuarded && !isClusterUrl(REDIS_URL));
 }
 
 /** Read by gateways, and by producers that write to Redis, so that both agree on plain channels. */

@@ -2,6 +2,7 @@
 
 import { hash } from 'node:crypto';
 import { ACL_KINDS, type AclKind, aclLines } from '@llm-streamer/shared/broker/redis/acl.ts';
+import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { isReserved } from '@llm-streamer/shared/channels.ts';
 import { askPassword } from './ask-password.ts';
@@ -30,6 +31,7 @@ export const acl: StorelessCommand = async (args, { config, print, say }) => {
     role,
     user,
     channels: patterns('channels', values.channels ?? ['logs*,events*']),
+    isSharded: isClusterUrl(config.REDIS_URL),
     redisVersion: redisVersion ?? OLDEST_REDIS,
   };
   if (role === 'producer' || role === 'reader')
@@ -46,9 +48,9 @@ export const acl: StorelessCommand = async (args, { config, print, say }) => {
 };
 
 /** Undefined where no server is named. */
-async function serverVersion({ REDIS_URL }: StoreConfig): Promise<string | undefined> {
+async function serverVersion({ REDIS_URL, NAMESPACE }: StoreConfig): Promise<string | undefined> {
   if (REDIS_URL === undefined) return undefined;
-  const client = new RedisClient(REDIS_URL, 'users', undefined);
+  const client = new RedisClient({ url: REDIS_URL, namespace: NAMESPACE }, 'users', undefined);
   try {
     await client.runId(5_000);
     return /^redis_version:(\S+)/m.exec(await client.redis.info('server'))?.[1] ?? OLDEST_REDIS;

@@ -48,7 +48,7 @@ export class RedisAuthStore implements AuthStore {
   #seen = 0;
 
   constructor(url: string, namespace: string, logger: Logger | undefined) {
-    this.#connect = (label) => new RedisClient(url, label, logger);
+    this.#connect = (label) => new RedisClient({ url, namespace }, label, logger);
     this.#client = this.#connect('auth');
     this.#keys = new RedisKeys(namespace);
   }
@@ -213,9 +213,9 @@ export class RedisAuthStore implements AuthStore {
   async #run(step: string, ...args: (string | number)[]): Promise<{ revision: number; answer: unknown }> {
     return this.#query(async ({ redis }) => {
       const argv = [this.#keys.auth, this.#keys.authChanged, this.#seen, ...CONSTANTS, step, ...args];
-      const run = redis.evalsha(SHA, 0, ...argv).catch((error: unknown) => {
+      const run = redis.evalsha(SHA, 1, this.#keys.prefix, ...argv).catch((error: unknown) => {
         if (codeOf(error) !== 'NOSCRIPT') throw error;
-        return redis.eval(SCRIPT, 0, ...argv);
+        return redis.eval(SCRIPT, 1, this.#keys.prefix, ...argv);
       });
       const [revision, answer] = (await run) as [string, unknown];
       this.#seen = Math.max(this.#seen, Number(revision));

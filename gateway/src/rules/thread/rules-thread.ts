@@ -2,6 +2,7 @@
 // of its own; the log in memory it borrows from its process.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisHistory } from '@llm-streamer/shared/broker/redis/history.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
@@ -65,8 +66,8 @@ onUncaught(
 parentPort?.once('message', () => close().catch((error) => report('warn', `rules: ${error}`)));
 
 function ownLog({ url, namespace, echoes, retention }: Extract<ThreadData['log'], { kind: 'redis' }>) {
-  const keys = new RedisKeys(namespace, echoes);
-  const reads = new RedisClient(url, 'rules', undefined);
+  const keys = new RedisKeys(namespace, echoes, isClusterUrl(url));
+  const reads = new RedisClient({ url, namespace }, 'rules', undefined);
   const history = new RedisHistory(reads, keys);
   const rulesStore = new RedisRulesStore(reads, keys, retention);
   return {

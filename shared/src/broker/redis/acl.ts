@@ -21,6 +21,8 @@ export interface AclRequest {
   user: string;
   /** Channels and patterns of the log that the user may write or read; a gateway's are always all. */
   channels: readonly string[];
+  /** Whether the log is in a Cluster, and announces on other channels there. */
+  isSharded?: boolean;
   /** `redis_version` in the server's INFO, such as 7.0.15: a rule that a server does not know keeps it from starting. */
   redisVersion: string;
   /** The SHA-256 of the password, 64 hexadecimal digits. Without it nobody can log in as this user. */
@@ -39,18 +41,16 @@ const WORKING = ['+@all', '-@admin', '-@dangerous', '+info', '+client|setname'];
 export function aclLines(request: AclRequest): string[] {
   const { namespace, role, user, channels, passwordSha256 } = request;
   check(request);
-  const keys = new RedisKeys(namespace);
+  const keys = new RedisKeys(namespace, undefined, request.isSharded);
+  // On a partition are channels of all names.
+  const announced = keys.isSharded
+    ? [`&${keys.announcePrefix}*`]
+    : channels.map((pattern) => `&${keys.announced(pattern)}`);
   const greeting = knowsSetInfo(request.redisVersion) ? [...GREETING, '+client|setinfo'] : GREETING;
   const plain = channels.flatMap((pattern) => plainRules(keys, pattern));
   const rules: Record<AclKind, () => string[]> = {
     gateway: () => [`~${keys.prefix}*`, '&*', ...WORKING],
-    writer: () => [
-      `~${keys.prefix}*`,
-      'resetchannels',
-      ...channels.map((pattern) => `&${keys.announced(pattern)}`),
-      ...plain,
-      ...WORKING,
-    ],
+    writer: () => [`~${keys.prefix}*`, 'resetchannels', ...announced, ...plain, ...WORKING],
     producer: () => ['resetkeys', 'resetchannels', ...plain, '-@all', '+publish', ...greeting],
     reader: () => ['resetkeys', 'resetchannels', ...plain, '-@all', ...SUBSCRIBING, ...greeting],
   };

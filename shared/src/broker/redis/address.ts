@@ -1,9 +1,12 @@
-// Where the log is, as REDIS_URL says it: one server, or the Sentinels that know which of several is the primary now.
+// Where the log is, as REDIS_URL says it: one server, the Sentinels that know which of several is the primary now, or nodes of a
+// Cluster that know which of them owns the log's slot.
 
 /** One server. ioredis reads the URL itself. */
 const PLAIN = /^rediss?:$/;
 const SENTINEL = /^rediss?\+sentinel:$/;
 const SENTINEL_PORT = 26_379;
+const CLUSTER = /^rediss?\+cluster:$/;
+const REDIS_PORT = 6_379;
 const SENTINEL_PARAMETERS = [
   'sentinel_master_name',
   'sentinel_user',
@@ -14,7 +17,8 @@ const SENTINEL_PARAMETERS = [
 
 export const REDIS_URL_FORM =
   'must look like redis://[user:password@]host:port[/db], with rediss:// for TLS, or ' +
-  'redis+sentinel://[user:password@]host:port[/db]?sentinel_master_name=NAME[&addr=host:port …]';
+  'redis+sentinel://[user:password@]host:port[/db]?sentinel_master_name=NAME[&addr=host:port …], or ' +
+  'redis+cluster://[user:password@]host:port[?addr=host:port …]';
 
 export interface HostAndPort {
   host: string;
@@ -38,6 +42,14 @@ export interface SentinelAddress {
   db: number;
 }
 
+export interface ClusterAddress {
+  /** At least one node; the others are learned from it. */
+  seeds: HostAndPort[];
+  tls: boolean;
+  username?: string;
+  password?: string;
+}
+
 export function isRedisUrl(text: string): boolean {
   try {
     parseRedisUrl(text);
@@ -47,12 +59,17 @@ export function isRedisUrl(text: string): boolean {
   }
 }
 
-/** A plain URL, or an address of Sentinels. @throws Error with REDIS_URL_FORM, which never names what a URL holds. */
-export function parseRedisUrl(text: string): string | SentinelAddress {
+export function isClusterUrl(text: string | undefined): boolean {
+  return CLUSTER.test(URL.parse(text ?? '')?.protocol ?? '');
+}
+
+/** A plain URL stays as it is. @throws Error with REDIS_URL_FORM, which never names what a URL holds. */
+export function parseRedisUrl(text: string): string | SentinelAddress | ClusterAddress {
   const url = URL.parse(text);
   if (url === null || !/^\/?$|^\/\d{1,9}$/.test(url.pathname) || text.includes('#'))
     throw new Error(REDIS_URL_FORM);
   if (PLAIN.test(url.protocol) && url.hostname !== '' && !text.includes('?')) return text;
+  if (CLUSTER.test(url.protocol)) return clusterAddress(url);
   if (!SENTINEL.test(url.protocol)) throw new Error(REDIS_URL_FORM);
   return sentinelAddress(url);
 }
@@ -61,7 +78,7 @@ function sentinelAddress(url: URL): SentinelAddress {
   const { searchParams: query } = url;
   const master = query.get('sentinel_master_name') ?? '';
   const unknown = [...query.keys()].find((key) => !SENTINEL_PARAMETERS.includes(key));
-  const sentinels = [url.host, ...query.getAll('addr')].map(hostAndPort);
+  const sentinels = addresses(url, SENTINEL_PORT);
   const tls = url.protocol.startsWith('rediss');
   const sentinelTls = query.get('sentinel_tls') ?? `${tls}`;
   if (unknown !== undefined || master === '' || !/^(true|false)$/.test(sentinelTls))
@@ -79,6 +96,22 @@ function sentinelAddress(url: URL): SentinelAddress {
   };
 }
 
+/** A Cluster has no databases but the first. */
+function clusterAddress(url: URL): ClusterAddress {
+  const isUnknown = [...url.searchParams.keys()].some((key) => key !== 'addr');
+  if (isUnknown || !/^\/?$/.test(url.pathname)) throw new Error(REDIS_URL_FORM);
+  return {
+    seeds: addresses(url, REDIS_PORT),
+    tls: url.protocol.startsWith('rediss'),
+    ...named('username', decoded(url.username)),
+    ...named('password', decoded(url.password)),
+  };
+}
+
+function addresses({ host, searchParams }: URL, defaultPort: number): HostAndPort[] {
+  return [host, ...searchParams.getAll('addr')].map((text) => hostAndPort(text, defaultPort));
+}
+
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
@@ -87,12 +120,12 @@ function decoded(text: string): string {
   }
 }
 
-function hostAndPort(text: string): HostAndPort {
+function hostAndPort(text: string, defaultPort: number): HostAndPort {
   const url = URL.parse(`tcp://${text}`);
   if (url === null || url.hostname === '' || url.host !== text) throw new Error(REDIS_URL_FORM);
   // An IPv6 address stands in brackets in a URL, and without them in a call to connect.
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  return { host, port: url.port === '' ? SENTINEL_PORT : Number(url.port) };
+  return { host, port: url.port === '' ? defaultPort : Number(url.port) };
 }
 
 function named<K extends string>(key: K, value: string | null): { [Key in K]?: string } {

@@ -3,7 +3,7 @@
 
 import type { Logger } from '../../logger.ts';
 import { loadScript, type RedisClient } from './client.ts';
-import { inWords } from './errors.ts';
+import { codeOf, inWords, messageOf } from './errors.ts';
 import type { RedisKeys } from './keys.ts';
 
 const CHECKUP = loadScript('checkup', 'allow-oom');
@@ -54,7 +54,10 @@ export class RedisCheckup {
   }
 
   async #check(): Promise<void> {
-    const denied = (await this.#client.runScript(CHECKUP, this.#keys, [])) as string[];
+    const denied = (await this.#client.runScript(CHECKUP, this.#keys, []).catch((error) => {
+      if (!isOfKeys(error)) throw error;
+      return [`use keys ${this.#keys.prefix}*`]; // refused before it began, and Redis does not say which key
+    })) as string[];
     if (denied.length > 0) throw this.#client.reportRefusal(forbidden(denied));
     const policy = /^maxmemory_policy:([\w-]+)/m.exec(await this.#client.redis.info('memory'))?.[1];
     const evicts = policy !== undefined && policy !== 'noeviction';
@@ -64,6 +67,10 @@ export class RedisCheckup {
     if (warning !== undefined && warning !== this.#warning) this.#logger?.warn(`redis: ${warning}`);
     this.#warning = warning;
   }
+}
+
+function isOfKeys(error: unknown): boolean {
+  return codeOf(error) === 'NOPERM' && /\bkeys?\b/.test(messageOf(error));
 }
 
 function forbidden(denied: readonly string[]): Error {

@@ -8,11 +8,12 @@ import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis';
 import { BrokerUnavailable, CodedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { newLogToken } from '../log-token.ts';
-import { type HostAndPort, parseRedisUrl } from './address.ts';
+import type { HostAndPort } from './address.ts';
 import { codeOf, inFull, inWords } from './errors.ts';
 import { readGreeting } from './greeting.ts';
 import type { RedisKeys } from './keys.ts';
-import { isSame, Sentinels } from './sentinels.ts';
+import { locate, type Place } from './locate.ts';
+import { isSame, Locator } from './locator.ts';
 
 /** A command fails if Redis does not answer within this time. Its outcome is then unknown. */
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -45,9 +46,9 @@ export class RedisClient {
   readonly seen: Seen;
   readonly #label: string;
   readonly #logger: Logger | undefined;
-  readonly #ownSentinels: Sentinels | undefined;
-  readonly #bySentinel: boolean = false;
-  /** Where the present connection leads, if Sentinels have said so. */
+  readonly #locator: Locator | undefined;
+  readonly #ownsLocator: boolean;
+  /** Where the present connection leads, if a locator has said so. */
   #primary: HostAndPort | undefined;
   #runId: string | undefined;
   #arrival: PromiseWithResolvers<string> | undefined;
@@ -62,10 +63,11 @@ export class RedisClient {
   readonly #complaints = new Map<string, number>();
 
   /**
-   * `where` is a REDIS_URL, or Sentinels that several connections share. `label` names this connection in CLIENT LIST and in log lines.
+   * `where` is the URL of one server, the place of a log, or a locator that several connections share. `label` names this connection in
+   * CLIENT LIST and in log lines.
    */
   constructor(
-    where: string | Sentinels,
+    where: string | Place | Locator,
     label: string,
     logger: Logger | undefined,
     seen: Seen = { highest: 0 },
@@ -73,7 +75,8 @@ export class RedisClient {
     this.#label = label;
     this.#logger = logger;
     this.seen = seen;
-    const address = typeof where === 'string' ? parseRedisUrl(where) : where;
+    const found = typeof where === 'string' || where instanceof Locator ? where : locate(where, logger);
+    this.#ownsLocator = found !== where;
     const options = {
       protocol: 2,
       lazyConnect: true,
@@ -88,19 +91,18 @@ export class RedisClient {
       maxRetriesPerRequest: 0,
       retryStrategy: () => this.#pause(),
       // A master that has become a replica keeps its connections and refuses writes. A new connection may find the new master.
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+      // So it is where the slot of the log belongs to another node of a Cluster by now.
+      reconnectOnError: (error) => /^(READONLY|MOVED) /.test(error.message),
     } satisfies RedisOptions;
-    if (typeof address === 'string') {
-      this.redis = new Redis(address, options);
+    if (typeof found === 'string') {
+      this.redis = new Redis(found, options);
     } else {
-      const sentinels = address instanceof Sentinels ? address : new Sentinels(address, logger);
-      if (sentinels !== address) this.#ownSentinels = sentinels;
-      this.#bySentinel = true;
+      this.#locator = found;
       const connecting = (primary: HostAndPort) => {
         this.#primary = primary;
       };
-      this.redis = new Redis({ ...options, ...sentinels.connection(connecting) });
-      sentinels.onMove((primary) => this.#move(primary));
+      this.redis = new Redis({ ...options, ...found.connection(connecting) });
+      found.onMove((primary) => this.#move(primary));
     }
     this.redis.on('connecting', () => {
       this.#failed = false;
@@ -110,7 +112,10 @@ export class RedisClient {
       this.#failure(hungUp ? new Error(HUNG_UP) : error);
     });
     this.redis.on('ready', () => this.#greet().catch((error) => this.reconnect(error)));
+    // A node of a Cluster ends each subscription to a slot that is another's now, and each is told of.
+    this.redis.on('moved', () => this.reconnect(new Error('another node owns the slot of the log now')));
     this.redis.on('close', () => {
+      if (this.#runId === undefined) this.#locator?.doubt();
       if (this.#runId === undefined && !this.#closed) this.#failure(new Error(HUNG_UP));
       else if (performance.now() - this.#identifiedAt > GOOD_MS) this.#attempts = 0;
       this.#runId = undefined;
@@ -176,7 +181,7 @@ export class RedisClient {
     args: readonly (string | number)[],
   ): Promise<ChainableCommander> {
     const header = await this.#header(keys);
-    return this.redis.pipeline().eval(script.text, 0, ...header, ...args);
+    return this.redis.pipeline().eval(script.text, 1, ...header, ...args);
   }
 
   /** Gives this connection up, because something that is needed failed on it, and connects anew after a pause. */
@@ -208,7 +213,7 @@ export class RedisClient {
 
   close(): void {
     this.#closed = true;
-    this.#ownSentinels?.close();
+    if (this.#ownsLocator) this.#locator?.close();
     this.#arrival?.promise.catch(() => undefined);
     this.#arrival?.reject(this.unavailable('closed'));
     this.redis.disconnect();
@@ -221,16 +226,16 @@ export class RedisClient {
     this.redis.stream?.destroy();
   }
 
-  async #header({ prefix }: RedisKeys): Promise<string[]> {
-    return [prefix, await this.runId(), `${newLogToken()}${this.seen.highest}`];
+  async #header({ prefix, announce }: RedisKeys): Promise<string[]> {
+    return [prefix, announce, await this.runId(), `${newLogToken()}${this.seen.highest}`];
   }
 
   async #run(script: Script, header: string[], args: readonly (string | number)[]): Promise<unknown> {
     try {
-      return await this.redis.evalsha(script.sha, 0, ...header, ...args);
+      return await this.redis.evalsha(script.sha, 1, ...header, ...args);
     } catch (error) {
       if (codeOf(error) !== 'NOSCRIPT') throw error;
-      return await this.redis.eval(script.text, 0, ...header, ...args);
+      return await this.redis.eval(script.text, 1, ...header, ...args);
     }
   }
 
@@ -261,7 +266,7 @@ export class RedisClient {
     const { db } = this.redis.options;
     // ioredis has sent SELECT already, but ignores a refusal. The log would then be in database 0.
     if (db) await this.redis.select(db);
-    const runId = readGreeting(await this.redis.info(), this.#bySentinel);
+    const runId = readGreeting(await this.redis.info(), this.#locator?.kind);
     this.#runId = runId;
     this.#identifiedAt = performance.now();
     this.#arrival?.resolve(runId);

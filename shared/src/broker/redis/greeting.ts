@@ -4,10 +4,10 @@
 const OLDEST_MAJOR = 7;
 
 /**
- * The run_id, from the answer to INFO. Sentinels may name a server that is no primary any more, or not yet.
+ * The run_id, from the answer to INFO. Who has named the server may have named one that is no primary any more, or not yet.
  * @throws Error that says what is wrong with the server.
  */
-export function readGreeting(info: string, bySentinel: boolean): string {
+export function readGreeting(info: string, namedBy: 'sentinel' | 'cluster' | undefined): string {
   const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
   const mode = field('redis_mode') || field('server_mode'); // Valkey’s name for it
   if (mode === 'sentinel')
@@ -15,9 +15,17 @@ export function readGreeting(info: string, bySentinel: boolean): string {
   const version = field('redis_version');
   if (Number.parseInt(version, 10) < OLDEST_MAJOR)
     throw new Error(`it is Redis ${version}, and the log needs ${OLDEST_MAJOR} or newer`);
-  if (mode === 'cluster') throw new Error('it is a node of a Redis Cluster, which is not supported');
+  if ((mode === 'cluster') !== (namedBy === 'cluster'))
+    throw new Error(
+      mode === 'cluster'
+        ? 'it is a node of a Redis Cluster: write redis+cluster://…'
+        : 'it is no node of a Redis Cluster',
+    );
   if (field('loading') === '1') throw new Error('it is still loading its data');
-  if (bySentinel && field('role') !== 'master') throw new Error('the Sentinels name it, but it is a replica');
+  if (namedBy !== undefined && field('role') !== 'master')
+    throw new Error(
+      `${namedBy === 'cluster' ? 'the Cluster names' : 'the Sentinels name'} it, but it is a replica`,
+    );
   const runId = field('run_id');
   if (runId === '') throw new Error('it does not say which server process it is (run_id in INFO)');
   return runId;

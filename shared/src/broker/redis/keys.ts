@@ -5,8 +5,14 @@
 //   {ns}:=logs   announced: only the log's own scripts publish there, so a message there is an entry. No producer's ACL reaches it.
 //   logs         plain ({ns}:logs in other namespaces than the default): anybody publishes there, so a message is foreign. Where
 //                the log repeats its entries for plain subscribers (`redis-cli SUBSCRIBE logs`), that is an echo: see live/echoes.ts.
+//
+// In a Redis Cluster each PUBLISH goes to every node, so that the log announces by SPUBLISH, which stays with the nodes of the slot. No
+// pattern subscribes to such channels. So there are sixteen, {ns}:#p0 to {ns}:#pf, and each channel of the log has its place on one.
 
-import { isReserved } from '../../channels.ts';
+import { createHash } from 'node:crypto';
+import { isExact, isReserved } from '../../channels.ts';
+
+const PARTITIONS = '0123456789abcdef';
 
 /** In it, the plain name of a channel is the name of the channel. */
 export const DEFAULT_NAMESPACE = 'llm';
@@ -14,6 +20,8 @@ export const DEFAULT_NAMESPACE = 'llm';
 export class RedisKeys {
   /** `{ns}:` begins each key. The braces put all keys of a namespace into one hash slot. */
   readonly prefix: string;
+  /** The command by which the log announces. */
+  readonly announce: 'PUBLISH' | 'SPUBLISH';
   /** What begins the Redis channel on which the log announces the entries of a channel. */
   readonly announcePrefix: string;
   /** What begins the plain name of a channel: nothing in the default namespace, else the same as `prefix`. */
@@ -47,16 +55,17 @@ export class RedisKeys {
   /** The channel that says that somebody's rights have changed. */
   readonly authChanged: string;
 
-  /** With `hasEchoes`, a writer repeats what it announces for plain subscribers. */
-  constructor(namespace: string, hasEchoes = namespace === DEFAULT_NAMESPACE) {
+  /** With `hasEchoes`, a writer repeats what it announces for plain subscribers. `isSharded`: the log is in a Cluster. */
+  constructor(namespace: string, hasEchoes: boolean | undefined = undefined, isSharded = false) {
     const prefix = `{${namespace}}:`;
     this.prefix = prefix;
-    this.announcePrefix = `${prefix}=`;
+    this.announce = isSharded ? 'SPUBLISH' : 'PUBLISH';
+    this.announcePrefix = isSharded ? `${prefix}#p` : `${prefix}=`;
     const isDefault = namespace === DEFAULT_NAMESPACE;
     this.plainPrefix = isDefault ? '' : prefix;
     // No channel's name begins with one of these: see isChannel.
     this.everyPlain = isDefault ? '[^{]*' : `${prefix}[^=#]*`;
-    this.#hasEchoes = hasEchoes;
+    this.#hasEchoes = hasEchoes ?? (isDefault && !isSharded);
     this.newest = `${prefix}newest`;
     this.forgotten = `${prefix}forgotten`;
     this.reborn = `${prefix}reborn`;
@@ -75,7 +84,17 @@ export class RedisKeys {
     return `${this.prefix}ch:${channel}`;
   }
 
-  /** The Redis channel, or pattern, of the announcements of a channel or pattern of the log. */
+  get isSharded(): boolean {
+    return this.announce === 'SPUBLISH';
+  }
+
+  /** In a Cluster: the Redis channels on which channels of this pattern are announced. `batch` of log.lua derives the same. */
+  partitions(pattern: string): string[] {
+    const all = isExact(pattern) ? createHash('sha1').update(pattern).digest('hex').slice(0, 1) : PARTITIONS;
+    return [...all].map((partition) => this.announcePrefix + partition);
+  }
+
+  /** Elsewhere: the Redis channel, or pattern, of the announcements of a channel or pattern of the log. */
   announced(pattern: string): string {
     return this.announcePrefix + pattern;
   }

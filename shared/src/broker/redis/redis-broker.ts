@@ -21,7 +21,7 @@ import type { DeliveryGuard } from '../delivery-guard.ts';
 import { rollbackAt } from '../log-state.ts';
 import { type Position, positionAt } from '../position.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
-import { parseRedisUrl } from './address.ts';
+import { isClusterUrl } from './address.ts';
 import { RedisAppend } from './append.ts';
 import { RedisCheckup } from './checkup.ts';
 import { loadScript, messageOf, RedisClient, type Seen } from './client.ts';
@@ -34,7 +34,8 @@ import { RedisFeed } from './live/feed.ts';
 import { RedisHeartbeat } from './live/heartbeat.ts';
 import { RedisSubscriptions } from './live/subscriptions.ts';
 import { SILENT } from './live/ticks.ts';
-import { Sentinels } from './sentinels.ts';
+import { locate } from './locate.ts';
+import type { Locator } from './locator.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
 const LEFT = loadScript('left', 'allow-oom');
@@ -58,7 +59,7 @@ export interface RedisBrokerOptions {
 
 export class RedisBroker implements Broker {
   readonly #keys: RedisKeys;
-  readonly #sentinels: Sentinels | undefined;
+  readonly #locator: Locator | undefined;
   readonly #commands: RedisClient;
   readonly #reads: RedisClient;
   readonly #subscriber: RedisClient;
@@ -75,14 +76,13 @@ export class RedisBroker implements Broker {
   /** Connects when first used. */
   constructor(options: RedisBrokerOptions) {
     const { url, namespace = DEFAULT_NAMESPACE, retention = DEFAULT_RETENTION, logger } = options;
-    const keys = new RedisKeys(namespace, options.plainChannels);
+    const keys = new RedisKeys(namespace, options.plainChannels, isClusterUrl(url));
     this.#keys = keys;
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');
     const seen: Seen = { highest: 0 };
-    const address = parseRedisUrl(url);
-    this.#sentinels = typeof address === 'string' ? undefined : new Sentinels(address, logger);
-    const where = this.#sentinels ?? url;
+    const where = locate({ url, namespace }, logger);
+    this.#locator = typeof where === 'string' ? undefined : where;
     this.#commands = new RedisClient(where, 'commands', logger, seen);
     this.#reads = new RedisClient(where, 'history', logger, seen);
     this.#append = new RedisAppend(this.#commands, keys, retention);
@@ -225,7 +225,7 @@ export class RedisBroker implements Broker {
     this.#feed.close();
     this.#commands.close();
     this.#reads.close();
-    this.#sentinels?.close();
+    this.#locator?.close();
   }
 
   #listen(): Promise<void> {

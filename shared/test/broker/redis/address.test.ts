@@ -44,6 +44,21 @@ describe('Sentinels', () => {
   });
 });
 
+describe('nodes of a Cluster', () => {
+  it('are said with the user of all nodes, and each with its port', () => {
+    expect(parseRedisUrl('rediss+cluster://u:p%40@one?addr=two:7000&addr=[::1]:7001')).toEqual({
+      seeds: [
+        { host: 'one', port: 6_379 },
+        { host: 'two', port: 7_000 },
+        { host: '::1', port: 7_001 },
+      ],
+      tls: true,
+      username: 'u',
+      password: 'p@',
+    });
+  });
+});
+
 it.each([
   '',
   'localhost:6379',
@@ -60,6 +75,11 @@ it.each([
   'redis+sentinel://one?sentinel_master_name=m&sentinel_tls=yes',
   'redis+sentinel://one/x?sentinel_master_name=m',
   'redis+sentinel://%zz:x@one?sentinel_master_name=m',
+  'redis+cluster://',
+  'redis+cluster://one/1',
+  'redis+cluster://one?addr=',
+  'redis+cluster://one?sentinel_master_name=m',
+  'redis+cluster://one?addr=u:p@two',
 ])('is refused, and never repeated: %s', (url) => {
   expect(isRedisUrl(url)).toBe(false);
   expect(() => parseRedisUrl(url)).toThrow(REDIS_URL_FORM);

@@ -2,7 +2,6 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { setTimeout } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
@@ -13,14 +12,12 @@ import {
   type SentinelGroup,
   startSentinelGroup,
 } from '../../../../test-support/redis-sentinel.ts';
-import { parsePosition } from '../../../src/broker/position.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import { Sentinels } from '../../../src/broker/redis/sentinels.ts';
 import { Ear, line } from '../conformance.ts';
+import { EXPLAINED, Ledger, NOTHING_AMISS } from './ledger.ts';
 
 const PATIENCE_MS = 60_000;
-/** Replicas keep up with a writer who pauses this long after each entry. */
-const PACE_MS = 5;
 
 let group: SentinelGroup;
 const open: { close(): Promise<void> }[] = [];
@@ -29,92 +26,10 @@ afterEach(async () => {
   await group?.stop(); // the claim about closed ones needs none
 }, PATIENCE_MS);
 
-/** Somebody who writes numbers, each again until it is acknowledged, and somebody else who listens. */
-class Ledger {
-  readonly ear = new Ear();
-  /** The positions under which numbers were acknowledged; null where a repeat found that it had been stored. */
-  readonly acknowledged = new Map<number, string | null>();
-  readonly reader: RedisBroker;
-  readonly writer: RedisBroker;
-  #stopped = false;
-  #writing: Promise<void> = Promise.resolve();
-
-  private constructor(reader: RedisBroker, writer: RedisBroker) {
-    this.reader = reader;
-    this.writer = writer;
-  }
-
-  static async open(): Promise<Ledger> {
-    const options = { url: group.url, namespace: randomNamespace() };
-    const ledger = new Ledger(new RedisBroker(options), new RedisBroker(options));
-    open.push({ close: () => ledger.close() });
-    await Promise.all([ledger.reader.open(PATIENCE_MS), ledger.writer.open(PATIENCE_MS)]);
-    await ledger.reader.subscribe(['a', 'b*'], ledger.ear);
-    ledger.#writing = ledger.#write();
-    await ledger.more();
-    return ledger;
-  }
-
-  /** Resolves when this many more numbers have been acknowledged and heard. */
-  async more(count = 20): Promise<void> {
-    const to = this.acknowledged.size + count;
-    await eventually(`${count} more`, () => this.acknowledged.size >= to && this.#hasHeard(to), PATIENCE_MS);
-  }
-
-  /** What a reader got, beside what was acknowledged. */
-  account() {
-    const times = new Map<string, number>();
-    for (const msg of this.ear.msgs) times.set(msg, (times.get(msg) ?? 0) + 1);
-    const missing = [...this.acknowledged].filter(([number]) => !times.has(`${number}`));
-    const unexplained = missing.filter(([, id]) => id === null || !this.#isInGap(parsePosition(id) ?? 0));
-    const positions = this.ear.records.map(({ n }) => n);
-    return {
-      missing: missing.length,
-      unexplained: unexplained.length,
-      twice: [...times.values()].filter((count) => count > 1).length,
-      disordered: positions.filter((n, i) => i > 0 && n <= (positions[i - 1] as number)).length,
-      gaps: this.ear.gaps.map(({ reason }) => reason),
-    };
-  }
-
-  async close(): Promise<void> {
-    this.#stopped = true;
-    await Promise.all([this.reader.close(), this.writer.close(), this.#writing]);
-  }
-
-  #hasHeard(number: number): boolean {
-    return this.ear.records.some(({ entry }) => Number(entry.msg) >= number);
-  }
-
-  #isInGap(n: number): boolean {
-    return this.ear.gaps.some(({ after, before }) => after < n && n < before);
-  }
-
-  async #write(): Promise<void> {
-    const writer = randomNamespace();
-    for (let number = 1; !this.#stopped; number++) {
-      while (!this.#stopped) {
-        const draft = line(number % 2 === 0 ? 'a' : 'b:1', `${number}`);
-        const stored = await this.writer.publish([draft], { writer, seq: number }).catch(() => undefined);
-        if (stored !== undefined) {
-          this.acknowledged.set(number, stored[0] ?? null);
-          break;
-        }
-        await setTimeout(PACE_MS);
-      }
-      await setTimeout(PACE_MS);
-    }
-  }
-}
-
-/** Whatever is missing lies in a gap. */
-const EXPLAINED = { unexplained: 0, twice: 0, disordered: 0 };
-const NOTHING_AMISS = { missing: 0, unexplained: 0, twice: 0, disordered: 0, gaps: [] };
-
 describe('a primary', () => {
   it('that is killed: what it took with it lies in a gap, and nothing comes twice', async () => {
     group = await startSentinelGroup();
-    const ledger = await Ledger.open();
+    const ledger = await openLedger();
     const before = await group.primary();
     await before.kill();
     await group.movedFrom(before);
@@ -124,7 +39,7 @@ describe('a primary', () => {
 
   it('that hangs is left before it goes on: what it took lies in a gap, and nothing comes twice', async () => {
     group = await startSentinelGroup();
-    const ledger = await Ledger.open();
+    const ledger = await openLedger();
     const before = await group.primary();
     before.pause();
     await group.movedFrom(before);
@@ -137,7 +52,7 @@ describe('a primary', () => {
 
   it('that lives on after a failover that was asked for: each entry that is lost lies in a gap', async () => {
     group = await startSentinelGroup();
-    const ledger = await Ledger.open();
+    const ledger = await openLedger();
     const before = await group.primary();
     await ask(group.sentinels[0]?.port ?? 0, 'failover', MASTER);
     await group.movedFrom(before);
@@ -150,7 +65,7 @@ describe('a primary', () => {
 describe('a primary that takes no writes', () => {
   it('keeps its readers live, says so to writers, and is not connected to again and again', async () => {
     group = await startSentinelGroup({ replicas: 0, sentinels: 1 });
-    const ledger = await Ledger.open();
+    const ledger = await openLedger();
     const redis = new Redis((await group.primary()).url);
     open.push({ close: async () => redis.disconnect() });
     await redis.config('SET', 'min-replicas-to-write', '1');
@@ -175,14 +90,14 @@ describe('Sentinels', () => {
     const [first, second] = group.sentinels;
     await first?.kill();
     await second?.kill();
-    const ledger = await Ledger.open();
+    const ledger = await openLedger();
     await ledger.more();
     expect(ledger.account()).toEqual(NOTHING_AMISS);
   }, 120_000);
 
   it('that are all gone stop nobody, and lead to another primary when they are back', async () => {
     group = await startSentinelGroup();
-    const ledger = await Ledger.open();
+    const ledger = await openLedger();
     for (const sentinel of group.sentinels) await sentinel.kill();
     await ledger.more();
     for (const sentinel of group.sentinels) await sentinel.start();
@@ -220,6 +135,13 @@ describe('Sentinels', () => {
     expect(connected).toBe(0);
   });
 });
+
+async function openLedger(): Promise<Ledger> {
+  const ledger = new Ledger({ url: group.url, namespace: randomNamespace() });
+  open.push(ledger);
+  await ledger.open();
+  return ledger;
+}
 
 /** A server that accepts connections and never answers. */
 async function listening(): Promise<{ server: Server; address: { host: string; port: number } }> {

@@ -1,7 +1,7 @@
 -- People, roles, API keys and sessions. Each step is whole: what it changes, the revision, the list of changes and the announcement.
 -- ARGV: 1 what begins each key, "{ns}:auth", 2 the channel of announcements, 3 the highest revision that the caller has seen, 4 to 8
 -- the bounds below, 9 the name of the role that manages people without a record, 10 the name of the step; from 11 on each step has
--- arguments of its own. There are no KEYS, as in log.lua.
+-- arguments of its own. KEYS: 1 "{ns}:", for the reason that log.lua gives.
 -- Keys, all with the prefix:
 --   (the prefix)         hash: revision; sessions, the revision from which on sessions count
 --   :changes             sorted set: "<revision>:<principal>" by revision

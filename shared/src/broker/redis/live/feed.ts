@@ -2,7 +2,7 @@
 // that it is for, and makes the subscription whole again after every interruption. The Redis channel of a message says who sent it:
 // what comes on the log's own channels is true, and what comes on a plain name is foreign, whatever it looks like.
 
-import type { ChainableCommander, Redis } from 'ioredis';
+import type { ChainableCommander } from 'ioredis';
 import { isChannel, isReserved } from '../../../channels.ts';
 import type { Draft } from '../../../entry.ts';
 import type { Logger } from '../../../logger.ts';
@@ -16,7 +16,8 @@ import { codeOf, messageOf } from '../errors.ts';
 import type { RedisHistory } from '../history.ts';
 import type { RedisKeys } from '../keys.ts';
 import { CatchUp } from './catch-up.ts';
-import { Echoes } from './echoes.ts';
+import { type Message, MessageReader } from './message-reader.ts';
+import { readInTurns } from './read-in-turns.ts';
 import { Sequencer } from './sequencer.ts';
 import type { RedisSubscriptions } from './subscriptions.ts';
 import { parseTick, SILENT, Ticks } from './ticks.ts';
@@ -43,17 +44,6 @@ export interface ForeignHandler {
   onInterrupted(why: string): void;
 }
 
-interface Message {
-  kind: 'announced' | 'foreign' | 'tick' | 'lease';
-  /** The channel of the log; '' for ticks and for news about the lease. */
-  channel: string;
-  data: Buffer;
-  /** The channel or pattern of the log whose subscription brought a foreign message. */
-  pattern: string;
-  /** `Sequencer.historyReads` when the message came. */
-  reads: number;
-}
-
 interface RedisFeedOptions {
   client: RedisClient;
   history: RedisHistory;
@@ -71,36 +61,6 @@ interface RedisFeedOptions {
   requestTick: () => void;
 }
 
-/** `append` of log.lua ends an announcement with it if an echo follows. */
-const LINE_FEED = 0x0a;
-
-/** After this long in one turn of the event loop, the rest of a burst waits for the next turn. */
-const READ_MS = 5;
-
-/** Node alone would read up to 32 chunks of 64 kB without coming back to the event loop. */
-function readInTurns(socket: Redis['stream']): void {
-  let beganAt = 0;
-  const endTurn = () => {
-    beganAt = 0;
-    if (socket.isPaused()) socket.resume();
-  };
-  // Before and after the chunk is handled.
-  socket.prependListener('data', () => {
-    if (beganAt > 0) return;
-    beganAt = performance.now();
-    setImmediate(endTurn);
-  });
-  socket.on('data', () => {
-    if (performance.now() - beganAt > READ_MS) socket.pause();
-  });
-}
-
-function beginsWith(name: Buffer, prefix: Buffer): boolean {
-  if (name.length < prefix.length) return false;
-  for (let i = 0; i < prefix.length; i++) if (name[i] !== prefix[i]) return false;
-  return true;
-}
-
 export class RedisFeed {
   readonly #routes = new Routes();
   readonly #client: RedisClient;
@@ -108,10 +68,9 @@ export class RedisFeed {
   readonly #foreign: ForeignHandler;
   readonly #ignored: readonly string[];
   readonly #logger: Logger | undefined;
-  readonly #keys: RedisKeys;
-  readonly #announcePrefix: Buffer;
   readonly #tickChannel: string;
   readonly #leaseChannel: string;
+  readonly #messages: MessageReader;
   readonly #subscriptions: RedisSubscriptions;
   readonly #firstTick: RedisFeedOptions['firstTick'];
   readonly #requestTick: () => void;
@@ -119,7 +78,6 @@ export class RedisFeed {
   readonly #sequencer: Sequencer;
   readonly #catchUp: CatchUp<Message>;
   readonly #ticks = new Ticks();
-  readonly #echoes = new Echoes();
   readonly #unstoredChannels = new UnstoredChannels(this.#routes);
   #closed = false;
   /** A subscription that was live has broken, and none has been live since. */
@@ -133,10 +91,9 @@ export class RedisFeed {
     this.#foreign = options.foreign;
     this.#ignored = options.ignore;
     this.#logger = options.logger;
-    this.#keys = options.keys;
-    this.#announcePrefix = Buffer.from(options.keys.announcePrefix, 'latin1');
     this.#tickChannel = options.keys.tick(options.instance);
     this.#leaseChannel = options.keys.leaseNews;
+    this.#messages = new MessageReader(options.keys, this.#tickChannel);
     this.#subscriptions = options.subscriptions;
     this.#firstTick = options.firstTick;
     this.#requestTick = options.requestTick;
@@ -160,10 +117,15 @@ export class RedisFeed {
     redis.on('connect', () => readInTurns(redis.stream));
     redis.on('close', () => this.#onConnectionLost());
     redis.on('messageBuffer', (redisChannel: Buffer, data: Buffer) =>
-      this.#receive(redisChannel, data, null),
+      this.#receive(this.#messages.read(redisChannel, data, null, this.#sequencer.historyReads)),
     );
     redis.on('pmessageBuffer', (pattern: string | Buffer, redisChannel: Buffer, data: Buffer) =>
-      this.#receive(redisChannel, data, pattern.toString('latin1')),
+      this.#receive(
+        this.#messages.read(redisChannel, data, pattern.toString('latin1'), this.#sequencer.historyReads),
+      ),
+    );
+    redis.on('smessageBuffer', (redisChannel: Buffer, data: Buffer) =>
+      this.#receive(this.#messages.readSharded(redisChannel, data, this.#sequencer.historyReads)),
     );
   }
 
@@ -264,7 +226,7 @@ export class RedisFeed {
   #onConnectionLost(): void {
     const wasLive = this.#catchUp.isLive;
     this.#catchUp.detach();
-    this.#echoes.reset();
+    this.#messages.reset();
     this.#onInterrupted('the subscription was cut');
     this.#subscriptions.reset();
     this.#ticks.rejectWaiting(this.#client.unavailable('connection lost'));
@@ -282,10 +244,8 @@ export class RedisFeed {
     const { connection } = this.#catchUp;
     // The tick and the subscriptions go out in one write. So this process knows who adopts the first message that comes.
     const first = await this.#firstTick(this.#client);
-    const reply = await this.#subscriptions.subscribePermanent(first, [
-      this.#tickChannel,
-      this.#leaseChannel,
-    ]);
+    const own = { tick: this.#tickChannel, lease: this.#leaseChannel };
+    const reply = await this.#subscriptions.subscribePermanent(first, own);
     const [holder, , , time] = reply as [string, string, number, string];
     if (connection === this.#catchUp.connection)
       this.#foreign.onSubscribed(holder === '' ? null : holder, Number(time));
@@ -312,31 +272,8 @@ export class RedisFeed {
     this.#routes.advance(deliveredUpTo);
   }
 
-  /** `pattern` is the Redis pattern that brought the message, or null if that was the channel itself. */
-  #receive(redisChannel: Buffer, data: Buffer, pattern: string | null): void {
-    const message = this.#messageOf(redisChannel, data, pattern);
+  #receive(message: Message | null): void {
     if (message !== null) this.#catchUp.receive(message);
-  }
-
-  /** null for an echo, for what is not of this log, and for a copy that a plain pattern such as `*s` happens to bring. */
-  #messageOf(redisChannel: Buffer, data: Buffer, pattern: string | null): Message | null {
-    const reads = this.#sequencer.historyReads;
-    if (beginsWith(redisChannel, this.#announcePrefix)) {
-      if (pattern !== null && !pattern.startsWith(this.#keys.announcePrefix)) return null;
-      const channel = redisChannel.toString('latin1', this.#announcePrefix.length);
-      const hasEcho = data[data.length - 1] === LINE_FEED;
-      const record = hasEcho ? data.subarray(0, -1) : data;
-      this.#echoes.onAnnounced(channel, hasEcho ? record : undefined);
-      return { kind: 'announced', channel, data: record, pattern: '', reads };
-    }
-    const name = redisChannel.toString('latin1');
-    const kind = name === this.#tickChannel ? 'tick' : name === this.#leaseChannel ? 'lease' : undefined;
-    if (kind) return pattern === null ? { kind, channel: '', data, pattern: '', reads } : null;
-    if (!name.startsWith(this.#keys.plainPrefix)) return null;
-    const channel = this.#keys.ofPlain(name);
-    const heardBy = pattern === null ? channel : this.#keys.ofPlain(pattern);
-    if (this.#echoes.isEcho(channel, data, heardBy)) return null;
-    return { kind: 'foreign', channel, data, pattern: heardBy, reads };
   }
 
   #handle(message: Message): void {

@@ -129,7 +129,9 @@ export class RedisHeartbeat {
   async #sendWithoutLease(count: number): Promise<void> {
     const [token, , head] = await readState(this.#commands, this.#keys);
     const tick = tickWithoutLease(head, token, count, await this.#commands.runId());
-    await this.#commands.redis.publish(this.#feed.tickChannel, tick);
+    const { redis } = this.#commands;
+    const { tickChannel } = this.#feed;
+    await (this.#keys.isSharded ? redis.spublish(tickChannel, tick) : redis.publish(tickChannel, tick));
     await this.#expectTick(count);
   }
 

@@ -1,6 +1,7 @@
 // The channels and patterns that one connection subscribes to. Each is subscribed once, however many listeners it has. They stay for
-// a moment after the last listener has left. Each has two names in Redis (see keys.ts): announcements are subscribed before the plain
-// name and left after it, so that no echo comes without its announcement.
+// a moment after the last listener has left. Each has two names in Redis (see keys.ts), the first of which is a partition or all of
+// them in a Cluster: announcements are subscribed before the plain name and left after it, so that no echo comes without its
+// announcement.
 
 import type { ChainableCommander } from 'ioredis';
 import { isExact, isReserved, matches } from '../../../channels.ts';
@@ -10,6 +11,7 @@ import { PatternSet } from '../../pattern-set.ts';
 import { messageOf, type RedisClient } from '../client.ts';
 import { isForbidden } from '../errors.ts';
 import type { RedisKeys } from '../keys.ts';
+import { Partitions } from './partitions.ts';
 
 /** A pattern stays subscribed this long after its last listener, so that a reload of a page costs no new subscription. */
 const LINGER_MS = 1_000;
@@ -22,6 +24,8 @@ export class RedisSubscriptions {
   /** Patterns that stay subscribed, with listeners or without. */
   readonly #permanent: readonly string[];
   readonly #logger: Logger | undefined;
+  /** Where the log announces if it is in a Cluster. */
+  readonly #partitions: Partitions;
   /** Patterns that are subscribed on this connection, each with the acknowledgement of Redis. */
   readonly #active = new Map<string, Promise<unknown>>();
   /** These, and those that were left, until Redis has acknowledged that: foreign messages that it sent before still come. */
@@ -40,21 +44,31 @@ export class RedisSubscriptions {
     this.#keys = keys;
     this.#permanent = permanent;
     this.#logger = logger;
+    this.#partitions = new Partitions(client, keys);
   }
 
   /** The connection is new, and subscribes to nothing yet. */
   reset(): void {
     this.#active.clear();
     this.#heard.clear();
+    this.#partitions.reset();
   }
 
   /**
-   * Adds the first subscriptions of a connection to `first`, a pipeline of one command, and sends it: `channels` of Redis, and the
+   * Adds the first subscriptions of a connection to `first`, a pipeline of one command, and sends it: two channels of Redis, and the
    * permanent patterns. Returns the reply to the command.
    */
-  async subscribePermanent(first: ChainableCommander, channels: readonly string[]): Promise<unknown> {
+  async subscribePermanent(
+    first: ChainableCommander,
+    { tick, lease }: { tick: string; lease: string },
+  ): Promise<unknown> {
     const permanent = this.#permanent.filter((pattern) => !this.#isCovered(pattern));
-    first.subscribe(...channels);
+    const { isSharded } = this.#keys;
+    const partitions = isSharded ? permanent.flatMap((pattern) => this.#keys.partitions(pattern)) : [];
+    // ioredis takes a connection for one that subscribes to nothing when either kind of subscription has none left. These two stay.
+    if (isSharded) first.ssubscribe(tick, ...new Set(partitions)).subscribe(lease);
+    else first.subscribe(tick, lease);
+    const own = isSharded ? [tick, lease] : [`${tick} and ${lease}`];
     // One command each: if one name of a command is forbidden, Redis refuses all of them, and does not say which it is.
     const names = permanent.flatMap((pattern) => this.#names(pattern).map((name) => ({ pattern, name })));
     for (const { name } of names) {
@@ -62,12 +76,13 @@ export class RedisSubscriptions {
       else first.psubscribe(name);
     }
     const sent = first.exec();
+    this.#partitions.keep(partitions, sent);
     for (const pattern of permanent) this.#track(pattern, sent);
     const [[error, reply] = [null, undefined], ...acknowledged] = (await sent) ?? [];
     if (error) throw error;
     acknowledged.forEach(([refusal], i) => {
       if (!refusal) return;
-      const name = i === 0 ? channels.join(' and ') : (names[i - 1]?.pattern as string);
+      const name = own[i] ?? (names[i - own.length]?.pattern as string);
       throw isForbidden(refusal) ? new ChannelsForbidden(name, refusal) : refusal;
     });
     return reply;
@@ -77,11 +92,21 @@ export class RedisSubscriptions {
   async subscribeAll(patterns: readonly string[]): Promise<void> {
     const wanted = [...new Set(patterns)].filter((pattern) => !this.#isCovered(pattern));
     const fresh = wanted.filter((pattern) => !this.#active.has(pattern));
-    const announced = this.#subscribe(fresh, (pattern) => this.#keys.announced(pattern));
+    const announced = this.#keys.isSharded
+      ? new Map(fresh.map((pattern) => [pattern, this.#enter(pattern)]))
+      : this.#subscribe(fresh, (pattern) => this.#keys.announced(pattern));
     const plain = this.#subscribe(fresh.filter(hasPlainName), (pattern) => this.#keys.plain(pattern));
     for (const pattern of fresh)
       this.#track(pattern, Promise.all([announced.get(pattern), plain.get(pattern)]));
     await Promise.all(wanted.map((pattern) => this.#active.get(pattern)));
+  }
+
+  async #enter(pattern: string): Promise<void> {
+    try {
+      await this.#partitions.enter(pattern);
+    } catch (error) {
+      throw isForbidden(error) ? new ChannelsForbidden(pattern, error) : error;
+    }
   }
 
   /** Subscribes to one name of each pattern. Returns the acknowledgement of each. */
@@ -132,23 +157,24 @@ export class RedisSubscriptions {
   async unsubscribeAll(): Promise<void> {
     const active = [...this.#active.keys()];
     this.#active.clear();
-    await this.#unsubscribe(active);
+    await Promise.all([this.#unsubscribe(active), this.#partitions.leaveAll()]);
   }
 
   async #unsubscribe(patterns: readonly string[]): Promise<void> {
     const { redis } = this.#client;
     const plain = patterns.filter(hasPlainName).map((pattern) => this.#keys.plain(pattern));
-    const announced = patterns.map((pattern) => this.#keys.announced(pattern));
-    await Promise.all(
-      [plain, announced].flatMap((names) => {
-        const exact = names.filter(isExact);
-        const wildcards = names.filter((name) => !isExact(name));
-        return [
-          exact.length > 0 && redis.unsubscribe(...exact),
-          wildcards.length > 0 && redis.punsubscribe(...wildcards),
-        ];
-      }),
-    );
+    const { isSharded } = this.#keys;
+    const announced = isSharded ? [] : patterns.map((pattern) => this.#keys.announced(pattern));
+    const left = [plain, announced].flatMap((names) => {
+      const exact = names.filter(isExact);
+      const wildcards = names.filter((name) => !isExact(name));
+      return [
+        exact.length > 0 && redis.unsubscribe(...exact),
+        wildcards.length > 0 && redis.punsubscribe(...wildcards),
+      ];
+    });
+    if (isSharded) left.push(...patterns.map((pattern) => this.#partitions.leave(pattern)));
+    await Promise.all(left);
   }
 
   /** Listeners of `count` patterns have left: soon leaves all patterns that `isWanted` does not want. */
@@ -181,10 +207,10 @@ export class RedisSubscriptions {
     return this.#heard.patternsMatching(channel).find((pattern) => this.#active.has(pattern));
   }
 
-  /** The names of a pattern in Redis, in the order in which they are subscribed. */
+  /** The names of a pattern in Redis, but for partitions, in the order in which they are subscribed. */
   #names(pattern: string): string[] {
-    const announced = this.#keys.announced(pattern);
-    return hasPlainName(pattern) ? [announced, this.#keys.plain(pattern)] : [announced];
+    const announced = this.#keys.isSharded ? [] : [this.#keys.announced(pattern)];
+    return hasPlainName(pattern) ? [...announced, this.#keys.plain(pattern)] : announced;
   }
 
   /** A channel that a permanent wildcard matches is not subscribed itself, because each message would come twice. */

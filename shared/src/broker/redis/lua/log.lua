@@ -1,8 +1,10 @@
 -- The functions of the log, put before each of its scripts. Whatever a script changes, it changes as one step.
--- ARGV: 1 prefix of all keys, "{ns}:", 2 run_id of the server, as this connection has learned it, 3 what a log that must be
--- created needs: a random token of 8 characters, and right after it the highest position that this process has seen. From 4 on
--- each script has arguments of its own. There are no KEYS: which keys a batch needs follows from the channels in it, and a Redis
--- Cluster, which would have to know them, is not supported.
+-- KEYS: 1 prefix of all keys, "{ns}:". It is declared as a key because a Redis Cluster sends a script by its keys, and there is no
+-- such key: while the slot moves to another node key by key, a node refuses a script of which it lacks a key, before it has begun.
+-- So none is ever done by halves, although keys that are not declared may be on the other node already.
+-- ARGV: 1 the command that announces, PUBLISH, or SPUBLISH in a Cluster, 2 run_id of the server, as this connection has learned it,
+-- 3 what a log that must be created needs: a random token of 8 characters, and right after it the highest position that this process
+-- has seen. From 4 on each script has arguments of its own.
 -- Keys, all with the prefix:
 --   log           hash: token, start, n (the head), run (the server's run_id), form (of the keys), leased (up to when all that was published is
 --                 stored, ms), vacated (`leased` of the lease before, if messages may be missing since then), released (the
@@ -24,7 +26,9 @@
 -- A redis.call costs more time than what it does. An entry needs two of them, XADD and PUBLISH, and a third if it has an echo; a
 -- batch needs seven.
 
-local P, RUN_ID, FRESH_TOKEN, SEEN = ARGV[1], ARGV[2], string.sub(ARGV[3], 1, 8), string.sub(ARGV[3], 9)
+local P, ANNOUNCE, RUN_ID = KEYS[1], ARGV[1], ARGV[2]
+local FRESH_TOKEN, SEEN = string.sub(ARGV[3], 1, 8), string.sub(ARGV[3], 9)
+local SHARDED = ANNOUNCE == 'SPUBLISH'
 local LOG, NEWEST = P .. 'log', P .. 'newest'
 
 -- Microseconds by which positions leap above the clock when the log is found on another server. So two entries share no position
@@ -156,7 +160,8 @@ end
 -- Reads the batch that fills ARGV from `at` on: the number of channels; for each channel its name, most entries, ms to live,
 -- the plain Redis channel on which its entries are repeated ('' for none), and how many channels the log may have with it, if it
 -- has to be made; for each entry the index of its channel and its body
--- without the first '{'. Entries are announced on the Redis channel `announce_prefix .. name`.
+-- without the first '{'. Entries are announced on the Redis channel `announce_prefix .. name`; in a Cluster, where no pattern
+-- subscribes to such channels, on the channel of a partition, with the name and a line feed in front. keys.ts derives the same.
 -- Returns the channels, and where the entries begin. Entries stay in ARGV, since a table for each would cost as much time as
 -- storing it.
 local function batch(at, announce_prefix)
@@ -167,7 +172,8 @@ local function batch(at, announce_prefix)
     local name, echo = ARGV[at], ARGV[at + 3]
     channels[i] = {
       name = name, key = P .. 'ch:' .. name, maxlen = ARGV[at + 1], ttl = ARGV[at + 2],
-      announced = announce_prefix .. name, echo = echo ~= '' and echo, places = tonumber(ARGV[at + 4]),
+      announced = announce_prefix .. (SHARDED and string.sub(redis.sha1hex(name), 1, 1) or name),
+      echo = echo ~= '' and echo, places = tonumber(ARGV[at + 4]),
     }
     at = at + 5
   end
@@ -264,7 +270,8 @@ local function append(log, channels, at)
   end
   for k, record in ipairs(records) do
     local c = channels[tonumber(ARGV[at + 2 * k - 2])]
-    local reply = try('PUBLISH', c.announced, c.echo and record .. '\n' or record)
+    local text = c.echo and record .. '\n' or record
+    local reply = try(ANNOUNCE, c.announced, SHARDED and c.name .. '\n' .. text or text)
     if type(reply) == 'table' then return take_back(log, channels, at, first, n, refusal(c.name, reply)) end
     if c.echo then try('PUBLISH', c.echo, record) end
   end

@@ -10,7 +10,7 @@
 --      held all messages since then, and takes the lease if nobody has after a second
 --   9  up to when the holder has stored all that was published, in ms since the epoch; '0' if it does not know
 -- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms> <run_id>". A lease that was taken is also announced to all on
--- #lease.
+-- #lease; that is a plain PUBLISH also in a Cluster, as the messages are whose order it belongs to.
 -- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
 -- ends unless it is renewed, or until anybody may take it, epoch ms now }.
 local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
@@ -47,6 +47,6 @@ if instance ~= '' then
     redis.call('SET', P .. 'held', '1', 'PX', lease_ms + NEWCOMERS_WAIT)
   end
 end
-redis.call('PUBLISH', tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time .. ' ' .. RUN_ID)
+redis.call(ANNOUNCE, tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time .. ' ' .. RUN_ID)
 local ends = redis.call('PTTL', P .. (lease and 'adopter' or 'held'))
 return { lease or '', int(logged('vacated') or 0), ends, time }
