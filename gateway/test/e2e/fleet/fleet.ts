@@ -20,6 +20,8 @@ export interface FleetOptions {
 }
 
 const STEP_MS = 20;
+/** A gateway on a busy machine may need as long as this to start. */
+const START_MS = 120_000;
 
 export class Fleet {
   readonly namespace = randomNamespace();
@@ -180,7 +182,7 @@ export class Gateway {
 
   async start(): Promise<void> {
     const started = startProcess(['gateway/src/main.ts'], { env: { ...this.#env, PORT: `${this.port}` } });
-    await healthy(`${this.url}/readyz`);
+    await healthy(`${this.url}/readyz`, START_MS);
     this.#process = started;
   }
 

@@ -1,9 +1,11 @@
 // The log in a real Redis Cluster while its nodes fail: what was acknowledged is shown once, or lies in a gap that is true.
 
+import { createHash } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
 import { type RedisServer, randomNamespace } from '../../../../test-support/redis.ts';
 import { command, type RedisCluster, startCluster } from '../../../../test-support/redis-cluster.ts';
+import { aclLines } from '../../../src/broker/redis/acl.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import { Ear, line } from '../conformance.ts';
 import { EXPLAINED, Ledger, NOTHING_AMISS } from './ledger.ts';
@@ -100,6 +102,29 @@ describe('a log in a Cluster', () => {
       await command(node, 'PUBLISH', `{${namespace}}:logs:plain`, `by ${i}`);
     await ear.heard(({ records }) => records.length === cluster.nodes.length);
     expect([...ear.msgs].sort()).toEqual(cluster.nodes.map((_, i) => `by ${i}`));
+  }, 60_000);
+
+  it('takes a gateway and a writer whose Redis users have no more rights than they need', async () => {
+    const namespace = randomNamespace();
+    const password = 'secret';
+    const passwordSha256 = createHash('sha256').update(password).digest('hex');
+    const as = (role: 'gateway' | 'writer') => {
+      const url = cluster.url.replace('redis+cluster://', `redis+cluster://${role}:${password}@`);
+      const broker = new RedisBroker({ url, namespace, ...(role === 'gateway' && { adopt: ['logs*'] }) });
+      open.push(broker);
+      return broker;
+    };
+    const its = { namespace, channels: ['logs*'], isSharded: true, redisVersion: '7.0.0', passwordSha256 };
+    for (const role of ['gateway', 'writer'] as const)
+      for (const text of aclLines({ ...its, role, user: role }))
+        for (const node of cluster.nodes) await command(node, 'ACL', 'SETUSER', ...text.split(' ').slice(1));
+    const [gateway, writer] = [as('gateway'), as('writer')];
+    await gateway.open(PATIENCE_MS);
+    const ear = new Ear();
+    await gateway.subscribe(['logs:a'], ear);
+    await writer.publish([line('logs:a', 'by the writer')]);
+    await ear.heard(({ msgs }) => msgs.includes('by the writer'));
+    for (const node of cluster.nodes) expect(await command(node, 'ACL', 'LOG')).toEqual([]);
   }, 60_000);
 
   it('is found by one node that answers, and a node is not taken for a server of its own', async () => {
