@@ -1,5 +1,5 @@
 // Checks every three seconds whether the log could take an entry: whether its keys are its own, what the Redis user may do, and
-// whether Redis would evict entries. So a fault shows in /readyz and /sse/health before the first entry fails.
+// whether Redis would evict entries, or lose them in a failover. So a fault shows in /readyz and /sse/health before the first entry fails.
 
 import type { Logger } from '../../logger.ts';
 import { loadScript, type RedisClient } from './client.ts';
@@ -59,11 +59,7 @@ export class RedisCheckup {
       return [`use keys ${this.#keys.prefix}*`]; // refused before it began, and Redis does not say which key
     })) as string[];
     if (denied.length > 0) throw this.#client.reportRefusal(forbidden(denied));
-    const policy = /^maxmemory_policy:([\w-]+)/m.exec(await this.#client.redis.info('memory'))?.[1];
-    const evicts = policy !== undefined && policy !== 'noeviction';
-    const warning = evicts
-      ? `Redis may evict entries of the log: its maxmemory-policy is ${policy}, and should be noeviction`
-      : undefined;
+    const warning = dangersIn(await this.#client.redis.info('memory', 'replication'));
     if (warning !== undefined && warning !== this.#warning) this.#logger?.warn(`redis: ${warning}`);
     this.#warning = warning;
   }
@@ -71,6 +67,23 @@ export class RedisCheckup {
 
 function isOfKeys(error: unknown): boolean {
   return codeOf(error) === 'NOPERM' && /\bkeys?\b/.test(messageOf(error));
+}
+
+/** What endangers entries, by the answer to INFO; undefined if nothing does. */
+function dangersIn(info: string): string | undefined {
+  const field = (name: string) => new RegExp(`^${name}:([\\w-]+)`, 'm').exec(info)?.[1];
+  const dangers: string[] = [];
+  const policy = field('maxmemory_policy') ?? 'noeviction';
+  if (policy !== 'noeviction')
+    dangers.push(
+      `Redis may evict entries of the log: its maxmemory-policy is ${policy}, and should be noeviction`,
+    );
+  // Redis counts its good replicas only where it asks for some before it takes a write.
+  if (Number(field('connected_slaves') ?? 0) > 0 && field('min_slaves_good_slaves') === undefined)
+    dangers.push(
+      'Redis has replicas, but does not ask for them: a failover may lose many seconds of entries while min-replicas-to-write is 0',
+    );
+  return dangers.length > 0 ? dangers.join('; ') : undefined;
 }
 
 function forbidden(denied: readonly string[]): Error {

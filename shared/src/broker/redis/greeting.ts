@@ -3,6 +3,17 @@
 /** The first version of Redis whose scripts can declare that they run when the memory is full (`allow-oom`). */
 const OLDEST_MAJOR = 7;
 
+/** Servers that speak as Redis does and cannot keep the log. Each says what it is by a field of INFO that no other has. */
+const STRANGERS = [
+  {
+    field: 'dragonfly_version',
+    name: 'Dragonfly',
+    why: 'its scripts know neither flags nor keys that are not declared',
+  },
+  { field: 'garnet_version', name: 'Garnet', why: 'it has no streams' },
+  { field: 'mvcc_depth', name: 'KeyDB', why: 'its scripts know no flags, as those of Redis 6' },
+];
+
 /**
  * The run_id, from the answer to INFO. Who has named the server may have named one that is no primary any more, or not yet.
  * @throws Error that says what is wrong with the server.
@@ -12,6 +23,9 @@ export function readGreeting(info: string, namedBy: 'sentinel' | 'cluster' | und
   const mode = field('redis_mode') || field('server_mode'); // Valkey’s name for it
   if (mode === 'sentinel')
     throw new Error('it is a Sentinel, which holds no data: write redis+sentinel://…?sentinel_master_name=…');
+  const stranger = STRANGERS.find((one) => field(one.field) !== '');
+  if (stranger !== undefined)
+    throw new Error(`it is ${stranger.name}, which cannot keep the log: ${stranger.why}`);
   const version = field('redis_version');
   if (Number.parseInt(version, 10) < OLDEST_MAJOR)
     throw new Error(`it is Redis ${version}, and the log needs ${OLDEST_MAJOR} or newer`);

@@ -1,9 +1,9 @@
 // The log in Redis where others have written under its keys, or Redis refuses what it is asked: each is refused by name, or
 // mended, and serves again when the cause has gone.
 
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { randomNamespace } from '../../../../test-support/redis.ts';
+import { randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { parsePosition } from '../../../src/broker/position.ts';
 import type { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import type { Logger } from '../../../src/logger.ts';
@@ -291,4 +291,27 @@ describe('a Redis that evicts', () => {
       await expect.poll(() => log.status().warning, { timeout: 20_000 }).toBe(undefined);
     },
   );
+});
+
+describe('a Redis with a replica', () => {
+  it('warns while it takes writes that no replica may have', async () => {
+    const primary = await startRedis({ args: ['--repl-diskless-sync-delay', '0'] });
+    const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', `${primary.port}`] });
+    const redis = new Redis(primary.url);
+    try {
+      await expect.poll(() => redis.info('replication'), { timeout: 20_000 }).toContain('state=online');
+      const log = await stage.broker({ url: primary.url });
+      expect(log.status()).toMatchObject({
+        ready: true,
+        warning: expect.stringContaining('min-replicas-to-write is 0'),
+      });
+      await redis.config('SET', 'min-replicas-to-write', '1');
+      await expect.poll(() => log.status().warning, { timeout: 20_000 }).toBe(undefined);
+      await log.close();
+    } finally {
+      redis.disconnect();
+      await replica.stop();
+      await primary.stop();
+    }
+  });
 });

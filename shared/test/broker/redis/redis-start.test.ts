@@ -77,6 +77,25 @@ describe('a server that cannot keep the log is named for what it is', () => {
       () => saying('redis_version:6.2.14', 'run_id:a'),
       /it is Redis 6\.2\.14, .* 7 or newer/,
     ],
+    // What these answer to INFO, by their sources: none of them could be had for this test.
+    [
+      'Dragonfly',
+      'redis',
+      () => saying('redis_version:7.4.0', 'dragonfly_version:df-v1.34.0', 'redis_mode:standalone'),
+      /it is Dragonfly, which cannot keep the log: its scripts/,
+    ],
+    [
+      'Garnet',
+      'redis',
+      () => saying('garnet_version:1.0.80', 'run_id:a', 'redis_version:7.4.3', 'redis_mode:standalone'),
+      /it is Garnet, which cannot keep the log: it has no streams/,
+    ],
+    [
+      'KeyDB',
+      'redis',
+      () => saying('redis_version:6.3.4', 'redis_mode:standalone', 'run_id:a', 'mvcc_depth:0'),
+      /it is KeyDB, which cannot keep the log: its scripts/,
+    ],
     ['a Sentinel', 'redis', () => saying('redis_version:7.0.15', 'redis_mode:sentinel'), /it is a Sentinel/],
     ['loading', 'redis', () => saying('redis_version:7.0.15', 'run_id:a', 'loading:1'), /loading its data/],
     ['nameless', 'redis', () => saying('redis_version:7.0.15'), /which server process it is/],
