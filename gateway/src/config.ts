@@ -10,6 +10,7 @@ import {
   readConfig,
   retentionVariables,
   whole,
+  word,
 } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { agentVariables } from './agents/config.ts';
@@ -78,6 +79,10 @@ export const serverVariables = {
 
 /** What viewers get, and how many viewers there may be. */
 export const streamVariables = {
+  REDIS_FEED: about(
+    word('primary', 'replica').default('primary'),
+    'The server that brings a gateway live entries and history. `replica`: one of those that follow the primary, so that it has [less to do](deployment.md#replicas); the primary where none can be used, which is said then. Entries are written on the primary in any case.',
+  ),
   ADOPT_CHANNELS: about(
     list(
       'logs*,events*',

@@ -151,6 +151,7 @@ function createBroker(config: Config, logger: Logger): { broker: Broker; open: (
     entryBytes: config.ENTRY_BYTES,
     plainChannels: plainChannels(config),
     adopt: adoptedChannels(config),
+    fromReplica: config.REDIS_FEED === 'replica',
     ignore: config.AUTH === 'on' ? [CHANNELS.gateway, CHANNELS.alerts] : [],
     logger,
   });

@@ -4,7 +4,8 @@
 
 import type { TimeSlicer } from '../../time-slicer.ts';
 import type { Page, ReadQuery } from '../broker.ts';
-import type { LogState } from '../log-state.ts';
+import { clampUpTo, type LogState } from '../log-state.ts';
+import type { Position } from '../position.ts';
 import { SerialQueue } from '../serial-queue.ts';
 import { readBackwards } from './backwards.ts';
 import type { ChannelStreams } from './channel-streams.ts';
@@ -13,13 +14,18 @@ import { readForwards } from './forwards.ts';
 const MANY_CHANNELS = 1_000;
 
 export class PageReader {
-  readonly #streams: ChannelStreams;
+  readonly #streamsUpTo: (state: LogState, upTo: Position) => Promise<ChannelStreams>;
   readonly #state: () => Promise<LogState>;
   readonly #pace: TimeSlicer;
   readonly #widePages = new SerialQueue();
 
-  constructor(streams: ChannelStreams, state: () => Promise<LogState>, pace: TimeSlicer) {
-    this.#streams = streams;
+  /** `streamsUpTo` gives streams that hold whatever the log holds up to there. */
+  constructor(
+    streamsUpTo: (state: LogState, upTo: Position) => Promise<ChannelStreams>,
+    state: () => Promise<LogState>,
+    pace: TimeSlicer,
+  ) {
+    this.#streamsUpTo = streamsUpTo;
     this.#state = state;
     this.#pace = pace;
   }
@@ -38,9 +44,10 @@ export class PageReader {
   /** Undefined if the page would have to read more than `mostChannels` channels. */
   async #readPage(query: ReadQuery, mostChannels: number): Promise<Page | undefined> {
     const state = await this.#state();
+    const streams = await this.#streamsUpTo(state, clampUpTo(state, query.upTo));
     const limits = { mostChannels, pace: this.#pace };
     return query.reverse
-      ? readBackwards(this.#streams, state, query, limits)
-      : readForwards(this.#streams, state, query, limits);
+      ? readBackwards(streams, state, query, limits)
+      : readForwards(streams, state, query, limits);
   }
 }

@@ -41,7 +41,11 @@ export class MemoryBroker implements Broker {
     this.#store = new MemoryStore(retention, now);
     const pace = new TimeSlicer();
     this.#streams = new MemoryStreams(this.#store, pace);
-    this.#pages = new PageReader(this.#streams, async () => this.#store.state, pace);
+    this.#pages = new PageReader(
+      async () => this.#streams,
+      async () => this.#store.state,
+      pace,
+    );
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
   }

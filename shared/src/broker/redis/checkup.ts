@@ -16,6 +16,8 @@ export class RedisCheckup {
   #timer: NodeJS.Timeout | undefined;
   #fault: string | undefined;
   #warning: string | undefined;
+  /** Whether the server had replicas at the last check. */
+  hasReplicas = false;
 
   constructor(client: RedisClient, keys: RedisKeys, logger: Logger | undefined) {
     this.#client = client;
@@ -59,7 +61,9 @@ export class RedisCheckup {
       return [`use keys ${this.#keys.prefix}*`]; // refused before it began, and Redis does not say which key
     })) as string[];
     if (denied.length > 0) throw this.#client.reportRefusal(forbidden(denied));
-    const warning = dangersIn(await this.#client.redis.info('memory', 'replication'));
+    const info = await this.#client.redis.info('memory', 'replication');
+    this.hasReplicas = replicasIn(info) > 0;
+    const warning = dangersIn(info);
     if (warning !== undefined && warning !== this.#warning) this.#logger?.warn(`redis: ${warning}`);
     this.#warning = warning;
   }
@@ -71,19 +75,26 @@ function isOfKeys(error: unknown): boolean {
 
 /** What endangers entries, by the answer to INFO; undefined if nothing does. */
 function dangersIn(info: string): string | undefined {
-  const field = (name: string) => new RegExp(`^${name}:([\\w-]+)`, 'm').exec(info)?.[1];
   const dangers: string[] = [];
-  const policy = field('maxmemory_policy') ?? 'noeviction';
+  const policy = fieldOf(info, 'maxmemory_policy') ?? 'noeviction';
   if (policy !== 'noeviction')
     dangers.push(
       `Redis may evict entries of the log: its maxmemory-policy is ${policy}, and should be noeviction`,
     );
   // Redis counts its good replicas only where it asks for some before it takes a write.
-  if (Number(field('connected_slaves') ?? 0) > 0 && field('min_slaves_good_slaves') === undefined)
+  if (replicasIn(info) > 0 && fieldOf(info, 'min_slaves_good_slaves') === undefined)
     dangers.push(
       'Redis has replicas, but does not ask for them: a failover may lose many seconds of entries while min-replicas-to-write is 0',
     );
   return dangers.length > 0 ? dangers.join('; ') : undefined;
+}
+
+function replicasIn(info: string): number {
+  return Number(fieldOf(info, 'connected_slaves') ?? 0);
+}
+
+function fieldOf(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:([\\w-]+)`, 'm').exec(info)?.[1];
 }
 
 function forbidden(denied: readonly string[]): Error {

@@ -14,6 +14,7 @@ import { readGreeting } from './greeting.ts';
 import type { RedisKeys } from './keys.ts';
 import { locate, type Place } from './locate.ts';
 import { isSame, Locator } from './locator.ts';
+import type { Replicas } from './replicas.ts';
 
 /** A command fails if Redis does not answer within this time. Its outcome is then unknown. */
 const COMMAND_TIMEOUT_MS = 5_000;
@@ -50,6 +51,10 @@ export class RedisClient {
   readonly #ownsLocator: boolean;
   /** Where the present connection leads, if a locator has said so. */
   #primary: HostAndPort | undefined;
+  readonly #replicas: Replicas | undefined;
+  /** The replica to which the present connection leads. */
+  #replica: HostAndPort | undefined;
+  /** Of the server that the log is written on; of a replica, that is not the server itself. */
   #runId: string | undefined;
   #arrival: PromiseWithResolvers<string> | undefined;
   #lastError: unknown = 'not connected yet';
@@ -65,14 +70,17 @@ export class RedisClient {
   /**
    * `where` is the URL of one server, the place of a log, or a locator that several connections share. `label` names this connection in
    * CLIENT LIST and in log lines.
+   * With `replicas` it leads to one of them, if it can.
    */
   constructor(
     where: string | Place | Locator,
     label: string,
     logger: Logger | undefined,
     seen: Seen = { highest: 0 },
+    replicas?: Replicas,
   ) {
     this.#label = label;
+    this.#replicas = replicas;
     this.#logger = logger;
     this.seen = seen;
     const found = typeof where === 'string' || where instanceof Locator ? where : locate(where, logger);
@@ -95,13 +103,13 @@ export class RedisClient {
       reconnectOnError: (error) => /^(READONLY|MOVED) /.test(error.message),
     } satisfies RedisOptions;
     if (typeof found === 'string') {
-      this.redis = new Redis(found, options);
+      this.redis = new Redis(found, { ...options, ...this.#preferReplicas({}) });
     } else {
       this.#locator = found;
       const connecting = (primary: HostAndPort) => {
         this.#primary = primary;
       };
-      this.redis = new Redis({ ...options, ...found.connection(connecting) });
+      this.redis = new Redis({ ...options, ...this.#preferReplicas(found.connection(connecting)) });
       found.onMove((primary) => this.#move(primary));
     }
     this.redis.on('connecting', () => {
@@ -118,12 +126,22 @@ export class RedisClient {
       if (this.#runId === undefined) this.#locator?.doubt();
       if (this.#runId === undefined && !this.#closed) this.#failure(new Error(HUNG_UP));
       else if (performance.now() - this.#identifiedAt > GOOD_MS) this.#attempts = 0;
+      if (this.#replica !== undefined) {
+        const servedMs = this.#runId === undefined ? 0 : performance.now() - this.#identifiedAt;
+        this.#replicas?.avoid(this.#replica, servedMs);
+        this.#replica = undefined;
+      }
       this.#runId = undefined;
     });
   }
 
   get connected(): boolean {
     return this.#runId !== undefined;
+  }
+
+  /** Whether this connection leads to a replica, which only passes on what is written elsewhere. */
+  get onReplica(): boolean {
+    return this.#replica !== undefined && this.connected;
   }
 
   /** Why there is no connection, in words for clients. */
@@ -141,7 +159,7 @@ export class RedisClient {
       : 'no TLS connection came about there: does it speak TLS?';
   }
 
-  /** Connects, and tries until it succeeds. Resolves with the run_id of the server. */
+  /** Connects, and tries until it succeeds. Resolves with the run_id of the server that the log is written on. */
   arrival(): Promise<string> {
     if (this.#runId !== undefined) return Promise.resolve(this.#runId);
     if (this.redis.status === 'wait') this.redis.connect().catch(() => this.#lastError);
@@ -149,7 +167,7 @@ export class RedisClient {
     return this.#arrival.promise;
   }
 
-  /** The run_id of the server. @throws BrokerUnavailable if there is no connection within `patienceMs`. */
+  /** The run_id of the server that the log is written on. @throws BrokerUnavailable if there is no connection within `patienceMs`. */
   async runId(patienceMs = 1_000): Promise<string> {
     if (this.#runId !== undefined) return this.#runId;
     const { promise, reject } = Promise.withResolvers<string>();
@@ -204,7 +222,10 @@ export class RedisClient {
     return new BrokerUnavailable(`the log cannot be reached (${inWords(cause)})`, cause);
   }
 
-  /** Connects anew if this connection is to another server process than the one with `runId`. Tells whether it was to the same. */
+  /**
+   * Connects anew if the server process that the log is written on, as this connection has learned it, is another one than that with
+   * `runId`. Tells whether it was the same.
+   */
   isOn(runId: string): boolean {
     if (this.#runId === runId) return true;
     if (this.#runId !== undefined) this.reconnect(new Error('the log is written on another server by now'));
@@ -224,6 +245,20 @@ export class RedisClient {
     if (this.#primary === undefined || isSame(this.#primary, primary) || this.#closed) return;
     this.#failure(new Error('another server is the primary now'));
     this.redis.stream?.destroy();
+  }
+
+  #preferReplicas<Options extends Pick<RedisOptions, 'Connector'>>(options: Options): Options {
+    const replicas = this.#replicas;
+    if (replicas === undefined) return options;
+    const move = () => {
+      if (this.#replica === undefined && !this.#closed) this.redis.disconnect(true);
+    };
+    const Connector = replicas.connector(options.Connector, (replica) => {
+      this.#replica = replica;
+      if (replica === undefined) replicas.whenUsable(move);
+      else this.#primary = undefined;
+    });
+    return { ...options, Connector };
   }
 
   async #header({ prefix, announce }: RedisKeys): Promise<string[]> {
@@ -266,7 +301,9 @@ export class RedisClient {
     const { db } = this.redis.options;
     // ioredis has sent SELECT already, but ignores a refusal. The log would then be in database 0.
     if (db) await this.redis.select(db);
-    const runId = readGreeting(await this.redis.info(), this.#locator?.kind);
+    const runId =
+      (this.#replica && (await this.#replicas?.primaryRunId())) ??
+      readGreeting(await this.redis.info(), this.#locator?.kind);
     this.#runId = runId;
     this.#identifiedAt = performance.now();
     this.#arrival?.resolve(runId);

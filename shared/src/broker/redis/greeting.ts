@@ -3,6 +3,9 @@
 /** The first version of Redis whose scripts can declare that they run when the memory is full (`allow-oom`). */
 const OLDEST_MAJOR = 7;
 
+/** The log's ticks go through each replica once a second. */
+const MOST_SILENT_S = 3;
+
 /** Servers that speak as Redis does and cannot keep the log. Each says what it is by a field of INFO that no other has. */
 const STRANGERS = [
   {
@@ -19,7 +22,7 @@ const STRANGERS = [
  * @throws Error that says what is wrong with the server.
  */
 export function readGreeting(info: string, namedBy: 'sentinel' | 'cluster' | undefined): string {
-  const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
+  const field = fieldsOf(info);
   const mode = field('redis_mode') || field('server_mode'); // Valkey’s name for it
   if (mode === 'sentinel')
     throw new Error('it is a Sentinel, which holds no data: write redis+sentinel://…?sentinel_master_name=…');
@@ -43,4 +46,17 @@ export function readGreeting(info: string, namedBy: 'sentinel' | 'cluster' | und
   const runId = field('run_id');
   if (runId === '') throw new Error('it does not say which server process it is (run_id in INFO)');
   return runId;
+}
+
+/** @throws Error if the server with this answer to INFO is no replica, or does not follow its primary now. */
+export function checkReplica(info: string): void {
+  const field = fieldsOf(info);
+  if (field('role') !== 'slave') throw new Error('it is no replica any more');
+  const isLate = Number(field('master_last_io_seconds_ago')) > MOST_SILENT_S;
+  if (field('loading') === '1' || field('master_link_status') !== 'up' || isLate)
+    throw new Error('it does not follow its primary now');
+}
+
+function fieldsOf(info: string): (name: string) => string {
+  return (name) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1] ?? '';
 }

@@ -9,6 +9,7 @@ import type { LogState } from '../log-state.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import type { RedisKeys } from './keys.ts';
 import { readState } from './read-state.ts';
+import type { ReplicaReads } from './replica-reads.ts';
 import { RedisStreams } from './streams.ts';
 
 const CHANNELS = loadScript('channels', 'no-writes');
@@ -20,15 +21,22 @@ export class RedisHistory {
   readonly #keys: RedisKeys;
   readonly #streams: RedisStreams;
   readonly #pages: PageReader;
+  readonly #replica: ReplicaReads | undefined;
   /** What it reads is given out only while the guard lets it through. */
   guard: DeliveryGuard | undefined;
 
-  constructor(client: RedisClient, keys: RedisKeys) {
+  /** What `replica` holds is read there. */
+  constructor(client: RedisClient, keys: RedisKeys, replica?: ReplicaReads) {
     this.#client = client;
     this.#keys = keys;
+    this.#replica = replica;
     const pace = new TimeSlicer();
     this.#streams = new RedisStreams(client, keys, pace);
-    this.#pages = new PageReader(this.#streams, () => this.state(), pace);
+    this.#pages = new PageReader(
+      async (state, upTo) => (await replica?.streamsUpTo(state, upTo, pace)) ?? this.#streams,
+      () => this.state(),
+      pace,
+    );
   }
 
   async state(): Promise<LogState> {
@@ -47,7 +55,11 @@ export class RedisHistory {
 
   /** After the reading, which may have taken long. */
   async readPage(query: ReadQuery): Promise<Page> {
-    const page = await this.#pages.readPage(query);
+    const page = await this.#pages.readPage(query).catch((error) => {
+      if (this.#replica === undefined) throw error;
+      this.#replica.rest();
+      return this.#pages.readPage(query);
+    });
     await this.guard?.wait();
     return page;
   }

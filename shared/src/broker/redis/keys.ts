@@ -30,6 +30,8 @@ export class RedisKeys {
   readonly everyPlain: string;
   readonly #hasEchoes: boolean;
 
+  /** The log: a hash with its token, its head and the server that it is written on, among others. */
+  readonly log: string;
   /** The log: a sorted set of all channels with the position of the newest entry of each. */
   readonly newest: string;
   /** The log: the highest position of any channel that was forgotten. */
@@ -66,6 +68,7 @@ export class RedisKeys {
     // No channel's name begins with one of these: see isChannel.
     this.everyPlain = isDefault ? '[^{]*' : `${prefix}[^=#]*`;
     this.#hasEchoes = hasEchoes ?? (isDefault && !isSharded);
+    this.log = `${prefix}log`;
     this.newest = `${prefix}newest`;
     this.forgotten = `${prefix}forgotten`;
     this.reborn = `${prefix}reborn`;

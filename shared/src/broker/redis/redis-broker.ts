@@ -36,6 +36,8 @@ import { RedisSubscriptions } from './live/subscriptions.ts';
 import { SILENT } from './live/ticks.ts';
 import { locate } from './locate.ts';
 import type { Locator } from './locator.ts';
+import { ReplicaReads } from './replica-reads.ts';
+import { Replicas } from './replicas.ts';
 
 const RELEASE = loadScript('release', 'allow-oom');
 const LEFT = loadScript('left', 'allow-oom');
@@ -54,6 +56,8 @@ export interface RedisBrokerOptions {
   adopt?: readonly string[];
   /** Channels whose foreign messages are neither adopted nor shown: what stands there must be this log's own. */
   ignore?: readonly string[];
+  /** Whether live entries and history are read from a replica, where one can be used. */
+  fromReplica?: boolean;
   logger?: Logger;
 }
 
@@ -63,6 +67,8 @@ export class RedisBroker implements Broker {
   readonly #commands: RedisClient;
   readonly #reads: RedisClient;
   readonly #subscriber: RedisClient;
+  readonly #replicas: Replicas | undefined;
+  readonly #replicaReads: RedisClient | undefined;
   readonly #append: RedisAppend;
   readonly #history: RedisHistory;
   readonly #feed: RedisFeed;
@@ -86,7 +92,10 @@ export class RedisBroker implements Broker {
     this.#commands = new RedisClient(where, 'commands', logger, seen);
     this.#reads = new RedisClient(where, 'history', logger, seen);
     this.#append = new RedisAppend(this.#commands, keys, retention);
-    this.#history = new RedisHistory(this.#reads, keys);
+    this.#replicas = options.fromReplica ? new Replicas(this.#commands, logger) : undefined;
+    this.#replicaReads = this.#replicas && new RedisClient(where, 'replica', logger, seen, this.#replicas);
+    const replica = this.#replicaReads && new ReplicaReads(this.#replicaReads, keys);
+    this.#history = new RedisHistory(this.#reads, keys, replica);
     this.#adopter = new RedisAdopter({
       append: this.#append,
       instance,
@@ -94,14 +103,14 @@ export class RedisBroker implements Broker {
       entryBytes: options.entryBytes ?? DEFAULT_ENTRY_BYTES,
       logger,
     });
-    const subscriber = new RedisClient(where, 'subscriber', logger, seen);
+    const subscriber = new RedisClient(where, 'subscriber', logger, seen, this.#replicas);
     this.#subscriber = subscriber;
     this.#checkup = new RedisCheckup(this.#commands, keys, logger);
     this.#feed = new RedisFeed({
       client: subscriber,
       subscriptions: new RedisSubscriptions(subscriber, keys, options.adopt ?? [], logger),
       // An own queue of pages, so that live entries never wait for viewers who read history over very many channels.
-      history: new RedisHistory(this.#reads, keys),
+      history: new RedisHistory(this.#reads, keys, replica),
       foreign: this.#adopter,
       ignore: options.ignore ?? [],
       logger,
@@ -112,7 +121,7 @@ export class RedisBroker implements Broker {
     });
     this.#heartbeat = new RedisHeartbeat({
       commands: this.#commands,
-      reads: this.#reads,
+      readers: [this.#reads, subscriber, ...(this.#replicaReads ? [this.#replicaReads] : [])],
       keys,
       feed: this.#feed,
       adopter: this.#adopter,
@@ -144,6 +153,7 @@ export class RedisBroker implements Broker {
 
   async #begin(): Promise<void> {
     await Promise.all([this.#commands.arrival(), this.#reads.arrival()]);
+    this.#replicaReads?.arrival().catch(() => undefined);
     await this.#checkup.start();
     await this.#listen();
   }
@@ -191,13 +201,14 @@ export class RedisBroker implements Broker {
   status(): BrokerStatus {
     const silent = this.#heartbeat.isBeating && this.#feed.isLive && this.#feed.isSilent;
     const isFed = !this.#heartbeat.isBeating || (this.#feed.isLive && !silent);
-    const { fault, warning } = this.#checkup;
+    const { fault } = this.#checkup;
+    const warnings = [this.#checkup.warning, this.#replicas?.warning].filter((text) => text !== undefined);
     const ready = this.#commands.connected && this.#reads.connected && isFed && fault === undefined;
     const why = fault ?? (silent ? SILENT : this.#obstacle().lastError);
     return {
       ready,
       ...(!ready && { reason: `Redis: ${why}` }),
-      ...(warning !== undefined && { warning }),
+      ...(warnings.length > 0 && { warning: warnings.join('; ') }),
       reconnects: this.#feed.reconnects,
       adopted: this.#adopter.adopted,
     };
@@ -211,7 +222,7 @@ export class RedisBroker implements Broker {
     const { lease } = this.#adopter;
     // Given back, so that the next adopter need not wait for the lease to expire.
     const isHandedOver = lease !== '' && this.#commands.connected && this.#feed.isAttached;
-    const release = [lease, CLOSE_MS + ADOPT_REST_MS];
+    const release = [lease, CLOSE_MS + ADOPT_REST_MS, this.#checkup.hasReplicas ? '1' : ''];
     if (isHandedOver)
       await this.#adopter
         .resign(() => this.#commands.runScript(RELEASE, this.#keys, release), CLOSE_MS)
@@ -222,7 +233,9 @@ export class RedisBroker implements Broker {
       await this.#commands
         .runScript(LEFT, this.#keys, [lease])
         .catch((error) => this.#logger?.debug(messageOf(error)));
+    this.#replicas?.close();
     this.#feed.close();
+    this.#replicaReads?.close();
     this.#commands.close();
     this.#reads.close();
     this.#locator?.close();

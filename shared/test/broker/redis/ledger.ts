@@ -25,8 +25,9 @@ export class Ledger {
   #stopped = false;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(options: RedisBrokerOptions) {
-    this.reader = new RedisBroker(options);
+  /** `forReader` are options of the reader alone. */
+  constructor(options: RedisBrokerOptions, forReader: Partial<RedisBrokerOptions> = {}) {
+    this.reader = new RedisBroker({ ...options, ...forReader });
     this.writer = new RedisBroker(options);
   }
 

@@ -18,6 +18,7 @@ import type { RedisKeys } from '../keys.ts';
 import { CatchUp } from './catch-up.ts';
 import { type Message, MessageReader } from './message-reader.ts';
 import { readInTurns } from './read-in-turns.ts';
+import { ReplicaEntry } from './replica-entry.ts';
 import { Sequencer } from './sequencer.ts';
 import type { RedisSubscriptions } from './subscriptions.ts';
 import { parseTick, SILENT, Ticks } from './ticks.ts';
@@ -78,6 +79,7 @@ export class RedisFeed {
   readonly #sequencer: Sequencer;
   readonly #catchUp: CatchUp<Message>;
   readonly #ticks = new Ticks();
+  readonly #entry = new ReplicaEntry();
   readonly #unstoredChannels = new UnstoredChannels(this.#routes);
   #closed = false;
   /** A subscription that was live has broken, and none has been live since. */
@@ -227,6 +229,7 @@ export class RedisFeed {
     const wasLive = this.#catchUp.isLive;
     this.#catchUp.detach();
     this.#messages.reset();
+    this.#entry.reset();
     this.#onInterrupted('the subscription was cut');
     this.#subscriptions.reset();
     this.#ticks.rejectWaiting(this.#client.unavailable('connection lost'));
@@ -242,18 +245,37 @@ export class RedisFeed {
 
   async #resubscribe(): Promise<void> {
     const { connection } = this.#catchUp;
-    // The tick and the subscriptions go out in one write. So this process knows who adopts the first message that comes.
-    const first = await this.#firstTick(this.#client);
-    const own = { tick: this.#tickChannel, lease: this.#leaseChannel };
-    const reply = await this.#subscriptions.subscribePermanent(first, own);
-    const [holder, , , time] = reply as [string, string, number, string];
-    if (connection === this.#catchUp.connection)
-      this.#foreign.onSubscribed(holder === '' ? null : holder, Number(time));
+    if (this.#client.onReplica) await this.#enterReplica();
+    else await this.#enterPrimary(connection);
     await this.#subscriptions.subscribeAll(this.#routes.patterns());
     if (connection !== this.#catchUp.connection) return; // it broke meanwhile, and the next one is on its way
     this.#catchUp.attach();
     this.#history.guard?.invalidate();
-    await this.#goLive(this.#sequencer.deliveredUpTo);
+    await this.#goLive(this.#sequencer.cursor);
+  }
+
+  /** The tick and the subscriptions go out in one write. So this process knows who adopts the first message that comes. */
+  async #enterPrimary(connection: number): Promise<void> {
+    const reply = await this.#subscribePermanent(await this.#firstTick(this.#client));
+    const [holder, , , time] = reply as [string, string, number, string];
+    if (connection === this.#catchUp.connection)
+      this.#foreign.onSubscribed(holder === '' ? null : holder, Number(time));
+  }
+
+  /** The subscription begins with a tick that comes by the replica, and says the same as that reply. */
+  #enterReplica(): Promise<void> {
+    const subscribe = async () => {
+      await this.#subscribePermanent(await this.#entry.listenForCopies(this.#client));
+      return this.#firstTick(this.#client);
+    };
+    return this.#entry.enter(subscribe, ({ holder, time }) =>
+      this.#foreign.onSubscribed(holder ?? null, time),
+    );
+  }
+
+  #subscribePermanent(first: ChainableCommander): Promise<unknown> {
+    const own = { tick: this.#tickChannel, lease: this.#leaseChannel };
+    return this.#subscriptions.subscribePermanent(first, own);
   }
 
   async #goLive(from: Position): Promise<void> {
@@ -273,7 +295,16 @@ export class RedisFeed {
   }
 
   #receive(message: Message | null): void {
-    if (message !== null) this.#catchUp.receive(message);
+    if (message === null) return;
+    if (message.kind === 'copy') this.#onCopyLoaded();
+    else if (!this.#entry.isEarly(message)) this.#catchUp.receive(message);
+  }
+
+  /** Nothing that follows is handled: what the copy has swallowed comes first, from history. */
+  #onCopyLoaded(): void {
+    if (!this.#client.onReplica) return;
+    this.#catchUp.detach();
+    this.#client.reconnect(new Error('the replica has loaded a copy of the log'));
   }
 
   #handle(message: Message): void {

@@ -24,7 +24,7 @@ const WRITES_REFUSED = ['NOREPLICAS', 'MISCONF'];
 
 export class RedisHeartbeat {
   readonly #commands: RedisClient;
-  readonly #reads: RedisClient;
+  readonly #readers: readonly RedisClient[];
   readonly #keys: RedisKeys;
   readonly #feed: RedisFeed;
   readonly #adopter: RedisAdopter;
@@ -44,8 +44,8 @@ export class RedisHeartbeat {
 
   constructor(options: {
     commands: RedisClient;
-    /** Must be on the same server as `commands`: another may hold an older state of the log. */
-    reads: RedisClient;
+    /** Must read what is written by `commands`: another server may hold an older state of the log. */
+    readers: readonly RedisClient[];
     keys: RedisKeys;
     feed: RedisFeed;
     adopter: RedisAdopter;
@@ -54,7 +54,7 @@ export class RedisHeartbeat {
     logger: Logger | undefined;
   }) {
     this.#commands = options.commands;
-    this.#reads = options.reads;
+    this.#readers = options.readers;
     this.#keys = options.keys;
     this.#feed = options.feed;
     this.#adopter = options.adopter;
@@ -79,9 +79,13 @@ export class RedisHeartbeat {
     clearInterval(this.#timer);
   }
 
-  /** A pipeline that begins with a tick, for a connection that is about to subscribe. The tick may take the lease. */
+  /**
+   * A pipeline that begins with a tick, for a connection that is about to subscribe. The tick may take the lease. Where the connection
+   * is to a replica, the pipeline is to the primary.
+   */
   firstTick(client: RedisClient): Promise<ChainableCommander> {
-    return client.scriptPipeline(TICK, this.#keys, this.#arguments(this.#feed.nextTick(), true));
+    const writing = client.onReplica ? this.#commands : client;
+    return writing.scriptPipeline(TICK, this.#keys, this.#arguments(this.#feed.nextTick(), true));
   }
 
   /** One tick is under way at a time. A request that comes meanwhile is served right after it. */
@@ -135,9 +139,10 @@ export class RedisHeartbeat {
     await this.#expectTick(count);
   }
 
-  /** The tick has been published: it must come back, and history must be read where it was published. */
+  /** The tick has been published: it must come back, and all that is read must be what was written there. */
   async #expectTick(count: number): Promise<void> {
-    this.#reads.isOn(await this.#commands.runId());
+    const runId = await this.#commands.runId();
+    for (const reader of this.#readers) reader.isOn(runId);
     this.#feed.expectTick(count, TICK_LOST_MS);
   }
 

@@ -5,8 +5,9 @@ import type { RedisKeys } from '../keys.ts';
 import { Echoes } from './echoes.ts';
 
 export interface Message {
-  kind: 'announced' | 'foreign' | 'tick' | 'lease';
-  /** The channel of the log; '' for ticks and for news about the lease. */
+  /** `copy`: the server is a replica, and has replaced its data by a copy of its primary's. */
+  kind: 'announced' | 'foreign' | 'tick' | 'lease' | 'copy';
+  /** The channel of the log; '' for ticks, for news about the lease, and for copies. */
   channel: string;
   data: Buffer;
   /** The channel or pattern of the log whose subscription brought a foreign message. */
@@ -17,6 +18,8 @@ export interface Message {
 
 /** `append` of log.lua ends an announcement with it if an echo follows. In a Cluster the first one ends the name of the channel. */
 const LINE_FEED = 0x0a;
+/** By this Redis tells a client that asked for it that all it knows of keys is void. */
+const INVALIDATED = '__redis__:invalidate';
 
 function beginsWith(name: Buffer, prefix: Buffer): boolean {
   if (name.length < prefix.length) return false;
@@ -53,6 +56,7 @@ export class MessageReader {
     }
     const name = redisChannel.toString('latin1');
     if (name === leaseNews) return pattern === null ? own('lease', data, reads) : null;
+    if (name === INVALIDATED && pattern === null) return own('copy', data, reads);
     if (!isSharded && name === this.#tickChannel) return pattern === null ? own('tick', data, reads) : null;
     if (!name.startsWith(plainPrefix)) return null;
     const channel = this.#keys.ofPlain(name);
@@ -77,6 +81,6 @@ export class MessageReader {
   }
 }
 
-function own(kind: 'tick' | 'lease', data: Buffer, reads: number): Message {
+function own(kind: 'tick' | 'lease' | 'copy', data: Buffer, reads: number): Message {
   return { kind, channel: '', data, pattern: '', reads };
 }

@@ -31,6 +31,8 @@ export class Sequencer {
   #token = '';
   /** How many times a reading of history has begun. */
   #historyReads = 0;
+  /** How far history was read last; undefined once a tick has come so far. */
+  #readUpTo: Position | undefined;
 
   constructor(routes: Routes) {
     this.#routes = routes;
@@ -41,11 +43,20 @@ export class Sequencer {
     return this.#historyReads;
   }
 
+  /**
+   * Where to go on after a cut. Up to a second before, history was read on the primary: a replica that this process listens to may not have
+   * come so far, and go on with another primary, without what was read. Then `deliveredUpTo` is a position of that one, and tells nothing.
+   */
+  get cursor(): Position {
+    return Math.min(this.deliveredUpTo, this.#readUpTo ?? this.deliveredUpTo);
+  }
+
   /** Asks for the log's state. Every entry that was announced before is in the history up to its head, or nowhere. */
   async learnState(ask: () => Promise<LogState>): Promise<LogState> {
     this.#historyReads++;
     const state = await ask();
     this.#token = state.token;
+    this.#readUpTo = state.head;
     return state;
   }
 
@@ -62,6 +73,7 @@ export class Sequencer {
   judgeTick(position: Position, token: string, reads: number): TickJudgement {
     if (token !== this.#token) return this.#missingInOtherLog(reads) ?? 'outdated';
     this.deliveredUpTo = Math.max(this.deliveredUpTo, position);
+    if (this.#readUpTo !== undefined && position >= this.#readUpTo) this.#readUpTo = undefined;
     return 'complete';
   }
 
