@@ -27,7 +27,8 @@ import { signInRoutes } from './http/auth/sign-in.ts';
 import { userRoutes } from './http/auth/users.ts';
 import { RUN_BODY_BYTES } from './http/begin-run.ts';
 import { channelsRoute } from './http/channels.ts';
-import { conversationsRoute } from './http/conversations.ts';
+import { conversationTurnsRoutes } from './http/conversation-turns.ts';
+import { conversationsRoutes } from './http/conversations.ts';
 import { doorRoutes } from './http/door.ts';
 import { entriesRoute } from './http/entries.ts';
 import { healthRoutes } from './http/health.ts';
@@ -280,8 +281,12 @@ export function createApp(
     approvalRoute(scope, runs.service);
     agentRoutes(scope, { ...runs, streams: runStreams, connections: limiter });
     uiChatRoutes(scope, { ...runs, broker, streams: runStreams });
-    conversationsRoute(scope, runs.conversations);
     pricesRoute(scope, () => runs.prompts.current.prices);
+    conversationsRoutes(scope, runs.conversations);
+    conversationTurnsRoutes(scope, {
+      ...{ broker, connections: limiter },
+      ...{ history: runs.history, store: runs.conversations.store },
+    });
     alertsRoutes(scope, rules);
     metricsRoute(scope, totals.metrics);
     channelsRoute(scope, channelLists);

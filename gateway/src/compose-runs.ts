@@ -125,7 +125,7 @@ export function composeRuns(
     prompts,
     targets,
     history,
-    conversations: new Conversations(store, broker),
+    conversations: new Conversations(store.conversations, broker),
     ends: new RunEnds(broker, store, config.SSE_KEEPALIVE_MS),
     agents: new AgentDirectory(agents, toolbox, targets),
     limiter,
@@ -186,7 +186,7 @@ function openPrompts({ PROMPTS_FILE: path }: Config, targets: Targets, logger: L
 
 function openRecords(config: Config, broker: Broker, limit: RateLimitOptions, logger: Logger) {
   const { REDIS_URL: url, NAMESPACE: namespace } = config;
-  let store: RunStore;
+  let store: MemoryRunStore | RedisRunStore;
   let limiter: RateLimiter;
   if (url !== undefined) {
     const client = new RedisClient({ url, namespace }, 'runs', logger);

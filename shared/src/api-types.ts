@@ -178,19 +178,24 @@ export interface AgentsAnswer {
 /** GET /api/conversations: the newest first. */
 export interface ConversationsAnswer {
   conversations: ConversationSummary[];
+  /** With `q`: the search ended before it had looked at all. */
+  stopped?: true;
 }
 
 export interface ConversationSummary {
   conversation_id: string;
   owner?: string;
-  /** The beginning of the first question that is kept; absent while nothing was answered. */
-  title?: string;
+  /** The beginning of the first question, or the name that somebody has given to it. */
+  title: string;
   agent?: string;
   /** When its newest run began. */
   last: number;
-  /** Its runs that are kept, and those of them that go on. */
+  /** How many runs it has had, at most 1,000. */
   runs: number;
-  running: string[];
+  /** Those that go on, the newest first. */
+  running: readonly string[];
+  /** With `q`: what was found, and the words around it. */
+  excerpt?: string;
 }
 
 /** GET /api/conversations/:id */
@@ -201,6 +206,15 @@ export interface Conversation {
   /** The oldest first. */
   turns: { role: 'user' | 'assistant'; message: string; message_id: string; time: number }[];
 }
+
+/** A line of GET /api/conversations/:id/export. The calls of a run stand between its question and its answer. */
+export type ExportLine =
+  | ({ kind: 'turn' } & Conversation['turns'][number])
+  | ({ kind: 'call'; message_id: string } & ToolCallSnapshot)
+  /** What was said before is no longer kept. */
+  | { kind: 'trimmed' }
+  /** The last line: nothing is missing behind it. */
+  | { kind: 'end'; turns: number; calls: number };
 
 /** What somebody may do. Channels are names and patterns. */
 export interface GrantsInfo {

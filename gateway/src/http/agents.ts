@@ -141,9 +141,9 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
     const given = text(query as Params, 'limit');
     const limit = given === undefined ? HISTORY_LIMIT : parseWhole('limit', given, 1, MAX_HISTORY_LIMIT);
     const { owner } = access.principal;
-    const allows = (key: Parameters<typeof mayReadConversation>[1]) =>
-      access.allows(mayReadConversation, key, 'conversation_not_found');
-    const newest = await conversations.list(HISTORY_CONVERSATIONS, access.runs(owner), allows);
+    const newest = await conversations.list(owner, HISTORY_CONVERSATIONS, (key) =>
+      access.allows(mayReadConversation, key, 'conversation_not_found'),
+    );
     let all: ChatHistory['history'] = [];
     // One after the other, and only what may be told is kept, so that no more is in memory than one conversation and the answer.
     for (const { conversation_id } of newest) {

@@ -64,6 +64,7 @@ export const ERRORS = {
     status: 409,
     sentence: 'The `message_id` names a run with another message or conversation; use a new one.',
   },
+  conversation_running: { status: 409, sentence: 'A run of the conversation goes on, so it is not deleted.' },
   approval_not_found: { status: 404, sentence: 'No call of this run has asked for consent under this id.' },
   agent_not_found: { status: 404, sentence: 'There is no agent of this name; `GET /api/agents` lists all.' },
   approval_decided: {

@@ -1,11 +1,11 @@
-// /api/runs and /api/conversations: the list of runs, one run, its stream, its cancellation; the turns of a conversation.
+// /api/runs: the list of runs, one run, its stream, its cancellation.
 
-import type { Conversation, RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
+import type { RunDetail, RunSummary, RunsAnswer } from '@llm-streamer/shared/api-types.ts';
 import { BrokerUnavailable } from '@llm-streamer/shared/errors.ts';
 import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access, OwnedCode, OwnedRule } from '../auth/access.ts';
-import { mayCancelRun, mayReadConversation, mayReadRun } from '../auth/rights/run-rights.ts';
+import { mayCancelRun, mayReadRun } from '../auth/rights/run-rights.ts';
 import { type Params, parseCursor, parseId, parseOwner, parseWhole, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
@@ -19,9 +19,9 @@ import { summaryOf } from './run-summary.ts';
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
 const IGNORED_BYTES = 65_536;
-/** Says whose run or conversation is meant, where it is not one's own. */
+/** Says whose run is meant, where it is not one's own. */
 const OWNER = ['owner'] as const;
-/** Bytes that an answer may take: a list of runs, and the texts of a run or a conversation. */
+/** Bytes that an answer may take: a list of runs, and the texts of a run. */
 const LIST = {
   config: { needs: 'signed-in', parameters: ['limit', ...OWNER], answerBytes: SMALL_ANSWER },
 } as const;
@@ -99,18 +99,6 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     });
   });
 
-  app.get<ById>('/api/conversations/:id', TEXTS, async (request): Promise<Conversation> => {
-    const key = addressed(request, mayReadConversation, 'conversation_not_found');
-    const { turns, trimmed } = key ? await history.conversation(key) : { turns: [] };
-    if (turns.length === 0)
-      throw new HttpError('conversation_not_found', 'nothing was said in it, or it expired');
-    return {
-      conversation_id: request.params.id,
-      ...(trimmed && { trimmed }),
-      turns: turns.map(({ role, text, run, time }) => ({ role, message: text, message_id: run, time })),
-    };
-  });
-
   const known = ({ access, params, query }: FastifyRequest<ById>) =>
     readableRun(service, access, params.id, query);
 }
@@ -129,7 +117,7 @@ export async function readableRun(
 }
 
 /** What the request names: one's own, or with `owner=` another's. Undefined if it is not allowed, which is answered as absent. */
-function addressed(
+export function addressed(
   { params, query, access }: Pick<FastifyRequest<ById>, 'params' | 'query' | 'access'>,
   rule: OwnedRule,
   code: OwnedCode,

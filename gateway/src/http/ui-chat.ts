@@ -11,6 +11,7 @@ import { z } from 'zod';
 import type { AgentDirectory } from '../agents/directory.ts';
 import { mayCancelRun, mayReadRun } from '../auth/rights/run-rights.ts';
 import { parseId } from '../parameters.ts';
+import type { Conversations } from '../runs/conversations.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import { fingerprintOf, type RunRequest } from '../runs/run-plan.ts';
 import { readHistory } from '../runs/run-reader.ts';
@@ -54,8 +55,6 @@ const BODY_BYTES = 1_048_576;
 const SHAPE = { values: 50_000, members: 1_000, depth: 64 };
 /** Messages of the client that are looked at: the newest question is one of them, or its answer the last. */
 const NEWEST_MESSAGES = 4;
-/** Runs among which the newest one of a chat is looked for. */
-const NEWEST_RUNS = 100;
 /** What the part of a run that its client has read takes, while it is read again. */
 const READ_BYTES = 16_777_216;
 /** The id of an answer: this, and the id of its run. */
@@ -64,6 +63,7 @@ const ANSWER = 'a-';
 export interface UiChatServices {
   broker: Broker;
   service: RunService;
+  conversations: Conversations;
   agents: AgentDirectory;
   streams: RunStreams;
   limiter: RateLimiter;
@@ -71,7 +71,7 @@ export interface UiChatServices {
 }
 
 export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): void {
-  const { broker, service, agents, streams, limiter, limit } = services;
+  const { broker, service, conversations, agents, streams, limiter, limit } = services;
   jsonScope(app, (scope) => {
     const parseJson = scope.getDefaultJsonParser('error', 'error');
     scope.removeContentTypeParser('application/json');
@@ -100,10 +100,11 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
   app.get<{ Params: { id: string } }>('/api/chat/:id/stream', resuming, async (request, reply) => {
     const id = parseId('id', request.params.id);
     const { owner } = request.principal;
-    const runs = await service.list(NEWEST_RUNS, request.access.runs(owner));
-    const newest = runs.find(({ conversationId }) => conversationId === id);
-    if (newest?.state !== 'running') return reply.code(204).send();
-    return stream(reply, newest);
+    const [newest] = (await conversations.store.get(ownedKey(owner, id)))?.running ?? [];
+    const key = newest === undefined ? undefined : ownedKey(owner, newest);
+    const isReadable = key !== undefined && request.access.allows(mayReadRun, key, 'run_not_found');
+    const run = isReadable ? await service.get(key) : undefined;
+    return run ? stream(reply, run) : reply.code(204).send();
   });
 
   function stream(reply: FastifyReply, run: RunRecord, after = BEGINNING, wire = wireOf(run)) {

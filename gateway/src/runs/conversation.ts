@@ -7,6 +7,9 @@ import { conversationChannel, type OwnedKey, ownedKey, partsOf } from '@llm-stre
 import type { LlmMessage } from '../llm/model.ts';
 import type { RunPlan } from './run-plan.ts';
 
+/** UTF-16 units. */
+const MAX_TITLE = 80;
+
 export interface Turn {
   role: 'user' | 'assistant';
   text: string;
@@ -65,6 +68,13 @@ export function contextOf(turns: readonly Turn[], maxTokens: number): LlmMessage
     if (turn.role === 'user') from = i;
   }
   return turns.slice(from).map(({ role, text }) => ({ role, content: text }));
+}
+
+/** What a conversation that begins with this question is called, unless somebody names it. */
+export function titleOf(question: string): string {
+  const words = question.slice(0, 1_000).replace(/\s+/g, ' ').trim();
+  if (words.length <= MAX_TITLE) return words.toWellFormed();
+  return `${words.slice(0, MAX_TITLE - 1).toWellFormed()}…`;
 }
 
 /** Estimates the tokens of a text: tokenizers make about one token of four Latin letters, and one of each CJK character. */

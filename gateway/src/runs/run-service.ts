@@ -18,7 +18,7 @@ import { within } from '../tracing/active-span.ts';
 import type { Tracer } from '../tracing/span.ts';
 import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
 import type { Targets } from './config.ts';
-import { contextOf } from './conversation.ts';
+import { contextOf, titleOf } from './conversation.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, LeasedRun } from './leased-run.ts';
 import type { Prompts } from './prompts.ts';
@@ -163,11 +163,12 @@ export class RunService {
       gateway: source,
       lanes: laneInfos(plan.lanes),
     };
+    const beginning = { ...facts, ...(conversationId !== undefined && { title: titleOf(message) }) };
     const token = randomBytes(16).toString('hex');
     const opening = this.#workOf(plan).opening(plan);
     // If the reply is lost, the run may have begun. Then nobody would do its work, and the request that the client repeats would find
     // it and get `run_lost`. The same token makes a repetition harmless.
-    const begun = await repeatedWrite(() => store.begin(facts, token, opening), BEGIN_PATIENCE_MS);
+    const begun = await repeatedWrite(() => store.begin(beginning, token, opening), BEGIN_PATIENCE_MS);
     if (begun === 'started') this.#startPipeline(plan, token, sharer);
     const record = await store.get(key);
     if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');

@@ -24,6 +24,9 @@ export function mayCancelRun({ kind, owner, grants }: Principal, key: OwnedKey):
   return grants.admin || kind === 'everyone' || (grants.run && owner !== '' && owner === partsOf(key).owner);
 }
 
+/** Whoever may not stop what was begun in it may not name or delete it either. */
+export const mayChangeConversation = mayCancelRun;
+
 /** The runs that a list for this principal may hold. @param owner whose runs alone are asked for; undefined for all. */
 export function readableRuns(principal: Principal, owner?: string): RunScope {
   const { grants } = principal;

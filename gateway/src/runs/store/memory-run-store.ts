@@ -5,14 +5,15 @@ import type { WriterStamp } from '@llm-streamer/shared/broker/broker.ts';
 import type { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
 import { type OwnedKey, ownedKey } from '@llm-streamer/shared/ownership.ts';
+import { MemoryConversationStore } from './memory-conversation-store.ts';
 import {
   type Approval,
   type Decision,
   type EndGuard,
   fenced,
   LISTED_RUNS,
+  type RunBeginning,
   type RunEnding,
-  type RunFacts,
   type RunRecord,
   type RunScope,
   type RunStore,
@@ -27,6 +28,7 @@ interface StoredRun {
 const MAX_RUNS = 20 * LISTED_RUNS;
 
 export class MemoryRunStore implements RunStore {
+  readonly conversations: MemoryConversationStore;
   readonly #broker: MemoryBroker;
   /** In the order in which the runs began. */
   readonly #runs = new Map<OwnedKey, StoredRun>();
@@ -35,9 +37,20 @@ export class MemoryRunStore implements RunStore {
 
   constructor(broker: MemoryBroker) {
     this.#broker = broker;
+    this.conversations = new MemoryConversationStore(broker, {
+      get: (key) => this.#runs.get(key)?.record,
+      forget: (key) => {
+        const run = this.#runs.get(key);
+        if (run) this.#forget(key, run.record);
+      },
+    });
   }
 
-  async begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'> {
+  async begin(
+    { title = '', ...facts }: RunBeginning,
+    token: string,
+    drafts: readonly Draft[],
+  ): Promise<'started' | 'exists'> {
     const key = ownedKey(facts.owner, facts.id);
     const known = this.#runs.get(key);
     if (known) return known.token === token ? 'started' : 'exists';
@@ -57,6 +70,7 @@ export class MemoryRunStore implements RunStore {
       throw error;
     });
     this.#forgetOldest(facts.owner);
+    if (record.conversationId !== undefined) this.conversations.began(record, title);
     return 'started';
   }
 

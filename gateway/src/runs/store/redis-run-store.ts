@@ -8,8 +8,16 @@ import { loadScript, type RedisClient, type Script } from '@llm-streamer/shared/
 import type { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { type RetentionPolicy, retentionOf } from '@llm-streamer/shared/broker/retention.ts';
 import type { Draft } from '@llm-streamer/shared/entry.ts';
-import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
+import {
+  conversationChannel,
+  type OwnedKey,
+  ownedKey,
+  partsOf,
+  runChannel,
+} from '@llm-streamer/shared/ownership.ts';
 import { RUN_STATES, type RunState } from '@llm-streamer/shared/run.ts';
+import type { ConversationStore } from './conversation-store.ts';
+import { RedisConversationStore } from './redis-conversation-store.ts';
 import {
   type Approval,
   type Decision,
@@ -17,8 +25,8 @@ import {
   fenced,
   LISTED_OWNERS,
   LISTED_RUNS,
+  type RunBeginning,
   type RunEnding,
-  type RunFacts,
   type RunRecord,
   type RunScope,
   type RunStore,
@@ -38,6 +46,7 @@ type Step = {
   step: 'begin' | 'append' | 'decide' | 'end';
   key: OwnedKey;
   token?: string;
+  title?: string | undefined;
   renewed?: number;
   stamp?: WriterStamp | undefined;
   fields?: Record<string, string | number>;
@@ -45,6 +54,7 @@ type Step = {
 };
 
 export class RedisRunStore implements RunStore {
+  readonly conversations: ConversationStore;
   readonly #client: RedisClient;
   readonly #keys: RedisKeys;
   readonly #retention: RetentionPolicy;
@@ -54,9 +64,10 @@ export class RedisRunStore implements RunStore {
     this.#client = client;
     this.#keys = keys;
     this.#retention = retention;
+    this.conversations = new RedisConversationStore(client, keys);
   }
 
-  async begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'> {
+  async begin(facts: RunBeginning, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'> {
     const key = ownedKey(facts.owner, facts.id);
     const fields = {
       fingerprint: facts.fingerprint,
@@ -66,7 +77,7 @@ export class RedisRunStore implements RunStore {
       ...(facts.conversationId !== undefined && { conversation: facts.conversationId }),
       ...(facts.agent !== undefined && { agent: facts.agent }),
     };
-    const reply = await this.#step(STEP, { step: 'begin', key, token, fields, drafts });
+    const reply = await this.#step(STEP, { step: 'begin', key, token, title: facts.title, fields, drafts });
     return reply === 'exists' ? 'exists' : 'started';
   }
 
@@ -183,7 +194,7 @@ export class RedisRunStore implements RunStore {
 
   async #step(
     script: Script,
-    { step, key, token = '', renewed, stamp, fields = {}, drafts }: Step,
+    { step, key, token = '', title = '', renewed, stamp, fields = {}, drafts }: Step,
   ): Promise<string> {
     checkBatch(drafts);
     const pairs = Object.entries(fields);
@@ -199,6 +210,8 @@ export class RedisRunStore implements RunStore {
       LISTED_RUNS,
       partsOf(key).owner,
       LISTED_OWNERS,
+      title,
+      retentionOf(this.#retention, conversationChannel(key)).idleMs,
       pairs.length,
       ...pairs.flat(),
       ...batchArguments(drafts, this.#retention, (channel) => this.#keys.echo(channel)),

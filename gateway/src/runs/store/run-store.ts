@@ -18,6 +18,12 @@ export interface RunFacts extends RunIdentity {
   lanes: readonly LaneInfo[];
 }
 
+/** What a run begins with. */
+export interface RunBeginning extends RunFacts {
+  /** What its conversation is called if this is its first run; absent if it belongs to none. */
+  title?: string;
+}
+
 /** What was decided about the call of a tool that needs consent. */
 export interface Decision {
   approved: boolean;
@@ -66,7 +72,7 @@ export interface RunStore {
    * Creates the record and writes the first entries. A call with the fencing token of the record is a repeat: it changes nothing, and is
    * answered as the first one, even if the run has ended meanwhile.
    */
-  begin(facts: RunFacts, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'>;
+  begin(beginning: RunBeginning, token: string, drafts: readonly Draft[]): Promise<'started' | 'exists'>;
   /**
    * Appends to a running run and renews it; without drafts it is only renewed.
    * @throws PublishRefused `fenced` if the run has ended or has another fencing token; BrokerUnavailable if the outcome is unknown.

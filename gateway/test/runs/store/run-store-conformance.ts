@@ -4,14 +4,21 @@ import { randomUUID } from 'node:crypto';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
 import { type Draft, draft } from '@llm-streamer/shared/entry.ts';
-import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
+import {
+  conversationChannel,
+  type OwnedKey,
+  ownedKey,
+  partsOf,
+  runChannel,
+} from '@llm-streamer/shared/ownership.ts';
 import { describe, expect, it } from 'vitest';
+import type { ConversationStore } from '../../../src/runs/store/conversation-store.ts';
 import { LISTED_RUNS, type RunFacts, type RunStore } from '../../../src/runs/store/run-store.ts';
 
 export interface StoreUnderTest {
   store: RunStore;
   /** The store of another process with the same records; the same object if the store is in memory. */
-  other: RunStore;
+  other: RunStore & { conversations: ConversationStore };
   broker: Broker;
 }
 
@@ -276,6 +283,66 @@ export function testRunStore(make: () => Promise<StoreUnderTest>): void {
       const { other } = await make();
       expect(await other.get(none)).toBeUndefined();
       expect(await other.end(none, { state: 'lost', totals }, [], 'anybody')).toBe(false);
+    });
+  });
+
+  describe.each(['', 'alice'])('a conversation of %j', (owner) => {
+    const key = ownedKey(owner, 'c1');
+    const turn = (of: OwnedKey) =>
+      draft({ time: 1, channel: conversationChannel(of), source: 'test', level: 'info', msg: 'turn' });
+    const left = async (broker: Broker, ...channels: string[]) => {
+      const page = await broker.readPage({ channels, after: BEGINNING, limit: 100 });
+      return page.items.flatMap(({ record }) => (record ? [record.channel] : []));
+    };
+
+    it('is called as its first run says, until somebody names it', async () => {
+      const { store, other } = await make();
+      const [first, second] = [fresh(owner), fresh(owner)];
+      await store.begin({ ...facts, ...partsOf(first), agent: 'helper', title: 'First' }, 't', []);
+      const began = Date.now();
+      await until(() => Date.now() > began);
+      await store.begin({ ...facts, ...partsOf(second), title: 'Second' }, 't', []);
+      await store.end(first, { state: 'finished', totals }, [], 'anybody');
+      const record = { owner, id: 'c1', title: 'First', runs: 2, running: [partsOf(second).id] };
+      expect(await other.conversations.get(key)).toEqual({ ...record, last: expect.any(Number) });
+      expect(await other.conversations.rename(key, 'Mine')).toBe(true);
+      expect(await other.conversations.list(owner, 10)).toMatchObject([{ ...record, title: 'Mine' }]);
+      expect(await other.conversations.list('bob', 10)).toEqual([]);
+      expect(await other.conversations.list(owner, 10, () => false)).toEqual([]);
+      expect(await other.conversations.rename(ownedKey(owner, 'c2'), 'x')).toBe(false);
+    });
+
+    it('is deleted with its runs and all entries, and nothing else is', async () => {
+      const { store, other, broker } = await make();
+      const [first, second] = [fresh(owner), fresh(owner)];
+      const theirs = ownedKey('bob', partsOf(first).id);
+      const apart = fresh(owner);
+      for (const run of [first, second, theirs])
+        await store.begin({ ...facts, ...partsOf(run), title: 'x' }, 't', says(run, 'begin'));
+      await store.begin({ ...facts, ...partsOf(apart), conversationId: 'c2' }, 't', says(apart, 'begin'));
+      const bobs = ownedKey('bob', 'c1');
+      await store.end(first, { state: 'finished', totals }, [turn(key)], 'anybody');
+      await store.end(theirs, { state: 'finished', totals }, [turn(bobs)], 'anybody');
+      expect(await other.conversations.delete(key)).toBe('running');
+      expect(await heard(broker, first)).toEqual(['begin']);
+      await store.end(second, { state: 'failed', totals }, [], 'anybody');
+      const before = await broker.head();
+      expect(await other.conversations.delete(key)).toBe('deleted');
+      expect(await other.conversations.delete(key)).toBe('unknown');
+      const kept = [runChannel(theirs), runChannel(apart), conversationChannel(bobs)];
+      expect(await left(broker, 'runs:*', 'conversations:*')).toEqual(kept);
+      expect(await other.get(first)).toBeUndefined();
+      expect((await other.list(10)).map(keyOf).sort()).toEqual([theirs, apart].sort());
+      expect((await other.conversations.list(owner, 10)).map(({ id }) => id)).toEqual(['c2']);
+      expect(await other.conversations.get(bobs)).toMatchObject({ runs: 1 });
+      const { items } = await broker.readPage({ channels: [runChannel(first)], after: BEGINNING, limit: 9 });
+      expect(items).toMatchObject([{ gap: { channel: runChannel(first), reason: 'expired' } }]);
+      expect(await broker.head()).toBe(before);
+      expect(
+        await store.begin({ ...facts, ...partsOf(first), title: 'Anew' }, 't2', says(first, 'again')),
+      ).toBe('started');
+      expect(await heard(broker, first)).toEqual(['again']);
+      expect(await other.conversations.get(key)).toMatchObject({ title: 'Anew', runs: 1 });
     });
   });
 

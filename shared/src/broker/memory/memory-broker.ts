@@ -65,6 +65,11 @@ export class MemoryBroker implements Broker {
     this.#append(drafts);
   }
 
+  /** Removes all entries of the channels, as if they had expired. Returns how many there were. */
+  dropEntries(channels: readonly string[]): number {
+    return this.#store.dropEntries(channels);
+  }
+
   #append(drafts: readonly Draft[]): LogRecord[] {
     const records = this.#store.append(drafts);
     for (const record of records) deliverRecord(this.#routes.route(record.channel), record);

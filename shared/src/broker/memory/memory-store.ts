@@ -88,6 +88,19 @@ export class MemoryStore {
     }
   }
 
+  /** Removes all entries of the channels, as if they had expired. Returns how many there were. */
+  dropEntries(names: readonly string[]): number {
+    let count = 0;
+    for (const name of names) {
+      const channel = this.#channels.get(name);
+      if (!channel) continue;
+      count += channel.records.length;
+      this.#drop(channel, channel.records.length, 'expired');
+      channel.total = 0;
+    }
+    return count;
+  }
+
   #checkPlaces(names: ReadonlySet<string>): void {
     let size = this.#channels.size;
     const refused: string[] = [];

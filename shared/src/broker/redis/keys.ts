@@ -137,6 +137,20 @@ export class RedisKeys {
     return `${this.prefix}run:${key}`;
   }
 
+  /** The hash with the record of a conversation, and a sorted set of the keys of its runs by their start. */
+  conversation(key: string): string {
+    return `${this.prefix}conversation:${key}`;
+  }
+
+  conversationRuns(key: string): string {
+    return `${this.prefix}conversation-runs:${key}`;
+  }
+
+  /** A sorted set of the keys of an owner's conversations by the start of their newest run; with '', of those that belong to nobody. */
+  conversationsOf(owner: string): string {
+    return owner === '' ? `${this.prefix}conversations` : `${this.prefix}conversations:${owner}`;
+  }
+
   /** A sorted set of the keys of an owner's runs by their start; with '', of the runs that belong to nobody. */
   runsOf(owner: string): string {
     return owner === '' ? `${this.prefix}runs` : `${this.prefix}runs:${owner}`;
