@@ -88,6 +88,7 @@ export class AgentWork implements RunWork {
       entries: calls,
       clock,
       caller: { principal: owner === '' ? 'everyone' : owner, runId: ownedKey(owner, id) },
+      isTainted: plan.isTainted === true,
       signal,
       consent: async (call, reason) => {
         await journal.drain();
@@ -101,13 +102,13 @@ export class AgentWork implements RunWork {
     const result = await runLoop(openingOf(lane, plan, missingServers(patterns, toolbox)), {
       limits,
       tools: () => toolbox.tools(patterns),
-      ask: (messages, tools, number) =>
+      ask: (messages, tools, number, toolChoice) =>
         clock.during(() =>
           within(plan.span, () =>
             runLane(
               lane,
               messages,
-              { ...context, number, tools: tools.map(offered), span: plan.span },
+              { ...context, number, tools: tools.map(offered), toolChoice, span: plan.span },
               signal,
             ),
           ),
@@ -117,7 +118,7 @@ export class AgentWork implements RunWork {
     });
     if (ended.aborted) return undefined;
     await journal.drain();
-    const { ending, last } = this.#conclude(plan, result, runner.count, performance.now() - began);
+    const { ending, last } = this.#conclude(plan, result, runner, performance.now() - began);
     await writer.end(ending, this.#drafts(last));
     return ending;
   }
@@ -146,10 +147,11 @@ export class AgentWork implements RunWork {
   }
 
   /** How a run has ended, and its last entries. */
-  #conclude(plan: RunPlan, result: LoopResult, calls: number, durationMs: number) {
+  #conclude(plan: RunPlan, result: LoopResult, runner: ToolRunner, durationMs: number) {
     const entries = new RunEntries(plan, this.#options.source);
     const totals = { ...sumOf(result.used), durationMs };
     const { steps, limit } = result;
+    const { count: calls, isTainted } = runner;
     const attrs = { steps, tool_calls: calls, ...(limit && { limit }) };
     const name = plan.lanes[0]?.prompt.name;
     if (result.ok) {
@@ -157,7 +159,7 @@ export class AgentWork implements RunWork {
       const msg = `run finished: ${totals.outputTokens} tokens, ${calls} ${calls === 1 ? 'call' : 'calls'} of tools in ${(durationMs / 1000).toFixed(1)} s`;
       const end = entries.runEnded('finished', msg, totals, { ...attrs, ...short });
       const ending: RunEnding = { state: 'finished', totals };
-      const turns = turnsOf(plan, result.text, this.#options.source);
+      const turns = turnsOf(plan, result.text, this.#options.source, isTainted || undefined);
       return { ending, last: [...turns, end, lifecycleCopy(end, plan.owner)] };
     }
     const code = result.error.code === 'llm_timeout' ? 'agent_timeout' : 'agent_failed';

@@ -3,7 +3,7 @@
 import type { LanePrompt } from '../runs/prompts.ts';
 
 export interface AgentLimits {
-  /** Calls of the model that may ask for tools. After them comes a last one, without tools. */
+  /** Calls of the model that may ask for tools. After them comes a last one, which may not. */
   steps: number;
   /** Calls of tools that one answer of the model may ask for. */
   calls_per_step: number;

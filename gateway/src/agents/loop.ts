@@ -1,8 +1,8 @@
 // The loop of an agent: its model answers, or asks for tools and is given their results, until it answers or a limit is reached. At a
-// limit it is asked once more, without tools, so that a run ends with what it has found and not with silence.
+// limit it is asked once more, and may call none, so that a run ends with what it has found and not with silence.
 
-import type { LlmError } from '../llm/failure.ts';
-import type { LlmMessage, LlmToolCall } from '../llm/model.ts';
+import { LlmError } from '../llm/failure.ts';
+import type { LlmMessage, LlmRequest, LlmToolCall } from '../llm/model.ts';
 import type { LaneResult } from '../runs/lane.ts';
 import type { Usage } from '../runs/usage.ts';
 import type { Tool } from '../tools/toolbox.ts';
@@ -13,7 +13,12 @@ export interface LoopParts {
   /** The tools that may be called now. */
   tools(): readonly Tool[];
   /** Asks the model. It does not throw: a failure is a result. */
-  ask(messages: readonly LlmMessage[], tools: readonly Tool[], step: number): Promise<LaneResult>;
+  ask(
+    messages: readonly LlmMessage[],
+    tools: readonly Tool[],
+    step: number,
+    toolChoice: LlmRequest['toolChoice'],
+  ): Promise<LaneResult>;
   /** Makes calls, and resolves with a result for each, in their order. */
   call(calls: readonly LlmToolCall[], tools: readonly Tool[], step: number): Promise<LlmMessage[]>;
   /** How many calls were made. */
@@ -42,14 +47,18 @@ export async function runLoop(opening: readonly LlmMessage[], parts: LoopParts):
   for (let steps = 1; ; steps++) {
     const limit = limitReached(steps, used, parts);
     if (limit) messages.push({ role: 'user', content: LAST_REQUEST });
-    const tools = limit ? [] : parts.tools();
-    const result = await parts.ask(messages, tools, steps);
+    const tools = parts.tools();
+    const result = await parts.ask(messages, tools, steps, limit && 'none');
     used.push(result.usage);
     hasSpoken ||= result.text !== '';
     const about = { used, steps, ...(limit && { limit }) };
     if (!result.ok) return { ...about, ok: false, error: result.error, partial: hasSpoken };
     const { text, calls, cut } = result;
-    if (calls.length === 0) return { ...about, ok: true, text, cut };
+    const isSilent = text.trim() === '';
+    // Some models call tools although they may not.
+    if (limit && isSilent)
+      return { ...about, ok: false, error: new LlmError('llm_tool_call'), partial: hasSpoken };
+    if (limit || calls.length === 0) return { ...about, ok: true, text, cut };
     messages.push({ role: 'assistant', content: text, calls });
     messages.push(...(await parts.call(calls, tools, steps)));
   }

@@ -22,6 +22,8 @@ export interface ToolRunnerOptions {
   entries: CallEntries;
   clock: WorkClock;
   caller: Omit<Caller, 'callId'>;
+  /** Whether the model has been given what strangers wrote already, by earlier turns of the conversation. */
+  isTainted: boolean;
   /** Aborts when the run is over, or has taken its time. */
   signal: AbortSignal;
   /** Asks for consent, and resolves with the answer; undefined if the run ends meanwhile. */
@@ -42,15 +44,21 @@ export class ToolRunner {
   readonly #consented = new Set<string>();
   #count = 0;
   #asked = 0;
-  #isTainted = false;
+  #isTainted: boolean;
 
   constructor(options: ToolRunnerOptions) {
     this.#options = options;
+    this.#isTainted = options.isTainted;
   }
 
   /** Calls that were made, or may still be. */
   get count(): number {
     return this.#count;
+  }
+
+  /** Whether the model has been given what strangers wrote. */
+  get isTainted(): boolean {
+    return this.#isTainted;
   }
 
   /**

@@ -25,7 +25,7 @@ export const SENTENCES = {
   llm_empty: 'The model gave an empty answer.',
   llm_no_tokens_left: 'The model reached its limit of tokens before it began to answer.',
   llm_filtered: 'A content filter of the model service cut the answer off.',
-  llm_tool_call: 'The model called a tool instead of answering; no tools are offered to it.',
+  llm_tool_call: 'The model called a tool instead of answering, where it may call none.',
   llm_circuit_open: 'The model service failed repeatedly and is being given a pause.',
 } as const;
 

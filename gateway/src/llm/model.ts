@@ -43,6 +43,8 @@ export interface LlmRequest {
   messages: readonly LlmMessage[];
   /** Without them, a call of a tool instead of an answer is a failure. */
   tools?: readonly LlmTool[];
+  /** `none` if none may be called now. Services that are shown calls of before want to be told of the tools all the same. */
+  toolChoice?: 'none' | undefined;
   temperature?: number;
   /** Tokens of output at most. */
   maxTokens?: number;

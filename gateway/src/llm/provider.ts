@@ -152,7 +152,7 @@ export class ProviderModel implements LlmModel {
   }
 
   #call(
-    { target, messages, tools = [], temperature, maxTokens, headers }: LlmRequest,
+    { target, messages, tools = [], toolChoice, temperature, maxTokens, headers }: LlmRequest,
     abortSignal: AbortSignal,
     received: (response: Response) => Promise<Response>,
   ) {
@@ -165,6 +165,7 @@ export class ProviderModel implements LlmModel {
       .doStream({
         prompt: messages.map(toPrompt),
         ...(tools.length > 0 && { tools: tools.map(toTool) }),
+        ...(tools.length > 0 && toolChoice && { toolChoice: { type: toolChoice } }),
         abortSignal,
         ...(temperature !== undefined && { temperature }),
         ...(maxTokens !== undefined && { maxOutputTokens: maxTokens }),

@@ -4,7 +4,6 @@ import type { Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { conversationChannel, type OwnedKey, ownedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
-import type { LlmMessage } from '../llm/model.ts';
 import type { RunPlan } from './run-plan.ts';
 
 /** UTF-16 units. */
@@ -17,6 +16,8 @@ export interface Turn {
   run: string;
   /** Epoch ms. */
   time: number;
+  /** What strangers wrote may have led to it, or stand in it. */
+  isTainted?: true;
 }
 
 export function turnEntry(conversation: OwnedKey, turn: Turn, source: string): EntryFields {
@@ -28,22 +29,35 @@ export function turnEntry(conversation: OwnedKey, turn: Turn, source: string): E
     msg: turn.text,
     event: EVENTS.conversationTurn,
     run: turn.run,
-    attrs: { role: turn.role, [GEN_AI.conversationId]: partsOf(conversation).id },
+    attrs: {
+      role: turn.role,
+      [GEN_AI.conversationId]: partsOf(conversation).id,
+      ...(turn.isTainted && { tainted: true }),
+    },
   };
 }
 
-/** The turns that a run adds to its conversation, if it has one: question and answer. */
+/**
+ * The turns that a run adds to its conversation, if it has one: question and answer. What a run says whose earlier turns are tainted is
+ * tainted, too.
+ */
 export function turnsOf(
-  { owner, id, conversationId, message }: RunPlan,
+  plan: RunPlan,
   answer: string,
   source: string,
+  isTainted = plan.isTainted,
 ): EntryFields[] {
+  const { owner, id, conversationId, message } = plan;
   if (conversationId === undefined) return [];
   const time = Date.now();
   const conversation = ownedKey(owner, conversationId);
   return [
     turnEntry(conversation, { role: 'user', text: message, run: id, time }, source),
-    turnEntry(conversation, { role: 'assistant', text: answer, run: id, time }, source),
+    turnEntry(
+      conversation,
+      { role: 'assistant', text: answer, run: id, time, ...(isTainted && { isTainted }) },
+      source,
+    ),
   ];
 }
 
@@ -51,14 +65,17 @@ export function turnsOf(
 export function turnOf({ event, msg, run, time, attrs }: Entry): Turn | undefined {
   const role = attrs?.role;
   if (event !== EVENTS.conversationTurn || (role !== 'user' && role !== 'assistant')) return undefined;
-  return { role, text: msg, run: run ?? '', time };
+  return { role, text: msg, run: run ?? '', time, ...(attrs?.tainted === true && { isTainted: true }) };
 }
+
+/** What the models of a run are given of the turns before it. */
+export type Context = Pick<RunPlan, 'history' | 'isTainted'>;
 
 /**
  * The newest turns that fit into `maxTokens`, the oldest first. They begin with a question: an answer without its question would
  * mislead the model.
  */
-export function contextOf(turns: readonly Turn[], maxTokens: number): LlmMessage[] {
+export function contextOf(turns: readonly Turn[], maxTokens: number): Context {
   let left = maxTokens;
   let from = turns.length;
   for (let i = turns.length - 1; i >= 0; i--) {
@@ -67,7 +84,11 @@ export function contextOf(turns: readonly Turn[], maxTokens: number): LlmMessage
     if (left < 0) break;
     if (turn.role === 'user') from = i;
   }
-  return turns.slice(from).map(({ role, text }) => ({ role, content: text }));
+  const kept = turns.slice(from);
+  return {
+    history: kept.map(({ role, text }) => ({ role, content: text })),
+    ...(kept.some(({ isTainted }) => isTainted) && { isTainted: true }),
+  };
 }
 
 /** What a conversation that begins with this question is called, unless somebody names it. */

@@ -2,7 +2,7 @@
 
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { LlmError } from '../llm/failure.ts';
-import type { LlmFinish, LlmMessage, LlmModel, LlmTool, LlmToolCall } from '../llm/model.ts';
+import type { LlmFinish, LlmMessage, LlmModel, LlmRequest, LlmTool, LlmToolCall } from '../llm/model.ts';
 import type { Span } from '../tracing/span.ts';
 import { estimateTokens } from './conversation.ts';
 import type { Journal } from './journal.ts';
@@ -44,6 +44,7 @@ export interface LaneContext {
   number: number;
   /** What the model may call. */
   tools?: readonly LlmTool[];
+  toolChoice?: LlmRequest['toolChoice'];
   /** The lane's, where the run is traced. */
   span?: Span | undefined;
 }
@@ -57,7 +58,7 @@ export async function runLane(
   context: LaneContext,
   signal: AbortSignal,
 ): Promise<LaneResult> {
-  const { model, journal, entries, observer, tools = [], span } = context;
+  const { model, journal, entries, observer, tools = [], toolChoice, span } = context;
   const { temperature, max_tokens } = plan.prompt;
   const began = performance.now();
   const said = { text: '', reasoning: '' };
@@ -79,7 +80,7 @@ export async function runLane(
     const request = {
       target: plan.target,
       messages,
-      ...(tools.length > 0 && { tools }),
+      ...(tools.length > 0 && { tools, toolChoice }),
       ...(temperature !== undefined && { temperature }),
       ...(max_tokens !== undefined && { maxTokens: max_tokens }),
       ...(span && { trace: { parent: span, texts: context.logContent && entries.owner === '' } }),

@@ -51,6 +51,8 @@ export interface RunOutline {
 export interface RunPlan extends RunRequest, RunIdentity, RunOutline {
   /** Earlier turns of the conversation. */
   history: readonly LlmMessage[];
+  /** Whether some of them may hold what strangers wrote. */
+  isTainted?: true;
   /** Where the run is traced. It is ended by who starts the pipeline. */
   span?: Span;
 }

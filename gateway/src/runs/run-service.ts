@@ -13,12 +13,11 @@ import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { AgentWork } from '../agents/agent-work.ts';
 import { callLifecycle, decidedEntry } from '../agents/call-entries.ts';
 import { FairBudget } from '../fair-budget.ts';
-import type { LlmMessage } from '../llm/model.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Tracer } from '../tracing/span.ts';
 import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
 import type { Targets } from './config.ts';
-import { contextOf, titleOf } from './conversation.ts';
+import { type Context, contextOf, titleOf } from './conversation.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, LeasedRun } from './leased-run.ts';
 import type { Prompts } from './prompts.ts';
@@ -153,7 +152,9 @@ export class RunService {
     const plan: RunPlan = {
       ...identity,
       message,
-      history: conversationId === undefined ? [] : await this.#context(ownedKey(owner, conversationId)),
+      ...(conversationId === undefined
+        ? { history: [] }
+        : await this.#context(ownedKey(owner, conversationId))),
       lanes,
       ...(span && { span, traceId: span.traceId }),
     };
@@ -209,7 +210,7 @@ export class RunService {
     await Promise.allSettled([...this.#leased.values()].map(({ done }) => done));
   }
 
-  async #context(conversation: OwnedKey): Promise<LlmMessage[]> {
+  async #context(conversation: OwnedKey): Promise<Context> {
     const { history, contextTokens } = this.#options;
     const { turns } = await history.conversation(conversation);
     return contextOf(turns, contextTokens);

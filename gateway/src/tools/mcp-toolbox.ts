@@ -62,7 +62,7 @@ export class McpToolbox implements Toolbox {
 
   async call(tool: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
     const server = this.#servers.get(tool.server);
-    if (server !== undefined) return server.call(tool.tool, args, caller, signal);
+    if (server !== undefined) return server.call(tool, args, caller, signal);
     return { text: TOOL_ERRORS.tool_unknown, bytes: 0, isCut: false, code: 'tool_unknown' };
   }
 

@@ -2,7 +2,7 @@
 // that comes up later appears; a server that is dead, slow or hostile costs only those who call it, and only for their time.
 
 import { setTimeout as pause } from 'node:timers/promises';
-import { BrokenCircuitError, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
+import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel';
 import { orAbort } from '../or-abort.ts';
 import type { ServerSettings, ToolRule } from './agents-file.ts';
 import { type Endpoint, exchange } from './exchange.ts';
@@ -67,10 +67,15 @@ export class ToolServer {
     this.#options = options;
     this.#settings = options.settings;
     this.#breaker = circuitBreaker(
-      handleWhen((error) => error instanceof ToolFailure && COUNTED.has(error.code)),
+      handleWhen((error) => error instanceof ToolFailure && this.#isFault(error)),
       { breaker: new ConsecutiveBreaker(BREAK_AFTER), halfOpenAfter: options.breakerPauseMs },
     );
     this.#breaker.onBreak(() => this.#report('warn', 'is not called for a while, after failures in a row'));
+  }
+
+  /** A call that is cancelled says nothing of its server. Where a single call decides whether it is well again, that is no yes. */
+  #isFault({ code }: ToolFailure): boolean {
+    return COUNTED.has(code) || (code === 'cancelled' && this.#breaker.state === CircuitState.HalfOpen);
   }
 
   get settings(): ServerSettings {
@@ -94,11 +99,11 @@ export class ToolServer {
     return [...this.#settings.tools].flatMap(([tool, rule]) => {
       const definition = this.#listing.found.get(tool);
       if (definition === undefined || drifted.has(tool)) return [];
-      const { description, parameters } = definition;
+      const { description, parameters, digest } = definition;
       const { approval, read_only: readOnly, untrusted } = rule;
       const { name: server } = this.#options;
       const name = modelName(server, tool);
-      return [{ name, server, tool, description, parameters, approval, readOnly, untrusted }];
+      return [{ name, server, tool, description, parameters, digest, approval, readOnly, untrusted }];
     });
   }
 
@@ -133,7 +138,7 @@ export class ToolServer {
     this.#closed.abort();
   }
 
-  async call(tool: string, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
+  async call(tool: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
     try {
       const result = await orAbort(this.#call(tool, args, caller, signal), signal);
       const { isError } = result as { isError?: unknown };
@@ -148,12 +153,13 @@ export class ToolServer {
     }
   }
 
-  async #call(tool: string, args: unknown, caller: Caller, signal: AbortSignal): Promise<unknown> {
+  async #call({ tool, digest }: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<unknown> {
     const rule = this.#settings.tools.get(tool);
-    const raw = this.#listing.found.get(tool)?.raw;
+    const now = this.#listing.found.get(tool);
     // A person may have consented long ago, to a definition that is no longer there.
-    const isOff = this.#drifted.includes(tool);
-    if (rule === undefined || raw === undefined || isOff) throw new ToolFailure('tool_unknown');
+    const isOff = now?.digest !== digest || this.#drifted.includes(tool);
+    if (rule === undefined || now === undefined || isOff) throw new ToolFailure('tool_unknown');
+    const { raw } = now;
     const given = argumentsOf(args);
     try {
       return await this.#attempt(raw, rule, given, caller, signal);
@@ -210,7 +216,9 @@ export class ToolServer {
     try {
       const timeoutMs = Math.min(settings.timeout_ms, LOOK_MS);
       const options = await this.#exchange(LOOKER, timeoutMs, this.#closed.signal);
+      const before = this.#listing;
       this.#listing = await listTools(options, new Set(settings.tools.keys()));
+      this.#tellChanges(before);
       this.#failures = 0;
       this.#become('up');
       this.#tell();
@@ -241,6 +249,16 @@ export class ToolServer {
       const now = this.#listing.found.get(tool)?.digest;
       return pin === undefined || now === undefined || now === pin ? [] : [tool];
     });
+  }
+
+  /** A tool without a pin goes on to be called; whoever reads the log may look at what it says of itself now. */
+  #tellChanges({ found: before }: Listing): void {
+    for (const [tool, { digest }] of this.#listing.found) {
+      const old = before.get(tool)?.digest;
+      const { pin } = this.#settings.tools.get(tool) ?? {};
+      if (old !== undefined && old !== digest && pin === undefined)
+        this.#report('info', `the definition of ${tool} has changed; it is ${digest} now`);
+    }
   }
 
   /** Says once of each tool that is off why it is. */

@@ -45,6 +45,8 @@ export class TestToolbox implements Toolbox {
   inFlight = 0;
   mostInFlight = 0;
   readonly down = new Set<string>();
+  /** Servers that have not answered yet. */
+  readonly hanging = new Set<string>();
   readonly #servers: Record<string, Record<string, TestTool>>;
 
   constructor(servers: Record<string, Record<string, TestTool>>) {
@@ -55,7 +57,7 @@ export class TestToolbox implements Toolbox {
 
   tools(patterns: readonly string[]): readonly Tool[] {
     return Object.entries(this.#servers).flatMap(([server, tools]) =>
-      this.down.has(server)
+      this.down.has(server) || this.hanging.has(server)
         ? []
         : Object.entries(tools).flatMap(([tool, definition]) => {
             const name = `${server}__${tool}`;
@@ -66,14 +68,16 @@ export class TestToolbox implements Toolbox {
             if (!isMeant) return [];
             const { description = tool, properties = {}, required = [] } = definition;
             const parameters = { type: 'object', properties, required };
-            return [{ name, server, tool, description, parameters, approval, readOnly, untrusted }];
+            return [
+              { name, server, tool, description, parameters, digest: '', approval, readOnly, untrusted },
+            ];
           }),
     );
   }
 
   servers(): readonly ToolServerState[] {
     return Object.entries(this.#servers).map(([name, tools]) => {
-      const state = this.down.has(name) ? 'down' : 'up';
+      const state = this.down.has(name) ? 'down' : this.hanging.has(name) ? 'unknown' : 'up';
       return { name, state, since: 1, tools: Object.keys(tools), drifted: [] };
     });
   }

@@ -13,15 +13,21 @@ const turns = [
 
 describe('the context of a conversation', () => {
   it('is everything while it fits', () => {
-    expect(contextOf(turns, 40).map(({ content }) => content[0])).toEqual(['a', 'b', 'c', 'd']);
+    expect(contextOf(turns, 40).history.map(({ content }) => content[0])).toEqual(['a', 'b', 'c', 'd']);
   });
 
   it('drops the oldest exchange whole', () => {
-    expect(contextOf(turns, 39).map(({ content }) => content[0])).toEqual(['c', 'd']);
+    expect(contextOf(turns, 39).history.map(({ content }) => content[0])).toEqual(['c', 'd']);
   });
 
   it('is empty where not even the last exchange fits', () => {
-    expect(contextOf(turns, 19)).toEqual([]);
+    expect(contextOf(turns, 19)).toEqual({ history: [] });
+  });
+
+  it('is tainted while it holds a tainted turn', () => {
+    const tainted = turns.with(1, { ...(turns[1] as Turn), isTainted: true });
+    expect(contextOf(tainted, 40)).toMatchObject({ isTainted: true });
+    expect(contextOf(tainted, 39)).not.toHaveProperty('isTainted');
   });
 
   it('never exceeds its bound and always begins with a question', () => {
@@ -33,7 +39,7 @@ describe('the context of a conversation', () => {
     });
     fc.assert(
       fc.property(fc.array(anyTurn), fc.nat(300), (some, bound) => {
-        const context = contextOf(some, bound);
+        const { history: context } = contextOf(some, bound);
         const size = context.reduce((sum, { content }) => sum + estimateTokens(content), 0);
         expect(size).toBeLessThanOrEqual(bound);
         if (context.length > 0) expect(context[0]?.role).toBe('user');

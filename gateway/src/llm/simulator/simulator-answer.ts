@@ -60,6 +60,7 @@ export const chatRequest = z.object({
   max_tokens: z.int().positive().nullish(),
   max_completion_tokens: z.int().positive().nullish(),
   tools: z.array(offeredTool).optional(),
+  tool_choice: z.unknown().optional(),
 });
 export type ChatRequest = z.infer<typeof chatRequest>;
 
@@ -81,7 +82,8 @@ function situationOf({ messages }: ChatRequest): { question: string; results: To
 
 /** The calls of tools with which the model answers; none if it answers in words. */
 function callsOf(request: ChatRequest): (SimulatedToolCall & { id: string })[] {
-  const { model, messages, tools = [] } = request;
+  const { model, messages, tools = [], tool_choice } = request;
+  if (tool_choice === 'none') return [];
   const { question, results } = situationOf(request);
   if (breakOf(model) === 'tool-call') {
     if (messages.at(-1)?.isResult) return [];

@@ -62,11 +62,11 @@ export function chooseCalls(
   const tools = offered.slice(0, MAX_TOOLS).flatMap(({ function: tool }) => tool ?? []);
   if (tools.length === 0) return [];
   const said = factsIn(question.slice(0, MAX_TEXT));
-  const order = results
+  const texts = results
     .slice(0, MAX_RESULTS)
     .map(({ text }) => text.slice(0, MAX_TEXT))
     .join('\n');
-  const read = factsIn(order.slice(0, MAX_RESULTS_TEXT));
+  const read = factsIn(texts.slice(0, MAX_RESULTS_TEXT));
   const found = tools.map((offer): Found => {
     const tool = withinBounds(offer);
     return { tool, words: wordsOf(tool), args: argumentsFor(tool, said, read.ids) };
