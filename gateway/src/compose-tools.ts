@@ -8,7 +8,7 @@ import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { Publisher } from '@llm-streamer/shared/publish/publisher.ts';
 import { type Config, readSecret } from './config.ts';
 import type { Targets } from './runs/config.ts';
-import { type AgentSet, AgentsFile, type AgentsOptions } from './tools/agents-file.ts';
+import { type AgentsContent, AgentsFile, type AgentsOptions } from './tools/agents-file.ts';
 import { builtinServers } from './tools/builtin-servers.ts';
 import { missingSecret } from './tools/config.ts';
 import { McpToolbox } from './tools/mcp-toolbox.ts';
@@ -40,7 +40,7 @@ export function composeTools(
     tell(level, msg);
   };
   // A gateway without a model for its agents is still good for all else.
-  const warnOfModels = (set: AgentSet) => {
+  const warnOfModels = (set: AgentsContent) => {
     const complaint = targets.complaint(set.agents);
     if (complaint !== undefined) logger.warn(`AGENTS_FILE: ${complaint}`);
   };

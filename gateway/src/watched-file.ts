@@ -9,6 +9,8 @@ export interface WatchedFileOptions<T> {
   path: string;
   /** @throws CodedError that says what is wrong with the text */
   parse: (text: string) => T;
+  /** Says what else is wrong with a valid content, such as a secret that is not set; undefined if nothing is. */
+  check?: ((content: T) => string | undefined) | undefined;
   /** The code of the error where the file cannot be read. */
   code: string;
   /** The text with which to begin, for a file that may not be valid any more; by default what the file holds. */
@@ -26,11 +28,11 @@ export class WatchedFile<T> {
   /** The content of the file when it was last read, valid or not; the reason if it could not be read. */
   #seen: string;
 
-  /** @throws CodedError if the text with which to begin cannot be read, or is not valid */
+  /** @throws CodedError if the text with which to begin cannot be read, or is not valid, or if `check` finds something wrong */
   constructor(options: WatchedFileOptions<T>) {
     this.#options = options;
     this.#seen = options.lastGood ?? readText(options.path, options.code);
-    this.#current = options.parse(this.#seen);
+    this.#current = this.#parsed(this.#seen);
     this.#timer = setInterval(() => this.#readAgain(), options.pollMs ?? 1_000).unref();
   }
 
@@ -42,13 +44,22 @@ export class WatchedFile<T> {
     clearInterval(this.#timer);
   }
 
+  /** @throws CodedError also `invalid_config`, if `check` finds something wrong */
+  #parsed(text: string): T {
+    const { parse, check } = this.#options;
+    const content = parse(text);
+    const complaint = check?.(content);
+    if (complaint !== undefined) throw new CodedError('invalid_config', complaint);
+    return content;
+  }
+
   #readAgain(): void {
-    const { path, code, parse, onChange, onBroken } = this.#options;
+    const { path, code, onChange, onBroken } = this.#options;
     try {
       const text = readText(path, code);
       if (text === this.#seen) return;
       this.#seen = text;
-      const content = parse(text);
+      const content = this.#parsed(text);
       if (isDeepStrictEqual(content, this.#current)) return;
       this.#current = content;
       onChange?.(content, text);

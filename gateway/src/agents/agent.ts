@@ -24,6 +24,7 @@ export interface Agent extends LanePrompt {
 export interface AgentSet {
   /** The first one answers where nobody names another. */
   readonly agents: readonly Agent[];
+  /** Twelve hex digits of the content: the same file has the same version wherever it is. */
   readonly version: string;
 }
 

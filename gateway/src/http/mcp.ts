@@ -5,13 +5,15 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Caller } from '../mcp/caller.ts';
 import type { McpEndpoint, McpServices } from '../mcp/server.ts';
 import type { RunService } from '../runs/run-service.ts';
-import { admitRun, RUN_BODY_BYTES } from './begin-run.ts';
+import { admitRun, idSchema, RUN_BODY_BYTES } from './begin-run.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope } from './json-body.ts';
 import { headersOf, translate } from './plugins/problems.ts';
-import { type ProcessServices, runRequest } from './process.ts';
+import { type ProcessServices, runRequest, runSchema } from './process.ts';
 import { readableRun } from './runs.ts';
 
+/** start_run may also ask an agent. */
+const startSchema = runSchema.extend({ agent: idSchema.optional() });
 /** The code that JSON-RPC leaves to servers. */
 const SERVER_ERROR = -32_000;
 
@@ -72,7 +74,10 @@ export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void
       withRoom: (bytes, work) => request.withRoom(bytes, work),
       run: (id, owner) => readableRun(service, request.access, id, owner === undefined ? {} : { owner }),
       startRun: (body) =>
-        service.start(runRequest(request, body), async () => void (await admitRun(request, limiter, limit))),
+        service.start(
+          runRequest(request, body, startSchema),
+          async () => void (await admitRun(request, limiter, limit)),
+        ),
     };
   }
 

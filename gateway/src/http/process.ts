@@ -12,11 +12,12 @@ import { jsonScope, parseBody } from './json-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
 
-const bodySchema = z.strictObject({
+export const runSchema = z.strictObject({
   message: messageSchema,
   message_id: idSchema,
   conversation_id: idSchema.optional(),
 });
+type RunBody = z.output<typeof runSchema> & { agent?: string | undefined };
 const EXAMPLE = '{"message":"…","message_id":"…"}';
 
 export interface ProcessServices {
@@ -33,7 +34,7 @@ export function processRoute(
   jsonScope(app, (scope) => {
     const config = { needs: 'run', parameters: ['lastEventId'] } as const;
     scope.post('/api/process', { bodyLimit: RUN_BODY_BYTES, config }, async (request, reply) => {
-      const wanted = runRequest(request, request.body);
+      const wanted = runRequest(request, request.body, runSchema);
       const after = parseCursor(request.headers['last-event-id'], request.query as Params);
       const run = await service.start(wanted, async () => {
         reply.headers(await admitRun(request, limiter, limit));
@@ -50,8 +51,12 @@ export function processRoute(
 }
 
 /** What a body asks for, in the name of the one who makes the request. @throws CodedError `invalid_body`, `message_too_long` */
-export function runRequest(request: FastifyRequest, body: unknown): RunRequest {
-  const { message, message_id, conversation_id } = parseBody(bodySchema, body, EXAMPLE);
+export function runRequest(
+  request: FastifyRequest,
+  body: unknown,
+  schema: z.ZodType<RunBody> & z.ZodObject,
+): RunRequest {
+  const { message, message_id, conversation_id, agent }: RunBody = parseBody(schema, body, EXAMPLE);
   checkLength(message, 'message');
   return {
     owner: request.principal.owner,
@@ -59,6 +64,7 @@ export function runRequest(request: FastifyRequest, body: unknown): RunRequest {
     id: message_id,
     message,
     ...(conversation_id !== undefined && { conversationId: conversation_id }),
+    ...(agent !== undefined && { agent }),
     trace: traceOf(request),
   };
 }

@@ -2,12 +2,11 @@
 
 import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
-import type { RunRecord } from '../runs/store/run-store.ts';
+import { type RunRecord, waitingOf } from '../runs/store/run-store.ts';
 
 export function summaryOf(run: RunRecord): RunSummary {
   const { inputTokens, outputTokens, durationMs, estimated } = run.totals;
-  const isRunning = run.state === 'running';
-  const waiting = run.approvals.flatMap(({ id, decision }) => (isRunning && !decision ? [id] : []));
+  const waiting = waitingOf(run);
   return {
     message_id: run.id,
     ...(run.owner !== '' && { owner: run.owner }),

@@ -1,12 +1,13 @@
-// get_run and start_run: what GET /api/runs/:id says of a run, and the beginning of POST /api/process.
+// get_run and start_run: what GET /api/runs/:id says of a run, and the beginning of one as POST /api/process or an agent's chat begins it.
 
 import { randomUUID } from 'node:crypto';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import type { LaneSnapshot } from '@llm-streamer/shared/run.ts';
+import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { type Params, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
-import type { RunRecord } from '../runs/store/run-store.ts';
+import { type RunRecord, waitingOf } from '../runs/store/run-store.ts';
 import { answer, fitting } from './answer.ts';
 import type { Caller } from './caller.ts';
 import { timeText } from './entry-line.ts';
@@ -17,6 +18,9 @@ import { plainText } from './plain-text.ts';
 const RUN_BYTES = 16_777_216;
 /** Characters of the texts of all lanes together. */
 const MAX_TEXTS = 16_000;
+/** Of the result of a call. */
+const MAX_RESULT = 1_000;
+const MAX_ARGUMENTS = 300;
 const MAX_LABEL = 60;
 const MAX_ERROR = 200;
 
@@ -25,20 +29,23 @@ export async function getRun(history: RunHistory, args: Params, caller: Caller):
   const [id, owner] = [text(args, 'id') ?? '', text(args, 'owner')];
   const run = await caller.run(id, owner);
   const key = ownedKey(run.owner, run.id);
-  const { lanes, trimmed, cut } = await caller.withRoom(RUN_BYTES, () => history.run(key, run.lanes));
+  const { lanes, calls, trimmed, cut } = await caller.withRoom(RUN_BYTES, () => history.run(key, run.lanes));
   await caller.confirmRights();
   await caller.run(id, owner); // again, since he may have lost the right to it
   const most = Math.floor(MAX_TEXTS / Math.max(1, lanes.length));
-  const lines = fitting(lanes.map((lane) => laneLine(lane, most)));
-  const isIncomplete = trimmed || cut || lines.length < lanes.length;
+  const all = [...lanes.map((lane) => laneLine(lane, most)), ...calls.map(callLine)];
+  const lines = fitting(all);
+  const isIncomplete = trimmed || cut || lines.length < all.length;
+  const waiting = waitingOf(run);
   return answer(headOf(run), lines, [
+    ...(waiting.length > 0 ? [`It waits for the consent of its owner: ${waiting.join(', ')}.`] : []),
     ...(isIncomplete ? ['The texts are not complete.'] : []),
     `Its entries are on the channel ${runChannel(key)}; search_entries and wait_for_entries read it.`,
     `On the page: ${pageLink(caller.page, { channels: [runChannel(key)] })}`,
   ]);
 }
 
-/** @throws CodedError as POST /api/process does */
+/** @throws CodedError as POST /api/process and POST /agents/chat do */
 export async function startRun(args: Params, caller: Caller): Promise<CallToolResult> {
   caller.access.checkRun();
   const run = await caller.startRun({ message_id: `mcp-${randomUUID()}`, ...args });
@@ -59,6 +66,16 @@ function headOf({ id, state, code, started, ended, totals, lanes }: RunRecord): 
   const why = code === undefined ? '' : ` (${code})`;
   const used = `${inputTokens} tokens in, ${outputTokens} out`;
   return `Run ${id}: ${state}${why}, started ${timeText(started)}${end}; ${used}; ${lanes.length} model calls.`;
+}
+
+/** A line such as `call-1 listings__findListings returned after 12 ms {"city":"Portland"}: [{"listingId":"L001"}]`. */
+function callLine({ id, tool, state, args, duration_s = 0, code, result }: ToolCallSnapshot): string {
+  const names = [id, tool].map((name) => plainText(name, MAX_LABEL)).join(' ');
+  const after = result === undefined ? '' : ` after ${Math.round(duration_s * 1_000)} ms`;
+  const why = code === undefined ? '' : ` (${plainText(code, MAX_LABEL)})`;
+  const given = args === undefined ? '' : ` ${plainText(JSON.stringify(args), MAX_ARGUMENTS)}`;
+  const said = result === undefined ? '' : `: ${plainText(result, MAX_RESULT)}`;
+  return `${names} ${state}${after}${why}${given}${said}`;
 }
 
 function laneLine(

@@ -117,7 +117,11 @@ const SCHEMAS = {
     owner: z.string().optional().describe("Whose it is, if it is another's that you may read."),
   }),
   start_run: object({
-    message: z.string().describe('What the models are asked.'),
+    message: z.string().describe('What the models, or the agent, are asked.'),
+    agent: z
+      .string()
+      .optional()
+      .describe('The agent that is asked, by its name. Without it the models of the prompts file are.'),
     message_id: z
       .string()
       .optional()
@@ -132,8 +136,10 @@ const DESCRIPTIONS: Readonly<Record<keyof typeof SCHEMAS, string>> = {
   search_entries: 'Searches the log: the newest entries that pass all filters, one a line.',
   wait_for_entries:
     'Waits for entries, as tail -f does: returns at the first that passes, or after the time, with the id to go on from. Calling it again with that id misses nothing.',
-  get_run: 'Says what became of a run: its state, its model calls and their texts.',
-  start_run: 'Asks the models of this gateway, which may cost money. Returns at once with the id of the run.',
+  get_run:
+    'Says what became of a run: its state, its model calls and their texts, its calls of tools, and which of them wait for the consent of its owner.',
+  start_run:
+    'Asks the models or an agent of this gateway, which may cost money. Returns at once with the id of the run.',
 };
 
 export class McpEndpoint {

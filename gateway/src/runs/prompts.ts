@@ -2,7 +2,6 @@
 
 import { createHash } from 'node:crypto';
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
-import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { WatchedFile, type WatchedFileOptions } from '../watched-file.ts';
 import { object, parseFile } from './json-file.ts';
@@ -86,21 +85,11 @@ export function parsePrompts(text: string): PromptSet {
   return Object.freeze({ ...prompts, upstreams, prices, version });
 }
 
-export interface PromptsOptions
-  extends Pick<WatchedFileOptions<PromptSet>, 'path' | 'onChange' | 'onBroken' | 'pollMs'> {
-  /** Says what else is wrong with valid prompts, such as a model without a key; undefined if nothing is. */
-  check?: (prompts: PromptSet) => string | undefined;
-}
+export type PromptsOptions = Omit<WatchedFileOptions<PromptSet>, 'parse' | 'code' | 'lastGood'>;
 
 export class Prompts extends WatchedFile<PromptSet> {
   /** @throws CodedError `invalid_prompts` if the file is not valid, `invalid_config` if `check` finds something wrong. */
-  constructor({ check, ...options }: PromptsOptions) {
-    const parse = (text: string) => {
-      const prompts = parsePrompts(text);
-      const complaint = check?.(prompts);
-      if (complaint !== undefined) throw new CodedError('invalid_config', complaint);
-      return prompts;
-    };
-    super({ ...options, code: 'invalid_prompts', parse });
+  constructor(options: PromptsOptions) {
+    super({ ...options, code: 'invalid_prompts', parse: parsePrompts });
   }
 }

@@ -1,8 +1,8 @@
 // The agents file: the agents, the servers that have tools for them, and the rule of each tool. A tool that is not in it does not exist.
 
 import { createHash } from 'node:crypto';
-import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
+import type { AgentSet } from '../agents/agent.ts';
 import { object, parseFile } from '../runs/json-file.ts';
 import { laneShape, variable } from '../runs/prompts.ts';
 import { baseUrl, number } from '../runs/rules.ts';
@@ -145,19 +145,15 @@ const agentsFile = object(
 
 export type ToolRule = Readonly<z.output<typeof toolRule>>;
 export type ServerSettings = Readonly<z.output<typeof server>>;
-/** An agent: a lane, with tools and limits. */
-export type AgentSettings = Readonly<z.output<typeof agent>>;
 
-export interface AgentSet {
-  readonly servers: ReadonlyMap<string, ServerSettings>;
-  /** The first one answers where nobody names another. */
-  readonly agents: readonly AgentSettings[];
-  /** Twelve hex digits of the content: the same file has the same version wherever it is. */
-  readonly version: string;
+export type Servers = ReadonlyMap<string, ServerSettings>;
+
+export interface AgentsContent extends AgentSet {
+  readonly servers: Servers;
 }
 
 /** Parses the file's text. @throws CodedError `invalid_agents` that names the place. */
-export function parseAgents(text: string): AgentSet {
+export function parseAgents(text: string): AgentsContent {
   const { servers, agents } = parseFile(text, agentsFile, 'invalid_agents');
   const content = JSON.stringify([
     [...servers].map(([name, settings]) => [name, { ...settings, tools: [...settings.tools] }]),
@@ -167,21 +163,11 @@ export function parseAgents(text: string): AgentSet {
   return Object.freeze({ servers, agents, version });
 }
 
-export interface AgentsOptions
-  extends Pick<WatchedFileOptions<AgentSet>, 'path' | 'onChange' | 'onBroken' | 'pollMs'> {
-  /** Says what else is wrong with a valid file, such as a secret that is not set; undefined if nothing is. */
-  check?: (agents: AgentSet) => string | undefined;
-}
+export type AgentsOptions = Omit<WatchedFileOptions<AgentsContent>, 'parse' | 'code' | 'lastGood'>;
 
-export class AgentsFile extends WatchedFile<AgentSet> {
+export class AgentsFile extends WatchedFile<AgentsContent> {
   /** @throws CodedError `invalid_agents` if the file is not valid, `invalid_config` if `check` finds something wrong. */
-  constructor({ check, ...options }: AgentsOptions) {
-    const parse = (text: string) => {
-      const agents = parseAgents(text);
-      const complaint = check?.(agents);
-      if (complaint !== undefined) throw new CodedError('invalid_config', complaint);
-      return agents;
-    };
-    super({ ...options, code: 'invalid_agents', parse });
+  constructor(options: AgentsOptions) {
+    super({ ...options, code: 'invalid_agents', parse: parseAgents });
   }
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { about } from '@llm-streamer/shared/config.ts';
 import { z } from 'zod';
 import { isKey, KEY_RULE } from '../runs/rules.ts';
-import type { AgentSet } from './agents-file.ts';
+import type { Servers } from './agents-file.ts';
 import { TOKEN_SECRET_BYTES } from './service-token.ts';
 
 export const toolVariables = {
@@ -19,7 +19,7 @@ export const toolVariables = {
  * @param secret reads the variables that the file names with `token_env`
  */
 export function missingSecret(
-  servers: AgentSet['servers'],
+  servers: Servers,
   secret: (name: string) => string | undefined,
 ): string | undefined {
   const complaints = [...servers].flatMap(([name, { token_env: variable, token }]) => {

@@ -7,11 +7,15 @@ import { type ExchangeOptions, exchange } from './exchange.ts';
 
 /** A list that has not ended by then is not read on. */
 const MAX_PAGES = 16;
+/** Names that are kept of tools which nobody has listed. */
+const MAX_OTHERS = 256;
 
 export interface Listing {
   found: ReadonlyMap<string, Definition & { raw: RawTool }>;
   /** Why a listed tool is not there, by its name. */
   unusable: ReadonlyMap<string, string>;
+  /** What it offers besides, as far as its list was read: until all that is listed was found. */
+  others: readonly string[];
 }
 
 /** As the server gave it; the client needs it to call the tool. */
@@ -19,6 +23,7 @@ export type RawTool = Awaited<ReturnType<MCPClient['listTools']>>['tools'][numbe
 
 /** @throws ToolFailure */
 export async function listTools(options: ExchangeOptions, wanted: ReadonlySet<string>): Promise<Listing> {
+  const others = new Set<string>();
   const offered = await exchange(options, async (client, signal) => {
     const tools = new Map<string, RawTool>();
     let cursor: string | undefined;
@@ -28,16 +33,18 @@ export async function listTools(options: ExchangeOptions, wanted: ReadonlySet<st
         options: { signal },
       });
       for (const tool of answer.tools)
-        if (wanted.has(tool.name) && !tools.has(tool.name)) tools.set(tool.name, tool);
+        if (!wanted.has(tool.name)) {
+          if (others.size < MAX_OTHERS) others.add(tool.name);
+        } else if (!tools.has(tool.name)) tools.set(tool.name, tool);
       cursor = answer.nextCursor;
       if (cursor === undefined) break;
     }
     return tools;
   });
-  return judge(offered, wanted);
+  return { ...judge(offered, wanted), others: [...others] };
 }
 
-function judge(offered: ReadonlyMap<string, RawTool>, wanted: ReadonlySet<string>): Listing {
+function judge(offered: ReadonlyMap<string, RawTool>, wanted: ReadonlySet<string>): Omit<Listing, 'others'> {
   const found = new Map<string, Definition & { raw: RawTool }>();
   const unusable = new Map<string, string>();
   for (const name of wanted) {

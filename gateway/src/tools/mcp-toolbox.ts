@@ -2,15 +2,15 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { settledWithin } from '@llm-streamer/shared/settled-within.ts';
-import { type AgentSet, type BuiltinName, MAX_TOOLS, type ServerSettings } from './agents-file.ts';
+import { type BuiltinName, MAX_TOOLS, type ServerSettings, type Servers } from './agents-file.ts';
 import type { Endpoint } from './exchange.ts';
 import { TOOL_ERRORS } from './tool-errors.ts';
 import { matches } from './tool-names.ts';
-import { type Report, ToolServer } from './tool-server.ts';
+import { type Offer, type Report, ToolServer } from './tool-server.ts';
 import type { Caller, Tool, Toolbox, ToolResult, ToolServerState } from './toolbox.ts';
 
 export interface McpToolboxOptions {
-  servers: AgentSet['servers'];
+  servers: Servers;
   /** Reads the variables that the file names with `token_env`. */
   secret: (name: string) => string | undefined;
   /** The face of a server that runs in this process. It is loaded with the first look. */
@@ -29,7 +29,7 @@ const READY_MS = 5_000;
 
 export class McpToolbox implements Toolbox {
   readonly #options: McpToolboxOptions;
-  #settings: AgentSet['servers'];
+  #settings: Servers;
   readonly #servers = new Map<string, ToolServer>();
   #ready: Promise<void> | undefined;
   #isClosed = false;
@@ -55,9 +55,9 @@ export class McpToolbox implements Toolbox {
     return this.#inOrder().map(({ state }) => state);
   }
 
-  /** By the name of each server; for `pin`. */
-  digests(): ReadonlyMap<string, ReadonlyMap<string, string>> {
-    return new Map([...this.#servers].map(([name, { digests }]) => [name, digests]));
+  /** By the name of each server. */
+  offers(): ReadonlyMap<string, Offer> {
+    return new Map([...this.#servers].map(([name, { offer }]) => [name, offer]));
   }
 
   async call(tool: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
@@ -67,7 +67,7 @@ export class McpToolbox implements Toolbox {
   }
 
   /** Takes over what the file says now. Calls that go on end by the rules with which they began. */
-  update(settings: AgentSet['servers']): void {
+  update(settings: Servers): void {
     this.#settings = settings;
     if (this.#ready === undefined || this.#isClosed) return;
     for (const [name, server] of this.#servers) {

@@ -17,6 +17,16 @@ import type { Caller, Tool, ToolErrorCode, ToolResult, ToolServerState } from '.
 
 export type Report = (level: 'info' | 'warn', msg: string) => void;
 
+/** What a server offers, for the one who writes the agents file. */
+export interface Offer {
+  /** Of each tool that the file lists and the server offers, for `pin`. */
+  digests: ReadonlyMap<string, string>;
+  /** Why a tool that the file lists is not there. */
+  off: ReadonlyMap<string, string>;
+  /** What the file does not list. */
+  others: readonly string[];
+}
+
 export interface ToolServerOptions {
   name: string;
   settings: ServerSettings;
@@ -42,7 +52,7 @@ const MAX_ARGUMENT_BYTES = 16_384;
 /** Failures that are the server's fault. */
 const COUNTED: ReadonlySet<ToolErrorCode> = new Set(['tool_timeout', 'tool_unreachable', 'tool_unavailable']);
 
-const NOTHING: Listing = { found: new Map(), unusable: new Map() };
+const NOTHING: Listing = { found: new Map(), unusable: new Map(), others: [] };
 
 /** Servers see this name when the gateway asks what they offer. */
 const LOOKER: Caller = { principal: 'gateway', runId: 'look', callId: 'list' };
@@ -107,9 +117,17 @@ export class ToolServer {
     });
   }
 
-  /** The digest of each tool that the server offers, for `pin`. */
-  get digests(): ReadonlyMap<string, string> {
-    return new Map([...this.#listing.found].map(([tool, { digest }]) => [tool, digest]));
+  /** What the last look has found. */
+  get offer(): Offer {
+    const { found, unusable, others } = this.#listing;
+    const drifts = this.#drifted.map((tool): [string, string] => {
+      return [tool, `its definition is not the one of its pin; it is ${found.get(tool)?.digest} now`];
+    });
+    return {
+      digests: new Map([...found].map(([tool, { digest }]) => [tool, digest])),
+      off: new Map([...unusable, ...drifts]),
+      others,
+    };
   }
 
   /** Other rules for the same server. */
@@ -263,14 +281,7 @@ export class ToolServer {
 
   /** Says once of each tool that is off why it is. */
   #tell(): void {
-    const { found, unusable } = this.#listing;
-    const off = new Set([
-      ...[...unusable].map(([tool, why]) => `${tool} is off: ${why}`),
-      ...this.#drifted.map(
-        (tool) =>
-          `${tool} is off: its definition is not the one of its pin; it is ${found.get(tool)?.digest} now`,
-      ),
-    ]);
+    const off = new Set([...this.offer.off].map(([tool, why]) => `${tool} is off: ${why}`));
     for (const msg of off) if (!this.#told.has(msg)) this.#report('warn', msg);
     this.#told = off;
   }

@@ -187,6 +187,15 @@ describe('consent', () => {
     expect((await ask('bob')).status).toBe(200);
   });
 
+  it('of everybody who comes from one address takes half of the places, where nobody signs in', async () => {
+    const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
+    const gateway = await agentGateway(tools, { env: { AUTH: 'off', MAX_RUNS: '4', TRUST_PROXY: '127.0.0.1' } });
+    const ask = (from: string) =>
+      gateway.ask('/agents/chat-stream', { userMessage: QUESTION }, { headers: { 'x-forwarded-for': from } });
+    for (const status of [200, 200, 503]) expect((await ask('203.0.113.1')).status).toBe(status);
+    expect((await ask('203.0.113.2')).status).toBe(200);
+  });
+
   it('is refused for what was never asked, and for a body that says nothing', async () => {
     const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
     const gateway = await agentGateway(tools);

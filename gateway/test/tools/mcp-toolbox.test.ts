@@ -110,7 +110,7 @@ describe('a definition', () => {
     );
     const before = toolbox({ server: { url: server.url } });
     await before.looked();
-    const pin = before.box.digests().get('server')?.get('act');
+    const pin = before.box.offers().get('server')?.digests.get('act');
 
     const { url } = server;
     const { box, reports, looked } = toolbox({ server: { url, tools: { act: { pin } } } }, { pollMs: 100 });

@@ -56,6 +56,11 @@ export interface RunRecord extends RunFacts {
   code?: string;
 }
 
+/** The calls of a run that wait for consent. */
+export function waitingOf({ state, approvals }: RunRecord): string[] {
+  return state === 'running' ? approvals.filter(({ decision }) => !decision).map(({ id }) => id) : [];
+}
+
 export interface RunEnding extends Pick<RunRecord, 'code' | 'totals'> {
   state: EndState;
 }

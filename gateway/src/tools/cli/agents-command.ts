@@ -9,22 +9,30 @@ import { parseAgents } from '../agents-file.ts';
 import { builtinServers } from '../builtin-servers.ts';
 import { missingSecret } from '../config.ts';
 import { McpToolbox } from '../mcp-toolbox.ts';
+import { modelName } from '../tool-names.ts';
+import type { Offer } from '../tool-server.ts';
 
 const HELP = `npm run agents -- check FILE
-    Says what is wrong with an agents file, whether its servers are there, and the pin of each tool.
+    Says what is wrong with an agents file, whether its servers are there, what they offer, with the pin of each tool,
+    and which tools are off.
 npm run agents -- call FILE TOOL [ARGUMENTS]
     Calls a tool, such as listings__findListings, with arguments in JSON. It does what the tool does, and asks nobody for consent.
 `;
 
 /** What a server says could hold orders to the terminal. */
 const CONTROLS = /(?![\n\t])[\p{Cc}\p{Bidi_Control}]/gu;
+/** A name is a line of its own. */
+const NAME_CONTROLS = /[\p{Cc}\p{Bidi_Control}]/gu;
+const MAX_NAME = 128;
+
+const NO_OFFER: Offer = { digests: new Map(), off: new Map(), others: [] };
 
 export interface CommandStreams {
   out(text: string): void;
   err(text: string): void;
 }
 
-/** Returns the exit code: 2 for what was written wrongly, 1 for a file that is not valid, a server that is not there or a failed call. */
+/** Returns the exit code: 2 for what was written wrongly, 1 for a file that is not valid, a server or a tool that is not there, or a failed call. */
 export async function runAgentsCommand(argv: readonly string[], streams: CommandStreams): Promise<number> {
   try {
     const { positionals, values } = parsed(argv);
@@ -61,13 +69,18 @@ async function check(path: string, { out, err }: CommandStreams): Promise<number
   const { box, agents } = await open(path, err);
   try {
     await box.ready();
+    let isWhole = true;
     for (const { name, state, tools } of box.servers()) {
       out(`${name}: ${state}\n`);
-      const pins = box.digests().get(name);
-      for (const tool of tools) out(`  ${name}__${tool}  pin ${pins?.get(tool)}\n`);
+      const { digests, off, others } = box.offers().get(name) ?? NO_OFFER;
+      for (const tool of tools) out(`  ${modelName(name, tool)}  pin ${digests.get(tool)}\n`);
+      for (const [tool, why] of off) out(`  ${modelName(name, tool)}  off: ${why}\n`);
+      for (const tool of others)
+        out(`  ${tool.slice(0, MAX_NAME).replace(NAME_CONTROLS, '\ufffd')}  not in the file\n`);
+      isWhole &&= state === 'up' && off.size === 0;
     }
     for (const { name, tools } of agents) out(`agent ${name}: ${box.tools(tools).length} tools\n`);
-    return box.servers().every(({ state }) => state === 'up') ? 0 : 1;
+    return isWhole ? 0 : 1;
   } finally {
     box.close();
   }

@@ -47,6 +47,19 @@ it('check says what is not there, and fails', async () => {
   expect(err).toContain('tools of gone: is down: it cannot be reached');
 });
 
+it('check says which tools are off and why, and fails; and what the file does not list', async () => {
+  const { url } = await scriptedServer(answerTo('', [ACT, { ...ACT, name: 'more\n\u001b[2J' }]));
+  const tools = { act: { pin: '0'.repeat(16) }, missing: {} };
+  const { code, out } = await run('check', { mine: { url, tools } });
+  const now = /mine__act {2}off: its definition is not the one of its pin; it is \w{16} now/;
+  expect(out).toMatch(now);
+  expect(out.replace(now, '')).toBe(
+    'mine: up\n  mine__missing  off: its server does not offer it\n  \n  more\ufffd\ufffd[2J  not in the file\nagent a: 0 tools\n',
+  );
+  expect(code).toBe(1);
+  expect(await run('check', { mine: { url, tools: { act: {} } } })).toMatchObject({ code: 0 });
+});
+
 it('check names the place of a mistake', async () => {
   const { code, err } = await run('check', { mine: {} });
   expect([code, err]).toEqual([1, expect.stringContaining('agents: servers.mine')]);
