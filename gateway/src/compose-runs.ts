@@ -36,7 +36,6 @@ import { RunHistory } from './runs/run-history.ts';
 import { RunService } from './runs/run-service.ts';
 import { MemoryRunStore } from './runs/store/memory-run-store.ts';
 import { RedisRunStore } from './runs/store/redis-run-store.ts';
-import type { RunStore } from './runs/store/run-store.ts';
 import type { Toolbox } from './tools/toolbox.ts';
 import type { Tracing } from './tracing/tracing.ts';
 
@@ -102,6 +101,7 @@ export function composeRuns(
     toolbox,
     targets,
     approvalMs: config.APPROVAL_TIMEOUT_MS,
+    onToolCalled: (tool, durationMs, code) => metrics.observeToolCall(tool, durationMs, code),
   });
   const history = new RunHistory(broker);
   const service = new RunService({

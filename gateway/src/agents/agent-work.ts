@@ -36,6 +36,8 @@ export interface AgentWorkOptions {
   logContent: boolean;
   /** Milliseconds that a call waits for consent. */
   approvalMs: number;
+  /** Called for every call of a tool that was made. */
+  onToolCalled(tool: string, durationMs: number, code?: string): void;
 }
 
 export class AgentWork implements RunWork {
@@ -63,7 +65,7 @@ export class AgentWork implements RunWork {
   }
 
   async run(plan: RunPlan, writer: AskingWriter, ended: AbortSignal): Promise<RunEnding | undefined> {
-    const { model, toolbox, observer, source, entryBytes, logContent } = this.#options;
+    const { model, toolbox, observer, source, entryBytes, logContent, onToolCalled } = this.#options;
     const began = performance.now();
     const lane = plan.lanes[0] as LanePlan;
     // The prompt of the plan is what the file said when the run began.
@@ -96,6 +98,7 @@ export class AgentWork implements RunWork {
       },
       span: plan.span,
       onEntry: (fields) => observer.onEntry(fields),
+      onCalled: onToolCalled,
     });
     const context: Omit<LaneContext, 'number'> = { model, journal, entries, observer, logContent };
     await toolbox.ready();

@@ -32,6 +32,7 @@ export interface ToolRunnerOptions {
   span: Span | undefined;
   /** Gets the copy of each entry for the log of all calls. */
   onEntry(fields: EntryFields): void;
+  onCalled(tool: string, durationMs: number, code?: string): void;
 }
 
 type Refusal = { code: CallErrorCode; reason?: string };
@@ -101,7 +102,8 @@ export class ToolRunner {
 
   /** Resolves with what the model reads. */
   async #make(call: NamedCall, tool: Tool, isTainted: boolean): Promise<string> {
-    const { consent, journal, lane, entries, toolbox, clock, caller, signal, span, onEntry } = this.#options;
+    const { consent, journal, lane, entries, toolbox, clock, caller, signal, span, onEntry, onCalled } =
+      this.#options;
     const reason = this.#needsConsent(tool, isTainted);
     if (reason) {
       const decision = await consent(call, reason);
@@ -130,9 +132,11 @@ export class ToolRunner {
     made?.end(callSpanEnd(result.code));
     this.#isTainted ||= tool.untrusted;
     const { text, isCut } = entries.fitting(result.text);
+    const durationMs = performance.now() - began;
+    onCalled(tool.name, durationMs, result.code);
     const outcome: CallOutcome = {
       text,
-      durationMs: performance.now() - began,
+      durationMs,
       bytes: result.bytes,
       isCut: isCut || result.isCut,
       ...(result.code !== undefined && { code: result.code }),

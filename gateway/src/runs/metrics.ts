@@ -1,4 +1,4 @@
-// The metrics of runs and model calls, with OpenTelemetry's GenAI names in Prometheus' spelling.
+// The metrics of runs, model calls and calls of tools; the first two with OpenTelemetry's GenAI names in Prometheus' spelling.
 
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EndState } from '@llm-streamer/shared/run.ts';
@@ -18,6 +18,7 @@ export class RunMetrics {
   readonly #input: Counter;
   readonly #output: Counter;
   readonly #runs: Histogram;
+  readonly #tools: Histogram;
 
   /** @param active the number of runs that are running. */
   constructor(registry: Registry, active: () => number) {
@@ -55,6 +56,13 @@ export class RunMetrics {
       buckets: SECONDS,
       registers,
     });
+    this.#tools = new Histogram({
+      name: 'llm_streamer_tool_call_duration_seconds',
+      help: 'Calls of tools that agents have made, by tool and by the code of their failure.',
+      labelNames: ['tool', ERROR],
+      buckets: SECONDS,
+      registers,
+    });
     new Gauge({
       name: 'llm_streamer_runs_active',
       help: 'Runs of this gateway that are running.',
@@ -76,6 +84,11 @@ export class RunMetrics {
     this.#firstChunk.observe(call, finish.firstContentMs / 1000);
     this.#input.inc(call, finish.usage.inputTokens);
     this.#output.inc(call, finish.usage.outputTokens);
+  }
+
+  /** @param tool one of the agents file: models' own words are no labels. */
+  observeToolCall(tool: string, durationMs: number, code = ''): void {
+    this.#tools.observe({ tool, [ERROR]: code }, durationMs / 1000);
   }
 
   observeRun(workflow: string, state: EndState, durationMs: number): void {

@@ -187,9 +187,28 @@ describe('consent', () => {
     expect((await ask('bob')).status).toBe(200);
   });
 
+  it('is decided by others, too, where AUTH=report, and it is told that AUTH=on would refuse it', async () => {
+    const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
+    const gateway = await agentGateway(tools, { env: { AUTH: 'report' } });
+    const body = { userMessage: QUESTION, message_id: 'm1' };
+    const stream = await gateway.ask('/agents/chat-stream', body, { who: 'alice' });
+    await frames(stream, waits as never);
+    const path = '/api/runs/m1/approvals/call-1?owner=alice';
+    expect((await gateway.ask(path, { approved: true }, { who: 'bob' })).status).toBe(200);
+    const rest = await gateway.ask('/api/runs/m1/stream?owner=alice', undefined, { who: 'bob' });
+    const all = (await frames(rest)) as never as Awaited<ReturnType<typeof chat>>;
+    expect(named(all).at(-1)).toBe('done');
+    expect(tools.made).toMatchObject([{ caller: { principal: 'alice' } }]);
+    await eventually('the refusal is told', async () =>
+      JSON.stringify(await entriesOf(gateway.broker, 'audit:refusals')).includes('approvals'),
+    );
+  });
+
   it('of everybody who comes from one address takes half of the places, where nobody signs in', async () => {
     const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
-    const gateway = await agentGateway(tools, { env: { AUTH: 'off', MAX_RUNS: '4', TRUST_PROXY: '127.0.0.1' } });
+    const gateway = await agentGateway(tools, {
+      env: { AUTH: 'off', MAX_RUNS: '4', TRUST_PROXY: '127.0.0.1' },
+    });
     const ask = (from: string) =>
       gateway.ask('/agents/chat-stream', { userMessage: QUESTION }, { headers: { 'x-forwarded-for': from } });
     for (const status of [200, 200, 503]) expect((await ask('203.0.113.1')).status).toBe(status);

@@ -29,6 +29,7 @@ export interface RunEvent {
     code?: string;
     partial?: boolean;
     final?: boolean;
+    unverified?: string[];
   };
 }
 
