@@ -6,7 +6,6 @@ import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AgentDirectory } from '../agents/directory.ts';
-import { mayReadConversation } from '../auth/rights/run-rights.ts';
 import { type Params, parseCursor, parseWhole, text } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
@@ -18,6 +17,7 @@ import type { RunRecord } from '../runs/store/run-store.ts';
 import { sharerOf } from '../sharer-of.ts';
 import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
 import { admitRun, checkLength, idSchema, messageSchema, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
+import { mayBeTold } from './conversations.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope, parseBody } from './json-body.ts';
 import type { RunStreams } from './run-stream.ts';
@@ -141,9 +141,7 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
     const given = text(query as Params, 'limit');
     const limit = given === undefined ? HISTORY_LIMIT : parseWhole('limit', given, 1, MAX_HISTORY_LIMIT);
     const { owner } = access.principal;
-    const newest = await conversations.list(owner, HISTORY_CONVERSATIONS, (key) =>
-      access.allows(mayReadConversation, key, 'conversation_not_found'),
-    );
+    const newest = await conversations.list(owner, HISTORY_CONVERSATIONS, mayBeTold(access));
     let all: ChatHistory['history'] = [];
     // One after the other, and only what may be told is kept, so that no more is in memory than one conversation and the answer.
     for (const { conversation_id } of newest) {

@@ -5,6 +5,7 @@ import type { ConversationSummary, ConversationsAnswer } from '@llm-streamer/sha
 import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import type { Access } from '../auth/access.ts';
 import { mayChangeConversation, mayReadConversation } from '../auth/rights/run-rights.ts';
 import { type Params, parseOwner, parseWhole, text } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
@@ -49,7 +50,7 @@ export function conversationsRoutes(app: FastifyInstance, conversations: Convers
       const limit = given === undefined ? DEFAULT_LIMIT : parseWhole('limit', given, 1, MAX_LIMIT);
       const owner = parseOwner(query) ?? access.principal.owner;
       const words = text(query, 'q');
-      const allows = (key: OwnedKey) => access.allows(mayReadConversation, key, 'conversation_not_found');
+      const allows = mayBeTold(access);
       if (words === undefined) return { conversations: await conversations.list(owner, limit, allows) };
       const isAbandoned = () => raw.socket.destroyed;
       const { stopped, ...found } = await conversations.search(words, owner, limit, allows, isAbandoned);
@@ -76,6 +77,11 @@ export function conversationsRoutes(app: FastifyInstance, conversations: Convers
       throw new HttpError('conversation_running', 'a run of it goes on; cancel it, or wait for its end');
     return reply.code(204).send();
   });
+}
+
+/** Which conversations of a list may be told. */
+export function mayBeTold(access: Access): (key: OwnedKey) => boolean {
+  return (key) => access.allows(mayReadConversation, key, 'conversation_not_found');
 }
 
 /** @throws HttpError `conversation_not_found` also for one that somebody else has */

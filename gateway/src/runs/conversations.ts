@@ -130,7 +130,7 @@ function summaryOf(
   };
 }
 
-/** What stands around the words. Lower case may have another length in some alphabets, so the place is found in the text as it is. */
+/** The words with what stands around them. In a few alphabets lower case has another length: then it is cut some letters beside. */
 function excerptOf(text: string, wanted: string): string | undefined {
   const at = text.toLowerCase().indexOf(wanted);
   if (at < 0) return undefined;

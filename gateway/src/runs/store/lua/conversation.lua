@@ -36,9 +36,9 @@ for _, run in ipairs(redis.call('ZRANGE', TALK_RUNS, 0, -1)) do
 end
 for _, run in ipairs(gone) do
   redis.call('ZREM', RUNS, run)
-  redis.call('DEL', P .. 'run:' .. run, P .. 'ch:runs:' .. run)
+  redis.call('UNLINK', P .. 'run:' .. run, P .. 'ch:runs:' .. run)
 end
 -- As after retention by idle time, the log goes on to know the newest position of each channel, and tells readers of the loss.
-redis.call('DEL', TALK, TALK_RUNS, TURNS)
+redis.call('UNLINK', TALK, TALK_RUNS, TURNS)
 redis.call('ZREM', TALKS, key)
 return 'ok'
