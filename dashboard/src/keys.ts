@@ -114,6 +114,7 @@ export const KEYS: readonly Key[] = [
     what: 'ask the models',
     run: () => togglePanel('run'),
   },
+  { keys: 'C', what: 'chat with an agent', run: () => togglePanel('chat') },
   {
     keys: 'u',
     what: 'me: sign out, sessions, keys',
@@ -194,7 +195,7 @@ function isAdmin(): boolean {
   return peopleSignIn.value && profile.value?.grants.admin === true;
 }
 
-function togglePanel(panel: 'run' | 'me' | 'people'): void {
+function togglePanel(panel: 'run' | 'chat' | 'me' | 'people'): void {
   updateView({ panel: viewState.value.panel === panel ? 'none' : panel }, 'replace');
 }
 

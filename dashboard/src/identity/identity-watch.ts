@@ -24,7 +24,7 @@ const RELOADED = 'llm-streamer-reloaded';
 /** Whether the page was loaded anew because the same person may do other things now. */
 const CHANGED = 'llm-streamer-rights-changed';
 /** What of an address may name somebody's runs or entries, or what he was looking for. The next person gets it without. */
-const PERSONAL = ['show', 'run', 'at', 'since', 'range', 'q', 'hl', 'source', 'panel'];
+const PERSONAL = ['show', 'c', 'run', 'at', 'since', 'range', 'q', 'hl', 'source', 'panel'];
 
 const SIGNED_OUT = { state: 'refused', code: 'unauthorized', reason: 'nobody is signed in' } as const;
 

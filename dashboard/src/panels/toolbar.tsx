@@ -100,6 +100,14 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
       >
         ask<span class="wide"> models</span>
       </button>
+      <button
+        type="button"
+        aria-pressed={panel === 'chat'}
+        title="ask an agent (C)"
+        onClick={() => updateView({ panel: panel === 'chat' ? 'none' : 'chat' }, 'replace')}
+      >
+        chat
+      </button>
       {Alerts && <Alerts />}
       {Part && <Part />}
       <button

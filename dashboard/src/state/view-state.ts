@@ -5,8 +5,8 @@ import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { TIME_MODES, type TimeMode } from '../log/time.ts';
 import { SORTS } from './fleet-sorts.ts';
 
-/** The panel beside the log: a run; who I am; people, roles and keys. */
-const PANELS = ['run', 'me', 'people', 'none'] as const;
+/** The panel beside the log: a run; a conversation with an agent; who I am; people, roles and keys. */
+const PANELS = ['run', 'chat', 'me', 'people', 'none'] as const;
 
 export interface ViewState {
   channels: string[];

@@ -2,6 +2,7 @@
 
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmModel } from '../llm/model.ts';
@@ -60,8 +61,11 @@ export class AgentWork implements RunWork {
   opening(plan: RunPlan): Draft[] {
     const down = this.#options.toolbox.servers().filter(({ state }) => state === 'down');
     const attrs = { ...(down.length > 0 && { servers_down: down.map(({ name }) => name) }) };
-    const started = new RunEntries(plan, this.#options.source).runStarted(plan.lanes, attrs);
-    return this.#drafts([started, lifecycleCopy(started, plan.owner)]);
+    const entries = new RunEntries(plan, this.#options.source);
+    const started = entries.runStarted(plan.lanes, attrs);
+    // The turns of a conversation are those of runs that finished. Whoever watches this run must know what was asked.
+    const question = entries.entry(EVENTS.conversationTurn, plan.message, { role: 'user' });
+    return this.#drafts([started, question, lifecycleCopy(started, plan.owner)]);
   }
 
   async run(plan: RunPlan, writer: AskingWriter, ended: AbortSignal): Promise<RunEnding | undefined> {

@@ -1,0 +1,55 @@
+// Asks the owner of a run whether a call may be made. What it shows comes from the log, so every tab asks the same, and stops asking
+// when one of them was answered.
+import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
+import { useState } from 'preact/hooks';
+import { duration } from '../log/time.ts';
+import { readable } from './calls.tsx';
+import { scrolling } from './scrolling.ts';
+import type { Deed } from './turn.tsx';
+import { toolWords } from './words.ts';
+
+const MAX_REASON = 500;
+
+interface ApprovalProps {
+  call: ToolCallSnapshot;
+  deed: Deed;
+  now: number;
+}
+
+export function Approval({ call, deed, now }: ApprovalProps) {
+  const [reason, setReason] = useState('');
+  const { id, tool, args, approval } = call;
+  const left = (approval?.expires ?? 0) - now;
+  const name = toolWords(tool);
+  return (
+    <fieldset class="approval">
+      <legend>
+        <b class="warn">May the agent do this?</b> <bdi>{name}</bdi>
+      </legend>
+      {approval?.reason === 'untrusted' && (
+        <p class="warn">What an untrusted tool has said may have led to this call.</p>
+      )}
+      <pre {...scrolling(`arguments of ${name}`)}>{readable(args)}</pre>
+      {deed.mayDecide ? (
+        <div class="line">
+          <button type="button" class="good" onClick={() => deed.decide(id, true)}>
+            Allow
+          </button>
+          <button type="button" class="bad" onClick={() => deed.decide(id, false, reason.trim())}>
+            Deny
+          </button>
+          <input
+            aria-label="Why not: the model is told"
+            placeholder="why not (the model is told)"
+            maxLength={MAX_REASON}
+            value={reason}
+            onInput={(event) => setReason(event.currentTarget.value)}
+          />
+          <span class="dim">{left > 0 ? `${duration(left)} left` : 'time is up'}</span>
+        </div>
+      ) : (
+        <p class="dim">Only the owner of the run may decide.</p>
+      )}
+    </fieldset>
+  );
+}

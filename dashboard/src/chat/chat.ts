@@ -1,0 +1,338 @@
+// What the chat does: shows a conversation from the log, asks, stops and decides. Whatever it shows follows from the entries of runs, so
+// that a reload, another tab and a cut connection show the same.
+
+import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
+import type { Entry } from '@llm-streamer/shared/entry.ts';
+import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
+import { RUN_END } from '@llm-streamer/shared/run.ts';
+import { cancelRun, freshId } from '../runs/run-client.ts';
+import {
+  agents,
+  answers,
+  conversation,
+  conversationInUrl,
+  isCutShort,
+  isHeard,
+  listed,
+  nameInUrl,
+  problem,
+  queued,
+  waiting,
+} from '../state/chat-state.ts';
+import { clockSkew } from '../state/run-state.ts';
+import type { StreamState } from '../stream/wire.ts';
+import { type Answer, newAnswer, reduceAnswer } from './answer.ts';
+import { ChatFeed, readRun } from './feed.ts';
+import { MAX_QUEUED, Queue, type Queued } from './queue.ts';
+import type { RequestError } from './requests.ts';
+import * as requests from './requests.ts';
+import { answersOf } from './turns.ts';
+
+/** The list is read again at most so often, however much happens in the runs of others. */
+const REFRESH_MS = 1_000;
+
+export class Chat {
+  readonly #owner: string;
+  readonly #feed: ChatFeed;
+  readonly #queue: Queue;
+  /** By channel. */
+  #answers = new Map<string, Answer>();
+  /** The answers of which only the turns are here yet. */
+  readonly #unread = new Set<string>();
+  /** What comes of a run while its earlier entries are read. */
+  readonly #reading = new Map<string, Entry[]>();
+  /** The runs that go on, with their conversations. */
+  #running = new Map<string, string>();
+  readonly #sending = new Set<string>();
+  /** Grows with each conversation that is opened: what was asked for an earlier one is dropped. */
+  #opening = 0;
+  #words = '';
+  #frame = 0;
+  #refresh: ReturnType<typeof setTimeout> | undefined;
+
+  /** @param owner whose conversations are shown; '' where nobody signs in. */
+  constructor(owner: string) {
+    this.#owner = owner;
+    this.#queue = new Queue(owner);
+    this.#feed = new ChatFeed(owner, {
+      onEntries: (channel, entries) => this.#take(channel, entries),
+      onEvent: (entry) => this.#onEvent(entry),
+      onGap: () => this.#reload(),
+      onStreamState: (state) => this.#onStreamState(state),
+    });
+  }
+
+  /** To call when the panel opens and closes: a closed one hears nothing, and goes on where it was. */
+  readonly setOpen = (isOpen: boolean): void => {
+    if (isOpen) this.#feed.open();
+    else this.#feed.close();
+  };
+
+  readonly nudge = (): void => this.#feed.nudge();
+
+  /** Shows a conversation; '' begins one. */
+  readonly show = (id: string): void => {
+    nameInUrl(id);
+    this.#show(id);
+  };
+
+  /** Shows the conversation that the URL names now. */
+  readonly followUrl = (): void => {
+    const id = conversationInUrl();
+    if (id !== conversation.value) this.#show(id);
+  };
+
+  /** Asks at once, or when the answer before is complete. Returns why it does neither. */
+  readonly ask = (text: string, agent?: string): string | undefined => {
+    const id = conversation.value || freshId('talk');
+    const waitingHere = queued.value.filter((question) => question.conversation === id).length;
+    if (waitingHere >= MAX_QUEUED) return `${MAX_QUEUED} questions wait already`;
+    problem.value = '';
+    this.#queue.add({ id: freshId('chat'), conversation: id, text, ...(agent !== undefined && { agent }) });
+    if (id !== conversation.value) {
+      nameInUrl(id);
+      conversation.value = id;
+      answers.value = [];
+    }
+    this.#flush();
+    return undefined;
+  };
+
+  /** Tries a question again that could not be asked. */
+  readonly again = (id: string): void => {
+    this.#queue.mark(id);
+    this.#flush();
+  };
+
+  readonly drop = (id: string): void => this.#queue.remove(id);
+
+  readonly stop = (answer: Answer): void => this.#try(cancelRun(answer.channel));
+
+  readonly decide = (answer: Answer, approval: string, approved: boolean, reason = ''): void => {
+    const decision = { approved, ...(reason !== '' && { reason }) };
+    this.#try(requests.decide({ owner: this.#owner, id: answer.id }, approval, decision));
+  };
+
+  /** Reads the calls and steps of an answer of which only the turns are here. */
+  readonly read = (channel: string): void => {
+    if (this.#unread.delete(channel)) this.#read(channel);
+  };
+
+  readonly rename = (id: string, title: string): void =>
+    this.#try(requests.rename(id, title).then(this.#list));
+
+  readonly remove = (id: string): void =>
+    this.#try(
+      requests.remove(id).then(() => {
+        if (id === conversation.value) this.show('');
+        return this.#list();
+      }),
+    );
+
+  readonly search = (words: string): void => {
+    this.#words = words;
+    this.#try(this.#list());
+  };
+
+  #show(id: string): void {
+    this.#opening++;
+    for (const channel of this.#answers.keys()) this.#feed.leave(channel);
+    this.#answers = new Map();
+    this.#unread.clear();
+    this.#reading.clear();
+    conversation.value = id;
+    answers.value = id === '' ? [] : undefined;
+    isCutShort.value = false;
+    problem.value = '';
+    // Before the feed is heard, what begins meanwhile would be missed.
+    if (isHeard.peek()) this.#try(this.#load());
+  }
+
+  #reload(): void {
+    this.#try(this.#load());
+    this.#try(this.#list());
+  }
+
+  async #load(): Promise<void> {
+    const id = conversation.peek();
+    if (id === '') {
+      answers.value = [];
+      return;
+    }
+    const opening = ++this.#opening;
+    const [turns, runs] = await Promise.all([requests.turnsOf(id), requests.runsOf(this.#owner)]);
+    if (opening !== this.#opening) return;
+    this.#know(runs);
+    const before = this.#answers;
+    const loaded = answersOf(id, this.#owner, turns, runs);
+    // What was asked here may have begun after the runs were listed.
+    this.#answers = new Map([...before].filter(([, { state }]) => state === 'running'));
+    for (const answer of loaded) {
+      const known = before.get(answer.channel);
+      this.#answers.set(answer.channel, known?.state === answer.state ? known : answer);
+    }
+    isCutShort.value = turns?.trimmed === true;
+    for (const { channel, state, agent } of loaded) {
+      if (state === 'running') this.#follow(channel);
+      else if (agent !== '' && before.get(channel)?.state !== state) this.#unread.add(channel);
+    }
+    this.#publish();
+    this.#flush();
+  }
+
+  readonly #list = async (): Promise<void> => {
+    const words = this.#words;
+    const [found, runs] = await Promise.all([requests.conversations(words), requests.runsOf(this.#owner)]);
+    this.#know(runs);
+    if (words === this.#words) listed.value = found;
+    this.#flush();
+  };
+
+  #know(runs: readonly RunSummary[]): void {
+    const isOn = runs.filter(
+      ({ state, conversation_id }) => state === 'running' && conversation_id !== undefined,
+    );
+    this.#running = new Map(
+      isOn.map(({ message_id, conversation_id = '' }) => [message_id, conversation_id]),
+    );
+    for (const { id, state } of this.#answers.values())
+      if (state === 'running') this.#running.set(id, conversation.peek());
+    const asks = isOn.filter((run) => (run.waiting?.length ?? 0) > 0);
+    waiting.value = new Set(asks.map(({ conversation_id = '' }) => conversation_id));
+  }
+
+  #onStreamState(state: StreamState): void {
+    const isFirst = isHeard.value === undefined;
+    isHeard.value = state.state === 'live';
+    if (state.state !== 'live') return;
+    clockSkew.value = state.clockOffset;
+    for (const question of queued.value) if (question.problem?.isLost) this.#queue.mark(question.id);
+    if (isFirst || answers.value === undefined) {
+      this.#reload();
+      this.#try(
+        requests.agents().then((answer) => {
+          agents.value = answer;
+        }),
+      );
+      return;
+    }
+    // What could not be read while the gateway was away.
+    for (const [channel, { state, last }] of this.#answers)
+      if (state === 'running' && last === 0) this.#read(channel);
+    this.#flush();
+  }
+
+  #onEvent({ event = '', run, attrs = {} }: Entry): void {
+    const id = attrs[GEN_AI.conversationId];
+    if (run === undefined || typeof id !== 'string') return;
+    if (event === EVENTS.runStarted) {
+      this.#running.set(run, id);
+      if (id === conversation.value && attrs[GEN_AI.agent] !== undefined) this.#begin(run);
+    } else if (Object.hasOwn(RUN_END, event)) this.#ended(run);
+    this.#refresh ??= setTimeout(() => {
+      this.#refresh = undefined;
+      // The list is as of a moment ago; a failure is said where the stream's state is shown.
+      this.#list().catch(() => undefined);
+    }, REFRESH_MS);
+  }
+
+  /** Shows an answer whose run has just begun. */
+  #begin(id: string, question?: string): void {
+    const channel = runChannel(ownedKey(this.#owner, id));
+    if (this.#answers.has(channel)) return;
+    this.#answers.set(channel, newAnswer(id, channel, { question }));
+    this.#publish();
+    this.#follow(channel);
+  }
+
+  #follow(channel: string): void {
+    this.#feed.follow(channel);
+    this.#read(channel);
+  }
+
+  #read(channel: string): void {
+    if (this.#reading.has(channel)) return;
+    const live: Entry[] = [];
+    this.#reading.set(channel, live);
+    readRun(channel)
+      .then((entries) => {
+        const before = this.#answers.get(channel);
+        if (this.#reading.get(channel) !== live || !before) return;
+        // Of an answer whose first entries are no longer kept, its turn is all that is left.
+        if (entries[0]?.event === EVENTS.runStarted || before.state === 'running')
+          this.#answers.set(channel, newAnswer(before.id, channel, { question: before.question }));
+        this.#reading.delete(channel);
+        this.#take(channel, [...entries, ...live]);
+      })
+      .catch((error: Error) => {
+        if (this.#reading.get(channel) !== live) return;
+        this.#reading.delete(channel);
+        if (this.#answers.get(channel)?.state !== 'running') this.#unread.add(channel);
+        problem.value = error.message;
+      });
+  }
+
+  #take(channel: string, entries: readonly Entry[]): void {
+    const reading = this.#reading.get(channel);
+    if (reading) {
+      reading.push(...entries);
+      return;
+    }
+    const before = this.#answers.get(channel);
+    if (!before) return;
+    const after = entries.reduce(reduceAnswer, before);
+    this.#answers.set(channel, after);
+    this.#publish();
+    if (after.state === 'running') return;
+    this.#feed.leave(channel);
+    this.#ended(after.id);
+  }
+
+  #ended(id: string): void {
+    if (this.#running.delete(id)) this.#flush();
+  }
+
+  /** Asks the first question of each conversation in which nothing goes on. */
+  #flush(): void {
+    const busy = new Set(this.#running.values());
+    for (const question of queued.value) {
+      if (busy.has(question.conversation)) continue;
+      busy.add(question.conversation);
+      if (!question.problem && !this.#sending.has(question.id)) this.#send(question);
+    }
+  }
+
+  #send({ id, conversation: of, text, agent }: Queued): void {
+    this.#sending.add(id);
+    requests
+      .ask({ message_id: id, conversation_id: of, userMessage: text, ...(agent !== undefined && { agent }) })
+      .then(() => {
+        this.#sending.delete(id);
+        this.#running.set(id, of);
+        this.#queue.remove(id);
+        if (of === conversation.value) this.#begin(id, text);
+      })
+      .catch((error: RequestError) => {
+        this.#sending.delete(id);
+        this.#queue.mark(id, { message: error.message, isLost: error.code === '' });
+      });
+  }
+
+  #publish(): void {
+    const opening = this.#opening;
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (opening !== this.#opening) return this.#publish();
+      const order = (answer: Answer) => answer.started || Number.MAX_SAFE_INTEGER;
+      answers.value = [...this.#answers.values()].sort((a, b) => order(a) - order(b));
+    });
+  }
+
+  #try(attempt: Promise<unknown>): void {
+    attempt.catch((error: Error) => {
+      problem.value = error.message;
+    });
+  }
+}

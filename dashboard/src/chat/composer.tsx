@@ -1,0 +1,117 @@
+// Where a question is written. It is never locked: a question that is asked while an answer grows waits for its turn, and one that cannot
+// be asked says why.
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { agents, answers, conversation, draft, queued } from '../state/chat-state.ts';
+import type { Chat } from './chat.ts';
+
+const MAX_QUESTION = 16_000;
+
+interface ComposerProps {
+  chat: Chat;
+  /** Under which a tab keeps what was written. */
+  keptAs: string;
+}
+
+export function Composer({ chat, keptAs }: ComposerProps) {
+  const agent = useSignal<string | undefined>(undefined);
+  const refusal = useSignal('');
+  const box = useRef<HTMLTextAreaElement>(null);
+  useEffect(() => {
+    draft.value = sessionStorage.getItem(keptAs) ?? '';
+    box.current?.focus();
+    return draft.subscribe((text) => sessionStorage.setItem(keptAs, text));
+  }, []);
+  const write = (text: string) => {
+    draft.value = text.slice(0, MAX_QUESTION);
+    refusal.value = '';
+  };
+  const send = () => {
+    const text = draft.value.trim();
+    if (text === '') return;
+    refusal.value = chat.ask(text, agent.value) ?? '';
+    if (refusal.value === '') draft.value = '';
+  };
+  const isBusy = answers.value?.some(({ state }) => state === 'running') ?? false;
+  const all = agents.value?.agents ?? [];
+  const here = queued.value.filter((question) => question.conversation === conversation.value);
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      {here.length > 0 && (
+        <ul class="queue" aria-label="Asked next">
+          {here.map(({ id, text, problem }) => (
+            <li key={id}>
+              <span class="text">{text}</span>
+              {problem && <span class="bad">{problem.message}</span>}
+              {problem && (
+                <button type="button" onClick={() => chat.again(id)}>
+                  try again
+                </button>
+              )}
+              <button
+                type="button"
+                aria-label={`do not ask: ${text.slice(0, 60)}`}
+                onClick={() => chat.drop(id)}
+              >
+                ✕
+              </button>
+            </li>
+          ))}
+        </ul>
+      )}
+      <textarea
+        ref={box}
+        aria-label="Question"
+        rows={2}
+        maxLength={MAX_QUESTION}
+        placeholder="Ask the agent (Shift+Enter: a new line)"
+        value={draft.value}
+        onInput={(event) => write(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') event.currentTarget.blur();
+          if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+          event.preventDefault();
+          if (!event.repeat) send();
+        }}
+      />
+      {refusal.value !== '' && (
+        <p class="bad" role="alert">
+          {refusal.value}
+        </p>
+      )}
+      <div class="line">
+        {all.length > 1 && (
+          <select
+            aria-label="Agent"
+            value={agent.value ?? all[0]?.name}
+            onChange={(event) => {
+              agent.value = event.currentTarget.value;
+            }}
+          >
+            {all.map(({ name }) => (
+              <option key={name}>{name}</option>
+            ))}
+          </select>
+        )}
+        <Servers />
+        <span class="spacer-x" />
+        <button type="submit" disabled={draft.value.trim() === ''}>
+          {isBusy ? 'Ask next' : 'Ask'} <kbd>Enter</kbd>
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** The servers of tools that are not there now. */
+function Servers() {
+  const away = agents.value?.servers.filter(({ state }) => state === 'down') ?? [];
+  if (away.length === 0) return null;
+  return <span class="warn">away: {away.map(({ name }) => name).join(', ')}</span>;
+}

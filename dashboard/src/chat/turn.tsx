@@ -1,0 +1,177 @@
+// A question and its answer: what the model says, its calls between, and under it how the answer ended, how long it took and what it used.
+import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
+import { Component, createRef } from 'preact';
+import { copyText } from '../panels/copy.ts';
+import { filterLog, isFiltered, mayStop, unfilterLog } from '../state/run-state.ts';
+import { updateView } from '../state/store.ts';
+import { LOG_ALONE } from '../state/view-state.ts';
+import { type Answer, finalText, type Step } from './answer.ts';
+import { Calls } from './calls.tsx';
+import { Markdown } from './markdown/markdown.tsx';
+import { Waterfall } from './waterfall.tsx';
+import { elapsed, isWaiting, stateWords } from './words.ts';
+
+/** What can be done about an answer. */
+export interface Deed {
+  mayDecide: boolean;
+  decide(approval: string, approved: boolean, reason?: string): void;
+  openInLog(call: string): void;
+}
+
+export interface TurnProps {
+  answer: Answer;
+  /** The gateway's time while the answer grows; else 0, so that nothing is drawn anew. */
+  now: number;
+  /** Whether the log shows this run alone. */
+  isInLog: boolean;
+  /** It has come into view. */
+  onSeen(channel: string): void;
+  onStop(answer: Answer): void;
+  /** The reader wants to change the question and ask again. */
+  onEdit(question: string): void;
+  onDecide(answer: Answer, approval: string, approved: boolean, reason?: string): void;
+  onOpenInLog(answer: Answer, call: string): void;
+}
+
+export class Turn extends Component<TurnProps> {
+  readonly #host = createRef<HTMLElement>();
+  #observer: IntersectionObserver | undefined;
+
+  override componentDidMount(): void {
+    this.#observer = new IntersectionObserver((seen) => {
+      if (seen.some(({ isIntersecting }) => isIntersecting)) this.props.onSeen(this.props.answer.channel);
+    });
+    if (this.#host.current) this.#observer.observe(this.#host.current);
+  }
+
+  override componentWillUnmount(): void {
+    this.#observer?.disconnect();
+  }
+
+  /** A long conversation is not compared anew with each word of its last answer. */
+  override shouldComponentUpdate({ answer, now, isInLog }: TurnProps): boolean {
+    return answer !== this.props.answer || now !== this.props.now || isInLog !== this.props.isInLog;
+  }
+
+  override render({ answer, now, onEdit, onDecide, onOpenInLog }: TurnProps) {
+    const { question, state, steps, calls, channel, unverified } = answer;
+    const isRunning = state === 'running';
+    const deed: Deed = {
+      mayDecide: mayStop(channel),
+      decide: (approval, approved, reason) => onDecide(answer, approval, approved, reason),
+      openInLog: (call) => onOpenInLog(answer, call),
+    };
+    const said = steps.length > 0 ? steps : [];
+    const early = calls.filter(({ step }) => !said.some(({ number }) => number === step));
+    return (
+      <article
+        ref={this.#host}
+        class={`turn ${state}`}
+        aria-busy={isRunning}
+        aria-label={question?.slice(0, 80) ?? 'a question'}
+      >
+        <div class="question">
+          {question === undefined ? (
+            <span class="dim">{isRunning ? '…' : 'the question is no longer kept'}</span>
+          ) : (
+            <>
+              <p dir="auto">{question}</p>
+              <button type="button" title="write it again, and ask anew" onClick={() => onEdit(question)}>
+                edit
+              </button>
+            </>
+          )}
+        </div>
+        {said.map((step, i) => (
+          <div key={step.number} class="step">
+            <Said step={step} isGrowing={isRunning && i === said.length - 1} />
+            {calls.some((call) => call.step === step.number) && (
+              <Calls
+                calls={calls.filter((call) => call.step === step.number)}
+                deed={deed}
+                now={now}
+                isRunning={isRunning}
+                unverified={unverified}
+              />
+            )}
+          </div>
+        ))}
+        {early.length > 0 && (
+          <Calls calls={early} deed={deed} now={now} isRunning={isRunning} unverified={unverified} />
+        )}
+        {isRunning && <Doing answer={answer} />}
+        {answer.error && (
+          <p class={state === 'cancelled' ? 'dim' : 'bad'}>
+            {answer.error.message} <span class="dim">{answer.error.code}</span>
+          </p>
+        )}
+        {this.#foot(this.props)}
+      </article>
+    );
+  }
+
+  #foot({ answer, now, isInLog, onStop }: TurnProps) {
+    const { state, channel, started, limit } = answer;
+    const text = finalText(answer);
+    return (
+      <div class="foot">
+        {started > 0 && <Waterfall answer={answer} now={now} summary={elapsed(answer, now)} />}
+        {limit !== undefined && <span class="warn">{stateWords(answer)}</span>}
+        <span class="spacer-x" />
+        {state !== 'running' && text !== '' && (
+          <button type="button" onClick={() => copyText(text, 'answer')}>
+            copy
+          </button>
+        )}
+        <button
+          type="button"
+          aria-pressed={isInLog}
+          title="filter the log to this answer"
+          onClick={() => (isFiltered(channel) ? unfilterLog() : filterLog(channel))}
+        >
+          in log
+        </button>
+        <button
+          type="button"
+          title="where its time went"
+          onClick={() => updateView({ ...LOG_ALONE, timeline: channel.slice(RUN_PREFIX.length) }, 'replace')}
+        >
+          timeline
+        </button>
+        {state === 'running' && mayStop(channel) && (
+          <button type="button" class="bad" onClick={() => onStop(answer)}>
+            ■ Stop
+          </button>
+        )}
+      </div>
+    );
+  }
+}
+
+function Said({ step, isGrowing }: { step: Step; isGrowing: boolean }) {
+  const { text, reasoning, cut } = step;
+  return (
+    <>
+      {reasoning !== '' && (
+        <details class="reasoning" open={isGrowing && text === ''}>
+          <summary class="dim">reasoning</summary>
+          <p>{reasoning}</p>
+        </details>
+      )}
+      {text !== '' && <Markdown text={text} isGrowing={isGrowing} />}
+      {cut && <p class="warn">The model reached its limit of tokens: the end is missing.</p>}
+    </>
+  );
+}
+
+/** What goes on while no text comes. */
+function Doing({ answer }: { answer: Answer }) {
+  const words = stateWords(answer);
+  if (words === 'answers' || answer.calls.some(isWaiting)) return null;
+  return (
+    <p class="doing warn">
+      {words}
+      <i aria-hidden="true">…</i>
+    </p>
+  );
+}

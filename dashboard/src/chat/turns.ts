@@ -1,0 +1,31 @@
+// What is known of a conversation before its runs are read: its turns, and the runs that the gateway lists.
+
+import type { Conversation, RunSummary } from '@llm-streamer/shared/api-types.ts';
+import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
+import { type Answer, newAnswer } from './answer.ts';
+
+/** One answer for each run, the oldest first. Only runs that finished have turns, and only newer runs are listed. */
+export function answersOf(
+  id: string,
+  owner: string,
+  conversation: Conversation | undefined,
+  runs: readonly RunSummary[],
+): Answer[] {
+  const found = new Map<string, Answer>();
+  const about = (run: string) =>
+    found.get(run) ?? newAnswer(run, runChannel(ownedKey(owner, run)), { state: 'finished' });
+  for (const { role, message, message_id: run, time } of conversation?.turns ?? []) {
+    const answer = { ...about(run), started: time };
+    if (role === 'user') found.set(run, { ...answer, question: message });
+    else found.set(run, { ...answer, steps: [said(message)], ended: time });
+  }
+  for (const { message_id: run, conversation_id, state, started, ended = 0, agent = '' } of runs) {
+    if (conversation_id !== id) continue;
+    found.set(run, { ...about(run), state, started, ended, agent });
+  }
+  return [...found.values()].sort((a, b) => a.started - b.started);
+}
+
+function said(text: string): Answer['steps'][number] {
+  return { number: 1, text, reasoning: '', started: 0, ended: 0, inputTokens: 0, outputTokens: 0 };
+}
