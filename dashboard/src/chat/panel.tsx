@@ -57,7 +57,8 @@ interface PanelProps {
 
 function Panel({ app, chat, owner, host }: PanelProps) {
   const isListOpen = useSignal(false);
-  const { title } = listed.value?.find(({ conversation_id }) => conversation_id === conversation.value) ?? {};
+  const { title } =
+    listed.value?.conversations.find(({ conversation_id }) => conversation_id === conversation.value) ?? {};
   const asking = waiting.value.size - (waiting.value.has(conversation.value) ? 1 : 0);
   return (
     <div class="chat">

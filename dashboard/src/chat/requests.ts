@@ -60,10 +60,17 @@ export async function runsOf(owner: string): Promise<RunSummary[]> {
   return (await read<RunsAnswer>(`api/runs?limit=${RUNS}&owner=${owner || '-'}`)).runs;
 }
 
+export interface Found {
+  /** Of a search: what was found, and the words around it. */
+  conversations: (ConversationSummary & { excerpt?: string })[];
+  /** The search ended before it had looked at all. */
+  stopped?: true;
+}
+
 /** @param words that titles or turns must hold; '' lists all */
-export async function conversations(words: string): Promise<ConversationSummary[]> {
+export function conversations(words: string): Promise<Found> {
   const query = new URLSearchParams({ limit: String(CONVERSATIONS), ...(words !== '' && { q: words }) });
-  return (await read<ConversationsAnswer>(`api/conversations?${query}`)).conversations;
+  return read<ConversationsAnswer & Found>(`api/conversations?${query}`);
 }
 
 /** Undefined if nothing was answered in it, or if it is not there. */

@@ -1,10 +1,11 @@
 // The conversation that the chat shows, and the list of all, as signals. The URL names the conversation, so that a reload or a link
 // shows the same one.
 
-import type { AgentsAnswer, ConversationSummary } from '@llm-streamer/shared/api-types.ts';
+import type { AgentsAnswer } from '@llm-streamer/shared/api-types.ts';
 import { signal } from '@preact/signals';
 import type { Answer } from '../chat/answer.ts';
 import type { Queued } from '../chat/queue.ts';
+import type { Found } from '../chat/requests.ts';
 
 /** The query parameter that names the conversation. */
 const NAME = 'c';
@@ -19,7 +20,7 @@ export const isCutShort = signal(false);
 /** Questions that were not asked yet, of all conversations. */
 export const queued = signal<readonly Queued[]>([]);
 /** The newest conversations, or those that were searched for; undefined until they are known. */
-export const listed = signal<readonly ConversationSummary[] | undefined>(undefined);
+export const listed = signal<Found | undefined>(undefined);
 /** The conversations in which a call waits for consent. */
 export const waiting = signal<ReadonlySet<string>>(new Set());
 export const agents = signal<AgentsAnswer | undefined>(undefined);

@@ -56,7 +56,7 @@ function nodeOf(token: Token, depth: number): ComponentChild {
     case 'table':
       return tableNode(token as Tokens.Table, depth);
     case 'link':
-      return linkNode(token as Tokens.Link, children());
+      return linkNode(token as Tokens.Link, depth);
     case 'image':
       return imageNode(token as Tokens.Image);
     case 'escape':
@@ -114,13 +114,15 @@ function tableNode({ header, rows }: Tokens.Table, depth: number): ComponentChil
   );
 }
 
-function linkNode({ href, text }: Tokens.Link, children: ComponentChildren): ComponentChild {
+function linkNode({ href, text, tokens }: Tokens.Link, depth: number): ComponentChild {
   const target = targetOf(href, text);
-  if (!target) return <>{children}</>;
+  if (!target) return <>{nodesOf(tokens, depth)}</>;
+  // An image is a link itself, and no link stands in another.
+  const inside = tokens.some(({ type }) => type === 'image') ? decoded(text) : nodesOf(tokens, depth);
   return (
     <>
       <a href={target.href} target="_blank" rel="noopener noreferrer">
-        {children}
+        {inside}
       </a>
       {!target.isSaid && <span class="dim"> ({target.host})</span>}
     </>

@@ -1,0 +1,32 @@
+// What nodes become in the page, as text: elements with their attributes in angle brackets, and texts as JSON, so that a text that looks
+// like an element is not taken for one.
+import { type ComponentChildren, Fragment, isValidElement } from 'preact';
+import { GrowingMarkdown } from '../../../src/chat/markdown/growing.ts';
+
+export function drawn(node: ComponentChildren): string {
+  if (Array.isArray(node)) return joined(node.map(drawn).join(''));
+  if (!isValidElement(node)) return node === null || node === undefined ? '' : JSON.stringify(String(node));
+  const {
+    children,
+    style,
+    tabIndex,
+    role,
+    'aria-label': label,
+    ...attributes
+  } = node.props as Record<string, never>;
+  const inside = drawn(children);
+  if (node.type === Fragment) return inside;
+  const all = Object.entries(attributes).map(([name, value]) => ` ${name}=${value}`);
+  return `<${String(node.type)}${all.join('')}>${inside}</${String(node.type)}>`;
+}
+
+/** Neighbouring texts are one text on the screen. */
+function joined(text: string): string {
+  return text.replace(/(?<!\\)""/g, '');
+}
+
+/** What a complete answer becomes; undefined if it is shown as it is. */
+export function answer(text: string): string | undefined {
+  const blocks = new GrowingMarkdown().update(text);
+  return blocks && drawn([...blocks]);
+}
