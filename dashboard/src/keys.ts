@@ -134,6 +134,7 @@ export const KEYS: readonly Key[] = [
     what: 'full screen, for a second screen',
     run: () => updateView({ screen: !viewState.value.screen }, 'replace'),
   },
+  { keys: 'F2', what: 'in the list of conversations: rename' },
   { keys: 'Ctrl+Enter ⌘+Enter', what: 'in the prompt: start the run, or stop it' },
   {
     keys: '?',

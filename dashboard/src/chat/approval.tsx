@@ -3,9 +3,9 @@
 import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
 import { useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
-import { readable } from './calls.tsx';
+import type { Deed } from './deed.ts';
+import { readable } from './readable.ts';
 import { scrolling } from './scrolling.ts';
-import type { Deed } from './turn.tsx';
 import { toolWords } from './words.ts';
 
 const MAX_REASON = 500;

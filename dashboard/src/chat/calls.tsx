@@ -4,8 +4,9 @@ import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
 import { useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import { Approval } from './approval.tsx';
+import type { Deed } from './deed.ts';
+import { readable } from './readable.ts';
 import { scrolling } from './scrolling.ts';
-import type { Deed } from './turn.tsx';
 import { isWaiting, toolWords } from './words.ts';
 
 const MARK = { waiting: '?', called: '▸', returned: '✓', failed: '✕', refused: '■' } as const;
@@ -106,16 +107,4 @@ function Text({ name, text }: { name: string; text: string }) {
       </pre>
     </>
   );
-}
-
-/** JSON with its structure, everything else as it is. */
-export function readable(value: unknown): string {
-  if (value === undefined) return 'too long to be kept';
-  if (typeof value !== 'string') return JSON.stringify(value, undefined, 1);
-  try {
-    const parsed: unknown = JSON.parse(value);
-    return typeof parsed === 'object' ? JSON.stringify(parsed, undefined, 1) : value;
-  } catch {
-    return value;
-  }
 }

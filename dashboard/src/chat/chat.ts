@@ -8,6 +8,7 @@ import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { RUN_END } from '@llm-streamer/shared/run.ts';
 import { cancelRun, freshId } from '../runs/run-client.ts';
+import { type Answer, newAnswer, reduceAnswer } from '../state/answer.ts';
 import {
   agents,
   answers,
@@ -18,14 +19,14 @@ import {
   listed,
   nameInUrl,
   problem,
+  type Queued,
   queued,
   waiting,
 } from '../state/chat-state.ts';
 import { clockSkew } from '../state/run-state.ts';
 import type { StreamState } from '../stream/wire.ts';
-import { type Answer, newAnswer, reduceAnswer } from './answer.ts';
 import { ChatFeed, readRun } from './feed.ts';
-import { MAX_QUEUED, Queue, type Queued } from './queue.ts';
+import { MAX_QUEUED, Queue } from './queue.ts';
 import type { RequestError } from './requests.ts';
 import * as requests from './requests.ts';
 import { answersOf } from './turns.ts';
@@ -49,6 +50,8 @@ export class Chat {
   /** Grows with each conversation that is opened: what was asked for an earlier one is dropped. */
   #opening = 0;
   #words = '';
+  /** The gateway was heard once, so that its agents and the list are known. */
+  #isLoaded = false;
   #frame = 0;
   #refresh: ReturnType<typeof setTimeout> | undefined;
 
@@ -204,12 +207,15 @@ export class Chat {
   }
 
   #onStreamState(state: StreamState): void {
-    const isFirst = isHeard.value === undefined;
+    // The feed connects anew for each run that it follows, which is no news for the reader.
+    if (state.state === 'connecting') return;
     isHeard.value = state.state === 'live';
+    if (state.state === 'forbidden') problem.value = state.reason;
     if (state.state !== 'live') return;
     clockSkew.value = state.clockOffset;
     for (const question of queued.value) if (question.problem?.isLost) this.#queue.mark(question.id);
-    if (isFirst || answers.value === undefined) {
+    if (!this.#isLoaded || answers.value === undefined) {
+      this.#isLoaded = true;
       this.#reload();
       this.#try(
         requests.agents().then((answer) => {

@@ -3,9 +3,9 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { clockOf } from '../log/time.ts';
-import { conversation, listed, waiting } from '../state/chat-state.ts';
+import { conversation, type Found, listed, waiting } from '../state/chat-state.ts';
 import type { Chat } from './chat.ts';
-import { exportUrl, type Found } from './requests.ts';
+import { exportUrl } from './requests.ts';
 import { counted } from './words.ts';
 
 const MAX_TITLE = 200;

@@ -19,7 +19,7 @@ import { clockSkew, isFiltered } from '../state/run-state.ts';
 import { streamState, viewState } from '../state/store.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import '../../styles/chat.css';
-import type { Answer } from './answer.ts';
+import type { Answer } from '../state/answer.ts';
 import { Chat } from './chat.ts';
 import { Composer } from './composer.tsx';
 import { Conversations } from './conversations.tsx';

@@ -1,19 +1,7 @@
 // The questions that wait until the answer before them is complete. They are kept through a reload of the tab, each under the id of its
 // run, so that none is lost and none is asked twice.
 
-import { queued } from '../state/chat-state.ts';
-
-/** A question that was not asked yet. */
-export interface Queued {
-  /** Of the run that it will be. */
-  id: string;
-  conversation: string;
-  text: string;
-  /** Absent: the gateway's first one. */
-  agent?: string;
-  /** Why it could not be asked. `isLost`: the gateway did not answer, and it is asked again by itself. */
-  problem?: { message: string; isLost: boolean };
-}
+import { type Queued, queued } from '../state/chat-state.ts';
 
 /** Questions that wait in one conversation. */
 export const MAX_QUEUED = 5;

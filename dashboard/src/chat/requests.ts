@@ -3,13 +3,13 @@
 import type {
   AgentsAnswer,
   Conversation,
-  ConversationSummary,
   ConversationsAnswer,
   Problem,
   RunSummary,
   RunsAnswer,
 } from '@llm-streamer/shared/api-types.ts';
 import { UNREACHABLE } from '../runs/run-client.ts';
+import type { Found } from '../state/chat-state.ts';
 
 /** As many runs as the gateway lists at most: the conversation's own are among them. */
 const RUNS = 200;
@@ -58,13 +58,6 @@ export interface RunPath {
 
 export async function runsOf(owner: string): Promise<RunSummary[]> {
   return (await read<RunsAnswer>(`api/runs?limit=${RUNS}&owner=${owner || '-'}`)).runs;
-}
-
-export interface Found {
-  /** Of a search: what was found, and the words around it. */
-  conversations: (ConversationSummary & { excerpt?: string })[];
-  /** The search ended before it had looked at all. */
-  stopped?: true;
 }
 
 /** @param words that titles or turns must hold; '' lists all */

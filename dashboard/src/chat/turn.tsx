@@ -2,21 +2,15 @@
 import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { Component, createRef } from 'preact';
 import { copyText } from '../panels/copy.ts';
+import { type Answer, finalText, type Step } from '../state/answer.ts';
 import { filterLog, isFiltered, mayStop, unfilterLog } from '../state/run-state.ts';
 import { updateView } from '../state/store.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
-import { type Answer, finalText, type Step } from './answer.ts';
 import { Calls } from './calls.tsx';
+import type { Deed } from './deed.ts';
 import { Markdown } from './markdown/markdown.tsx';
 import { Waterfall } from './waterfall.tsx';
 import { elapsed, isWaiting, stateWords } from './words.ts';
-
-/** What can be done about an answer. */
-export interface Deed {
-  mayDecide: boolean;
-  decide(approval: string, approved: boolean, reason?: string): void;
-  openInLog(call: string): void;
-}
 
 export interface TurnProps {
   answer: Answer;

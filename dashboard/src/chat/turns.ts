@@ -2,7 +2,7 @@
 
 import type { Conversation, RunSummary } from '@llm-streamer/shared/api-types.ts';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
-import { type Answer, newAnswer } from './answer.ts';
+import { type Answer, newAnswer } from '../state/answer.ts';
 
 /** One answer for each run, the oldest first. Only runs that finished have turns, and only newer runs are listed. */
 export function answersOf(

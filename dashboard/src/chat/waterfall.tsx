@@ -1,7 +1,7 @@
 // Where an answer's time and tokens went: a bar for each step of the model and each call of a tool.
 import { useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
-import type { Answer } from './answer.ts';
+import type { Answer } from '../state/answer.ts';
 import { counted, toolWords } from './words.ts';
 
 interface WaterfallProps {

@@ -1,7 +1,7 @@
 // How the chat names things to its reader.
 import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
 import { duration } from '../log/time.ts';
-import type { Answer } from './answer.ts';
+import type { Answer } from '../state/answer.ts';
 
 /** `listings__findListings` becomes `listings: find listings`. */
 export function toolWords(tool: string): string {

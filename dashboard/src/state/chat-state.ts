@@ -1,15 +1,32 @@
 // The conversation that the chat shows, and the list of all, as signals. The URL names the conversation, so that a reload or a link
 // shows the same one.
 
-import type { AgentsAnswer } from '@llm-streamer/shared/api-types.ts';
+import type { AgentsAnswer, ConversationSummary } from '@llm-streamer/shared/api-types.ts';
 import { signal } from '@preact/signals';
-import type { Answer } from '../chat/answer.ts';
-import type { Queued } from '../chat/queue.ts';
-import type { Found } from '../chat/requests.ts';
+import type { Answer } from './answer.ts';
 
 /** The query parameter that names the conversation. */
 const NAME = 'c';
 const ID = /^[A-Za-z0-9_.-]{1,128}$/;
+
+/** A question that was not asked yet. */
+export interface Queued {
+  /** Of the run that it will be. */
+  id: string;
+  conversation: string;
+  text: string;
+  /** Absent: the gateway's first one. */
+  agent?: string;
+  /** Why it could not be asked. `isLost`: the gateway did not answer, and it is asked again by itself. */
+  problem?: { message: string; isLost: boolean };
+}
+
+export interface Found {
+  /** Of a search: what was found, and the words around it. */
+  conversations: (ConversationSummary & { excerpt?: string })[];
+  /** The search ended before it had looked at all. */
+  stopped?: true;
+}
 
 /** The conversation that is shown; '' for one in which nothing was asked yet. */
 export const conversation = signal(conversationInUrl());
@@ -24,7 +41,7 @@ export const listed = signal<Found | undefined>(undefined);
 /** The conversations in which a call waits for consent. */
 export const waiting = signal<ReadonlySet<string>>(new Set());
 export const agents = signal<AgentsAnswer | undefined>(undefined);
-/** Whether what happens is heard; undefined before the first connection. */
+/** Whether what happens is heard; undefined before the first attempt has come to its end. */
 export const isHeard = signal<boolean | undefined>(undefined);
 /** What the reader wanted and could not be done. */
 export const problem = signal('');

@@ -155,7 +155,9 @@ describe('a call with an effect', () => {
     await answered(other);
     const read = async (path: string) => (await fetch(`${gateway.url}/api/${path}`)).json() as Promise<never>;
     const { runs } = (await read('runs?limit=1')) as { runs: { channel: string }[] };
-    const { entries } = (await read(`entries?channels=${runs[0]?.channel}`)) as { entries: { event: string }[] };
+    const { entries } = (await read(`entries?channels=${runs[0]?.channel}`)) as {
+      entries: { event: string }[];
+    };
     expect(entries.filter(({ event }) => event === 'tool.called')).toHaveLength(1);
   });
 

@@ -143,6 +143,19 @@ describe('what happens to a run', () => {
     expect(told).not.toMatch(/Portland|secret|found/);
   });
 
+  it('begins on its own channel with the question, which nothing else tells', async () => {
+    const gateway = await agentGateway(new TestToolbox({}), { model: 'sim-401' });
+    const id = freshId();
+    await chat(gateway, 'Tides of Portland', { message_id: id });
+    const own = await entriesOf(gateway.broker, `runs:${id}`);
+    expect(own.slice(0, 2)).toMatchObject([
+      { event: EVENTS.runStarted },
+      { event: EVENTS.conversationTurn, msg: 'Tides of Portland', attrs: { role: 'user' } },
+    ]);
+    expect(own.at(-1)?.event).toBe(EVENTS.runFailed);
+    expect(JSON.stringify(await entriesOf(gateway.broker, 'events:runs'))).not.toContain('Portland');
+  });
+
   it('is in the history of who asked, and of nobody else', async () => {
     const gateway = await agentGateway(new TestToolbox({}), { env: { AUTH: 'on' } });
     for (const who of ['alice', 'bob']) {

@@ -13,7 +13,7 @@ export function drawn(node: ComponentChildren): string {
     role,
     'aria-label': label,
     ...attributes
-  } = node.props as Record<string, never>;
+  } = node.props as Record<string, ComponentChildren>;
   const inside = drawn(children);
   if (node.type === Fragment) return inside;
   const all = Object.entries(attributes).map(([name, value]) => ` ${name}=${value}`);

@@ -1,0 +1,45 @@
+// The chat where people sign in: a conversation is its owner's, for whom his name decides, and nobody else's.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { launchChromium } from '../../../test-support/chromium.ts';
+import { answered, ask, calls, newest, turns } from './support/chat.ts';
+import { type GuardedGateway, PASSWORD, startGuardedGateway } from './support/guarded-gateway.ts';
+import { eventually, openPage } from './support/page.ts';
+
+let browser: Browser;
+let gateway: GuardedGateway;
+beforeAll(async () => {
+  [browser, gateway] = await Promise.all([launchChromium(), startGuardedGateway()]);
+  for (const name of ['alice', 'bob'])
+    await gateway.asAdmin('POST', 'api/users', { name, password: PASSWORD, role: 'member' });
+}, 120_000);
+afterAll(async () => {
+  await browser.close();
+  await gateway.stop();
+});
+
+async function openAs(name: string, search = '?panel=chat'): Promise<Page> {
+  const page = await openPage(browser, `${gateway.url}/${search}`);
+  await page.getByLabel('name', { exact: true }).fill(name);
+  await page.getByLabel('password', { exact: true }).fill(PASSWORD);
+  await page.getByLabel('password', { exact: true }).press('Enter');
+  return page;
+}
+
+it('a conversation is shown to its owner, who decides under his name, and to nobody else', async () => {
+  const page = await openAs('alice');
+  await ask(page, 'Send the listing report of L001 to me@example.com');
+  await newest(page).locator('.approval').waitFor();
+  const foreign = await openAs('bob', new URL(page.url()).search);
+  await foreign.getByText('Nothing of this conversation is kept.').waitFor();
+  await foreign.getByRole('button', { name: 'conversations' }).click();
+  await foreign.getByText('no conversations').waitFor();
+  expect(await turns(foreign).count()).toBe(0);
+  await newest(page).getByRole('button', { name: 'Allow' }).click();
+  await answered(page);
+  expect((await calls(page)).join()).toContain('allowed by alice');
+  await newest(page).getByRole('button', { name: 'in log' }).click();
+  await eventually('her run is in the log', async () =>
+    new URL(page.url()).searchParams.get('channels')?.startsWith('runs:alice/chat-'),
+  );
+});
