@@ -20,6 +20,8 @@ import type { Replicas } from './replicas.ts';
 const COMMAND_TIMEOUT_MS = 5_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_BACKOFF_MS = 2_000;
+/** Who needs a connection waits so long for it where somebody must be asked first where it leads. */
+const LOCATED_MS = 3_000;
 /** After a connection that served for at least this long, the pauses between attempts to connect begin small again. */
 const GOOD_MS = 5_000;
 /** The same complaint is logged at most once in this time. */
@@ -168,7 +170,7 @@ export class RedisClient {
   }
 
   /** The run_id of the server that the log is written on. @throws BrokerUnavailable if there is no connection within `patienceMs`. */
-  async runId(patienceMs = 1_000): Promise<string> {
+  async runId(patienceMs = this.#locator === undefined ? 1_000 : LOCATED_MS): Promise<string> {
     if (this.#runId !== undefined) return this.#runId;
     const { promise, reject } = Promise.withResolvers<string>();
     const timer = setTimeout(() => reject(this.unavailable(this.#lastError)), patienceMs);
