@@ -5,20 +5,24 @@ import { parseArgs } from 'node:util';
 import { CLUSTER_FAULTS } from '../gateway/test/e2e/fleet/cluster-faults.ts';
 import { FAULTS, FailoverProxy, promoteLaggingReplica } from '../gateway/test/e2e/fleet/faults.ts';
 import { Fleet } from '../gateway/test/e2e/fleet/fleet.ts';
+import { SENTINEL_FAULTS } from '../gateway/test/e2e/fleet/sentinel-faults.ts';
 import type { Verdict } from '../gateway/test/e2e/fleet/verdict.ts';
 import { type RedisServer, startRedis } from '../test-support/redis.ts';
 import { startCluster } from '../test-support/redis-cluster.ts';
+import { startSentinelGroup } from '../test-support/redis-sentinel.ts';
 
 const PROMOTED = 'lagging replica promoted';
 const FAULT_NAMES = {
   one: [...Object.keys(FAULTS), PROMOTED],
+  sentinel: Object.keys(SENTINEL_FAULTS),
   cluster: Object.keys(CLUSTER_FAULTS),
 };
 const HELP = `soak: every fault at full size, and a table of what viewers saw
 
   npm run soak -- [options]
 
-  --redis KIND    where the log is: ${Object.keys(FAULT_NAMES).join(' or ')} (one)
+  --redis KIND    where the log is: ${Object.keys(FAULT_NAMES).join(', ')} (one)
+  --feed SERVER   what gateways read from: primary or replica, with --redis sentinel (primary)
   --only TEXT     only faults whose names hold this text (all)
   --viewers N     viewers (200)
   --channels N    channels (20)
@@ -29,12 +33,13 @@ const HELP = `soak: every fault at full size, and a table of what viewers saw
   --help          this text
 
 Faults of one Redis: ${FAULT_NAMES.one.join('; ')}.
+Of a primary behind Sentinels: ${FAULT_NAMES.sentinel.join('; ')}.
 Of a Cluster: ${FAULT_NAMES.cluster.join('; ')}.
 `;
 
-const { redis: kind, viewers, channels, rate, drops, entries, seed, names } = options();
+const { redis: kind, feed, viewers, channels, rate, drops, entries, seed, names } = options();
 const load = { viewers, channels, entriesPerSecond: rate, dropsPerSecond: drops, seed };
-const PLAY = { one: playOnOne, cluster: playOnCluster };
+const PLAY = { one: playOnOne, sentinel: playBehindSentinels, cluster: playOnCluster };
 
 const COLUMNS = [
   'fault',
@@ -45,6 +50,7 @@ const COLUMNS = [
   'duplicates',
   'disordered',
   'false gaps',
+  'longest stall s',
   's',
 ];
 console.log(`| ${COLUMNS.join(' | ')} |\n|${COLUMNS.map(() => '---').join('|')}|`);
@@ -61,9 +67,11 @@ for (const name of names) {
     duplicates,
     disordered,
     falseGaps,
+    longestStallMs,
     ledgerFaults,
   } = verdict;
-  const cells = [name, written, reconnects, missing, explained, duplicates, disordered, falseGaps];
+  const stall = (longestStallMs / 1_000).toFixed(1);
+  const cells = [name, written, reconnects, missing, explained, duplicates, disordered, falseGaps, stall];
   console.log(`| ${[...cells, Math.round((Date.now() - began) / 1_000)].join(' | ')} |`);
   if (missing === explained && duplicates + disordered + falseGaps + ledgerFaults === 0) continue;
   failed = true;
@@ -95,6 +103,21 @@ async function playOnOne(name: string): Promise<Verdict> {
   }
 }
 
+async function playBehindSentinels(name: string): Promise<Verdict> {
+  const group = await startSentinelGroup({ replicas: 2 });
+  const [redis] = group.servers as [RedisServer];
+  const fleet = new Fleet({ redis, redisUrl: group.url, env: { REDIS_FEED: feed }, ...load });
+  try {
+    await fleet.start();
+    await SENTINEL_FAULTS[name]?.({ fleet, group, pace: Math.ceil(entries / 4) });
+    if (fleet.written < entries) await fleet.more(entries - fleet.written);
+    return await fleet.finish();
+  } finally {
+    await fleet.stop();
+    await group.stop();
+  }
+}
+
 async function playOnCluster(name: string): Promise<Verdict> {
   const cluster = await startCluster();
   const [redis] = cluster.nodes as [RedisServer];
@@ -115,6 +138,7 @@ function options() {
     const { values } = parseArgs({
       options: {
         redis: { type: 'string', default: 'one' },
+        feed: { type: 'string', default: 'primary' },
         only: { type: 'string', default: '' },
         viewers: { type: 'string', default: '200' },
         channels: { type: 'string', default: '20' },
@@ -130,10 +154,13 @@ function options() {
       process.exit(0);
     }
     const redis = kindOf(values.redis);
+    if (!['primary', 'replica'].includes(values.feed) || (values.feed === 'replica' && redis !== 'sentinel'))
+      refuse(`--feed ${JSON.stringify(values.feed)}: must be primary, or replica with --redis sentinel`);
     const names = FAULT_NAMES[redis].filter((name) => name.includes(values.only));
     if (names.length === 0) refuse(`--only ${JSON.stringify(values.only)}: no fault has such a name`);
     return {
       redis,
+      feed: values.feed,
       names,
       viewers: whole('viewers', values.viewers, 1),
       channels: whole('channels', values.channels, 1),
@@ -148,7 +175,7 @@ function options() {
 }
 
 function kindOf(text: string): keyof typeof FAULT_NAMES {
-  if (text === 'one' || text === 'cluster') return text;
+  if (text === 'one' || text === 'sentinel' || text === 'cluster') return text;
   return refuse(`--redis ${JSON.stringify(text)}: must be one of ${Object.keys(FAULT_NAMES).join(', ')}`);
 }
 

@@ -1,6 +1,7 @@
 // The gateway's environment variables: each with its meaning, default and allowed values. docs/configuration.md is made from them.
 
 import { isIP, isIPv6 } from 'node:net';
+import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
 import { isPattern, PATTERN_RULE } from '@llm-streamer/shared/channels.ts';
 import {
   about,
@@ -12,6 +13,7 @@ import {
   whole,
   word,
 } from '@llm-streamer/shared/config.ts';
+import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { z } from 'zod';
 import { agentVariables } from './agents/config.ts';
 import { authMode, authVariables, wayIn } from './auth/config.ts';
@@ -176,6 +178,8 @@ export type Config = ReturnType<typeof readGatewayConfig>;
 export function readGatewayConfig(env: Readonly<Record<string, string | undefined>> = process.env) {
   const config = readConfig(variables, env);
   refuseHalfWays(config);
+  if (config.REDIS_FEED === 'replica' && isClusterUrl(config.REDIS_URL))
+    throw new CodedError('invalid_config', 'REDIS_FEED: replicas of a Cluster cannot be read from; leave it primary');
   const { MCP = wayIn(config) === undefined ? 'on' : 'off' } = config;
   return Object.freeze({ ...config, MCP, AUTH: authMode(config), isOpenOnPurpose: config.AUTH === 'off' });
 }

@@ -132,3 +132,8 @@ describe('the configuration', () => {
     ]);
   });
 });
+
+it('a feed from replicas of a Cluster is refused', () => {
+  const env = { REDIS_FEED: 'replica', REDIS_URL: 'redis+cluster://one:6379' };
+  expect(() => readGatewayConfig(env)).toThrow(/^REDIS_FEED: replicas of a Cluster/);
+});

@@ -17,6 +17,8 @@ export interface Verdict {
   gaps: number;
   /** Gaps in whose range nothing is missing. */
   falseGaps: number;
+  /** The longest time for which a viewer that wanted to listen got no entry. */
+  longestStallMs: number;
   ledgerFaults: number;
   details: string[];
 }
@@ -35,6 +37,7 @@ export function judge(viewers: readonly RecordingViewer[], acknowledged: readonl
     disordered: 0,
     gaps: 0,
     falseGaps: 0,
+    longestStallMs: Math.max(0, ...viewers.map(({ longestStallMs }) => longestStallMs)),
     ledgerFaults: 0,
     details: [],
   };

@@ -30,6 +30,9 @@ export class RecordingViewer {
   reconnects = 0;
   /** Connections that were compressed with gzip. */
   compressed = 0;
+  /** The longest time between two entries, without the times in which it stayed away. */
+  longestStallMs = 0;
+  #lastEntryAt: number | undefined;
   /** The state of the viewer, as text for a person who debugs a test. */
   state = 'connecting';
   /** Faults: a `ping` whose count differs from the entries received, or bytes that are not gzip. */
@@ -65,6 +68,7 @@ export class RecordingViewer {
   /** Cuts the connection and stays away. */
   leave(): void {
     this.#away = true;
+    this.#lastEntryAt = undefined;
     clearTimeout(this.#retry);
     this.drop();
   }
@@ -153,6 +157,9 @@ export class RecordingViewer {
 
   #entry(value: { id?: string; channel: string; msg: string }): void {
     this.#count.received++;
+    const now = performance.now();
+    this.longestStallMs = Math.max(this.longestStallMs, now - (this.#lastEntryAt ?? now));
+    this.#lastEntryAt = now;
     this.entries.push({
       channel: value.channel,
       k: Number(value.msg.split(' ')[0]),

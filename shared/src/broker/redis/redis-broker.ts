@@ -56,7 +56,7 @@ export interface RedisBrokerOptions {
   adopt?: readonly string[];
   /** Channels whose foreign messages are neither adopted nor shown: what stands there must be this log's own. */
   ignore?: readonly string[];
-  /** Whether live entries and history are read from a replica, where one can be used. */
+  /** Whether live entries and history are read from a replica, where one can be used. Not of a log in a Cluster. */
   fromReplica?: boolean;
   logger?: Logger;
 }
