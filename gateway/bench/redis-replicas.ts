@@ -25,14 +25,20 @@ const patient = ['--client-output-buffer-limit', 'pubsub', '0', '0', '0', '--rep
 const primary = await startRedis({ args: patient });
 const replicas: RedisServer[] = [];
 
-console.log(`load ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores, which also run the ${GATEWAYS} sockets`);
-console.log('| listening to | entries/s | egress Mbit/s | p50 ms | p99 ms | primary µs an entry | each replica | a full core would take |');
+console.log(
+  `load ${loadavg()[0]?.toFixed(1)} on ${availableParallelism()} cores, which also run the ${GATEWAYS} sockets`,
+);
+console.log(
+  '| listening to | entries/s | egress Mbit/s | p50 ms | p99 ms | primary µs an entry | each replica | a full core would take |',
+);
 console.log('|---|---|---|---|---|---|---|---|');
 await measure('the primary', [primary]);
 for (let i = 0; i < 2; i++)
   replicas.push(await startRedis({ args: [...patient, '--replicaof', '127.0.0.1', `${primary.port}`] }));
 for (const replica of replicas)
-  await eventually('a replica', async () => (await infoOf(replica, 'replication')).includes('master_link_status:up'));
+  await eventually('a replica', async () =>
+    (await infoOf(replica, 'replication')).includes('master_link_status:up'),
+  );
 await measure('the primary, with two idle replicas', [primary]);
 await measure('two replicas', replicas);
 for (const server of [...replicas, primary]) await server.stop();
@@ -73,7 +79,8 @@ async function measure(name: string, feeding: readonly RedisServer[]): Promise<v
   const publishing = new Set<Promise<unknown>>();
   while (performance.now() - began < seconds * 1_000 || heard < sentAt.length) {
     const slowest = Math.floor(Math.min(...got) / batchBytes) - 1;
-    for (; heard < Math.min(slowest, sentAt.length); heard++) latencies.push(performance.now() - (sentAt[heard] as number));
+    for (; heard < Math.min(slowest, sentAt.length); heard++)
+      latencies.push(performance.now() - (sentAt[heard] as number));
     if (performance.now() - began < seconds * 1_000 && sentAt.length - heard < UNDER_WAY) {
       sentAt.push(performance.now());
       const sent = log.publish(drafts).finally(() => publishing.delete(sent));
@@ -90,7 +97,8 @@ async function measure(name: string, feeding: readonly RedisServer[]): Promise<v
   const entries = sentAt.length * AT_ONCE;
   const costs = after.map((cpu, i) => (cpu - (before[i] as number)) / entries);
   latencies.sort((a, b) => a - b);
-  const percentile = (share: number) => (latencies[Math.floor(latencies.length * share)] ?? Number.NaN).toFixed(1);
+  const percentile = (share: number) =>
+    (latencies[Math.floor(latencies.length * share)] ?? Number.NaN).toFixed(1);
   const [own = 0, ...others] = costs.map((cost) => Math.round(cost));
   const cells = [
     name,

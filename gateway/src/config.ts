@@ -179,7 +179,10 @@ export function readGatewayConfig(env: Readonly<Record<string, string | undefine
   const config = readConfig(variables, env);
   refuseHalfWays(config);
   if (config.REDIS_FEED === 'replica' && isClusterUrl(config.REDIS_URL))
-    throw new CodedError('invalid_config', 'REDIS_FEED: replicas of a Cluster cannot be read from; leave it primary');
+    throw new CodedError(
+      'invalid_config',
+      'REDIS_FEED: replicas of a Cluster cannot be read from; leave it primary',
+    );
   const { MCP = wayIn(config) === undefined ? 'on' : 'off' } = config;
   return Object.freeze({ ...config, MCP, AUTH: authMode(config), isOpenOnPurpose: config.AUTH === 'off' });
 }

@@ -1,12 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Folds } from '../../src/log/folds.ts';
 import { RowList, type RowListOptions } from '../../src/log/row-list.ts';
 import { PlacedRows } from '../../src/severe/placed-rows.ts';
 import { SevereScan } from '../../src/severe/scan.ts';
 import { LogBuffer } from '../../src/stream/buffer.ts';
 import { entry } from '../rows.ts';
 
-const ALL: RowListOptions = { test: () => true, folding: true, unfolded: new Set(), columns: 0 };
+const ALL: RowListOptions = {
+  test: () => true,
+  folds: Folds,
+  unfolded: new Set(),
+  columns: 0,
+  headLines: 0,
+  why: () => '',
+};
 
 function scanOf(buffer: LogBuffer) {
   const shown = { list: new RowList(buffer, ALL) };

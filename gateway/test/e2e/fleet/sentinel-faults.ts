@@ -54,7 +54,11 @@ export const SENTINEL_FAULTS: Record<string, (stage: SentinelStage) => Promise<v
     await fleet.more(pace);
     await command(primary, 'FAILOVER', 'TO', '127.0.0.1', `${heir.port}`, 'TIMEOUT', '5000');
     await fleet.more(pace);
-    await eventually('Sentinels and servers agree', async () => (await roleOf(await group.primary())) === 'master', 90_000);
+    await eventually(
+      'Sentinels and servers agree',
+      async () => (await roleOf(await group.primary())) === 'master',
+      90_000,
+    );
     await fleet.more(pace);
   },
   'two of three Sentinels dead': async ({ fleet, group, pace }) => {
