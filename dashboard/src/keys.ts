@@ -10,6 +10,7 @@ import { reasonOf } from './log/text.ts';
 import { clockOf, iso } from './log/time.ts';
 import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
+import { openTimeline } from './panels/open-timeline.ts';
 import { alertsAsOf, alertsOpen } from './state/alerts.ts';
 import { peopleSignIn, profile } from './state/identity.ts';
 import { severe } from './state/severe.ts';
@@ -26,7 +27,6 @@ import {
 } from './state/store.ts';
 import { LOG_ALONE, nextTimeMode } from './state/view-state.ts';
 import type { Session } from './stream/session.ts';
-import { openTimeline } from './timeline/open.ts';
 
 /** How many characters Ctrl+A copies at most. */
 const COPIED_CHARS = 4_000_000;

@@ -10,17 +10,9 @@ import type { Viewport } from '../log/viewport.ts';
 import { showNotice, viewState } from '../state/store.ts';
 import { known } from './known.ts';
 import { Legend } from './legend.ts';
+import type { Line } from './line.ts';
 import { ModelLines } from './model-lines.ts';
 import { type Series, WINDOW_SECONDS } from './series.ts';
-
-export interface Line {
-  label: string;
-  /** The CSS class whose colour the line has. */
-  color: string;
-  values: ArrayLike<number>;
-  /** Whether a zero means that there was nothing to measure. Such a zero is not drawn. */
-  sparse?: boolean;
-}
 
 interface Chart {
   title: string;

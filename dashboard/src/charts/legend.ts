@@ -1,7 +1,7 @@
 // The legend of a chart: above it the name and the latest value of each line, always in sight; and under the pointer a table of the values at
 // that time, the greatest first, with the names uncut.
 import type uPlot from 'uplot';
-import type { Line } from './charts.ts';
+import type { Line } from './line.ts';
 
 /** The table stands this far from the pointer, in px. */
 const AWAY = 12;

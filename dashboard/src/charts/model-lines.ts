@@ -1,6 +1,6 @@
 // The lines of models: the few that make most tokens each have their own, in colours that can be told apart, and the rest have one together.
 import { hueOf } from '../log/hue.ts';
-import type { Line } from './charts.ts';
+import type { Line } from './line.ts';
 import { type ModelSeries, WINDOW_SECONDS } from './series.ts';
 
 /** With more lines nobody can tell which is which. */

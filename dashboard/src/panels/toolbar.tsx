@@ -11,7 +11,7 @@ import type { Session } from '../stream/session.ts';
 import { Connection } from './connection.tsx';
 import { FilterInput, type FilterInputProps } from './filter-input.tsx';
 
-const timelineModule = lazyModule(() => import('../timeline/open.ts'), noticeMissing('the timeline'));
+const timelineModule = lazyModule(() => import('./open-timeline.ts'), noticeMissing('the timeline'));
 
 interface ToolbarProps extends FilterInputProps {
   session: Pick<Session, 'buffer'>;
@@ -81,13 +81,13 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
         class="picture"
         aria-pressed={timeline !== ''}
         title="where the time of a run went: of the row you are at, or of the newest (t)"
-        onClick={() =>
-          timeline !== ''
-            ? updateView(LOG_ALONE, 'replace')
-            : timelineModule()
-                .then((loaded) => loaded?.openTimeline(session.buffer))
-                .catch(reportError)
-        }
+        onClick={() => {
+          if (timeline !== '') updateView(LOG_ALONE, 'replace');
+          else
+            timelineModule()
+              .then((loaded) => loaded?.openTimeline(session.buffer))
+              .catch(reportError);
+        }}
       >
         timeline
       </button>
