@@ -55,8 +55,7 @@ export class Turn extends Component<TurnProps> {
       decide: (approval, approved, reason) => onDecide(answer, approval, approved, reason),
       openInLog: (call) => onOpenInLog(answer, call),
     };
-    const said = steps.length > 0 ? steps : [];
-    const early = calls.filter(({ step }) => !said.some(({ number }) => number === step));
+    const early = calls.filter(({ step }) => !steps.some(({ number }) => number === step));
     return (
       <article
         ref={this.#host}
@@ -76,9 +75,9 @@ export class Turn extends Component<TurnProps> {
             </>
           )}
         </div>
-        {said.map((step, i) => (
+        {steps.map((step, i) => (
           <div key={step.number} class="step">
-            <Said step={step} isGrowing={isRunning && i === said.length - 1} />
+            <Said step={step} isGrowing={isRunning && i === steps.length - 1} />
             {calls.some((call) => call.step === step.number) && (
               <Calls
                 calls={calls.filter((call) => call.step === step.number)}
