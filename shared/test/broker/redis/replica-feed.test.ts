@@ -1,7 +1,7 @@
 // A reader that is fed by a replica: whatever happens to replicas and to the primary, it misses nothing that no gap names.
 
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { ask, MASTER, startSentinelGroup } from '../../../../test-support/redis-sentinel.ts';
@@ -80,6 +80,7 @@ describe('the contract', () => {
   const stage = redisStage();
   const made = new Map<unknown, { namespace: string; retention: RetentionPolicy }>();
   let replica: RedisServer | undefined;
+  afterAll(() => replica?.stop());
   testBroker(
     async (options = {}) => {
       replica ??= await startRedis({ args: ['--replicaof', '127.0.0.1', `${stage.server.port}`] });
