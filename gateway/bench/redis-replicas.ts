@@ -80,20 +80,19 @@ async function measure(name: string, feeding: readonly RedisServer[]): Promise<v
   let heard = 0;
   bytes = 0;
   const began = performance.now();
-  const publishing = new Set<Promise<unknown>>();
-  while (performance.now() - began < seconds * 1_000 || heard < sentAt.length) {
+  const publishing: Promise<unknown>[] = [];
+  for (;;) {
+    const isOver = performance.now() - began >= seconds * 1_000;
     const slowest = Math.floor(Math.min(...got) / batchBytes);
-    for (; heard < Math.min(slowest, sentAt.length); heard++)
-      latencies.push(performance.now() - (sentAt[heard] as number));
-    if (performance.now() - began < seconds * 1_000 && sentAt.length - heard < UNDER_WAY) {
+    for (; heard < slowest; heard++) latencies.push(performance.now() - (sentAt[heard] as number));
+    if (isOver && heard === sentAt.length) break;
+    if (!isOver && sentAt.length - heard < UNDER_WAY) {
       sentAt.push(performance.now());
-      const sent = log.publish(drafts).finally(() => publishing.delete(sent));
-      publishing.add(sent);
-      continue;
-    }
-    await new Promise<void>((resolve) => {
-      wake = resolve;
-    });
+      publishing.push(log.publish(drafts));
+    } else
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
   }
   const took = (performance.now() - began) / 1_000;
   await Promise.all(publishing);
