@@ -97,7 +97,7 @@ describe('folded rows', () => {
   it('are the numbers of a source and a repeated line, and the URL says where each entry has a row', async () => {
     const { page } = await shown(mixed);
     await shows(page, folded);
-    await page.getByRole('button', { name: 'fold', exact: true }).click();
+    await page.getByRole('button', { name: 'fold rows' }).click();
     await shows(page, raw);
     expect(page.url()).toContain('fold=0');
     await page.reload();

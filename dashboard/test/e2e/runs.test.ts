@@ -188,7 +188,7 @@ describe('a run from the page', () => {
       const shown = (await messages(page)).join();
       return (
         shown.includes('run finished') &&
-        shown.includes('llm-1 finished') &&
+        shown.includes('✓ llm-1') &&
         !shown.includes('something else')
       );
     });

@@ -86,7 +86,7 @@ describe.each([
     await second.keyboard.press('Control+Enter');
     await second.locator('.lane').first().waitFor();
     await second.getByText('meant for Alice').first().click();
-    await second.getByRole('region', { name: 'Entry detail' }).getByText('meant for Alice').waitFor();
+    await second.getByRole('region', { name: 'Entry detail' }).getByText('meant for Alice').first().waitFor();
 
     await first.getByRole('button', { name: alice, exact: true }).click();
     await first.getByRole('button', { name: 'sign out' }).click();
@@ -118,8 +118,8 @@ describe.each([
     const first = await openPage(browser, `${gateway.url}/?channels=${channel}${search}`);
     await signIn(first, alice);
     const second = await another(first.context(), `?channels=${channel}${search}`);
-    await gateway.publish({ channel, msg: 'before' });
-    for (const page of [first, second]) await lastRow(page, 'before');
+    await gateway.publish({ channel, msg: 'said first' });
+    for (const page of [first, second]) await lastRow(page, 'said first');
     await first.keyboard.press('u');
     await first.getByLabel('old', { exact: true }).fill(PASSWORD);
     await first.getByLabel('new', { exact: true }).fill(`${PASSWORD} 2`);
@@ -134,7 +134,7 @@ describe.each([
     await gateway.asAdmin('PATCH', `api/users/${alice}`, { disabled: true });
     for (const page of [first, second]) {
       await panel(page).waitFor();
-      await eventually('the lines are gone', async () => !(await held(page)).includes('before'));
+      await eventually('the lines are gone', async () => !(await held(page)).includes('said first'));
     }
     await gateway.asAdmin('PATCH', `api/users/${alice}`, { disabled: false });
   });

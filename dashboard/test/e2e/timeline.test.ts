@@ -93,7 +93,7 @@ describe('a run as a picture', () => {
     await lastRow(page, 'run finished');
     const isLoaded = () =>
       page.evaluate(() =>
-        performance.getEntriesByType('resource').some(({ name }) => /timeline-[^/]*\.js$/.test(name)),
+        performance.getEntriesByType('resource').some(({ name }) => /\/timeline-[^/]*\.js$/.test(name)),
       );
     expect(await isLoaded()).toBe(false);
     await page.locator('#log .row', { hasText: 'sql.query timed out' }).click();
