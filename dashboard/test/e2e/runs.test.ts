@@ -186,11 +186,7 @@ describe('a run from the page', () => {
     await page.getByLabel('Recent runs').getByRole('button').first().click();
     await eventually('the log shows the run alone', async () => {
       const shown = (await messages(page)).join();
-      return (
-        shown.includes('run finished') &&
-        shown.includes('✓ llm-1') &&
-        !shown.includes('something else')
-      );
+      return shown.includes('run finished') && shown.includes('✓ llm-1') && !shown.includes('something else');
     });
     expect(page.url()).toMatch(/channels=runs:page-[0-9a-f]+/);
     await page.getByRole('button', { name: 'in log' }).click();
