@@ -39,7 +39,7 @@ describe.each([
     await sees(page, /RETRYING in \d{4} s/);
     await sees(page, '503: the log cannot be reached');
     gateway.answer = (response) => gateway.greet(response);
-    await page.getByRole('button', { name: 'now' }).click();
+    await page.getByRole('button', { name: 'now', exact: true }).click();
     await sees(page, 'LIVE');
   });
 
@@ -65,7 +65,7 @@ describe.each([
       gateway.greet(response, { isLive: false });
       response.end(frame('bye', bye));
     };
-    const now = page.getByRole('button', { name: 'now' });
+    const now = page.getByRole('button', { name: 'now', exact: true });
     await eventually('the pause has grown', async () => {
       if (await now.isVisible()) await now.click({ timeout: 1_000 });
       const row = (await messages(page)).at(-1) ?? '';
