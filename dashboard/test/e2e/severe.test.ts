@@ -156,6 +156,7 @@ it.each([
   ['light', 360],
 ])('axe finds nothing serious in rows of all levels: %s, %i px', async (theme, width) => {
   const page = await open(`severe:axe-${theme}-${width}`, `&theme=${theme}`, { width });
+  await count(page).getByText('2 errors').waitFor();
   await page.keyboard.press('!');
   await cursor(page).getByText('out of memory').waitFor();
   expect(await serious(page)).toEqual([]);

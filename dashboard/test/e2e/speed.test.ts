@@ -85,7 +85,7 @@ describe('charts', () => {
     expect(loaded.some((url) => url.includes('charts-'))).toBe(false);
     await page.getByRole('button', { name: 'charts' }).click();
     await eventually('four charts', async () => (await page.locator('#charts canvas').count()) === 4);
-    await sees(page, /m-1 250ms/);
+    await sees(page, /m-1\s+250ms/);
 
     // The error's bar is 20 s before the end of a minute; a click on it jumps to the error.
     const errors = page.locator('#charts .u-over').nth(1);
