@@ -1,19 +1,30 @@
 // A run as a picture: a tree of its spans over one axis of time, live and from history, by keyboard, beside another run.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
+import { ROOT } from '../../../test-support/process.ts';
 import { serious } from './support/axe.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
 import { eventually, lastRow, messages, openPage, sees } from './support/page.ts';
 
 let browser: Browser;
 let gateway: Gateway;
+let folder: string;
 beforeAll(async () => {
-  [browser, gateway] = await Promise.all([launchChromium(), startGateway()]);
+  folder = await mkdtemp(join(tmpdir(), 'llm-streamer-prices-'));
+  const prompts = JSON.parse(await readFile(join(ROOT, 'gateway/prompts.json'), 'utf8'));
+  const prices = { currency: 'USD', models: [{ model: 'priced/*', input: 1, output: 50 }] };
+  const PROMPTS_FILE = join(folder, 'prompts.json');
+  await writeFile(PROMPTS_FILE, JSON.stringify({ ...prompts, prices }));
+  [browser, gateway] = await Promise.all([launchChromium(), startGateway({ PROMPTS_FILE })]);
 });
 afterAll(async () => {
   await browser.close();
   await gateway.stop();
+  await rm(folder, { recursive: true });
 });
 
 const START = 1_800_000_000_000;
@@ -142,6 +153,19 @@ describe('a run as a picture', () => {
     expect((await labels(page))[4]).toBe(
       'llm-2, generation, org/qwen, finished, begins after 1.00s, takes 4.00s, 100ms in queue, 3.10s to first token, 800ms streaming, 40 tokens out, on the critical path',
     );
+  });
+
+  it('says what it has cost where its model has a price', async () => {
+    const [begin, end] = [START, START + 1_000];
+    const entry = { channel: 'timeline:cost', run: 'cost-1', source: 'agent-7' };
+    const lane = { lane: 'llm-1', 'gen_ai.request.model': 'priced/m' };
+    const counted = { 'gen_ai.usage.input_tokens': 1_000, 'gen_ai.usage.output_tokens': 40 };
+    await gateway.publish(
+      { ...entry, time: begin, event: 'generation.started', msg: 'started', attrs: lane },
+      { ...entry, time: end, event: 'generation.finished', msg: 'finished', attrs: { ...lane, ...counted } },
+    );
+    const page = await openPage(browser, `${gateway.url}/?channels=timeline:cost&t=cost-1`, { width: 1440 });
+    await page.locator('#timeline .totals', { hasText: '1,000 + 40 tokens · 0.0030 USD' }).waitFor();
   });
 
   it('is the same live as from history', async () => {

@@ -1,5 +1,5 @@
 // No request of one client delays the others: none blocks the event loop, and none fills the memory, on either log. The test measures
-// the CPU time of the gateway's main thread, which does not depend on other programs.
+// the CPU time of the gateway's main thread, in relation to how fast the machine is at the moment.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';

@@ -1,5 +1,4 @@
-// Markdown as tokens, in bounded time: no text, however it is made, holds the page for longer than a long frame. What would is left
-// as it was written.
+// Markdown as tokens, in bounded time: what would take long to read, however it is made, is left as it was written.
 import { Lexer, type Token, Tokenizer } from 'marked';
 
 /** UTF-16 units of a text that is looked at. */

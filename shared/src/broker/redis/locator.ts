@@ -9,7 +9,7 @@ import type { Logger } from '../../logger.ts';
 import type { HostAndPort } from './address.ts';
 import { messageOf } from './errors.ts';
 
-/** A process that takes longer to answer where the log is written is passed over. */
+/** Who takes longer to answer is passed over. */
 const ANSWER_MS = 1_000;
 /** How often the server is asked for, from the first listener on: news of a failover can be lost. */
 const LOOK_MS = 1_000;
@@ -181,6 +181,6 @@ function accessOptions({
   };
 }
 
-function openSocket({ host, port }: HostAndPort, tls: boolean) {
+export function openSocket({ host, port }: HostAndPort, tls: boolean) {
   return tls ? connectTls({ host, port }) : connectTcp({ host, port });
 }

@@ -1,13 +1,12 @@
 // Chooses a replica for connections that only read, so that the primary has less to do. Where none can be used they lead to the
 // primary, and go to a replica as soon as one can: whatever happens to replicas, what is read is only slower to come.
 
-import { connect as connectTcp } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { AbstractConnector, Redis, type RedisOptions } from 'ioredis';
+import { AbstractConnector, type Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../../logger.ts';
 import type { HostAndPort } from './address.ts';
 import { messageOf } from './errors.ts';
 import { checkReplica } from './greeting.ts';
+import { askingConnection, openSocket } from './locator.ts';
 
 /** A connection that does not end in this time is destroyed. */
 const DISCONNECT_MS = 500;
@@ -18,8 +17,6 @@ const AVOID_MS = 5_000;
 const MAX_AVOID_MS = 300_000;
 const GOOD_MS = 60_000;
 const MAX_AVOIDED = 1_000;
-/** A replica that takes longer to answer is passed over. */
-const ANSWER_MS = 1_000;
 
 /** The connection to the server whose replicas these are. */
 interface Primary {
@@ -87,8 +84,7 @@ export class Replicas {
           return this.stream;
         }
         const { host = '127.0.0.1', port = 6379 } = replica ?? this.#options;
-        const { tls } = this.#options;
-        this.stream = tls ? connectTls({ ...tls, host, port }) : connectTcp({ host, port });
+        this.stream = openSocket({ host, port }, this.#options.tls !== undefined);
         this.stream.once('error', (error) => {
           this.firstError = error;
         });
@@ -166,23 +162,8 @@ export class Replicas {
   /** By a connection of its own: one that is in use is not given up for a replica that hangs. */
   async #try({ host, port }: HostAndPort): Promise<void> {
     const { username, password, tls } = this.#access;
-    const redis = new Redis({
-      host,
-      port,
-      ...(username && { username }),
-      ...(password && { password }),
-      ...(tls && { tls }),
-      protocol: 2,
-      lazyConnect: true,
-      connectionName: 'llm-streamer-try',
-      connectTimeout: ANSWER_MS,
-      commandTimeout: ANSWER_MS,
-      enableReadyCheck: false,
-      enableOfflineQueue: false,
-      maxRetriesPerRequest: 0,
-      retryStrategy: () => null,
-    });
-    redis.on('error', () => undefined); // the call fails, and says why
+    const access = { tls: tls !== undefined, ...(username && { username }), ...(password && { password }) };
+    const redis = askingConnection({ host, port }, access, 'try');
     try {
       await redis.connect();
       checkReplica(await redis.info('replication', 'persistence'));
