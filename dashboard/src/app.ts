@@ -18,6 +18,7 @@ import {
   filter,
   filterProblem,
   hits,
+  isPictureOpen,
   isWrapped,
   linkedRun,
   opened,
@@ -127,6 +128,9 @@ export class App {
       get timeMode() {
         return viewState.value.time;
       },
+      get isCovered() {
+        return isPictureOpen.value;
+      },
     };
     this.viewport = new Viewport(log, this.session, options, display, {
       onPainted: () => {
@@ -150,9 +154,10 @@ export class App {
       untracked(() => this.#apply(view, wrapped));
     });
     effect(() => {
-      // The values are not used: reading them makes a change of either draw the log again.
+      // The values are not used: reading them makes a change of any draw the log again.
       void cursorRow.value;
       void linkedRun.value;
+      void isPictureOpen.value;
       this.viewport.invalidate();
     });
     addEventListener('online', this.nudge);

@@ -16,6 +16,8 @@ export interface Column {
   tone?(row: FleetRow): string;
   /** Whether it sorts by name, the first first; otherwise by a number, the greatest first. */
   isName?: true;
+  /** Whether its text is what a source says, and no figure. */
+  isForeign?: true;
   /** Undefined is sorted last, whatever the direction. Absent where the column does not sort. */
   value?(row: FleetRow): number | string | undefined;
   /** Terms of the filter that finds the lines behind the cell, besides the source. */
@@ -28,6 +30,7 @@ const GENERATIONS = 'event:generation.*';
 export const COLUMNS: readonly Column[] = [
   {
     key: 'source',
+    isForeign: true,
     title: 'source',
     hint: 'who writes; ○ has gone silent',
     text: ({ source, isSilent }) => `${isSilent ? '○' : '●'} ${visible(source)}`,
@@ -38,6 +41,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     key: 'model',
+    isForeign: true,
     title: 'model',
     hint: 'the model that it named last',
     text: ({ model }) => (model === undefined ? UNKNOWN : visible(model.slice(model.lastIndexOf('/') + 1))),
@@ -109,6 +113,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     key: 'last',
+    isForeign: true,
     title: 'last line',
     hint: 'what is wrong, and the last line',
     text: ({ last }) => (last ? visible(last.msg) : UNKNOWN),

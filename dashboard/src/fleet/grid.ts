@@ -1,5 +1,5 @@
 // The fleet on screen: rows in their order, moved over by arrow keys, each cell a way to the lines behind it. Plain nodes: a row
-// is a few changed texts a second.
+// is a few changed texts a second, while it is on screen.
 import { COLUMNS, type Column } from './columns.ts';
 import type { FleetRow } from './model.ts';
 import { nextSort, ordered } from './order.ts';
@@ -10,6 +10,8 @@ import { FleetRowNode } from './row-node.ts';
 const HELD_MS = 3_000;
 /** The time in one frame for changing texts: many rows take several frames. */
 const SLICE_MS = 4;
+/** A row out of sight is written at each so many updates, and when it comes into sight. */
+const UNSEEN_EVERY = 8;
 
 export interface GridListener {
   onOpen(row: FleetRow, column: Column): void;
@@ -23,11 +25,14 @@ export class FleetGrid {
   readonly #titles = new Map<string, HTMLElement>();
   readonly #nodes = new Map<string, FleetRowNode>();
   readonly #groups = new Map<string, HTMLElement>();
+  readonly #inSight = new Set<FleetRowNode>();
+  readonly #sight: IntersectionObserver;
   #shown = '';
   #sort = '';
   #heldUntil = 0;
   #rows: readonly FleetRow[] = [];
   #frame = 0;
+  #updates = 0;
   #marked: readonly string[] = [];
 
   constructor(listener: GridListener) {
@@ -41,6 +46,7 @@ export class FleetGrid {
       this.#heldUntil = performance.now() + HELD_MS;
     });
     this.#body.addEventListener('click', (event) => this.#open(event.target));
+    this.#sight = new IntersectionObserver((changes) => this.#see(changes));
   }
 
   /** Shows figures, and their order when the last of them is shown. */
@@ -50,6 +56,7 @@ export class FleetGrid {
       this.#showSort(sort);
       this.#arrange();
     }
+    this.#updates++;
     this.#frame ||= requestAnimationFrame(() => this.#showSlice(0));
   }
 
@@ -139,12 +146,12 @@ export class FleetGrid {
       const row = this.#rows[next++];
       if (!row) continue;
       const node = this.#nodes.get(row.source);
-      if (node) node.show(row);
-      else {
-        const fresh = new FleetRowNode(row);
-        fresh.mark(this.#marked.includes(row.source));
-        this.#nodes.set(row.source, fresh);
+      if (!node) {
+        this.#make(row);
+        continue;
       }
+      node.row = row;
+      if (this.#inSight.has(node) || (next + this.#updates) % UNSEEN_EVERY === 0) node.show();
     }
     if (next < this.#rows.length) {
       this.#frame = requestAnimationFrame(() => this.#showSlice(next));
@@ -152,6 +159,25 @@ export class FleetGrid {
     }
     this.#frame = 0;
     if (performance.now() >= this.#heldUntil || this.#shown === '') this.#arrange();
+  }
+
+  #make(row: FleetRow): void {
+    const node = new FleetRowNode(row);
+    node.mark(this.#marked.includes(row.source));
+    this.#nodes.set(row.source, node);
+    this.#sight.observe(node.element);
+  }
+
+  #see(changes: readonly IntersectionObserverEntry[]): void {
+    const byElement = new Map([...this.#nodes.values()].map((node) => [node.element, node]));
+    for (const { target, isIntersecting } of changes) {
+      const node = byElement.get(target as HTMLDivElement);
+      if (!node) continue;
+      if (isIntersecting) {
+        this.#inSight.add(node);
+        node.show();
+      } else this.#inSight.delete(node);
+    }
   }
 
   #arrange(): void {
@@ -172,7 +198,12 @@ export class FleetGrid {
     if (shown === this.#shown) return;
     this.#shown = shown;
     const sources = new Set(this.#rows.map(({ source }) => source));
-    for (const source of this.#nodes.keys()) if (!sources.has(source)) this.#nodes.delete(source);
+    for (const [source, node] of this.#nodes) {
+      if (sources.has(source)) continue;
+      this.#nodes.delete(source);
+      this.#inSight.delete(node);
+      this.#sight.unobserve(node.element);
+    }
     const wasEmpty = this.#body.childElementCount === 0;
     placeNodes(this.#body, wanted);
     if (wasEmpty && document.activeElement === this.element) this.focus();

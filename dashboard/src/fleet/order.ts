@@ -30,7 +30,8 @@ export function ordered(rows: readonly FleetRow[], sort: string): Group[] {
   if (sort !== '' || places.size === 0) return [{ title: undefined, isPlace: false, rows: sorted }];
   const groups: Group[] = [];
   if (troubled.length > 0) groups.push({ title: 'in trouble', isPlace: false, rows: troubled });
-  for (const [place, own] of places) {
+  // By name, too: in the order of their rows, each row that gets into trouble would move whole hosts.
+  for (const [place, own] of [...places].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))) {
     if (own.length > 1) groups.push({ title: place, isPlace: true, rows: own });
     else alone.push(...own);
   }

@@ -1,30 +1,48 @@
-// Brings the children of an element into an order. Nodes that stand right already are not touched, since each move costs a layout, and a
-// node that is taken out loses the focus: the one that has it stays, and the others move around it.
+// Brings the children of an element into an order by moving as few of them as can be, since each move costs the browser a new layout of
+// what it moves. The focus stays where it is: where the browser cannot move a node that has it, the others move around that node.
+
+const canKeepFocus = 'moveBefore' in Element.prototype;
 
 export function placeNodes(parent: Element, wanted: readonly Element[]): void {
   const kept = new Set(wanted);
   for (const node of [...parent.children]) if (!kept.has(node)) node.remove();
-  const focused = wanted.findIndex((node) => node.contains(document.activeElement));
-  const middle = focused < 0 ? null : (wanted[focused] ?? null);
-  placeBefore(parent, middle === null ? wanted : wanted.slice(0, focused), parent.firstElementChild, middle);
-  if (middle) placeBefore(parent, wanted.slice(focused + 1), middle.nextElementSibling, null);
+  const staying = stayingNodes(parent, wanted);
+  let next: Element | null = null;
+  for (const node of wanted.toReversed()) {
+    if (!staying.has(node)) {
+      if (canKeepFocus && node.parentNode === parent) parent.moveBefore(node, next);
+      else parent.insertBefore(node, next);
+    }
+    next = node;
+  }
 }
 
-/** Places nodes from `first` on, all of them before `end`. */
-function placeBefore(
-  parent: Element,
-  nodes: readonly Element[],
-  first: Element | null,
-  end: Element | null,
-): void {
-  let next = first;
-  for (const node of nodes) {
-    // One node that has moved down must not move all those behind it up, one by one.
-    if (next && next !== end && node !== next && node === next.nextElementSibling) {
-      parent.insertBefore(next, end);
-      next = node;
+/** The most children that stand in the wanted order already: the longest increasing subsequence of their places, by patience sorting. */
+function stayingNodes(parent: Element, wanted: readonly Element[]): Set<Element> {
+  const places = new Map([...parent.children].map((node, place) => [node, place]));
+  const focused = canKeepFocus ? -1 : wanted.findIndex((node) => node.contains(document.activeElement));
+  const middle = places.get(wanted[focused] as Element);
+  /** The last node of the best subsequence of each length, its place, and the node before it there. */
+  const tails: Stay[] = [];
+  for (const [i, node] of wanted.entries()) {
+    const place = places.get(node);
+    if (place === undefined) continue;
+    if (middle !== undefined && Math.sign(place - middle) !== Math.sign(i - focused)) continue;
+    let [low, high] = [0, tails.length];
+    while (low < high) {
+      const mid = (low + high) >> 1;
+      if ((tails[mid] as Stay).place < place) low = mid + 1;
+      else high = mid;
     }
-    if (node === next) next = node.nextElementSibling;
-    else parent.insertBefore(node, next);
+    tails[low] = { node, place, before: tails[low - 1] };
   }
+  const staying = new Set<Element>();
+  for (let stay = tails.at(-1); stay; stay = stay.before) staying.add(stay.node);
+  return staying;
+}
+
+interface Stay {
+  node: Element;
+  place: number;
+  before: Stay | undefined;
 }

@@ -1,4 +1,5 @@
-// A row of the fleet in the DOM: one for each source, whatever place it stands at. Only cells whose text has changed are written.
+// A row of the fleet in the DOM: one for each source, whatever place it stands at. Only cells whose text has changed are written; and
+// who shows a row says when, since figures that nobody sees cost a layout, too.
 import { COLUMNS } from './columns.ts';
 import type { FleetRow } from './model.ts';
 import { setText } from './set-text.ts';
@@ -6,6 +7,7 @@ import { visible } from './words.ts';
 
 export class FleetRowNode {
   readonly element = document.createElement('div');
+  /** What it knows, at the latest; `show` writes it. */
   row: FleetRow;
   readonly #cells: readonly HTMLElement[];
   readonly #texts: readonly Text[];
@@ -27,13 +29,15 @@ export class FleetRowNode {
     const last = this.#cells[COLUMNS.findIndex(({ key }) => key === 'last')] as HTMLElement;
     const words = last.appendChild(document.createElement('b'));
     this.#words = words.appendChild(document.createTextNode(''));
-    this.#texts = this.#cells.map((cell) =>
-      cell.appendChild(document.createElement('bdi')).appendChild(document.createTextNode('')),
-    );
+    this.#texts = this.#cells.map((cell, i) => {
+      // Words of others may run from right to left; figures do not.
+      const holder = COLUMNS[i]?.isForeign ? cell.appendChild(document.createElement('bdi')) : cell;
+      return holder.appendChild(document.createTextNode(''));
+    });
     const place = (this.#cells[0] as HTMLElement).appendChild(document.createElement('bdi'));
     place.className = 'dim';
     this.#place = place.appendChild(document.createTextNode(''));
-    this.show(row);
+    this.show();
   }
 
   /** Where the row stands among those of its host or service, it does not say which that is. */
@@ -48,8 +52,9 @@ export class FleetRowNode {
     this.element.ariaSelected = String(isMarked);
   }
 
-  show(row: FleetRow): void {
-    this.row = row;
+  /** Writes the figures of the row that it has. */
+  show(): void {
+    const { row } = this;
     for (const [i, { text, tone }] of COLUMNS.entries()) {
       setText(this.#texts[i], text(row));
       const cell = this.#cells[i];

@@ -28,6 +28,8 @@ export interface Display {
   readonly timeMode: TimeMode;
   /** The run whose rows are marked. */
   readonly linkedRun: string | undefined;
+  /** Whether a picture is shown instead of the log: it then fills no rows. */
+  readonly isCovered: boolean;
 }
 
 export interface ViewportListener {
@@ -314,7 +316,7 @@ export class Viewport {
       this.follow.scrolled(this.#scroll.top, this.#scroll.isAtEnd);
     }
     this.#pinned = pinned && { ...pinned, top: this.#scroll.top };
-    this.#render();
+    if (!this.#display.isCovered) this.#render();
     this.#listener.onPainted();
     this.#rebuild.onPainted();
   }

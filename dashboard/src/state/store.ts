@@ -79,6 +79,11 @@ narrow.addEventListener('change', () => {
 });
 /** Whether long lines are wrapped: as the reader chose, else on narrow screens. */
 export const isWrapped = computed(() => viewState.value.wrap ?? isNarrow.value);
+/** Whether a picture is shown instead of the log. */
+export const isPictureOpen = computed(() => {
+  const { fleet, running, timeline } = viewState.value;
+  return fleet || running || timeline !== '';
+});
 
 export const figures = signal<Figures>({
   mode: 'follow',

@@ -126,6 +126,29 @@ describe('the fleet', () => {
     await eventually('none runs', async () => (await cell(page, 'gpu-9', 'running').innerText()) === '0');
   });
 
+  it('the log is as new as the stream when the fleet is closed', async () => {
+    const page = await open('fleet:over');
+    await gateway.publish({ channel: 'fleet:over', source: 'gpu-9', msg: 'written behind the fleet' });
+    await row(page, 'gpu-9').waitFor();
+    await page.keyboard.press('f');
+    await lastRow(page, 'written behind the fleet');
+  });
+
+  it('a row that comes into sight says what its source said last', async () => {
+    const channel = 'fleet:long';
+    const all = Array.from({ length: 120 }, (_, n) => ({ channel, source: `s-${n}`, msg: 'first line' }));
+    await gateway.publish(...all);
+    const page = await openPage(browser, `${gateway.url}/?channels=${channel}&fleet=1&sort=source`, {
+      width: 1440,
+    });
+    await row(page, 's-119').waitFor();
+    await gateway.publish({ channel, source: 's-119', msg: 'second line' });
+    await row(page, 's-119').scrollIntoViewIfNeeded();
+    await eventually('its last line', async () =>
+      (await cell(page, 's-119', 'last').innerText()).includes('second line'),
+    );
+  });
+
   it('begins anew with other channels', async () => {
     const page = await open('fleet:before');
     await gateway.publish({ channel: 'fleet:after', source: 'other', msg: 'hello' });

@@ -36,6 +36,21 @@ describe('the order of the rows', () => {
     ]);
   });
 
+  it('hosts stand by name, so that a row in trouble moves alone', () => {
+    const hosts = (kv: number) => {
+      const fleet = new FleetModel();
+      const gpus = ['box-c', 'box-a', 'box-b'].flatMap((host) => [0, 1, 2].map((n) => ({ host, n })));
+      for (const { host, n } of gpus) {
+        const attrs = { 'host.name': host, [METRICS.kvCacheUsage]: host === 'box-c' && n === 0 ? kv : 0.1 };
+        const event = 'server.metrics';
+        fleet.count(entry({ id: `${NOW - 500}-1`, source: `${host}-${n}`, event, attrs }));
+      }
+      return ordered(fleet.rows(NOW), '').map(({ title }) => title);
+    };
+    expect(hosts(0.1)).toEqual(['box-a', 'box-b', 'box-c']);
+    expect(hosts(0.99)).toEqual(['in trouble', 'box-a', 'box-b', 'box-c']);
+  });
+
   it('by a column: that order alone, and what is not known last in both directions', () => {
     expect(names('kv')).toEqual([[undefined, ['gpu-1', 'gpu-10', 'gpu-3', 'gpu-2', 'api']]]);
     expect(names('-kv')).toEqual([[undefined, ['gpu-2', 'gpu-3', 'gpu-10', 'gpu-1', 'api']]]);
