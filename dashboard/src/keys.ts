@@ -91,7 +91,7 @@ export const KEYS: readonly Key[] = [
     run: () => updateView({ list: !viewState.value.list }, 'replace'),
   },
   {
-    keys: 'C',
+    keys: 'v',
     what: 'charts',
     run: () => updateView({ charts: !viewState.value.charts }, 'replace'),
   },

@@ -83,7 +83,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     key: 'ttft',
-    title: 'first token',
+    title: 'first p50 / p95',
     hint: 'seconds to the first token, p50 / p95 of 15 minutes; ▲ is out of its own range, or far above the others',
     text: ({ firstToken, trouble }) =>
       firstToken
@@ -104,7 +104,7 @@ export const COLUMNS: readonly Column[] = [
   },
   {
     key: 'errors',
-    title: 'err',
+    title: 'err/5m',
     hint: 'errors of five minutes',
     text: ({ errors }) => figure(errors),
     tone: ({ errors }) => (errors > 0 ? 'bad' : 'dim'),

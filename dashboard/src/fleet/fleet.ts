@@ -8,9 +8,11 @@ import type { Viewport } from '../log/viewport.ts';
 import { filter, showNotice, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
+import type { Session } from '../stream/session.ts';
 import '../../styles/fleet.css';
 import type { Column } from './columns.ts';
 import { Comparison } from './comparison.ts';
+import { EarlierCalls } from './earlier-calls.ts';
 import { EntryFeed, type EntrySource } from './entry-feed.ts';
 import { FleetGrid } from './grid.ts';
 import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from './model.ts';
@@ -22,6 +24,7 @@ const EVERY_MS = 1_000;
 
 /** Where the fleet's entries come from, and what a cell leads to. */
 export interface FleetContext extends EntrySource {
+  session: Pick<Session, 'buffer' | 'historyQuery'>;
   viewport: Pick<Viewport, 'scroller'>;
   goTo(patch: Partial<ViewState>): void;
 }
@@ -37,6 +40,7 @@ export class Fleet {
   #isPicking = false;
   readonly #notes = document.createElement('p');
   readonly #feed: EntryFeed;
+  #earlier: EarlierCalls | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The log's time at which the stream was last live; with a broken stream, silence is not the sources'. */
   #now = Date.now();
@@ -48,7 +52,6 @@ export class Fleet {
       onSort: (sort) => updateView({ sort }, 'replace'),
     });
     this.#pick.type = 'button';
-    this.#pick.textContent = 'compare two';
     this.#pick.title = 'pick two rows (c on a row)';
     this.#pick.addEventListener('click', () => this.#setPicking(!this.#isPicking));
     this.#totals = new TotalsLine(() => updateView({ ...LOG_ALONE, running: true }, 'replace'), this.#pick);
@@ -65,6 +68,13 @@ export class Fleet {
     effect(() => {
       const isOpen = viewState.value.fleet;
       untracked(() => this.#toggle(isOpen));
+    });
+    context.onCleared(() => {
+      this.#earlier = undefined;
+    });
+    effect(() => {
+      const isLive = streamState.value.state === 'live';
+      untracked(() => isLive && this.#readEarlier());
     });
     effect(() => {
       const { compare } = viewState.value;
@@ -85,6 +95,24 @@ export class Fleet {
       // A focused button handles Enter itself: a column's title sorts.
       (key, target) => !(key === 'Enter' && target.closest('button')) && this.#press(key),
     );
+  }
+
+  /** A run may hang in a call that was made long before the page was opened. */
+  #readEarlier(): void {
+    if (this.#earlier) return;
+    const { session } = this.#context;
+    const earlier = new EarlierCalls();
+    this.#earlier = earlier;
+    earlier
+      .read(session.historyQuery(), session.buffer.oldestId)
+      .then(() => {
+        if (earlier !== this.#earlier) return;
+        for (const row of session.buffer.entryRows()) earlier.follow(row);
+        this.#model.addEarlierCalls(earlier);
+      })
+      .catch(() => {
+        this.#earlier = undefined;
+      });
   }
 
   #toggle(isOpen: boolean): void {
@@ -144,12 +172,18 @@ export class Fleet {
   #setPicking(isPicking: boolean): void {
     this.#isPicking = isPicking;
     this.#pick.ariaPressed = String(isPicking);
+    this.#pick.textContent = isPicking ? 'click two rows' : 'compare two';
   }
 
   /** Shows the lines behind a cell. */
   #open(row: FleetRow, column: Column): void {
     const terms = `source:${quoted(row.source)} ${column.behind(row)}`.trim();
-    const id = column.key === 'last' ? row.last?.id : undefined;
+    const isLast = column.key === 'last';
+    if (isLast && row.trouble.waitingRun !== undefined) {
+      updateView({ ...LOG_ALONE, timeline: row.trouble.waitingRun });
+      return;
+    }
+    const id = isLast ? row.last?.id : undefined;
     this.#context.goTo({
       fleet: false,
       q: terms,

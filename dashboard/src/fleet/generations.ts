@@ -2,6 +2,7 @@
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
+import { EndedGenerations } from './ended-generations.ts';
 import { FirstTokens } from './first-tokens.ts';
 import { Seconds } from './seconds.ts';
 
@@ -26,6 +27,7 @@ export class Generations {
   isHeard = false;
   readonly firstTokens = new FirstTokens();
   readonly #running = new Map<string, Generation>();
+  readonly #ended = new EndedGenerations();
   readonly #kept: number;
   readonly #tokens: Seconds;
   /** Since when tokens are counted; undefined while the source has never said a number of them. */
@@ -78,7 +80,8 @@ export class Generations {
   }
 
   #countDelta(row: EntryRow, key: string, at: number): void {
-    const generation = this.#running.get(key) ?? this.#open(key, undefined, at);
+    const known = this.#running.get(key);
+    const generation = known ?? (this.#ended.isLate(key, at) ? undefined : this.#open(key, undefined, at));
     if (generation) {
       generation.firstAt ??= at;
       generation.lastAt = at;
@@ -93,6 +96,7 @@ export class Generations {
       this.#isOverfull = true;
       return undefined;
     }
+    this.#ended.begin(key);
     const generation = { startedAt, firstAt: undefined, lastAt: at };
     this.#running.set(key, generation);
     return generation;
@@ -101,6 +105,7 @@ export class Generations {
   #end(key: string, at: number, attrs: Record<string, unknown>, isWhole: boolean): void {
     const generation = this.#running.get(key);
     this.#running.delete(key);
+    this.#ended.end(key, at);
     const reported = attrs[GEN_AI.timeToFirstChunk];
     if (typeof reported === 'number') this.firstTokens.add(at, reported);
     else if (isWhole && generation?.startedAt !== undefined && generation.firstAt !== undefined)

@@ -81,6 +81,8 @@ export class FleetGrid {
       k: [-1, 0],
       PageDown: [10, 0],
       PageUp: [-10, 0],
+      g: [Number.NEGATIVE_INFINITY, 0],
+      G: [Number.POSITIVE_INFINITY, 0],
       Home: [Number.NEGATIVE_INFINITY, 0],
       End: [Number.POSITIVE_INFINITY, 0],
       ArrowRight: [0, 1],

@@ -1,6 +1,7 @@
 // All sources of a stream: entries in, figures out. It knows at most 500 sources, those heard last, and says where there were more;
 // it depends on nothing on screen, and asks nobody: the same entries give the same figures.
 import type { EntryRow } from '../stream/row.ts';
+import type { EarlierCalls } from './earlier-calls.ts';
 import { logTimeOf } from './entry-feed.ts';
 import { quantile } from './first-tokens.ts';
 import { Source, type SourceFigures } from './source.ts';
@@ -31,13 +32,13 @@ export class FleetModel {
   count(row: EntryRow): void {
     const at = logTimeOf(row);
     if (!(at >= 0)) return;
-    let source = this.#sources.get(row.source);
-    if (!source) {
-      if (this.#sources.size >= MAX_SOURCES) this.#dropOldest();
-      source = new Source(row.source, at);
-      this.#sources.set(row.source, source);
-    }
-    source.count(row, at);
+    this.#source(row.source, at).count(row, at);
+  }
+
+  /** Calls of tools that were made before the first entry that was counted. */
+  addEarlierCalls(earlier: EarlierCalls): void {
+    for (const [name, { calls, last }] of earlier.bySource)
+      if (calls.oldest) this.#source(name, logTimeOf(last)).addEarlierCalls(calls, last);
   }
 
   /** `now` is the log's time in ms. */
@@ -53,6 +54,15 @@ export class FleetModel {
   clear(): void {
     this.#sources.clear();
     this.isOverfull = false;
+  }
+
+  #source(name: string, at: number): Source {
+    const known = this.#sources.get(name);
+    if (known) return known;
+    if (this.#sources.size >= MAX_SOURCES) this.#dropOldest();
+    const source = new Source(name, at);
+    this.#sources.set(name, source);
+    return source;
   }
 
   #dropOldest(): void {

@@ -14,16 +14,20 @@ type Compare = (a: FleetRow, b: FleetRow) => number;
 
 /**
  * Sorted by a column, rows stand in that order alone. By trouble, what is in trouble comes first, wherever it runs; of the rest, those of
- * one host or service are together. One source alone is no group.
+ * one host or service are together. A host with one source is no group.
  */
 export function ordered(rows: readonly FleetRow[], sort: string): Group[] {
   const sorted = [...rows].sort(comparison(sort));
   const places = new Map<string, FleetRow[]>();
+  const members = new Map<string, number>();
   const alone: FleetRow[] = [];
   const troubled: FleetRow[] = [];
   for (const row of sorted) {
     const own = row.group === undefined ? alone : (places.get(row.group) ?? []);
-    if (row.group !== undefined) places.set(row.group, own);
+    if (row.group !== undefined) {
+      places.set(row.group, own);
+      members.set(row.group, (members.get(row.group) ?? 0) + 1);
+    }
     if (row.trouble.rank > 0) troubled.push(row);
     else own.push(row);
   }
@@ -32,10 +36,10 @@ export function ordered(rows: readonly FleetRow[], sort: string): Group[] {
   if (troubled.length > 0) groups.push({ title: 'in trouble', isPlace: false, rows: troubled });
   // By name, too: in the order of their rows, each row that gets into trouble would move whole hosts.
   for (const [place, own] of [...places].sort(([a], [b]) => a.localeCompare(b, 'en', { numeric: true }))) {
-    if (own.length > 1) groups.push({ title: place, isPlace: true, rows: own });
-    else alone.push(...own);
+    if (members.get(place) === 1) alone.push(...own);
+    else if (own.length > 0) groups.push({ title: place, isPlace: true, rows: own });
   }
-  if (alone.length > 0) groups.push({ title: 'each by itself', isPlace: false, rows: alone.sort(byTrouble) });
+  if (alone.length > 0) groups.push({ title: 'others', isPlace: false, rows: alone.sort(byTrouble) });
   return groups;
 }
 

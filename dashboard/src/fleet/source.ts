@@ -4,6 +4,7 @@ import { GEN_AI, METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { FirstTokenFigures } from './first-tokens.ts';
 import { Generations, SPARK_SECONDS } from './generations.ts';
+import { type OpenCall, OpenCalls } from './open-calls.ts';
 import { Seconds } from './seconds.ts';
 
 /** Errors are counted over this time. */
@@ -39,6 +40,8 @@ export interface SourceFigures {
   isSilent: boolean;
   /** The longest time, in ms, that one of its generations has said nothing. */
   silences: { first: number; next: number };
+  /** The call of a tool that has not returned for the longest time, in ms. */
+  openCall: (OpenCall & { ms: number }) | undefined;
   /** Whether it has ever reported numbers, or generated. */
   isBackend: boolean;
   /** Which of the figures are numbers that it reports; the others are counted from its generations. */
@@ -58,6 +61,7 @@ export class Source {
   readonly name: string;
   lastAt: number;
   readonly #generations = new Generations();
+  readonly #calls = new OpenCalls();
   readonly #errors = new Seconds(ERROR_SECONDS + 1);
   readonly #throughput = new Seconds(SPARK_SECONDS + 1);
   #group: string | undefined;
@@ -83,10 +87,16 @@ export class Source {
     }
     if (row.generation !== undefined) this.#generations.count(row, row.generation, at);
     if (row.event === EVENTS.generationDelta) return;
+    this.#calls.count(row, at);
     this.#last = row;
     // Most entries of a source that belongs to something say so; those that do not are not parsed for it.
     if (this.#group === undefined && GROUPS.some((name) => row.raw.includes(`"${name}"`)))
       this.#place(row.attrs());
+  }
+
+  addEarlierCalls(calls: OpenCalls, last: EntryRow): void {
+    this.#calls.addEarlier(calls);
+    this.#last ??= last;
   }
 
   figures(now: number): SourceFigures {
@@ -96,6 +106,7 @@ export class Source {
     const tokens = this.#number('tokens', now);
     const counted = this.#generations.running(now);
     const rate = tokens ?? this.#generations.tokensPerSecond(second - RATE_SECONDS, second);
+    const openCall = this.#calls.oldest;
     const isSilent = age > Math.max(METRICS_HOLD_MS, 5 * (this.#reports?.apart ?? Number.NaN));
     return {
       source: this.name,
@@ -114,6 +125,7 @@ export class Source {
       isSilent,
       isBackend: this.#generations.isHeard || this.#reports !== undefined,
       silences: this.#generations.silences(now),
+      openCall: openCall && { ...openCall, ms: now - openCall.at },
       reported: { running: running !== undefined, tokensPerSecond: tokens !== undefined },
     };
   }

@@ -1,9 +1,11 @@
 // What is wrong with a source, judged by its figures: the worst of it as a rank, by which the rows are sorted, and all of it in words.
 import type { SourceFigures } from './source.ts';
-import { plural, wholeSeconds } from './words.ts';
+import { plural, visible, wholeSeconds } from './words.ts';
 
 /** A running generation that said nothing for longer is stalled. */
 export const STALLED_MS = 15_000;
+/** A call of a tool that takes longer hangs, as far as anybody can see; most answer within seconds. */
+const HANGING_MS = 30_000;
 /** A first token that takes this many times its usual is late, and never before `LATE_MS`. */
 const LATE_TIMES = 3;
 const LATE_MS = 3_000;
@@ -24,13 +26,15 @@ export interface Trouble {
   isFull: boolean;
   /** Whether as many wait as run. */
   isQueued: boolean;
+  /** The run that waits for a tool, as links name it. */
+  waitingRun: string | undefined;
   /** How bad it is, as a class; empty where it is no more than old errors. */
   tone: 'bad' | 'warn' | '';
 }
 
 /** `fleetMedian` is the median of the fleet's times to the first token; NaN where too few sources say theirs. */
 export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble {
-  const { firstToken, silences, errors, errorsLastMinute, queued = 0, kvCache = 0, age } = figures;
+  const { firstToken, silences, errors, errorsLastMinute, queued = 0, kvCache = 0, age, openCall } = figures;
   const ownP95Ms = (firstToken?.p95 ?? 0) * 1000;
   const isSlow =
     firstToken !== undefined &&
@@ -39,6 +43,7 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
       (firstToken.count >= LEAST_SAMPLES && firstToken.p50 >= LATE_TIMES * fleetMedian));
   const isFull = kvCache >= FULL_CACHE;
   const isQueued = queued > 0 && queued >= (figures.running ?? 0);
+  const hangs = openCall !== undefined && openCall.ms > HANGING_MS;
   const found: [number, boolean, () => string][] = [
     [5, figures.isSilent, () => `silent for ${wholeSeconds(age)}`],
     [4, errorsLastMinute > 0, () => `${plural(errorsLastMinute, 'error')} in the last minute`],
@@ -47,6 +52,11 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
       3,
       silences.first > Math.max(LATE_MS, LATE_TIMES * ownP95Ms),
       () => `a generation waits ${wholeSeconds(silences.first)} for its first token`,
+    ],
+    [
+      3,
+      hangs,
+      () => `${visible(openCall?.tool ?? '')} has not answered for ${wholeSeconds(openCall?.ms ?? 0)}`,
     ],
     [3, isSlow, () => 'slow to the first token'],
     [2, isFull, () => 'the KV cache is full'],
@@ -61,6 +71,7 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
     isSlow,
     isFull,
     isQueued,
+    waitingRun: hangs ? openCall.runKey : undefined,
     tone: rank >= 4 ? 'bad' : rank >= 2 ? 'warn' : '',
   };
 }

@@ -1,6 +1,7 @@
 // One generation as one row: it waits, then runs with its text, its tokens and their speed, and then says how it ended.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { LATE_MS } from '../fleet/ended-generations.ts';
 import { type EntryRow, nameOf } from '../stream/row.ts';
 import { Fold } from './fold.ts';
 import { duration } from './time.ts';
@@ -100,6 +101,7 @@ export class GenerationFold extends Fold {
   override takes(row: EntryRow): boolean {
     // One end may be told on two channels, to those who may read the texts and to all.
     if (isEnd(row)) return !this.#isLost && this.#end?.channel !== row.channel;
+    if (this.#end && row.tokens > 0) return row.time - this.#end.time <= LATE_MS;
     if (this.#isLost || this.#end || row.event === EVENTS.requestQueued) return false;
     if (row.event === EVENTS.generationStarted) return this.#estimate === 0;
     return row.event !== undefined || row.source === this.first.source;

@@ -5,6 +5,7 @@ import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { filterProblem, updateView, viewState } from '../state/store.ts';
+import { LOG_ALONE } from '../state/view-state.ts';
 import type { Session } from '../stream/session.ts';
 import type { CompletionList, Completions } from './completions.tsx';
 
@@ -51,7 +52,11 @@ export function FilterInput({ session, viewport }: FilterInputProps) {
     if (key === 'Enter') {
       closeList();
       if (event.altKey) updateView({ hl: field.value, q: '' });
-      else updateView({ q: field.value.trim(), hl: '' });
+      else {
+        const q = field.value.trim();
+        // Who filters wants to see the lines, and not what covers them.
+        updateView({ q, hl: '', ...(q !== '' && LOG_ALONE) });
+      }
     } else if (key === 'Escape') {
       closeList();
       field.value = '';

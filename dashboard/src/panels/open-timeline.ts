@@ -1,6 +1,6 @@
-// Opens the picture of a run: that of the row under the cursor, or where there is no cursor, of the newest run that the page has.
+// Opens the picture of a run: that of the row under the cursor, or where there is no cursor, of the newest run that the filter shows.
 import { runKeyOf } from '../state/run-key.ts';
-import { cursorRow, showNotice, updateView } from '../state/store.ts';
+import { cursorRow, filter, showNotice, updateView } from '../state/store.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import type { LogBuffer } from '../stream/buffer.ts';
 
@@ -14,7 +14,8 @@ export function openTimeline(buffer: LogBuffer): void {
 function newestRun(buffer: LogBuffer): string | undefined {
   for (let at = buffer.end - 1; at >= buffer.first; at--) {
     const row = buffer.get(at);
-    const key = row?.kind === 'entry' && row.run !== undefined ? runKeyOf(row) : undefined;
+    const isShown = row?.kind === 'entry' && row.run !== undefined && filter.value.test(row);
+    const key = isShown ? runKeyOf(row) : undefined;
     if (key !== undefined) return key;
   }
   return undefined;

@@ -105,7 +105,7 @@ function Choices({ history }: Pick<StatusBarProps, 'history'>) {
       <button
         type="button"
         aria-pressed={charts}
-        title="charts of the last 15 minutes (C)"
+        title="charts of the last 15 minutes (v)"
         onClick={() => updateView({ charts: !charts }, 'replace')}
       >
         charts

@@ -89,7 +89,7 @@ export function Toolbar({ session, viewport, nudge }: ToolbarProps) {
               .catch(reportError);
         }}
       >
-        timeline
+        <span class="wide">run </span>timeline
       </button>
       <button
         type="button"

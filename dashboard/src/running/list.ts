@@ -51,6 +51,8 @@ export class RunningList {
       k: -1,
       PageDown: 10,
       PageUp: -10,
+      g: Number.NEGATIVE_INFINITY,
+      G: Number.POSITIVE_INFINITY,
       Home: Number.NEGATIVE_INFINITY,
       End: Number.POSITIVE_INFINITY,
     };

@@ -2,6 +2,7 @@
 // that failed, those heard last, and says where there were more. It knows nothing of the screen; the same entries give the same.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
+import { EndedGenerations } from '../fleet/ended-generations.ts';
 import { logTimeOf } from '../fleet/entry-feed.ts';
 import { Seconds } from '../fleet/seconds.ts';
 import type { EntryRow } from '../stream/row.ts';
@@ -21,6 +22,7 @@ export class RunningModel {
   /** Whether one that runs was dropped because others were heard later. */
   isOverfull = false;
   readonly #running = new Map<string, Generation>();
+  readonly #ended = new EndedGenerations();
   #failures = failuresBySecond();
   #failed: Generation[] = [];
 
@@ -32,8 +34,9 @@ export class RunningModel {
     const key = keyOf(row, attrs);
     if (!(at >= 0) || key.length > MAX_KEY) return;
     const known = this.#running.get(key);
-    if (isDelta) (known ?? this.#open(key, row, at)).addDelta(row, at);
-    else if (row.event === EVENTS.generationStarted) this.#start(known, key, row, attrs, at);
+    if (isDelta) {
+      if (known || !this.#ended.isLate(key, at)) (known ?? this.#open(key, row, at)).addDelta(row, at);
+    } else if (row.event === EVENTS.generationStarted) this.#start(known, key, row, attrs, at);
     else if (row.event === EVENTS.generationRetracted) known?.retract(at);
     else if (row.event === EVENTS.generationFinished || row.event === EVENTS.generationFailed)
       this.#end(known, key, row, attrs, at);
@@ -89,6 +92,7 @@ export class RunningModel {
   ): void {
     const isWhole = row.event === EVENTS.generationFinished;
     this.#running.delete(key);
+    this.#ended.end(key, at);
     known?.end(row, attrs, at, isWhole);
     if (
       isWhole ||
@@ -107,6 +111,7 @@ export class RunningModel {
     const before = this.#running.get(key);
     if (before) this.#lose(before);
     else if (this.#running.size >= MAX_RUNNING) this.#loseOldest();
+    this.#ended.begin(key);
     const generation = new Generation(key, row, at);
     this.#running.set(key, generation);
     return generation;

@@ -101,6 +101,8 @@ export class Running {
       ].join(' · '),
     );
     setText(this.#notes, this.#notesOf(stream.state === 'live').join(' · '));
+    // Until the ends of what came before are counted, most seem to hang.
+    if (this.#feed.isCounting) return;
     setText(this.#others, this.#othersOf(lines.length, others, now));
     this.#list.show(lines, now);
   }

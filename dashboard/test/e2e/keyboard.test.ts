@@ -62,6 +62,15 @@ describe('the keyboard', () => {
     await press('n', 'a warning green');
   });
 
+  it('has one meaning for each key', async () => {
+    const page = await open();
+    await page.keyboard.press('?');
+    const dialog = page.getByRole('dialog');
+    await dialog.locator('kbd').first().waitFor();
+    const keys = await dialog.locator('kbd').allInnerTexts();
+    expect(keys.filter((key, i) => keys.indexOf(key) !== i)).toEqual([]);
+  });
+
   it('opens and closes the detail and the help, and steps through the levels, without a mouse', async () => {
     const page = await open();
     await page.keyboard.press('k');

@@ -118,6 +118,12 @@ describe('figures', () => {
     expect(rowAt(1_000, entries)).toMatchObject({ running: 1, errors: 1, model: 'm' });
   });
 
+  it('do not count a generation again for a delta that was late on its way, but its tokens', () => {
+    const row = rowAt(2_000, [started(0, 'r'), delta(100, 'r'), finished(200, 'r'), delta(300, 'r', 9)]);
+    expect(row.running).toBe(0);
+    expect(row.tokensPerSecond).toBe(5);
+  });
+
   it('are the numbers that a model server reports, where it reports them', () => {
     const attrs = {
       [METRICS.running]: 4,
@@ -277,6 +283,47 @@ describe('trouble', () => {
     expect(rowAt(206_000, [...times('gpu-1', 0.4), ...times('gpu-1', 1.5, 200_000)]).trouble.isSlow).toBe(
       true,
     );
+  });
+});
+
+describe('a call of a tool that has not returned', () => {
+  const tool = (ms: number, event: string, run: string, id: string, fields: Record<string, unknown> = {}) =>
+    at(ms, {
+      event,
+      run,
+      attrs: { [ATTRS.lane]: 'step-1', [GEN_AI.tool]: 'crm.lookup', [GEN_AI.toolCallId]: id },
+      ...fields,
+    });
+  const troubleAfter = (...entries: EntryRow[]) => rowAt(60_000, entries).trouble;
+
+  it('is trouble, and leads to its run', () => {
+    expect(troubleAfter(tool(0, 'tool.called', 'digest', '1'))).toMatchObject({
+      words: 'crm.lookup has not answered for 1m00s',
+      waitingRun: 'digest',
+    });
+  });
+
+  it('is none while others answer, nor when it has returned, its run has ended, or it waits for consent', () => {
+    const called = tool(0, 'tool.called', 'digest', '1');
+    for (const event of ['tool.returned', 'tool.asked'])
+      expect(troubleAfter(called, tool(50_000, event, 'digest', '1')).words).toBe('');
+    for (const event of ['run.finished', 'run.failed', 'run.cancelled', 'run.lost'])
+      expect(troubleAfter(called, at(50_000, { event, run: 'digest' })).words).toBe('');
+    expect(troubleAfter(called, tool(50_000, 'tool.returned', 'digest', '2')).words).not.toBe('');
+    expect(troubleAfter(called, at(50_000, { event: 'run.finished', run: 'other' })).words).not.toBe('');
+    expect(rowAt(20_000, [called]).trouble.words).toBe('');
+  });
+
+  it('is its caller’s, where the answer that asks for it ends after it', () => {
+    const end = finished(1_000, 'digest', { [ATTRS.lane]: 'step-1' });
+    expect(troubleAfter(tool(0, 'tool.called', 'digest', '1'), end).words).toBe('');
+  });
+
+  it('is told once, whatever channels tell it, and is one of 64 at most', () => {
+    const copies = [tool(0, 'tool.called', 'digest', '1'), tool(1, 'tool.called', 'digest', '1')];
+    expect(troubleAfter(...copies, tool(2, 'tool.returned', 'digest', '1')).words).toBe('');
+    const many = Array.from({ length: 100 }, (_, i) => tool(i, 'tool.called', 'digest', `${i}`));
+    expect(rowAt(60_000, many).openCall?.at).toBe(START + 36);
   });
 });
 

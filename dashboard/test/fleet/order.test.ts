@@ -32,7 +32,7 @@ describe('the order of the rows', () => {
     expect(names('')).toEqual([
       ['in trouble', ['gpu-10']],
       ['box-a', ['gpu-2', 'gpu-3']],
-      ['each by itself', ['gpu-1', 'api']],
+      ['others', ['gpu-1', 'api']],
     ]);
   });
 

@@ -49,6 +49,7 @@ const queued = (msg = 'queued') => told('request.queued', msg);
 const started = (msg = 'started') => told('generation.started', msg);
 const finished = (attrs = {}, fields = {}) => told('generation.finished', 'done', { ...fields, attrs });
 const failed = (msg: string, level: string) => told('generation.failed', msg, { level });
+const deltaAt = (time: number, msg: string) => told('generation.delta', msg, { time });
 const numbers = (source: string, msg: string, fields = {}) =>
   entry({ event: 'server.metrics', source, msg, ...fields });
 
@@ -106,10 +107,16 @@ describe('a generation', () => {
     expect(items(list)).toMatchObject([{ level: 2 }]);
   });
 
+  it('takes in what was late on its way', () => {
+    const late = deltaAt(finished().time + 100, 'lo');
+    expect(shown(listOf([delta('a', 'Hel'), finished(), late]))).toEqual([
+      expect.stringMatching(/^✓ .*Hello$/),
+    ]);
+  });
+
   it('is told apart from the next one of its lane, also where its own end was not heard', () => {
-    expect(
-      shown(listOf([delta('a', 'one'), finished(), delta('a', 'two'), started(), delta('a', 'three')])),
-    ).toEqual([
+    const next = deltaAt(finished().time + 5_000, 'two');
+    expect(shown(listOf([delta('a', 'one'), finished(), next, started(), delta('a', 'three')]))).toEqual([
       expect.stringMatching(/^✓ .*one$/),
       expect.stringMatching(/^○ .*two$/),
       expect.stringMatching(/^▸ .*three$/),

@@ -61,6 +61,13 @@ describe('a generation that runs', () => {
     expect(generation.elapsed(START + 1_000)).toBe(undefined);
   });
 
+  it('does not begin again with a piece that was late on its way', () => {
+    const model = modelOf(at(0, 'started', 'r1'), at(900, 'finished', 'r1'), delta(1_000, 'r1', 'late'));
+    expect(model.running(START + 2_000)).toEqual([]);
+    model.count(delta(9_000, 'r1', 'of the next, whose start was not heard'));
+    only(model.running(START + 9_000));
+  });
+
   it('keeps the end of a long answer', () => {
     const model = modelOf(delta(0, 'r1', 'x'.repeat(1_000_000)), delta(1, 'r1', 'the end'));
     const { words } = only(model.running(START));

@@ -1,0 +1,53 @@
+// Calls of tools from before the page's first entry that have not returned, by source: of the newest thousand entries about calls, those
+// whose runs say nothing more of them.
+import { readHistory } from '../history/page.ts';
+import type { EntryRow } from '../stream/row.ts';
+import { logTimeOf } from './entry-feed.ts';
+import { OpenCalls } from './open-calls.ts';
+
+const PAGE = 1_000;
+/** Each run costs a search: those that wait longest are looked up. */
+const MAX_RUNS = 16;
+
+export class EarlierCalls {
+  readonly bySource = new Map<string, { calls: OpenCalls; last: EntryRow }>();
+  #runs = new Set<string>();
+
+  /** `query` names the channels; `before` is the id of the page's first entry. */
+  async read(query: URLSearchParams, before: string | undefined): Promise<void> {
+    // The gateway filters already: a second text or run cannot be asked for.
+    if (query.has('q') || query.has('run')) return;
+    if (before !== undefined) query.set('before', before);
+    query.set('limit', String(PAGE));
+    query.set('q', 'tool.');
+    for (const row of await entriesOf(query)) this.#count(row);
+    const waiting = [...this.bySource.values()].flatMap(({ calls }) => calls.all);
+    waiting.sort((a, b) => a.at - b.at);
+    const runs = waiting.flatMap(({ run }) => run ?? []);
+    this.#runs = new Set(runs.slice(0, MAX_RUNS));
+    for (const { calls } of this.bySource.values()) calls.keep(this.#runs);
+    query.delete('q');
+    for (const run of this.#runs) {
+      query.set('run', run);
+      for (const row of await entriesOf(query)) this.follow(row);
+    }
+  }
+
+  /** An entry after the call: it may say what has become of it. */
+  follow(row: EntryRow): void {
+    if (row.run === undefined || !this.#runs.has(row.run)) return;
+    this.bySource.get(row.source)?.calls.count(row, logTimeOf(row));
+  }
+
+  #count(row: EntryRow): void {
+    const known = this.bySource.get(row.source) ?? { calls: new OpenCalls(), last: row };
+    known.last = row;
+    known.calls.count(row, logTimeOf(row));
+    this.bySource.set(row.source, known);
+  }
+}
+
+async function entriesOf(query: URLSearchParams): Promise<EntryRow[]> {
+  const { rows } = await readHistory(query);
+  return rows.filter((row) => row.kind === 'entry');
+}

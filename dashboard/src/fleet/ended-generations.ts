@@ -1,0 +1,28 @@
+// Generations that have ended lately: a delta that was late on its way, as over another connection than the end, is not taken for one that
+// runs. It remembers the last 256.
+
+/** What comes this long after the end is no longer late, but of another generation whose start was not heard. */
+export const LATE_MS = 2_000;
+const MAX_ENDED = 256;
+
+export class EndedGenerations {
+  /** When each ended, the first first. */
+  readonly #ended = new Map<string, number>();
+
+  end(key: string, at: number): void {
+    this.#ended.delete(key);
+    this.#ended.set(key, at);
+    const [first] = this.#ended.keys();
+    if (this.#ended.size > MAX_ENDED && first !== undefined) this.#ended.delete(first);
+  }
+
+  /** Another one of this name has begun. */
+  begin(key: string): void {
+    this.#ended.delete(key);
+  }
+
+  isLate(key: string, at: number): boolean {
+    const endedAt = this.#ended.get(key);
+    return endedAt !== undefined && at - endedAt <= LATE_MS;
+  }
+}
