@@ -17,6 +17,7 @@ import { type AgentParts, composeRuns } from './compose-runs.ts';
 import { composeTools } from './compose-tools.ts';
 import { composeWays } from './compose-ways.ts';
 import { type Config, connectionLimits, LOCAL_HOSTS, readSecret, trustedProxies } from './config.ts';
+import { agUiRoute } from './http/ag-ui.ts';
 import { agentRoutes } from './http/agents.ts';
 import { alertsRoutes } from './http/alerts.ts';
 import { approvalRoute } from './http/approvals.ts';
@@ -281,6 +282,7 @@ export function createApp(
     approvalRoute(scope, runs.service);
     agentRoutes(scope, { ...runs, streams: runStreams, connections: limiter });
     uiChatRoutes(scope, { ...runs, broker, streams: runStreams });
+    agUiRoute(scope, { ...runs, broker, streams: runStreams });
     pricesRoute(scope, () => runs.prompts.current.prices);
     conversationsRoutes(scope, runs.conversations);
     conversationTurnsRoutes(scope, {

@@ -6,10 +6,11 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { isCut } from '@llm-streamer/shared/run.ts';
 import { usageOf } from '../runs/wire.ts';
+import type { PartStream } from './part-stream.ts';
 
 export type UiPart = { type: string } & Record<string, unknown>;
 
-export class UiStream {
+export class UiStream implements PartStream {
   readonly #messageId: string;
   /** The block of text or reasoning to which the next piece belongs. */
   #open: { kind: 'text' | 'reasoning'; id: string } | undefined;
@@ -24,7 +25,6 @@ export class UiStream {
     this.#messageId = messageId;
   }
 
-  /** The parts of the next entry. */
   take(entry: Entry): UiPart[] {
     const { event, msg, attrs = {} } = entry;
     const toolCallId = String(attrs[GEN_AI.toolCallId]);
@@ -32,7 +32,7 @@ export class UiStream {
       case EVENTS.runStarted:
         return [this.#start()];
       case EVENTS.generationStarted:
-        return [...this.endStep(), ...this.beginStep()];
+        return [...this.endStep(), ...this.#beginStep()];
       case EVENTS.generationDelta:
         return this.#say(attrs.kind === 'reasoning' ? 'reasoning' : 'text', msg);
       case EVENTS.generationRetracted:
@@ -75,14 +75,26 @@ export class UiStream {
     }
   }
 
-  /** The beginning of a stream that goes on with the message of an earlier one, after `take` has had the entries of that. */
   goOn(): UiPart[] {
     this.#open = undefined;
     this.#inStep = false;
-    return [this.#start(), ...this.beginStep()];
+    return [this.#start(), ...this.#beginStep()];
   }
 
-  beginStep(): UiPart[] {
+  pause(): UiPart[] {
+    return [...this.endStep(), { type: 'finish' }];
+  }
+
+  /** A client of this protocol knows no other way to hear of it. */
+  trimmed(): UiPart[] {
+    return [{ type: 'message-metadata', messageMetadata: { trimmed: true } }];
+  }
+
+  lost(): UiPart[] {
+    return [{ type: 'error', errorText: 'The log has lost this run.' }];
+  }
+
+  #beginStep(): UiPart[] {
     this.#inStep = true;
     this.#said = '';
     return [{ type: 'start-step' }];

@@ -3,28 +3,28 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
-import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { type OwnedKey, ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
+import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
+import { ownedKey } from '@llm-streamer/shared/ownership.ts';
+import { sseFrame } from '@llm-streamer/shared/sse.ts';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { AgentDirectory } from '../agents/directory.ts';
-import { mayCancelRun, mayReadRun } from '../auth/rights/run-rights.ts';
+import { UiStream } from '../agents/ui-stream.ts';
+import { mayReadRun } from '../auth/rights/run-rights.ts';
 import { parseId } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import { fingerprintOf, type RunRequest } from '../runs/run-plan.ts';
-import { readHistory } from '../runs/run-reader.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import { sharerOf } from '../sharer-of.ts';
-import { checkShape } from '../shippers/json-shape.ts';
-import { admitRun, checkLength, idSchema, traceOf } from './begin-run.ts';
-import { HttpError } from './errors.ts';
-import { jsonScope, parseBody } from './json-body.ts';
+import { admitRun, idSchema, traceOf } from './begin-run.ts';
+import { CHAT_BODY_BYTES, chatScope, invalidMessages, wordsOf } from './chat-body.ts';
+import { ChatConsents } from './chat-consents.ts';
+import { ChatWire } from './chat-wire.ts';
+import { parseBody } from './json-body.ts';
 import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
-import { UiWire } from './ui-wire.ts';
 
 const part = z.looseObject({
   type: z.string(),
@@ -50,13 +50,10 @@ const EXAMPLE = '{"id":"…","messages":[{"id":"…","role":"user","parts":[{"ty
 type Body = z.output<typeof bodySchema>;
 type Message = z.output<typeof message>;
 
-/** Bytes of a body: the client sends the whole conversation each time. */
-const BODY_BYTES = 1_048_576;
-const SHAPE = { values: 50_000, members: 1_000, depth: 64 };
+const HEADERS = { 'x-vercel-ai-ui-message-stream': 'v1' };
+const DONE = sseFrame({ data: '[DONE]' });
 /** Messages of the client that are looked at: the newest question is one of them, or its answer the last. */
 const NEWEST_MESSAGES = 4;
-/** What the part of a run that its client has read takes, while it is read again. */
-const READ_BYTES = 16_777_216;
 /** The id of an answer: this, and the id of its run. */
 const ANSWER = 'a-';
 
@@ -72,24 +69,22 @@ export interface UiChatServices {
 
 export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): void {
   const { broker, service, conversations, agents, streams, limiter, limit } = services;
-  jsonScope(app, (scope) => {
-    const parseJson = scope.getDefaultJsonParser('error', 'error');
-    scope.removeContentTypeParser('application/json');
-    scope.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
-      // A megabyte of names would hold the event loop for a tenth of a second.
-      checkShape(text.toString(), SHAPE)
-        .then(() => parseJson(request, text.toString(), done))
-        .catch(done);
-    });
-    scope.post('/api/chat', { bodyLimit: BODY_BYTES, config: { needs: 'run' } }, async (request, reply) => {
-      const body = parseBody(bodySchema, request.body, EXAMPLE);
-      const newest = messagesOf(body);
-      const last = newest.at(-1);
-      if (last?.role === 'assistant' && body.trigger === 'submit-message')
-        return decide(request, reply, last);
-      const asked = newest.findLast(({ role }) => role === 'user');
-      return stream(reply, await begin(request, reply, body, asked));
-    });
+  const consents = new ChatConsents(broker, service);
+
+  chatScope(app, (scope) => {
+    scope.post(
+      '/api/chat',
+      { bodyLimit: CHAT_BODY_BYTES, config: { needs: 'run' } },
+      async (request, reply) => {
+        const body = parseBody(bodySchema, request.body, EXAMPLE);
+        const newest = messagesOf(body);
+        const last = newest.at(-1);
+        if (last?.role === 'assistant' && body.trigger === 'submit-message')
+          return decide(request, reply, last);
+        const asked = newest.findLast(({ role }) => role === 'user');
+        return stream(reply, await begin(request, reply, body, asked));
+      },
+    );
   });
 
   const resuming = {
@@ -117,15 +112,11 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
     body: Body,
     asked: Message | undefined,
   ): Promise<RunRecord> {
-    const text = asked?.parts
-      .flatMap(({ type, text: words }) => (type === 'text' && words ? [words] : []))
-      .join('\n');
-    if (!asked || text === undefined || text.trim() === '')
-      throw invalidMessages('the last question needs a part with text');
-    checkLength(text, 'messages');
+    if (!asked) throw invalidMessages('one must be a question, of the role user');
+    const texts = asked.parts.flatMap(({ type, text }) => (type === 'text' && text ? [text] : []));
     const said = {
       owner: request.principal.owner,
-      message: text,
+      message: wordsOf(texts),
       conversationId: body.id,
       agent: body.agent ?? agents.first,
     };
@@ -156,55 +147,21 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
 
   /** The client has answered what the run asked for, and goes on reading after that. */
   async function decide(request: FastifyRequest, reply: FastifyReply, { id: messageId, parts }: Message) {
-    const { access } = request;
-    const key = ownedKey(
-      access.principal.owner,
-      messageId.startsWith(ANSWER) ? messageId.slice(ANSWER.length) : '',
+    const answers = parts.flatMap(({ state, approval }) =>
+      state === 'approval-responded' && approval?.approved !== undefined
+        ? [{ approval: approval.id, approved: approval.approved, reason: approval.reason ?? undefined }]
+        : [],
     );
-    const isOwn =
-      access.allows(mayReadRun, key, 'run_not_found') && access.allows(mayCancelRun, key, 'run_not_found');
-    const run = isOwn ? await service.get(key) : undefined;
-    if (!run)
-      throw new HttpError('run_not_found', 'there is no run of this message, or it is no longer kept');
-    const answered = new Set<string>();
-    for (const { state, approval } of parts) {
-      if (state !== 'approval-responded' || approval?.approved === undefined) continue;
-      answered.add(approval.id);
-      const known = run.approvals.find(({ id }) => id === approval.id);
-      if (!known || known.decision) continue;
-      const { approved, reason } = approval;
-      await service.decide(run, approval.id, {
-        approved,
-        by: access.principal.name,
-        ...(reason && { reason }),
-      });
-    }
+    const id = messageId.startsWith(ANSWER) ? messageId.slice(ANSWER.length) : '';
+    const run = await consents.decide(request, id, answers);
     request.bodyIsUsed();
-    const known = (await service.get(key)) ?? run;
-    const wire = wireOf(known, true);
-    const at = await request.withRoom(READ_BYTES, async () => {
-      const asked = await lastAsked(key, answered);
-      for await (const { record } of readHistory(broker, runChannel(key), BEGINNING, asked))
-        if (record) wire.skip(record.entry);
-      return asked;
-    });
-    return stream(reply, known, at, wire);
-  }
-
-  /** Where the last question is that the client has answered: it has read all up to there. */
-  async function lastAsked(key: OwnedKey, answered: ReadonlySet<string>): Promise<Position> {
-    let at = BEGINNING;
-    for await (const { record } of readHistory(broker, runChannel(key), BEGINNING, await broker.head())) {
-      const { event, attrs } = record?.entry ?? {};
-      if (record && event === EVENTS.toolAsked && answered.has(String(attrs?.approval))) at = record.n;
-    }
-    return at;
+    const wire = wireOf(run, true);
+    return stream(reply, run, await consents.skipRead(request, run, answers, wire), wire);
   }
 }
 
-function wireOf({ id, approvals }: RunRecord, isGoingOn = false): UiWire {
-  const decided = new Set(approvals.flatMap(({ id: of, decision }) => (decision ? [of] : [])));
-  return new UiWire(`${ANSWER}${id}`, decided, isGoingOn);
+function wireOf(run: RunRecord, isGoingOn = false): ChatWire {
+  return new ChatWire(new UiStream(`${ANSWER}${run.id}`), run, { headers: HEADERS, last: DONE, isGoingOn });
 }
 
 /** @throws HttpError `invalid_body` */
@@ -212,10 +169,6 @@ function messagesOf({ messages }: Body): Message[] {
   const parsed = z.array(message).safeParse(messages.slice(-NEWEST_MESSAGES));
   if (!parsed.success) throw invalidMessages('each needs an id, a role and parts');
   return parsed.data;
-}
-
-function invalidMessages(rule: string): HttpError {
-  return new HttpError('invalid_body', `messages: ${rule}`, { field: 'messages' });
 }
 
 /** Another run of the same question. With `cause`, the old answer's id or the new words, the same request is the same run. */
