@@ -4,6 +4,7 @@ import type { Scenario } from './scenario.ts';
 import { containerLines } from './scenarios/containers.ts';
 import { doorCalls } from './scenarios/door.ts';
 import { fanOut } from './scenarios/fan-out.ts';
+import { fatResults } from './scenarios/fat-result.ts';
 import { fewViewers } from './scenarios/few.ts';
 import { compressed } from './scenarios/gzip.ts';
 import { idleViewers } from './scenarios/idle.ts';
@@ -24,5 +25,6 @@ export const SCENARIOS: readonly Scenario[] = [
   publishing,
   containerLines,
   doorCalls,
+  fatResults,
   otlpRecords,
 ];
