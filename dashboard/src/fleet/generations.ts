@@ -1,8 +1,8 @@
 // The generations of one source that run now, as its entries say: what has started or said something and has not ended.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { EndedGenerations } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
-import { EndedGenerations } from './ended-generations.ts';
 import { FirstTokens } from './first-tokens.ts';
 import { Seconds } from './seconds.ts';
 

@@ -1,7 +1,7 @@
 // One generation as one row: it waits, then runs with its text, its tokens and their speed, and then says how it ended.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
-import { LATE_MS } from '../fleet/ended-generations.ts';
+import { LATE_MS } from '../stream/ended-generations.ts';
 import { type EntryRow, nameOf } from '../stream/row.ts';
 import { Fold } from './fold.ts';
 import { duration } from './time.ts';
