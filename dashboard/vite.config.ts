@@ -45,24 +45,9 @@ export const __vitePreload = (load, files = [], base) =>
   },
 };
 
-/**
- * Of marked the page needs what makes tokens of a text, and nothing that makes HTML of them. Its one file ends with an object of all its
- * parts, which keeps them in the bundle (3 kB gzipped): the file ends before that here.
- */
-const markedLexer: Plugin = {
-  name: 'marked-lexer',
-  transform(code, id) {
-    if (!id.endsWith('/marked/lib/marked.esm.js')) return undefined;
-    const end = code.search(/var (\w+)=new \w+;function \w+\(\w+,\w+\)\{return \1\.parse\(/);
-    const wanted = ['Lexer', 'Tokenizer'].map((name) => code.match(new RegExp(`[\\w$]+ as ${name}\\b`))?.[0]);
-    if (end < 0 || wanted.includes(undefined)) throw new Error('marked is not what this plugin knows');
-    return `${code.slice(0, end)}export{${wanted.join()}}`;
-  },
-};
-
 export default defineConfig({
   base: './',
-  plugins: [spellOut, styleLoader, markedLexer],
+  plugins: [spellOut, styleLoader],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: {
     // Keeps the page's Host: the gateway compares it with Origin and accepts changes from its own page only.

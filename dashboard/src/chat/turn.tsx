@@ -151,7 +151,7 @@ function Said({ step, isGrowing }: { step: Step; isGrowing: boolean }) {
           <p>{reasoning}</p>
         </details>
       )}
-      {text !== '' && <Markdown text={text} isGrowing={isGrowing} />}
+      {text !== '' && <Markdown text={text} />}
       {cut && <p class="warn">The model reached its limit of tokens: the end is missing.</p>}
     </>
   );

@@ -50,6 +50,16 @@ describe('bounds', () => {
     expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(35_000);
     expect(readdirSync(join(dist, 'assets')).some((name) => name.startsWith('charts-'))).toBe(true);
   });
+
+  it('loads at most 25 kB gzipped for the chat, its styles included', () => {
+    const assets = join(ROOT, 'dashboard/dist/assets');
+    const parts = readdirSync(assets).map((name) => readFileSync(join(assets, name)));
+    const chat = parts.filter((part) => part.includes('conversations') && part.includes('composer'));
+    const styles = parts.filter((part) => part.includes('#chat .composer'));
+    expect([chat.length, styles.length]).toEqual([1, 1]);
+    const sizes = [...chat, ...styles].map((part) => gzipSync(part).length);
+    expect(sizes.reduce((a, b) => a + b)).toBeLessThanOrEqual(25_000);
+  });
 });
 
 describe('charts', () => {

@@ -1,30 +1,46 @@
-// A text of the model as Markdown, which is read again as it grows, or as it is where it cannot be read.
-import type { ComponentChild } from 'preact';
+// A text of the model as Markdown, which is read as it grows. What is still to be read is shown as it is.
+import { signal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { GrowingMarkdown } from './growing.ts';
+import { Pace } from './pace.ts';
 
-/** After a reading that took long the next one waits so many times as long, so that the page stays free for its reader. */
-const REST = 8;
+/** UTF-16 units of what is shown as it is, in one element. */
+const SLICE = 1_000;
+/** The frames in which something was read. */
+const frames = signal(0);
+const pace = new Pace(
+  (then) => requestAnimationFrame(then),
+  () => {
+    frames.value++;
+  },
+);
 
-interface MarkdownProps {
-  text: string;
-  /** More of it may come. */
-  isGrowing: boolean;
+export function Markdown({ text }: { text: string }) {
+  const growing = useRef<GrowingMarkdown>(undefined);
+  growing.current ??= new GrowingMarkdown();
+  const { blocks, rest, isWaiting } = growing.current.update(text, pace.mayRead);
+  if (isWaiting) frames.value; // what reads it is drawn again then
+  return (
+    <div class="markdown">
+      {blocks}
+      {sliced(rest).map((slice, i) => (
+        <div key={`plain ${i}`} class="plain">
+          {slice}
+        </div>
+      ))}
+    </div>
+  );
 }
 
-export function Markdown({ text, isGrowing }: MarkdownProps) {
-  const growing = useRef<GrowingMarkdown>(undefined);
-  const read = useRef<{ text: string; blocks: readonly ComponentChild[] | undefined; due: number }>(
-    undefined,
-  );
-  growing.current ??= new GrowingMarkdown();
-  const last = read.current;
-  if (!last || (last.text !== text && (!isGrowing || performance.now() >= last.due))) {
-    const began = performance.now();
-    const blocks = growing.current.update(text);
-    const now = performance.now();
-    read.current = { text, blocks, due: now + (now - began) * REST };
+/** The browser lays out only those slices that are in view. */
+function sliced(text: string): string[] {
+  const slices: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    const end = at + SLICE;
+    const to =
+      end < text.length ? Math.max(text.lastIndexOf('\n', end), text.lastIndexOf(' ', end)) + 1 : end;
+    slices.push(text.slice(at, to > at ? to : end));
+    at = to > at ? to : end;
   }
-  const blocks = read.current?.blocks;
-  return blocks ? <div class="markdown">{blocks}</div> : <div class="plain">{text}</div>;
+  return slices;
 }

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GrowingMarkdown } from '../../../src/chat/markdown/growing.ts';
-import { answer, drawn } from './drawn.ts';
+import { all, answer, drawn } from './drawn.ts';
 
 const BLOCKS = [
   '# a heading',
@@ -60,7 +60,7 @@ describe('an answer', () => {
           at += sizes[i % sizes.length] ?? 1;
           growing.update(text.slice(0, at));
         }
-        expect(drawn([...(growing.update(text) ?? [])])).toBe(answer(text));
+        expect(all(growing.update(text))).toBe(answer(text));
       }),
       { numRuns: 100 },
     );
@@ -69,22 +69,22 @@ describe('an answer', () => {
   it('is drawn at every prefix, and keeps the nodes of blocks that are complete', () => {
     const growing = new GrowingMarkdown();
     for (let end = 0; end <= DOCUMENT.length; end++)
-      expect(growing.update(DOCUMENT.slice(0, end))).toBeDefined();
-    const [heading] = growing.update(DOCUMENT) ?? [];
-    expect((growing.update(`${DOCUMENT}\n\nmore`) ?? [])[0]).toBe(heading);
+      expect(growing.update(DOCUMENT.slice(0, end)).rest).toBe('');
+    const [heading] = growing.update(DOCUMENT).blocks;
+    expect(growing.update(`${DOCUMENT}\n\nmore`).blocks[0]).toBe(heading);
   });
 
   it('begins anew if its text turns out to be another', () => {
     const growing = new GrowingMarkdown();
     growing.update('one\n\ntwo\n\nthree');
-    expect(drawn([...(growing.update('other') ?? [])])).toBe('<p>"other"</p>');
+    expect(all(growing.update('other'))).toBe('<p>"other"</p>');
   });
 
   it('shows a fence that is not closed yet as code, at every prefix of it', () => {
     const text = 'a\n\n````py\nx = 1\n```\n**no emphasis**';
     const open = text.indexOf('py') + 3;
     for (let end = open; end <= text.length; end++) {
-      const shown = answer(text.slice(0, end)) ?? '';
+      const shown = answer(text.slice(0, end));
       expect(shown).toMatch(/^<p>"a"<\/p><pre><code>/);
       expect(shown).not.toContain('<strong>');
     }
@@ -107,11 +107,11 @@ describe('of what is hostile', () => {
     '&#106;avascript:alert(1)',
   ])('no link leads to %s', (href) => {
     for (const text of [`[click](<${href}>)`, `[click](${href})`, `<${href}>`, `![click](<${href}>)`])
-      expect(answer(text) ?? '').not.toContain('<a ');
+      expect(answer(text)).not.toContain('<a ');
   });
 
   it('a link says where it leads, whatever its text says', () => {
-    const link = (text: string) => answer(text) ?? '';
+    const link = (text: string) => answer(text);
     expect(link('[your bank](https://evil.example/x)')).toBe(
       '<p><a href=https://evil.example/x target=_blank rel=noopener noreferrer>"your bank"</a><span class=dim>" (evil.example)"</span></p>',
     );
@@ -134,7 +134,7 @@ describe('of what is hostile', () => {
       '![a][b]\n\n[b]: https://track.example',
       '[![a](https://a.example)](https://b.example)',
     ])
-      expect(elementsIn(answer(text) ?? '')).not.toContain('img');
+      expect(elementsIn(answer(text))).not.toContain('img');
   });
 
   it('HTML is text', () => {
@@ -151,7 +151,7 @@ describe('of what is hostile', () => {
       '`<script>`',
       '| <script>x</script> |\n|-|\n| <img src=x> |',
     ])
-      for (const kind of elementsIn(answer(html) ?? '')) kinds.add(kind);
+      for (const kind of elementsIn(answer(html))) kinds.add(kind);
     expect([...kinds].sort()).toEqual(['code', 'div', 'p', 'table', 'tbody', 'td', 'th', 'thead', 'tr']);
   });
 
@@ -174,14 +174,16 @@ describe('of what is hostile', () => {
     ['a quote whose lines are half marked', '> - a\nb\n'.repeat(8_000)],
     ['a text of a megabyte', 'a b *c* '.repeat(131_072)],
     ['control characters', '\0\u001b[31m\u202e\ud800\ufeff a'],
-  ])('%s: nothing is thrown, and few nodes are made', (_, text) => {
+  ])('%s: nothing is thrown, and not too many nodes are made', (_, text) => {
     const growing = new GrowingMarkdown();
     for (const end of [text.length >> 2, text.length >> 1, text.length]) growing.update(text.slice(0, end));
-    expect(elementsIn(answer(text) ?? '').length).toBeLessThan(10_000);
+    expect(elementsIn(answer(text)).length).toBeLessThan(20_000);
   });
 
-  it('more than 64 kB are shown as they are', () => {
-    expect(answer('*a* '.repeat(20_000))).toBeUndefined();
-    expect(answer(`${'*a* '.repeat(100)}`)).toContain('<em>');
+  it('what stands behind 64 kB is shown as it is', () => {
+    const { blocks, rest } = new GrowingMarkdown().update('*a* '.repeat(20_000));
+    expect(drawn([...blocks])).toContain('<em>"a"</em>');
+    expect(rest.length).toBeGreaterThan(10_000);
+    expect(rest).toMatch(/^ ?(\*a\* )+$/);
   });
 });
