@@ -101,6 +101,8 @@ export interface RunSummary {
   conversation_id?: string;
   /** The agent that was asked; absent if tasks and a combiner were. */
   agent?: string;
+  /** The run whose question was edited, so that this one took its place in the conversation. */
+  replaces?: string;
   state: RunState;
   /** Why it ended, unless it is `finished`. */
   code?: string;

@@ -35,6 +35,8 @@ export const EVENTS = {
   resourceSeen: 'resource.seen',
   /** `attrs.role` is `user` or `assistant`; `msg` is the message. */
   conversationTurn: 'conversation.turn',
+  /** The run `attrs.replaces` and all that followed on it is no longer part of the conversation, which goes on behind the run `attrs.after`. */
+  conversationEdited: 'conversation.edited',
   /** `attrs` hold numbers: tokens per second, queue length, use of the KV cache; see `METRICS` in gen-ai.ts. */
   serverMetrics: 'server.metrics',
   /** `attrs` hold which alert it is and why it fires, see `AlertFields` in api-types.ts. */

@@ -29,6 +29,8 @@ const bodySchema = z.strictObject({
   message_id: idSchema.optional(),
   conversation_id: idSchema.optional(),
   agent: idSchema.optional(),
+  /** The run whose question this one is an edition of. */
+  replaces: idSchema.optional(),
   /** Ignored: who asks is known by how he has signed in, and by nothing that he says. */
   userId: z.unknown().optional(),
 });
@@ -113,6 +115,7 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
         message: body.userMessage,
         conversationId: body.conversation_id ?? conversationOf(id),
         agent: body.agent ?? agents.first,
+        ...(body.replaces !== undefined && { replaces: body.replaces }),
         trace: traceOf(request),
       },
       async () => {

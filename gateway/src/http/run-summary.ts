@@ -13,6 +13,7 @@ export function summaryOf(run: RunRecord): RunSummary {
     channel: runChannel(ownedKey(run.owner, run.id)),
     ...(run.conversationId !== undefined && { conversation_id: run.conversationId }),
     ...(run.agent !== undefined && { agent: run.agent }),
+    ...(run.replaces !== undefined && { replaces: run.replaces }),
     state: run.state,
     ...(run.code !== undefined && { code: run.code }),
     gateway: run.gateway,

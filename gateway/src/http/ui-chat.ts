@@ -124,7 +124,7 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
       {
         ...said,
         sharer: sharerOf(request.principal, request.ip),
-        id: await runIdOf({ ...said, id: asked.id }, body),
+        ...(await placeOf({ ...said, id: asked.id }, body)),
         trace: traceOf(request),
       },
       async () => {
@@ -135,14 +135,22 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
     return run;
   }
 
-  /** The same question is the same run; answered anew, or edited under the id that it had, it is another one. */
-  async function runIdOf(question: RunRequest, { trigger, messageId }: Body): Promise<string> {
-    const { owner, id, message: words } = question;
+  /**
+   * The same question is the same run. Answered anew, or edited under the id that it had, it is another one, which takes the place of the
+   * first: that is how the client shows it.
+   */
+  async function placeOf(
+    question: RunRequest,
+    { trigger, messageId }: Body,
+  ): Promise<Pick<RunRequest, 'id' | 'replaces'>> {
+    const { owner, id, message: words, conversationId } = question;
+    const known = await service.get(ownedKey(owner, id));
+    const replaces = known?.conversationId === conversationId && { replaces: id };
     if (trigger === 'regenerate-message')
-      return anotherRun(id, messageId?.startsWith(ANSWER) ? messageId : undefined);
+      return { id: anotherRun(id, messageId?.startsWith(ANSWER) ? messageId : undefined), ...replaces };
     // The client names the question, too, when it sends it again without an edit.
-    const known = messageId === id ? await service.get(ownedKey(owner, id)) : undefined;
-    return known && known.fingerprint !== fingerprintOf(question) ? anotherRun(id, words) : id;
+    const isEdited = messageId === id && known && known.fingerprint !== fingerprintOf(question);
+    return isEdited ? { id: anotherRun(id, words), ...replaces } : { id };
   }
 
   /** The client has answered what the run asked for, and goes on reading after that. */

@@ -3,7 +3,7 @@
 
 import type { ExportLine } from '@llm-streamer/shared/api-types.ts';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { BEGINNING } from '@llm-streamer/shared/broker/position.ts';
+import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
 import {
   conversationChannel,
   type OwnedKey,
@@ -13,6 +13,7 @@ import {
 } from '@llm-streamer/shared/ownership.ts';
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { reduceCalls, type ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
+import { Branch } from './branch.ts';
 import { turnOf } from './conversation.ts';
 import { readHistory } from './run-reader.ts';
 
@@ -23,11 +24,12 @@ const pace = new TimeSlicer();
 export async function* exportOf(broker: Broker, key: OwnedKey): AsyncGenerator<ExportLine, void, undefined> {
   const { owner } = partsOf(key);
   const upTo = await broker.head();
+  const kept = await runsOf(broker, key, upTo);
   const count = { turns: 0, calls: 0 };
   for await (const { record, gap } of readHistory(broker, conversationChannel(key), BEGINNING, upTo)) {
     if (gap) yield { kind: 'trimmed' };
     const turn = record && turnOf(record.entry);
-    if (!turn) continue;
+    if (!turn || !kept.has(turn.run)) continue;
     const { role, text: message, run: message_id, time } = turn;
     if (role === 'assistant')
       for await (const call of callsOf(broker, ownedKey(owner, message_id))) {
@@ -38,6 +40,17 @@ export async function* exportOf(broker: Broker, key: OwnedKey): AsyncGenerator<E
     yield { kind: 'turn', role, message, message_id, time };
   }
   yield { kind: 'end', ...count };
+}
+
+/** The runs whose turns are part of the conversation now. */
+async function runsOf(broker: Broker, key: OwnedKey, upTo: Position): Promise<ReadonlySet<string>> {
+  const branch = new Branch();
+  for await (const { record } of readHistory(broker, conversationChannel(key), BEGINNING, upTo)) {
+    const pause = pace.pauseIfDue();
+    if (pause) await pause;
+    if (record) branch.take({ ...record.entry, msg: '' });
+  }
+  return new Set(branch.turns.map(({ run }) => run));
 }
 
 /** Each call as soon as it has its result, and at the end those that have none. */

@@ -1,4 +1,5 @@
-// A conversation consists of the turns on its channel. This file writes and reads a turn, and selects the turns that models get.
+// A conversation consists of the turns on its channel. This file writes and reads a turn, and selects the turns that models get. Which of
+// the turns are still part of it is in branch.ts.
 
 import type { Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';

@@ -40,13 +40,14 @@ export class RunEntries {
   }
 
   runStarted(lanes: readonly LanePlan[], attrs: Record<string, unknown> = {}): EntryFields {
-    const { agent } = this.#run;
+    const { agent, replaces } = this.#run;
     const tasks = lanes.length - 1;
     const what =
       agent === undefined ? `${tasks} ${tasks === 1 ? 'task' : 'tasks'} and a combiner` : `agent ${agent}`;
     return this.entry(EVENTS.runStarted, `run started: ${what}`, {
       [GEN_AI.workflow]: workflowOf(this.#run),
       lanes: laneInfos(lanes),
+      ...(replaces !== undefined && { replaces }),
       ...attrs,
     });
   }

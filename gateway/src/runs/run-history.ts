@@ -2,11 +2,12 @@
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
+import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { conversationChannel, type OwnedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type LaneInfo, newRun, type RunSnapshot, reduceRun } from '@llm-streamer/shared/run.ts';
 import { reduceCalls, type ToolCallSnapshot, unverifiedOf } from '@llm-streamer/shared/tool-calls.ts';
-import { type Turn, turnOf } from './conversation.ts';
+import { Branch } from './branch.ts';
 import { readHistory } from './run-reader.ts';
 import { sumOf, type Usage } from './usage.ts';
 
@@ -71,10 +72,16 @@ export class RunHistory {
     return { usage, unverified: unverifiedOf(run.calls) };
   }
 
-  /** The newest turns, at most `max`, the oldest of them first. `trimmed` if there are earlier ones. */
-  async conversation(key: OwnedKey, max = TURNS_READ): Promise<{ turns: Turn[]; trimmed?: true }> {
+  /** The newest turns, of at most `max` entries, the oldest of them first. `trimmed` if there are earlier ones. */
+  async conversation(key: OwnedKey, max = TURNS_READ): Promise<Pick<Branch, 'turns'> & { trimmed?: true }> {
+    const { branch, trimmed } = await this.branch(key, max);
+    return { turns: branch.turns, ...(trimmed && { trimmed }) };
+  }
+
+  /** The same, with the places of those that were replaced. */
+  async branch(key: OwnedKey, max = TURNS_READ): Promise<{ branch: Branch; trimmed: boolean }> {
     const channels = [conversationChannel(key)];
-    const newest: Turn[] = [];
+    const newest: Entry[] = [];
     let upTo: Position | undefined;
     let [read, bytes, done] = [0, 0, false];
     while (!done && read < max && bytes < CONVERSATION_BYTES) {
@@ -88,14 +95,15 @@ export class RunHistory {
         reverse: true,
       });
       for (const { record } of page.items) {
-        const turn = record && turnOf(record.entry);
-        if (turn) newest.push(turn);
+        if (record) newest.push(record.entry);
         bytes += record?.data.length ?? 0;
         read++;
       }
       upTo = page.next;
       done = page.done;
     }
-    return { turns: newest.reverse(), ...(!done && { trimmed: true }) };
+    const branch = new Branch();
+    for (const entry of newest.reverse()) branch.take(entry);
+    return { branch, trimmed: !done };
   }
 }

@@ -16,6 +16,8 @@ export interface RunRequest {
   conversationId?: string;
   /** The agent that is asked; the tasks and the combiner of the prompts file if there is none. */
   agent?: string;
+  /** The run of the conversation whose place it takes: what followed on that one is no longer part of the conversation. */
+  replaces?: string;
   /** Who asks, where places are shared; the owner if it is absent. */
   sharer?: string;
   /** The trace that the request belongs to. */
@@ -29,6 +31,7 @@ export interface RunIdentity {
   conversationId?: string;
   promptVersion: string;
   agent?: string;
+  replaces?: string;
   /** The trace in which the run stands, where it is traced. */
   traceId?: string;
 }
@@ -57,9 +60,10 @@ export interface RunPlan extends RunRequest, RunIdentity, RunOutline {
   span?: Span;
 }
 
-/** The same message, conversation and agent have the same hash: this tells a repeated request from another one with its id. */
-export function fingerprintOf({ message, conversationId, agent }: RunRequest): string {
+/** The same message, conversation, agent and edited question have the same hash: this tells a repeated request from another one with its id. */
+export function fingerprintOf({ message, conversationId, agent, replaces }: RunRequest): string {
   const asked = [message, conversationId ?? null, ...(agent === undefined ? [] : [agent])];
+  if (replaces !== undefined) asked.push(`replaces ${replaces}`);
   return createHash('sha256').update(JSON.stringify(asked)).digest('hex');
 }
 

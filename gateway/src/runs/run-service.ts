@@ -8,7 +8,7 @@ import { draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError, PublishRefused } from '@llm-streamer/shared/errors.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
-import { type OwnedKey, ownedKey, ownerOfEvents } from '@llm-streamer/shared/ownership.ts';
+import { type OwnedKey, ownedKey, ownerOfEvents, partsOf } from '@llm-streamer/shared/ownership.ts';
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { AgentWork } from '../agents/agent-work.ts';
 import { callLifecycle, decidedEntry } from '../agents/call-entries.ts';
@@ -16,6 +16,7 @@ import { FairBudget } from '../fair-budget.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Tracer } from '../tracing/span.ts';
 import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
+import { type Edit, editEntry } from './branch.ts';
 import type { Targets } from './config.ts';
 import { type Context, contextOf, titleOf } from './conversation.ts';
 import { LeaseWatch } from './lease-watch.ts';
@@ -61,6 +62,14 @@ export interface RunServiceOptions {
   /** Called for every run that this gateway has ended. */
   onEnded?: (state: EndState, durationMs: number, workflow: string) => void;
 }
+
+/** Where a run stands in its conversation. */
+interface Placed {
+  context: Context;
+  edit?: Edit;
+}
+
+const ALONE: Placed = { context: { history: [] } };
 
 /** How often a run's record is renewed within a lease. */
 const RENEWALS = 4;
@@ -131,13 +140,16 @@ export class RunService {
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
     const { store, source, tracer } = this.#options;
-    const { owner, id, message, conversationId, agent, sharer = owner } = request;
+    const { owner, id, message, conversationId, agent, replaces, sharer = owner } = request;
     const key = ownedKey(owner, id);
     const fingerprint = fingerprintOf(request);
     const known = await store.get(key);
     if (known) return sameRequest(known, fingerprint);
     if (this.#leased.size >= this.#options.maxRuns || !this.#places.fits(sharer, 1))
       throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
+    const conversation = conversationId === undefined ? undefined : ownedKey(owner, conversationId);
+    const { context, edit } =
+      conversation === undefined ? ALONE : await this.#placed(conversation, id, replaces);
     await admit();
 
     const { promptVersion, lanes } = this.#outline(agent);
@@ -147,14 +159,13 @@ export class RunService {
       promptVersion,
       ...(conversationId !== undefined && { conversationId }),
       ...(agent !== undefined && { agent }),
+      ...(edit && { replaces: edit.replaces }),
     };
     const span = tracer?.start(runSpan(identity), request.trace);
     const plan: RunPlan = {
       ...identity,
       message,
-      ...(conversationId === undefined
-        ? { history: [] }
-        : await this.#context(ownedKey(owner, conversationId))),
+      ...context,
       lanes,
       ...(span && { span, traceId: span.traceId }),
     };
@@ -167,6 +178,7 @@ export class RunService {
     const beginning = { ...facts, ...(conversationId !== undefined && { title: titleOf(message) }) };
     const token = randomBytes(16).toString('hex');
     const opening = this.#workOf(plan).opening(plan);
+    if (conversation !== undefined && edit) opening.push(draft(editEntry(conversation, edit, source)));
     // If the reply is lost, the run may have begun. Then nobody would do its work, and the request that the client repeats would find
     // it and get `run_lost`. The same token makes a repetition harmless.
     const begun = await repeatedWrite(() => store.begin(beginning, token, opening), BEGIN_PATIENCE_MS);
@@ -210,10 +222,27 @@ export class RunService {
     await Promise.allSettled([...this.#leased.values()].map(({ done }) => done));
   }
 
-  async #context(conversation: OwnedKey): Promise<Context> {
-    const { history, contextTokens } = this.#options;
-    const { turns } = await history.conversation(conversation);
-    return contextOf(turns, contextTokens);
+  /**
+   * What the models of a run get of its conversation, and what it changes there.
+   * @throws CodedError `run_not_found` if it is to replace a run that has no place in it
+   */
+  async #placed(conversation: OwnedKey, run: string, replaces: string | undefined): Promise<Placed> {
+    const { history, store, contextTokens } = this.#options;
+    const { branch } = await history.branch(conversation);
+    if (replaces === undefined) return { context: contextOf(branch.turns, contextTokens) };
+    let after = branch.placeOf(replaces);
+    if (after === undefined) {
+      const { owner, id } = partsOf(conversation);
+      const record = await store.get(ownedKey(owner, replaces));
+      // Of a run that has turns, the place is known, or is in the conversation no more.
+      if (record?.conversationId !== id || record.state === 'finished')
+        throw new CodedError('run_not_found', 'replaces: no question of this conversation has this id', {
+          field: 'replaces',
+        });
+      after = branch.placeAt(record.started);
+    }
+    const kept = branch.turns.slice(0, branch.turns.findLastIndex((turn) => turn.run === after) + 1);
+    return { context: contextOf(kept, contextTokens), edit: { run, replaces, after } };
   }
 
   /** @throws CodedError `agent_not_found` */

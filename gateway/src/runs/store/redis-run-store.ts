@@ -76,6 +76,7 @@ export class RedisRunStore implements RunStore {
       lanes: JSON.stringify(facts.lanes),
       ...(facts.conversationId !== undefined && { conversation: facts.conversationId }),
       ...(facts.agent !== undefined && { agent: facts.agent }),
+      ...(facts.replaces !== undefined && { replaces: facts.replaces }),
     };
     const reply = await this.#step(STEP, { step: 'begin', key, token, title: facts.title, fields, drafts });
     return reply === 'exists' ? 'exists' : 'started';
@@ -235,7 +236,7 @@ export class RedisRunStore implements RunStore {
 
 function recordOf(key: OwnedKey, hash: Record<string, string>): RunRecord | undefined {
   const { state, fingerprint = '', gateway = '', version = '', lanes = '[]' } = hash;
-  const { conversation, agent, code } = hash;
+  const { conversation, agent, replaces, code } = hash;
   const parsed = lanesOf(lanes);
   // The key may hold a hash of another program.
   if (!RUN_STATES.includes(state as RunState) || parsed === undefined) return undefined;
@@ -259,6 +260,7 @@ function recordOf(key: OwnedKey, hash: Record<string, string>): RunRecord | unde
     approvals: approvalsOf(hash),
     ...(conversation !== undefined && { conversationId: conversation }),
     ...(agent !== undefined && { agent }),
+    ...(replaces !== undefined && { replaces }),
     ...(code !== undefined && { code }),
   };
 }
