@@ -14,10 +14,12 @@ import {
   answers,
   conversation,
   conversationInUrl,
+  edited,
   isCutShort,
   isHeard,
   listed,
   nameInUrl,
+  ownerOf,
   problem,
   type Queued,
   queued,
@@ -29,7 +31,7 @@ import { ChatFeed, readRun } from './feed.ts';
 import { MAX_QUEUED, Queue } from './queue.ts';
 import type { RequestError } from './requests.ts';
 import * as requests from './requests.ts';
-import { answersOf } from './turns.ts';
+import { answersOf, branchOf } from './turns.ts';
 
 /** The list is read again at most so often, however much happens in the runs of others. */
 const REFRESH_MS = 1_000;
@@ -88,12 +90,19 @@ export class Chat {
   };
 
   /** Asks at once, or when the answer before is complete. Returns why it does neither. */
-  readonly ask = (text: string, agent?: string): string | undefined => {
+  readonly ask = (text: string, agent?: string, replaces?: string): string | undefined => {
     const id = conversation.value || freshId('talk');
     const waitingHere = queued.value.filter((question) => question.conversation === id).length;
     if (waitingHere >= MAX_QUEUED) return `${MAX_QUEUED} questions wait already`;
     problem.value = '';
-    this.#queue.add({ id: freshId('chat'), conversation: id, text, ...(agent !== undefined && { agent }) });
+    this.#queue.add({
+      id: freshId('chat'),
+      conversation: id,
+      text,
+      ...(agent !== undefined && { agent }),
+      ...(replaces !== undefined && { replaces }),
+    });
+    edited.value = undefined;
     if (id !== conversation.value) {
       nameInUrl(id);
       conversation.value = id;
@@ -115,7 +124,8 @@ export class Chat {
 
   readonly decide = (answer: Answer, approval: string, approved: boolean, reason = ''): void => {
     const decision = { approved, ...(reason !== '' && { reason }) };
-    this.#try(requests.decide({ owner: this.#owner, id: answer.id }, approval, decision));
+    const { owner } = this.#place();
+    this.#try(requests.decide({ owner, id: answer.id }, approval, decision));
   };
 
   /** Reads the calls and steps of an answer of which only the turns are here. */
@@ -149,8 +159,15 @@ export class Chat {
     answers.value = id === '' ? [] : undefined;
     isCutShort.value = false;
     problem.value = '';
+    edited.value = undefined;
     // Before the feed is heard, what begins meanwhile would be missed.
     if (isHeard.peek()) this.#try(this.#load());
+  }
+
+  /** Where the shown conversation is. */
+  #place(): { owner: string; id: string } {
+    const key = conversation.peek();
+    return { owner: ownerOf(key) ?? this.#owner, id: key.slice(key.indexOf('/') + 1) };
   }
 
   #reload(): void {
@@ -165,11 +182,12 @@ export class Chat {
       return;
     }
     const opening = ++this.#opening;
-    const [turns, runs] = await Promise.all([requests.turnsOf(id), requests.runsOf(this.#owner)]);
+    const place = this.#place();
+    const [turns, runs] = await Promise.all([requests.turnsOf(place), requests.runsOf(place.owner)]);
     if (opening !== this.#opening) return;
-    this.#know(runs);
+    if (place.owner === this.#owner) this.#know(runs);
     const before = this.#answers;
-    const loaded = answersOf(id, this.#owner, turns, runs);
+    const loaded = answersOf(place.id, place.owner, turns, runs);
     // What was asked here may have begun after the runs were listed.
     this.#answers = new Map([...before].filter(([, { state }]) => state === 'running'));
     for (const answer of loaded) {
@@ -235,7 +253,8 @@ export class Chat {
     if (run === undefined || typeof id !== 'string') return;
     if (event === EVENTS.runStarted) {
       this.#running.set(run, id);
-      if (id === conversation.value && attrs[GEN_AI.agent] !== undefined) this.#begin(run);
+      if (id === conversation.value && attrs[GEN_AI.agent] !== undefined)
+        this.#begin(run, typeof attrs.replaces === 'string' ? { replaces: attrs.replaces } : {});
     } else if (Object.hasOwn(RUN_END, event)) this.#ended(run);
     this.#refresh ??= setTimeout(() => {
       this.#refresh = undefined;
@@ -245,10 +264,10 @@ export class Chat {
   }
 
   /** Shows an answer whose run has just begun. */
-  #begin(id: string, question?: string): void {
+  #begin(id: string, known: Partial<Answer> = {}): void {
     const channel = runChannel(ownedKey(this.#owner, id));
     if (this.#answers.has(channel)) return;
-    this.#answers.set(channel, newAnswer(id, channel, { question }));
+    this.#answers.set(channel, newAnswer(id, channel, known));
     this.#publish();
     this.#follow(channel);
   }
@@ -268,7 +287,10 @@ export class Chat {
         if (this.#reading.get(channel) !== live || !before) return;
         // Of an answer whose first entries are no longer kept, its turn is all that is left.
         if (entries[0]?.event === EVENTS.runStarted || before.state === 'running')
-          this.#answers.set(channel, newAnswer(before.id, channel, { question: before.question }));
+          this.#answers.set(
+            channel,
+            newAnswer(before.id, channel, { question: before.question, ...replacing(before) }),
+          );
         this.#reading.delete(channel);
         this.#take(channel, [...entries, ...live]);
       })
@@ -310,15 +332,22 @@ export class Chat {
     }
   }
 
-  #send({ id, conversation: of, text, agent }: Queued): void {
+  #send(question: Queued): void {
+    const { id, conversation: of, text, agent } = question;
     this.#sending.add(id);
     requests
-      .ask({ message_id: id, conversation_id: of, userMessage: text, ...(agent !== undefined && { agent }) })
+      .ask({
+        message_id: id,
+        conversation_id: of,
+        userMessage: text,
+        ...(agent !== undefined && { agent }),
+        ...replacing(question),
+      })
       .then(() => {
         this.#sending.delete(id);
         this.#running.set(id, of);
         this.#queue.remove(id);
-        if (of === conversation.value) this.#begin(id, text);
+        if (of === conversation.value) this.#begin(id, { question: text, ...replacing(question) });
       })
       .catch((error: RequestError) => {
         this.#sending.delete(id);
@@ -331,8 +360,7 @@ export class Chat {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       if (opening !== this.#opening) return this.#publish();
-      const order = (answer: Answer) => answer.started || Number.MAX_SAFE_INTEGER;
-      answers.value = [...this.#answers.values()].sort((a, b) => order(a) - order(b));
+      answers.value = branchOf(this.#answers.values());
     });
   }
 
@@ -341,4 +369,8 @@ export class Chat {
       problem.value = error.message;
     });
   }
+}
+
+function replacing({ replaces }: { replaces?: string }): { replaces?: string } {
+  return replaces === undefined ? {} : { replaces };
 }

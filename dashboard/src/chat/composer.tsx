@@ -2,7 +2,7 @@
 // be asked says why.
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { agents, answers, conversation, draft, queued } from '../state/chat-state.ts';
+import { agents, answers, conversation, draft, edited, queued } from '../state/chat-state.ts';
 import type { Chat } from './chat.ts';
 
 const MAX_QUESTION = 16_000;
@@ -29,7 +29,7 @@ export function Composer({ chat, keptAs }: ComposerProps) {
   const send = () => {
     const text = draft.value.trim();
     if (text === '') return;
-    refusal.value = chat.ask(text, agent.value) ?? '';
+    refusal.value = chat.ask(text, agent.value, edited.value?.id) ?? '';
     if (refusal.value === '') draft.value = '';
   };
   const isBusy = answers.value?.some(({ state }) => state === 'running') ?? false;
@@ -64,6 +64,22 @@ export function Composer({ chat, keptAs }: ComposerProps) {
             </li>
           ))}
         </ul>
+      )}
+      {edited.value && (
+        <p class="line">
+          <span class="dim">In place of</span>
+          <span class="text">{edited.value.question}</span>
+          <span class="spacer-x" />
+          <button
+            type="button"
+            onClick={() => {
+              edited.value = undefined;
+              draft.value = '';
+            }}
+          >
+            do not edit
+          </button>
+        </p>
       )}
       <textarea
         ref={box}

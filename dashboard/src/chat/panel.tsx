@@ -8,9 +8,11 @@ import {
   answers,
   conversation,
   draft,
+  edited,
   isCutShort,
   isHeard,
   listed,
+  ownerOf,
   problem,
   waiting,
 } from '../state/chat-state.ts';
@@ -59,6 +61,7 @@ function Panel({ app, chat, owner, host }: PanelProps) {
   const isListOpen = useSignal(false);
   const { title } =
     listed.value?.conversations.find(({ conversation_id }) => conversation_id === conversation.value) ?? {};
+  const foreign = ownerOf(conversation.value);
   const asking = waiting.value.size - (waiting.value.has(conversation.value) ? 1 : 0);
   return (
     <div class="chat">
@@ -74,6 +77,7 @@ function Panel({ app, chat, owner, host }: PanelProps) {
         </button>
         <h2>
           <bdi>
+            {foreign !== undefined && <span class="dim">{foreign || 'nobody'}: </span>}
             {title ?? (conversation.value === '' ? 'new conversation' : answers.value?.[0]?.question)}
           </bdi>
         </h2>
@@ -112,7 +116,11 @@ function Panel({ app, chat, owner, host }: PanelProps) {
           </button>
         </p>
       )}
-      <Composer chat={chat} keptAs={`llm-streamer.chat-draft ${owner}`} />
+      {foreign === undefined ? (
+        <Composer chat={chat} keptAs={`llm-streamer.chat-draft ${owner}`} />
+      ) : (
+        <p class="composer dim">This conversation is not yours: you may read it.</p>
+      )}
       <Doing />
     </div>
   );
@@ -144,8 +152,9 @@ function Turns({ app, chat, host }: Omit<PanelProps, 'owner'>) {
     const away = matchMedia(NARROW).matches && ({ panel: 'none' } as const);
     app.goTo({ ...all, channels: [answer.channel], at, follow: false, ...away });
   };
-  const edit = (question: string) => {
-    draft.value = question;
+  const edit = (answer: Answer) => {
+    edited.value = answer;
+    draft.value = answer.question ?? '';
     host.querySelector('textarea')?.focus();
   };
   const all = answers.value;
@@ -171,7 +180,7 @@ function Turns({ app, chat, host }: Omit<PanelProps, 'owner'>) {
             isInLog={isFiltered(answer.channel)}
             onSeen={chat.read}
             onStop={chat.stop}
-            onEdit={edit}
+            onEdit={ownerOf(id) === undefined ? edit : undefined}
             onDecide={chat.decide}
             onOpenInLog={openInLog}
           />
@@ -184,7 +193,13 @@ function Turns({ app, chat, host }: Omit<PanelProps, 'owner'>) {
 
 /** Before the first question: what may be asked for. */
 function Tools() {
-  if (conversation.value !== '') return <p class="dim">Nothing of this conversation is kept.</p>;
+  if (conversation.value !== '')
+    return (
+      <p class="dim">
+        Nothing of this conversation is kept
+        {ownerOf(conversation.value) === undefined ? '' : ', or you may not read it'}.
+      </p>
+    );
   const all = agents.value?.agents;
   if (!all) return null;
   if (all.length === 0) return <p class="dim">This gateway has no agents.</p>;

@@ -31,6 +31,8 @@ export interface Question {
   userMessage: string;
   /** Absent: the gateway's first one. */
   agent?: string;
+  /** The run whose place it takes. */
+  replaces?: string;
 }
 
 /** Resolves when the run has begun. The same question sent again is the same run, so a repetition is harmless. */
@@ -41,7 +43,7 @@ export async function ask(question: Question): Promise<void> {
 }
 
 export async function decide(
-  run: RunPath,
+  run: Place,
   approval: string,
   decision: { approved: boolean; reason?: string },
 ): Promise<void> {
@@ -51,7 +53,8 @@ export async function decide(
   );
 }
 
-export interface RunPath {
+/** What somebody has, by its id. */
+export interface Place {
   owner: string;
   id: string;
 }
@@ -67,9 +70,9 @@ export function conversations(words: string): Promise<Found> {
 }
 
 /** Undefined if nothing was answered in it, or if it is not there. */
-export async function turnsOf(conversation: string): Promise<Conversation | undefined> {
+export async function turnsOf({ owner, id }: Place): Promise<Conversation | undefined> {
   try {
-    return await read<Conversation>(path(conversation));
+    return await read<Conversation>(`${path(id)}?owner=${owner || '-'}`);
   } catch (error) {
     if (error instanceof RequestError && error.code === 'conversation_not_found') return undefined;
     throw error;

@@ -21,8 +21,8 @@ export interface TurnProps {
   /** It has come into view. */
   onSeen(channel: string): void;
   onStop(answer: Answer): void;
-  /** The reader wants to change the question and ask again. */
-  onEdit(question: string): void;
+  /** The reader wants to change the question; undefined if he may not. */
+  onEdit: ((answer: Answer) => void) | undefined;
   onDecide(answer: Answer, approval: string, approved: boolean, reason?: string): void;
   onOpenInLog(answer: Answer, call: string): void;
 }
@@ -69,9 +69,25 @@ export class Turn extends Component<TurnProps> {
           ) : (
             <>
               <p dir="auto">{question}</p>
-              <button type="button" title="write it again, and ask anew" onClick={() => onEdit(question)}>
-                edit
-              </button>
+              {answer.replaces !== undefined && (
+                <button
+                  type="button"
+                  class="dim"
+                  title="the log of the first one"
+                  onClick={() => filterLog(siblingOf(channel, answer.replaces))}
+                >
+                  edited
+                </button>
+              )}
+              {onEdit && (
+                <button
+                  type="button"
+                  title="change it: the conversation goes on from here"
+                  onClick={() => onEdit(answer)}
+                >
+                  edit
+                </button>
+              )}
             </>
           )}
         </div>
@@ -139,6 +155,11 @@ export class Turn extends Component<TurnProps> {
       </div>
     );
   }
+}
+
+/** The channel of another run of the same owner. */
+function siblingOf(channel: string, id = ''): string {
+  return channel.replace(/[^/:]+$/, id);
 }
 
 function Said({ step, isGrowing }: { step: Step; isGrowing: boolean }) {

@@ -4,7 +4,7 @@ import type { Conversation, RunSummary } from '@llm-streamer/shared/api-types.ts
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type Answer, newAnswer } from '../state/answer.ts';
 
-/** One answer for each run, the oldest first. Only runs that finished have turns, and only newer runs are listed. */
+/** One answer for each run. Only runs that finished have turns, and only newer runs are listed. */
 export function answersOf(
   id: string,
   owner: string,
@@ -19,11 +19,32 @@ export function answersOf(
     if (role === 'user') found.set(run, { ...answer, question: message });
     else found.set(run, { ...answer, steps: [said(message)], ended: time });
   }
-  for (const { message_id: run, conversation_id, state, started, ended = 0, agent = '' } of runs) {
+  for (const { message_id: run, conversation_id, state, started, ended = 0, agent = '', replaces } of runs) {
     if (conversation_id !== id) continue;
-    found.set(run, { ...about(run), state, started, ended, agent });
+    found.set(run, {
+      ...about(run),
+      state,
+      started,
+      ended,
+      agent,
+      ...(replaces !== undefined && { replaces }),
+    });
   }
-  return [...found.values()].sort((a, b) => a.started - b.started);
+  return [...found.values()];
+}
+
+/** Those that are the conversation now, the oldest first: an answer to an edited question takes the place of the first, and of what followed on it. */
+export function branchOf(answers: Iterable<Answer>): Answer[] {
+  const order = ({ started }: Answer) => started || Number.MAX_SAFE_INTEGER;
+  const places = new Map<string, number>();
+  const branch: Answer[] = [];
+  for (const answer of [...answers].sort((a, b) => order(a) - order(b))) {
+    const place = answer.replaces === undefined ? undefined : places.get(answer.replaces);
+    if (place !== undefined) branch.splice(place);
+    places.set(answer.id, branch.length);
+    branch.push(answer);
+  }
+  return branch;
 }
 
 function said(text: string): Answer['steps'][number] {

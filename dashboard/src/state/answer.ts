@@ -30,6 +30,8 @@ export interface Answer {
   /** Undefined while it is not known, and where the log no longer has it. */
   question: string | undefined;
   agent: string;
+  /** The run whose question was edited, so that this one took its place. */
+  replaces?: string;
   state: RunState;
   started: number;
   ended: number;
@@ -74,7 +76,12 @@ function take(answer: Answer, entry: Entry): Answer {
   if (Object.hasOwn(RUN_END, event)) return finish(answer, entry);
   switch (event) {
     case EVENTS.runStarted:
-      return { ...answer, started: time, agent: text(attrs[GEN_AI.agent]) };
+      return {
+        ...answer,
+        started: time,
+        agent: text(attrs[GEN_AI.agent]),
+        ...(typeof attrs.replaces === 'string' && { replaces: attrs.replaces }),
+      };
     case EVENTS.conversationTurn:
       return { ...answer, question: msg };
     case EVENTS.generationStarted:

@@ -4,10 +4,13 @@
 import type { AgentsAnswer, ConversationSummary } from '@llm-streamer/shared/api-types.ts';
 import { signal } from '@preact/signals';
 import type { Answer } from './answer.ts';
+import { profile } from './identity.ts';
 
 /** The query parameter that names the conversation. */
 const NAME = 'c';
-const ID = /^[A-Za-z0-9_.-]{1,128}$/;
+const KEY = /^(?:[a-z0-9_.-]{1,57}\/)?[A-Za-z0-9_.-]{1,128}$/;
+/** Whose the conversations are that were begun where nobody signs in. */
+const NOBODY = '-';
 
 /** A question that was not asked yet. */
 export interface Queued {
@@ -17,6 +20,8 @@ export interface Queued {
   text: string;
   /** Absent: the gateway's first one. */
   agent?: string;
+  /** The run whose place it takes. */
+  replaces?: string;
   /** Why it could not be asked. `isLost`: the gateway did not answer, and it is asked again by itself. */
   problem?: { message: string; isLost: boolean };
 }
@@ -28,7 +33,10 @@ export interface Found {
   stopped?: true;
 }
 
-/** The conversation that is shown; '' for one in which nothing was asked yet. */
+/**
+ * The conversation that is shown: the id of one's own, `owner/id` of another's, which is only read; '' for one in which nothing was asked
+ * yet.
+ */
 export const conversation = signal(conversationInUrl());
 /** Its answers, the oldest first; undefined until they are known. */
 export const answers = signal<readonly Answer[] | undefined>(undefined);
@@ -47,22 +55,40 @@ export const isHeard = signal<boolean | undefined>(undefined);
 export const problem = signal('');
 
 export function conversationInUrl(): string {
-  const id = new URLSearchParams(location.search).get(NAME) ?? '';
-  return ID.test(id) ? id : '';
+  const key = new URLSearchParams(location.search).get(NAME) ?? '';
+  if (!KEY.test(key)) return '';
+  const own = `${ownName()}/`;
+  return key.startsWith(own) ? key.slice(own.length) : key;
 }
 
-/** Names the shown conversation in the URL, as a step of the back button. */
+/** Whose conversation it is: absent for one's own, '' for nobody's. */
+export function ownerOf(key: string): string | undefined {
+  const at = key.indexOf('/');
+  const owner = key.slice(0, Math.max(0, at));
+  return at < 0 ? undefined : owner === NOBODY ? '' : owner;
+}
+
+function ownName(): string {
+  return profile.peek()?.owner || NOBODY;
+}
+
+/** Names the shown conversation in the URL, as a step of the back button. With its owner, so that the link is right for others, too. */
 export function nameInUrl(id: string): void {
   if (id === conversationInUrl()) return;
+  const isNamed = id === '' || id.includes('/') || ownName() === NOBODY;
+  const key = isNamed ? id : `${ownName()}/${id}`;
   const url = new URL(location.href);
   // The other parameters stay as they are written: a link is easier to read that way.
   const others = url.search
     .slice(1)
     .split('&')
     .filter((pair) => pair !== '' && !pair.startsWith(`${NAME}=`));
-  const search = [...others, ...(id === '' ? [] : [`${NAME}=${id}`])].join('&');
+  const search = [...others, ...(key === '' ? [] : [`${NAME}=${key}`])].join('&');
   history.pushState(null, '', `${url.pathname}${search === '' ? '' : `?${search}`}${url.hash}`);
 }
+
+/** The answer whose question the reader changes; undefined while he writes another one. */
+export const edited = signal<Answer | undefined>(undefined);
 
 /** What the reader has written and not asked yet. */
 export const draft = signal('');

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { answersOf } from '../../src/chat/turns.ts';
+import { answersOf, branchOf } from '../../src/chat/turns.ts';
+import { newAnswer } from '../../src/state/answer.ts';
 
 describe('a conversation before its runs are read', () => {
   const turns = [
@@ -11,10 +12,22 @@ describe('a conversation before its runs are read', () => {
 
   it('has the turns of runs that finished, and the runs that have none', () => {
     const runs = [run('d', 'running', 30), run('b', 'cancelled', 20), run('z', 'running', 5, 'other')];
-    expect(answersOf('c', 'alice', { conversation_id: 'c', turns }, runs)).toMatchObject([
+    expect(branchOf(answersOf('c', 'alice', { conversation_id: 'c', turns }, runs))).toMatchObject([
       { id: 'a', channel: 'runs:alice/a', question: 'one', state: 'finished', steps: [{ text: 'ONE' }] },
       { id: 'b', question: undefined, state: 'cancelled' },
       { id: 'd', state: 'running' },
     ]);
+  });
+
+  it('goes on from an edited question, however often it was edited', () => {
+    const answer = (id: string, started: number, replaces?: string) =>
+      newAnswer(id, `runs:${id}`, { started, ...(replaces !== undefined && { replaces }) });
+    const all = [answer('a', 1), answer('b', 2), answer('c', 3), answer('b1', 4, 'b'), answer('d', 5)];
+    const shown = (...more: ReturnType<typeof answer>[]) => branchOf([...more, ...all]).map(({ id }) => id);
+    expect(shown()).toEqual(['a', 'b1', 'd']);
+    expect(shown(answer('b2', 6, 'b1'))).toEqual(['a', 'b2']);
+    expect(shown(answer('b2', 6, 'b'))).toEqual(['a', 'b2']);
+    expect(shown(answer('new', 0, 'a'))).toEqual(['new']);
+    expect(shown(answer('x', 6, 'gone'))).toEqual(['a', 'b1', 'd', 'x']);
   });
 });

@@ -112,10 +112,29 @@ describe('a conversation', () => {
     await eventually('its question is in the log', async () =>
       (await newest(page).innerText()).includes('Get analytics for listing L001'),
     );
-    await newest(page).getByRole('button', { name: 'edit' }).click();
+    await newest(page).getByRole('button', { name: 'edit', exact: true }).click();
     expect(await composer(page).inputValue()).toBe('Get analytics for listing L001');
     await composer(page).press('Enter');
     expect(await answered(page)).toContain('L001');
+    expect(await turns(page).count()).toBe(1);
+  });
+
+  it('goes on from a question that is edited; the first one is in the log', async () => {
+    const page = await open();
+    await ask(page, 'Get analytics for listing L001');
+    await answered(page);
+    await ask(page, 'Get analytics for listing L002');
+    await answered(page, 2);
+    await turns(page).first().getByRole('button', { name: 'edit', exact: true }).click();
+    await ask(page, 'Get analytics for listing L003');
+    expect(await answered(page)).toContain('L003');
+    expect(await turns(page).count()).toBe(1);
+    await page.reload();
+    expect(await answered(page)).toContain('L003');
+    await newest(page).getByRole('button', { name: 'edited' }).click();
+    await eventually('the first answer is in the log', async () =>
+      (await messages(page)).join().includes('L001'),
+    );
   });
 
   it('is found in the log, and its calls are', async () => {
