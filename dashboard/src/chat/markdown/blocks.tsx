@@ -130,7 +130,11 @@ class Blocks {
         isTight = false;
       items.push(inside);
     }
-    const all = items.map((lines, i) => <li key={i}>{this.#inside(lines, isTight)}</li>);
+    const all = items.map((lines, i) => (
+      <li key={i} class={/^[☐☑]/.test(lines[0] ?? '') ? 'task' : undefined}>
+        {this.#inside(lines, isTight)}
+      </li>
+    ));
     return number === undefined ? <ul>{all}</ul> : <ol start={Number(number)}>{all}</ol>;
   }
 

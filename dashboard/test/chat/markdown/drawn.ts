@@ -17,7 +17,9 @@ export function drawn(node: ComponentChildren): string {
   } = node.props as Record<string, ComponentChildren>;
   const inside = drawn(children);
   if (node.type === Fragment) return inside;
-  const all = Object.entries(attributes).map(([name, value]) => ` ${name}=${value}`);
+  const all = Object.entries(attributes)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]) => ` ${name}=${value}`);
   return `<${String(node.type)}${all.join('')}>${inside}</${String(node.type)}>`;
 }
 
