@@ -1,10 +1,9 @@
 // What passes between the gateway and one MCP server in one exchange: a `fetch` for the MCP client that bounds what the server can make of
 // it. The client would take an answer of any size, follow what the server asks for as often as it asks, and wait without end.
 
+import { serverAnswer } from './server-answer.ts';
 import { networkFailure, statusFailure, ToolFailure } from './tool-failure.ts';
 
-/** Of one answer, unpacked. A result of 20 MB would hold the event loop for the better part of a second. */
-const MAX_ANSWER_BYTES = 262_144;
 /** Requests of one exchange: two or three to begin, pages of a list, and the end of a session. */
 const MAX_REQUESTS = 24;
 
@@ -43,7 +42,8 @@ export class BoundedWire {
     if (++this.#requests > MAX_REQUESTS)
       throw new ToolFailure('tool_failed', { reason: 'it makes the gateway ask without end' });
     const signal = AbortSignal.any([this.#options.signal, ...(init.signal ? [init.signal] : [])]);
-    const body = typeof init.body === 'string' ? this.#outgoing(init.body) : null;
+    const message = typeof init.body === 'string' ? JSON.parse(init.body) : undefined;
+    const body = message === undefined ? null : JSON.stringify(this.#outgoing(message));
     let response: Response;
     try {
       response = await this.#options.fetch(input, { ...init, body, signal, redirect: 'manual' });
@@ -51,49 +51,27 @@ export class BoundedWire {
       throw signal.aborted ? error : networkFailure(error);
     }
     const refusal = refusalOf(response.status);
-    if (refusal === undefined) return this.#bounded(response);
+    if (refusal === undefined) return serverAnswer(response, message?.id);
     response.body?.cancel().catch(() => undefined);
     throw refusal;
   }
 
   /** The protocol lets a server ask for a call once more. A call that is sent twice may do twice what it does. */
-  #outgoing(body: string): string {
-    const message = JSON.parse(body);
-    if (message.method !== 'tools/call') return body;
+  #outgoing(message: Message): Message {
+    if (message.method !== 'tools/call') return message;
     if (this.#hasCalled)
       throw new ToolFailure('tool_failed', { reason: 'it asked for a call a second time' });
     this.#hasCalled = true;
     const { params } = message;
-    return JSON.stringify({
-      ...message,
-      params: { ...params, _meta: { ...params._meta, ...this.#options.meta } },
-    });
+    return { ...message, params: { ...params, _meta: { ...params?._meta, ...this.#options.meta } } };
   }
+}
 
-  #bounded(response: Response): Response {
-    if (response.body === null) return response;
-    const reader = response.body.getReader();
-    let bytes = 0;
-    const body = new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        try {
-          const { done, value } = await reader.read();
-          if (done) return controller.close();
-          bytes += value.byteLength;
-          if (bytes > MAX_ANSWER_BYTES) throw new ToolFailure('tool_too_large');
-          controller.enqueue(value);
-        } catch (error) {
-          const failure = error instanceof ToolFailure ? error : networkFailure(error);
-          reader.cancel().catch(() => undefined);
-          this.#options.onBroken(failure);
-          controller.error(failure);
-        }
-      },
-      cancel: (reason) => reader.cancel(reason),
-    });
-    const { status, statusText, headers } = response;
-    return new Response(body, { status, statusText, headers });
-  }
+/** As the client writes it. */
+interface Message {
+  id?: number;
+  method: string;
+  params?: { _meta?: object };
 }
 
 function refusalOf(status: number): ToolFailure | undefined {

@@ -44,13 +44,17 @@ function shortened(text: string): string {
 }
 
 function schemaComplaint(schema: Readonly<Record<string, unknown>>): string | undefined {
+  // First: what follows takes a time that grows with the length of each reference, as often as it is met.
+  if (isLong(schema)) return `its schema is over ${MAX_SCHEMA_BYTES} bytes, or is nested too deep`;
+  const targets = new Map<string, unknown>();
   let parts = 0;
   const walk = (part: unknown, depth: number): string | undefined => {
     if (typeof part !== 'object' || part === null) return undefined;
     if (depth > MAX_DEPTH || ++parts > MAX_PARTS) return 'its schema refers to itself, or is nested too deep';
     const { $ref } = part as { $ref?: unknown };
     if (typeof $ref === 'string') {
-      const target = targetOf($ref, schema);
+      if (!targets.has($ref)) targets.set($ref, targetOf($ref, schema));
+      const target = targets.get($ref);
       if (target === undefined) return 'its schema refers to what is not in it';
       const complaint = walk(target, depth + 1);
       if (complaint !== undefined) return complaint;
@@ -61,10 +65,15 @@ function schemaComplaint(schema: Readonly<Record<string, unknown>>): string | un
     }
     return undefined;
   };
-  const complaint = walk(schema, 0);
-  if (complaint !== undefined) return complaint;
-  const isLong = Buffer.byteLength(JSON.stringify(schema)) > MAX_SCHEMA_BYTES;
-  return isLong ? `its schema is over ${MAX_SCHEMA_BYTES} bytes` : undefined;
+  return walk(schema, 0);
+}
+
+function isLong(schema: unknown): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(schema)) > MAX_SCHEMA_BYTES;
+  } catch {
+    return true; // nested deeper than JSON can be written
+  }
 }
 
 /** The part that a JSON Pointer of the same document names. Nothing is fetched from elsewhere. */

@@ -15,6 +15,6 @@ export const TOOL_ERRORS: Readonly<Record<ToolErrorCode, string>> = {
   tool_failed: 'The tool reported an error, or answered with something that is no result.',
   tool_unknown: 'There is no such tool.',
   tool_bad_arguments: 'The arguments do not fit what the tool asks for.',
-  tool_too_large: 'The result was over 256 KiB; ask for less.',
+  tool_too_large: 'The result was over 256 KiB, or had too many parts; ask for less.',
   cancelled: 'The call was cancelled.',
 };

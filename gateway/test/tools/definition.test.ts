@@ -52,7 +52,13 @@ describe('a definition', () => {
     ['of another place', { properties: { a: { $ref: 'http://169.254.169.254/x' } } }, 'what is not in it'],
     ['of nowhere', { properties: { a: { $ref: '#/constructor' } } }, 'what is not in it'],
     ['of 20 kB', { description: 'x'.repeat(20_000) }, 'over 16384 bytes'],
-    ['of 10,000 parts', { enum: Array.from({ length: 10_000 }, () => ({})) }, 'nested too deep'],
+    [
+      'of 20 kB, before any reference in it is followed,',
+      { description: 'x'.repeat(20_000), $ref: '#' },
+      'over 16384 bytes',
+    ],
+    ['nested deeper than JSON can be written', nested(9_000), 'nested too deep'],
+    ['of 5,200 parts', { enum: Array.from({ length: 5_200 }, () => ({})) }, 'nested too deep'],
   ])('with a schema %s is refused', (_, schema, reason) => {
     expect(() => described(schema as Record<string, unknown>)).toThrow(reason);
   });

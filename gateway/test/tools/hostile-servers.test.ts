@@ -1,5 +1,6 @@
 // Servers that are dead, slow, broken or hostile: each fails only the call that needs it, with a code, and within its limit.
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { answerTo, at, closeAll, json, type Script, scriptedServer, toolbox } from './mcp-servers.ts';
@@ -51,6 +52,31 @@ describe('in a call, a server that', () => {
       },
       'tool_unreachable',
     ],
+    [
+      'ends a stream without its answer',
+      (_, r) => stream(r, ['{}', '{"jsonrpc":"2.0","id":-1,"result":{}}']),
+      'tool_unreachable',
+    ],
+    [
+      'answers with several messages at once',
+      ({ id }, r) => json(r, [resultOf(id), resultOf(id)]),
+      'tool_failed',
+    ],
+    [
+      'gives a result of a thousand parts',
+      ({ id }, r) => json(r, resultOf(id, Array(1_001).fill({}))),
+      'tool_too_large',
+    ],
+    [
+      'gives one of ten thousand values',
+      ({ id }, r) => json(r, { ...resultOf(id), more: Array(10_000).fill(1) }),
+      'tool_too_large',
+    ],
+    [
+      'gives one of ten thousand values in an event',
+      ({ id }, r) => stream(r, [JSON.stringify({ ...resultOf(id), more: Array(10_000).fill(1) })]),
+      'tool_too_large',
+    ],
     ['gives a result of 20 MB', answerTo('x'.repeat(20_000_000)), 'tool_too_large'],
     ['sends pieces without end', endless('application/json'), 'tool_too_large'],
     ['sends events without end', endless('text/event-stream'), 'tool_too_large'],
@@ -73,6 +99,23 @@ describe('in a call, a server that', () => {
     expect(hostile.calls).toHaveLength(1);
     expect(failed.text).not.toContain('http');
     expect(reports.join()).not.toContain('bad');
+  });
+
+  it('asks for this and that before it answers is not heeded, and its answer is used', async () => {
+    const asking = { jsonrpc: '2.0', id: 7, method: 'ping' };
+    const { hostile, call } = await beside(
+      at('tools/call', ({ id }, r) =>
+        stream(r, [
+          ...Array(100).fill(JSON.stringify(asking)),
+          'x',
+          '[]',
+          JSON.stringify(resultOf(id, [DONE])),
+        ]),
+      ),
+    );
+    const before = hostile.requests.length;
+    expect((await call()).text).toBe('done');
+    expect(hostile.requests.slice(before)).toEqual(['server/discover', 'tools/call']);
   });
 
   it('tells secrets in its error gets them into no log, and to the model between marks', async () => {
@@ -157,6 +200,18 @@ it('a port that takes connections and speaks no HTTP is down within its limit', 
   expect(box.servers()[0]?.state).toBe('down');
   server.close();
 });
+
+const DONE = { type: 'text', text: 'done' };
+
+function resultOf(id: unknown, content: object[] = []) {
+  return { jsonrpc: '2.0', id, result: { resultType: 'complete', content } };
+}
+
+/** Answers with these texts as events. */
+function stream(response: ServerResponse, texts: string[]): void {
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  response.end(texts.map((text) => `data: ${text}\n\n`).join(''));
+}
 
 function endless(type: string): Script {
   return (_, response) => {
