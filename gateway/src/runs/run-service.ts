@@ -89,6 +89,8 @@ export class RunService {
   /** The runs of this gateway. */
   readonly #leased = new Map<OwnedKey, { run: LeasedRun; done: Promise<void> }>();
   readonly #places: FairBudget;
+  /** Places of runs that go on, or are about to begin. */
+  #taken = 0;
   readonly #subscriptions: Subscription[] = [];
 
   constructor(options: RunServiceOptions) {
@@ -139,19 +141,36 @@ export class RunService {
    * in all or of this sharer.
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
-    const { store, source, tracer } = this.#options;
-    const { owner, id, message, conversationId, agent, replaces, sharer = owner } = request;
+    const { store } = this.#options;
+    const { owner, id, conversationId, replaces, sharer = owner } = request;
     const key = ownedKey(owner, id);
     const fingerprint = fingerprintOf(request);
     const known = await store.get(key);
     if (known) return sameRequest(known, fingerprint);
-    if (this.#leased.size >= this.#options.maxRuns || !this.#places.fits(sharer, 1))
-      throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
-    const conversation = conversationId === undefined ? undefined : ownedKey(owner, conversationId);
-    const { context, edit } =
-      conversation === undefined ? ALONE : await this.#placed(conversation, id, replaces);
-    await admit();
+    const leave = this.#takePlace(sharer);
+    let isDone = false;
+    try {
+      const conversation = conversationId === undefined ? undefined : ownedKey(owner, conversationId);
+      const placed = conversation === undefined ? ALONE : await this.#placed(conversation, id, replaces);
+      await admit();
+      isDone = await this.#begin(request, fingerprint, placed, leave);
+    } finally {
+      if (!isDone) leave();
+    }
+    const record = await store.get(key);
+    if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');
+    return sameRequest(record, fingerprint);
+  }
 
+  /** Resolves with whether this call has begun the run; then `leave` is called when the run has ended. */
+  async #begin(
+    request: RunRequest,
+    fingerprint: string,
+    { context, edit }: Placed,
+    leave: () => void,
+  ): Promise<boolean> {
+    const { store, source, tracer } = this.#options;
+    const { owner, id, message, conversationId, agent } = request;
     const { promptVersion, lanes } = this.#outline(agent);
     const identity = {
       owner,
@@ -178,14 +197,29 @@ export class RunService {
     const beginning = { ...facts, ...(conversationId !== undefined && { title: titleOf(message) }) };
     const token = randomBytes(16).toString('hex');
     const opening = this.#workOf(plan).opening(plan);
-    if (conversation !== undefined && edit) opening.push(draft(editEntry(conversation, edit, source)));
+    if (conversationId !== undefined && edit)
+      opening.push(draft(editEntry(ownedKey(owner, conversationId), edit, source)));
     // If the reply is lost, the run may have begun. Then nobody would do its work, and the request that the client repeats would find
     // it and get `run_lost`. The same token makes a repetition harmless.
     const begun = await repeatedWrite(() => store.begin(beginning, token, opening), BEGIN_PATIENCE_MS);
-    if (begun === 'started') this.#startPipeline(plan, token, sharer);
-    const record = await store.get(key);
-    if (!record) throw new CodedError('run_gone', 'the run was forgotten while it began');
-    return sameRequest(record, fingerprint);
+    if (begun !== 'started') return false;
+    this.#startPipeline(plan, token, leave);
+    return true;
+  }
+
+  /**
+   * Before anything is awaited: of a hundred requests at once, all would find the same place free. Returns what gives the place back.
+   * @throws CodedError `too_many_runs`
+   */
+  #takePlace(sharer: string): () => void {
+    if (this.#taken >= this.#options.maxRuns || !this.#places.fits(sharer, 1))
+      throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
+    this.#taken++;
+    this.#places.take(sharer, 1);
+    return () => {
+      this.#taken--;
+      this.#places.give(sharer, 1);
+    };
   }
 
   /** Ends the run, on whichever gateway it runs. Resolves with its record after that, or `undefined` if there is none. */
@@ -267,16 +301,15 @@ export class RunService {
     return agent !== undefined && agents ? agents : pipeline;
   }
 
-  #startPipeline(plan: RunPlan, token: string, sharer: string): void {
+  #startPipeline(plan: RunPlan, token: string, leave: () => void): void {
     const { store, leaseMs } = this.#options;
     const key = ownedKey(plan.owner, plan.id);
     const run = new LeasedRun({ key, token, store, renewMs: leaseMs / RENEWALS });
     const done = within(plan.span, () => this.#work(plan, run)).finally(() => {
       run.stop();
       this.#leased.delete(key);
-      this.#places.give(sharer, 1);
+      leave();
     });
-    this.#places.take(sharer, 1);
     this.#leased.set(key, { run, done });
   }
 

@@ -138,6 +138,18 @@ describe.each(['memory', 'Redis'])('with the log in %s, a call that needs consen
   });
 });
 
+it.each(['memory', 'Redis'])(
+  'of many runs that one begins at once no more wait for consent than half of the places: %s',
+  async (log) => {
+    const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
+    const redisLog = { REDIS_URL: redis.url, NAMESPACE: randomNamespace() };
+    const gateway = await agentGateway(tools, { env: { MAX_RUNS: '4', ...(log === 'Redis' && redisLog) } });
+    const asked = Array.from({ length: 12 }, () => gateway.ask('/agents/chat-stream', { userMessage: QUESTION }));
+    const statuses = (await Promise.all(asked)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 200, ...Array(10).fill(503)]);
+  },
+);
+
 describe('consent', () => {
   it('may be given by the owner and an admin alone; for others there is no such run', async () => {
     const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
