@@ -2,6 +2,7 @@
 // this gateway hears that something was, and also from time to time, because what it hears may be missed, or be said by anybody.
 
 import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
+import { joined } from './joined.ts';
 import type { Decision, RunStore } from './store/run-store.ts';
 
 export interface DecisionWatchOptions {
@@ -40,8 +41,10 @@ export class DecisionWatch {
     }
   }
 
-  /** @throws BrokerUnavailable if the log cannot be asked; the next look may succeed. */
-  async look(): Promise<void> {
+  /** Rejects with BrokerUnavailable if the log cannot be asked; the next look may succeed. */
+  readonly look = joined(() => this.#look());
+
+  async #look(): Promise<void> {
     if (this.#waiting.size === 0) return;
     const { store, key } = this.#options;
     const record = await store.get(key);

@@ -19,6 +19,7 @@ import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
 import { type Edit, editEntry } from './branch.ts';
 import type { Targets } from './config.ts';
 import { type Context, contextOf, titleOf } from './conversation.ts';
+import { joined } from './joined.ts';
 import { LeaseWatch } from './lease-watch.ts';
 import { isFenced, LeasedRun } from './leased-run.ts';
 import type { Prompts } from './prompts.ts';
@@ -87,7 +88,7 @@ export class RunService {
   readonly #options: RunServiceOptions;
   readonly #watch: LeaseWatch;
   /** The runs of this gateway. */
-  readonly #leased = new Map<OwnedKey, { run: LeasedRun; done: Promise<void> }>();
+  readonly #leased = new Map<OwnedKey, { run: LeasedRun; done: Promise<void>; confirm(): Promise<void> }>();
   readonly #places: FairBudget;
   /** Places of runs that go on, or are about to begin. */
   #taken = 0;
@@ -310,7 +311,11 @@ export class RunService {
       this.#leased.delete(key);
       leave();
     });
-    this.#leased.set(key, { run, done });
+    const confirm = joined(async () => {
+      const record = await store.get(key);
+      if (record?.state !== 'running') run.stop();
+    });
+    this.#leased.set(key, { run, done, confirm });
   }
 
   async #work(plan: RunPlan, run: LeasedRun): Promise<void> {
@@ -376,7 +381,7 @@ export class RunService {
 
   /**
    * An entry says that a run of this gateway has ended, or that a call of it may be made. Where runs belong to nobody, anybody can write
-   * to that channel, so the run's record decides.
+   * to that channel, so the run's record decides. However much is written there, the record is read once at a time.
    */
   async #onRunEvent({ event, channel, run: id }: LogRecord['entry']): Promise<void> {
     if (event === undefined || id === undefined) return;
@@ -384,9 +389,7 @@ export class RunService {
     const leased = this.#leased.get(key);
     if (!leased) return;
     if (event === EVENTS.toolDecided) return leased.run.decisions.look();
-    if (!Object.hasOwn(RUN_END, event)) return;
-    const record = await this.#options.store.get(key);
-    if (record?.state !== 'running') leased.run.stop();
+    if (Object.hasOwn(RUN_END, event)) return leased.confirm();
   }
 }
 
