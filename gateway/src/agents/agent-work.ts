@@ -1,5 +1,6 @@
 // Does the run of an agent: gives the loop its model and its tools, writes what happens to the run's channel, and ends the run.
 
+import { randomUUID } from 'node:crypto';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
@@ -93,7 +94,11 @@ export class AgentWork implements RunWork {
       journal,
       entries: calls,
       clock,
-      caller: { principal: owner === '' ? 'everyone' : owner, runId: ownedKey(owner, id) },
+      caller: {
+        principal: owner === '' ? 'everyone' : owner,
+        runId: ownedKey(owner, id),
+        nonce: randomUUID(),
+      },
       isTainted: plan.isTainted === true,
       signal,
       consent: async (call, reason) => {

@@ -128,11 +128,19 @@ export class CallEntries {
     };
   }
 
-  /** Attributes over the limit of an entry would be left out together, so arguments that are long are left out alone. */
-  #arguments({ args }: NamedCall): Record<string, unknown> {
-    const bytes = Buffer.byteLength(JSON.stringify(args));
-    return bytes > this.#entryBytes - OVERHEAD_BYTES ? { arguments_bytes: bytes } : { arguments: args };
+  /** Whether the arguments fit into an entry. */
+  shows({ args }: NamedCall): boolean {
+    return bytesOf(args) <= this.#entryBytes - OVERHEAD_BYTES;
   }
+
+  /** Attributes over the limit of an entry would be left out together, so arguments that are long are left out alone. */
+  #arguments(call: NamedCall): Record<string, unknown> {
+    return this.shows(call) ? { arguments: call.args } : { arguments_bytes: bytesOf(call.args) };
+  }
+}
+
+function bytesOf(args: NamedCall['args']): number {
+  return Buffer.byteLength(JSON.stringify(args));
 }
 
 /** What is told of calls to those who may not know of the run. */

@@ -106,6 +106,8 @@ export class ToolRunner {
       this.#options;
     const reason = this.#needsConsent(tool, isTainted);
     if (reason) {
+      // Nobody can consent to what he does not see.
+      if (!entries.shows(call)) return this.#refuse(call, { code: 'tool_bad_arguments' });
       const decision = await consent(call, reason);
       if (!decision) return this.#refuse(call, { code: 'cancelled' });
       if (!decision.approved)

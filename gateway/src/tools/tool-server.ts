@@ -55,7 +55,7 @@ const COUNTED: ReadonlySet<ToolErrorCode> = new Set(['tool_timeout', 'tool_unrea
 const NOTHING: Listing = { found: new Map(), unusable: new Map(), others: [] };
 
 /** Servers see this name when the gateway asks what they offer. */
-const LOOKER: Caller = { principal: 'gateway', runId: 'look', callId: 'list' };
+const LOOKER: Caller = { principal: 'gateway', runId: 'look', nonce: '', callId: 'list' };
 
 export class ToolServer {
   readonly #options: ToolServerOptions;

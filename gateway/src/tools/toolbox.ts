@@ -49,6 +49,8 @@ export interface ToolResult {
 export interface Caller {
   principal: string;
   runId: string;
+  /** Of this run alone: once a run is forgotten or deleted, its id may name another one. */
+  nonce: string;
   callId: string;
   /** Where the call stands in a trace; absent where nothing is traced. */
   trace?: TraceHeaders;

@@ -2,6 +2,7 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../test-support/redis.ts';
+import { idempotencyKey } from '../../src/tools/idempotency.ts';
 import { frames } from '../http/run-gateway.ts';
 import {
   type AgentGateway,
@@ -13,6 +14,7 @@ import {
   named,
   withStatus,
 } from './agent-gateway.ts';
+import { scriptedModel } from './scripted-model.ts';
 import { type TestTool, TestToolbox } from './test-toolbox.ts';
 
 let redis: RedisServer;
@@ -237,6 +239,33 @@ describe('consent', () => {
       code: 'invalid_body',
     });
     expect((await decide(gateway, 'm-none', { approved: true })).status).toBe(404);
+  });
+
+  it('is not asked for where the arguments are too long to be shown: the call is not made', async () => {
+    const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
+    const args = { recipientEmail: 'a@example.com', text: 'x'.repeat(3_000) };
+    const { env } = await scriptedModel((_, number) =>
+      number === 1 ? { calls: [['mail__sendReport', args]] } : { text: 'It was not sent.' },
+    );
+    const gateway = await agentGateway(tools, { env: { ...env, ENTRY_BYTES: '4096' } });
+    const all = await chat(gateway, QUESTION);
+    expect(withStatus(all, 'tool_failed')).toMatchObject([{ code: 'tool_bad_arguments' }]);
+    expect([named(all).includes('approval'), tools.made]).toEqual([false, []]);
+  });
+
+  it('leads to a call with a name of its own, also if the id of a deleted run is used again', async () => {
+    const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
+    const gateway = await agentGateway(tools);
+    for (const _ of [1, 2]) {
+      await chat(gateway, QUESTION, { message_id: 'again', conversation_id: 'talk' }, waits as never);
+      await decide(gateway, 'again', { approved: true });
+      await rest(gateway, 'again');
+      const deleted = await gateway.ask('/api/conversations/talk', undefined, { method: 'DELETE' });
+      expect(deleted.status).toBe(204);
+    }
+    const [first, second] = tools.made.map(({ caller }) => idempotencyKey(caller));
+    expect(tools.made).toHaveLength(2);
+    expect(second).not.toBe(first);
   });
 
   it('is asked for once in a run, where the rule says so', async () => {
