@@ -9,6 +9,8 @@ const MAX_REQUESTS = 24;
 
 export interface WireOptions {
   fetch: typeof globalThis.fetch;
+  /** What the server is asked with; no answer may hold it. */
+  secret?: string | undefined;
   /** Goes into `_meta` of the call. */
   meta: Readonly<Record<string, unknown>>;
   /** Ends all requests. */
@@ -51,7 +53,7 @@ export class BoundedWire {
       throw signal.aborted ? error : networkFailure(error);
     }
     const refusal = refusalOf(response.status);
-    if (refusal === undefined) return serverAnswer(response, message?.id);
+    if (refusal === undefined) return serverAnswer(response, message?.id, this.#options.secret);
     response.body?.cancel().catch(() => undefined);
     throw refusal;
   }

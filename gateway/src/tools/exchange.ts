@@ -34,6 +34,7 @@ export async function exchange<T>(
   const ended = AbortSignal.any([options.signal, late, broken.signal]);
   const wire = new BoundedWire({
     fetch: options.endpoint.fetch,
+    secret: options.authorization?.replace(/^Bearer /, ''),
     meta: options.meta ?? {},
     signal: ended,
     onBroken: (failure) => broken.abort(failure),

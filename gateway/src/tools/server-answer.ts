@@ -12,6 +12,8 @@ const MAX_ANSWER_BYTES = 262_144;
 const SHAPE = { values: 10_000, members: 1_000, depth: 64 };
 /** Parts of a result. What is no part is described at length by the client: a thousand take 20 ms. */
 const MAX_PARTS = 1_000;
+/** A shorter secret may be a word that answers need. */
+const HIDDEN_LENGTH = 12;
 /** UTF-16 units of events that are parsed at once. */
 const UNITS_AT_ONCE = 8_192;
 
@@ -21,9 +23,10 @@ const pace = new TimeSlicer();
 /**
  * The same response, as JSON that the client may read at once.
  * @param id of the request; undefined for a notification, whose answer says nothing
+ * @param secret with which it was asked. Some servers repeat it when they complain of it, and then whoever asked the agent would read it.
  * @throws ToolFailure
  */
-export async function serverAnswer(response: Response, id: unknown): Promise<Response> {
+export async function serverAnswer(response: Response, id: unknown, secret = ''): Promise<Response> {
   const { body, status, headers } = response;
   if (body === null) return response;
   const type = headers.get('content-type') ?? '';
@@ -33,7 +36,9 @@ export async function serverAnswer(response: Response, id: unknown): Promise<Res
     body.cancel().catch(() => undefined);
     return new Response(null, { status, headers });
   }
-  const text = isStream ? await answerAmong(eventsOf(body), id) : await wholeOf(body);
+  const said = isStream ? await answerAmong(eventsOf(body), id) : await wholeOf(body);
+  const text =
+    secret.length < HIDDEN_LENGTH ? said : said.replaceAll(JSON.stringify(secret).slice(1, -1), '[secret]');
   if (isStream || isJson) await check(text);
   const session = headers.get('mcp-session-id');
   const kept = { 'content-type': isStream ? 'application/json' : type };

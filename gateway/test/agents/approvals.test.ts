@@ -146,7 +146,9 @@ it.each(['memory', 'Redis'])(
     const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
     const redisLog = { REDIS_URL: redis.url, NAMESPACE: randomNamespace() };
     const gateway = await agentGateway(tools, { env: { MAX_RUNS: '4', ...(log === 'Redis' && redisLog) } });
-    const asked = Array.from({ length: 12 }, () => gateway.ask('/agents/chat-stream', { userMessage: QUESTION }));
+    const asked = Array.from({ length: 12 }, () =>
+      gateway.ask('/agents/chat-stream', { userMessage: QUESTION }),
+    );
     const statuses = (await Promise.all(asked)).map(({ status }) => status);
     expect(statuses.sort()).toEqual([200, 200, ...Array(10).fill(503)]);
   },

@@ -24,8 +24,10 @@ it('however many ask while a work is done, it is done once more, and all of them
   begun[1]?.resolve();
   await Promise.all(others);
   expect(begun).toHaveLength(2);
-  ask();
+  const third = ask();
   expect(begun).toHaveLength(3);
+  begun[2]?.resolve();
+  await third;
 });
 
 it('a work that fails is told to who asked for it, and the next one is done all the same', async () => {

@@ -191,5 +191,10 @@ async function callTool(
 ): Promise<ToolResult> {
   const tool = box.tools(['*']).find((each) => each.name === name);
   if (tool === undefined) throw new Error(`${name} is not there`);
-  return box.call(tool, args, { principal: 'user:ann', runId: 'run-1', nonce: 'n-1', callId: 'call-1', ...caller }, signal);
+  return box.call(
+    tool,
+    args,
+    { principal: 'user:ann', runId: 'run-1', nonce: 'n-1', callId: 'call-1', ...caller },
+    signal,
+  );
 }

@@ -10,6 +10,7 @@ import {
   json,
   keyOf,
   mcpServer,
+  type Script,
   scriptedServer,
   settingsOf,
   toolbox,
@@ -222,11 +223,37 @@ describe('a call', () => {
     expect(calls.map(({ authorization }) => authorization)).toEqual([undefined, `Bearer ${SECRET}`]);
   });
 
+  it.each(['bearer', 'jwt'])(
+    'whose secret the server repeats does not tell it to the model: %s',
+    async (token) => {
+      const repeats: Script = ({ id }, response) => {
+        const said = `401: ${response.req.headers.authorization} is not known`;
+        json(response, {
+          jsonrpc: '2.0',
+          id,
+          result: { resultType: 'complete', content: [{ type: 'text', text: said }] },
+        });
+      };
+      const { url, calls } = await scriptedServer(at('tools/call', repeats));
+      const { call, looked } = toolbox({ server: { url, token_env: 'T', token } }, { secret: () => SECRET });
+      await looked();
+      expect((await call()).text).toBe('401: Bearer [secret] is not known');
+      expect(calls[0]?.authorization).toMatch(/^Bearer .{32}/);
+    },
+  );
+
   it('has the same idempotency key however often it is sent, and another in each run and for each person', async () => {
     const { url, calls } = await mcpServer(echo);
     const { call, looked } = toolbox({ server: { url, tools: { echo: {} } } });
     await looked();
-    for (const caller of [{}, {}, { runId: 'run-2' }, { principal: 'user:bob' }, { nonce: 'n-2' }, { callId: 'call-2' }])
+    for (const caller of [
+      {},
+      {},
+      { runId: 'run-2' },
+      { principal: 'user:bob' },
+      { nonce: 'n-2' },
+      { callId: 'call-2' },
+    ])
       await call('server__echo', { word: 'a' }, { caller });
     const keys = calls.map(keyOf);
     expect(keys[0]).toBe(keys[1]);
