@@ -34,8 +34,8 @@ export class BoundedWire {
     try {
       return await this.#request(input, init);
     } catch (error) {
-      if (!(error instanceof ToolFailure)) throw error;
-      this.#options.onBroken(error);
+      // A body that breaks off because the time is over is no fault of its own.
+      if (error instanceof ToolFailure && !this.#options.signal.aborted) this.#options.onBroken(error);
       throw error;
     }
   };

@@ -32,18 +32,20 @@ export async function serverAnswer(response: Response, id: unknown, secret = '')
   const type = headers.get('content-type') ?? '';
   const isJson = type.includes('application/json');
   const isStream = response.ok && !isJson && type.includes('text/event-stream');
-  if (id === undefined || (response.ok && !isJson && !isStream)) {
+  if (id === undefined || !(isJson || isStream)) {
     body.cancel().catch(() => undefined);
-    return new Response(null, { status, headers });
+    return new Response(null, { status, headers }); // the client says what is wrong with it
   }
   const said = isStream ? await answerAmong(eventsOf(body), id) : await wholeOf(body);
   const text =
     secret.length < HIDDEN_LENGTH ? said : said.replaceAll(JSON.stringify(secret).slice(1, -1), '[secret]');
-  if (isStream || isJson) await check(text);
-  const session = headers.get('mcp-session-id');
-  const kept = { 'content-type': isStream ? 'application/json' : type };
+  await check(text);
   await pace.pauseIfDue();
-  return new Response(text, { status, headers: { ...kept, ...(session && { 'mcp-session-id': session }) } });
+  const session = headers.get('mcp-session-id');
+  return new Response(text, {
+    status,
+    headers: { 'content-type': 'application/json', ...(session && { 'mcp-session-id': session }) },
+  });
 }
 
 /** @throws ToolFailure if it is too much, or several messages at once, which nobody has asked for */
