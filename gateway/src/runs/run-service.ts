@@ -12,7 +12,6 @@ import { type OwnedKey, ownedKey, ownerOfEvents, partsOf } from '@llm-streamer/s
 import { type EndState, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { AgentWork } from '../agents/agent-work.ts';
 import { callLifecycle, decidedEntry } from '../agents/call-entries.ts';
-import { FairBudget } from '../fair-budget.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Tracer } from '../tracing/span.ts';
 import { type AbnormalEnding, abnormalEnd } from './abnormal-end.ts';
@@ -27,6 +26,7 @@ import { repeatedWrite } from './repeated-write.ts';
 import { RunEntries, workflowOf } from './run-entries.ts';
 import { RUN_ERRORS } from './run-errors.ts';
 import type { RunHistory } from './run-history.ts';
+import { RunPlaces } from './run-places.ts';
 import { fingerprintOf, laneInfos, type RunOutline, type RunPlan, type RunRequest } from './run-plan.ts';
 import { runSpan, runSpanEnd } from './run-spans.ts';
 import type { RunWork } from './run-work.ts';
@@ -89,14 +89,13 @@ export class RunService {
   readonly #watch: LeaseWatch;
   /** The runs of this gateway. */
   readonly #leased = new Map<OwnedKey, { run: LeasedRun; done: Promise<void>; confirm(): Promise<void> }>();
-  readonly #places: FairBudget;
-  /** Places of runs that go on, or are about to begin. */
-  #taken = 0;
+  /** Of runs that go on, or are about to begin. */
+  readonly #places: RunPlaces;
   readonly #subscriptions: Subscription[] = [];
 
   constructor(options: RunServiceOptions) {
     this.#options = options;
-    this.#places = new FairBudget(Math.max(2, options.maxRuns)); // half of one place would be none
+    this.#places = new RunPlaces(options.maxRuns);
     this.#watch = new LeaseWatch({
       store: options.store,
       leaseMs: options.leaseMs,
@@ -148,7 +147,7 @@ export class RunService {
     const fingerprint = fingerprintOf(request);
     const known = await store.get(key);
     if (known) return sameRequest(known, fingerprint);
-    const leave = this.#takePlace(sharer);
+    const leave = this.#places.take(sharer);
     let isDone = false;
     try {
       const conversation = conversationId === undefined ? undefined : ownedKey(owner, conversationId);
@@ -206,21 +205,6 @@ export class RunService {
     if (begun !== 'started') return false;
     this.#startPipeline(plan, token, leave);
     return true;
-  }
-
-  /**
-   * Before anything is awaited: of a hundred requests at once, all would find the same place free. Returns what gives the place back.
-   * @throws CodedError `too_many_runs`
-   */
-  #takePlace(sharer: string): () => void {
-    if (this.#taken >= this.#options.maxRuns || !this.#places.fits(sharer, 1))
-      throw new CodedError('too_many_runs', 'this gateway runs as many as it may; try again in a moment');
-    this.#taken++;
-    this.#places.take(sharer, 1);
-    return () => {
-      this.#taken--;
-      this.#places.give(sharer, 1);
-    };
   }
 
   /** Ends the run, on whichever gateway it runs. Resolves with its record after that, or `undefined` if there is none. */
