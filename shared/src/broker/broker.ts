@@ -27,7 +27,7 @@ export type GapReason =
   | 'expired'
   /** The log was wiped, or another log has taken its place. */
   | 'reset'
-  /** The log went back: a failover or a restore has lost the newest entries, and the reader has seen some of them. */
+  /** The log went back: a failover or a restore has lost the newest entries, and somebody has seen some of them. */
   | 'rollback'
   /** A filtered search of history gave up at its bound. */
   | 'scan_limit'

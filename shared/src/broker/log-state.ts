@@ -21,6 +21,12 @@ export interface LogState {
 export interface Rollback {
   restored: Position;
   lifted: Position;
+  /**
+   * Set if it is known that entries were lost, because somebody had seen one: all that the log had after this position. Then a reader
+   * that comes from `restored` or before, and has seen none of them, is told when it passes. This position is `restored`, or a lower one
+   * where the loss became known only after the log had gone on.
+   */
+  lostAfter?: Position;
 }
 
 /**
@@ -31,10 +37,10 @@ export interface Rollback {
  *
  *   cursor  continues after  gap
  *   0       1000             none: a reader at the beginning has seen nothing
- *   3500    3500             none: all that this reader has seen is in the copy. That 4001 to 5000 are lost is not known: a restart
- *                            of Redis that lost nothing leaves the same rollback behind
+ *   3500    3500             none: all that this reader has seen is in the copy. If 4001 to 5000 are known to be lost, it is told when
+ *                            it comes to 4000, see `nextLoss`
  *   4000    4000             none: this reader has seen exactly what the copy holds
- *   4700    4000             rollback, after 4000 and before 5261: what this reader saw is lost, and others may be, too
+ *   4700    5260             rollback, after 4000 and before 5261: what this reader saw is lost, and others may be, too
  *   5280    5280             none: this reader has seen entries that were written after the rollback
  *   9000    1000             reset, after 1000 and before 1001: the log has not come so far, the cursor is of another one
  *   500     1000             reset, after 500 and before 1001: the cursor is older than this log
@@ -56,7 +62,7 @@ export function judgeCursor(state: LogState, cursor: Position): { after: Positio
   if (!rollback) return { after: cursor };
   const { restored, lifted } = rollback;
   const gap: Gap = { channel: null, after: restored, before: lifted + 1, reason: 'rollback', missed: null };
-  return { after: restored, gap };
+  return { after: lifted, gap };
 }
 
 /**
@@ -68,6 +74,26 @@ export function judgeCursor(state: LogState, cursor: Position): { after: Positio
 export function clampUpTo(state: LogState, upTo: Position | undefined): Position {
   if (upTo === undefined || upTo < state.start) return state.head;
   return Math.min(rollbackAt(state, upTo)?.lifted ?? upTo, state.head);
+}
+
+/** The first loss that a reader who reads on from `after` to `upTo` passes; undefined if it passes none. */
+export function nextLoss(
+  { rollbacks }: LogState,
+  after: Position,
+  upTo: Position,
+): { at: Position; goOn: Position; gap: Gap } | undefined {
+  for (const { restored, lifted, lostAfter } of rollbacks) {
+    if (lostAfter === undefined || after > restored || lifted > upTo) continue;
+    const gap: Gap = {
+      channel: null,
+      after: lostAfter,
+      before: lifted + 1,
+      reason: 'rollback',
+      missed: null,
+    };
+    return { at: restored, goOn: lifted, gap };
+  }
+  return undefined;
 }
 
 /** The rollback that lost the entry at this position; undefined if no rollback did. */

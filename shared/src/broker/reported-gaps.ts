@@ -11,12 +11,12 @@ export class ReportedGaps {
   /**
    * The part of a gap that was not reported before, or null. For example, after a gap `{ after: 10, before: 20 }` of a
    * channel, the gap `{ after: 15, before: 20 }` gives null, and `{ after: 15, before: 30 }` gives
-   * `{ after: 19, before: 30 }`.
+   * `{ after: 19, before: 30 }`. But a rollback that overlaps another tells of the same loss: the log was found to have it only later.
    */
   unreported(gap: Gap): Gap | null {
     const key = gap.channel ?? `#${gap.reason}`;
     const upTo = this.#reportedUpTo.get(key) ?? 0;
-    if (gap.before <= upTo) return null;
+    if (gap.before <= upTo || (gap.reason === 'rollback' && gap.after < upTo - 1)) return null;
     this.#reportedUpTo.set(key, gap.before);
     return { ...gap, after: Math.max(gap.after, upTo - 1) };
   }

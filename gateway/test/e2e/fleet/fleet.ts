@@ -182,7 +182,11 @@ export class Gateway {
 
   async start(): Promise<void> {
     const started = startProcess(['gateway/src/main.ts'], { env: { ...this.#env, PORT: `${this.port}` } });
-    await healthy(`${this.url}/readyz`, START_MS);
+    const ended = started.exited.then(() => {
+      throw new Error(`the gateway ended as it started\n${started.output}`);
+    });
+    await Promise.race([healthy(`${this.url}/readyz`, START_MS), ended]);
+    ended.catch(() => undefined);
     this.#process = started;
   }
 

@@ -1,8 +1,8 @@
 // Reads a page of history after a cursor: the entries that the log holds, in order, and a gap for whatever is missing.
 
 import type { TimeSlicer } from '../../time-slicer.ts';
-import { PAGE_BYTES, type Page, type PageItem, type ReadQuery } from '../broker.ts';
-import { clampUpTo, judgeCursor, type LogState } from '../log-state.ts';
+import { PAGE_BYTES, type Page, type ReadQuery } from '../broker.ts';
+import { clampUpTo, judgeCursor, type LogState, nextLoss } from '../log-state.ts';
 import type { Position } from '../position.ts';
 import type { ChannelStreams } from './channel-streams.ts';
 import { mergeRead } from './merge.ts';
@@ -14,18 +14,46 @@ export interface ReadLimits {
   pace: TimeSlicer;
 }
 
-/** Undefined if the query matches more than `mostChannels` channels with entries after the cursor. */
+/**
+ * Undefined if the query matches more than `mostChannels` channels with entries after the cursor. A page ends where the log has lost
+ * entries, and the next one begins with the gap: its id must not lie before entries that are still to come.
+ */
 export async function readForwards(
   streams: ChannelStreams,
   state: LogState,
-  { channels, after: cursor, upTo: bound, limit, bytes = PAGE_BYTES }: ReadQuery,
+  query: ReadQuery,
+  limits: ReadLimits,
+): Promise<Page | undefined> {
+  const judged = judgeCursor(state, query.after);
+  const upTo = clampUpTo(state, query.upTo);
+  const gaps = judged.gap ? [judged.gap] : [];
+  let { after } = judged;
+  for (;;) {
+    const loss = nextLoss(state, after, upTo);
+    const end = loss?.at ?? upTo;
+    const page =
+      after < end
+        ? await readRange(streams, query, { after, upTo: end }, limits)
+        : { items: [], next: end, done: true };
+    if (page === undefined) return undefined;
+    const isEnd = loss === undefined || !page.done;
+    if (isEnd || page.items.length > 0)
+      return {
+        items: [...gaps.map((gap) => ({ gap })), ...page.items],
+        next: page.next,
+        done: page.done && isEnd,
+      };
+    gaps.push(loss.gap);
+    after = loss.goOn;
+  }
+}
+
+async function readRange(
+  streams: ChannelStreams,
+  { channels, limit, bytes = PAGE_BYTES }: ReadQuery,
+  { after, upTo }: { after: Position; upTo: Position },
   { mostChannels, pace }: ReadLimits,
 ): Promise<Page | undefined> {
-  const { after, gap } = judgeCursor(state, cursor);
-  const upTo = clampUpTo(state, bound);
-  const items: PageItem[] = gap ? [{ gap }] : [];
-  if (after >= upTo) return { items, next: upTo, done: true };
-
   const { allKnown, newestByChannel } = await streams.findNewest(channels, after);
   if (newestByChannel.size > mostChannels) return undefined;
   const reads = [...newestByChannel].map(([channel, last]): ForwardRead => {
@@ -51,8 +79,7 @@ export async function readForwards(
   const [end, forgotten] = await Promise.all([merged, allKnown ? 0 : streams.highestForgotten()]);
   if (allKnown) await addForgottenBefore(streams, reads);
   await nameReasons(streams, reads, after);
-  const page = await assemblePage(reads, { after, upTo, end }, pace, forgotten);
-  return { ...page, items: [...items, ...page.items] };
+  return assemblePage(reads, { after, upTo, end }, pace, forgotten);
 }
 
 /**

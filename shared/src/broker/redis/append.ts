@@ -6,7 +6,7 @@ import { checkBatch } from '../batch.ts';
 import type { WriterStamp } from '../broker.ts';
 import { formatPosition } from '../position.ts';
 import { placesFor, type RetentionPolicy, retentionOf } from '../retention.ts';
-import { loadScript, type RedisClient } from './client.ts';
+import { loadScript, noteStored, type RedisClient } from './client.ts';
 import { codeOf, messageOf } from './errors.ts';
 import type { RedisKeys } from './keys.ts';
 
@@ -42,8 +42,7 @@ export class RedisAppend {
     try {
       const reply = (await this.#client.runScript(APPEND, this.#keys, args)) as [string, string];
       const first = Number(reply[0]);
-      const { seen } = this.#client;
-      seen.highest = Math.max(seen.highest, first + drafts.length - 1);
+      if (first > 0) noteStored(this.#client.seen, first + drafts.length - 1);
       return drafts.map((_, i) => (first === 0 ? null : formatPosition(first + i)));
     } catch (error) {
       throw toPublishError(error, this.#client, drafts);

@@ -36,12 +36,21 @@ export { messageOf } from './errors.ts';
 const prelude = readFileSync(new URL('./lua/log.lua', import.meta.url), 'utf8');
 const MEND = loadScript('mend', 'allow-oom');
 
-/**
- * The highest position that a process has seen, shared by its connections: of its own appends, of the log's state, and of what was
- * delivered to its listeners. A log that must be created begins above it, and one that went back goes on above it.
- */
+/** What a process knows of the log's positions, shared by its connections. */
 export interface Seen {
+  /**
+   * The highest: of its own appends, of the log's state, and of what was delivered to its listeners. A log that must be created begins
+   * above it, and one that went back goes on above it.
+   */
   highest: number;
+  /** The highest at which it knows an entry to have been stored. A log that has not come so far has lost that entry. */
+  stored: number;
+}
+
+/** An entry was stored at `position`. */
+export function noteStored(seen: Seen, position: number): void {
+  seen.highest = Math.max(seen.highest, position);
+  seen.stored = Math.max(seen.stored, position);
 }
 
 export class RedisClient {
@@ -78,7 +87,7 @@ export class RedisClient {
     where: string | Place | Locator,
     label: string,
     logger: Logger | undefined,
-    seen: Seen = { highest: 0 },
+    seen: Seen = { highest: 0, stored: 0 },
     replicas?: Replicas,
   ) {
     this.#label = label;
@@ -264,7 +273,8 @@ export class RedisClient {
   }
 
   async #header({ prefix, announce }: RedisKeys): Promise<string[]> {
-    return [prefix, announce, await this.runId(), `${newLogToken()}${this.seen.highest}`];
+    const { highest, stored } = this.seen;
+    return [prefix, announce, await this.runId(), `${newLogToken()}${highest}:${stored}`];
   }
 
   async #run(script: Script, header: string[], args: readonly (string | number)[]): Promise<unknown> {

@@ -47,8 +47,11 @@ export class RedisHistory {
       start: Number(start),
       head: Number(head),
       rollbacks: rollbacks.flatMap((range) => {
-        const [restored = Number.NaN, lifted = Number.NaN] = range.split(':').map(Number);
-        return restored < lifted && lifted <= Number(head) ? { restored, lifted } : [];
+        const [restored = Number.NaN, lifted = Number.NaN, lostAfter = Number.NaN] = range
+          .split(':')
+          .map(Number);
+        if (!(restored < lifted && lifted <= Number(head))) return [];
+        return { restored, lifted, ...(lostAfter >= 0 && lostAfter <= restored && { lostAfter }) };
       }),
     };
   }

@@ -41,6 +41,8 @@ export class RedisKeys {
 
   /** The channel of news about the lease to adopt. */
   readonly leaseNews: string;
+  /** The channel that says that the log has lost entries. */
+  readonly lossNews: string;
 
   /** Run records: a sorted set of owners by the start of their newest run, and the set of the keys of all runs that run. */
   readonly runOwners: string;
@@ -73,6 +75,7 @@ export class RedisKeys {
     this.forgotten = `${prefix}forgotten`;
     this.reborn = `${prefix}reborn`;
     this.leaseNews = `${prefix}#lease`;
+    this.lossNews = `${prefix}#loss`;
     this.runOwners = `${prefix}run-owners`;
     this.running = `${prefix}running`;
     this.runLimits = `${prefix}limit:runs`;

@@ -86,7 +86,7 @@ export class RedisBroker implements Broker {
     this.#keys = keys;
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');
-    const seen: Seen = { highest: 0 };
+    const seen: Seen = { highest: 0, stored: 0 };
     const where = locate({ url, namespace }, logger);
     this.#locator = typeof where === 'string' ? undefined : where;
     this.#commands = new RedisClient(where, 'commands', logger, seen);

@@ -43,6 +43,23 @@ describe('the owner of the slot', () => {
     await cluster.whole();
   }, 120_000);
 
+  it('that is killed while its replica lacks entries: a gap names them', async () => {
+    const { ledger, owner, namespace } = await openLedger();
+    const replica = await cluster.replicaOf(namespace);
+    replica.pause();
+    await command(owner, 'CLIENT', 'KILL', 'TYPE', 'replica');
+    await ledger.more();
+    await owner.kill();
+    replica.resume();
+    await cluster.movedFrom(owner, namespace);
+    await ledger.more();
+    const { gaps, ...rest } = ledger.account();
+    expect(rest).toMatchObject(EXPLAINED);
+    expect(new Set(gaps)).toEqual(new Set(['rollback']));
+    await owner.restart();
+    await cluster.whole();
+  }, 120_000);
+
   it('that hangs is left before it goes on: what it took lies in a gap, and nothing comes twice', async () => {
     const { ledger, owner, namespace } = await openLedger();
     owner.pause();

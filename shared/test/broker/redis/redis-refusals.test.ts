@@ -130,13 +130,15 @@ describe('a number in the log’s state that the log cannot have written', () =>
     vacated: hash('vacated'),
     released: hash('released'),
     leaving: hash('leaving'),
+    unsure: hash('unsure'),
+    lost: hash('lost'),
     forgotten: text('forgotten'),
     fence: text('fence'),
     adopter: text('adopter'),
     last: (redis: Redis, key: (name: string) => string, value: string) =>
       redis.zadd(key('newest'), Number.isNaN(Number(value || 'x')) ? 'inf' : value, 'a').catch(() => 0),
     rollbacks: (redis: Redis, key: (name: string) => string, value: string) =>
-      redis.rpush(key('rollbacks'), `${value}:${value}`, `0:${value}`),
+      redis.rpush(key('rollbacks'), `${value}:${value}`, `0:${value}`, `1:2:${value}`),
   };
 
   it.each(Object.entries(FIELDS))(

@@ -70,7 +70,6 @@ export class RedisFeed {
   readonly #ignored: readonly string[];
   readonly #logger: Logger | undefined;
   readonly #tickChannel: string;
-  readonly #leaseChannel: string;
   readonly #messages: MessageReader;
   readonly #subscriptions: RedisSubscriptions;
   readonly #firstTick: RedisFeedOptions['firstTick'];
@@ -94,7 +93,6 @@ export class RedisFeed {
     this.#ignored = options.ignore;
     this.#logger = options.logger;
     this.#tickChannel = options.keys.tick(options.instance);
-    this.#leaseChannel = options.keys.leaseNews;
     this.#messages = new MessageReader(options.keys, this.#tickChannel);
     this.#subscriptions = options.subscriptions;
     this.#firstTick = options.firstTick;
@@ -274,8 +272,7 @@ export class RedisFeed {
   }
 
   #subscribePermanent(first: ChainableCommander): Promise<unknown> {
-    const own = { tick: this.#tickChannel, lease: this.#leaseChannel };
-    return this.#subscriptions.subscribePermanent(first, own);
+    return this.#subscriptions.subscribePermanent(first, this.#tickChannel);
   }
 
   async #goLive(from: Position): Promise<void> {
@@ -312,10 +309,12 @@ export class RedisFeed {
     if (kind === 'announced') this.#handleAnnouncement(message);
     else if (kind === 'foreign') this.#handleForeign(message);
     else if (kind === 'tick') this.#handleTick(message);
+    else if (kind === 'loss') this.#handleLoss(message);
     else this.#handleLeaseChange(message.data.toString('latin1'));
     // A log that takes the place of this one begins above whatever listeners of this process have got, also since the last tick.
     const { seen } = this.#client;
     seen.highest = Math.max(seen.highest, this.#sequencer.deliveredUpTo);
+    seen.stored = Math.max(seen.stored, this.#sequencer.newestEntry);
   }
 
   /** An empty lease was given back. Nobody adopts until the first candidate asks, which this process does at once. */
@@ -327,6 +326,12 @@ export class RedisFeed {
   #handleAnnouncement(message: Message): void {
     const judgement = this.#sequencer.judgeAnnouncement(message.channel, message.data, message.reads);
     if (judgement !== 'done') this.#recover(judgement.readFrom, message);
+  }
+
+  #handleLoss({ data }: Message): void {
+    const [after = '', position = '', token = ''] = data.toString('latin1').split(' ');
+    const [lost, told] = [Number(after), Number(position)];
+    if (Number.isSafeInteger(told) && lost < told) this.#sequencer.judgeLoss(lost, told, token);
   }
 
   #handleForeign({ channel, data, pattern }: Message): void {

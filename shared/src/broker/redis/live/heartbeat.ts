@@ -3,7 +3,7 @@
 
 import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../../../logger.ts';
-import { loadScript, type RedisClient } from '../client.ts';
+import { loadScript, noteStored, type RedisClient } from '../client.ts';
 import { codeOf, messageOf } from '../errors.ts';
 import type { RedisJanitor } from '../janitor.ts';
 import type { RedisKeys } from '../keys.ts';
@@ -112,7 +112,9 @@ export class RedisHeartbeat {
           this.#keys,
           this.#arguments(count, this.#adopter.isNewcomer),
         );
-        const [holder, vacated, leaseMs] = reply as [string, string, number, number];
+        const [holder, vacated, leaseMs, , newest] = reply as [string, string, number, number, string];
+        // Where the feed is a replica, entries may be lost with the primary that the feed has never brought.
+        noteStored(this.#commands.seen, Number(newest));
         await this.#expectTick(count);
         if (this.#candidate === '') continue;
         if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(vacated));

@@ -6,8 +6,8 @@ import { Echoes } from './echoes.ts';
 
 export interface Message {
   /** `copy`: the server is a replica, and has replaced its data by a copy of its primary's. */
-  kind: 'announced' | 'foreign' | 'tick' | 'lease' | 'copy';
-  /** The channel of the log; '' for ticks, for news about the lease, and for copies. */
+  kind: 'announced' | 'foreign' | 'tick' | 'lease' | 'loss' | 'copy';
+  /** The channel of the log; '' for ticks, for news about the lease or a loss, and for copies. */
   channel: string;
   data: Buffer;
   /** The channel or pattern of the log whose subscription brought a foreign message. */
@@ -49,7 +49,7 @@ export class MessageReader {
    * of this log, and for a copy that a plain pattern such as `*s` happens to bring.
    */
   read(redisChannel: Buffer, data: Buffer, pattern: string | null, reads: number): Message | null {
-    const { announcePrefix, leaseNews, plainPrefix, isSharded } = this.#keys;
+    const { announcePrefix, leaseNews, lossNews, plainPrefix, isSharded } = this.#keys;
     if (!isSharded && beginsWith(redisChannel, this.#announcePrefix)) {
       if (pattern !== null && !pattern.startsWith(announcePrefix)) return null;
       return this.#announced(redisChannel.toString('latin1', this.#announcePrefix.length), data, reads);
@@ -58,6 +58,7 @@ export class MessageReader {
     if (name === leaseNews) return pattern === null ? own('lease', data, reads) : null;
     if (name === INVALIDATED && pattern === null) return own('copy', data, reads);
     if (!isSharded && name === this.#tickChannel) return pattern === null ? own('tick', data, reads) : null;
+    if (!isSharded && name === lossNews) return pattern === null ? own('loss', data, reads) : null;
     if (!name.startsWith(plainPrefix)) return null;
     const channel = this.#keys.ofPlain(name);
     const heardBy = pattern === null ? channel : this.#keys.ofPlain(pattern);
@@ -67,8 +68,11 @@ export class MessageReader {
 
   /** Of a log in a Cluster: nobody but its scripts may use SPUBLISH here. */
   readSharded(redisChannel: Buffer, data: Buffer, reads: number): Message | null {
-    if (!beginsWith(redisChannel, this.#announcePrefix))
-      return redisChannel.toString('latin1') === this.#tickChannel ? own('tick', data, reads) : null;
+    if (!beginsWith(redisChannel, this.#announcePrefix)) {
+      const name = redisChannel.toString('latin1');
+      if (name === this.#keys.lossNews) return own('loss', data, reads);
+      return name === this.#tickChannel ? own('tick', data, reads) : null;
+    }
     const nameEnds = data.indexOf(LINE_FEED);
     return this.#announced(data.toString('latin1', 0, nameEnds), data.subarray(nameEnds + 1), reads);
   }
@@ -81,6 +85,6 @@ export class MessageReader {
   }
 }
 
-function own(kind: 'tick' | 'lease' | 'copy', data: Buffer, reads: number): Message {
+function own(kind: 'tick' | 'lease' | 'loss' | 'copy', data: Buffer, reads: number): Message {
   return { kind, channel: '', data, pattern: '', reads };
 }

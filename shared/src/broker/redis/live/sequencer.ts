@@ -27,6 +27,8 @@ export class Sequencer {
    * `judgeCursor` judges.
    */
   deliveredUpTo: Position = 0;
+  /** The newest entry that was announced; 0 if none was. */
+  newestEntry: Position = 0;
   readonly #routes: Routes;
   #token = '';
   /** How many times a reading of history has begun. */
@@ -78,6 +80,16 @@ export class Sequencer {
   }
 
   /**
+   * The news that the log with this token has lost all that it had after `after`, told at `position`. By then it was known to nobody who
+   * passed the place. Whoever reads history up to there is told by that.
+   */
+  judgeLoss(after: Position, position: Position, token: string): void {
+    if (token !== this.#token || position <= this.deliveredUpTo) return;
+    this.#routes.deliverGap({ channel: null, after, before: position + 1, reason: 'rollback', missed: null });
+    this.deliveredUpTo = position;
+  }
+
+  /**
    * For a message with another token than that of the log that this process knows. Either another log has taken the place of that
    * one: it must be read. Or the message waited, and the log that it is of has been left meanwhile: then nothing is missing.
    */
@@ -108,6 +120,7 @@ export class Sequencer {
       });
     }
     this.deliveredUpTo = Math.max(this.deliveredUpTo, head.n);
+    this.newestEntry = head.n;
     deliverRecord(route, new LogRecord(channel, data, head));
     return 'done';
   }

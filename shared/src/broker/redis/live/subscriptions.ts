@@ -55,20 +55,18 @@ export class RedisSubscriptions {
   }
 
   /**
-   * Adds the first subscriptions of a connection to `first`, a pipeline of one command, and sends it: two channels of Redis, and the
-   * permanent patterns. Returns the reply to the command.
+   * Adds the first subscriptions of a connection to `first`, a pipeline of one command, and sends it: the channels of its own ticks and of
+   * news, and the permanent patterns. Returns the reply to the command.
    */
-  async subscribePermanent(
-    first: ChainableCommander,
-    { tick, lease }: { tick: string; lease: string },
-  ): Promise<unknown> {
+  async subscribePermanent(first: ChainableCommander, tick: string): Promise<unknown> {
+    const { leaseNews: lease, lossNews: loss } = this.#keys;
     const permanent = this.#permanent.filter((pattern) => !this.#isCovered(pattern));
     const { isSharded } = this.#keys;
     const partitions = isSharded ? permanent.flatMap((pattern) => this.#keys.partitions(pattern)) : [];
-    // ioredis takes a connection for one that subscribes to nothing when either kind of subscription has none left. These two stay.
-    if (isSharded) first.ssubscribe(tick, ...new Set(partitions)).subscribe(lease);
-    else first.subscribe(tick, lease);
-    const own = isSharded ? [tick, lease] : [`${tick} and ${lease}`];
+    // ioredis takes a connection for one that subscribes to nothing when either kind of subscription has none left. These stay.
+    if (isSharded) first.ssubscribe(tick, loss, ...new Set(partitions)).subscribe(lease);
+    else first.subscribe(tick, lease, loss);
+    const own = isSharded ? [`${tick} and ${loss}`, lease] : [`${tick}, ${lease} and ${loss}`];
     // One command each: if one name of a command is forbidden, Redis refuses all of them, and does not say which it is.
     const names = permanent.flatMap((pattern) => this.#names(pattern).map((name) => ({ pattern, name })));
     for (const { name } of names) {

@@ -3,18 +3,21 @@
 -- such key: while the slot moves to another node key by key, a node refuses a script of which it lacks a key, before it has begun.
 -- So none is ever done by halves, although keys that are not declared may be on the other node already.
 -- ARGV: 1 the command that announces, PUBLISH, or SPUBLISH in a Cluster, 2 run_id of the server, as this connection has learned it,
--- 3 what a log that must be created needs: a random token of 8 characters, and right after it the highest position that this process
--- has seen. From 4 on each script has arguments of its own.
+-- 3 "<token><seen>:<stored>": a random token of 8 characters, for a log that must be created, the highest position that this process has
+-- seen, and the highest at which it knows an entry to have been stored. From 4 on each script has arguments of its own.
 -- Keys, all with the prefix:
 --   log           hash: token, start, n (the head), run (the server's run_id), form (of the keys), leased (up to when all that was published is
 --                 stored, ms), vacated (`leased` of the lease before, if messages may be missing since then), released (the
---                 lease was given back), leaving (`leased` of a holder that gave it back and has not stored all yet)
+--                 lease was given back), leaving (`leased` of a holder that gave it back and has not stored all yet), unsure (up to
+--                 where the log was lifted last without a proof that entries were lost), lost (entries after this position are, and
+--                 the next tick tells it)
 --   newest        sorted set: channel -> position of its newest entry
 --   last          a note, see `take_over`
 --   ch:<channel>  stream: the entries of a channel, each a record in the field d
 --   forgotten     the highest position of any channel that was forgotten
 --   reborn        hash: channel -> what `forgotten` was when the channel was made
---   rollbacks     list: "restored:lifted", see log-state.ts
+--   rollbacks     list: "restored:lifted", with ":lost" where entries after `lost` are known to be lost, see log-state.ts; ":-" where
+--                 another item of the list says so
 --   writer:<id>   the highest seq of a writer's batches
 --   adopter       the lease: "<instance>:<fence>"
 --   held          exists while there is a lease, and NEWCOMERS_WAIT longer: as long as candidates hold the messages that they hear
@@ -27,7 +30,7 @@
 -- batch needs seven.
 
 local P, ANNOUNCE, RUN_ID = KEYS[1], ARGV[1], ARGV[2]
-local FRESH_TOKEN, SEEN = string.sub(ARGV[3], 1, 8), string.sub(ARGV[3], 9)
+local FRESH_TOKEN = string.sub(ARGV[3], 1, 8)
 local SHARDED = ANNOUNCE == 'SPUBLISH'
 local LOG, NEWEST = P .. 'log', P .. 'newest'
 
@@ -62,9 +65,8 @@ local function whole(text)
   return n and n >= 0 and n <= HIGHEST and n % 1 == 0 and n or nil
 end
 
-local function seen()
-  return whole(SEEN) or 0
-end
+local function seen() return whole(string.match(ARGV[3], '^%d+', 9)) or 0 end
+local function stored() return whole(string.match(ARGV[3], '%d+$', 9)) or 0 end
 
 local function expect(key, kind)
   local found = redis.call('TYPE', key).ok
@@ -89,12 +91,33 @@ local function take_over()
   redis.call('HSET', LOG, 'form', FORM)
 end
 
+-- Positions go on after `lifted` now, and none between the two is of this log.
+local function note_rollback(restored, lifted, lost)
+  redis.call('RPUSH', P .. 'rollbacks', int(restored) .. ':' .. int(lifted) .. (lost and ':' .. int(lost) or ''))
+  redis.call('LTRIM', P .. 'rollbacks', -64, -1)
+end
+
 -- A script that sets it runs also where Redis takes no writes. It ends with MUSTWRITE if the log has to be made or lifted first.
 local READ_ONLY = false
 
--- The log's { token, start, n }. Creates the log if there is none, and lifts its positions on another server.
+-- Another process has lifted the log, and did not know what this one does: an entry was stored at a position that is of no entry now. By
+-- now readers may have passed the place where that happened. So the next tick tells it at a new position, to all who pass that.
+local function find_loss(known)
+  for i, range in ipairs(redis.call('LRANGE', P .. 'rollbacks', 0, -1)) do
+    local restored, lifted = string.match(range, '^(%d+):(%d+)$')
+    if restored and tonumber(restored) < stored() and stored() < tonumber(lifted) then
+      redis.call('LSET', P .. 'rollbacks', i - 1, range .. ':-')
+      local lost = math.min(tonumber(restored), known or HIGHEST)
+      redis.call('HSET', LOG, 'lost', int(lost))
+      return lost
+    end
+  end
+  return known
+end
+
+-- The log's { token, start, n, lost }. Creates the log if there is none, and lifts its positions on another server.
 local function open()
-  local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run', 'form')
+  local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run', 'form', 'unsure', 'lost')
   if READ_ONLY and (s[5] ~= FORM or not s[1] or s[4] ~= RUN_ID) then error({ err = 'MUSTWRITE' }) end
   if s[5] ~= FORM then take_over() end
   if not s[1] then
@@ -107,7 +130,7 @@ local function open()
     redis.call('HSET', LOG, 'token', FRESH_TOKEN, 'start', int(start), 'n', int(start), 'run', RUN_ID)
     return { token = FRESH_TOKEN, start = start, n = start }
   end
-  local start, n = whole(s[2]), whole(s[3])
+  local start, n, lost = whole(s[2]), whole(s[3]), whole(s[7])
   if not (start and n and start <= n and is_token(s[1])) then unsound(LOG) end
   if s[4] ~= RUN_ID then
     -- Another server process: the copy that it restored may lack the newest entries, which readers have seen. Their cursors
@@ -116,12 +139,14 @@ local function open()
     -- `seen` counts, too, as far as this one process knows: if the clock is slower than the positions, and the same copy is restored twice, both would
     -- otherwise be lifted to the same position.
     local lifted = math.max(now() + LIFT, math.max(n, seen()) + MOST_LOST)
-    redis.call('RPUSH', P .. 'rollbacks', int(n) .. ':' .. int(lifted))
-    redis.call('LTRIM', P .. 'rollbacks', -64, -1)
+    local is_lossy = stored() > n
+    note_rollback(n, lifted, is_lossy and n)
     redis.call('HSET', LOG, 'n', int(lifted), 'run', RUN_ID)
+    if not is_lossy then redis.call('HSET', LOG, 'unsure', int(lifted)) end
     n = lifted
   end
-  return { token = s[1], start = start, n = n }
+  if s[6] and not READ_ONLY and stored() > 0 and stored() < (tonumber(s[6]) or 0) then lost = find_loss(lost) end
+  return { token = s[1], start = start, n = n, lost = lost }
 end
 
 -- The same as `open`, after a check of all keys beside the channels' streams. It runs once a second and before history is

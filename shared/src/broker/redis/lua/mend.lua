@@ -21,8 +21,7 @@ elseif not (start and is_token(s[1])) then
 elseif not (n and n >= start and n >= newest) then
   local restored = math.max(start, newest)
   n = math.max(now() + LIFT, math.max(restored, seen()) + MOST_LOST)
-  redis.call('RPUSH', P .. 'rollbacks', int(restored) .. ':' .. int(n))
-  redis.call('LTRIM', P .. 'rollbacks', -64, -1)
+  note_rollback(restored, n)
   redis.call('HSET', LOG, 'n', int(n))
   changed('log', 'its n was no number that the log gives: it goes on above its newest entry')
 end

@@ -11,13 +11,22 @@
 --   9  up to when the holder has stored all that was published, in ms since the epoch; '0' if it does not know
 -- Publishes "<head> <token> <lease, or - for none> <number> <epoch ms> <run_id>". A lease that was taken is also announced to all on
 -- #lease; that is a plain PUBLISH also in a Cluster, as the messages are whose order it belongs to.
+-- Lost entries that no reader was told of yet are told first, on #loss: "<after> <position> <token>".
 -- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
--- ends unless it is renewed, or until anybody may take it, epoch ms now }.
+-- ends unless it is renewed, or until anybody may take it, epoch ms now, position of the newest entry }.
 local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
 local stored_up_to = tonumber(ARGV[9])
 local time = int(math.floor(now() / 1000))
 local function logged(field) return whole(redis.call('HGET', LOG, field)) end
 local log = checked()
+if log.lost then
+  local told = log.n + 1
+  note_rollback(log.n, told, log.lost)
+  redis.call('HSET', LOG, 'n', int(told))
+  redis.call('HDEL', LOG, 'lost')
+  redis.call(ANNOUNCE, P .. '#loss', int(log.lost) .. ' ' .. int(told) .. ' ' .. log.token)
+  log.n = told
+end
 local lease = redis.call('GET', P .. 'adopter')
 if instance ~= '' then
   local is_ours = lease and string.sub(lease, 1, #instance + 1) == instance .. ':'
@@ -49,4 +58,5 @@ if instance ~= '' then
 end
 redis.call(ANNOUNCE, tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time .. ' ' .. RUN_ID)
 local ends = redis.call('PTTL', P .. (lease and 'adopter' or 'held'))
-return { lease or '', int(logged('vacated') or 0), ends, time }
+local newest = redis.call('ZREVRANGE', NEWEST, 0, 0, 'WITHSCORES')[2]
+return { lease or '', int(logged('vacated') or 0), ends, time, int(whole(newest) or 0) }
