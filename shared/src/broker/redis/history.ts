@@ -6,11 +6,13 @@ import type { ChannelInfo, Page, ReadQuery } from '../broker.ts';
 import type { DeliveryGuard } from '../delivery-guard.ts';
 import { PageReader } from '../history/page-reader.ts';
 import type { LogState } from '../log-state.ts';
+import type { Position } from '../position.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import type { RedisKeys } from './keys.ts';
 import { readState } from './read-state.ts';
 import type { ReplicaReads } from './replica-reads.ts';
 import { RedisStreams } from './streams.ts';
+import { headAhead } from './times-ahead.ts';
 
 const CHANNELS = loadScript('channels', 'no-writes');
 /** Channels in one call of that script. */
@@ -54,6 +56,13 @@ export class RedisHistory {
         return { restored, lifted, ...(lostAfter >= 0 && lostAfter <= restored && { lostAfter }) };
       }),
     };
+  }
+
+  /** Where the log was at `time` (epoch ms), if its positions were ahead of the clock then. */
+  async headAhead(time: number): Promise<Position | undefined> {
+    await this.#client.runId();
+    const notes = await this.#client.redis.lrange(this.#keys.ahead, 0, -1);
+    return headAhead(notes, time);
   }
 
   /** After the reading, which may have taken long. */

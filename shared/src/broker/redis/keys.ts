@@ -39,6 +39,9 @@ export class RedisKeys {
   /** The log: for channels that were made after that, what `forgotten` was then. */
   readonly reborn: string;
 
+  /** The log: a list of how far it was at which time, where its positions are ahead of the clock. */
+  readonly ahead: string;
+
   /** The channel of news about the lease to adopt. */
   readonly leaseNews: string;
   /** The channel that says that the log has lost entries. */
@@ -74,6 +77,7 @@ export class RedisKeys {
     this.newest = `${prefix}newest`;
     this.forgotten = `${prefix}forgotten`;
     this.reborn = `${prefix}reborn`;
+    this.ahead = `${prefix}ahead`;
     this.leaseNews = `${prefix}#lease`;
     this.lossNews = `${prefix}#loss`;
     this.runOwners = `${prefix}run-owners`;

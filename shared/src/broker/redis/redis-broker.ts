@@ -189,7 +189,12 @@ export class RedisBroker implements Broker {
 
   async positionAtTime(time: number): Promise<Position> {
     const state = await this.#readOrUnavailable(() => this.#history.state());
-    const position = Math.min(state.head, Math.max(state.start, positionAt(time)));
+    // Only a leap brings positions ahead of the clock.
+    const ahead =
+      state.rollbacks.length === 0
+        ? undefined
+        : await this.#readOrUnavailable(() => this.#history.headAhead(time));
+    const position = Math.min(state.head, Math.max(state.start, ahead ?? positionAt(time)));
     // A cursor among lost positions proves that its reader has seen lost entries. A time proves nothing of that kind.
     return rollbackAt(state, position)?.restored ?? position;
   }

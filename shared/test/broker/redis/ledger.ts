@@ -48,7 +48,9 @@ export class Ledger {
   account() {
     const times = new Map<string, number>();
     for (const msg of this.ear.msgs) times.set(msg, (times.get(msg) ?? 0) + 1);
-    const missing = [...this.acknowledged].filter(([number]) => !times.has(`${number}`));
+    // What was acknowledged after the newest that was heard may be on its way.
+    const newest = Math.max(0, ...this.ear.msgs.map(Number));
+    const missing = [...this.acknowledged].filter(([number]) => number < newest && !times.has(`${number}`));
     const unexplained = missing.filter(([, id]) => id === null || !this.#isInGap(parsePosition(id) ?? 0));
     const positions = this.ear.records.map(({ n }) => n);
     return {

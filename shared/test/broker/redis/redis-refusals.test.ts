@@ -31,6 +31,7 @@ describe('a key of the log that holds a value of another program', () => {
     forgotten: 'list',
     reborn: 'string',
     rollbacks: 'string',
+    ahead: 'string',
     adopter: 'list',
     leaving: 'list',
     fence: 'list',
@@ -40,15 +41,16 @@ describe('a key of the log that holds a value of another program', () => {
     const { log, said, key } = await broker();
     await log.publish([line('a', 'before')]);
     const kept = await stage.redis.dumpBuffer(key(name));
-    await stage.redis.del(key(name));
-    await (kind === 'list' ? stage.redis.rpush(key(name), 'mine') : stage.redis.set(key(name), 'mine'));
+    // In one step, since a tick in between would make the key anew.
+    const taken = stage.redis.multi().del(key(name));
+    await (kind === 'list' ? taken.rpush(key(name), 'mine') : taken.set(key(name), 'mine')).exec();
     await expect.poll(() => log.status().reason, { timeout: 20_000 }).toContain('UNUSABLE');
     expect(said.join('\n')).toContain(key(name));
     expect(await stage.redis.type(key(name))).toBe(kind); // it is not ours to delete
 
-    await stage.redis.del(key(name));
+    const freed = stage.redis.multi().del(key(name));
     // The lease is not restored, since another process may have held it meanwhile.
-    if (kept && name !== 'adopter') await stage.redis.restore(key(name), 0, kept);
+    await (kept && name !== 'adopter' ? freed.restore(key(name), 0, kept) : freed).exec();
     await ready(log).toBe(true);
     const ear = new Ear();
     await log.subscribe(['a'], ear);
@@ -139,6 +141,8 @@ describe('a number in the log’s state that the log cannot have written', () =>
       redis.zadd(key('newest'), Number.isNaN(Number(value || 'x')) ? 'inf' : value, 'a').catch(() => 0),
     rollbacks: (redis: Redis, key: (name: string) => string, value: string) =>
       redis.rpush(key('rollbacks'), `${value}:${value}`, `0:${value}`, `1:2:${value}`),
+    ahead: (redis: Redis, key: (name: string) => string, value: string) =>
+      redis.rpush(key('ahead'), `${value}:${value}`, value),
   };
 
   it.each(Object.entries(FIELDS))(

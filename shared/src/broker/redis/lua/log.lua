@@ -18,6 +18,7 @@
 --   reborn        hash: channel -> what `forgotten` was when the channel was made
 --   rollbacks     list: "restored:lifted", with ":lost" where entries after `lost` are known to be lost, see log-state.ts; ":-" where
 --                 another item of the list says so
+--   ahead         list: "<epoch ms>:<n>", how far the log was then, while positions are ahead of the clock, see times-ahead.ts
 --   writer:<id>   the highest seq of a writer's batches
 --   adopter       the lease: "<instance>:<fence>"
 --   held          exists while there is a lease, and NEWCOMERS_WAIT longer: as long as candidates hold the messages that they hear
@@ -41,6 +42,11 @@ local LIFT = 60000000
 -- minute leave them a minute ahead of the clock, and not ten.
 local MOST_LOST = 1000000
 
+-- Where positions are ahead of the clock, the time is noted with the first entry after so many ms, and no sooner.
+local NOTE_EVERY = 500
+-- A failover leaves up to 120 of these notes, of a minute. Older ones are forgotten: times are then found up to a minute too early.
+local MOST_NOTES = 2000
+
 -- Ms for which a lease that fell free is left to candidates that were listening by then.
 local NEWCOMERS_WAIT = 1000
 
@@ -48,7 +54,7 @@ local NEWCOMERS_WAIT = 1000
 local HIGHEST = 8000000000000000
 
 local KINDS = {
-  log = 'hash', newest = 'zset', forgotten = 'string', reborn = 'hash', rollbacks = 'list', adopter = 'string',
+  log = 'hash', newest = 'zset', forgotten = 'string', reborn = 'hash', rollbacks = 'list', ahead = 'list', adopter = 'string',
   held = 'string', leaving = 'string', fence = 'string',
 }
 
@@ -100,6 +106,24 @@ end
 -- A script that sets it runs also where Redis takes no writes. It ends with MUSTWRITE if the log has to be made or lifted first.
 local READ_ONLY = false
 
+-- Notes that the log had come to `n` by now. At a leap that is done in any case.
+local function note_time(n, clock, is_leap)
+  if n <= clock and not is_leap then return end
+  local ms = math.floor(clock / 1000)
+  local last = not is_leap and tonumber(string.match(redis.call('LINDEX', P .. 'ahead', -1) or '', '^%d+'))
+  if last and last <= ms and ms < last + NOTE_EVERY then return end
+  redis.call('RPUSH', P .. 'ahead', int(ms) .. ':' .. int(n))
+  redis.call('LTRIM', P .. 'ahead', -MOST_NOTES, -1)
+end
+
+-- Has positions go on after `lifted`.
+local function leap(restored, lifted, clock, lost)
+  note_time(restored, clock, true)
+  note_time(lifted, clock, true)
+  note_rollback(restored, lifted, lost)
+  redis.call('HSET', LOG, 'n', int(lifted))
+end
+
 -- Another process has lifted the log, and did not know what this one does: an entry was stored at a position that is of no entry now. By
 -- now readers may have passed the place where that happened. So the next tick tells it at a new position, to all who pass that.
 local function find_loss(known)
@@ -123,7 +147,7 @@ local function open()
   if not s[1] then
     -- Streams may be left from a log whose hash is gone. Their entries have positions that this log may give again.
     for _, channel in ipairs(redis.call('ZRANGE', NEWEST, 0, -1)) do redis.call('DEL', P .. 'ch:' .. channel) end
-    redis.call('DEL', NEWEST, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks')
+    redis.call('DEL', NEWEST, P .. 'forgotten', P .. 'reborn', P .. 'rollbacks', P .. 'ahead')
     -- Above every position that this process has seen of the log before, even if those were ahead of the clock. Another process may
     -- have seen more, in the last moment before the loss.
     local start = math.max(now(), seen() + 1)
@@ -138,10 +162,11 @@ local function open()
     -- a LIFT of 60 the next entry gets 5261, and a cursor of 4700 is known to be of lost entries.
     -- `seen` counts, too, as far as this one process knows: if the clock is slower than the positions, and the same copy is restored twice, both would
     -- otherwise be lifted to the same position.
-    local lifted = math.max(now() + LIFT, math.max(n, seen()) + MOST_LOST)
+    local clock = now()
+    local lifted = math.max(clock + LIFT, math.max(n, seen()) + MOST_LOST)
     local is_lossy = stored() > n
-    note_rollback(n, lifted, is_lossy and n)
-    redis.call('HSET', LOG, 'n', int(lifted), 'run', RUN_ID)
+    leap(n, lifted, clock, is_lossy and n)
+    redis.call('HSET', LOG, 'run', RUN_ID)
     if not is_lossy then redis.call('HSET', LOG, 'unsure', int(lifted)) end
     n = lifted
   end
@@ -267,6 +292,7 @@ local function append(log, channels, at)
 
   local try, format, floor = redis.pcall, string.format, math.floor
   local clock = now()
+  note_time(log.n, clock)
   local n = math.max(log.n, clock - 1)
   local first = n + 1
   local middle = '","log":"' .. log.token .. '","prev":'

@@ -20,9 +20,9 @@ elseif not (start and is_token(s[1])) then
   n = HIGHEST
 elseif not (n and n >= start and n >= newest) then
   local restored = math.max(start, newest)
-  n = math.max(now() + LIFT, math.max(restored, seen()) + MOST_LOST)
-  note_rollback(restored, n)
-  redis.call('HSET', LOG, 'n', int(n))
+  local clock = now()
+  n = math.max(clock + LIFT, math.max(restored, seen()) + MOST_LOST)
+  leap(restored, n, clock)
   changed('log', 'its n was no number that the log gives: it goes on above its newest entry')
 end
 

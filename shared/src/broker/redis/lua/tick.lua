@@ -27,6 +27,7 @@ if log.lost then
   redis.call(ANNOUNCE, P .. '#loss', int(log.lost) .. ' ' .. int(told) .. ' ' .. log.token)
   log.n = told
 end
+note_time(log.n, now())
 local lease = redis.call('GET', P .. 'adopter')
 if instance ~= '' then
   local is_ours = lease and string.sub(lease, 1, #instance + 1) == instance .. ':'
