@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { eventually } from './process.ts';
 import { freePort, type RedisServer, startRedis } from './redis.ts';
+import type { TestCertificate } from './redis-tls.ts';
 
 export const MASTER = 'log';
 /** After this long without an answer a server is down for a Sentinel. */
@@ -32,23 +33,31 @@ export interface SentinelProcess {
   start(): Promise<void>;
 }
 
-export async function startSentinelGroup({ replicas = 1, sentinels = 3 } = {}): Promise<SentinelGroup> {
-  const quick = ['--repl-diskless-sync-delay', '0', '--repl-backlog-size', '1mb'];
-  const first = await startRedis({ args: quick });
+/** With a certificate, servers speak TLS and nothing else, and `url` leads to Sentinels that do. */
+export async function startSentinelGroup({
+  replicas = 1,
+  sentinels = 3,
+  certificate,
+}: {
+  replicas?: number;
+  sentinels?: number;
+  certificate?: TestCertificate;
+} = {}): Promise<SentinelGroup> {
+  const first = await startServer([], certificate);
   const servers = [first];
   for (let i = 0; i < replicas; i++)
-    servers.push(await startRedis({ args: [...quick, '--replicaof', '127.0.0.1', `${first.port}`] }));
+    servers.push(await startServer(['--replicaof', '127.0.0.1', `${first.port}`], certificate));
   const watchers: Sentinel[] = [];
   for (let i = 0; i < sentinels; i++) {
-    const watcher = await Sentinel.make(first.port, Math.floor(sentinels / 2) + 1);
+    const watcher = await Sentinel.make(first.port, Math.floor(sentinels / 2) + 1, certificate);
     watchers.push(watcher);
     await watcher.start();
   }
-  const addresses = watchers.map(({ port }) => `127.0.0.1:${port}`);
+  const addresses = watchers.map(({ port, tlsPort }) => `127.0.0.1:${tlsPort ?? port}`);
   const [one = '', ...others] = addresses;
   const more = others.map((address) => `&addr=${address}`).join('');
   const group: SentinelGroup = {
-    url: `redis+sentinel://${one}?sentinel_master_name=${MASTER}${more}`,
+    url: `${certificate === undefined ? 'redis' : 'rediss'}+sentinel://${one}?sentinel_master_name=${MASTER}${more}`,
     servers,
     sentinels: watchers,
     primary: async () => {
@@ -72,6 +81,17 @@ export async function startSentinelGroup({ replicas = 1, sentinels = 3 } = {}): 
   return group;
 }
 
+async function startServer(
+  args: readonly string[],
+  certificate: TestCertificate | undefined,
+): Promise<RedisServer> {
+  const all = ['--repl-diskless-sync-delay', '0', '--repl-backlog-size', '1mb', ...args];
+  if (certificate === undefined) return startRedis({ args: all });
+  const port = await freePort();
+  const tls = certificate.config.flatMap(([name, value]) => [`--${name}`, value]);
+  return startRedis({ port, args: [...all, '--port', '0', '--tls-port', `${port}`, ...tls] });
+}
+
 async function knowEachOther(watchers: readonly Sentinel[], replicas: number): Promise<boolean> {
   for (const { port } of watchers) {
     const [flat] = (await ask(port, 'masters')) as [string[]];
@@ -84,27 +104,33 @@ async function knowEachOther(watchers: readonly Sentinel[], replicas: number): P
 
 class Sentinel implements SentinelProcess {
   readonly port: number;
+  /** Where it speaks TLS, if it does. */
+  readonly tlsPort: number | undefined;
   readonly #dir: string;
   #process: ChildProcess | undefined;
 
-  private constructor(port: number, dir: string) {
+  private constructor(port: number, tlsPort: number | undefined, dir: string) {
     this.port = port;
+    this.tlsPort = tlsPort;
     this.#dir = dir;
   }
 
-  static async make(primary: number, quorum: number): Promise<Sentinel> {
+  static async make(primary: number, quorum: number, certificate?: TestCertificate): Promise<Sentinel> {
     const port = await freePort();
+    const tlsPort = certificate && (await freePort());
     const dir = await mkdtemp(join(tmpdir(), 'llm-streamer-sentinel-'));
     const lines = [
       `port ${port}`,
       'bind 127.0.0.1',
       `dir ${dir}`,
+      ...(tlsPort === undefined ? [] : [`tls-port ${tlsPort}`]),
+      ...(certificate?.config.map(([name, value]) => `${name} ${value}`) ?? []),
       `sentinel monitor ${MASTER} 127.0.0.1 ${primary} ${quorum}`,
       `sentinel down-after-milliseconds ${MASTER} ${DOWN_MS}`,
       `sentinel failover-timeout ${MASTER} 5000`,
     ];
     await writeFile(join(dir, 'sentinel.conf'), `${lines.join('\n')}\n`);
-    return new Sentinel(port, dir);
+    return new Sentinel(port, tlsPort, dir);
   }
 
   get runs(): boolean {

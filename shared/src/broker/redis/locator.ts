@@ -163,8 +163,24 @@ export function askingConnection({ host, port }: HostAndPort, access: Access, la
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
   });
-  redis.on('error', () => undefined); // the command that needed the connection fails, and says why
+  redis.on('error', () => undefined); // `reach` fails, and says why
   return redis;
+}
+
+/** Connects. @throws Error that says what is wrong there, where ioredis says only that the connection is closed */
+export async function reach(redis: Redis): Promise<void> {
+  let why: Error | undefined;
+  const hear = (error: Error) => {
+    why ??= error;
+  };
+  redis.on('error', hear);
+  try {
+    await redis.connect();
+  } catch (error) {
+    throw why ?? error;
+  } finally {
+    redis.off('error', hear);
+  }
 }
 
 function accessOptions({

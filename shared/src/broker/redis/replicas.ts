@@ -6,7 +6,7 @@ import type { Logger } from '../../logger.ts';
 import type { HostAndPort } from './address.ts';
 import { messageOf } from './errors.ts';
 import { checkReplica } from './greeting.ts';
-import { askingConnection, openSocket } from './locator.ts';
+import { askingConnection, openSocket, reach } from './locator.ts';
 
 /** A connection that does not end in this time is destroyed. */
 const DISCONNECT_MS = 500;
@@ -165,7 +165,7 @@ export class Replicas {
     const access = { tls: tls !== undefined, ...(username && { username }), ...(password && { password }) };
     const redis = askingConnection({ host, port }, access, 'try');
     try {
-      await redis.connect();
+      await reach(redis);
       checkReplica(await redis.info('replication', 'persistence'));
     } finally {
       redis.disconnect();

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../../logger.ts';
 import type { HostAndPort, SentinelAddress } from './address.ts';
 import { messageOf } from './errors.ts';
-import { type Access, askingConnection, Locator } from './locator.ts';
+import { type Access, askingConnection, Locator, reach } from './locator.ts';
 
 export class Sentinels extends Locator {
   readonly kind = 'sentinel';
@@ -61,7 +61,7 @@ export class Sentinels extends Locator {
       redis = this.#open(sentinel);
       this.#asked.set(sentinel, redis);
     }
-    if (redis.status !== 'ready') await redis.connect();
+    if (redis.status !== 'ready') await reach(redis);
     const answer = await redis.call('SENTINEL', 'get-master-addr-by-name', this.#master);
     if (!Array.isArray(answer)) throw new Error(`it knows no ${JSON.stringify(this.#master)}`);
     const [host, port] = answer.map(String);

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from '../../logger.ts';
 import type { ClusterAddress, HostAndPort } from './address.ts';
 import { messageOf } from './errors.ts';
-import { type Access, askingConnection, isSame, Locator } from './locator.ts';
+import { type Access, askingConnection, isSame, Locator, reach } from './locator.ts';
 
 /** So many nodes are asked in one look, and remembered. One that hangs costs a second. */
 const MAX_NODES = 100;
@@ -70,7 +70,7 @@ export class SlotOwner extends Locator {
       this.#asked = { node, redis: askingConnection(node, this.#access, 'cluster') };
     }
     const { redis } = this.#asked;
-    if (redis.status !== 'ready') await redis.connect();
+    if (redis.status !== 'ready') await reach(redis);
     const slot = Number(await redis.cluster('KEYSLOT', this.#key));
     const ranges = ((await redis.cluster('SLOTS')) as unknown[][]).map((range) => rangeOf(range, node));
     const own = ranges.find(({ first, last }) => first <= slot && slot <= last);
