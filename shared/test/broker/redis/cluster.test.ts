@@ -6,6 +6,7 @@ import { eventually } from '../../../../test-support/process.ts';
 import { type RedisServer, randomNamespace } from '../../../../test-support/redis.ts';
 import { command, type RedisCluster, startCluster } from '../../../../test-support/redis-cluster.ts';
 import { aclLines } from '../../../src/broker/redis/acl.ts';
+import { parsePosition } from '../../../src/broker/position.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import { Ear, line } from '../conformance.ts';
 import { EXPLAINED, Ledger, NOTHING_AMISS } from './ledger.ts';
@@ -119,6 +120,23 @@ describe('a log in a Cluster', () => {
       await command(node, 'PUBLISH', `{${namespace}}:logs:plain`, `by ${i}`);
     await ear.heard(({ records }) => records.length === cluster.nodes.length);
     expect([...ear.msgs].sort()).toEqual(cluster.nodes.map((_, i) => `by ${i}`));
+  }, 60_000);
+
+  it('tells of lost entries by the channel of its slot, in their place', async () => {
+    const namespace = randomNamespace();
+    const broker = new RedisBroker({ url: cluster.url, namespace });
+    open.push(broker);
+    await broker.open(PATIENCE_MS);
+    const ear = new Ear();
+    await broker.subscribe(['a'], ear);
+    const [id] = await broker.publish([line('a', 'before')]);
+    const before = parsePosition(id ?? '') ?? 0;
+    // As a process leaves it that knows of an entry which is gone.
+    await command(await cluster.ownerOf(namespace), 'HSET', `{${namespace}}:log`, 'lost', `${before - 5}`);
+    await ear.heard(({ gaps }) => gaps.length === 1);
+    await broker.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    expect(ear.gaps).toMatchObject([{ after: before - 5, before: before + 2, reason: 'rollback' }]);
   }, 60_000);
 
   it('takes a gateway and a writer whose Redis users have no more rights than they need', async () => {

@@ -167,6 +167,27 @@ describe('a reader who has seen none of the lost entries', () => {
     expect(gap?.before).toBeLessThanOrEqual(after);
   });
 
+  it('is told nothing by news that is none', async () => {
+    const namespace = randomNamespace();
+    const reader = await stage.broker({ namespace });
+    const ear = new Ear();
+    await reader.subscribe(['*'], ear);
+    const head = await reader.head();
+    const token = await stage.redis.hget(`{${namespace}}:log`, 'token');
+    for (const news of [
+      '',
+      'abc',
+      `1 1e999 ${token}`,
+      `${head + 9} ${head + 5} ${token}`,
+      `1 ${head} ${token}`,
+      `1 ${head + 5}`,
+    ])
+      await stage.redis.publish(`{${namespace}}:#loss`, news);
+    await reader.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    expect(ear.gaps).toEqual([]);
+  });
+
   it('is told nothing where the place that was skipped has held no entry', async () => {
     const namespace = randomNamespace();
     const gateway = await processOf(namespace);
