@@ -103,6 +103,7 @@ describe('variables', () => {
       'ANALYTICS_TOKEN',
       'DOCKER_GID',
       'DOCKER_SOCKET',
+      'NODE_EXTRA_CA_CERTS', // Node's own
     ]);
     const named = matches(everywhere, /(?<![\w.])([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)\b(?!…)/g);
     /** Variables of other programs, which docs/otlp.md, docs/shippers.md and docs/openai.md tell people to set. */
