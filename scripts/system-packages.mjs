@@ -1,7 +1,7 @@
-// Installs the programs that the tests use, redis-server and chromium, if they are missing (by apt, on Debian).
+// Installs the programs that the tests use, redis-server, chromium and openssl, if they are missing (by apt, on Debian).
 import { spawnSync } from 'node:child_process';
 
-const PACKAGES = { 'redis-server': 'redis-server', chromium: 'chromium' }; // program → Debian package
+const PACKAGES = { 'redis-server': 'redis-server', chromium: 'chromium', openssl: 'openssl' }; // program → Debian package
 
 const onPath = (program) => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
 const missing = Object.keys(PACKAGES).filter((program) => !onPath(program));
