@@ -22,7 +22,8 @@ const publish = (gateway: TestGateway, body: object) =>
     body: JSON.stringify(body),
   });
 
-it('an agent that is asked why gpu-3 failed last night finds out by the log of another gateway', async () => {
+/** A gateway whose agent reads the log of another one, in which gpu-3 has failed. */
+async function logAgent(env: Record<string, string>) {
   const watched = await openGateway({ RATE_LIMIT_PER_SECOND: '0', MCP: 'on' });
   open.push(watched);
   await publish(watched, {
@@ -48,14 +49,6 @@ it('an agent that is asked why gpu-3 failed last night finds out by the log of a
     file,
     JSON.stringify({ servers: { logs: { url: `${watched.url}/mcp`, tools } }, agents: [agent] }),
   );
-  const { env } = await scriptedModel(({ messages }) => {
-    const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
-    if (results.length === 0)
-      return { calls: [['logs__search_entries', { source: 'gpu-3', level: 'error', since: '14h' }]] };
-    const run = /run=(\S+)/.exec(results[0] ?? '')?.[1];
-    if (results.length === 1) return { calls: [['logs__search_entries', { run, since: '14h' }]] };
-    return { text: `It found: ${results[1]}` };
-  });
   const gateway = await openGateway({ RATE_LIMIT_PER_SECOND: '0', AGENTS_FILE: file, ...env });
   open.push(gateway);
   const servers = async () => (await fetch(`${gateway.url}/api/agents`)).json();
@@ -66,10 +59,38 @@ it('an agent that is asked why gpu-3 failed last night finds out by the log of a
     body: JSON.stringify({ userMessage: 'Why did gpu-3 fail last night?' }),
   });
   expect(response.status).toBe(200);
-  const { message, calls } = (await response.json()) as { message: string; calls: { state: string }[] };
+  return (await response.json()) as {
+    message: string;
+    calls: { tool: string; state: string; arguments: unknown }[];
+  };
+}
+
+it('an agent that is asked why gpu-3 failed last night finds out by the log of another gateway', async () => {
+  const { env } = await scriptedModel(({ messages }) => {
+    const results = messages.filter(({ role }) => role === 'tool').map(({ content }) => content);
+    if (results.length === 0)
+      return { calls: [['logs__search_entries', { source: 'gpu-3', level: 'error', since: '14h' }]] };
+    const run = /run=(\S+)/.exec(results[0] ?? '')?.[1];
+    if (results.length === 1) return { calls: [['logs__search_entries', { run, since: '14h' }]] };
+    return { text: `It found: ${results[1]}` };
+  });
+  const { message, calls } = await logAgent(env);
   expect(calls.map(({ state }) => state)).toEqual(['returned', 'returned']);
   expect(message).toContain('out of memory');
   expect(message).toContain('batch of 64 begins');
+});
+
+it('and without a key, too: it searches by source, level and time, and says the error in plain words', async () => {
+  const { message, calls } = await logAgent({});
+  expect(calls).toMatchObject([
+    {
+      tool: 'logs__search_entries',
+      state: 'returned',
+      arguments: { source: 'gpu-3', level: 'error', since: '14h' },
+    },
+  ]);
+  expect(message).toMatch(/The newest: gpu-3, error at .* UTC, in run r-17: out of memory$/);
+  expect(message).not.toMatch(/data-|<|#|instructions/);
 });
 
 it('an MCP client asks an agent, and learns which of its calls wait and what the others gave', async () => {

@@ -42,7 +42,7 @@ describe('the example answers', () => {
         ['listings__findListings', { city: 'Kirkland' }],
         ['analytics__generatePerformanceReport', { listingIds: [expect.stringMatching(/^L\d{3}$/)] }],
       ],
-      /performance report gave/,
+      /performance report” gave/,
     ],
   ])('%s', async (question, made, said) => {
     const all = (await frames((await asked(question)).response)) as unknown as AgentFrame[];

@@ -5,8 +5,15 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 import { type Break, breakOf, ENDLESS, mannerOf, toolFaultOf } from './simulator-faults.ts';
 import { type Composition, compose, hash } from './simulator-prose.ts';
-import { composeResults } from './simulator-results.ts';
-import { chooseCalls, offeredTool, type SimulatedToolCall, type ToolResult } from './simulator-tools.ts';
+import { composeResults, ownName } from './simulator-results.ts';
+import {
+  type Choice,
+  chooseCalls,
+  offeredTool,
+  type SimulatedToolCall,
+  type ToolResult,
+} from './simulator-tools.ts';
+import { composeUnable, missingIn } from './simulator-unable.ts';
 
 export interface SimulatorOptions {
   /** Tokens in one chunk. */
@@ -80,22 +87,31 @@ function situationOf({ messages }: ChatRequest): { question: string; results: To
   return { question: messages[asked]?.content ?? '', results };
 }
 
-/** The calls of tools with which the model answers; none if it answers in words. */
-function callsOf(request: ChatRequest): (SimulatedToolCall & { id: string })[] {
-  const { model, messages, tools = [], tool_choice } = request;
-  if (tool_choice === 'none') return [];
-  const { question, results } = situationOf(request);
-  if (breakOf(model) === 'tool-call') {
-    if (messages.at(-1)?.isResult) return [];
-    return [{ id: 'call-1', name: tools[0]?.function?.name ?? 'search', arguments: '{"query":"tides"}' }];
-  }
-  const calls = chooseCalls(model, question, results, tools);
-  return calls.map((call, i) => ({ ...call, id: `call-${results.length + i + 1}` }));
+/** How the model answers: with calls of tools, or in words if there are none. */
+interface Answer extends Composition {
+  calls: (SimulatedToolCall & { id: string })[];
 }
 
-function compositionOf(request: ChatRequest, seed: number): Composition {
-  const { results } = situationOf(request);
-  return results.length > 0 ? composeResults(results) : compose(request.messages, seed);
+function answerOf(request: ChatRequest, seed: number): Answer {
+  const { model, messages, tools = [], tool_choice } = request;
+  const { question, results } = situationOf(request);
+  const missing = missingIn(messages);
+  if (results.length === 0 && breakOf(model) === 'tool-call') {
+    const name = tools[0]?.function?.name ?? 'search';
+    const call = { id: 'call-1', name, arguments: '{"query":"tides"}' };
+    return { ...compose(messages, seed), calls: [call] };
+  }
+  const mayCall = tool_choice !== 'none' && breakOf(model) !== 'tool-call';
+  const choice: Choice = mayCall ? chooseCalls(model, question, results, tools) : { calls: [] };
+  if (choice.calls.length > 0) {
+    const calls = choice.calls.map((call, i) => ({ ...call, id: `call-${results.length + i + 1}` }));
+    const names = calls.map(({ name }) => ownName(name)).join(', ');
+    return { reasoning: `To answer this I call tools: ${names}.`, text: '', calls };
+  }
+  if (results.length > 0) return { ...composeResults(results, question, missing), calls: [] };
+  if (tools.length === 0 && missing === '') return { ...compose(messages, seed), calls: [] };
+  const names = tools.flatMap(({ function: tool }) => tool?.name ?? []);
+  return { ...composeUnable(names, choice, missing), calls: [] };
 }
 
 /** The answer as the frames of an event stream, with the fault that `request.model` stands for. The generator keeps `call` up to date. */
@@ -108,7 +124,7 @@ export async function* answerFrames(
 ): AsyncGenerator<string, void, undefined> {
   const fault = breakOf(request.model);
   const manner = mannerOf(request.model);
-  const { reasoning, text } = compositionOf(request, seed);
+  const { reasoning, text, calls } = answerOf(request, seed);
   const start = manner === 'think' ? '<think>\n' : '';
   const isThinkingInside = manner === 'think' || manner === 'think-end';
   const thoughts = isThinkingInside ? [] : tokenize(reasoning);
@@ -133,7 +149,6 @@ export async function* answerFrames(
     await wait(tokens.length, i);
     yield delta({ reasoning_content: tokens.join('') });
   }
-  const calls = callsOf(request);
   if (calls.length > 0) {
     yield* callFrames(calls, toolFaultOf(request.model) === 'silent', delta);
     yield frame({ choices: [], usage: usageOf(request, thoughts.length, calls.length * 10) });
@@ -205,7 +220,7 @@ async function* endEarly(
 
 /** The answer of a service that does not stream although it was asked to: with neither usage nor a choice of tools. */
 export function wholeAnswer(call: SimulatedCall, request: ChatRequest, seed: number): Response {
-  const { reasoning, text } = compositionOf(request, seed);
+  const { reasoning, text } = answerOf({ ...request, tool_choice: 'none' }, seed);
   const said = { role: 'assistant', reasoning_content: reasoning, content: text };
   call.state = 'done';
   return Response.json(completionOf(call, said, 'stop'));
@@ -213,8 +228,8 @@ export function wholeAnswer(call: SimulatedCall, request: ChatRequest, seed: num
 
 /** The answer to a request that asks for no stream. */
 export function askedWhole(call: SimulatedCall, request: ChatRequest, seed: number): Response {
-  const { reasoning, text } = compositionOf(request, seed);
-  const tools = callsOf(request).map(({ id, name, arguments: args }) => {
+  const { reasoning, text, calls } = answerOf(request, seed);
+  const tools = calls.map(({ id, name, arguments: args }) => {
     return { id, type: 'function', function: { name, arguments: args } };
   });
   const words = tokenize(text);
