@@ -1,12 +1,11 @@
 // What the servers read from the environment.
 
+import { SECRET_BYTES, SECRET_RULE } from './serve.ts';
+
 export interface Secrets {
   listings: string;
   analytics: string;
 }
-
-/** HMAC with a shorter secret can be guessed from one token. */
-const SECRET_BYTES = 32;
 
 /** @throws Error that says which variable is missing */
 export function readSecrets(env: Readonly<Record<string, string | undefined>> = process.env): Secrets {
@@ -25,7 +24,5 @@ export function readListingsUrl(
 
 function secret(name: string, value = ''): string {
   if (Buffer.byteLength(value) >= SECRET_BYTES) return value;
-  throw new Error(
-    `${name}: must be set to a secret of at least ${SECRET_BYTES} bytes, like that of openssl rand -hex 32`,
-  );
+  throw new Error(`${name}: ${SECRET_RULE}`);
 }

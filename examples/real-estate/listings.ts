@@ -108,7 +108,7 @@ export function listingsServer(send: (report: Report) => Promise<void>): McpHttp
         });
         return answer({
           success: true,
-          message: `Report with ${ids.length} listings sent to ${recipientEmail}`,
+          message: `Report with ${ids.length} ${ids.length === 1 ? 'listing' : 'listings'} sent to ${recipientEmail}`,
         });
       }),
     );

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { ROOT, startProcess } from '../../../test-support/process.ts';
 import { analyticsServer } from '../analytics.ts';
 import { AREAS } from '../data/areas.ts';
@@ -130,6 +132,8 @@ describe('sendListingReport', () => {
       expect(text).toContain('Report with 2 listings sent to ann@example.com');
     }
     expect(sent).toHaveLength(2);
+    const { text } = await call('sendListingReport', { ...report, listingIds: ['L001'] });
+    expect(text).toContain('Report with 1 listing sent to ann@example.com');
   });
 
   it.each([
@@ -210,6 +214,46 @@ describe('a token', () => {
   it('is not needed to ask whether the server is well', async () => {
     const answer = await fetch(new URL('/health', urls.listings));
     expect(await answer.json()).toEqual({ status: 'ok', service: 'listings' });
+  });
+});
+
+describe('a server that serve() serves', () => {
+  it('does not start without a secret that is long enough, and says so', async () => {
+    const handler = listingsServer(async () => undefined);
+    const at = { handler, audience: 'weather', issuers: ['llm-streamer'], host: '127.0.0.1', port: 0 };
+    for (const secret of ['', 'x'.repeat(31)])
+      await expect(serve({ ...at, secret })).rejects.toThrow(
+        'secret of weather: must be set to a secret of at least 32 bytes',
+      );
+  });
+
+  it('tells a tool in whose name it is called, which call it is, and that nobody waits any more', async () => {
+    const begun = Promise.withResolvers<[subject: unknown, key: unknown]>();
+    const stopped = Promise.withResolvers<void>();
+    const handler = createMcpHandler(() => {
+      const own = new McpServer({ name: 'slow', version: '1' });
+      own.registerTool('wait', { inputSchema: z.object({}) }, async (_, { mcpReq, http }) => {
+        begun.resolve([http?.authInfo?.clientId, mcpReq._meta?.['llm-streamer/idempotency-key']]);
+        await once(mcpReq.signal, 'abort');
+        stopped.resolve();
+        return { content: [] };
+      });
+      return own;
+    });
+    const secret = 's'.repeat(40);
+    const at = { handler, audience: 'slow', issuers: ['llm-streamer'], host: '127.0.0.1', port: 0 };
+    const server = await serve({ ...at, secret });
+    servers.push(server);
+    const client = new Client({ name: 'test', version: '1' });
+    const headers = { authorization: `Bearer ${await token('slow', secret)}` };
+    await client.connect(
+      new StreamableHTTPClientTransport(new URL(urlOf(server)), { requestInit: { headers } }),
+    );
+    const _meta = { 'llm-streamer/idempotency-key': 'k1' };
+    client.callTool({ name: 'wait', arguments: {}, _meta }).catch(() => undefined);
+    expect(await begun.promise).toEqual(['user:ann', 'k1']);
+    await client.close();
+    await stopped.promise;
   });
 });
 

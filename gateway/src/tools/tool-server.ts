@@ -80,7 +80,7 @@ export class ToolServer {
       handleWhen((error) => error instanceof ToolFailure && this.#isFault(error)),
       { breaker: new ConsecutiveBreaker(BREAK_AFTER), halfOpenAfter: options.breakerPauseMs },
     );
-    this.#breaker.onBreak(() => this.#report('warn', 'is not called for a while, after failures in a row'));
+    this.#breaker.onBreak(() => this.#report('warn', 'the server is not called for a while, after failures in a row'));
   }
 
   /** A call that is cancelled says nothing of its server. Where a single call decides whether it is well again, that is no yes. */
@@ -258,8 +258,8 @@ export class ToolServer {
     if (state === this.#state) return;
     this.#state = state;
     this.#since = Date.now();
-    if (state === 'up') this.#report('info', 'is up');
-    else this.#report('warn', `is down: ${reason}`);
+    if (state === 'up') this.#report('info', 'the server is up');
+    else this.#report('warn', `the server is down: ${reason}`);
   }
 
   get #drifted(): string[] {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { chooseCalls } from '../../../src/llm/simulator/simulator-tools.ts';
 
-type Properties = Record<string, Record<string, unknown>>;
+type Properties = Record<string, { type: string; enum?: string[] }>;
 const tool = (name: string, description: string, properties: Properties, required: string[] = []) => ({
   function: { name, description, parameters: { properties, required } },
 });

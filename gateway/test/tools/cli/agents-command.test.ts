@@ -44,7 +44,7 @@ it('check says what is there, with a pin that holds', async () => {
 it('check says what is not there, and fails', async () => {
   const { code, out, err } = await run('check', { gone });
   expect([code, out]).toEqual([1, 'gone: down\nagent a: 0 tools\n']);
-  expect(err).toContain('tools of gone: is down: it cannot be reached');
+  expect(err).toContain('tools of gone: the server is down: it cannot be reached');
 });
 
 it('check says which tools are off and why, and fails; and what the file does not list', async () => {
