@@ -133,7 +133,16 @@ export interface RunDetail extends RunSummary {
   cut?: true;
   lanes: LaneSnapshot[];
   /** Of an agent's run, in the order in which they were asked for. */
-  calls?: readonly ToolCallSnapshot[];
+  calls?: readonly RunCall[];
+}
+
+/** A call of a tool, with the names of the events of an agent's stream. */
+export interface RunCall extends Omit<ToolCallSnapshot, 'args' | 'called' | 'duration_s'> {
+  arguments?: unknown;
+  /** When it was made, in epoch milliseconds; absent if it was not. */
+  called?: number;
+  /** How long it took, once it has returned. */
+  ms?: number;
 }
 
 /** POST /agents/chat */
@@ -142,7 +151,7 @@ export interface ChatAnswer {
   message_id: string;
   conversation_id: string;
   agent: string;
-  calls: readonly ToolCallSnapshot[];
+  calls: readonly RunCall[];
   usage: RunUsage;
 }
 
@@ -212,7 +221,7 @@ export interface Conversation {
 /** A line of GET /api/conversations/:id/export. The calls of a run stand between its question and its answer. */
 export type ExportLine =
   | ({ kind: 'turn' } & Conversation['turns'][number])
-  | ({ kind: 'call'; message_id: string } & ToolCallSnapshot)
+  | ({ kind: 'call'; message_id: string } & RunCall)
   /** What was said before is no longer kept. */
   | { kind: 'trimmed' }
   /** The last line: nothing is missing behind it. */

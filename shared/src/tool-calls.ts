@@ -21,7 +21,14 @@ export interface ToolCallSnapshot {
   duration_s?: number;
   code?: string;
   /** How consent was asked for, and what was decided. */
-  approval?: { reason: string; expires: number; approved?: boolean; by?: string };
+  approval?: {
+    reason: string;
+    expires: number;
+    approved?: boolean;
+    by?: string;
+    /** What the one who has decided says of it. */
+    decision_reason?: string;
+  };
 }
 
 /** Returns the calls after `entry`; an entry that is not about a call changes nothing. It does not modify its argument. */
@@ -66,6 +73,7 @@ function reduceCall(
           ...call.approval,
           approved: attrs.approved === true,
           ...(typeof attrs.by === 'string' && { by: attrs.by }),
+          ...(typeof attrs.reason === 'string' && { decision_reason: attrs.reason }),
         },
       };
     case EVENTS.toolCalled:

@@ -9,6 +9,7 @@ import type { AgentDirectory } from '../agents/directory.ts';
 import { type Params, parseCursor, parseWhole, text } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import { runCall } from '../runs/run-call.ts';
 import type { RunEnds } from '../runs/run-ends.ts';
 import { RUN_ERRORS } from '../runs/run-errors.ts';
 import type { RunHistory } from '../runs/run-history.ts';
@@ -137,7 +138,13 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
       throw new HttpError('run_failed', detail, { more: { ...about, run_code: code } });
     }
     const { text: said = '', earlier } = lanes[0] ?? {};
-    return { ...about, agent, message: said.slice(earlier?.textLength ?? 0), calls, usage };
+    return {
+      ...about,
+      agent,
+      message: said.slice(earlier?.textLength ?? 0),
+      calls: calls.map(runCall),
+      usage,
+    };
   }
 
   async function historyOf({ query, access }: FastifyRequest): Promise<ChatHistory> {

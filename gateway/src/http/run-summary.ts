@@ -1,11 +1,12 @@
 // Turns a run's record into the summary that clients get, in lists and in single answers.
 
-import type { RunSummary } from '@llm-streamer/shared/api-types.ts';
+import type { RunSummary, RunUsage } from '@llm-streamer/shared/api-types.ts';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type RunRecord, waitingOf } from '../runs/store/run-store.ts';
+import type { Usage } from '../runs/usage.ts';
 
 export function summaryOf(run: RunRecord): RunSummary {
-  const { inputTokens, outputTokens, durationMs, estimated } = run.totals;
+  const { durationMs } = run.totals;
   const waiting = waitingOf(run);
   return {
     message_id: run.id,
@@ -22,6 +23,10 @@ export function summaryOf(run: RunRecord): RunSummary {
     started: run.started,
     ...(run.ended > 0 && { ended: run.ended, duration_ms: Math.round(durationMs) }),
     ...(waiting.length > 0 && { waiting }),
-    usage: { input_tokens: inputTokens, output_tokens: outputTokens, ...(estimated && { estimated }) },
+    usage: usageTold(run.totals),
   };
+}
+
+export function usageTold({ inputTokens, outputTokens, estimated }: Usage): RunUsage {
+  return { input_tokens: inputTokens, output_tokens: outputTokens, ...(estimated && { estimated }) };
 }

@@ -7,14 +7,16 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Access, OwnedCode, OwnedRule } from '../auth/access.ts';
 import { mayCancelRun, mayReadRun } from '../auth/rights/run-rights.ts';
 import { type Params, parseCursor, parseId, parseOwner, parseWhole, text } from '../parameters.ts';
+import { runCall } from '../runs/run-call.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
+import { usedBy } from '../runs/usage.ts';
 import { HttpError } from './errors.ts';
 import { SMALL_ANSWER } from './plugins/answer-budget.ts';
 import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
-import { summaryOf } from './run-summary.ts';
+import { summaryOf, usageTold } from './run-summary.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 200;
@@ -48,10 +50,12 @@ export function runRoutes(app: FastifyInstance, { service, history, streams }: R
     const { lanes, calls, trimmed, cut } = await history.run(ownedKey(run.owner, run.id), run.lanes);
     return {
       ...summaryOf(run),
+      // The record of a run has its tokens when it ends.
+      ...(run.state === 'running' && { usage: usageTold(usedBy(lanes)) }),
       ...(trimmed && { trimmed }),
       ...(cut && { cut }),
       lanes,
-      ...(calls.length > 0 && { calls }),
+      ...(calls.length > 0 && { calls: calls.map(runCall) }),
     };
   });
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import type { LaneSnapshot } from '@llm-streamer/shared/run.ts';
-import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
+import { type ToolCallSnapshot, unverifiedOf } from '@llm-streamer/shared/tool-calls.ts';
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { type Params, text } from '../parameters.ts';
 import type { RunHistory } from '../runs/run-history.ts';
@@ -33,12 +33,14 @@ export async function getRun(history: RunHistory, args: Params, caller: Caller):
   await caller.confirmRights();
   await caller.run(id, owner); // again, since he may have lost the right to it
   const most = Math.floor(MAX_TEXTS / Math.max(1, lanes.length));
-  const all = [...lanes.map((lane) => laneLine(lane, most)), ...calls.map(callLine)];
+  const all = [...lanes.map((lane) => laneLine(lane, run, most)), ...calls.map(callLine)];
   const lines = fitting(all);
   const isIncomplete = trimmed || cut || lines.length < all.length;
   const waiting = waitingOf(run);
+  const unverified = run.state === 'running' ? [] : unverifiedOf(calls);
   return answer(headOf(run), lines, [
     ...(waiting.length > 0 ? [`It waits for the consent of its owner: ${waiting.join(', ')}.`] : []),
+    ...(unverified.length > 0 ? [unverifiedLine(unverified)] : []),
     ...(isIncomplete ? ['The texts are not complete.'] : []),
     `Its entries are on the channel ${runChannel(key)}; search_entries and wait_for_entries read it.`,
     `On the page: ${pageLink(caller.page, { channels: [runChannel(key)] })}`,
@@ -60,12 +62,19 @@ export async function startRun(args: Params, caller: Caller): Promise<CallToolRe
   );
 }
 
-function headOf({ id, state, code, started, ended, totals, lanes }: RunRecord): string {
+function unverifiedLine(calls: readonly string[]): string {
+  const named = calls.map((call) => plainText(call, MAX_LABEL)).join(', ');
+  return `It ended while calls went on, of which nobody knows whether they have done what they were asked: ${named}.`;
+}
+
+function headOf({ id, state, code, started, ended, totals, lanes, agent }: RunRecord): string {
   const { inputTokens, outputTokens, durationMs } = totals;
   const end = ended > 0 ? `, ended after ${Math.round(durationMs)} ms` : '';
   const why = code === undefined ? '' : ` (${code})`;
-  const used = `${inputTokens} tokens in, ${outputTokens} out`;
-  return `Run ${id}: ${state}${why}, started ${timeText(started)}${end}; ${used}; ${lanes.length} model calls.`;
+  const used = state === 'running' ? '' : `; ${inputTokens} tokens in, ${outputTokens} out`;
+  // An agent calls its model as often as it needs to.
+  const models = agent === undefined ? `${lanes.length} models` : `agent ${agent}`;
+  return `Run ${id}: ${state}${why}, ${models}, started ${timeText(started)}${end}${used}.`;
 }
 
 /** A line such as `call-1 listings__findListings returned after 12 ms {"city":"Portland"}: [{"listingId":"L001"}]`. */
@@ -80,9 +89,12 @@ function callLine({ id, tool, state, args, duration_s = 0, code, result }: ToolC
 
 function laneLine(
   { lane, role, provider, model, state, text: said, error }: LaneSnapshot,
+  run: RunRecord,
   most: number,
 ): string {
   const names = [lane, role, `${provider}/${model}`].map((name) => plainText(name, MAX_LABEL)).join(' ');
   const failed = error === undefined ? '' : ` ${error.code}: ${plainText(error.message, MAX_ERROR)}`;
-  return `${names} ${state}${failed}: ${plainText(said, most)}`;
+  // The last answer of an agent's model may have finished, and the run was cancelled in the call that it asked for.
+  const become = role === 'agent' ? run.state : state;
+  return `${names} ${become}${failed}: ${plainText(said, most)}`;
 }

@@ -15,6 +15,7 @@ import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { reduceCalls, type ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
 import { Branch } from './branch.ts';
 import { turnOf } from './conversation.ts';
+import { runCall } from './run-call.ts';
 import { readHistory } from './run-reader.ts';
 
 /** Shared by all exports. */
@@ -34,7 +35,7 @@ export async function* exportOf(broker: Broker, key: OwnedKey): AsyncGenerator<E
     if (role === 'assistant')
       for await (const call of callsOf(broker, ownedKey(owner, message_id))) {
         count.calls++;
-        yield { kind: 'call', message_id, ...call };
+        yield { kind: 'call', message_id, ...runCall(call) };
       }
     count.turns++;
     yield { kind: 'turn', role, message, message_id, time };

@@ -9,7 +9,7 @@ import { type LaneInfo, newRun, type RunSnapshot, reduceRun } from '@llm-streame
 import { reduceCalls, type ToolCallSnapshot, unverifiedOf } from '@llm-streamer/shared/tool-calls.ts';
 import { Branch } from './branch.ts';
 import { readHistory } from './run-reader.ts';
-import { sumOf, type Usage } from './usage.ts';
+import { type Usage, usedBy } from './usage.ts';
 
 const TURNS_READ = 200;
 /** About how many bytes of a conversation's turns are read. */
@@ -63,13 +63,7 @@ export class RunHistory {
    */
   async left(key: OwnedKey, lanes: readonly LaneInfo[]): Promise<{ usage: Usage; unverified: string[] }> {
     const run = await this.run(key, lanes);
-    const answering = run.lanes.filter(({ firstContent, state }) => firstContent > 0 || state === 'finished');
-    const usage = sumOf(
-      answering.map(({ state, inputTokens, outputTokens }) => {
-        return { inputTokens, outputTokens, ...(state !== 'finished' && { estimated: true }) };
-      }),
-    );
-    return { usage, unverified: unverifiedOf(run.calls) };
+    return { usage: usedBy(run.lanes), unverified: unverifiedOf(run.calls) };
   }
 
   /** The newest turns, of at most `max` entries, the oldest of them first. `trimmed` if there are earlier ones. */
