@@ -163,6 +163,7 @@ export interface ChatHistory {
     conversation_id: string;
     message_id: string;
     time: number;
+    state?: Unanswered;
   }[];
   count: number;
 }
@@ -215,10 +216,19 @@ export interface Conversation {
   /** There are earlier turns. */
   trimmed?: true;
   /** The oldest first. */
-  turns: { role: 'user' | 'assistant'; message: string; message_id: string; time: number }[];
+  turns: {
+    role: 'user' | 'assistant';
+    message: string;
+    message_id: string;
+    time: number;
+    state?: Unanswered;
+  }[];
 }
 
-/** A line of GET /api/conversations/:id/export. The calls of a run stand between its question and its answer. */
+/** How the run of a question has ended that got no answer. */
+export type Unanswered = Exclude<RunState, 'running' | 'finished'>;
+
+/** A line of GET /api/conversations/:id/export. The calls of a run stand between its question and its answer, or behind a question that got none. */
 export type ExportLine =
   | ({ kind: 'turn' } & Conversation['turns'][number])
   | ({ kind: 'call'; message_id: string } & RunCall)

@@ -8,7 +8,7 @@ import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmModel } from '../llm/model.ts';
 import type { Targets } from '../runs/config.ts';
-import { turnsOf } from '../runs/conversation.ts';
+import { turnsOf, unansweredOf } from '../runs/conversation.ts';
 import { Journal } from '../runs/journal.ts';
 import { type GenerationObserver, type LaneContext, runLane } from '../runs/lane.ts';
 import { lifecycleCopy, RunEntries } from '../runs/run-entries.ts';
@@ -64,7 +64,7 @@ export class AgentWork implements RunWork {
     const attrs = { ...(down.length > 0 && { servers_down: down.map(({ name }) => name) }) };
     const entries = new RunEntries(plan, this.#options.source);
     const started = entries.runStarted(plan.lanes, attrs);
-    // The turns of a conversation are those of runs that finished. Whoever watches this run must know what was asked.
+    // The turns of its conversation are written at its end. Whoever watches this run must know what was asked.
     const question = entries.entry(EVENTS.conversationTurn, plan.message, { role: 'user' });
     return this.#drafts([started, question, lifecycleCopy(started, plan.owner)]);
   }
@@ -183,7 +183,9 @@ export class AgentWork implements RunWork {
       code,
     );
     const ending: RunEnding = { state: 'failed', code, totals };
-    return { ending, last: [end, lifecycleCopy(end, plan.owner)] };
+    const asked = { text: plan.message, time: plan.asked };
+    const turns = unansweredOf(plan, asked, 'failed', this.#options.source);
+    return { ending, last: [...turns, end, lifecycleCopy(end, plan.owner)] };
   }
 
   #agent(name: string): Agent | undefined {

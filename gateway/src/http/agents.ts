@@ -156,8 +156,9 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
     // One after the other, and only what may be told is kept, so that no more is in memory than one conversation and the answer.
     for (const { conversation_id } of newest) {
       const { turns } = await history.conversation(ownedKey(owner, conversation_id), limit);
-      const more = turns.map(({ role, text: content, run, time }) => {
-        return { role, content, conversation_id, message_id: run, time };
+      const more = turns.map(({ role, text: content, run, time, state }) => {
+        const about = { conversation_id, message_id: run, time };
+        return { role, content, ...about, ...(state !== undefined && { state }) };
       });
       all = [...all, ...more].sort((a, b) => a.time - b.time).slice(-limit);
     }

@@ -7,7 +7,7 @@ import type { OwnedKey } from '@llm-streamer/shared/ownership.ts';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { mayReadConversation } from '../auth/rights/run-rights.ts';
 import type { Params } from '../parameters.ts';
-import { exportOf } from '../runs/conversation-export.ts';
+import { exportOf, turnTold } from '../runs/conversation-export.ts';
 import type { RunHistory } from '../runs/run-history.ts';
 import type { ConversationStore } from '../runs/store/conversation-store.ts';
 import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
@@ -44,7 +44,7 @@ export function conversationTurnsRoutes(
     return {
       conversation_id: request.params.id,
       ...(trimmed && { trimmed }),
-      turns: turns.map(({ role, text, run, time }) => ({ role, message: text, message_id: run, time })),
+      turns: turns.map(turnTold),
     };
   });
 

@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Access } from '../auth/access.ts';
 import { mayChangeConversation, mayReadConversation } from '../auth/rights/run-rights.ts';
-import { type Params, parseOwner, parseWhole, text } from '../parameters.ts';
+import { invalid, type Params, parseOwner, parseWhole, text } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope, parseBody } from './json-body.ts';
@@ -16,6 +16,7 @@ import { addressed } from './runs.ts';
 
 const DEFAULT_LIMIT = 20;
 const MAX_LIMIT = 100;
+const MAX_WORDS = 16;
 const MAX_TITLE = 200;
 const TITLE_RULE = `must be a text of 1 to ${MAX_TITLE} characters`;
 const bodySchema = z.strictObject({
@@ -49,7 +50,7 @@ export function conversationsRoutes(app: FastifyInstance, conversations: Convers
       const given = text(query, 'limit');
       const limit = given === undefined ? DEFAULT_LIMIT : parseWhole('limit', given, 1, MAX_LIMIT);
       const owner = parseOwner(query) ?? access.principal.owner;
-      const words = text(query, 'q');
+      const words = wordsOf(text(query, 'q'));
       const allows = mayBeTold(access);
       if (words === undefined) return { conversations: await conversations.list(owner, limit, allows) };
       const isAbandoned = () => raw.socket.destroyed;
@@ -77,6 +78,15 @@ export function conversationsRoutes(app: FastifyInstance, conversations: Convers
       throw new HttpError('conversation_running', 'a run of it goes on; cancel it, or wait for its end');
     return reply.code(204).send();
   });
+}
+
+/** @throws CodedError `invalid_query` */
+function wordsOf(q: string | undefined): readonly string[] | undefined {
+  if (q === undefined) return undefined;
+  const words = [...new Set(q.split(/\s+/))].filter((word) => word !== '');
+  // Each turn is searched for each of them.
+  if (words.length > MAX_WORDS) throw invalid('q', `must be at most ${MAX_WORDS} words`);
+  return words.length === 0 ? undefined : words;
 }
 
 /** Which conversations of a list may be told. */

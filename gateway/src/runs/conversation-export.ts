@@ -1,7 +1,7 @@
 // A conversation as lines of JSON: what was said, and which tools were called for it. It is read page by page, so that it takes no more
 // memory than a page, however long the conversation is. The last line says that nothing is missing behind it.
 
-import type { ExportLine } from '@llm-streamer/shared/api-types.ts';
+import type { Conversation, ExportLine } from '@llm-streamer/shared/api-types.ts';
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { BEGINNING, type Position } from '@llm-streamer/shared/broker/position.ts';
 import {
@@ -14,14 +14,25 @@ import {
 import { TimeSlicer } from '@llm-streamer/shared/time-slicer.ts';
 import { reduceCalls, type ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
 import { Branch } from './branch.ts';
-import { turnOf } from './conversation.ts';
+import { type Turn, turnOf } from './conversation.ts';
 import { runCall } from './run-call.ts';
 import { readHistory } from './run-reader.ts';
 
 /** Shared by all exports. */
 const pace = new TimeSlicer();
 
-/** The calls of a run stand between its question and its answer. */
+/** A turn as HTTP clients are told of it. */
+export function turnTold({
+  role,
+  text: message,
+  run: message_id,
+  time,
+  state,
+}: Turn): Conversation['turns'][number] {
+  return { role, message, message_id, time, ...(state !== undefined && { state }) };
+}
+
+/** The calls of a run stand between its question and its answer, or behind a question that got none. */
 export async function* exportOf(broker: Broker, key: OwnedKey): AsyncGenerator<ExportLine, void, undefined> {
   const { owner } = partsOf(key);
   const upTo = await broker.head();
@@ -31,14 +42,15 @@ export async function* exportOf(broker: Broker, key: OwnedKey): AsyncGenerator<E
     if (gap) yield { kind: 'trimmed' };
     const turn = record && turnOf(record.entry);
     if (!turn || !kept.has(turn.run)) continue;
-    const { role, text: message, run: message_id, time } = turn;
-    if (role === 'assistant')
+    const { run: message_id, role, state } = turn;
+    count.turns++;
+    if (role === 'user') yield { kind: 'turn', ...turnTold(turn) };
+    if (role === 'assistant' || state !== undefined)
       for await (const call of callsOf(broker, ownedKey(owner, message_id))) {
         count.calls++;
         yield { kind: 'call', message_id, ...runCall(call) };
       }
-    count.turns++;
-    yield { kind: 'turn', role, message, message_id, time };
+    if (role === 'assistant') yield { kind: 'turn', ...turnTold(turn) };
   }
   yield { kind: 'end', ...count };
 }

@@ -5,10 +5,13 @@ import type { Entry, EntryFields } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { conversationChannel, type OwnedKey, ownedKey, partsOf } from '@llm-streamer/shared/ownership.ts';
-import type { RunPlan } from './run-plan.ts';
+import type { EndState } from '@llm-streamer/shared/run.ts';
+import type { RunIdentity, RunPlan } from './run-plan.ts';
 
 /** UTF-16 units. */
 const MAX_TITLE = 80;
+
+export type Unanswered = Exclude<EndState, 'finished'>;
 
 export interface Turn {
   role: 'user' | 'assistant';
@@ -17,6 +20,8 @@ export interface Turn {
   run: string;
   /** Epoch ms. */
   time: number;
+  /** Of a question that got no answer: how its run has ended. Models are not given it. */
+  state?: Unanswered;
   /** What strangers wrote may have led to it, or stand in it. */
   isTainted?: true;
 }
@@ -33,6 +38,7 @@ export function turnEntry(conversation: OwnedKey, turn: Turn, source: string): E
     attrs: {
       role: turn.role,
       [GEN_AI.conversationId]: partsOf(conversation).id,
+      ...(turn.state !== undefined && { state: turn.state }),
       ...(turn.isTainted && { tainted: true }),
     },
   };
@@ -48,12 +54,12 @@ export function turnsOf(
   source: string,
   isTainted = plan.isTainted,
 ): EntryFields[] {
-  const { owner, id, conversationId, message } = plan;
+  const { owner, id, conversationId, message, asked } = plan;
   if (conversationId === undefined) return [];
   const time = Date.now();
   const conversation = ownedKey(owner, conversationId);
   return [
-    turnEntry(conversation, { role: 'user', text: message, run: id, time }, source),
+    turnEntry(conversation, { role: 'user', text: message, run: id, time: asked }, source),
     turnEntry(
       conversation,
       { role: 'assistant', text: answer, run: id, time, ...(isTainted && { isTainted }) },
@@ -62,11 +68,30 @@ export function turnsOf(
   ];
 }
 
+/** The turn of a run that ended without an answer: its question. */
+export function unansweredOf(
+  { owner, id, conversationId }: RunIdentity,
+  { text, time }: Pick<Turn, 'text' | 'time'>,
+  state: Unanswered,
+  source: string,
+): EntryFields[] {
+  if (conversationId === undefined) return [];
+  return [turnEntry(ownedKey(owner, conversationId), { role: 'user', text, run: id, time, state }, source)];
+}
+
 /** The turn that an entry contains; `undefined` if it contains none. */
 export function turnOf({ event, msg, run, time, attrs }: Entry): Turn | undefined {
   const role = attrs?.role;
   if (event !== EVENTS.conversationTurn || (role !== 'user' && role !== 'assistant')) return undefined;
-  return { role, text: msg, run: run ?? '', time, ...(attrs?.tainted === true && { isTainted: true }) };
+  const { state, tainted } = attrs ?? {};
+  return {
+    role,
+    text: msg,
+    run: run ?? '',
+    time,
+    ...((state === 'failed' || state === 'cancelled' || state === 'lost') && { state }),
+    ...(tainted === true && { isTainted: true }),
+  };
 }
 
 /** What the models of a run are given of the turns before it. */
@@ -76,7 +101,8 @@ export type Context = Pick<RunPlan, 'history' | 'isTainted'>;
  * The newest turns that fit into `maxTokens`, the oldest first. They begin with a question: an answer without its question would
  * mislead the model.
  */
-export function contextOf(turns: readonly Turn[], maxTokens: number): Context {
+export function contextOf(all: readonly Turn[], maxTokens: number): Context {
+  const turns = all.filter(({ state }) => state === undefined);
   let left = maxTokens;
   let from = turns.length;
   for (let i = turns.length - 1; i >= 0; i--) {

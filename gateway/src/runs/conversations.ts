@@ -55,17 +55,17 @@ export class Conversations {
   }
 
   /**
-   * Those of the list whose title or turns contain `words`, whatever the case of letters: each with what was found, of its turns the
-   * newest. It ends early if more would have to be read than a bound, or if `isAbandoned`.
+   * Those of the list whose title, or one turn, contains each of `words`, whatever the case of letters: each with what was found, of its
+   * turns the newest. It ends early if more would have to be read than a bound, or if `isAbandoned`.
    */
   async search(
-    words: string,
+    words: readonly string[],
     owner: string,
     limit: number,
     allows: (key: OwnedKey) => boolean,
     isAbandoned: () => boolean,
   ): Promise<Found> {
-    const wanted = words.toLowerCase();
+    const wanted = words.map((word) => word.toLowerCase());
     const found: ConversationSummary[] = [];
     const all = await this.store.list(owner, LISTED_CONVERSATIONS, allows);
     let left = this.#searchedBytes;
@@ -87,7 +87,7 @@ export class Conversations {
     return { conversations: found, stopped: left <= 0 };
   }
 
-  async #look(items: Page['items'], wanted: string): Promise<{ excerpt?: string; bytes: number }> {
+  async #look(items: Page['items'], wanted: readonly string[]): Promise<{ excerpt?: string; bytes: number }> {
     let bytes = 0;
     for (const { record } of items) {
       const pause = this.#pace.pauseIfDue();
@@ -130,11 +130,13 @@ function summaryOf(
   };
 }
 
-/** The words with what stands around them. In a few alphabets lower case has another length: then it is cut some letters beside. */
-function excerptOf(text: string, wanted: string): string | undefined {
-  const at = text.toLowerCase().indexOf(wanted);
-  if (at < 0) return undefined;
-  const [from, to] = [Math.max(0, at - AROUND), at + wanted.length + AROUND];
+/** The first of the words with what stands around it. In a few alphabets lower case has another length: then it is cut some letters beside. */
+function excerptOf(text: string, wanted: readonly string[]): string | undefined {
+  const all = text.toLowerCase();
+  if (!wanted.every((word) => all.includes(word))) return undefined;
+  const [first = ''] = wanted;
+  const at = all.indexOf(first);
+  const [from, to] = [Math.max(0, at - AROUND), at + first.length + AROUND];
   const middle = text.slice(from, to).toWellFormed().replace(/\s+/g, ' ').trim();
   return `${from > 0 ? '…' : ''}${middle}${to < text.length ? '…' : ''}`;
 }

@@ -7,7 +7,9 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { conversationChannel, type OwnedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type LaneInfo, newRun, type RunSnapshot, reduceRun } from '@llm-streamer/shared/run.ts';
 import { reduceCalls, type ToolCallSnapshot, unverifiedOf } from '@llm-streamer/shared/tool-calls.ts';
+import type { Left } from './abnormal-end.ts';
 import { Branch } from './branch.ts';
+import { type Turn, turnOf } from './conversation.ts';
 import { readHistory } from './run-reader.ts';
 import { type Usage, usedBy } from './usage.ts';
 
@@ -32,11 +34,14 @@ export class RunHistory {
   async run(
     key: OwnedKey,
     lanes: readonly LaneInfo[] = [],
-  ): Promise<RunSnapshot & { calls: readonly ToolCallSnapshot[]; trimmed?: true; cut?: true }> {
+  ): Promise<
+    RunSnapshot & { calls: readonly ToolCallSnapshot[]; question?: Turn; trimmed?: true; cut?: true }
+  > {
     let left = RUN_TEXT;
     let cut = false;
     let view = newRun(partsOf(key).id, lanes);
     let calls: readonly ToolCallSnapshot[] = [];
+    let question: Turn | undefined;
     let trimmed = false;
     for await (const { record, gap } of readHistory(
       this.#broker,
@@ -53,17 +58,24 @@ export class RunHistory {
         const kept = cut && isText ? { ...entry, msg: '' } : entry;
         view = reduceRun(view, kept);
         calls = reduceCalls(calls, kept);
+        question ??= turnOf(entry);
       } else if (gap) trimmed = true;
-    return { ...view, calls, ...(trimmed && { trimmed }), ...(cut && { cut }) };
+    return {
+      ...view,
+      calls,
+      ...(question && { question }),
+      ...(trimmed && { trimmed }),
+      ...(cut && { cut }),
+    };
   }
 
   /**
-   * What a run that ended early leaves: its tokens, counted by the model for lanes that finished and estimated for the others; and the
-   * calls of tools whose effect nobody knows.
+   * What a run that ended early leaves: its tokens, counted by the model for lanes that finished and estimated for the others; the calls
+   * of tools whose effect nobody knows; and what an agent was asked.
    */
-  async left(key: OwnedKey, lanes: readonly LaneInfo[]): Promise<{ usage: Usage; unverified: string[] }> {
-    const run = await this.run(key, lanes);
-    return { usage: usedBy(run.lanes), unverified: unverifiedOf(run.calls) };
+  async left(key: OwnedKey, infos: readonly LaneInfo[]): Promise<Left & { usage: Usage }> {
+    const { lanes, calls, question } = await this.run(key, infos);
+    return { usage: usedBy(lanes), unverified: unverifiedOf(calls), ...(question && { question }) };
   }
 
   /** The newest turns, of at most `max` entries, the oldest of them first. `trimmed` if there are earlier ones. */

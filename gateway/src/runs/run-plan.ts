@@ -52,6 +52,8 @@ export interface RunOutline {
 
 /** All that is needed to do the run. */
 export interface RunPlan extends RunRequest, RunIdentity, RunOutline {
+  /** When it was asked, in epoch milliseconds. */
+  asked: number;
   /** Earlier turns of the conversation. */
   history: readonly LlmMessage[];
   /** Whether some of them may hold what strangers wrote. */

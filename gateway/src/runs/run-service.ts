@@ -184,6 +184,7 @@ export class RunService {
     const plan: RunPlan = {
       ...identity,
       message,
+      asked: Date.now(),
       ...context,
       lanes,
       ...(span && { span, traceId: span.traceId }),
@@ -326,10 +327,10 @@ export class RunService {
       logger.error({ run: key, code, stack: code === 'internal' ? stackOf(error) : undefined }, 'run failed');
       const msg = error instanceof PublishRefused ? error.message : RUN_ERRORS.internal;
       try {
-        const { usage, unverified } = await history.left(key, laneInfos(plan.lanes));
+        const { usage, ...left } = await history.left(key, laneInfos(plan.lanes));
         const totals = { ...usage, durationMs: performance.now() - began };
         const ending: AbnormalEnding = { state: 'failed', code, totals };
-        await run.end(ending, abnormalEnd(plan, source, ending, msg, unverified));
+        await run.end(ending, abnormalEnd(plan, source, ending, msg, left));
         this.#options.onEnded?.('failed', totals.durationMs, workflowOf(plan));
         return ending;
       } catch (again) {
@@ -350,10 +351,10 @@ export class RunService {
       const record = await store.get(key);
       if (record?.state !== 'running') return false;
       const durationMs = Math.max(0, Date.now() - record.started);
-      const { usage, unverified } = await history.left(key, record.lanes);
+      const { usage, ...rest } = await history.left(key, record.lanes);
       const totals = { ...usage, durationMs };
       const ending = { state, code, totals };
-      const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code], unverified);
+      const drafts = abnormalEnd(record, source, ending, RUN_ERRORS[code], rest);
       const unchanged: EndGuard = left > 1 ? { renewed: record.renewed } : 'anybody';
       if (!(await store.end(key, ending, drafts, guard ?? unchanged))) continue;
       this.#leased.get(key)?.run.stop();

@@ -80,7 +80,9 @@ export class ToolServer {
       handleWhen((error) => error instanceof ToolFailure && this.#isFault(error)),
       { breaker: new ConsecutiveBreaker(BREAK_AFTER), halfOpenAfter: options.breakerPauseMs },
     );
-    this.#breaker.onBreak(() => this.#report('warn', 'the server is not called for a while, after failures in a row'));
+    this.#breaker.onBreak(() =>
+      this.#report('warn', 'the server is not called for a while, after failures in a row'),
+    );
   }
 
   /** A call that is cancelled says nothing of its server. Where a single call decides whether it is well again, that is no yes. */

@@ -90,7 +90,7 @@ describe.each(['memory', 'Redis'])('with the log in %s, a call that needs consen
     const all = await rest(a, id);
     expect(withStatus(all, 'tool_failed')).toMatchObject([{ code: 'tool_denied' }]);
     expect(named(all).at(-1)).toBe('done');
-    expect(answer(all)).toContain('could not send report');
+    expect(answer(all)).toContain('“send report” failed');
     expect(tools.made).toEqual([]);
     const told = await entriesOf(a.broker, 'events:runs');
     expect(told.map(({ event }) => event)).toContain(EVENTS.toolDecided);

@@ -199,7 +199,9 @@ describe('a question to an agent', () => {
     expect(body).toMatchObject({
       agent: 'helper',
       message: expect.stringContaining('L001'),
-      calls: [{ id: 'call-1', tool: 'homes__findListings', state: 'returned', args: { city: 'Portland' } }],
+      calls: [
+        { id: 'call-1', tool: 'homes__findListings', state: 'returned', arguments: { city: 'Portland' } },
+      ],
     });
     const failing = await agentGateway(realEstate(), { model: 'sim-401' });
     const failed = await failing.ask('/agents/chat', { userMessage: 'Find homes' });

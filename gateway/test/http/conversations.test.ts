@@ -117,6 +117,14 @@ describe.each(['memory', 'Redis'])('a conversation, with the log in %s', (log) =
       { conversation_id: 'talk', excerpt: expect.stringMatching(/^….*the Moon is FAR away$/) },
     ]);
     expect(found.stopped).toBeUndefined();
+    expect((await listed(gateway, 'alice', '?q=FAR+moon')).conversations).toMatchObject([
+      { conversation_id: 'talk', excerpt: expect.stringContaining('Moon is FAR') },
+    ]);
+    expect((await listed(gateway, 'alice', '?q=moon+rain')).conversations).toEqual([]);
+    const many = Array.from({ length: 17 }, (_, i) => `w${i}`).join('+');
+    expect((await problem(await gateway.ask('alice', `/api/conversations?q=${many}`))).code).toBe(
+      'invalid_query',
+    );
     expect((await listed(gateway, 'alice', '?q=WEATHER')).conversations).toMatchObject([
       { conversation_id: 'other', excerpt: 'On weather' },
     ]);
@@ -154,7 +162,7 @@ it('a search that meets its bound says so', async () => {
   }
   const search = (words: string, bytes: number) =>
     new Conversations(store.conversations, broker, bytes).search(
-      words,
+      [words],
       '',
       10,
       () => true,

@@ -53,6 +53,12 @@ describe('a turn', () => {
     expect(turnOf(turnEntry(ownedKey('', 'c1'), turns[1] as Turn, 'gw'))).toEqual(turns[1]);
   });
 
+  it('that got no answer comes back with how its run has ended, and is not given to models', () => {
+    const lost = { ...(turns[0] as Turn), state: 'lost' } as const;
+    expect(turnOf(turnEntry(ownedKey('', 'c1'), lost, 'gw'))).toEqual(lost);
+    expect(contextOf([lost], 1_000)).toEqual({ history: [] });
+  });
+
   it('is nothing that only looks like one', () => {
     const entry = turnEntry(ownedKey('', 'c1'), turns[0] as Turn, 'gw');
     expect(turnOf({ ...entry, event: 'other' })).toBeUndefined();

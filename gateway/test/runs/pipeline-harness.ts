@@ -86,6 +86,7 @@ export async function process({
     id: 'm1',
     promptVersion: 'v1',
     message: 'Explain gravity like I am 5',
+    asked: Date.now(),
     history: [],
     lanes: [
       ...models.map((name, i) => lane(`llm-${i + 1}`, name)),

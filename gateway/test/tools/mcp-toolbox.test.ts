@@ -80,7 +80,9 @@ describe('a server of tools', () => {
     const { box, call, reports, looked } = toolbox({ server: { url: first.url, tools: { echo: {} } } });
     await looked();
     expect(box.servers()).toMatchObject([{ state: 'down', tools: [] }]);
-    expect(reports).toEqual(['warn tools of server: the server is down: it cannot be reached (ECONNREFUSED)']);
+    expect(reports).toEqual([
+      'warn tools of server: the server is down: it cannot be reached (ECONNREFUSED)',
+    ]);
     await mcpServer(echo, { port: first.port });
     await eventually('the server is up', () => box.servers()[0]?.state === 'up');
     expect((await call('server__echo', { word: 'back' })).text).toBe('back');

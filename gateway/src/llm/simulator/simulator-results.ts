@@ -39,7 +39,10 @@ export function ownName(tool: string): string {
 
 function told(tool: string, text: string, asked: ReadonlySet<string>): string {
   const value = parsed(text);
-  if (isFailure(value)) return `The tool “${tool}” failed: ${value.message}`;
+  if (isFailure(value)) {
+    const { message, reason } = value;
+    return `The tool “${tool}” failed: ${message}${typeof reason === 'string' ? ` The reason given: ${short(reason, MAX_TEXT)}` : ''}`;
+  }
   if (Array.isArray(value)) {
     if (value.length === 0) return `The tool “${tool}” gave no results.`;
     const more = value.length > MAX_ROWS ? ` Here are the first ${MAX_ROWS}.` : '';
@@ -98,7 +101,7 @@ function parsed(text: string): unknown {
   }
 }
 
-function isFailure(value: unknown): value is { code: string; message: string } {
+function isFailure(value: unknown): value is { code: string; message: string; reason?: unknown } {
   if (typeof value !== 'object' || value === null) return false;
   const { code, message } = value as Record<string, unknown>;
   return typeof code === 'string' && typeof message === 'string';
