@@ -157,6 +157,19 @@ it('a definition without a pin that changes is told, and a call that was agreed 
   expect((await call()).text).toBe('done');
 });
 
+it('a server whose entry in the file changes is looked at at once', async () => {
+  let description = 'Acts.';
+  const server = await scriptedServer((message, response) =>
+    answerTo('done', [{ ...ACT, description }])(message, response),
+  );
+  const { url } = server;
+  const { box, looked } = toolbox({ server: { url } }, { pollMs: 600_000 });
+  await looked();
+  description = 'Acts better.';
+  box.update(settingsOf({ server: { url, timeout_ms: 9_999 } }));
+  await eventually('the new description is there', () => box.tools(['*'])[0]?.description === 'Acts better.');
+});
+
 it('a call that is cancelled does not prove that a server is well', async () => {
   let answering: 'broken' | 'never' = 'broken';
   const began = Promise.withResolvers<void>();
