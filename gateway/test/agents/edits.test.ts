@@ -97,7 +97,7 @@ describe.each(['memory', 'Redis'])('an edited question, with the log in %s', (lo
     const { gateway, given } = await talk(env());
     for (const id of ['one', 'fail', 'two']) await ask(gateway, id);
     await ask(gateway, 'fail again', { message_id: 'again', replaces: 'fail' });
-    expect(await turns(gateway)).toEqual(['one', 'ONE']);
+    expect(await turns(gateway)).toEqual(['one', 'ONE', 'fail again']);
     await ask(gateway, 'new', { replaces: 'again' });
     expect(given()).toEqual(['one', 'ONE', 'new']);
     expect(await turns(gateway)).toEqual(['one', 'ONE', 'new', 'NEW']);
