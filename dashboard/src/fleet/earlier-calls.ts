@@ -11,6 +11,7 @@ const MAX_RUNS = 16;
 
 export class EarlierCalls {
   readonly bySource = new Map<string, { calls: OpenCalls; last: EntryRow }>();
+  isReading = true;
   #runs = new Set<string>();
 
   /** `query` names the channels; `before` is the id of the page's first entry. */
