@@ -23,7 +23,8 @@ export function reasonOfText(row: EntryRow, pattern: Pattern): string {
 }
 
 export function describe(name: string, value: unknown, found = 0): string {
-  const text = asText(value);
+  // Six digits say why a number passed; sixteen push the message off the row.
+  const text = asText(typeof value === 'number' && found === 0 ? Number(value.toPrecision(6)) : value);
   const from = Math.max(0, found - BEFORE);
   const part = `${from > 0 ? '…' : ''}${text.slice(from, from + MAX_VALUE)}${text.length > from + MAX_VALUE ? '…' : ''}`;
   return spansOf(`${name.slice(0, MAX_NAME)}: ${part}`, MAX_NAME + MAX_VALUE + 4, false)

@@ -5,7 +5,7 @@ import { entry } from '../rows.ts';
 
 const attrs = {
   'gen_ai.usage.output_tokens': 900,
-  'gen_ai.response.time_to_first_chunk': 0.9,
+  'gen_ai.response.time_to_first_chunk': 0.90012345678,
   'error.type': 'rate_limit',
   tenant: 'acme',
   args: { sql: `${'select '.repeat(20)}churn${' from'.repeat(20)}` },
@@ -21,7 +21,7 @@ describe('why a filter lets an entry pass', () => {
     ['tenant', 'tenant: acme'],
     ['error.type:rate_*', 'error.type: rate_limit'],
     ['output_tokens>800', 'gen_ai.usage.output_tokens: 900'],
-    ['ttft>500', 'ttft: 900'],
+    ['ttft>500', 'ttft: 900.123'],
     ['acme rate_limit', 'tenant: acme · error.type: rate_limit'],
     ['acme tenant', 'tenant: acme'],
   ])('%s: %s', (filter, reason) => {
