@@ -147,7 +147,8 @@ export class Fleet {
     const { narrow } = viewState.value;
     if (!isLive) notes.push(`not live: the figures are those of ${clockOf(this.#now)}`);
     if (this.#feed.isCounting) notes.push('counting what came before');
-    if (this.#earlier?.isReading) notes.push('looking for tools that were called before, and have not answered');
+    if (this.#earlier?.isReading)
+      notes.push('looking for tools that were called before, and have not answered');
     if (this.#model.isOverfull) notes.push(`more than ${MAX_SOURCES} sources: those heard last are shown`);
     if (narrow && Object.keys(filter.value.server).length > 0)
       notes.push('only what the gateway’s filter lets through');

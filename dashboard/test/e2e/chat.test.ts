@@ -39,20 +39,21 @@ const card = (page: Page) => newest(page).locator('.approval');
 
 describe('the example', () => {
   it.each([
-    ['Show me 3-bedroom homes in Portland under $900,000', 'listings: find listings', 'gave 7 results'],
-    ['Get analytics for listing L001', 'analytics: get listing metrics', 'L001'],
-    ['Give me a market analysis for Seattle, WA', 'analytics: get market analysis', 'Seattle'],
+    ['Show me 3-bedroom homes in Portland under $900,000', 'listings: find listings', 'gave 7 results', 1],
+    ['Get analytics for listing L001', 'analytics: get listing metrics', 'L001', 1],
+    ['Give me a market analysis for Seattle, WA', 'analytics: get market analysis', 'Seattle', 1],
     [
       'Generate a performance report for L001, L002 and L003',
       'analytics: generate performance report',
       'topPerformer',
+      3,
     ],
-  ])('answers: %s', async (question, tool, words) => {
+  ])('answers: %s', async (question, tool, words, tables) => {
     const page = await open();
     await ask(page, question);
     expect(await answered(page)).toContain(words);
     expect((await calls(page)).join()).toMatch(new RegExp(`✓ ${tool}\\s[\\s\\S]*\\d+ms`));
-    expect(await newest(page).locator('.markdown table').count()).toBe(1);
+    expect(await newest(page).locator('.markdown table').count()).toBe(tables);
     expect(await newest(page).locator('.question').innerText()).toContain(question);
     expect(await newest(page).locator('.foot').innerText()).toMatch(/\d+ in, \d+ out · 2 steps/);
   });
