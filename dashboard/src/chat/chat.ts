@@ -151,6 +151,8 @@ export class Chat {
 
   #show(id: string): void {
     this.#opening++;
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     for (const channel of this.#answers.keys()) this.#feed.leave(channel);
     this.#answers = new Map();
     this.#unread.clear();
@@ -285,13 +287,18 @@ export class Chat {
       .then((entries) => {
         const before = this.#answers.get(channel);
         if (this.#reading.get(channel) !== live || !before) return;
-        // Of an answer whose first entries are no longer kept, its turn is all that is left.
-        if (entries[0]?.event === EVENTS.runStarted || before.state === 'running')
-          this.#answers.set(
-            channel,
-            newAnswer(before.id, channel, { question: before.question, ...replacing(before) }),
-          );
         this.#reading.delete(channel);
+        const isTrimmed = entries.length > 0 && entries[0]?.event !== EVENTS.runStarted;
+        // Of an answer whose first entries are no longer kept, its turn has all of it.
+        if (isTrimmed && before.state !== 'running') return this.#feed.leave(channel);
+        this.#answers.set(
+          channel,
+          newAnswer(before.id, channel, {
+            question: before.question,
+            ...replacing(before),
+            ...(isTrimmed && { isTrimmed }),
+          }),
+        );
         this.#take(channel, [...entries, ...live]);
       })
       .catch((error: Error) => {
@@ -356,10 +363,8 @@ export class Chat {
   }
 
   #publish(): void {
-    const opening = this.#opening;
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
-      if (opening !== this.#opening) return this.#publish();
       answers.value = branchOf(this.#answers.values());
     });
   }

@@ -9,7 +9,7 @@ import { type EntryRow, parseEntry } from '../stream/row.ts';
 import type { StreamState } from '../stream/wire.ts';
 
 const PAGE = 2_000;
-/** Pieces of an answer are joined for 40 ms, so this is more than any run writes. */
+/** What a page reads of one run at most: the newest. */
 const MAX_ENTRIES = 20_000;
 
 export interface FeedListener {
@@ -97,7 +97,7 @@ export class ChatFeed {
   }
 }
 
-/** All entries that the log has of a run, the oldest first. */
+/** The entries that the log has of a run, the oldest first: the newest 20,000, where there are more. */
 export async function readRun(channel: string): Promise<Entry[]> {
   const query = new URLSearchParams({ channels: channel, limit: String(PAGE) });
   let rows: EntryRow[] = [];

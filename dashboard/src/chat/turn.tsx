@@ -91,6 +91,7 @@ export class Turn extends Component<TurnProps> {
             </>
           )}
         </div>
+        {answer.isTrimmed && <p class="warn">The beginning of the answer is no longer kept.</p>}
         {steps.map((step, i) => (
           <div key={step.number} class="step">
             <Said step={step} isGrowing={isRunning && i === steps.length - 1} />

@@ -4,7 +4,7 @@ import type { Conversation, RunSummary } from '@llm-streamer/shared/api-types.ts
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type Answer, newAnswer } from '../state/answer.ts';
 
-/** One answer for each run. Only runs that finished have turns, and only newer runs are listed. */
+/** One answer for each run: of the older ones only the turns are known. */
 export function answersOf(
   id: string,
   owner: string,
@@ -14,8 +14,8 @@ export function answersOf(
   const found = new Map<string, Answer>();
   const about = (run: string) =>
     found.get(run) ?? newAnswer(run, runChannel(ownedKey(owner, run)), { state: 'finished' });
-  for (const { role, message, message_id: run, time } of conversation?.turns ?? []) {
-    const answer = { ...about(run), started: time };
+  for (const { role, message, message_id: run, time, state } of conversation?.turns ?? []) {
+    const answer = { ...about(run), started: time, ...(state && { state }) };
     if (role === 'user') found.set(run, { ...answer, question: message });
     else found.set(run, { ...answer, steps: [said(message)], ended: time });
   }

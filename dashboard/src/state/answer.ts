@@ -42,6 +42,8 @@ export interface Answer {
   usage?: { input: number; output: number; isEstimate: boolean };
   /** Why it ended, unless it is finished. */
   error?: { code: string; message: string };
+  /** Set where its first entries are no longer kept. */
+  isTrimmed?: true;
   /** The limit at which the agent had to answer with what it had. */
   limit?: string;
   /** Calls of which nobody knows whether they had their effect. */

@@ -19,6 +19,12 @@ describe('a conversation before its runs are read', () => {
     ]);
   });
 
+  it('says how a question has ended that got no answer', () => {
+    const question = { role: 'user' as const, message: 'one', message_id: 'a', time: 10 };
+    const failed = { conversation_id: 'c', turns: [{ ...question, state: 'failed' as const }] };
+    expect(answersOf('c', 'alice', failed, [])).toMatchObject([{ question: 'one', state: 'failed' }]);
+  });
+
   it('goes on from an edited question, however often it was edited', () => {
     const answer = (id: string, started: number, replaces?: string) =>
       newAnswer(id, `runs:${id}`, { started, ...(replaces !== undefined && { replaces }) });
