@@ -74,7 +74,7 @@ export class App {
     this.session = new Session(
       {
         onEntry: (row) => {
-          for (const listener of this.#listeners) listener(row);
+          for (const listener of this.#listeners) told(listener, row);
         },
         onFrames: () => this.viewport.invalidate(),
         onRearranged: () => this.viewport.rearrange(),
@@ -214,8 +214,9 @@ export class App {
 
   /** From now on `series` counts the entries, those that are here first. */
   countWith(series: Series): void {
-    for (const row of this.session.buffer.entryRows()) series.countEntry(row);
-    this.onEntry((row) => series.countEntry(row));
+    const count = (row: EntryRow) => series.countEntry(row);
+    for (const row of this.session.buffer.entryRows()) told(count, row);
+    this.onEntry(count);
     this.#figures.series = series;
   }
 
@@ -306,5 +307,14 @@ export class App {
   #everySecond(): void {
     this.viewport.tick();
     this.#figures.everySecond();
+  }
+}
+
+/** What counts entries must not keep others from being shown, whatever is in one. */
+function told(listener: (row: EntryRow) => void, row: EntryRow): void {
+  try {
+    listener(row);
+  } catch (error) {
+    reportError(error);
   }
 }

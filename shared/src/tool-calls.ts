@@ -49,7 +49,7 @@ export function unverifiedOf(calls: readonly ToolCallSnapshot[]): string[] {
 }
 
 function newCall(id: string, attrs: Readonly<Record<string, unknown>>): ToolCallSnapshot {
-  return { id, tool: String(attrs[GEN_AI.tool]), step: Number(attrs.step) || 0, state: 'waiting', called: 0 };
+  return { id, tool: textOf(attrs[GEN_AI.tool]), step: numberOf(attrs.step), state: 'waiting', called: 0 };
 }
 
 function reduceCall(
@@ -63,7 +63,7 @@ function reduceCall(
         ...call,
         ...args,
         state: 'waiting',
-        approval: { reason: String(attrs.reason), expires: Number(attrs.expires) },
+        approval: { reason: textOf(attrs.reason), expires: numberOf(attrs.expires) },
       };
     case EVENTS.toolDecided:
       if (!call.approval) return undefined;
@@ -86,11 +86,20 @@ function reduceCall(
         ...args,
         state: typeof code === 'string' ? failed : 'returned',
         result: msg,
-        duration_s: Number(attrs[ATTRS.duration]) || 0,
+        duration_s: numberOf(attrs[ATTRS.duration]),
         ...(typeof code === 'string' && { code }),
       };
     }
     default:
       return undefined;
   }
+}
+
+/** An object is no text: it may have a `toString` that throws. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
 }

@@ -1,6 +1,7 @@
 // Counts the entries of the last 15 minutes by second: entries by level, tokens and times to the first token by model.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { amountOf, textOf } from '../stream/attribute.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { sparkline } from './sparkline.ts';
 
@@ -81,7 +82,8 @@ export class Series {
       return;
     }
     const attrs = row.attrs();
-    const model = String(attrs[GEN_AI.requestModel] ?? attrs[GEN_AI.responseModel] ?? 'unknown').slice(0, 60);
+    const named = textOf(attrs[GEN_AI.requestModel]) ?? textOf(attrs[GEN_AI.responseModel]);
+    const model = named?.slice(0, 60) ?? 'unknown';
     const key = row.generation ?? '';
     if (row.event === EVENTS.generationStarted) {
       if (this.#modelOfGeneration.size > 10_000) this.#modelOfGeneration.clear();
@@ -89,11 +91,11 @@ export class Series {
       return;
     }
     const hadDeltas = this.#modelOfGeneration.delete(key);
-    const seconds = Number(attrs[GEN_AI.timeToFirstChunk]);
+    const seconds = amountOf(attrs[GEN_AI.timeToFirstChunk]) ?? 0;
     const series = this.#model(model);
     if (seconds > 0) series.ttft[slot] = seconds * 1000;
     // A backend that sends no deltas still reports its tokens at the end: they are counted in that second.
-    const tokens = Number(attrs[GEN_AI.outputTokens]);
+    const tokens = amountOf(attrs[GEN_AI.outputTokens]) ?? 0;
     if (!hadDeltas && tokens > 0) series.tokens[slot] = (series.tokens[slot] ?? 0) + tokens;
   }
 

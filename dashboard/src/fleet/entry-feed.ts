@@ -35,7 +35,7 @@ export class EntryFeed {
     this.#source = source;
     source.onEntry((row) => {
       if (this.#waiting.length > 0) this.#waiting.push(row);
-      else counter.count(row);
+      else this.#count(row);
     });
     source.onCleared(() => {
       this.#waiting = [];
@@ -56,13 +56,22 @@ export class EntryFeed {
     return this.#waiting.length > 0;
   }
 
+  /** An entry that cannot be counted keeps no other from being counted. */
+  #count(row: EntryRow): void {
+    try {
+      this.#counter.count(row);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+
   #countSlice(waiting: EntryRow[], from: number): void {
     if (waiting !== this.#waiting) return;
     const deadline = performance.now() + SLICE_MS;
     let next = from;
     while (next < waiting.length && performance.now() < deadline) {
       const row = waiting[next++];
-      if (row) this.#counter.count(row);
+      if (row) this.#count(row);
     }
     if (next < waiting.length) {
       setTimeout(() => this.#countSlice(waiting, next));

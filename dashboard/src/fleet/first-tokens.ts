@@ -56,11 +56,12 @@ export class FirstTokens {
   }
 }
 
-function sorted(samples: readonly { seconds: number }[]): number[] {
-  return samples.map(({ seconds }) => seconds).sort((a, b) => a - b);
+/** In an array of numbers alone, which is sorted many times faster than objects are. */
+function sorted(samples: readonly { seconds: number }[]): Float64Array {
+  return Float64Array.from(samples, ({ seconds }) => seconds).sort();
 }
 
 /** By nearest rank: the least value that at least this share of the values does not exceed. */
-export function quantile(ascending: readonly number[], share: number): number {
+export function quantile(ascending: ArrayLike<number>, share: number): number {
   return ascending[Math.max(0, Math.ceil(ascending.length * share) - 1)] ?? Number.NaN;
 }

@@ -1,6 +1,7 @@
 // The generations of one source that run now, as its entries say: what has started or said something and has not ended.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { amountOf, textOf } from '../stream/attribute.ts';
 import { EndedGenerations } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { FirstTokens } from './first-tokens.ts';
@@ -32,7 +33,8 @@ export class Generations {
   readonly #tokens: Seconds;
   /** Since when tokens are counted; undefined while the source has never said a number of them. */
   #tokensSince: number | undefined;
-  #isOverfull = false;
+  /** Until all that could not be kept have ended, or are forgotten. */
+  #overfullUntil = Number.NEGATIVE_INFINITY;
 
   /** `seconds` is for how long tokens are kept. */
   constructor(seconds = SPARK_SECONDS) {
@@ -48,18 +50,17 @@ export class Generations {
       return;
     }
     const attrs = row.attrs();
-    const model = attrs[GEN_AI.responseModel] ?? attrs[GEN_AI.requestModel];
-    if (typeof model === 'string' && model !== '') this.model = model.slice(0, 80);
+    const model = textOf(attrs[GEN_AI.responseModel]) ?? textOf(attrs[GEN_AI.requestModel]);
+    if (model !== undefined) this.model = model.slice(0, 80);
     if (row.event === EVENTS.generationStarted) this.#open(key, at, at);
-    else if (row.event === EVENTS.generationFinished) this.#end(key, at, attrs, true);
-    else if (row.event === EVENTS.generationFailed) this.#end(key, at, attrs, false);
+    else if (row.event === EVENTS.generationFinished) this.#end(row, key, at, attrs, true);
+    else if (row.event === EVENTS.generationFailed) this.#end(row, key, at, attrs, false);
   }
 
   /** How many run; undefined where that cannot be known. */
   running(now: number): number | undefined {
     for (const [key, { lastAt }] of this.#running) if (now - lastAt > FORGOTTEN_MS) this.#running.delete(key);
-    if (this.#running.size === 0) this.#isOverfull = false;
-    return this.isHeard && !this.#isOverfull ? this.#running.size : undefined;
+    return this.isHeard && now > this.#overfullUntil ? this.#running.size : undefined;
   }
 
   /** The longest time, in ms, that a generation has said nothing: before its first token, and after it. */
@@ -93,7 +94,7 @@ export class Generations {
 
   #open(key: string, startedAt: number | undefined, at: number): Generation | undefined {
     if (this.#running.size >= MAX_RUNNING && !this.#running.has(key)) {
-      this.#isOverfull = true;
+      this.#overfullUntil = at + FORGOTTEN_MS;
       return undefined;
     }
     this.#ended.begin(key);
@@ -102,20 +103,20 @@ export class Generations {
     return generation;
   }
 
-  #end(key: string, at: number, attrs: Record<string, unknown>, isWhole: boolean): void {
+  #end(row: EntryRow, key: string, at: number, attrs: Record<string, unknown>, isWhole: boolean): void {
     const generation = this.#running.get(key);
+    if (!generation && this.#ended.isToldAgain(key, at, row.channel)) return;
     this.#running.delete(key);
-    this.#ended.end(key, at);
-    const reported = attrs[GEN_AI.timeToFirstChunk];
-    if (typeof reported === 'number') this.firstTokens.add(at, reported);
+    this.#ended.end(key, at, row.channel);
+    const reported = amountOf(attrs[GEN_AI.timeToFirstChunk]);
+    if (reported !== undefined) this.firstTokens.add(at, reported);
     else if (isWhole && generation?.startedAt !== undefined && generation.firstAt !== undefined)
       this.firstTokens.add(at, (generation.firstAt - generation.startedAt) / 1000);
     // What has sent no deltas has said its tokens only now: they are spread over the time that it took. Those of one
     // that was not kept may have been counted with its deltas.
-    const tokens = attrs[GEN_AI.outputTokens];
-    const isUncounted = generation ? generation.firstAt === undefined : !this.#isOverfull;
-    if (isUncounted && typeof tokens === 'number' && tokens > 0 && tokens < 1e9)
-      this.#spread(at, tokens, Number(attrs[ATTRS.duration]) || 0);
+    const tokens = amountOf(attrs[GEN_AI.outputTokens]) ?? 0;
+    const isUncounted = generation ? generation.firstAt === undefined : at > this.#overfullUntil;
+    if (isUncounted && tokens > 0) this.#spread(at, tokens, amountOf(attrs[ATTRS.duration]) ?? 0);
   }
 
   #spread(at: number, tokens: number, duration: number): void {

@@ -66,8 +66,11 @@ export class FleetModel {
   }
 
   #dropOldest(): void {
+    // A backend that has gone silent is what the reader must see.
+    const all = [...this.#sources.values()];
+    const others = all.filter(({ isBackend }) => !isBackend);
     let oldest: Source | undefined;
-    for (const source of this.#sources.values())
+    for (const source of others.length > 0 ? others : all)
       if (!oldest || source.lastAt < oldest.lastAt) oldest = source;
     if (oldest) this.#sources.delete(oldest.name);
     this.isOverfull = true;

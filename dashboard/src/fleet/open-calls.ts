@@ -1,4 +1,4 @@
-// Calls of tools that one source has made and that have not returned: the last 64, until their run ends. What waits for somebody's consent
+// Calls of tools that one source has made and that have not returned: the first 64, until their run ends: the one that has waited longest is what matters. What waits for somebody's consent
 // is no call yet; and what a generation has called before its end is handed to its caller, who may never say what became of it.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
@@ -51,7 +51,7 @@ export class OpenCalls {
   addEarlier(earlier: OpenCalls): void {
     const own = [...this.#calls];
     this.#calls.clear();
-    for (const [key, call] of [...earlier.#calls, ...own].slice(-MAX_CALLS)) this.#calls.set(key, call);
+    for (const [key, call] of [...earlier.#calls, ...own].slice(0, MAX_CALLS)) this.#calls.set(key, call);
   }
 
   get all(): OpenCall[] {
@@ -66,12 +66,10 @@ export class OpenCalls {
   #open(row: EntryRow, at: number): void {
     const key = keyOf(row);
     // The same call may be told on two channels, to those who may read its arguments and to all.
-    if (this.#calls.has(key)) return;
+    if (this.#calls.has(key) || this.#calls.size >= MAX_CALLS) return;
     const { [GEN_AI.tool]: tool, [ATTRS.lane]: lane } = row.attrs();
     const name = typeof tool === 'string' && tool !== '' ? tool.slice(0, MAX_NAME) : 'a tool';
     this.#calls.set(key, { tool: name, run: row.run, runKey: runKeyOf(row), lane, at });
-    const [first] = this.#calls.keys();
-    if (this.#calls.size > MAX_CALLS && first !== undefined) this.#calls.delete(first);
   }
 
   #end(isEnded: (call: OpenCall) => boolean): void {

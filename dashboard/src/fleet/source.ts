@@ -1,6 +1,7 @@
 // What one source is known to do, from its entries. What it has not said is undefined, never 0.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI, METRICS } from '@llm-streamer/shared/gen-ai.ts';
+import { amountOf } from '../stream/attribute.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { FirstTokenFigures } from './first-tokens.ts';
 import { Generations, SPARK_SECONDS } from './generations.ts';
@@ -99,6 +100,11 @@ export class Source {
     this.#last ??= last;
   }
 
+  /** Whether it has ever reported numbers, or generated. */
+  get isBackend(): boolean {
+    return this.#generations.isHeard || this.#reports !== undefined;
+  }
+
   figures(now: number): SourceFigures {
     const second = Math.floor(now / 1000) - 1;
     const age = Math.max(0, now - this.lastAt);
@@ -123,7 +129,7 @@ export class Source {
       last: this.#last,
       age,
       isSilent,
-      isBackend: this.#generations.isHeard || this.#reports !== undefined,
+      isBackend: this.isBackend,
       silences: this.#generations.silences(now),
       openCall: openCall && { ...openCall, ms: now - openCall.at },
       reported: { running: running !== undefined, tokensPerSecond: tokens !== undefined },
@@ -181,13 +187,18 @@ function after(last: Rhythm | undefined, at: number): Rhythm {
 /** What a report of numbers says of each; undefined where it does not say it. */
 export function numbersOf(attrs: Record<string, unknown>): [NumberName, number | undefined][] {
   const number = (name: string) => {
-    const value = attrs[name];
-    return typeof value === 'number' && value >= 0 ? value : undefined;
+    return amountOf(attrs[name]);
   };
   return [
     ['running', number(METRICS.running)],
     ['queued', number(METRICS.waiting)],
     ['tokens', number(METRICS.generationThroughput)],
-    ['kvCache', number(METRICS.kvCacheUsage)],
+    ['kvCache', shareOf(attrs[METRICS.kvCacheUsage])],
   ];
+}
+
+/** A percentage is not taken for a share. */
+function shareOf(value: unknown): number | undefined {
+  const amount = amountOf(value);
+  return amount !== undefined && amount <= 1 ? amount : undefined;
 }

@@ -1,6 +1,6 @@
 // What is wrong with a source, judged by its figures: the worst of it as a rank, by which the rows are sorted, and all of it in words.
 import type { SourceFigures } from './source.ts';
-import { plural, visible, wholeSeconds } from './words.ts';
+import { figure, plural, visible, wholeSeconds } from './words.ts';
 
 /** A running generation that said nothing for longer is stalled. */
 export const STALLED_MS = 15_000;
@@ -60,7 +60,7 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
     ],
     [3, isSlow, () => 'slow to the first token'],
     [2, isFull, () => 'the KV cache is full'],
-    [2, isQueued, () => `${queued} wait in the queue`],
+    [2, isQueued, () => `${figure(queued)} wait in the queue`],
     [1, errorsLastMinute === 0 && errors > 0, () => `${plural(errors, 'error')} in five minutes`],
   ];
   const holding = found.filter(([, holds]) => holds);

@@ -1,5 +1,5 @@
 // Counts, times and texts of others in words, as the fleet and the list of what runs say them.
-import { spansOf } from '../log/text.ts';
+import { oneLine } from '../log/text.ts';
 import { duration } from '../log/time.ts';
 
 /** What nobody has said. */
@@ -18,10 +18,7 @@ export function wholeSeconds(ms: number): string {
 
 /** The beginning of a text, on one line, with nothing in it that could hide or move the rest. */
 export function visible(text: string): string {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.slice(0, MAX_TEXT);
-  return spansOf(text.slice(0, 4 * MAX_TEXT), MAX_TEXT, false)
-    .map((span) => span.text)
-    .join('');
+  return oneLine(text, MAX_TEXT);
 }
 
 export function figure(value: number | undefined): string {

@@ -4,6 +4,7 @@ import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { LATE_MS } from '../stream/ended-generations.ts';
 import { type EntryRow, nameOf } from '../stream/row.ts';
 import { Fold } from './fold.ts';
+import { oneLine } from './text.ts';
 import { duration } from './time.ts';
 
 const INFO = 2;
@@ -31,7 +32,7 @@ export class GenerationFold extends Fold {
 
   constructor(first: EntryRow) {
     super(first);
-    this.lane = nameOf(first.attrs().lane).slice(0, 16);
+    this.lane = oneLine(nameOf(first.attrs().lane), 16);
     this.#told = first;
     this.#note(first);
   }

@@ -115,7 +115,8 @@ export class RowList {
 
   /** The place of the item that shows a row: the row itself, its fold, or else the next item. */
   placeOfRow(row: Row): number {
-    const near = this.placeOf(row.at);
+    // Behind the row: before it, the gap at the beginning may stand, which has the place of the first row.
+    const near = this.placeOf(row.at + 1);
     const target: Item = (row.kind === 'entry' && this.#folds?.of(row, near)) || row;
     const nearest = this.placeOf(target.at);
     // Several folds whose first entries were evicted have the same place in the buffer: its first.

@@ -11,7 +11,9 @@ import {
   beginsWithEvent,
   isCutAt,
   type Layout,
+  MAX_EVENT,
   MAX_LINES,
+  oneLine,
   prefixOf,
   reasonOf,
   spansOf,
@@ -141,7 +143,7 @@ export class RowNode {
 
   #prefix(tag: 'b' | 'i', text: string): void {
     const prefix = document.createElement(tag);
-    prefix.textContent = text;
+    prefix.textContent = oneLine(text, MAX_EVENT);
     this.#message.prepend(prefix);
   }
 

@@ -180,11 +180,22 @@ function linesNeeded(item: Item, { columns, why }: Layout): number {
   return lines;
 }
 
+/** The most characters of an event's name that are shown. */
+export const MAX_EVENT = 200;
+
+/** A text on one line, with nothing in it that could hide or turn what stands behind it. */
+export function oneLine(text: string, limit: number): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text.slice(0, limit);
+  return spansOf(text.slice(0, 4 * limit), limit, false)
+    .map((span) => span.text)
+    .join('');
+}
+
 /** The text before an item's message: what a fold says of its entries, and an event's name. */
 export function prefixOf(item: Item): string {
   if (item.kind === 'fold') return item.label + (item.isGeneration ? '' : prefixOf(item.shown));
   if (item.kind !== 'entry' || item.event === undefined || beginsWithEvent(item)) return '';
-  return `${item.event} `;
+  return `${oneLine(item.event, MAX_EVENT)} `;
 }
 
 /** Why the filter lets an item pass, with what parts it from the message; empty where the message says it. */

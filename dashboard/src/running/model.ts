@@ -92,7 +92,7 @@ export class RunningModel {
   ): void {
     const isWhole = row.event === EVENTS.generationFinished;
     this.#running.delete(key);
-    this.#ended.end(key, at);
+    this.#ended.end(key, at, row.channel);
     known?.end(row, attrs, at, isWhole);
     if (
       isWhole ||

@@ -7,11 +7,11 @@ const MAX_ENDED = 256;
 
 export class EndedGenerations {
   /** When each ended, the first first. */
-  readonly #ended = new Map<string, number>();
+  readonly #ended = new Map<string, { at: number; channel: string }>();
 
-  end(key: string, at: number): void {
+  end(key: string, at: number, channel: string): void {
     this.#ended.delete(key);
-    this.#ended.set(key, at);
+    this.#ended.set(key, { at, channel });
     const [first] = this.#ended.keys();
     if (this.#ended.size > MAX_ENDED && first !== undefined) this.#ended.delete(first);
   }
@@ -22,7 +22,12 @@ export class EndedGenerations {
   }
 
   isLate(key: string, at: number): boolean {
-    const endedAt = this.#ended.get(key);
-    return endedAt !== undefined && at - endedAt <= LATE_MS;
+    const end = this.#ended.get(key);
+    return end !== undefined && at - end.at <= LATE_MS;
+  }
+
+  /** Whether an end is one that was told already, to others who may read another channel. */
+  isToldAgain(key: string, at: number, channel: string): boolean {
+    return this.isLate(key, at) && this.#ended.get(key)?.channel !== channel;
   }
 }

@@ -5,6 +5,7 @@ import { parsePosition } from '@llm-streamer/shared/broker/position.ts';
 import { LEVELS, type Level } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import type { GapData } from '@llm-streamer/shared/stream-events.ts';
+import { amountOf } from './attribute.ts';
 
 const PLAIN = /^[\x20-\x7e]*$/;
 const DEFAULT_LEVEL = LEVELS.indexOf('info');
@@ -58,7 +59,7 @@ export class EntryRow {
     const attrs = tells || isBeside ? (asAttrs(parsed.attrs) ?? {}) : undefined;
     this.belongsTo = attrs && `${this.run ?? this.source} ${nameOf(attrs.span_id ?? attrs.lane)}`;
     this.generation = tells ? this.belongsTo : undefined;
-    const tokens = typeof attrs?.tokens === 'number' ? attrs.tokens : 1;
+    const tokens = amountOf(attrs?.tokens) ?? 1;
     this.tokens = this.event === EVENTS.generationDelta ? Math.max(1, tokens) : 0;
   }
 

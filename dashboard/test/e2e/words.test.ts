@@ -52,10 +52,10 @@ describe('the lines above and below the log', () => {
     );
     const page = await openPage(browser, `${gateway.url}/?channels=${channel}`, { width: 1440 });
     await lastRow(page, 'of no run');
-    await button(page, 'timeline').click();
+    await button(page, 'run timeline').click();
     await page.getByRole('tree', { name: 'Run newest-run' }).waitFor();
-    expect(await button(page, 'timeline').getAttribute('aria-pressed')).toBe('true');
-    await button(page, 'timeline').click();
+    expect(await button(page, 'run timeline').getAttribute('aria-pressed')).toBe('true');
+    await button(page, 'run timeline').click();
     await lastRow(page, 'of no run');
   });
 });

@@ -317,7 +317,7 @@ describe('each entry', () => {
           expect(item === row || (item?.kind === 'fold' && item.rows.includes(row))).toBe(true);
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 40, examples: [[Array.from({ length: 3 }, () => () => entry({ msg: 'same' })), 2]] },
     );
   });
 
