@@ -52,7 +52,7 @@ export class ToolRunner {
     this.#isTainted = options.isTainted;
   }
 
-  /** Calls that were made, or may still be. */
+  /** Calls that the model has asked for within the limits, also those that were not made. */
   get count(): number {
     return this.#count;
   }

@@ -14,7 +14,10 @@ export interface WireOutput {
   isLast: boolean;
 }
 
-/** Belongs to one stream. What it sends follows from the items alone, so live and replayed are the same. */
+/**
+ * Belongs to one stream. What it sends follows from the items alone, so live and replayed are the same; only that of chat clients ends, and
+ * goes on, by what the run waits for when the stream begins.
+ */
 export interface RunWire {
   readonly headers?: Readonly<Record<string, string>>;
   next(item: PageItem): WireOutput;

@@ -15,7 +15,7 @@ export interface Definition {
   description: string;
   /** JSON Schema of an object. */
   parameters: Readonly<Record<string, unknown>>;
-  /** Sixteen hex digits of all that the server says of the tool: with another description it is another tool. */
+  /** Sixteen hex digits of its name, description and schema: with another description it is another tool. */
   digest: string;
 }
 

@@ -14,7 +14,7 @@ export interface Tool {
   description: string;
   /** JSON Schema of its arguments. */
   parameters: Readonly<Record<string, unknown>>;
-  /** Of all that the server says of the tool: a call is made only if that is still what it says. */
+  /** Of its name, description and schema: a call is made only if they are still the same. */
   digest: string;
   approval: ApprovalRule;
   /** By the configuration, never by what the server says of itself. */
