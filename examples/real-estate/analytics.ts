@@ -72,5 +72,5 @@ export function analyticsServer(
 }
 
 function metricsOf(ids: readonly string[]): Metrics[] {
-  return ids.flatMap((id) => METRICS.find(({ listingId }) => listingId === id) ?? []);
+  return [...new Set(ids)].flatMap((id) => METRICS.find(({ listingId }) => listingId === id) ?? []);
 }

@@ -23,8 +23,9 @@ export const listingIds = z
   .max(LISTINGS.length)
   .describe('Ids of listings, like L001, as findListings gives them');
 
+/** An id that is given twice is one listing. */
 export function listingsById(ids: readonly string[]): Listing[] {
-  return ids.flatMap((id) => LISTINGS.find(({ listingId }) => listingId === id) ?? []);
+  return [...new Set(ids)].flatMap((id) => LISTINGS.find(({ listingId }) => listingId === id) ?? []);
 }
 
 /** Those of the ids that no listing has, as an error that says what there is; undefined if there are none. */
@@ -71,8 +72,10 @@ export function listingsServer(send: (report: Report) => Promise<void>): McpHttp
           openWorldHint: false,
         },
       },
-      guarded(({ city, state, minBedrooms, maxPrice, status, listingIds: ids }) =>
-        answer(
+      guarded(({ city, state, minBedrooms, maxPrice, status, listingIds: ids }) => {
+        const unknown = ids && unknownIds(ids);
+        if (unknown !== undefined) return refusal(unknown);
+        return answer(
           LISTINGS.filter(
             ({ listingId, address, price, bedrooms, status: its }) =>
               (city === undefined || sameCity(address.city, city)) &&
@@ -82,8 +85,8 @@ export function listingsServer(send: (report: Report) => Promise<void>): McpHttp
               (status === undefined || its === status) &&
               (ids === undefined || ids.includes(listingId)),
           ),
-        ),
-      ),
+        );
+      }),
     );
     server.registerTool(
       'sendListingReport',
@@ -102,13 +105,11 @@ export function listingsServer(send: (report: Report) => Promise<void>): McpHttp
         const unknown = unknownIds(ids);
         if (unknown !== undefined) return refusal(unknown);
         const key = mcpReq._meta?.[IDEMPOTENCY_KEY];
-        await once(typeof key === 'string' ? key : undefined, {
-          listings: listingsById(ids),
-          recipientEmail,
-        });
+        const listings = listingsById(ids);
+        await once(typeof key === 'string' ? key : undefined, { listings, recipientEmail });
         return answer({
           success: true,
-          message: `Report with ${ids.length} ${ids.length === 1 ? 'listing' : 'listings'} sent to ${recipientEmail}`,
+          message: `Report with ${listings.length} ${listings.length === 1 ? 'listing' : 'listings'} sent to ${recipientEmail}`,
         });
       }),
     );

@@ -76,7 +76,8 @@ async function run(): Promise<void> {
   }): Promise<string> {
     const { name: audience, port, issuers, handler } = server;
     const http = await serve({ handler, audience, issuers, secret: secrets[audience], host, port });
-    const url = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${(http.address() as AddressInfo).port}/mcp`;
+    const reached = host === '0.0.0.0' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+    const url = `http://${reached}:${(http.address() as AddressInfo).port}/mcp`;
     process.stdout.write(`${audience}: ${url}\n`);
     for (const signal of ['SIGINT', 'SIGTERM'] as const)
       process.once(signal, () => {

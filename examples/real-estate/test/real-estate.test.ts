@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server';
 import { SignJWT } from 'jose';
@@ -18,6 +19,9 @@ import { listingsAt } from '../listings-client.ts';
 import { serve } from '../serve.ts';
 
 const SECRETS = { listings: 'l'.repeat(40), analytics: 'a'.repeat(40) };
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some(({ address }) => address === '::1'),
+);
 const sent: Report[] = [];
 const servers: Server[] = [];
 let urls: Record<'listings' | 'analytics', string>;
@@ -168,6 +172,21 @@ describe('analytics', () => {
     },
   );
 
+  it('counts a listing once that is named twice', async () => {
+    const { metrics, summary } = (
+      await call('generatePerformanceReport', { listingIds: ['L001', 'L002', 'L003', 'L003'] })
+    ).value();
+    expect([metrics.length, summary.totalViews]).toEqual([3, 5_616]);
+  });
+
+  it('says which listings there are, asked for another', async () => {
+    const { isError, text } = await call('findListings', { listingIds: ['L999'] });
+    expect([isError, text]).toEqual([
+      true,
+      expect.stringContaining('There is no listing L999; there are L001'),
+    ]);
+  });
+
   it('reports on listings that it gets from their server with a token of its own', async () => {
     const { listings, metrics, summary } = (
       await call('generatePerformanceReport', { listingIds: ['L001', 'L002', 'L003'] })
@@ -266,6 +285,14 @@ describe('npm run tools', () => {
     expect((await fetch(new URL('/health', url))).status).toBe(200);
     expect(process.output).not.toContain(SECRETS.listings);
     expect(await process.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it.runIf(hasIpv6)('finds the listings at an address of IPv6, too', async () => {
+    const options = ['--host', '::1', '--port', '0'];
+    const process = startProcess(['examples/real-estate/main.ts', ...options], { env });
+    const url = (await process.saw(/analytics: http:\S+/)).replace('analytics: ', '');
+    expect((await fetch(new URL('/health', url))).status).toBe(200);
+    await process.stop();
   });
 
   it('without secrets says in one line what to set', async () => {
