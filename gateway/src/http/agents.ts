@@ -155,7 +155,8 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
     let all: ChatHistory['history'] = [];
     // One after the other, and only what may be told is kept, so that no more is in memory than one conversation and the answer.
     for (const { conversation_id } of newest) {
-      const { turns } = await history.conversation(ownedKey(owner, conversation_id), limit);
+      // All of them, because an edit among the newest entries may have put turns aside that the limit would have counted.
+      const { turns } = await history.conversation(ownedKey(owner, conversation_id));
       const more = turns.map(({ role, text: content, run, time, state }) => {
         const about = { conversation_id, message_id: run, time };
         return { role, content, ...about, ...(state !== undefined && { state }) };

@@ -62,7 +62,8 @@ export const ERRORS = {
   request_timeout: { status: 408, sentence: 'The request took too long to arrive.' },
   message_id_reused: {
     status: 409,
-    sentence: 'The `message_id` names a run with another message or conversation; use a new one.',
+    sentence:
+      'The `message_id` (the id of the question or of the run, in other protocols) was used for another question: message, conversation, agent or `replaces` differ. Use a new one.',
   },
   conversation_running: { status: 409, sentence: 'A run of the conversation goes on, so it is not deleted.' },
   approval_not_found: { status: 404, sentence: 'No call of this run has asked for consent under this id.' },

@@ -63,6 +63,11 @@ export class Branch {
     return place === '' || this.turns.some((turn) => turn.run === place) ? place : undefined;
   }
 
+  /** Whether `run` has, or had, a place among the turns. */
+  knows(run: string): boolean {
+    return this.#places.has(run);
+  }
+
   /** Where a run without turns stands that began at `started`. */
   placeAt(started: number): string {
     return this.turns.findLast(({ time }) => time <= started)?.run ?? '';

@@ -81,7 +81,7 @@ const BEGIN_PATIENCE_MS = 5_000;
 /** How often the history is read for the end of a run that goes on writing. */
 const END_READS = 5;
 
-/** The code of a run that is ended by something other than its pipeline. */
+/** The code of a run that is ended by something other than its own work. */
 const END_CODE = { cancelled: 'cancelled', lost: 'run_lost', failed: 'gateway_stopped' } as const;
 
 export class RunService {
@@ -138,7 +138,7 @@ export class RunService {
    * Starts the run, or finds it if the same request has started it before. `admit` is called before a new run begins, and
    * refuses it by throwing.
    * @throws CodedError `message_id_reused` if a different request of the same owner has used the id, `too_many_runs` if this gateway has as many runs as it may,
-   * in all or of this sharer.
+   * in all or of this sharer, `agent_not_found`, `run_not_found` if what it is to replace is not in its conversation, `run_gone`.
    */
   async start(request: RunRequest, admit: () => Promise<void> = async () => {}): Promise<RunRecord> {
     const { store } = this.#options;
@@ -204,7 +204,7 @@ export class RunService {
     // it and get `run_lost`. The same token makes a repetition harmless.
     const begun = await repeatedWrite(() => store.begin(beginning, token, opening), BEGIN_PATIENCE_MS);
     if (begun !== 'started') return false;
-    this.#startPipeline(plan, token, leave);
+    this.#startWork(plan, token, leave);
     return true;
   }
 
@@ -254,8 +254,8 @@ export class RunService {
     if (after === undefined) {
       const { owner, id } = partsOf(conversation);
       const record = await store.get(ownedKey(owner, replaces));
-      // Of a run that has turns, the place is known, or is in the conversation no more.
-      if (record?.conversationId !== id || record.state === 'finished')
+      // Its place is known and gone if an edit has put it aside. A finished run has turns; those that are not read are older than all that are.
+      if (branch.knows(replaces) || record?.conversationId !== id || record.state === 'finished')
         throw new CodedError('run_not_found', 'replaces: no question of this conversation has this id', {
           field: 'replaces',
         });
@@ -287,7 +287,7 @@ export class RunService {
     return agent !== undefined && agents ? agents : pipeline;
   }
 
-  #startPipeline(plan: RunPlan, token: string, leave: () => void): void {
+  #startWork(plan: RunPlan, token: string, leave: () => void): void {
     const { store, leaseMs } = this.#options;
     const key = ownedKey(plan.owner, plan.id);
     const run = new LeasedRun({ key, token, store, renewMs: leaseMs / RENEWALS });
@@ -311,7 +311,7 @@ export class RunService {
       plan.span.end(runSpanEnd(ending ?? (await this.#options.store.get(key).catch(() => undefined))));
   }
 
-  /** Resolves with how this pipeline has ended the run; undefined if something else has, or if it could not be ended. */
+  /** Resolves with how its own work has ended the run; undefined if something else has, or if it could not be ended. */
   async #execute(plan: RunPlan, run: LeasedRun): Promise<RunEnding | undefined> {
     const { history, logger, source } = this.#options;
     const began = performance.now();
@@ -382,7 +382,7 @@ function sameRequest(record: RunRecord, fingerprint: string): RunRecord {
   if (record.fingerprint === fingerprint) return record;
   throw new CodedError(
     'message_id_reused',
-    'message_id names a run with another message or conversation_id; use a new message_id',
+    'message_id was used for another question (message, conversation, agent or replaces); use a new one',
     { field: 'message_id' },
   );
 }

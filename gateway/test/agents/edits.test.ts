@@ -1,6 +1,6 @@
 // A question that is edited: the conversation, what the model is given of it and its export go on from there, and the turns that it had
 // before stay in the log.
-import type { Conversation, RunSummary } from '@llm-streamer/shared/api-types.ts';
+import type { ChatHistory, Conversation, RunSummary } from '@llm-streamer/shared/api-types.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { conversationChannel, ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -123,6 +123,22 @@ it('only what stands in the conversation is edited, and only by its owner', asyn
     expect(await ask(gateway, 'x', { replaces }, 'alice')).toBe(404);
   expect(await ask(gateway, 'theirs', { replaces: 'new' }, 'bob')).toBe(404);
   expect(await turns(gateway, 'alice')).toEqual(['new', 'NEW']);
+});
+
+it('a question that failed is edited no more once an edit has put it aside', async () => {
+  const { gateway } = await talk();
+  for (const id of ['one', 'fail']) await ask(gateway, id);
+  await ask(gateway, 'new', { replaces: 'one' });
+  expect(await ask(gateway, 'late', { replaces: 'fail' })).toBe(404);
+  expect(await turns(gateway)).toEqual(['new', 'NEW']);
+});
+
+it('the newest messages of an edited conversation are all there, however few are asked for', async () => {
+  const { gateway } = await talk();
+  for (const id of ['one', 'two']) await ask(gateway, id);
+  await ask(gateway, 'new', { replaces: 'two' });
+  const { history } = (await (await gateway.ask('/agents/chat-history?limit=3')).json()) as ChatHistory;
+  expect(history.map(({ content }) => content)).toEqual(['ONE', 'new', 'NEW']);
 });
 
 describe('useChat', () => {

