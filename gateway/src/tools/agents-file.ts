@@ -7,7 +7,7 @@ import { object, parseFile } from '../runs/json-file.ts';
 import { laneShape, variable } from '../runs/prompts.ts';
 import { baseUrl, number } from '../runs/rules.ts';
 import { WatchedFile, type WatchedFileOptions } from '../watched-file.ts';
-import { mayMatch } from './tool-names.ts';
+import { matches, modelName } from './tool-names.ts';
 
 const MAX_SERVERS = 16;
 export const MAX_TOOLS = 64;
@@ -86,7 +86,7 @@ const server = object(
 
 const limits = object(
   {
-    /** Calls of the model in one run. */
+    /** Calls of the model that may ask for tools. */
     steps: number('a whole number', 1, 32).default(8),
     calls_per_step: number('a whole number', 1, 32).default(8),
     calls: number('a whole number', 1, 256).default(24),
@@ -130,9 +130,11 @@ const agentsFile = object(
   )
   .check(({ value: { servers, agents }, issues }) => {
     if (!(servers instanceof Map)) return; // it has been complained of already
-    const begin = [...servers.keys()].map((name) => `${name}__`);
+    const names = [...servers].flatMap(([name, { tools }]) =>
+      [...tools.keys()].map((tool) => modelName(name, tool)),
+    );
     agents.forEach(({ tools }, i) => {
-      const lost = tools.findIndex((pattern) => !begin.some((prefix) => mayMatch(pattern, prefix)));
+      const lost = tools.findIndex((pattern) => !names.some((name) => matches(pattern, name)));
       if (lost < 0) return;
       issues.push({
         code: 'custom',

@@ -10,6 +10,8 @@ import { type ExchangeOptions, exchange } from './exchange.ts';
 const MAX_PAGES = 16;
 /** Names that are kept of tools which nobody has listed. */
 const MAX_OTHERS = 256;
+/** No file can list a longer one. */
+const MAX_NAME = 128;
 
 /** Shared by all looks: the schemas of 64 tools can be made to take a tenth of a second together. */
 const pace = new TimeSlicer();
@@ -38,7 +40,7 @@ export async function listTools(options: ExchangeOptions, wanted: ReadonlySet<st
       });
       for (const tool of answer.tools)
         if (!wanted.has(tool.name)) {
-          if (others.size < MAX_OTHERS) others.add(tool.name);
+          if (others.size < MAX_OTHERS && tool.name.length <= MAX_NAME) others.add(tool.name);
         } else if (!tools.has(tool.name)) tools.set(tool.name, tool);
       cursor = answer.nextCursor;
       if (cursor === undefined) break;

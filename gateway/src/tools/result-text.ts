@@ -57,7 +57,8 @@ function asObject(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
 }
 
-function cut(given: string, most: number): ResultText {
+/** @param most bytes of the text as JSON */
+export function cut(given: string, most: number): ResultText {
   const text = given.toWellFormed();
   const bytes = Buffer.byteLength(text);
   if (Buffer.byteLength(JSON.stringify(text)) - 2 <= most) return { text, bytes, isCut: false };

@@ -37,8 +37,7 @@ export async function serverAnswer(response: Response, id: unknown, secret = '')
     return new Response(null, { status, headers }); // the client says what is wrong with it
   }
   const said = isStream ? await answerAmong(eventsOf(body), id) : await wholeOf(body);
-  const text =
-    secret.length < HIDDEN_LENGTH ? said : said.replaceAll(JSON.stringify(secret).slice(1, -1), '[secret]');
+  const text = secret.length < HIDDEN_LENGTH ? said : said.replace(inJson(secret), '[secret]');
   await check(text);
   await pace.pauseIfDue();
   const session = headers.get('mcp-session-id');
@@ -46,6 +45,15 @@ export async function serverAnswer(response: Response, id: unknown, secret = '')
     status,
     headers: { 'content-type': 'application/json', ...(session && { 'mcp-session-id': session }) },
   });
+}
+
+/** A text in JSON, where each unit may be escaped: some write `/` as `\/`, others `+` as `\u002b`. */
+function inJson(text: string): RegExp {
+  const units = Array.from({ length: text.length }, (_, i) => {
+    const hex = text.charCodeAt(i).toString(16).padStart(4, '0');
+    return `(?:\\\\?\\u${hex}|\\\\u(?i:${hex}))`;
+  });
+  return new RegExp(units.join(''), 'g');
 }
 
 /** @throws ToolFailure if it is too much, or several messages at once, which nobody has asked for */

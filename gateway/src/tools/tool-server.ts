@@ -85,7 +85,7 @@ export class ToolServer {
     );
   }
 
-  /** A call that is cancelled says nothing of its server. Where a single call decides whether it is well again, that is no yes. */
+  /** A call that is cancelled says nothing of its server, but in the half-open state it must not close the breaker. */
   #isFault({ code }: ToolFailure): boolean {
     return COUNTED.has(code) || (code === 'cancelled' && this.#breaker.state === CircuitState.HalfOpen);
   }
@@ -237,7 +237,9 @@ export class ToolServer {
       const timeoutMs = Math.min(settings.timeout_ms, LOOK_MS);
       const options = await this.#exchange(LOOKER, timeoutMs, this.#closed.signal);
       const before = this.#listing;
-      this.#listing = await listTools(options, new Set(settings.tools.keys()));
+      const listing = await listTools(options, new Set(settings.tools.keys()));
+      if (this.#isRetired) return;
+      this.#listing = listing;
       this.#tellChanges(before);
       this.#failures = 0;
       this.#become('up');

@@ -16,10 +16,12 @@ describe('an agents file', () => {
     '../../../examples/real-estate/agents.services.json',
     '../../../examples/real-estate/agents.compose.json',
   ])(
-    'that comes with the product, %s, has the tools of the example, of which only one needs consent',
+    'that comes with the product, %s, has the tools of the example, of which only one needs consent, and the same agent',
     (path) => {
       const { servers, agents } = parseAgents(readFileSync(new URL(path, import.meta.url), 'utf8'));
       expect(agents.map(({ name }) => name)).toEqual(['real-estate']);
+      const comes = readFileSync(new URL('../../agents.json', import.meta.url), 'utf8');
+      expect(agents).toEqual(parseAgents(comes).agents);
       const rules = [...servers.values()].flatMap((server) => [...server.tools]);
       expect(rules).toHaveLength(5);
       expect(rules.filter(([, { approval }]) => approval !== 'never').map(([tool]) => tool)).toEqual([
@@ -87,6 +89,11 @@ describe('an agents file', () => {
       'a tool of no server',
       file({ s: { url, tools } }, [{ ...agent, tools: ['t__*'] }]),
       'agents[0].tools[0]: names no tool of a server of this file',
+    ],
+    [
+      'a tool that its server has not',
+      file({ s: { url, tools } }, [{ ...agent, tools: ['s__act', 's__*', '*', 's__acts'] }]),
+      'agents[0].tools[3]: names no tool of a server of this file',
     ],
   ])('with %s is refused with its place', (_, text, complaint) => {
     expect(() => parseAgents(text)).toThrow(complaint);

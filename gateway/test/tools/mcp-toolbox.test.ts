@@ -331,6 +331,24 @@ describe('a change of the file', () => {
     expect((await box.call(tool, {}, caller, new AbortController().signal)).code).toBe('tool_unknown');
   });
 
+  it('says nothing of a server that answers a look once it is no longer in it', async () => {
+    const asked = Promise.withResolvers<void>();
+    const finish = Promise.withResolvers<void>();
+    const slow = await scriptedServer(
+      at('tools/list', (message, response) => {
+        asked.resolve();
+        finish.promise.then(() => answerTo('', [ACT])(message, response)).catch(() => undefined);
+      }),
+    );
+    const { box, reports } = toolbox({ server: { url: slow.url } });
+    const ready = box.ready();
+    await asked.promise;
+    box.update(settingsOf({}));
+    finish.resolve();
+    await ready;
+    expect(reports).toEqual([]);
+  });
+
   it('brings a new server, and new rules for one that stays', async () => {
     const { url } = await mcpServer(echo);
     const { box, looked } = toolbox({ server: { url, tools: { echo: {} } } });

@@ -56,3 +56,18 @@ it.each([200, 400])('an answer of too many values is refused, whatever its statu
   const given = response(long, 'application/json', [1_000], status);
   await expect(serverAnswer(given, 7)).rejects.toMatchObject({ code: 'tool_too_large' });
 });
+
+it.each([
+  ['as it is', (text: string) => JSON.stringify(text)],
+  ['with `/` escaped, as PHP does', (text: string) => JSON.stringify(text).replaceAll('/', '\\/')],
+  [
+    'in escapes alone',
+    (text: string) =>
+      `"${[...text].map((unit) => `\\u${unit.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`).join('')}"`,
+  ],
+])('a secret that a server repeats is hidden, %s', async (_, write) => {
+  const secret = 'kO/9+z"\\qU3fWx==';
+  const text = `{"id":7,"error":{"message":${write(secret)}}}`;
+  const answer = await serverAnswer(response(text, 'application/json'), 7, secret);
+  expect(await answer.json()).toEqual({ id: 7, error: { message: '[secret]' } });
+});
