@@ -100,7 +100,8 @@ export function composeRuns(
     agents,
     toolbox,
     targets,
-    approvalMs: config.APPROVAL_TIMEOUT_MS,
+    // A run that waits writes nothing, and what nobody writes to is forgotten: the question must still be there to be answered.
+    approvalMs: Math.min(config.APPROVAL_TIMEOUT_MS, config.RETENTION_SECONDS_RUNS * 900),
     onToolCalled: (tool, durationMs, code) => metrics.observeToolCall(tool, durationMs, code),
   });
   const history = new RunHistory(broker);

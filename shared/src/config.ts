@@ -90,8 +90,8 @@ export const brokerVariables = {
     "`true` writes the process's own log as JSON lines, without colors, for a collector.",
   ),
   ENTRY_BYTES: about(
-    whole(65_536, 1_024, 1_048_576),
-    'The largest entry. The text of a larger one is cut, and the cut is marked.',
+    whole(65_536, 4_096, 1_048_576),
+    'The largest entry. The text of a larger one is cut, and the cut is marked. Less would leave no room for the calls of tools.',
   ),
 };
 

@@ -100,7 +100,7 @@ describe('readConfig', () => {
     ['REDIS_URL', 'redis://localhost/-1', /REDIS_URL: must look like redis:\/\//],
     ['REDIS_URL', 'redis://localhost/1/2', /REDIS_URL: must look like redis:\/\//],
     ['REDIS_URL', 'redis://localhost?db=3', /REDIS_URL: must look like redis:\/\//],
-    ['ENTRY_BYTES', '12', /ENTRY_BYTES is "12": .*1024/],
+    ['ENTRY_BYTES', '2048', /ENTRY_BYTES is "2048": .*4096/],
   ])('says what is wrong with %s=%s and what is allowed, on one line', (name, value, message) => {
     expect(complaint({ [name]: value })).toMatch(message);
     expect(complaint({ [name]: value })).not.toContain('\n');

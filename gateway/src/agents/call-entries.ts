@@ -1,6 +1,6 @@
 // The entries about calls of tools: on the run's channel with arguments and results, and copies of them for others, which hold neither.
 
-import { type EntryFields, fittingLength } from '@llm-streamer/shared/entry.ts';
+import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
 import { EVERYONE } from '../auth/principal.ts';
@@ -8,6 +8,7 @@ import { seconds } from '../llm/call-attributes.ts';
 import { lifecycleCopy, type RunEntries } from '../runs/run-entries.ts';
 import type { LanePlan } from '../runs/run-plan.ts';
 import type { Decision } from '../runs/store/run-store.ts';
+import { cut, type ResultText } from '../tools/result-text.ts';
 import { CALL_ERRORS, type CallErrorCode } from './call-errors.ts';
 
 /** A call as the entries name it. */
@@ -108,13 +109,8 @@ export class CallEntries {
   }
 
   /** The text as it can stand in an entry: the log holds what the model has read. */
-  fitting(text: string): { text: string; isCut: boolean } {
-    const whole = text.toWellFormed();
-    const room = this.#entryBytes - OVERHEAD_BYTES;
-    const fits = fittingLength(whole, room);
-    if (fits === whole.length) return { text: whole, isCut: false };
-    const kept = whole.slice(0, fittingLength(whole, room - 64));
-    return { text: `${kept}\n[${whole.length - kept.length} characters left out]`, isCut: true };
+  fitting(text: string): ResultText {
+    return cut(text, this.#entryBytes - OVERHEAD_BYTES);
   }
 
   #attrs({ id, tool, step }: NamedCall): Record<string, unknown> {

@@ -32,7 +32,7 @@ export class UiStream implements PartStream {
       case EVENTS.runStarted:
         return [this.#start()];
       case EVENTS.generationStarted:
-        return [...this.endStep(), ...this.#beginStep()];
+        return [...this.#endStep(), ...this.#beginStep()];
       case EVENTS.generationDelta:
         return this.#say(attrs.kind === 'reasoning' ? 'reasoning' : 'text', msg);
       case EVENTS.generationRetracted:
@@ -61,15 +61,15 @@ export class UiStream implements PartStream {
       case EVENTS.runFinished: {
         const finishReason = Array.isArray(attrs.cut) || isCut(attrs) ? 'length' : 'stop';
         return [
-          ...this.endStep(),
+          ...this.#endStep(),
           { type: 'finish', finishReason, messageMetadata: { usage: usageOf(entry) } },
         ];
       }
       case EVENTS.runFailed:
       case EVENTS.runLost:
-        return [...this.endStep(), { type: 'error', errorText: msg }];
+        return [...this.#endStep(), { type: 'error', errorText: msg }];
       case EVENTS.runCancelled:
-        return [...this.endStep(), { type: 'abort', reason: msg }];
+        return [...this.#endStep(), { type: 'abort', reason: msg }];
       default:
         return [];
     }
@@ -82,7 +82,7 @@ export class UiStream implements PartStream {
   }
 
   pause(): UiPart[] {
-    return [...this.endStep(), { type: 'finish' }];
+    return [...this.#endStep(), { type: 'finish' }];
   }
 
   /** A client of this protocol knows no other way to hear of it. */
@@ -91,7 +91,7 @@ export class UiStream implements PartStream {
   }
 
   lost(): UiPart[] {
-    return [{ type: 'error', errorText: 'The log has lost this run.' }];
+    return [...this.#endStep(), { type: 'error', errorText: 'The log has lost this run.' }];
   }
 
   #beginStep(): UiPart[] {
@@ -100,7 +100,7 @@ export class UiStream implements PartStream {
     return [{ type: 'start-step' }];
   }
 
-  endStep(): UiPart[] {
+  #endStep(): UiPart[] {
     const parts = this.#close();
     if (this.#inStep) parts.push({ type: 'finish-step' });
     this.#inStep = false;

@@ -160,6 +160,8 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
         ? [{ approval: approval.id, approved: approval.approved, reason: approval.reason ?? undefined }]
         : [],
     );
+    // Without one, nobody could tell up to where the client has read, and the whole answer would come once more.
+    if (answers.length === 0) throw invalidMessages('the last is an answer in which nothing is decided');
     const id = messageId.startsWith(ANSWER) ? messageId.slice(ANSWER.length) : '';
     const run = await consents.decide(request, id, answers);
     request.bodyIsUsed();

@@ -255,6 +255,17 @@ describe('consent', () => {
     expect([named(all).includes('approval'), tools.made]).toEqual([false, []]);
   });
 
+  it('is not waited for longer than the log keeps the question', async () => {
+    const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
+    const gateway = await agentGateway(tools, { env: { RETENTION_SECONDS_RUNS: '60' } });
+    const before = Date.now();
+    const id = await waiting(gateway);
+    await decide(gateway, id, { approved: false });
+    const [asked] = withStatus(await rest(gateway, id), 'approval');
+    const waited = Date.now() - before;
+    expect(Number(asked?.expires) - before).toBeLessThanOrEqual(54_000 + waited);
+  });
+
   it('leads to a call with a name of its own, also if the id of a deleted run is used again', async () => {
     const tools = new TestToolbox({ mail: { sendReport: sendReport() } });
     const gateway = await agentGateway(tools);

@@ -157,7 +157,7 @@ describe('a question to an agent', () => {
       bytes: 40_000,
       cut: true,
     });
-    expect(returned?.msg).toMatch(/\[\d+ characters left out\]$/);
+    expect(returned?.msg).toMatch(/\n\n\[\d+ bytes left out; ask for less\]\n\n/);
   });
 
   it('that is sent again replays the run, and calls no tool again', async () => {

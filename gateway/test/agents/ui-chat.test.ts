@@ -188,9 +188,11 @@ describe('the published client of useChat', () => {
     expect(await post([{ id: '../x', role: 'user', parts: [] }])).toBe('invalid_body');
     expect(await post([question(' ')])).toBe('invalid_body');
     expect(await post([question('x'.repeat(17_000))])).toBe('message_too_long');
-    expect(await post([question('Hi'), { id: 'a-none', role: 'assistant', parts: [] }])).toBe(
-      'run_not_found',
-    );
+    const approval = { id: 'call-1', approved: true };
+    const decided = [{ type: 'dynamic-tool', state: 'approval-responded', approval }];
+    const answer = (parts: unknown[]) => [question('Hi'), { id: 'a-none', role: 'assistant', parts }];
+    expect(await post(answer(decided))).toBe('run_not_found');
+    expect(await post(answer([]))).toBe('invalid_body');
   });
 
   it('is refused an object of so many names that its parsing would delay everybody', async () => {
