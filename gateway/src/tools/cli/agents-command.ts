@@ -74,8 +74,7 @@ async function check(path: string, { out, err }: CommandStreams): Promise<number
       const { digests, off, others } = box.offers().get(name) ?? NO_OFFER;
       for (const tool of tools) out(`  ${modelName(name, tool)}  pin ${digests.get(tool)}\n`);
       for (const [tool, why] of off) out(`  ${modelName(name, tool)}  off: ${why}\n`);
-      for (const tool of others)
-        out(`  ${tool.replace(NAME_CONTROLS, '\ufffd')}  not in the file\n`);
+      for (const tool of others) out(`  ${tool.replace(NAME_CONTROLS, '\ufffd')}  not in the file\n`);
       isWhole &&= state === 'up' && off.size === 0;
     }
     for (const { name, tools } of agents) out(`agent ${name}: ${box.tools(tools).length} tools\n`);
@@ -92,7 +91,7 @@ async function call(path: string, name: string, args: string, { out, err }: Comm
     await box.ready();
     const tool = box.tools([name]).find((each) => each.name === name);
     if (tool === undefined)
-      throw new CodedError('tool_unknown', `there is no tool ${JSON.stringify(name)}; see check FILE`);
+      throw new CodedError('invalid_agents', `there is no tool ${JSON.stringify(name)}; see check FILE`);
     const caller = { principal: 'cli', runId: 'call', nonce: crypto.randomUUID(), callId: 'call' };
     const { text, code } = await box.call(tool, given, caller, new AbortController().signal);
     out(`${text.replace(CONTROLS, '\ufffd')}\n`);
