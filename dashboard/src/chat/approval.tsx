@@ -1,7 +1,7 @@
 // Asks the owner of a run whether a call may be made. What it shows comes from the log, so every tab asks the same, and stops asking
 // when one of them was answered.
 import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
-import { useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import type { Deed } from './deed.ts';
 import { readable } from './readable.ts';
@@ -17,14 +17,22 @@ interface ApprovalProps {
 }
 
 export function Approval({ call, deed, now }: ApprovalProps) {
+  const box = useRef<HTMLFieldSetElement>(null);
   const [reason, setReason] = useState('');
+  // Who has decided by keys goes on at the call; without this the focus would be lost with the button.
+  useLayoutEffect(() => {
+    const asked = box.current;
+    return () => {
+      if (asked?.contains(document.activeElement)) asked.parentElement?.querySelector('summary')?.focus();
+    };
+  }, []);
   const { id, tool, args, approval } = call;
   const left = (approval?.expires ?? 0) - now;
   const name = toolWords(tool);
   return (
-    <fieldset class="approval">
+    <fieldset ref={box} class="approval">
       <legend>
-        <b class="warn">May the agent do this?</b> <bdi>{name}</bdi>
+        <b class="warn">May the agent do this?</b> <bdi title={tool}>{name}</bdi>
       </legend>
       {approval?.reason === 'untrusted' && (
         <p class="warn">What an untrusted tool has said may have led to this call.</p>
