@@ -25,6 +25,7 @@ import {
   updateView,
   viewState,
 } from './state/store.ts';
+import { takeTyped } from './state/type-ahead.ts';
 import { LOG_ALONE, nextTimeMode } from './state/view-state.ts';
 import type { Session } from './stream/session.ts';
 
@@ -182,6 +183,10 @@ function press(context: KeyContext, event: KeyboardEvent): void {
   const name = event.key === ' ' ? 'Space' : event.key;
   const target = event.target as HTMLElement;
   if (target.closest('dialog, input, textarea, select, [contenteditable]')) return;
+  if (takeTyped(event.key)) {
+    event.preventDefault();
+    return;
+  }
   // A focused button handles Space and Enter itself.
   if (target.closest('button, summary, a') && (name === 'Space' || name === 'Enter')) return;
   const isNavigation = name.length > 1 && name !== 'Space';
