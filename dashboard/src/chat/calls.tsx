@@ -18,6 +18,8 @@ const SAID = {
   failed: 'has failed',
   refused: 'was not called',
 } as const;
+/** The name of whoever decides where nobody signs in. */
+const NOBODY = 'everyone';
 /** More of a result is in the log. */
 const SHOWN_CHARS = 20_000;
 
@@ -57,6 +59,8 @@ function Call({ call, deed, isRunning, isUnverified }: CallProps) {
   const { id, tool, state, duration_s, code, approval } = call;
   // A call that never came back is no longer made once its run has ended.
   const isLost = !isRunning && (state === 'called' || state === 'waiting');
+  // Who has denied it, and why, is all that there is to say.
+  const isDenied = approval?.approved === false && approval.by !== undefined;
   const tone = isLost ? 'dim' : TONE[state];
   return (
     <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -69,16 +73,21 @@ function Call({ call, deed, isRunning, isUnverified }: CallProps) {
         {duration_s !== undefined && state !== 'refused' && (
           <span class="dim"> {duration(duration_s * 1000)}</span>
         )}
-        {code !== undefined && <span class={tone}> {code}</span>}
+        {code !== undefined && !isDenied && <span class={tone}> {code}</span>}
         {isUnverified && <span class="warn"> nobody knows whether it had its effect</span>}
         {approval?.approved !== undefined && (
           <span class="dim">
             {' '}
             {approval.approved ? 'allowed' : 'denied'}
-            {approval.by !== undefined && (
+            {approval.by !== undefined && approval.by !== NOBODY && (
               <>
                 {' '}
                 by <bdi>{approval.by}</bdi>
+              </>
+            )}
+            {approval.decision_reason !== undefined && (
+              <>
+                : <bdi>{approval.decision_reason}</bdi>
               </>
             )}
           </span>

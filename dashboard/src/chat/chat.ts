@@ -6,14 +6,16 @@ import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
-import { RUN_END } from '@llm-streamer/shared/run.ts';
 import { cancelRun, freshId } from '../runs/run-client.ts';
 import { type Answer, newAnswer, reduceAnswer } from '../state/answer.ts';
 import {
+  agent,
   agents,
   answers,
+  chosenAgent,
   conversation,
   conversationInUrl,
+  draft,
   edited,
   isCutShort,
   isHeard,
@@ -28,18 +30,20 @@ import {
 import { clockSkew } from '../state/run-state.ts';
 import type { StreamState } from '../stream/wire.ts';
 import { ChatFeed, readRun } from './feed.ts';
+import { Looking } from './looking.ts';
 import { MAX_QUEUED, Queue } from './queue.ts';
 import type { RequestError } from './requests.ts';
 import * as requests from './requests.ts';
-import { answersOf, branchOf } from './turns.ts';
-
-/** The list is read again at most so often, however much happens in the runs of others. */
-const REFRESH_MS = 1_000;
+import { answersOf, branchOf, hasUnknown, replacing } from './turns.ts';
 
 export class Chat {
   readonly #owner: string;
   readonly #feed: ChatFeed;
   readonly #queue: Queue;
+  readonly #looking = new Looking(
+    () => this.#list(),
+    () => this.#lookAtForeign(),
+  );
   /** By channel. */
   #answers = new Map<string, Answer>();
   /** The answers of which only the turns are here yet. */
@@ -55,7 +59,6 @@ export class Chat {
   /** The gateway was heard once, so that its agents and the list are known. */
   #isLoaded = false;
   #frame = 0;
-  #refresh: ReturnType<typeof setTimeout> | undefined;
 
   /** @param owner whose conversations are shown; '' where nobody signs in. */
   constructor(owner: string) {
@@ -71,8 +74,9 @@ export class Chat {
 
   /** To call when the panel opens and closes: a closed one hears nothing, and goes on where it was. */
   readonly setOpen = (isOpen: boolean): void => {
-    if (isOpen) this.#feed.open();
-    else this.#feed.close();
+    const change = isOpen ? 'open' : 'close';
+    this.#feed[change]();
+    this.#looking[change]();
   };
 
   readonly nudge = (): void => this.#feed.nudge();
@@ -81,6 +85,7 @@ export class Chat {
   readonly show = (id: string): void => {
     nameInUrl(id);
     this.#show(id);
+    if (id === '' && isHeard.peek()) this.#lookForAgents();
   };
 
   /** Shows the conversation that the URL names now. */
@@ -90,7 +95,7 @@ export class Chat {
   };
 
   /** Asks at once, or when the answer before is complete. Returns why it does neither. */
-  readonly ask = (text: string, agent?: string, replaces?: string): string | undefined => {
+  readonly ask = (text: string, replaces?: string): string | undefined => {
     const id = conversation.value || freshId('talk');
     const waitingHere = queued.value.filter((question) => question.conversation === id).length;
     if (waitingHere >= MAX_QUEUED) return `${MAX_QUEUED} questions wait already`;
@@ -99,7 +104,7 @@ export class Chat {
       id: freshId('chat'),
       conversation: id,
       text,
-      ...(agent !== undefined && { agent }),
+      ...(agent.value !== undefined && { agent: agent.value }),
       ...(replaces !== undefined && { replaces }),
     });
     edited.value = undefined;
@@ -161,6 +166,9 @@ export class Chat {
     answers.value = id === '' ? [] : undefined;
     isCutShort.value = false;
     problem.value = '';
+    chosenAgent.value = undefined;
+    // What would take the place of a question elsewhere is no question here.
+    if (edited.peek()) draft.value = '';
     edited.value = undefined;
     // Before the feed is heard, what begins meanwhile would be missed.
     if (isHeard.peek()) this.#try(this.#load());
@@ -183,9 +191,11 @@ export class Chat {
       answers.value = [];
       return;
     }
-    const opening = ++this.#opening;
-    const place = this.#place();
-    const [turns, runs] = await Promise.all([requests.turnsOf(place), requests.runsOf(place.owner)]);
+    const [opening, place] = [++this.#opening, this.#place()];
+    const [turns, runs] = await Promise.all([
+      requests.turnsOf(place, place.owner === this.#owner),
+      requests.runsOf(place.owner),
+    ]);
     if (opening !== this.#opening) return;
     if (place.owner === this.#owner) this.#know(runs);
     const before = this.#answers;
@@ -210,8 +220,22 @@ export class Chat {
     const [found, runs] = await Promise.all([requests.conversations(words), requests.runsOf(this.#owner)]);
     this.#know(runs);
     if (words === this.#words) listed.value = found;
+    if (this.#place().owner === this.#owner) this.#meet(this.#owner, runs);
     this.#flush();
   };
+
+  /** Reads the shown conversation again if a run of it is new here. */
+  #meet(owner: string, runs: readonly RunSummary[]): void {
+    const place = this.#place();
+    if (answers.peek() === undefined || place.id === '' || place.owner !== owner) return;
+    if (hasUnknown(place, runs, this.#answers)) this.#try(this.#load());
+  }
+
+  /** Of what another begins in his conversation nothing is heard. */
+  async #lookAtForeign(): Promise<void> {
+    const { owner } = this.#place();
+    if (owner !== this.#owner && isHeard.peek()) this.#meet(owner, await requests.runsOf(owner));
+  }
 
   #know(runs: readonly RunSummary[]): void {
     const isOn = runs.filter(
@@ -237,11 +261,7 @@ export class Chat {
     if (!this.#isLoaded || answers.value === undefined) {
       this.#isLoaded = true;
       this.#reload();
-      this.#try(
-        requests.agents().then((answer) => {
-          agents.value = answer;
-        }),
-      );
+      this.#lookForAgents();
       return;
     }
     // What could not be read while the gateway was away.
@@ -250,19 +270,17 @@ export class Chat {
     this.#flush();
   }
 
-  #onEvent({ event = '', run, attrs = {} }: Entry): void {
-    const id = attrs[GEN_AI.conversationId];
-    if (run === undefined || typeof id !== 'string') return;
-    if (event === EVENTS.runStarted) {
-      this.#running.set(run, id);
-      if (id === conversation.value && attrs[GEN_AI.agent] !== undefined)
-        this.#begin(run, typeof attrs.replaces === 'string' ? { replaces: attrs.replaces } : {});
-    } else if (Object.hasOwn(RUN_END, event)) this.#ended(run);
-    this.#refresh ??= setTimeout(() => {
-      this.#refresh = undefined;
-      // The list is as of a moment ago; a failure is said where the stream's state is shown.
-      this.#list().catch(() => undefined);
-    }, REFRESH_MS);
+  #lookForAgents(): void {
+    this.#try(
+      requests.agents().then((answer) => {
+        agents.value = answer;
+      }),
+    );
+  }
+
+  /** Where nobody signs in, anybody may write such an event. So it only says that it is time to look; the gateway says which runs there are. */
+  #onEvent({ attrs = {} }: Entry): void {
+    if (typeof attrs[GEN_AI.conversationId] === 'string') this.#looking.soon();
   }
 
   /** Shows an answer whose run has just begun. */
@@ -295,6 +313,7 @@ export class Chat {
           channel,
           newAnswer(before.id, channel, {
             question: before.question,
+            agent: before.agent,
             ...replacing(before),
             ...(isTrimmed && { isTrimmed }),
           }),
@@ -332,6 +351,8 @@ export class Chat {
   /** Asks the first question of each conversation in which nothing goes on. */
   #flush(): void {
     const busy = new Set(this.#running.values());
+    // Who answers it, and whether an answer grows, is not known yet.
+    if (answers.peek() === undefined) busy.add(conversation.peek());
     for (const question of queued.value) {
       if (busy.has(question.conversation)) continue;
       busy.add(question.conversation);
@@ -340,21 +361,23 @@ export class Chat {
   }
 
   #send(question: Queued): void {
-    const { id, conversation: of, text, agent } = question;
+    const { id, conversation: of, text } = question;
+    const by = question.agent ?? (of === conversation.peek() ? agent.peek() : undefined);
     this.#sending.add(id);
     requests
       .ask({
         message_id: id,
         conversation_id: of,
         userMessage: text,
-        ...(agent !== undefined && { agent }),
+        ...(by !== undefined && { agent: by }),
         ...replacing(question),
       })
       .then(() => {
         this.#sending.delete(id);
         this.#running.set(id, of);
         this.#queue.remove(id);
-        if (of === conversation.value) this.#begin(id, { question: text, ...replacing(question) });
+        if (of === conversation.value)
+          this.#begin(id, { question: text, agent: by ?? '', ...replacing(question) });
       })
       .catch((error: RequestError) => {
         this.#sending.delete(id);
@@ -365,7 +388,9 @@ export class Chat {
   #publish(): void {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
+      const isFirst = answers.peek() === undefined;
       answers.value = branchOf(this.#answers.values());
+      if (isFirst) this.#flush();
     });
   }
 
@@ -374,8 +399,4 @@ export class Chat {
       problem.value = error.message;
     });
   }
-}
-
-function replacing({ replaces }: { replaces?: string }): { replaces?: string } {
-  return replaces === undefined ? {} : { replaces };
 }

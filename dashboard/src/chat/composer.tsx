@@ -1,9 +1,21 @@
 // Where a question is written. It is never locked: a question that is asked while an answer grows waits for its turn, and one that cannot
 // be asked says why.
 import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
-import { agents, answers, conversation, draft, edited, queued } from '../state/chat-state.ts';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import {
+  agent,
+  agents,
+  answers,
+  chosenAgent,
+  conversation,
+  draft,
+  edited,
+  queued,
+} from '../state/chat-state.ts';
+import { typeAhead } from '../state/type-ahead.ts';
 import type { Chat } from './chat.ts';
+import { keepDraft } from './kept-draft.ts';
+import { Dot } from './welcome.tsx';
 
 const MAX_QUESTION = 16_000;
 
@@ -14,13 +26,13 @@ interface ComposerProps {
 }
 
 export function Composer({ chat, keptAs }: ComposerProps) {
-  const agent = useSignal<string | undefined>(undefined);
   const refusal = useSignal('');
   const box = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
-    draft.value = sessionStorage.getItem(keptAs) ?? '';
+  useLayoutEffect(() => {
+    const end = keepDraft(keptAs);
+    draft.value += typeAhead.peek() ?? '';
     box.current?.focus();
-    return draft.subscribe((text) => sessionStorage.setItem(keptAs, text));
+    return end;
   }, []);
   const write = (text: string) => {
     draft.value = text.slice(0, MAX_QUESTION);
@@ -29,8 +41,12 @@ export function Composer({ chat, keptAs }: ComposerProps) {
   const send = () => {
     const text = draft.value.trim();
     if (text === '') return;
-    refusal.value = chat.ask(text, agent.value, edited.value?.id) ?? '';
+    refusal.value = chat.ask(text, edited.value?.id) ?? '';
     if (refusal.value === '') draft.value = '';
+  };
+  const dropEdit = () => {
+    edited.value = undefined;
+    draft.value = '';
   };
   const isBusy = answers.value?.some(({ state }) => state === 'running') ?? false;
   const all = agents.value?.agents ?? [];
@@ -73,8 +89,8 @@ export function Composer({ chat, keptAs }: ComposerProps) {
           <button
             type="button"
             onClick={() => {
-              edited.value = undefined;
-              draft.value = '';
+              dropEdit();
+              box.current?.focus();
             }}
           >
             do not edit
@@ -90,7 +106,10 @@ export function Composer({ chat, keptAs }: ComposerProps) {
         value={draft.value}
         onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key === 'Escape') event.currentTarget.blur();
+          if (event.key === 'Escape') {
+            if (edited.value) dropEdit();
+            else event.currentTarget.blur();
+          }
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
           event.preventDefault();
           if (!event.repeat) send();
@@ -105,9 +124,9 @@ export function Composer({ chat, keptAs }: ComposerProps) {
         {all.length > 1 && (
           <select
             aria-label="Agent"
-            value={agent.value ?? all[0]?.name}
+            value={agent.value}
             onChange={(event) => {
-              agent.value = event.currentTarget.value;
+              chosenAgent.value = event.currentTarget.value;
             }}
           >
             {all.map(({ name }) => (
@@ -129,5 +148,10 @@ export function Composer({ chat, keptAs }: ComposerProps) {
 function Servers() {
   const away = agents.value?.servers.filter(({ state }) => state === 'down') ?? [];
   if (away.length === 0) return null;
-  return <span class="warn">away: {away.map(({ name }) => name).join(', ')}</span>;
+  const names = away.map(({ name }) => name).join(', ');
+  return (
+    <span class="servers dim" title={`away: ${names}`}>
+      <Dot state="down" /> <bdi>{names}</bdi>
+    </span>
+  );
 }

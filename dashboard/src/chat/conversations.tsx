@@ -3,7 +3,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { clockOf } from '../log/time.ts';
-import { conversation, type Found, listed, waiting } from '../state/chat-state.ts';
+import { agents, conversation, type Found, listed, waiting } from '../state/chat-state.ts';
 import type { Chat } from './chat.ts';
 import { exportUrl } from './requests.ts';
 import { counted } from './words.ts';
@@ -14,20 +14,42 @@ const SEARCH_PAUSE_MS = 250;
 interface ConversationsProps {
   chat: Chat;
   onChosen(): void;
+  onClose(): void;
 }
 
-export function Conversations({ chat, onChosen }: ConversationsProps) {
+export function Conversations({ chat, onChosen, onClose }: ConversationsProps) {
   const words = useSignal('');
   const renaming = useSignal('');
   const sure = useSignal('');
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const box = useRef<HTMLElement>(null);
+  /** The conversation whose row takes the focus when it is there again. */
+  const returnTo = useRef('');
+  useLayoutEffect(() => {
+    if (returnTo.current === '' || renaming.value !== '') return;
+    const of = listed.value?.conversations.findIndex((each) => each.conversation_id === returnTo.current);
+    choices(box.current)[of ?? 0]?.focus();
+    returnTo.current = '';
+  });
   useEffect(() => {
+    box.current?.querySelector('input')?.focus();
     chat.search('');
     return () => clearTimeout(timer.current);
   }, []);
   const { conversations: all, stopped } = listed.value ?? {};
   return (
-    <section class="conversations" aria-label="Conversations">
+    <section
+      ref={box}
+      class="conversations"
+      aria-label="Conversations"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') onClose();
+        else if (event.key === 'ArrowDown' || event.key === 'ArrowUp')
+          step(box.current, event.key === 'ArrowDown' ? 1 : -1);
+        else return;
+        event.preventDefault();
+      }}
+    >
       <input
         type="search"
         aria-label="Search in conversations"
@@ -48,8 +70,9 @@ export function Conversations({ chat, onChosen }: ConversationsProps) {
               <li key={id}>
                 <Title
                   title={title}
-                  onDone={(name) => {
+                  onDone={(name, isByKey) => {
                     renaming.value = '';
+                    returnTo.current = isByKey ? id : '';
                     if (name !== undefined) chat.rename(id, name);
                   }}
                 />
@@ -116,24 +139,53 @@ export function Conversations({ chat, onChosen }: ConversationsProps) {
 }
 
 function Choice({ found, onChosen }: { found: Found['conversations'][number]; onChosen(): void }) {
-  const { conversation_id: id, title, last, running, excerpt } = found;
+  const { conversation_id: id, title, agent, last, running, excerpt } = found;
+  const isOneOfMany = (agents.value?.agents.length ?? 0) > 1;
   return (
     <button type="button" class="choice" aria-current={id === conversation.value} onClick={onChosen}>
-      <span class="dim">{clockOf(last)}</span> <bdi>{title ?? id}</bdi>
+      <span class="dim" title={new Date(last).toLocaleString()}>
+        {whenOf(last)}
+      </span>
       {waiting.value.has(id) ? (
-        <span class="warn"> waits for you</span>
+        <span class="warn">waits for you</span>
       ) : (
-        running.length > 0 && <span class="warn"> {counted(running.length, 'answer')} to come</span>
+        running.length > 0 && <span class="warn">{counted(running.length, 'answer')} to come</span>
+      )}
+      <bdi>{title ?? id}</bdi>
+      {isOneOfMany && agent !== undefined && (
+        <span class="dim agent">
+          <bdi>{agent}</bdi>
+        </span>
       )}
       {excerpt !== undefined && <span class="dim excerpt">{excerpt}</span>}
     </button>
   );
 }
 
+/** The time of day, or the day if it is another one. */
+function whenOf(time: number): string {
+  const at = new Date(time);
+  if (at.toDateString() === new Date().toDateString()) return clockOf(time).slice(0, 5);
+  const [, month, day] = at.toDateString().split(' ');
+  return `${day} ${month}`;
+}
+
+function choices(list: HTMLElement | null): HTMLElement[] {
+  return [...(list?.querySelectorAll<HTMLElement>('.choice') ?? [])];
+}
+
+/** From the search down to the rows, and back. */
+function step(list: HTMLElement | null, by: 1 | -1): void {
+  const places = [list?.querySelector('input'), ...choices(list)];
+  const row = document.activeElement?.closest('li')?.querySelector<HTMLElement>('.choice');
+  const at = row ? places.indexOf(row) : 0;
+  places[Math.min(places.length - 1, Math.max(0, at + by))]?.focus();
+}
+
 interface TitleProps {
   title: string;
   /** Undefined: it keeps its name. */
-  onDone(name: string | undefined): void;
+  onDone(name: string | undefined, isByKey: boolean): void;
 }
 
 function Title({ title, onDone }: TitleProps) {
@@ -145,11 +197,12 @@ function Title({ title, onDone }: TitleProps) {
       aria-label="Name of the conversation"
       maxLength={MAX_TITLE}
       defaultValue={title}
-      onKeyDown={({ key, currentTarget: { value } }) => {
-        if (key === 'Enter') onDone(value.trim() || undefined);
-        if (key === 'Escape') onDone(undefined);
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === 'Enter') onDone(event.currentTarget.value.trim() || undefined, true);
+        if (event.key === 'Escape') onDone(undefined, true);
       }}
-      onBlur={() => onDone(undefined)}
+      onBlur={() => onDone(undefined, false)}
     />
   );
 }

@@ -4,8 +4,8 @@ import { render } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import type { App } from '../app.ts';
 import {
-  agents,
   answers,
+  chosenAgent,
   conversation,
   draft,
   edited,
@@ -17,33 +17,38 @@ import {
   waiting,
 } from '../state/chat-state.ts';
 import { profile } from '../state/identity.ts';
-import { clockSkew, isFiltered } from '../state/run-state.ts';
+import { clockSkew } from '../state/run-state.ts';
 import { streamState, viewState } from '../state/store.ts';
-import { LOG_ALONE } from '../state/view-state.ts';
 import '../../styles/chat.css';
 import type { Answer } from '../state/answer.ts';
 import { Chat } from './chat.ts';
 import { Composer } from './composer.tsx';
 import { Conversations } from './conversations.tsx';
+import { inFront, isInFront } from './in-front.ts';
 import { Turn } from './turn.tsx';
-import { stateWords, toolWords } from './words.ts';
+import { Welcome } from './welcome.tsx';
+import { stateWords } from './words.ts';
 
 type Place = Pick<App, 'goTo'>;
 
 const TICK_MS = 500;
 /** A reader within this many px of the end follows the answer as it grows. */
 const NEAR_END = 60;
-/** There the chat covers the log. */
-const NARROW = '(max-width: 700px)';
 
 export function mountPanel(app: Place, host: HTMLElement): void {
   const owner = profile.peek()?.owner ?? '';
   const chat = new Chat(owner);
   render(<Panel app={app} chat={chat} owner={owner} host={host} />, host);
+  let wasOpen = true;
   effect(() => {
     // Who has signed in again goes on where he was; another person gets a page of his own.
     const isOpen = viewState.value.panel === 'chat' && profile.value !== undefined;
     untracked(() => chat.setOpen(isOpen));
+    if (isOpen && !wasOpen) {
+      host.hidden = false; // else it could not take the focus yet
+      host.querySelector('textarea')?.focus();
+    }
+    wasOpen = isOpen;
   });
   addEventListener('popstate', chat.followUrl);
   addEventListener('online', chat.nudge);
@@ -59,6 +64,7 @@ interface PanelProps {
 
 function Panel({ app, chat, owner, host }: PanelProps) {
   const isListOpen = useSignal(false);
+  const opener = useRef<HTMLButtonElement>(null);
   const { title } =
     listed.value?.conversations.find(({ conversation_id }) => conversation_id === conversation.value) ?? {};
   const foreign = ownerOf(conversation.value);
@@ -67,6 +73,7 @@ function Panel({ app, chat, owner, host }: PanelProps) {
     <div class="chat">
       <header>
         <button
+          ref={opener}
           type="button"
           aria-expanded={isListOpen.value}
           onClick={() => {
@@ -96,6 +103,10 @@ function Panel({ app, chat, owner, host }: PanelProps) {
       {isListOpen.value && (
         <Conversations
           chat={chat}
+          onClose={() => {
+            isListOpen.value = false;
+            opener.current?.focus();
+          }}
           onChosen={() => {
             isListOpen.value = false;
             host.querySelector('textarea')?.focus();
@@ -148,13 +159,13 @@ function Turns({ app, chat, host }: Omit<PanelProps, 'owner'>) {
   });
   const openInLog = (answer: Answer, call: string) => {
     const at = answer.entries.get(call) ?? '';
-    const all = { q: '', hl: '', level: '', range: undefined, ...LOG_ALONE } as const;
-    const away = matchMedia(NARROW).matches && ({ panel: 'none' } as const);
-    app.goTo({ ...all, channels: [answer.channel], at, follow: false, ...away });
+    const all = { q: '', hl: '', level: '', range: undefined } as const;
+    app.goTo({ ...all, channels: [answer.channel], at, follow: false, ...inFront() });
   };
   const edit = (answer: Answer) => {
-    edited.value = answer;
-    draft.value = answer.question ?? '';
+    const { id: replaced, question = '' } = answer;
+    edited.value = { id: replaced, conversation: id, question };
+    draft.value = question;
     host.querySelector('textarea')?.focus();
   };
   const all = answers.value;
@@ -177,7 +188,7 @@ function Turns({ app, chat, host }: Omit<PanelProps, 'owner'>) {
             key={answer.channel}
             answer={answer}
             now={answer.state === 'running' ? now : 0}
-            isInLog={isFiltered(answer.channel)}
+            isInLog={isInFront(answer.channel)}
             onSeen={chat.read}
             onStop={chat.stop}
             onEdit={ownerOf(id) === undefined ? edit : undefined}
@@ -185,42 +196,17 @@ function Turns({ app, chat, host }: Omit<PanelProps, 'owner'>) {
             onOpenInLog={openInLog}
           />
         ))}
-        {all?.length === 0 && <Tools />}
+        {all?.length === 0 && (
+          <Welcome
+            onAsk={(question, agent) => {
+              chosenAgent.value = agent;
+              chat.ask(question);
+              host.querySelector('textarea')?.focus();
+            }}
+          />
+        )}
       </div>
     </section>
-  );
-}
-
-/** Before the first question: what may be asked for. */
-function Tools() {
-  if (conversation.value !== '')
-    return (
-      <p class="dim">
-        Nothing of this conversation is kept
-        {ownerOf(conversation.value) === undefined ? '' : ', or you may not read it'}.
-      </p>
-    );
-  const all = agents.value?.agents;
-  if (!all) return null;
-  if (all.length === 0) return <p class="dim">This gateway has no agents.</p>;
-  return (
-    <div class="dim">
-      {all.map(({ name, tools }) => (
-        <div key={name}>
-          <p>
-            <bdi>{name}</bdi> answers with {tools.length === 0 ? 'no tools' : 'these tools'}:
-          </p>
-          <ul>
-            {tools.map((tool) => (
-              <li key={tool.name} title={tool.description}>
-                <bdi>{toolWords(tool.name)}</bdi>
-                {tool.approval !== 'never' && ' (asks you first)'}
-              </li>
-            ))}
-          </ul>
-        </div>
-      ))}
-    </div>
   );
 }
 

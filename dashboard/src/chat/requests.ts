@@ -69,9 +69,16 @@ export function conversations(words: string): Promise<Found> {
   return read<ConversationsAnswer & Found>(`api/conversations?${query}`);
 }
 
-/** Undefined if nothing was answered in it, or if it is not there. */
-export async function turnsOf({ owner, id }: Place): Promise<Conversation | undefined> {
+/**
+ * Undefined if nothing was answered in it, or if it is not there.
+ * @param isOwn of one's own it is looked up first, since a browser writes of each answer 404 as of an error
+ */
+export async function turnsOf({ owner, id }: Place, isOwn: boolean): Promise<Conversation | undefined> {
   try {
+    if (isOwn) {
+      const { conversations: all } = await conversations('');
+      if (all.length < CONVERSATIONS && !all.some((each) => each.conversation_id === id)) return undefined;
+    }
     return await read<Conversation>(`${path(id)}?owner=${owner || '-'}`);
   } catch (error) {
     if (error instanceof RequestError && error.code === 'conversation_not_found') return undefined;

@@ -3,11 +3,11 @@ import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { Component, createRef } from 'preact';
 import { copyText } from '../panels/copy.ts';
 import { type Answer, finalText, type Step } from '../state/answer.ts';
-import { filterLog, isFiltered, mayStop, unfilterLog } from '../state/run-state.ts';
+import { filterLog, mayStop, unfilterLog } from '../state/run-state.ts';
 import { updateView } from '../state/store.ts';
-import { LOG_ALONE } from '../state/view-state.ts';
 import { Calls } from './calls.tsx';
 import type { Deed } from './deed.ts';
+import { inFront } from './in-front.ts';
 import { Markdown } from './markdown/markdown.tsx';
 import { Waterfall } from './waterfall.tsx';
 import { elapsed, isWaiting, stateWords } from './words.ts';
@@ -74,7 +74,7 @@ export class Turn extends Component<TurnProps> {
                   type="button"
                   class="dim"
                   title="the log of the first one"
-                  onClick={() => filterLog(siblingOf(channel, answer.replaces))}
+                  onClick={() => filterLog(siblingOf(channel, answer.replaces), inFront())}
                 >
                   edited
                 </button>
@@ -112,7 +112,7 @@ export class Turn extends Component<TurnProps> {
         {isRunning && <Doing answer={answer} />}
         {answer.error && (
           <p class={state === 'cancelled' ? 'dim' : 'bad'}>
-            {answer.error.message} <span class="dim">{answer.error.code}</span>
+            {answer.error.message} {state !== 'cancelled' && <span class="dim">{answer.error.code}</span>}
           </p>
         )}
         {this.#foot(this.props)}
@@ -137,14 +137,14 @@ export class Turn extends Component<TurnProps> {
           type="button"
           aria-pressed={isInLog}
           title="filter the log to this answer"
-          onClick={() => (isFiltered(channel) ? unfilterLog() : filterLog(channel))}
+          onClick={() => (isInLog ? unfilterLog() : filterLog(channel, inFront()))}
         >
           in log
         </button>
         <button
           type="button"
           title="where its time went"
-          onClick={() => updateView({ ...LOG_ALONE, timeline: channel.slice(RUN_PREFIX.length) }, 'replace')}
+          onClick={() => updateView({ ...inFront(), timeline: channel.slice(RUN_PREFIX.length) }, 'replace')}
         >
           timeline
         </button>

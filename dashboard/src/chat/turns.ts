@@ -3,6 +3,7 @@
 import type { Conversation, RunSummary } from '@llm-streamer/shared/api-types.ts';
 import { ownedKey, runChannel } from '@llm-streamer/shared/ownership.ts';
 import { type Answer, newAnswer } from '../state/answer.ts';
+import type { Place } from './requests.ts';
 
 /** One answer for each run: of the older ones only the turns are known. */
 export function answersOf(
@@ -33,6 +34,18 @@ export function answersOf(
   return [...found.values()];
 }
 
+/** Whether an agent was asked in the conversation in a run that is not among `known`, by channel. */
+export function hasUnknown(
+  { owner, id }: Place,
+  runs: readonly RunSummary[],
+  known: ReadonlyMap<string, unknown>,
+): boolean {
+  return runs.some(
+    ({ message_id: run, conversation_id, agent }) =>
+      conversation_id === id && agent !== undefined && !known.has(runChannel(ownedKey(owner, run))),
+  );
+}
+
 /** Those that are the conversation now, the oldest first: an answer to an edited question takes the place of the first, and of what followed on it. */
 export function branchOf(answers: Iterable<Answer>): Answer[] {
   const order = ({ started }: Answer) => started || Number.MAX_SAFE_INTEGER;
@@ -45,6 +58,11 @@ export function branchOf(answers: Iterable<Answer>): Answer[] {
     branch.push(answer);
   }
   return branch;
+}
+
+/** What says in whose place an answer is, if in any. */
+export function replacing({ replaces }: { replaces?: string }): { replaces?: string } {
+  return replaces === undefined ? {} : { replaces };
 }
 
 function said(text: string): Answer['steps'][number] {

@@ -46,6 +46,11 @@ export function Waterfall({ answer, now, summary }: WaterfallProps) {
   return (
     <details class="waterfall" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary class="dim">
+        {answer.agent !== '' && (
+          <>
+            <bdi>{answer.agent}</bdi> ·{' '}
+          </>
+        )}
         {summary}
         {used && ` · ${used}`} · {counted(steps.length, 'step')}
       </summary>

@@ -2,7 +2,7 @@
 // shows the same one.
 
 import type { AgentsAnswer, ConversationSummary } from '@llm-streamer/shared/api-types.ts';
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import type { Answer } from './answer.ts';
 import { profile } from './identity.ts';
 
@@ -87,8 +87,29 @@ export function nameInUrl(id: string): void {
   history.pushState(null, '', `${url.pathname}${search === '' ? '' : `?${search}`}${url.hash}`);
 }
 
-/** The answer whose question the reader changes; undefined while he writes another one. */
-export const edited = signal<Answer | undefined>(undefined);
+/** A question that the reader changes. */
+export interface Edited {
+  /** Of its run. */
+  id: string;
+  conversation: string;
+  question: string;
+}
+
+/** Undefined while the reader writes another question. */
+export const edited = signal<Edited | undefined>(undefined);
+
+/** The agent that the reader has chosen in this conversation. */
+export const chosenAgent = signal<string | undefined>(undefined);
+
+/** Who answers the next question: who was chosen, or else who has answered here last. Undefined: the gateway's first one. */
+export const agent = computed(() => {
+  const wanted =
+    chosenAgent.value ??
+    (answers.value?.findLast((answer) => answer.agent !== '')?.agent ||
+      listed.value?.conversations.find((each) => each.conversation_id === conversation.value)?.agent);
+  const names = agents.value?.agents.map(({ name }) => name);
+  return names === undefined || (wanted !== undefined && names.includes(wanted)) ? wanted : names[0];
+});
 
 /** What the reader has written and not asked yet. */
 export const draft = signal('');

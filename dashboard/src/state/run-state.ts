@@ -7,6 +7,7 @@ import type { RunSnapshot } from '@llm-streamer/shared/run.ts';
 import { computed, signal } from '@preact/signals';
 import { profile } from './identity.ts';
 import { updateView, viewState } from './store.ts';
+import type { ViewState } from './view-state.ts';
 
 /** The query parameter that names the run. */
 const SHOW = 'show';
@@ -67,11 +68,11 @@ export function takePrompt(): string | undefined {
   return prompt;
 }
 
-/** Narrows the log to a run. Its own channel holds all its entries, texts included; `*` does not show them. */
-export function filterLog(channel: string): void {
+/** Narrows the log to a run. Its own channel holds all its entries, texts included; `*` does not show them. @param more what else changes with it */
+export function filterLog(channel: string, more: Partial<ViewState> = {}): void {
   const { channels } = viewState.value;
   if (!channels.some((name) => name.startsWith(RUN_PREFIX))) channelsBefore.value = channels;
-  updateView({ channels: [channel], q: '', level: '', range: undefined });
+  updateView({ channels: [channel], q: '', level: '', range: undefined, ...more });
 }
 
 export function isFiltered(channel: string): boolean {

@@ -60,6 +60,9 @@ it('a conversation that is shared by a grant is read under its owner’s name, a
   await reader.getByText('This conversation is not yours: you may read it.').waitFor();
   expect(await reader.getByLabel('Question', { exact: true }).count()).toBe(0);
   expect(await newest(reader).getByRole('button', { name: 'edit', exact: true }).count()).toBe(0);
+  await ask(page, 'Get analytics for listing L002');
+  const next = await answered(page, 2);
+  expect(await answered(reader, 2)).toBe(next);
   await reader.getByRole('button', { name: 'new', exact: true }).click();
   await reader.getByLabel('Question', { exact: true }).waitFor();
 });
