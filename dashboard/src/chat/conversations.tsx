@@ -25,6 +25,7 @@ export function Conversations({ chat, onChosen, onClose }: ConversationsProps) {
   const box = useRef<HTMLElement>(null);
   /** The conversation whose row takes the focus when it is there again. */
   const returnTo = useRef('');
+  useLayoutEffect(() => box.current?.querySelector('input')?.focus(), []);
   useLayoutEffect(() => {
     if (returnTo.current === '' || renaming.value !== '') return;
     const of = listed.value?.conversations.findIndex((each) => each.conversation_id === returnTo.current);
@@ -32,7 +33,6 @@ export function Conversations({ chat, onChosen, onClose }: ConversationsProps) {
     returnTo.current = '';
   });
   useEffect(() => {
-    box.current?.querySelector('input')?.focus();
     chat.search('');
     return () => clearTimeout(timer.current);
   }, []);
@@ -72,7 +72,8 @@ export function Conversations({ chat, onChosen, onClose }: ConversationsProps) {
                   title={title}
                   onDone={(name, isByKey) => {
                     renaming.value = '';
-                    returnTo.current = isByKey ? id : '';
+                    // An input that is removed loses the focus once more.
+                    if (isByKey) returnTo.current = id;
                     if (name !== undefined) chat.rename(id, name);
                   }}
                 />
@@ -199,8 +200,10 @@ function Title({ title, onDone }: TitleProps) {
       defaultValue={title}
       onKeyDown={(event) => {
         event.stopPropagation();
-        if (event.key === 'Enter') onDone(event.currentTarget.value.trim() || undefined, true);
-        if (event.key === 'Escape') onDone(undefined, true);
+        if (event.key !== 'Enter' && event.key !== 'Escape') return;
+        // Else the row that takes the focus would be pressed.
+        event.preventDefault();
+        onDone((event.key === 'Enter' && event.currentTarget.value.trim()) || undefined, true);
       }}
       onBlur={() => onDone(undefined, false)}
     />

@@ -25,18 +25,19 @@ it('what is typed while the chat loads is in the question', async () => {
   const loading = new Promise<void>((resolve) => {
     load = resolve;
   });
+  let known: Promise<unknown> = Promise.resolve();
   const page = await openPage(browser, gateway.url, {
-    before: (opening) =>
-      opening.route(/assets\/panel-.*\.js$/, async (route) => {
+    before: async (opening) => {
+      known = opening.waitForResponse(/auth\/profile/).then((response) => response.finished());
+      await opening.route(/assets\/panel-.*\.js$/, async (route) => {
         await loading;
         await route.continue();
-      }),
+      });
+    },
   });
-  await page.locator('#status', { hasText: 'lost 0' }).waitFor();
-  await eventually('it is known who sits here', async () => {
-    await page.keyboard.press('C');
-    return page.locator('#chat').isVisible();
-  });
+  await known;
+  await page.keyboard.press('C');
+  await page.locator('#chat').waitFor();
   await page.keyboard.type('Send the title');
   expect(await page.locator('#timeline').isHidden()).toBe(true);
   load();
