@@ -238,9 +238,7 @@ export class Chat {
   }
 
   #know(runs: readonly RunSummary[]): void {
-    const isOn = runs.filter(
-      ({ state, conversation_id }) => state === 'running' && conversation_id !== undefined,
-    );
+    const isOn = runs.filter((run) => run.state === 'running' && run.conversation_id !== undefined);
     this.#running = new Map(
       isOn.map(({ message_id, conversation_id = '' }) => [message_id, conversation_id]),
     );
