@@ -1,5 +1,5 @@
-// Which generations run, and which failed lately: entries of the stream in, generations out. It remembers at most 512 that run and 20
-// that failed, those heard last, and says where there were more. It knows nothing of the screen; the same entries give the same.
+// Which generations run, and which failed lately: entries of the stream in, generations out. It remembers at most 512 that run, of which
+// those without a sign go last, and the last 20 that failed, and says where there were more. It knows nothing of the screen; the same entries give the same.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
 import { logTimeOf } from '../fleet/entry-feed.ts';
@@ -19,11 +19,10 @@ const MAX_KEY = 1_000;
 const NO_ATTRS = {};
 
 export class RunningModel {
-  /** Whether one that runs was dropped because others were heard later. */
-  isOverfull = false;
   readonly #running = new Map<string, Generation>();
   readonly #ended = new EndedGenerations();
   #failures = failuresBySecond();
+  #overfullAt = Number.NEGATIVE_INFINITY;
   #failed: Generation[] = [];
 
   count(row: EntryRow): void {
@@ -46,8 +45,12 @@ export class RunningModel {
   running(now: number): Generation[] {
     for (const generation of this.#running.values())
       if (generation.silence(now) > LOST_MS) this.#lose(generation);
-    if (this.#running.size < MAX_RUNNING) this.isOverfull = false;
     return [...this.#running.values()];
+  }
+
+  /** Whether one that was dropped because there were too many may still run. */
+  isOverfull(now: number): boolean {
+    return now - this.#overfullAt <= LOST_MS;
   }
 
   /** Those that failed in the last minute, the first first; of many, the last 20. */
@@ -68,7 +71,7 @@ export class RunningModel {
     this.#running.clear();
     this.#failures = failuresBySecond();
     this.#failed = [];
-    this.isOverfull = false;
+    this.#overfullAt = Number.NEGATIVE_INFINITY;
   }
 
   #start(
@@ -110,19 +113,21 @@ export class RunningModel {
   #open(key: string, row: EntryRow, at: number): Generation {
     const before = this.#running.get(key);
     if (before) this.#lose(before);
-    else if (this.#running.size >= MAX_RUNNING) this.#loseOldest();
+    else if (this.#running.size >= MAX_RUNNING) this.#makeRoom(at);
     this.#ended.begin(key);
     const generation = new Generation(key, row, at);
     this.#running.set(key, generation);
     return generation;
   }
 
-  #loseOldest(): void {
-    let oldest: Generation | undefined;
-    for (const generation of this.#running.values())
-      if (!oldest || generation.lastAt < oldest.lastAt) oldest = generation;
-    if (oldest) this.#lose(oldest);
-    this.isOverfull = true;
+  /** One in trouble is what the reader looks for: of those that speak, the one heard longest ago goes. */
+  #makeRoom(now: number): void {
+    const all = [...this.#running.values()];
+    const speaking = all.filter((generation) => !generation.isStalled(now));
+    const [first, ...others] = speaking.length > 0 ? speaking : all;
+    if (!first) return;
+    this.#lose(others.reduce((oldest, each) => (each.lastAt < oldest.lastAt ? each : oldest), first));
+    this.#overfullAt = now;
   }
 
   #lose(generation: Generation): void {

@@ -1,5 +1,6 @@
 // Which generation stands in which line. One that runs keeps its line until its end, and stays there for a while after it; the next
-// takes the first line that is free. So nothing moves that somebody reads.
+// takes the first line that is free. So nothing moves that somebody reads. Only where all run and one without a sign waits, one that speaks
+// makes way for it.
 import type { Generation } from './generation.ts';
 import { FAILED_MS } from './model.ts';
 
@@ -30,14 +31,19 @@ export class Places {
   ): Shown {
     for (const [i, generation] of this.#lines.entries())
       if (i !== held && generation && hasToGo(generation, now)) this.#lines[i] = undefined;
-    const places = this.#room(now, held);
-    const next = [...running, ...failed]
-      .filter((generation) => !this.#seen.has(generation))
+    const waiting = [...running, ...failed].filter((generation) => !this.#seen.has(generation));
+    const stalled = waiting.filter((generation) => generation.isStalled(now)).length;
+    const places = this.#room(now, held, stalled);
+    const next = waiting
       .sort((a, b) => rank(b, now) - rank(a, now))
       .slice(0, places.length)
       .sort((a, b) => a.heardAt - b.heardAt || a.heardN - b.heardN);
     for (const [i, generation] of next.entries()) {
-      this.#lines[places[i] as number] = generation;
+      const place = places[i] as number;
+      const before = this.#lines[place];
+      // One that had to go while it ran may have the next line that is free.
+      if (before?.isRunning) this.#seen.delete(before);
+      this.#lines[place] = generation;
       this.#seen.add(generation);
     }
     const last = this.#lines.findLastIndex((generation) => generation !== undefined);
@@ -47,19 +53,25 @@ export class Places {
     };
   }
 
-  /** The lines that others may have: first the free ones, then those of generations that have ended. */
-  #room(now: number, held: number | undefined): number[] {
+  /**
+   * The lines that others may have: first the free ones, then those of generations that have ended. Where these are too few for the
+   * `stalled` that wait, also the lowest of those that run and speak.
+   */
+  #room(now: number, held: number | undefined, stalled: number): number[] {
     const free: number[] = [];
     const ended: { place: number; generation: Generation }[] = [];
+    const speaking: number[] = [];
     for (const [place, generation] of this.#lines.entries()) {
       if (!generation) free.push(place);
       else if (place !== held && hasStood(generation, now, LEAST_MS)) ended.push({ place, generation });
+      else if (place !== held && generation.isRunning && !generation.isStalled(now)) speaking.unshift(place);
     }
     const isFailed = ({ generation }: { generation: Generation }) => Number(generation.state === 'failed');
     ended.sort(
       (a, b) => isFailed(a) - isFailed(b) || (a.generation.endedAt ?? 0) - (b.generation.endedAt ?? 0),
     );
-    return [...free, ...ended.map(({ place }) => place)];
+    const places = [...free, ...ended.map(({ place }) => place)];
+    return [...places, ...speaking.slice(0, Math.max(0, stalled - places.length))];
   }
 }
 

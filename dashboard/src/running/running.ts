@@ -118,8 +118,10 @@ export class Running {
     const { narrow } = viewState.value;
     if (!isLive) notes.push(`not live: this is how it was at ${clockOf(this.#now)}`);
     if (this.#feed.isCounting) notes.push('counting what came before');
-    if (this.#model.isOverfull)
-      notes.push(`more than ${plural(MAX_RUNNING, 'generation')}: those heard last are here`);
+    if (this.#model.isOverfull(this.#now))
+      notes.push(
+        `more than ${plural(MAX_RUNNING, 'generation')}: those without a sign, and those heard last, are here`,
+      );
     if (narrow && Object.keys(filter.value.server).length > 0)
       notes.push('only what the gateway’s filter lets through');
     return notes;

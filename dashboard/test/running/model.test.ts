@@ -181,16 +181,25 @@ describe('the end of a generation', () => {
 });
 
 describe('what is remembered', () => {
-  it('is bounded: those heard last, and that there were more', () => {
+  it('is bounded: those heard last, and that there were more, until what was dropped cannot run any more', () => {
     const model = modelOf(...Array.from({ length: MAX_RUNNING + 2 }, (_, i) => at(i, 'started', `r${i}`)));
     const runs = model.running(START + 1_000).map(({ run }) => run);
     expect(runs).toHaveLength(MAX_RUNNING);
     expect(runs).not.toContain('r1');
     expect(runs).toContain('r2');
-    expect(model.isOverfull).toBe(true);
     model.count(at(2_000, 'finished', 'r2'));
     expect(model.running(START + 2_000)).toHaveLength(MAX_RUNNING - 1);
-    expect(model.isOverfull).toBe(false);
+    const last = START + MAX_RUNNING + 1;
+    expect(model.isOverfull(last + 600_000)).toBe(true);
+    expect(model.isOverfull(last + 600_001)).toBe(false);
+  });
+
+  it('is one without a sign rather than one that speaks', () => {
+    const model = modelOf(at(0, 'started', 'silent'));
+    for (let i = 0; i < MAX_RUNNING; i++) model.count(at(60_000 + i, 'started', `r${i}`));
+    const runs = model.running(START + 61_000).map(({ run }) => run);
+    expect(runs).toContain('silent');
+    expect(runs).not.toContain('r0');
   });
 
   it('holds no name of a run and lane that is longer than any in use', () => {

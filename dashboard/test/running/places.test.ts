@@ -93,4 +93,22 @@ describe('where more run than there are lines', () => {
     say(20_000, 'finished', 'r0');
     expect(shown(21_001)[0][0]).toBe('silent');
   });
+
+  it('the lowest that speaks makes way for one without a sign, and has the next line that is free', () => {
+    say(0, 'started', ...many(LINES), 'silent');
+    shown(0);
+    say(20_000, 'delta', ...many(LINES));
+    // The reader points at the last line.
+    const [lines, others] = shown(20_000, LINES - 1);
+    expect(lines).toEqual([...many(LINES - 2), 'silent', `r${LINES - 1}`]);
+    expect(others).toBe(1);
+    say(21_000, 'finished', 'r0');
+    expect(shown(22_001)[0][0]).toBe(`r${LINES - 2}`);
+  });
+
+  it('none makes way where all are without a sign', () => {
+    say(0, 'started', ...many(LINES + 1));
+    shown(0);
+    expect(shown(20_000)).toEqual([many(LINES), 1]);
+  });
 });
