@@ -1,7 +1,7 @@
 // The axis of time above the bars: round steps, as many as there is room for.
 
 const STEPS = [1, 2, 5];
-/** Characters that a step needs, in px. */
+/** The room that the text of a step needs. */
 const STEP_PX = 80;
 
 /** Round times from 0 up to `length` ms, at most one each STEP_PX of `width` px. */

@@ -44,6 +44,7 @@ export class CompareInput {
   open(without: string): void {
     const options = this.#runs()
       .filter((run) => run !== without)
+      .slice(0, MAX_RUNS)
       .map((run) => {
         const option = document.createElement('option');
         option.value = run;

@@ -1,12 +1,15 @@
 // What the picture of a run keeps of an entry. Every value comes from strangers: texts are cut, and a number that makes no sense
 // counts as not said.
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { logTimeOf } from '../fleet/entry-feed.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 const MAX_TEXT = 200;
 const MAX_PLANNED = 64;
-/** The year 2100, and a length of more than three years: what is beyond is no time. */
-const MAX_TIME = 4_102_444_800_000;
+/** From 2015 to 2100, and a length of more than three years: what is beyond is no time, but a clock that was never set. */
+const MIN_TIME = Date.UTC(2015);
+const MAX_TIME = Date.UTC(2100);
+const DAY_MS = 86_400_000;
 const MAX_SECONDS = 1e8;
 const MAX_TOKENS = 1e9;
 
@@ -41,7 +44,7 @@ export function readFact(row: EntryRow): Fact {
   return {
     row,
     event: row.event ?? '',
-    time: Math.max(0, Math.min(MAX_TIME, row.time)),
+    time: timeOf(row),
     lane: text(attrs[ATTRS.lane]),
     step: text(attrs.step),
     attempt: Math.max(1, Math.floor(number(attrs.attempt, 1e6) ?? 1)),
@@ -52,13 +55,28 @@ export function readFact(row: EntryRow): Fact {
     tool: text(attrs[GEN_AI.tool]),
     call: text(attrs[GEN_AI.toolCallId]),
     error: text(attrs[GEN_AI.errorType]),
-    start: typeof attrs.start === 'string' ? number(Date.parse(attrs.start), MAX_TIME) : undefined,
+    start: startOf(attrs.start),
     seconds: number(attrs[ATTRS.duration], MAX_SECONDS) ?? (ms === undefined ? undefined : ms / 1000),
     firstChunk: number(attrs[GEN_AI.timeToFirstChunk], MAX_SECONDS),
     inputTokens: number(attrs[GEN_AI.inputTokens], MAX_TOKENS),
     outputTokens: number(attrs[GEN_AI.outputTokens], MAX_TOKENS),
     planned: planned(attrs.lanes),
   };
+}
+
+/**
+ * One line with a clock far off would make the run decades long: it stands where the log got it. What is merely old is kept, since an
+ * archive may be played back.
+ */
+function timeOf(row: EntryRow): number {
+  const got = logTimeOf(row);
+  const isOff = row.time < MIN_TIME || row.time > got + DAY_MS;
+  return Math.max(0, Math.min(MAX_TIME, isOff && got >= 0 ? got : row.time));
+}
+
+function startOf(text: unknown): number | undefined {
+  const start = typeof text === 'string' ? Date.parse(text) : Number.NaN;
+  return start >= MIN_TIME && start <= MAX_TIME ? start : undefined;
 }
 
 /**

@@ -7,13 +7,13 @@ import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shar
 import { readHistory } from '../history/page.ts';
 import { StreamClient } from '../stream/client.ts';
 import { type EntryRow, parseEntry } from '../stream/row.ts';
-import { MAX_ENTRIES, RunModel } from './model.ts';
+import { MAX_ENTRIES, type Picture, RunModel } from './model.ts';
 
 /** Small pages: a large one would hold the page for longer than a frame. */
 const PAGE = 1_000;
 /** The status for a channel that the reader may not read, whether it exists or not. */
 const FORBIDDEN = 403;
-/** A page with a filter searches 100,000 entries. */
+/** A page with a filter that is not full has searched 100,000 entries. */
 const MAX_SEARCHES = 10;
 /** The time for counting entries, of each frame. */
 const SLICE_MS = 8;
@@ -42,6 +42,8 @@ export class RunFeed {
   #isStopped = false;
   #isCut = false;
   #isTrimmed = false;
+  /** Whether reading has stopped because no more fit. */
+  #isFull = false;
   #problem = '';
   #isLive = true;
   /** Whether it must be read anew once the gateway lets the reader in again, or can be reached. */
@@ -76,18 +78,20 @@ export class RunFeed {
     return this.#isReading || this.#waiting.length > 0;
   }
 
-  /** What the reader must know of what is missing. */
-  notes(isBegun: boolean): string[] {
+  /** What the reader must know of what is missing; `isLive` says whether the page's stream is. */
+  notes({ isBegun, isRunning, lacksBeginning }: Picture, isLive: boolean): string[] {
     const { dropped, entries } = this.model;
     const notes: string[] = [];
     if (this.isReading) notes.push('reading what came before');
     if (this.#problem !== '') notes.push(`what came before could not be read: ${this.#problem}`);
-    if (!this.#isLive) notes.push('not live');
+    if (!this.#isLive || (isRunning && !isLive)) notes.push('not live');
     if (this.#isTrimmed) notes.push('the log no longer has all of it');
     else if (this.#isCut && !isBegun) notes.push('its beginning was not found in the newest million entries');
+    else if (!this.isReading && dropped === 0 && lacksBeginning)
+      notes.push('its beginning was not told, or is no longer kept');
     if (dropped > 0)
       notes.push(
-        `${dropped.toLocaleString('en')} entries left out: only ${entries.toLocaleString('en')} fit`,
+        `${this.#isFull ? 'at least ' : ''}${dropped.toLocaleString('en')} entries left out: only ${entries.toLocaleString('en')} fit`,
       );
     if (!this.isReading && entries === 0 && this.#problem === '')
       notes.push('no entries of this run are kept');
@@ -122,12 +126,14 @@ export class RunFeed {
       throw error;
     });
     let newest: string | undefined;
+    let read = 0;
     for (let next = page; next; ) {
       const rows = next.rows.filter((row) => row.kind === 'entry');
       newest ??= rows.at(-1)?.id;
       if (next.rows.length > rows.length) this.#isTrimmed = true;
       this.#take(rows);
-      if (this.#isStopped || next.done || next.next === undefined || this.model.entries >= MAX_ENTRIES) break;
+      read += rows.length;
+      if (this.#isStopped || next.done || next.next === undefined || this.#isEnough(read)) break;
       query.set('before', next.next);
       next = await readHistory(query);
     }
@@ -142,15 +148,24 @@ export class RunFeed {
     });
     // Entries of the run may stand before its first one, if several programs write: the page before that is read, too.
     let isBegun = false;
-    for (let search = 0; search < MAX_SEARCHES; search++) {
+    let read = 0;
+    for (let searches = 0; searches < MAX_SEARCHES; ) {
       const page = await readHistory(query);
       const rows = page.rows.filter((row) => row.kind === 'entry');
       this.#take(rows);
-      if (this.#isStopped || isBegun || page.done || page.next === undefined) return;
+      read += rows.length;
+      if (rows.length < PAGE) searches++;
+      if (this.#isStopped || isBegun || page.done || page.next === undefined || this.#isEnough(read)) return;
       isBegun = rows.some(({ event }) => event === EVENTS.runStarted);
       query.set('before', page.next);
     }
     this.#isCut = true;
+  }
+
+  /** Whether more would only be left out. It reads one page beyond what fits, so that the model has left something out and says so. */
+  #isEnough(read: number): boolean {
+    this.#isFull = read > MAX_ENTRIES || this.model.dropped > 0;
+    return this.#isFull;
   }
 
   /** Reads the run's own channel on from there, until the run ends. */

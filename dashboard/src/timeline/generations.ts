@@ -2,6 +2,7 @@
 // begins again after an end has several.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { CANCELLED } from '@llm-streamer/shared/run.ts';
+import { LATE_MS } from '../stream/ended-generations.ts';
 import { beginOf, byLog, type Fact } from './fact.ts';
 import type { SpanState } from './span.ts';
 
@@ -49,6 +50,10 @@ function generationsOf(facts: readonly Fact[]): Generation[] {
   const found: Generation[] = [];
   let current: Generation | undefined;
   for (const fact of facts) {
+    if (current && isToldAgain(current, fact)) {
+      current.facts.push(fact);
+      continue;
+    }
     if (!current || isOther(current, fact)) {
       current = emptyGeneration(fact);
       found.push(current);
@@ -56,6 +61,20 @@ function generationsOf(facts: readonly Fact[]): Generation[] {
     take(current, fact);
   }
   return found;
+}
+
+/** One start, or end, may be told on two channels, to those who may read the texts and to all. */
+function isToldAgain({ facts }: Generation, { event, time, row }: Fact): boolean {
+  return (
+    event !== EVENTS.generationDelta &&
+    facts.some(
+      (each) =>
+        each.event === event &&
+        each.row.channel !== row.channel &&
+        each.row.source === row.source &&
+        Math.abs(each.time - time) <= LATE_MS,
+    )
+  );
 }
 
 /** Whether an entry belongs to the next generation, because this one has that already. */

@@ -71,9 +71,10 @@ function laneSpan(
       clock,
     );
   });
+  const lastOfStep = new Map(generations.map(({ step }, i) => [step, children[i]]));
   for (const call of calls) {
-    const at = call.step === '' ? -1 : generations.findLastIndex(({ step }) => step === call.step);
-    (children[at]?.children ?? children).push(toolSpan(key, call, clock));
+    const caller = call.step === '' ? undefined : lastOfStep.get(call.step);
+    (caller?.children ?? children).push(toolSpan(key, call, clock));
   }
   const all = children.flatMap((child) => [child, ...child.children]);
   const last = generations.at(-1);

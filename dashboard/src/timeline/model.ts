@@ -5,7 +5,7 @@ import { CANCELLED, RUN_END } from '@llm-streamer/shared/run.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { Clock } from './clock.ts';
 import { type CriticalPart, criticalPath } from './critical-path.ts';
-import { byTime, type Fact, readFact } from './fact.ts';
+import { beginOf, byLog, byTime, type Fact, readFact } from './fact.ts';
 import { LaneFacts } from './lane.ts';
 import { newSpan, type Span, type SpanState, settle, spansIn } from './span.ts';
 import { type Totals, totalsOf } from './totals.ts';
@@ -13,7 +13,7 @@ import { TraceFacts } from './trace.ts';
 
 export const MAX_ENTRIES = 20_000;
 export const MAX_SPANS = 2_000;
-/** Entries other than pieces of an answer: each may begin a span, and all spans are drawn five times a second. */
+/** Entries other than pieces of an answer. A call of one name that is made again and again is one of the spans above, drawn each time. */
 const MAX_MOMENTS = 3 * MAX_SPANS;
 const MAX_BYTES = 32 * 1024 * 1024;
 /** A run that said nothing for this long is no longer taken for running: its end was not heard. */
@@ -26,6 +26,8 @@ export interface Picture {
   ending: string;
   /** Whether the run's first entry is here. */
   isBegun: boolean;
+  /** Whether something must have come before all that is here. Of a single request, nobody says that a run begins. */
+  lacksBeginning: boolean;
   /** Whether it changes as time goes on. */
   isRunning: boolean;
   /** In the order of time. */
@@ -50,6 +52,8 @@ export class RunModel {
   #places = 0;
   #lastAt = 0;
   #hasDeltas = false;
+  /** By the log. */
+  #first: Fact | undefined;
 
   constructor(run: string) {
     this.#run = run;
@@ -69,6 +73,7 @@ export class RunModel {
     this.#bytes += row.bytes;
     const fact = readFact(row);
     this.#lastAt = Math.max(this.#lastAt, fact.time);
+    if (!this.#first || byLog(fact, this.#first) < 0) this.#first = fact;
     if (!this.#place(fact)) this.dropped++;
   }
 
@@ -105,6 +110,8 @@ export class RunModel {
       root,
       ending: end ? (RUN_END[end.event] ?? '') : '',
       isBegun: begin !== undefined,
+      lacksBeginning:
+        begin === undefined && (end !== undefined || (this.#first !== undefined && isLater(this.#first))),
       isRunning,
       critical: criticalPath(root),
       totals: totalsOf(root),
@@ -198,6 +205,13 @@ const SPAN_EVENTS: readonly string[] = [
   EVENTS.spanFinished,
 ];
 
+const ENDS: readonly string[] = [
+  EVENTS.generationFinished,
+  EVENTS.generationFailed,
+  EVENTS.toolReturned,
+  EVENTS.spanFinished,
+];
+
 function isOfModel(event: string): boolean {
   return (
     event === EVENTS.requestQueued ||
@@ -206,6 +220,11 @@ function isOfModel(event: string): boolean {
     event === EVENTS.generationFinished ||
     event === EVENTS.generationFailed
   );
+}
+
+/** Whether an entry tells how something goes on or ends that has begun in another one. */
+function isLater(fact: Fact): boolean {
+  return fact.event === EVENTS.generationDelta || (ENDS.includes(fact.event) && beginOf(fact) === undefined);
 }
 
 function isOpen(span: Span): boolean {

@@ -4,8 +4,6 @@ import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
 import { listenToPictureKeys } from '../fleet/picture-keys.ts';
-import { LEVEL_TEXT } from '../log/row-node.ts';
-import { duration } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { reader } from '../state/run-state.ts';
 import { cursorRow, streamState, updateView, viewState } from '../state/store.ts';
@@ -19,10 +17,11 @@ import { RunFeed } from './feed.ts';
 import type { Picture } from './model.ts';
 import { RunView } from './run-view.ts';
 import { PART_KINDS, type PartKind, type Span } from './span.ts';
-import { PART_WORDS, visible } from './words.ts';
+import { entryText, PART_WORDS, visible } from './words.ts';
 
-/** What runs is drawn so often. */
+/** What runs is drawn so often, but where that takes long, only in a tenth of the time. */
 const EVERY_MS = 200;
+const LEAST_REST = 9;
 
 /** Where the entries of the channels that are shown come from, and what an entry leads to. */
 export interface TimelineContext {
@@ -53,6 +52,9 @@ export class Timeline {
   #active = 0;
   #prices: Prices | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
+  #restUntil = 0;
+  /** The log's time at which the stream was last live: what runs does not grow over what nobody knows. */
+  #now = Date.now();
   /** The entries that were left for the log, by run: the way back leads to them. */
   readonly #left = new Map<string, string>();
 
@@ -109,7 +111,7 @@ export class Timeline {
     this.#active = Math.min(this.#active, this.#shown.length - 1);
     this.#runs.replaceChildren(...this.#shown.map(({ view }) => view.element));
     this.#price().catch(() => {}); // a picture without costs
-    this.#timer ??= setInterval(() => document.visibilityState === 'visible' && this.#draw(), EVERY_MS);
+    this.#timer ??= setInterval(() => this.#tick(), EVERY_MS);
     this.#draw();
     const { activeElement } = document;
     if (activeElement === document.body || activeElement === this.#context.viewport.scroller) this.#focus();
@@ -158,13 +160,22 @@ export class Timeline {
     if (hadFocus) this.#context.viewport.scroller.focus({ preventScroll: true });
   }
 
+  #tick(): void {
+    const begin = performance.now();
+    if (document.visibilityState !== 'visible' || begin < this.#restUntil) return;
+    this.#draw();
+    const end = performance.now();
+    this.#restUntil = end + (end - begin) * LEAST_REST;
+  }
+
   #draw(): void {
     const stream = streamState.value;
-    const now = Date.now() + (stream.state === 'live' ? stream.clockOffset : 0);
+    const isLive = stream.state === 'live';
+    if (isLive) this.#now = Date.now() + stream.clockOffset;
     const changed = this.#shown.filter((run) => run.isChanged || run.picture?.isRunning);
     for (const run of changed) {
       run.isChanged = false;
-      run.picture = run.feed.model.picture(now);
+      run.picture = run.feed.model.picture(this.#now);
       if (run.picture.ending !== '') run.feed.ended();
     }
     for (const item of this.#legend.children) {
@@ -177,14 +188,14 @@ export class Timeline {
     const pictures = changed.length === 0 ? [] : this.#shown;
     const length = Math.max(...this.#shown.map(({ picture }) => (picture ? RunView.lengthOf(picture) : 1)));
     for (const { view, picture, feed } of pictures)
-      if (picture) view.show(picture, length, feed.notes(picture.isBegun), this.#prices);
+      if (picture) view.show(picture, length, feed.notes(picture, isLive), this.#prices);
   }
 
   #tell({ picture }: ShownRun, row: EntryRow | undefined, span: Span | undefined): void {
     const after = row && picture?.root.from !== undefined ? row.time - picture.root.from : 0;
     this.#entry.className = `entry${row ? ` l${row.level}` : ''}`;
     this.#entry.textContent = row
-      ? `${after < 0 ? '−' : '+'}${duration(Math.abs(after))} ${LEVEL_TEXT[row.level]} ${visible(row.source, 40)} ${row.event ?? ''} ${visible(row.msg, 600)}`
+      ? entryText(row, after)
       : `${visible(span?.name ?? '', 80)}: ${span?.kind === 'unknown' ? 'no entry of this span has come' : 'no entry of its own'}`;
   }
 

@@ -1,7 +1,9 @@
 // What the picture says in words: beside a bar, to a screen reader, and about a whole run.
 import { plural } from '../fleet/words.ts';
+import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration } from '../log/time.ts';
+import type { EntryRow } from '../stream/row.ts';
 import { type Cost, costText } from './cost.ts';
 import type { Picture } from './model.ts';
 import type { Part, PartKind, Span } from './span.ts';
@@ -26,6 +28,14 @@ export function visible(text: string, limit = MAX_TEXT): string {
   return spansOf(text, limit, false)
     .map((span) => span.text)
     .join('');
+}
+
+/** An entry on one line; `after` is its time after the run's beginning. */
+export function entryText({ level, source, event, msg }: EntryRow, after: number): string {
+  const time = `${after < 0 ? '−' : '+'}${duration(Math.abs(after))}`;
+  return [time, LEVEL_TEXT[level], visible(source, 40), visible(event ?? '', 60), visible(msg, 600)].join(
+    ' ',
+  );
 }
 
 /** The figures beside the bar. */
@@ -78,7 +88,7 @@ export function wordsOf(span: Span, from: number, isCritical: boolean): string {
   if (inputTokens !== undefined) words.push(`${inputTokens} tokens in`);
   if (outputTokens !== undefined) words.push(`${outputTokens} tokens out`);
   if (error !== '') words.push(`error ${visible(error, 80)}`);
-  if (warnings.length > 0) words.push(`${warnings.length} ${warnings.length === 1 ? 'warning' : 'warnings'}`);
+  if (warnings.length > 0) words.push(plural(warnings.length, 'warning'));
   if (isCritical) words.push('on the critical path');
   return words.join(', ');
 }
@@ -95,7 +105,7 @@ export function summaryOf({ root, ending, critical, totals }: Picture, cost?: Co
     words.push(`${count(inputTokens)} + ${isEstimated ? '~' : ''}${count(outputTokens)} tokens`);
   if (cost) words.push(costText(cost));
   if (errors > 0) words.push(plural(errors, 'error'));
-  if (retries > 0) words.push(`repeated ${retries} ${retries === 1 ? 'time' : 'times'}`);
+  if (retries > 0) words.push(`repeated ${plural(retries, 'time')}`);
   const path = critical.reduce((sum, part) => sum + part.to - part.from, 0);
   if (path > 0) words.push(`critical path ${duration(path)}`);
   const kinds = (Object.entries(byKind) as [PartKind, number][]).filter(

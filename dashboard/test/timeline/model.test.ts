@@ -259,6 +259,61 @@ describe('what is not told', () => {
   });
 });
 
+describe('what cannot be', () => {
+  it('a line of a host whose clock was never set, or is far ahead, stands where the log got it', () => {
+    const strays = [0, Date.UTC(1971), Date.UTC(2096)].map((time) => at(500, 'run.started', {}, { time }));
+    const far = at(
+      2_000,
+      'tool.called',
+      { tool: 'x', start: '1970-01-01T00:00:00Z' },
+      { time: Date.UTC(2096) },
+    );
+    const [alone, beside] = [pictureOf(agentRun()).root, pictureOf([...strays, far, ...agentRun()]).root];
+    expect([beside.from, beside.to]).toEqual([alone.from, alone.to]);
+  });
+
+  it('a run that is played back from an archive keeps its times', () => {
+    const old = START - 400 * 86_400_000;
+    const played = agentRun().map((row) => entry({ ...row.json(), time: row.time - START + old }));
+    const [now, then] = [pictureOf(agentRun()).root, pictureOf(played).root];
+    expect([then.from, then.to]).toEqual([now.from, now.to].map((time) => (time ?? 0) - START + old));
+  });
+});
+
+describe('what is told on two channels', () => {
+  it('is one generation, with its tokens once', () => {
+    const told = (ms: number, event: string, attrs: Record<string, unknown>) =>
+      ['texts', 'all'].map((channel, i) => at(ms + i, event, { lane: 'a', ...attrs }, { channel }));
+    const picture = pictureOf([
+      ...told(0, 'generation.started', {}),
+      at(500, 'generation.delta', { lane: 'a' }, { channel: 'texts' }),
+      ...told(1_000, 'generation.finished', { 'gen_ai.usage.output_tokens': 100 }),
+    ]);
+    expect(picture.totals).toMatchObject({ spans: 1, outputTokens: 100 });
+    expect(parts(picture, 'a')).toEqual([
+      ['first', 0, 500],
+      ['stream', 500, 1_000],
+    ]);
+  });
+});
+
+describe('a run whose beginning is missing', () => {
+  it('is known by an end, or by what goes on', () => {
+    const [begin, ...rest] = agentRun();
+    expect(begin?.event).toBe('run.started');
+    expect(pictureOf(rest).lacksBeginning).toBe(true);
+    expect(pictureOf([at(0, 'generation.delta', { lane: 'a' })]).lacksBeginning).toBe(true);
+    expect(pictureOf(agentRun()).lacksBeginning).toBe(false);
+  });
+
+  it('is not a single request, or a span that says how long it took', () => {
+    const request = [at(0, 'generation.started'), at(1, 'generation.delta'), at(2, 'generation.finished')];
+    expect(pictureOf(request).lacksBeginning).toBe(false);
+    const span = at(900, 'generation.finished', { span_id: 's', duration_s: 0.5 });
+    expect(pictureOf([span]).lacksBeginning).toBe(false);
+  });
+});
+
 describe('a trace', () => {
   const span = (
     ms: number,
