@@ -7,6 +7,7 @@ import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.t
 import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
@@ -90,7 +91,12 @@ function openLog(
   const retention = retentionPolicy(config);
   if (url !== undefined) {
     const echoes = plainChannels(config);
-    const client = new RedisClient({ url, namespace }, 'alerts', logger);
+    const client = new RedisClient(
+      { url, namespace },
+      'alerts',
+      logger,
+      broker instanceof RedisBroker ? broker.seen : undefined,
+    );
     const store = new RedisRulesStore(client, new RedisKeys(namespace, echoes, isClusterUrl(url)), retention);
     return { store, log: { kind: 'redis', url, namespace, echoes, retention } };
   }

@@ -5,6 +5,7 @@ import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.t
 import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
 import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
+import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
 import { draft } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
@@ -190,7 +191,12 @@ function openRecords(config: Config, broker: Broker, limit: RateLimitOptions, lo
   let store: MemoryRunStore | RedisRunStore;
   let limiter: RateLimiter;
   if (url !== undefined) {
-    const client = new RedisClient({ url, namespace }, 'runs', logger);
+    const client = new RedisClient(
+      { url, namespace },
+      'runs',
+      logger,
+      broker instanceof RedisBroker ? broker.seen : undefined,
+    );
     const keys = new RedisKeys(namespace, plainChannels(config), isClusterUrl(url));
     store = new RedisRunStore(client, keys, retentionPolicy(config));
     limiter = new RedisRateLimiter(client, namespace, limit);

@@ -43,7 +43,8 @@ export function mayOverlap(reason: GapReason): boolean {
 }
 
 /**
- * Entries that a reader cannot have: those of the channel with `after < n < before`. The newest of them is `before - 1`.
+ * Entries that a reader cannot have: those of the channel with `after < n < before`. The newest of them is `before - 1`. Of a `rollback` that
+ * became known late some were there, and the reader has had them: it comes behind them.
  *
  * In history a gap comes before all entries after `after`, also those of other channels. For example, a reader at 101 gets the gap
  * { channel: 'a', after: 101, before: 105 }, then 102 of b, then 106 of a. If the connection breaks after 102, the reader

@@ -162,7 +162,7 @@ export class RedisClient {
 
   /** The same for the log of this process. If nothing has failed yet, what it is waiting for. */
   get complaint(): string {
-    if (this.#lastError instanceof Error) return inFull(this.#lastError);
+    if (this.#lastError instanceof Error) return this.#inFull(this.#lastError);
     const { status, options } = this.redis;
     if (status === 'connect') return 'something accepts connections there, but does not answer: is it Redis?';
     return options.tls === undefined
@@ -224,7 +224,7 @@ export class RedisClient {
     const code = codeOf(error);
     if (code === '' || EXPECTED.includes(code)) return error;
     this.#lastError = error;
-    this.#complain(inFull(error));
+    this.#complain(this.#inFull(error));
     return error;
   }
 
@@ -291,7 +291,18 @@ export class RedisClient {
     this.#failed = true;
     this.#lastError = error;
     // Before the first connection the caller reports that there is none.
-    if (this.#identifiedAt > 0) this.#complain(inFull(error));
+    if (this.#identifiedAt > 0) this.#complain(this.#inFull(error));
+  }
+
+  /** Where the URL does not name the server that has answered, so that somebody may take its password for that of who named it. */
+  #inFull(error: unknown): string {
+    const text = inFull(error);
+    if (this.#primary === undefined || !(error instanceof Error) || error.name !== 'ReplyError') return text;
+    const { host, port } = this.#primary;
+    const isOfPassword = ['WRONGPASS', 'NOAUTH'].includes(codeOf(error));
+    const by = this.#locator?.kind === 'cluster' ? 'the Cluster' : 'the Sentinels';
+    const whose = isOfPassword ? '; user and password of the servers stand before the @ of the URL' : '';
+    return `${host}:${port}, named by ${by}: ${text}${whose}`;
   }
 
   #complain(text: string): void {

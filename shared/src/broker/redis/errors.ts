@@ -33,6 +33,11 @@ export function codeOf(error: unknown): string {
   return /^[A-Z]+\b/.exec(error.message)?.[0] ?? '';
 }
 
+/** Too few replicas, or a disk that cannot be written: Redis takes no writes, and what is there can still be read. */
+export function isWriteRefused(error: unknown): boolean {
+  return ['NOREPLICAS', 'MISCONF'].includes(codeOf(error));
+}
+
 /** Redis words a missing right differently for commands that come from a script. */
 export function isForbidden(error: unknown): boolean {
   return /^NOPERM|^ERR The user executing the script/.test(messageOf(error));

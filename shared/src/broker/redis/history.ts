@@ -6,7 +6,7 @@ import type { ChannelInfo, Page, ReadQuery } from '../broker.ts';
 import type { DeliveryGuard } from '../delivery-guard.ts';
 import { PageReader } from '../history/page-reader.ts';
 import type { LogState } from '../log-state.ts';
-import type { Position } from '../position.ts';
+import { type Position, positionAt } from '../position.ts';
 import { loadScript, type RedisClient } from './client.ts';
 import type { RedisKeys } from './keys.ts';
 import { readState } from './read-state.ts';
@@ -61,6 +61,9 @@ export class RedisHistory {
   /** Where the log was at `time` (epoch ms), if its positions were ahead of the clock then. */
   async headAhead(time: number): Promise<Position | undefined> {
     await this.#client.runId();
+    // Notes rise. There may be two thousand, and only who asks for a time of the last failover or before needs more than the last one.
+    const newest = await this.#client.redis.lindex(this.#keys.ahead, -1);
+    if (!(Number(newest?.split(':')[1]) > positionAt(time))) return undefined;
     const notes = await this.#client.redis.lrange(this.#keys.ahead, 0, -1);
     return headAhead(notes, time);
   }

@@ -53,6 +53,7 @@ export abstract class Locator {
   ): Pick<RedisOptions, 'db' | 'username' | 'password' | 'tls' | 'Connector'> {
     const access = this.#access;
     const find = () => this.find();
+    const known = () => this.primary;
     class Connector extends AbstractConnector {
       #left: Connector['stream'] | undefined;
 
@@ -73,8 +74,9 @@ export abstract class Locator {
         let primary: HostAndPort | undefined;
         while (primary === undefined) {
           primary = await find().catch((error) => {
-            emit('error', error);
-            return undefined;
+            // It may be the primary still, and who connects asks it: one that is a replica by now is refused.
+            if (known() === undefined) emit('error', error);
+            return known();
           });
           if (primary === undefined) await setTimeout(LOOK_MS);
           if (!this.connecting) throw new Error('closed');

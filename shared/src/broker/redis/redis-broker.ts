@@ -1,5 +1,5 @@
-// The log in Redis, for any number of processes. Each process has three connections, however many readers it has:
-// subscriptions, commands, and history. append.lua guarantees the order of entries; live/feed.ts guarantees that a listener
+// The log in Redis, for any number of processes. The broker of a process has three connections, however many readers it has:
+// subscriptions, commands, and history; and a fourth where it reads from a replica. append.lua guarantees the order of entries; live/feed.ts guarantees that a listener
 // gets each entry or a gap that names it, as far as the log can know it.
 
 import { randomBytes } from 'node:crypto';
@@ -76,6 +76,8 @@ export class RedisBroker implements Broker {
   readonly #heartbeat: RedisHeartbeat;
   readonly #checkup: RedisCheckup;
   readonly #logger: Logger | undefined;
+  /** For clients of this process that append beside the broker: what one of them knows, all do. */
+  readonly seen: Seen = { highest: 0, stored: 0 };
   /** Settled once the broker listens, or cannot. */
   #listening: Promise<void> = Promise.resolve();
 
@@ -86,7 +88,7 @@ export class RedisBroker implements Broker {
     this.#keys = keys;
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');
-    const seen: Seen = { highest: 0, stored: 0 };
+    const { seen } = this;
     const where = locate({ url, namespace }, logger);
     this.#locator = typeof where === 'string' ? undefined : where;
     this.#commands = new RedisClient(where, 'commands', logger, seen);
@@ -117,6 +119,7 @@ export class RedisBroker implements Broker {
       keys,
       instance,
       firstTick: (client) => this.#heartbeat.firstTick(client),
+      tickWithoutLease: () => this.#heartbeat.sendWithoutLease(),
       requestTick: () => this.#heartbeat.sendTick(),
     });
     this.#heartbeat = new RedisHeartbeat({

@@ -4,7 +4,7 @@
 import { AbstractConnector, type Redis, type RedisOptions } from 'ioredis';
 import type { Logger } from '../../logger.ts';
 import type { HostAndPort } from './address.ts';
-import { messageOf } from './errors.ts';
+import { inFull, inWords, messageOf } from './errors.ts';
 import { checkReplica } from './greeting.ts';
 import { askingConnection, openSocket, reach } from './locator.ts';
 
@@ -17,6 +17,7 @@ const AVOID_MS = 5_000;
 const MAX_AVOID_MS = 300_000;
 const GOOD_MS = 60_000;
 const MAX_AVOIDED = 1_000;
+const NONE = 'no replica can be read from (REDIS_FEED=replica), the primary is';
 
 /** The connection to the server whose replicas these are. */
 interface Primary {
@@ -38,6 +39,8 @@ export class Replicas {
   /** What every connection to a replica has in common. */
   #access: RedisOptions = {};
   #warning: string | undefined;
+  /** Why none can be used, as far as that is known. */
+  #failure: { replica?: HostAndPort; error: unknown } | undefined;
   #closed = false;
 
   constructor(primary: Primary, logger: Logger | undefined) {
@@ -124,9 +127,7 @@ export class Replicas {
 
   async #choose(): Promise<HostAndPort | undefined> {
     const replica = await this.#find();
-    this.#tell(
-      replica === undefined ? 'no replica can be read from (REDIS_FEED=replica), the primary is' : undefined,
-    );
+    this.#tell(replica !== undefined);
     return replica;
   }
 
@@ -142,7 +143,9 @@ export class Replicas {
     // Without an answer of the primary nothing is known of its replicas.
     if (!this.#primary.connected) return undefined;
     const info = await this.#primary.redis.info('replication').catch(() => '');
-    const left = onlineReplicas(info).filter(({ host, port }) => {
+    const online = onlineReplicas(info);
+    if (online.length === 0) this.#failure = { error: 'the primary names none that is online' };
+    const left = online.filter(({ host, port }) => {
       const avoided = this.#avoided.get(`${host}:${port}`);
       return avoided === undefined || avoided.until <= performance.now();
     });
@@ -150,10 +153,12 @@ export class Replicas {
       const [replica] = left.splice(Math.floor(Math.random() * left.length), 1) as [HostAndPort];
       try {
         await this.#try(replica);
+        this.#failure = undefined;
         return replica;
       } catch (error) {
         this.#logger?.debug(`replica ${replica.host}:${replica.port}: ${messageOf(error)}`);
         this.avoid(replica, 0);
+        this.#failure = { replica, error };
       }
     }
     return undefined;
@@ -172,9 +177,15 @@ export class Replicas {
     }
   }
 
-  #tell(warning: string | undefined): void {
-    if (warning !== this.#warning && !this.#closed) {
-      if (warning !== undefined) this.#logger?.warn(`redis: ${warning}`);
+  /** The log of this process names the replica. Clients learn no address. */
+  #tell(isUsable: boolean): void {
+    if (this.#closed) return;
+    const { replica, error } = this.#failure ?? {};
+    const warning = isUsable ? undefined : `${NONE}${error === undefined ? '' : ` (${inWords(error)})`}`;
+    if (warning !== this.#warning) {
+      const address = replica && `${replica.host}:${replica.port}: `;
+      const why = error === undefined ? '' : ` (${address ?? ''}${inFull(error)})`;
+      if (warning !== undefined) this.#logger?.warn(`redis: ${NONE}${why}`);
       else this.#logger?.info('redis: reading from a replica');
     }
     this.#warning = warning;

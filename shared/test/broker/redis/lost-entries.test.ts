@@ -2,7 +2,7 @@
 // come by, and nobody is told of a loss that was none. The log goes back as a failover makes it: to a copy, under another process.
 
 import fc from 'fast-check';
-import type { Redis } from 'ioredis';
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { randomNamespace } from '../../../../test-support/redis.ts';
 import type { PageItem } from '../../../src/broker/broker.ts';
@@ -25,8 +25,8 @@ afterEach(() => {
 const TICK = loadScript('tick', 'allow-oom');
 
 /** A process that writes to the log of `namespace`, and can tick as a gateway does. What it has seen is its own. */
-async function processOf(namespace: string) {
-  const client = new RedisClient(stage.server.url, 'test', undefined);
+async function processOf(namespace: string, url = stage.server.url) {
+  const client = new RedisClient(url, 'test', undefined);
   open.push(client);
   await client.runId(10_000);
   const keys = new RedisKeys(namespace);
@@ -165,6 +165,31 @@ describe('a reader who has seen none of the lost entries', () => {
     expect(gap?.after).toBeLessThan(lost);
     expect(gap?.before).toBeGreaterThan(known + 1);
     expect(gap?.before).toBeLessThanOrEqual(after);
+  });
+
+  it('is told also where the first who ticks may not tell it: its own tick goes on', async () => {
+    const namespace = randomNamespace();
+    const prefix = `{${namespace}}:`;
+    const [knowing, other] = [await processOf(namespace), await processOf(namespace)];
+    await knowing.write('0');
+    const copy = await copyOf(stage.redis, namespace);
+    await knowing.write('1');
+    await copy.restore();
+    await other.write('2');
+    const rights = ['resetchannels', `&${prefix}=*`, `&${prefix}#tick*`, '&c:*', '~*', '+@all'];
+    await stage.redis.call('ACL', 'SETUSER', 'narrow', 'on', '>pass', ...rights);
+    const narrow = await processOf(namespace, stage.server.url.replace('redis://', 'redis://narrow:pass@'));
+    const reader = new Redis(stage.server.url);
+    open.push({ close: () => reader.disconnect() });
+    const told: string[] = [];
+    reader.on('message', (_, text: string) => told.push(text));
+    await reader.subscribe(`${prefix}#loss`);
+    await knowing.write('3');
+    await narrow.tick();
+    expect(await stage.redis.hexists(`${prefix}log`, 'lost')).toBe(1);
+    await knowing.tick();
+    await expect.poll(() => told.length).toBe(1);
+    expect(await stage.redis.hexists(`${prefix}log`, 'lost')).toBe(0);
   });
 
   it('is told nothing by news that is none', async () => {

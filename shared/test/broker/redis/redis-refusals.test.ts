@@ -241,6 +241,33 @@ describe('what Redis refuses for a while', () => {
   );
 });
 
+describe('a subscription that is cut while Redis takes no writes', () => {
+  afterEach(async () => {
+    await stage.redis.config('SET', 'min-replicas-to-write', '0');
+  });
+
+  it('comes back, new readers begin, and nothing is missing when writes are taken again', async () => {
+    const { log, key } = await broker();
+    const ear = new Ear();
+    await log.subscribe(['a'], ear);
+    await log.publish([line('a', 'before')]);
+    await ear.heard(({ msgs }) => msgs.length === 1);
+    await stage.redis.config('SET', 'min-replicas-to-write', '1');
+    const before = log.status().reconnects;
+    await stage.redis.client('KILL', 'TYPE', 'PUBSUB');
+    await expect.poll(() => log.status().reconnects, { timeout: 20_000 }).toBe(before + 1);
+    const late = new Ear();
+    await log.subscribe(['logs*'], late);
+    await stage.redis.config('SET', 'min-replicas-to-write', '0');
+    await ready(log).toBe(true);
+    await stage.redis.publish(key('logs:plain'), 'adopted');
+    await late.heard(({ msgs }) => msgs.includes('adopted'));
+    await log.publish([line('a', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    expect([ear.msgs, ear.gaps]).toEqual([['before', 'after'], []]);
+  });
+});
+
 describe('a Redis user who may listen to some channels only', () => {
   it('what Redis refuses is refused by name; what it allows is heard, also beside it', async () => {
     const namespace = randomNamespace();

@@ -10,6 +10,7 @@ import { RedisJanitor } from '../../../src/broker/redis/janitor.ts';
 import { RedisKeys } from '../../../src/broker/redis/keys.ts';
 import { RedisBroker, type RedisBrokerOptions } from '../../../src/broker/redis/redis-broker.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from '../../../src/broker/retention.ts';
+import type { Logger } from '../../../src/logger.ts';
 import { Ear, line, testBroker } from '../conformance.ts';
 import { EXPLAINED, Ledger, NOTHING_AMISS } from './ledger.ts';
 import { redisStage } from './redis-stage.ts';
@@ -101,6 +102,38 @@ describe('the contract', () => {
 });
 
 describe('a replica', () => {
+  it('takes its readers back after a cut while the primary takes no writes', async () => {
+    const primary = await server();
+    const replica = await replicaOf(primary);
+    const log = await broker({ url: primary.url });
+    await isFedBy(replica);
+    await tell(primary, 'CONFIG', 'SET', 'min-replicas-to-write', '2');
+    const before = log.status().reconnects;
+    await tell(replica, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await eventually('it is live again', async () => log.status().reconnects > before, PATIENCE_MS);
+    await log.subscribe(['*'], new Ear());
+    await isFedBy(replica);
+  }, 60_000);
+
+  it('whose password is another one is named to the operator, and clients learn what it answers', async () => {
+    const primary = await server();
+    const replica = await replicaOf(primary);
+    await tell(replica, 'CONFIG', 'SET', 'requirepass', 'other');
+    const said: string[] = [];
+    const note = (_: unknown, text?: string) => void said.push(text ?? String(_));
+    const logger = { debug() {}, info() {}, warn: note, error: note } as unknown as Logger;
+    const log = await broker({ url: primary.url, logger });
+    await eventually(
+      'it says so',
+      async () => log.status().warning?.includes('NOAUTH') ?? false,
+      PATIENCE_MS,
+    );
+    expect(said.join('\n')).toMatch(
+      new RegExp(`the primary is \\(127\\.0\\.0\\.1:${replica.port}: .*NOAUTH`),
+    );
+    expect(log.status().warning).not.toContain('127.0.0.1');
+  }, 30_000);
+
   it('brings what is live and what is history, and the primary is spared', async () => {
     const primary = await server();
     const replica = await replicaOf(primary);

@@ -85,6 +85,27 @@ describe('a primary that takes no writes', () => {
 });
 
 describe('Sentinels', () => {
+  it('that are all gone do not keep away whose connections are cut: the primary that they named is the primary', async () => {
+    group = await startSentinelGroup({ replicas: 0, sentinels: 1 });
+    const ledger = await openLedger();
+    await group.sentinels[0]?.kill();
+    await killClients(group.servers[0] as RedisServer);
+    await ledger.more();
+    expect(ledger.account()).toEqual(NOTHING_AMISS);
+  }, 60_000);
+
+  it('a wrong password of the servers is said with the server, and with whose it is; clients learn no address', async () => {
+    group = await startSentinelGroup({ replicas: 0, sentinels: 1 });
+    const [server] = group.servers as [RedisServer];
+    await tell(server, 'CONFIG', 'SET', 'requirepass', 'secret');
+    const broker = new RedisBroker({ url: group.url.replace('://', '://:guess@') });
+    open.push(broker);
+    await expect(broker.open(5_000)).rejects.toThrow(
+      new RegExp(`127\\.0\\.0\\.1:${server.port}, named by the Sentinels: WRONGPASS .*of the servers`),
+    );
+    expect(broker.status().reason).not.toContain('127.0.0.1');
+  }, 60_000);
+
   it('of which one is left still lead to the primary', async () => {
     group = await startSentinelGroup();
     const [first, second] = group.sentinels;
@@ -156,12 +177,23 @@ async function connectionsOf(redis: Redis): Promise<number> {
 }
 
 async function roleOf(server: RedisServer): Promise<string> {
+  const [role] = (await tell(server, 'ROLE')) as [string];
+  return role;
+}
+
+/** Ends every connection to it but the one that says so. */
+async function killClients(server: RedisServer): Promise<void> {
+  await tell(server, 'CLIENT', 'KILL', 'TYPE', 'pubsub');
+  await tell(server, 'CLIENT', 'KILL', 'TYPE', 'normal');
+}
+
+/** The answer to one command, by a connection of its own. */
+async function tell(server: RedisServer, command: string, ...args: string[]): Promise<unknown> {
   const redis = new Redis(server.url, { lazyConnect: true, retryStrategy: () => null });
   redis.on('error', () => undefined); // the call fails, and is made again
   try {
     await redis.connect();
-    const [role] = (await redis.call('ROLE')) as [string];
-    return role;
+    return await redis.call(command, ...args);
   } finally {
     redis.disconnect();
   }

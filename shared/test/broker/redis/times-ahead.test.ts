@@ -5,6 +5,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
 import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import { positionAt } from '../../../src/broker/position.ts';
+import { RedisClient } from '../../../src/broker/redis/client.ts';
+import { RedisHistory } from '../../../src/broker/redis/history.ts';
+import { RedisKeys } from '../../../src/broker/redis/keys.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
 import { headAhead } from '../../../src/broker/redis/times-ahead.ts';
 import { line } from '../conformance.ts';
@@ -39,6 +42,20 @@ describe('headAhead', () => {
     expect(headAhead(notes, ms(seconds))).toBe(expected);
   });
 });
+
+it('who asks for a time after the minute of the last failover reads one note, however many there are', async () => {
+  const server = await startRedis();
+  const client = new RedisClient(server.url, 'test', undefined);
+  open.push({ close: () => server.stop() }, client);
+  const keys = new RedisKeys(randomNamespace());
+  const history = new RedisHistory(client, keys);
+  const failover = Date.now() - 120_000;
+  await client.runId(10_000);
+  await client.redis.rpush(keys.ahead, `${failover}:${positionAt(failover + 60_000)}`);
+  expect(await history.headAhead(Date.now())).toBe(undefined);
+  expect(await client.redis.info('commandstats')).not.toContain('cmdstat_lrange:');
+  expect(await history.headAhead(failover + 1_000)).toBe(positionAt(failover + 60_000));
+}, 30_000);
 
 it('ten failovers in a row: what came since a time is all that is asked for, and nothing that is a second older', async () => {
   const server: RedisServer = await startRedis({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] });

@@ -12,7 +12,7 @@ import type { DeliveryGuard } from '../../delivery-guard.ts';
 import type { Position } from '../../position.ts';
 import { type Interest, Routes } from '../../routes.ts';
 import type { RedisClient } from '../client.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { codeOf, isWriteRefused, messageOf } from '../errors.ts';
 import type { RedisHistory } from '../history.ts';
 import type { RedisKeys } from '../keys.ts';
 import { CatchUp } from './catch-up.ts';
@@ -58,6 +58,8 @@ interface RedisFeedOptions {
   subscriptions: RedisSubscriptions;
   /** Begins a pipeline with a tick, whose reply names the adopter. */
   firstTick: (client: RedisClient) => Promise<ChainableCommander>;
+  /** Sends a tick that needs no write. */
+  tickWithoutLease: () => Promise<void>;
   /** Asks for a tick as soon as possible. */
   requestTick: () => void;
 }
@@ -73,6 +75,7 @@ export class RedisFeed {
   readonly #messages: MessageReader;
   readonly #subscriptions: RedisSubscriptions;
   readonly #firstTick: RedisFeedOptions['firstTick'];
+  readonly #tickWithoutLease: RedisFeedOptions['tickWithoutLease'];
   readonly #requestTick: () => void;
   readonly #opening = Promise.withResolvers<void>();
   readonly #sequencer: Sequencer;
@@ -96,6 +99,7 @@ export class RedisFeed {
     this.#messages = new MessageReader(options.keys, this.#tickChannel);
     this.#subscriptions = options.subscriptions;
     this.#firstTick = options.firstTick;
+    this.#tickWithoutLease = options.tickWithoutLease;
     this.#requestTick = options.requestTick;
     this.#sequencer = new Sequencer(this.#routes);
     this.#catchUp = new CatchUp({
@@ -252,9 +256,15 @@ export class RedisFeed {
     await this.#goLive(this.#sequencer.cursor);
   }
 
-  /** The tick and the subscriptions go out in one write. So this process knows who adopts the first message that comes. */
+  /**
+   * The tick and the subscriptions go out in one write. So this process knows who adopts the first message that comes. Where Redis takes
+   * no writes the tick is refused, and the subscriptions are not: nobody adopts then, and it stays unknown who will.
+   */
   async #enterPrimary(connection: number): Promise<void> {
-    const reply = await this.#subscribePermanent(await this.#firstTick(this.#client));
+    const reply = await this.#subscribePermanent(await this.#firstTick(this.#client)).catch((error) => {
+      if (!isWriteRefused(error)) throw error;
+    });
+    if (reply === undefined) return;
     const [holder, , , time] = reply as [string, string, number, string];
     if (connection === this.#catchUp.connection)
       this.#foreign.onSubscribed(holder === '' ? null : holder, Number(time));
@@ -266,9 +276,9 @@ export class RedisFeed {
       await this.#subscribePermanent(await this.#entry.listenForCopies(this.#client));
       return this.#firstTick(this.#client);
     };
-    return this.#entry.enter(subscribe, ({ holder, time }) =>
-      this.#foreign.onSubscribed(holder ?? null, time),
-    );
+    return this.#entry.enter(subscribe, this.#tickWithoutLease, ({ holder, time }) => {
+      if (holder !== undefined) this.#foreign.onSubscribed(holder, time);
+    });
   }
 
   #subscribePermanent(first: ChainableCommander): Promise<unknown> {

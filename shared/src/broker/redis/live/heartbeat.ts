@@ -4,7 +4,7 @@
 import type { ChainableCommander } from 'ioredis';
 import type { Logger } from '../../../logger.ts';
 import { loadScript, noteStored, type RedisClient } from '../client.ts';
-import { codeOf, messageOf } from '../errors.ts';
+import { isWriteRefused, messageOf } from '../errors.ts';
 import type { RedisJanitor } from '../janitor.ts';
 import type { RedisKeys } from '../keys.ts';
 import { readState } from '../read-state.ts';
@@ -19,8 +19,6 @@ const LEASE_MS = 3_000;
 /** If a tick that Redis has published does not come back within this, the subscription is dead. */
 const TICK_LOST_MS = 5_000;
 const JANITOR_EVERY_TICKS = 10;
-/** Too few replicas, or a disk that cannot be written: what is there can still be read. */
-const WRITES_REFUSED = ['NOREPLICAS', 'MISCONF'];
 
 export class RedisHeartbeat {
   readonly #commands: RedisClient;
@@ -123,8 +121,8 @@ export class RedisHeartbeat {
         else if (leaseMs < TICK_MS) setTimeout(() => this.sendTick(), leaseMs + 1).unref();
       } catch (error) {
         this.#logger?.debug(`tick: ${messageOf(error)}`);
-        if (WRITES_REFUSED.includes(codeOf(error)))
-          await this.#sendWithoutLease(count).catch((second) =>
+        if (isWriteRefused(error))
+          await this.sendWithoutLease(count).catch((second) =>
             this.#logger?.debug(`tick: ${messageOf(second)}`),
           );
       }
@@ -132,7 +130,7 @@ export class RedisHeartbeat {
   }
 
   /** Where Redis takes no writes nobody adopts, but readers go on. */
-  async #sendWithoutLease(count: number): Promise<void> {
+  async sendWithoutLease(count = this.#feed.nextTick()): Promise<void> {
     const [token, , head] = await readState(this.#commands, this.#keys);
     const tick = tickWithoutLease(head, token, count, await this.#commands.runId());
     const { redis } = this.#commands;

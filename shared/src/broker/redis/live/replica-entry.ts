@@ -4,6 +4,7 @@
 
 import type { ChainableCommander } from 'ioredis';
 import type { RedisClient } from '../client.ts';
+import { isWriteRefused } from '../errors.ts';
 import { parseTick, type Tick } from './ticks.ts';
 
 /** A replica that does not bring the first tick in this time is too far behind, or cut off. */
@@ -29,9 +30,13 @@ export class ReplicaEntry {
 
   /**
    * Resolves when a tick has come. `subscribe` has the replica pass ticks on, and returns one that is still to be sent. `onTick` is called
-   * before anything that follows the tick comes.
+   * before anything that follows the tick comes. Where the primary takes no writes, `sendWithoutLease` sends a tick that needs none.
    */
-  async enter(subscribe: () => Promise<ChainableCommander>, onTick: (tick: Tick) => void): Promise<void> {
+  async enter(
+    subscribe: () => Promise<ChainableCommander>,
+    sendWithoutLease: () => Promise<void>,
+    onTick: (tick: Tick) => void,
+  ): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const pending = {
       onTick: (tick: Tick) => {
@@ -43,7 +48,8 @@ export class ReplicaEntry {
     this.#pending = pending;
     const send = async () => {
       const [[error] = [null]] = (await (await subscribe()).exec()) ?? [];
-      if (error) throw error;
+      if (isWriteRefused(error)) await sendWithoutLease();
+      else if (error) throw error;
     };
     const timer = setTimeout(() => reject(new Error('the replica is too far behind')), FIRST_TICK_MS);
     await Promise.all([promise, send()]).finally(() => clearTimeout(timer));
@@ -53,7 +59,7 @@ export class ReplicaEntry {
   isEarly(message: { kind: string; data: Buffer }): boolean {
     if (this.#pending === undefined) return false;
     const tick = message.kind === 'tick' ? parseTick(message.data) : null;
-    if (tick?.holder !== undefined) {
+    if (tick) {
       this.#pending.onTick(tick);
       this.#pending = undefined;
     }

@@ -57,6 +57,7 @@ export class RedisSubscriptions {
   /**
    * Adds the first subscriptions of a connection to `first`, a pipeline of one command, and sends it: the channels of its own ticks and of
    * news, and the permanent patterns. Returns the reply to the command.
+   * @throws what Redis says to the command, where it has accepted all subscriptions
    */
   async subscribePermanent(first: ChainableCommander, tick: string): Promise<unknown> {
     const { leaseNews: lease, lossNews: loss } = this.#keys;
@@ -77,12 +78,12 @@ export class RedisSubscriptions {
     this.#partitions.keep(partitions, sent);
     for (const pattern of permanent) this.#track(pattern, sent);
     const [[error, reply] = [null, undefined], ...acknowledged] = (await sent) ?? [];
-    if (error) throw error;
     acknowledged.forEach(([refusal], i) => {
       if (!refusal) return;
       const name = own[i] ?? (names[i - own.length]?.pattern as string);
       throw isForbidden(refusal) ? new ChannelsForbidden(name, refusal) : refusal;
     });
+    if (error) throw error;
     return reply;
   }
 

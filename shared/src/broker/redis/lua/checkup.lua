@@ -14,7 +14,7 @@ local tries = {
   { 'XADD', K .. 'x', 'NOMKSTREAM', '*', 'd', '' }, { 'XDEL', K .. 'x', '1-1' }, { 'XLEN', K .. 'x' },
   { 'XRANGE', K .. 'x', '-', '+' }, { 'XREVRANGE', K .. 'x', '+', '-' }, { 'XTRIM', K .. 'x', 'MAXLEN', '1' },
   { 'XINFO', 'STREAM', K .. 'x' }, { 'MEMORY', 'USAGE', K .. 'x' }, { 'DEL', K .. 's', K .. 'h', K .. 'l', K .. 'm' },
-  { ANNOUNCE, P .. '#checkup', '' },
+  { ANNOUNCE, P .. '#checkup', '' }, { ANNOUNCE, P .. '#loss', '' },
 }
 local denied = {}
 for _, command in ipairs(tries) do

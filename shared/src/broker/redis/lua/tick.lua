@@ -19,14 +19,17 @@ local stored_up_to = tonumber(ARGV[9])
 local time = int(math.floor(now() / 1000))
 local function logged(field) return whole(redis.call('HGET', LOG, field)) end
 local log = checked()
-if log.lost then
+local function tell_loss()
   local told = log.n + 1
+  -- Who may not publish it leaves the loss to the next tick of somebody who may, and its own tick goes on.
+  local sent = redis.pcall(ANNOUNCE, P .. '#loss', int(log.lost) .. ' ' .. int(told) .. ' ' .. log.token)
+  if type(sent) == 'table' and sent.err then return end
   note_rollback(log.n, told, log.lost)
   redis.call('HSET', LOG, 'n', int(told))
   redis.call('HDEL', LOG, 'lost')
-  redis.call(ANNOUNCE, P .. '#loss', int(log.lost) .. ' ' .. int(told) .. ' ' .. log.token)
   log.n = told
 end
+if log.lost then tell_loss() end
 note_time(log.n, now())
 local lease = redis.call('GET', P .. 'adopter')
 if instance ~= '' then
