@@ -1,5 +1,5 @@
 // Finds the position of a time where positions are ahead of the clock, as they are for a minute after each failover. There they say nothing of
-// the time, so log.lua notes how far the log was: with the first entry after each half second, with ticks, and at both ends of each leap.
+// the time, so log.lua notes how far the log was: with entries and ticks at most once in half a second, and at both ends of each leap.
 // No entry since that time is left out, and none is given that is more than half a second older, as long as some process ticks.
 
 import { type Position, positionAt } from '../position.ts';

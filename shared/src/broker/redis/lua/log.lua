@@ -28,7 +28,7 @@
 -- If another program has written to a key, scripts end with an error that names it: UNUSABLE for a value of another kind,
 -- LOGSTATE for numbers that mend.lua repairs.
 -- A redis.call costs more time than what it does. An entry needs two of them, XADD and PUBLISH, and a third if it has an echo; a
--- batch needs seven.
+-- batch needs seven, and up to four more in the minute after a failover.
 
 local P, ANNOUNCE, RUN_ID = KEYS[1], ARGV[1], ARGV[2]
 local FRESH_TOKEN = string.sub(ARGV[3], 1, 8)
