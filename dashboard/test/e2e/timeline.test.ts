@@ -326,14 +326,22 @@ describe('by keyboard', () => {
 describe('with the pointer', () => {
   it('the entry nearest to it is shown, and a click selects it', async () => {
     const page = await openAgent('pointer');
-    const box = await row(page, 'llm-2').locator('.bar').boundingBox();
-    if (!box) throw new Error('no bar');
-    await page.mouse.move(box.x + box.width * (5 / 6) - 3, box.y + 8);
-    await eventually('the end of llm-2', async () =>
-      (await entryLine(page).innerText()).includes('llm-2 finished'),
-    );
-    await page.mouse.click(box.x + box.width * 0.68, box.y + 8);
-    await eventually('its first token', async () => (await entryLine(page).innerText()).includes('Once'));
+    // Looked up each time: a line above the picture that comes or goes moves it.
+    const pointAt = async (share: number) => {
+      const box = await row(page, 'llm-2').locator('.bar').boundingBox();
+      if (!box) throw new Error('no bar');
+      await page.mouse.move(box.x + box.width * share, box.y + 8);
+    };
+    await eventually('the end of llm-2', async () => {
+      await pointAt(0.83);
+      return (await entryLine(page).innerText()).includes('llm-2 finished');
+    });
+    await eventually('its first token', async () => {
+      await pointAt(0.68);
+      await page.mouse.down();
+      await page.mouse.up();
+      return (await entryLine(page).innerText()).includes('Once');
+    });
     expect(await selected(page).innerText()).toBe('llm-2');
   });
 });
