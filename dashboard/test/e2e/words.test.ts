@@ -20,7 +20,7 @@ const button = (page: Page, name: string) => page.getByRole('button', { name, ex
 
 describe('the lines above and below the log', () => {
   it.each([
-    [1440, ['fleet', 'running now', 'timeline', 'ask models']],
+    [1440, ['fleet', 'running now', 'run timeline', 'ask models']],
     [360, ['fleet', 'running', 'timeline', 'ask']],
   ])('at %i px show the way to each picture, and every button says what it does', async (width, names) => {
     const page = await openPage(browser, gateway.url, { width, height: 740 });
