@@ -33,6 +33,7 @@ import type { ViewState } from './state/view-state.ts';
 import { noticeMissing } from './state/when-wanted.ts';
 import type { EntryRow } from './stream/row.ts';
 import { Session } from './stream/session.ts';
+import { tell } from './stream/tell.ts';
 
 const gapModule = lazyModule(() => import('./history/load.ts'), noticeMissing('what loads gaps'));
 
@@ -74,7 +75,7 @@ export class App {
     this.session = new Session(
       {
         onEntry: (row) => {
-          for (const listener of this.#listeners) told(listener, row);
+          for (const listener of this.#listeners) tell(listener, row);
         },
         onFrames: () => this.viewport.invalidate(),
         onRearranged: () => this.viewport.rearrange(),
@@ -215,7 +216,7 @@ export class App {
   /** From now on `series` counts the entries, those that are here first. */
   countWith(series: Series): void {
     const count = (row: EntryRow) => series.countEntry(row);
-    for (const row of this.session.buffer.entryRows()) told(count, row);
+    for (const row of this.session.buffer.entryRows()) tell(count, row);
     this.onEntry(count);
     this.#figures.series = series;
   }
@@ -307,14 +308,5 @@ export class App {
   #everySecond(): void {
     this.viewport.tick();
     this.#figures.everySecond();
-  }
-}
-
-/** What counts entries must not keep others from being shown, whatever is in one. */
-function told(listener: (row: EntryRow) => void, row: EntryRow): void {
-  try {
-    listener(row);
-  } catch (error) {
-    reportError(error);
   }
 }

@@ -1,5 +1,5 @@
-// Calls of tools from before the page's first entry that have not returned, by source: of the newest thousand entries about calls, those
-// whose runs say nothing more of them.
+// Calls of tools from before the page's first entry that have not returned, by source: of the newest thousand entries that say
+// `tool.`, the calls of which their runs say nothing more.
 import { readHistory } from '../history/page.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { logTimeOf } from './entry-feed.ts';

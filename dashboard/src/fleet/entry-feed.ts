@@ -2,6 +2,7 @@
 // however many there are, and then each that comes.
 import type { EntryRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
+import { tell } from '../stream/tell.ts';
 
 const SLICE_MS = 8;
 
@@ -35,7 +36,7 @@ export class EntryFeed {
     this.#source = source;
     source.onEntry((row) => {
       if (this.#waiting.length > 0) this.#waiting.push(row);
-      else this.#count(row);
+      else counter.count(row);
     });
     source.onCleared(() => {
       this.#waiting = [];
@@ -56,22 +57,14 @@ export class EntryFeed {
     return this.#waiting.length > 0;
   }
 
-  /** An entry that cannot be counted keeps no other from being counted. */
-  #count(row: EntryRow): void {
-    try {
-      this.#counter.count(row);
-    } catch (error) {
-      reportError(error);
-    }
-  }
-
   #countSlice(waiting: EntryRow[], from: number): void {
     if (waiting !== this.#waiting) return;
     const deadline = performance.now() + SLICE_MS;
+    const count = (row: EntryRow) => this.#counter.count(row);
     let next = from;
     while (next < waiting.length && performance.now() < deadline) {
       const row = waiting[next++];
-      if (row) this.#count(row);
+      if (row) tell(count, row);
     }
     if (next < waiting.length) {
       setTimeout(() => this.#countSlice(waiting, next));

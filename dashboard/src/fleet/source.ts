@@ -186,9 +186,7 @@ function after(last: Rhythm | undefined, at: number): Rhythm {
 
 /** What a report of numbers says of each; undefined where it does not say it. */
 export function numbersOf(attrs: Record<string, unknown>): [NumberName, number | undefined][] {
-  const number = (name: string) => {
-    return amountOf(attrs[name]);
-  };
+  const number = (name: string) => amountOf(attrs[name]);
   return [
     ['running', number(METRICS.running)],
     ['queued', number(METRICS.waiting)],

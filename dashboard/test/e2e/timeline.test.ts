@@ -91,9 +91,13 @@ async function open(channel: string, run: string, search = '', options = {}): Pr
 }
 
 /** A page with a run that was there before. */
+let opened = 0;
+
 async function openAgent(name: string, search = '', options = {}): Promise<Page> {
-  await gateway.publish(...agentRun(`timeline:${name}`, name));
-  const page = await open(`timeline:${name}`, name, search, options);
+  // A channel of its own each time: a test that is tried again must not find its run twice.
+  const channel = `timeline:${name}-${++opened}`;
+  await gateway.publish(...agentRun(channel, name));
+  const page = await open(channel, name, search, options);
   await row(page, 'boss joined').waitFor();
   return page;
 }

@@ -5,6 +5,7 @@ import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ownedKey } from '@llm-streamer/shared/ownership.ts';
+import { EVERYONE } from '../auth/principal.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmModel } from '../llm/model.ts';
 import type { Targets } from '../runs/config.ts';
@@ -95,7 +96,7 @@ export class AgentWork implements RunWork {
       entries: calls,
       clock,
       caller: {
-        principal: owner === '' ? 'everyone' : owner,
+        principal: owner === '' ? EVERYONE.name : owner,
         runId: ownedKey(owner, id),
         nonce: randomUUID(),
       },
