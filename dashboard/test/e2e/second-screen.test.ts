@@ -127,6 +127,8 @@ describe('the second screen', () => {
 });
 
 describe('a gateway that has come back with a newer page', () => {
+  /** Full screen is refused, as by any browser when a link is opened: to it, what a test evaluates counts as a click. */
+  const opened = { init: 'Element.prototype.requestFullscreen = () => Promise.reject(new TypeError())' };
   const NEWER = '<!doctype html><script type="module" src="./assets/index-newer123.js"></script>';
 
   /** From now on the gateway serves a newer page, and counts who has asked for it as a page. */
@@ -149,8 +151,9 @@ describe('a gateway that has come back with a newer page', () => {
   }
 
   it('is loaded anew by a second screen, once, with its view', async () => {
-    const page = await openPage(browser, `${gateway.url}/?channels=logs&screen=1`);
+    const page = await openPage(browser, `${gateway.url}/?channels=logs&screen=1`, opened);
     await isLoaded(page);
+    await eventually('it is live', () => gateway.streams.size === 1);
     const loads = await upgrade(page);
     await eventually('the newer page is there', async () => (await page.title()) === 'newer');
     expect(page.url()).toContain('channels=logs&screen=1');
@@ -172,28 +175,35 @@ describe('a gateway that has come back with a newer page', () => {
   });
 
   it('that other gateways of it do not have yet is loaded once, not again and again', async () => {
-    const page = await openPage(browser, `${gateway.url}/?screen=1`);
-    await isLoaded(page);
     let navigations = 0;
     let questions = 0;
-    await page.route(
-      (url) => url.pathname === '/',
-      (route) => {
-        // To a question it is the newer page, and what is loaded is the old one.
-        if (!route.request().isNavigationRequest()) {
-          questions++;
-          return route.fulfill({ contentType: 'text/html', body: NEWER });
-        }
-        navigations++;
-        return route.continue();
-      },
-    );
+    let isNewer = false;
+    const page = await openPage(browser, `${gateway.url}/?screen=1`, {
+      ...opened,
+      before: (fresh) =>
+        fresh.route(
+          (url) => url.pathname === '/',
+          (route) => {
+            // To a question it is the newer page, and what is loaded is the old one.
+            if (route.request().isNavigationRequest()) navigations++;
+            else {
+              questions++;
+              if (isNewer) return route.fulfill({ contentType: 'text/html', body: NEWER });
+            }
+            return route.continue();
+          },
+        ),
+    });
+    await eventually('it has asked', () => questions > 0);
+    isNewer = true;
+    questions = 0;
     gateway.cut();
-    await eventually('it was loaded, and has asked again', () => navigations === 1 && questions === 2);
+    await eventually('it was loaded, and has asked again', () => navigations === 2 && questions > 1);
+    const asked = questions;
     gateway.cut();
-    await eventually('it has asked once more', () => questions === 3);
+    await eventually('it has asked once more', () => questions > asked);
     gateway.send(['still the same']);
     await lastRow(page, 'still the same');
-    expect(navigations).toBe(1);
+    expect(navigations).toBe(2);
   });
 });
