@@ -47,7 +47,7 @@ export class Fleet {
 
   constructor(context: FleetContext, host: HTMLElement) {
     this.#context = context;
-    this.#grid = new FleetGrid({
+    this.#grid = new FleetGrid(host, {
       onOpen: (row, column) => (this.#isPicking ? this.#compare(row.source) : this.#open(row, column)),
       onSort: (sort) => updateView({ sort }, 'replace'),
     });

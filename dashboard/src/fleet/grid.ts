@@ -1,5 +1,5 @@
-// The fleet on screen: rows in their order, moved over by arrow keys, each cell a way to the lines behind it. Plain nodes: a row
-// is a few changed texts a second, while it is on screen.
+// The fleet on screen: rows in their order, moved over by arrow keys, each cell a way to the lines behind it. Only the rows in sight are
+// in the document, so 500 sources cost what forty cost.
 import { COLUMNS, type Column } from './columns.ts';
 import type { FleetRow } from './model.ts';
 import { nextSort, ordered } from './order.ts';
@@ -8,10 +8,15 @@ import { FleetRowNode } from './row-node.ts';
 
 /** Rows keep their places this long after the pointer has moved over them, so that a click meets what it was aimed at. */
 const HELD_MS = 3_000;
-/** The time in one frame for changing texts: many rows take several frames. */
-const SLICE_MS = 4;
-/** A row out of sight is written at each so many updates, and when it comes into sight. */
-const UNSEEN_EVERY = 8;
+/** The height of a row where there is room for one line, `--line` of the style sheet. */
+const LINE = 20;
+/** The height of a group's title, as in the style sheet. */
+const TITLE = 24;
+/** Rows beyond the edges, so that scrolling finds them there. */
+const MORE = 8;
+
+/** What stands in a line of the list: a source, or the title of a group. */
+type Item = { row: FleetRow; isPlace: boolean } | { title: HTMLElement };
 
 export interface GridListener {
   onOpen(row: FleetRow, column: Column): void;
@@ -20,22 +25,24 @@ export interface GridListener {
 
 export class FleetGrid {
   readonly element = document.createElement('div');
+  readonly #scroller: HTMLElement;
   readonly #listener: GridListener;
   readonly #body = document.createElement('div');
   readonly #titles = new Map<string, HTMLElement>();
   readonly #nodes = new Map<string, FleetRowNode>();
   readonly #groups = new Map<string, HTMLElement>();
-  readonly #inSight = new Set<FleetRowNode>();
-  readonly #sight: IntersectionObserver;
-  #shown = '';
+  /** The latest figures of each source. */
+  #rows = new Map<string, FleetRow>();
+  #items: readonly Item[] = [];
   #sort = '';
   #heldUntil = 0;
-  #rows: readonly FleetRow[] = [];
   #frame = 0;
-  #updates = 0;
+  #rowHeight = LINE;
   #marked: readonly string[] = [];
 
-  constructor(listener: GridListener) {
+  /** `scroller` is what it will stand in, and scrolls. */
+  constructor(scroller: HTMLElement, listener: GridListener) {
+    this.#scroller = scroller;
     this.#listener = listener;
     this.element.role = 'grid';
     this.element.ariaLabel = 'Sources';
@@ -46,18 +53,22 @@ export class FleetGrid {
       this.#heldUntil = performance.now() + HELD_MS;
     });
     this.#body.addEventListener('click', (event) => this.#open(event.target));
-    this.#sight = new IntersectionObserver((changes) => this.#see(changes));
+    scroller.addEventListener('scroll', () => this.#draw(), { passive: true });
+    new ResizeObserver(() => {
+      this.#hasOtherHeight();
+      this.#draw();
+    }).observe(scroller);
   }
 
-  /** Shows figures, and their order when the last of them is shown. */
+  /** Shows figures, and their order, in the next frame. */
   show(rows: readonly FleetRow[], sort: string): void {
-    this.#rows = rows;
-    if (sort !== this.#sort) {
-      this.#showSort(sort);
-      this.#arrange();
-    }
-    this.#updates++;
-    this.#frame ||= requestAnimationFrame(() => this.#showSlice(0));
+    this.#rows = new Map(rows.map((row) => [row.source, row]));
+    if (sort !== this.#sort) this.#showSort(sort);
+    this.#frame ||= requestAnimationFrame(() => {
+      this.#frame = 0;
+      if (performance.now() >= this.#heldUntil || this.#items.length === 0) this.#arrange();
+      this.#draw();
+    });
   }
 
   /** The sources that are compared. */
@@ -141,74 +152,73 @@ export class FleetGrid {
     }
   }
 
-  #showSlice(from: number): void {
-    const deadline = performance.now() + SLICE_MS;
-    let next = from;
-    while (next < this.#rows.length && performance.now() < deadline) {
-      const row = this.#rows[next++];
-      if (!row) continue;
-      const node = this.#nodes.get(row.source);
-      if (!node) {
-        this.#make(row);
-        continue;
-      }
-      node.row = row;
-      if (this.#inSight.has(node) || (next + this.#updates) % UNSEEN_EVERY === 0) node.show();
-    }
-    if (next < this.#rows.length) {
-      this.#frame = requestAnimationFrame(() => this.#showSlice(next));
-      return;
-    }
-    this.#frame = 0;
-    if (performance.now() >= this.#heldUntil || this.#shown === '') this.#arrange();
-  }
-
-  #make(row: FleetRow): void {
-    const node = new FleetRowNode(row);
-    node.mark(this.#marked.includes(row.source));
-    this.#nodes.set(row.source, node);
-    this.#sight.observe(node.element);
-  }
-
-  #see(changes: readonly IntersectionObserverEntry[]): void {
-    const byElement = new Map([...this.#nodes.values()].map((node) => [node.element, node]));
-    for (const { target, isIntersecting } of changes) {
-      const node = byElement.get(target as HTMLDivElement);
-      if (!node) continue;
-      if (isIntersecting) {
-        this.#inSight.add(node);
-        node.show();
-      } else this.#inSight.delete(node);
-    }
-  }
-
   #arrange(): void {
-    // New sources have no node yet, if the reader has changed the sort meanwhile.
-    const shownRows = this.#rows.filter(({ source }) => this.#nodes.has(source));
-    const groups = ordered(shownRows, this.#sort);
-    const wanted = groups.flatMap(({ title, isPlace, rows: own }) => [
-      ...(title === undefined ? [] : [this.#groupNode(title, isPlace, own.length)]),
-      ...own.flatMap(({ source }) => {
-        const node = this.#nodes.get(source);
-        node?.placeIn(isPlace);
-        return node?.element ?? [];
-      }),
+    const wasEmpty = this.#items.length === 0;
+    this.#items = ordered([...this.#rows.values()], this.#sort).flatMap(({ title, isPlace, rows }) => [
+      ...(title === undefined ? [] : [{ title: this.#groupNode(title, isPlace, rows.length) }]),
+      ...rows.map((row) => ({ row, isPlace })),
     ]);
-    const shown = groups
-      .map(({ title, rows: own }) => `${title}\n${own.map(({ source }) => source).join('\n')}`)
-      .join('\n\n');
-    if (shown === this.#shown) return;
-    this.#shown = shown;
-    const sources = new Set(this.#rows.map(({ source }) => source));
-    for (const [source, node] of this.#nodes) {
-      if (sources.has(source)) continue;
-      this.#nodes.delete(source);
-      this.#inSight.delete(node);
-      this.#sight.unobserve(node.element);
-    }
-    const wasEmpty = this.#body.childElementCount === 0;
-    placeNodes(this.#body, wanted);
+    this.element.ariaRowCount = String(this.#items.length + 1);
     if (wasEmpty && document.activeElement === this.element) this.focus();
+  }
+
+  /** Brings the rows in sight, and the one that has the focus, into the document, with their latest figures. */
+  #draw(): void {
+    const isFirst = this.#nodes.size === 0;
+    const top = this.#scroller.scrollTop - this.#body.offsetTop;
+    const beyond = MORE * this.#rowHeight;
+    const from = top - beyond;
+    const to = top + this.#scroller.clientHeight + beyond;
+    const { focused } = this;
+    const wanted: HTMLElement[] = [];
+    let [y, above, below] = [0, 0, 0];
+    for (const [place, item] of this.#items.entries()) {
+      const height = this.#heightOf(item);
+      const hasFocus = 'row' in item && item.row.source === focused;
+      if (hasFocus || (y + height > from && y < to)) wanted.push(this.#nodeOf(item, place));
+      else if (y < to) above += height;
+      else below += height;
+      y += height;
+    }
+    const kept = new Set(wanted);
+    for (const [source, { element }] of this.#nodes) if (!kept.has(element)) this.#nodes.delete(source);
+    placeNodes(this.#body, wanted);
+    const padding = `${above}px 0px ${below}px`;
+    if (this.#body.style.padding !== padding) this.#body.style.padding = padding;
+    if (isFirst && this.#hasOtherHeight()) this.#draw();
+  }
+
+  /** Takes the height that rows have on this screen; true if it is another than before. */
+  #hasOtherHeight(): boolean {
+    const [node] = this.#nodes.values();
+    const height = node?.element.offsetHeight || this.#rowHeight;
+    const isOther = height !== this.#rowHeight;
+    this.#rowHeight = height;
+    return isOther;
+  }
+
+  #heightOf(item: Item): number {
+    return 'row' in item ? this.#rowHeight : TITLE;
+  }
+
+  #nodeOf(item: Item, place: number): HTMLElement {
+    const element = 'row' in item ? this.#rowOf(item.row, item.isPlace) : item.title;
+    // The head is the first row.
+    const index = String(place + 2);
+    if (element.ariaRowIndex !== index) element.ariaRowIndex = index;
+    return element;
+  }
+
+  #rowOf(ordered: FleetRow, isPlace: boolean): HTMLElement {
+    const { source } = ordered;
+    const row = this.#rows.get(source) ?? ordered;
+    const node = this.#nodes.get(source) ?? new FleetRowNode(row);
+    if (!this.#nodes.has(source)) {
+      node.mark(this.#marked.includes(source));
+      this.#nodes.set(source, node);
+    } else if (node.row !== row) node.show(row);
+    node.placeIn(isPlace);
+    return node.element;
   }
 
   #groupNode(title: string, isPlace: boolean, count: number): HTMLElement {
@@ -230,23 +240,34 @@ export class FleetGrid {
   }
 
   #move(down: number, right: number): void {
-    const rows = [...this.#body.querySelectorAll<HTMLElement>('.row')];
-    const active = document.activeElement;
-    const isInside = this.#body.contains(active);
-    const at = isInside ? rows.findIndex((row) => row.contains(active)) : -1;
-    const row = rows[Math.max(0, Math.min(rows.length - 1, isInside ? at + down : 0))];
-    if (!row) return;
-    const cells = [...row.children].filter(
+    const { focused } = this;
+    const rows = this.#items.flatMap((item) => ('row' in item ? [item.row.source] : []));
+    const at = focused === undefined ? -1 : rows.indexOf(focused);
+    const source = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + down))];
+    if (source === undefined) return;
+    this.#scrollTo(source);
+    const cells = [...(this.#nodes.get(source)?.element.children ?? [])].filter(
       (cell): cell is HTMLElement => (cell as HTMLElement).offsetWidth > 0,
     );
-    const column = isInside ? (active as HTMLElement).dataset.column : undefined;
+    const column = at < 0 ? undefined : (document.activeElement as HTMLElement).dataset.column;
     const from = Math.max(
       0,
       cells.findIndex((cell) => cell.dataset.column === column),
     );
-    const cell = cells[Math.max(0, Math.min(cells.length - 1, from + right))];
-    cell?.focus({ preventScroll: true });
-    row.scrollIntoView({ block: 'nearest' });
+    cells[Math.max(0, Math.min(cells.length - 1, from + right))]?.focus({ preventScroll: true });
+    // The row that had the focus may be far from here.
+    this.#draw();
+  }
+
+  #scrollTo(source: string): void {
+    const place = this.#items.findIndex((item) => 'row' in item && item.row.source === source);
+    const above = this.#items.slice(0, place).reduce((sum, item) => sum + this.#heightOf(item), 0);
+    const top = this.#body.offsetTop + above;
+    const head = this.#body.offsetTop - this.element.offsetTop;
+    const bottom = top + this.#rowHeight - this.#scroller.clientHeight;
+    if (top - head < this.#scroller.scrollTop) this.#scroller.scrollTop = top - head;
+    else if (bottom > this.#scroller.scrollTop) this.#scroller.scrollTop = bottom;
+    this.#draw();
   }
 
   #open(target: EventTarget | null): void {

@@ -1,5 +1,4 @@
-// A row of the fleet in the DOM: one for each source, whatever place it stands at. Only cells whose text has changed are written; and
-// who shows a row says when, since figures that nobody sees cost a layout, too.
+// A row of the fleet in the DOM: one for a source in sight, whatever place it stands at. Only cells whose text has changed are written.
 import { COLUMNS } from './columns.ts';
 import type { FleetRow } from './model.ts';
 import { setText } from './set-text.ts';
@@ -7,7 +6,6 @@ import { visible } from './words.ts';
 
 export class FleetRowNode {
   readonly element = document.createElement('div');
-  /** What it knows, at the latest; `show` writes it. */
   row: FleetRow;
   readonly #cells: readonly HTMLElement[];
   readonly #texts: readonly Text[];
@@ -37,7 +35,7 @@ export class FleetRowNode {
     const place = (this.#cells[0] as HTMLElement).appendChild(document.createElement('bdi'));
     place.className = 'dim';
     this.#place = place.appendChild(document.createTextNode(''));
-    this.show();
+    this.show(row);
   }
 
   /** Where the row stands among those of its host or service, it does not say which that is. */
@@ -52,9 +50,8 @@ export class FleetRowNode {
     this.element.ariaSelected = String(isMarked);
   }
 
-  /** Writes the figures of the row that it has. */
-  show(): void {
-    const { row } = this;
+  show(row: FleetRow): void {
+    this.row = row;
     for (const [i, { text, tone }] of COLUMNS.entries()) {
       setText(this.#texts[i], text(row));
       const cell = this.#cells[i];

@@ -49,6 +49,14 @@ async function fleetOn(channel: string): Promise<string[]> {
   );
 }
 
+const isInSight = (element: Element) => {
+  const { top, bottom } = element.getBoundingClientRect();
+  const [head, fleet] = ['#fleet .head', '#fleet'].map((selector) => document.querySelector(selector));
+  return (
+    top >= (head?.getBoundingClientRect().bottom ?? 0) - 1 &&
+    bottom <= (fleet?.getBoundingClientRect().bottom ?? 0) + 1
+  );
+};
 const row = (page: Page, source: string) => page.locator('#fleet .row', { hasText: source });
 const cell = (page: Page, source: string, column: string) =>
   row(page, source).locator(`[data-column="${column}"]`);
@@ -134,19 +142,71 @@ describe('the fleet', () => {
     await lastRow(page, 'written behind the fleet');
   });
 
-  it('a row that comes into sight says what its source said last', async () => {
-    const channel = 'fleet:long';
-    const all = Array.from({ length: 120 }, (_, n) => ({ channel, source: `s-${n}`, msg: 'first line' }));
-    await gateway.publish(...all);
-    const page = await openPage(browser, `${gateway.url}/?channels=${channel}&fleet=1&sort=source`, {
-      width: 1440,
+  describe('with more rows than are in sight', () => {
+    const inDocument = (page: Page) => page.locator('#fleet [role="row"]:not(.head)').count();
+    const focused = (page: Page) =>
+      page.evaluate(() =>
+        document.activeElement?.closest('.row')?.querySelector('bdi')?.textContent?.replace('● ', ''),
+      );
+    const scrollTo = (page: Page, top: number) =>
+      page.locator('#fleet').evaluate((fleet, to) => fleet.scrollTo(0, to), top);
+
+    async function openLong(channel: string, width = 1440): Promise<Page> {
+      const all = Array.from({ length: 120 }, (_, n) => ({ channel, source: `s-${n}`, msg: 'first line' }));
+      await gateway.publish(...all);
+      const page = await openPage(browser, `${gateway.url}/?channels=${channel}&fleet=1&sort=source`, {
+        width,
+      });
+      await page.locator('#fleet [aria-rowcount="121"]').waitFor();
+      return page;
+    }
+
+    it.each([1440, 600])('only those in sight are in the document, %i px wide', async (width) => {
+      const page = await openLong(`fleet:long-${width}`, width);
+      await row(page, 's-0').first().waitFor();
+      expect(await inDocument(page)).toBeLessThan(60);
+      const height = await page.locator('#fleet').evaluate((fleet) => fleet.scrollHeight);
+      const each = await row(page, 's-0')
+        .first()
+        .evaluate((one) => one.getBoundingClientRect().height);
+      await scrollTo(page, height);
+      await row(page, 's-119').waitFor();
+      expect(await row(page, 's-119').getAttribute('aria-rowindex')).toBe('121');
+      expect(await row(page, 's-119').evaluate(isInSight)).toBe(true);
+      expect(await inDocument(page)).toBeLessThan(60);
+      expect(await page.locator('#fleet').evaluate((fleet) => fleet.scrollHeight)).toBe(height);
+      expect(height).toBeGreaterThan(120 * each);
+      expect(height).toBeLessThan(130 * each);
     });
-    await row(page, 's-119').waitFor();
-    await gateway.publish({ channel, source: 's-119', msg: 'second line' });
-    await row(page, 's-119').scrollIntoViewIfNeeded();
-    await eventually('its last line', async () =>
-      (await cell(page, 's-119', 'last').innerText()).includes('second line'),
-    );
+
+    it('a row that comes into sight says what its source said last', async () => {
+      const page = await openLong('fleet:last');
+      await gateway.publish({ channel: 'fleet:last', source: 's-119', msg: 'second line' });
+      await scrollTo(page, 1e6);
+      await eventually('its last line', async () =>
+        (await cell(page, 's-119', 'last').innerText()).includes('second line'),
+      );
+    });
+
+    it('the keys reach each row, from wherever the page was scrolled to', async () => {
+      const page = await openLong('fleet:keys-long');
+      await page.locator('#fleet [role="grid"]').focus();
+      const press = async (key: string, source: string) => {
+        await page.keyboard.press(key);
+        await eventually(`${key} leads to ${source}`, async () => (await focused(page)) === source);
+        expect(await row(page, source).last().evaluate(isInSight)).toBe(true);
+      };
+      await press('g', 's-0');
+      await press('G', 's-119');
+      await press('ArrowUp', 's-118');
+      await press('g', 's-0');
+      await scrollTo(page, 1e6);
+      await row(page, 's-119').waitFor();
+      expect(await focused(page)).toBe('s-0');
+      await press('ArrowDown', 's-1');
+      await scrollTo(page, 0);
+      await press('PageDown', 's-11');
+    });
   });
 
   it('a call that hangs since before the page’s first line is trouble, and leads to its run', async () => {
