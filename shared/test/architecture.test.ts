@@ -188,7 +188,7 @@ describe('imports', () => {
     ]).toEqual([]);
   });
 
-  it('in the page go down: main and app, panels, history, state, log, stream, regex', () => {
+  it('in the page go down: main and app, panels, pictures, history, state, log, stream, regex', () => {
     // Lowest floor first. A file that stands on no floor, as main.ts and app.ts, may import from all of them.
     const floors = [
       ['regex/', 'lazy.ts'],
@@ -196,6 +196,7 @@ describe('imports', () => {
       ['log/'],
       ['state/'],
       ['history/', 'cursor.ts'],
+      ['pictures/'],
       ['panels/', 'charts/', 'runs/', 'fleet/', 'alerts/', 'severe/', 'screen/', 'keys.ts'],
     ];
     const floorOf = (path: string) => {

@@ -1,9 +1,9 @@
 // The columns of the fleet: what each shows of a row, by what it sorts, and which lines are behind it.
 import { sparkline } from '../charts/sparkline.ts';
 import { quoted } from '../log/quoted.ts';
+import { figure, seconds, UNKNOWN, visible, wholeSeconds } from '../pictures/words.ts';
 import type { FleetRow } from './model.ts';
 import { BAR_SECONDS } from './source.ts';
-import { figure, seconds, UNKNOWN, visible, wholeSeconds } from './words.ts';
 
 const METER = 5;
 

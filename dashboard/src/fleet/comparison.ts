@@ -2,13 +2,13 @@
 import { sparkline } from '../charts/sparkline.ts';
 import { quoted } from '../log/quoted.ts';
 import { clockOf } from '../log/time.ts';
+import { EntryFeed, type EntrySource, logTimeOf } from '../pictures/entry-feed.ts';
+import { setText } from '../pictures/set-text.ts';
+import { figure, seconds, UNKNOWN, visible } from '../pictures/words.ts';
 import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow } from '../stream/row.ts';
-import { EntryFeed, type EntrySource, logTimeOf } from './entry-feed.ts';
 import { quantile } from './first-tokens.ts';
-import { setText } from './set-text.ts';
 import { HISTORY_SECONDS, type History, SourceHistory } from './source-history.ts';
-import { figure, seconds, UNKNOWN, visible } from './words.ts';
 
 interface Figure {
   key: keyof History;

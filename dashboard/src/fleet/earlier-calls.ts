@@ -1,8 +1,8 @@
 // Calls of tools from before the page's first entry that have not returned, by source: of the newest thousand entries that say
 // `tool.`, the calls of which their runs say nothing more.
 import { readHistory } from '../history/page.ts';
+import { logTimeOf } from '../pictures/entry-feed.ts';
 import type { EntryRow } from '../stream/row.ts';
-import { logTimeOf } from './entry-feed.ts';
 import { OpenCalls } from './open-calls.ts';
 
 const PAGE = 1_000;

@@ -10,14 +10,14 @@ import type { ViewState } from '../state/view-state.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import type { Session } from '../stream/session.ts';
 import '../../styles/fleet.css';
+import { EntryFeed, type EntrySource } from '../pictures/entry-feed.ts';
+import { listenToPictureKeys } from '../pictures/picture-keys.ts';
+import { setText } from '../pictures/set-text.ts';
 import type { Column } from './columns.ts';
 import { Comparison } from './comparison.ts';
 import { EarlierCalls } from './earlier-calls.ts';
-import { EntryFeed, type EntrySource } from './entry-feed.ts';
 import { FleetGrid } from './grid.ts';
 import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from './model.ts';
-import { listenToPictureKeys } from './picture-keys.ts';
-import { setText } from './set-text.ts';
 import { TotalsLine } from './totals-line.ts';
 
 const EVERY_MS = 1_000;

@@ -1,11 +1,11 @@
 // The generations of one source that run now, as its entries say: what has started or said something and has not ended.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
+import { Seconds } from '../pictures/seconds.ts';
 import { amountOf, textOf } from '../stream/attribute.ts';
 import { EndedGenerations } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { FirstTokens } from './first-tokens.ts';
-import { Seconds } from './seconds.ts';
 
 /** More at a time are not counted: how many run is then not known. */
 const MAX_RUNNING = 256;

@@ -1,9 +1,9 @@
 // The fleet on screen: rows in their order, moved over by arrow keys, each cell a way to the lines behind it. Only the rows in sight are
 // in the document, so 500 sources cost what forty cost.
+import { placeNodes } from '../pictures/place-nodes.ts';
 import { COLUMNS, type Column } from './columns.ts';
 import type { FleetRow } from './model.ts';
 import { nextSort, ordered } from './order.ts';
-import { placeNodes } from './place-nodes.ts';
 import { FleetRowNode } from './row-node.ts';
 
 /** Rows keep their places this long after the pointer has moved over them, so that a click meets what it was aimed at. */

@@ -1,8 +1,9 @@
 // All sources of a stream: entries in, figures out. It knows at most 500 sources, those heard last, and says where there were more;
 // it depends on nothing on screen, and asks nobody: the same entries give the same figures.
+
+import { logTimeOf } from '../pictures/entry-feed.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { EarlierCalls } from './earlier-calls.ts';
-import { logTimeOf } from './entry-feed.ts';
 import { quantile } from './first-tokens.ts';
 import { Source, type SourceFigures } from './source.ts';
 import { LEAST_SAMPLES, type Trouble, troubleOf } from './trouble.ts';

@@ -1,8 +1,8 @@
 // A row of the fleet in the DOM: one for a source in sight, whatever place it stands at. Only cells whose text has changed are written.
+import { setText } from '../pictures/set-text.ts';
+import { visible } from '../pictures/words.ts';
 import { COLUMNS } from './columns.ts';
 import type { FleetRow } from './model.ts';
-import { setText } from './set-text.ts';
-import { visible } from './words.ts';
 
 export class FleetRowNode {
   readonly element = document.createElement('div');

@@ -1,8 +1,8 @@
 // What one source did in the last ten minutes, a number for each ten seconds, from its entries alone. What it has not said is NaN, never 0.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
+import { Seconds } from '../pictures/seconds.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { Generations } from './generations.ts';
-import { Seconds } from './seconds.ts';
 import { NUMBER_NAMES, type NumberName, numbersOf } from './source.ts';
 
 const BARS = 60;

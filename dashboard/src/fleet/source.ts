@@ -1,12 +1,12 @@
 // What one source is known to do, from its entries. What it has not said is undefined, never 0.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI, METRICS } from '@llm-streamer/shared/gen-ai.ts';
+import { Seconds } from '../pictures/seconds.ts';
 import { amountOf } from '../stream/attribute.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { FirstTokenFigures } from './first-tokens.ts';
 import { Generations, SPARK_SECONDS } from './generations.ts';
 import { type OpenCall, OpenCalls } from './open-calls.ts';
-import { Seconds } from './seconds.ts';
 
 /** Errors are counted over this time. */
 const ERROR_SECONDS = 300;

@@ -1,6 +1,7 @@
 // The fleet in one line: sums of what its sources say. How many generations run leads to the list of them.
+
+import { figure, plural } from '../pictures/words.ts';
 import type { Totals } from './model.ts';
-import { figure, plural } from './words.ts';
 
 export class TotalsLine {
   readonly element = document.createElement('p');

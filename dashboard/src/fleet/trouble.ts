@@ -1,6 +1,7 @@
 // What is wrong with a source, judged by its figures: the worst of it as a rank, by which the rows are sorted, and all of it in words.
+
+import { figure, plural, visible, wholeSeconds } from '../pictures/words.ts';
 import type { SourceFigures } from './source.ts';
-import { figure, plural, visible, wholeSeconds } from './words.ts';
 
 /** A running generation that said nothing for longer is stalled. */
 export const STALLED_MS = 15_000;

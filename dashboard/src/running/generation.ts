@@ -3,7 +3,7 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
 import { STALLED_MS } from '../fleet/trouble.ts';
-import { MAX_TEXT } from '../fleet/words.ts';
+import { MAX_TEXT } from '../pictures/words.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 const MAX_NAME = 80;

@@ -1,6 +1,6 @@
 // A line of the list in the DOM: the generation that stands in it, or nothing. Only what has changed is written.
-import { setText } from '../fleet/set-text.ts';
-import { figure, seconds, UNKNOWN, visible, wholeSeconds } from '../fleet/words.ts';
+import { setText } from '../pictures/set-text.ts';
+import { figure, seconds, UNKNOWN, visible, wholeSeconds } from '../pictures/words.ts';
 import type { Generation } from './generation.ts';
 
 interface Column {

@@ -2,8 +2,8 @@
 // those without a sign go last, and the last 20 that failed, and says where there were more. It knows nothing of the screen; the same entries give the same.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
-import { logTimeOf } from '../fleet/entry-feed.ts';
-import { Seconds } from '../fleet/seconds.ts';
+import { logTimeOf } from '../pictures/entry-feed.ts';
+import { Seconds } from '../pictures/seconds.ts';
 import { EndedGenerations } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { Generation, spanOf } from './generation.ts';

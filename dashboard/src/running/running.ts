@@ -1,13 +1,13 @@
 // What runs now, over the log: it counts the entries of the stream from when it is first opened, those that are here first, and shows
 // each live generation as a line that grows. It is loaded then.
 import { effect, untracked } from '@preact/signals';
-import { EntryFeed, type EntrySource } from '../fleet/entry-feed.ts';
-import { listenToPictureKeys } from '../fleet/picture-keys.ts';
-import { setText } from '../fleet/set-text.ts';
-import { plural } from '../fleet/words.ts';
 import { quoted } from '../log/quoted.ts';
 import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
+import { EntryFeed, type EntrySource } from '../pictures/entry-feed.ts';
+import { listenToPictureKeys } from '../pictures/picture-keys.ts';
+import { setText } from '../pictures/set-text.ts';
+import { plural } from '../pictures/words.ts';
 import { filter, streamState, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import '../../styles/running.css';

@@ -1,7 +1,7 @@
 // What the picture of a run keeps of an entry. Every value comes from strangers: texts are cut, and a number that makes no sense
 // counts as not said.
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
-import { logTimeOf } from '../fleet/entry-feed.ts';
+import { logTimeOf } from '../pictures/entry-feed.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 const MAX_TEXT = 200;

@@ -1,6 +1,6 @@
 // A row of the tree in the DOM: the name, the bar, the figures. It may show one span now and another one later, and only what has
 // changed is written.
-import { setText } from '../fleet/set-text.ts';
+import { setText } from '../pictures/set-text.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { CriticalPart } from './critical-path.ts';
 import type { TreeRow } from './rows.ts';

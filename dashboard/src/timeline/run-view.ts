@@ -2,8 +2,8 @@
 // document, so a trace of two thousand spans costs what one of fifty costs. Plain nodes: to move the bars of 60 rows takes 15 ms where a
 // canvas takes 7, but that happens five times a second at most, and nodes have names, themes and a pointer of their own.
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
-import { placeNodes } from '../fleet/place-nodes.ts';
-import { setText } from '../fleet/set-text.ts';
+import { placeNodes } from '../pictures/place-nodes.ts';
+import { setText } from '../pictures/set-text.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { ticksOf, tickText } from './axis.ts';
 import { costOf } from './cost.ts';

@@ -3,8 +3,8 @@
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
-import { listenToPictureKeys } from '../fleet/picture-keys.ts';
 import type { Viewport } from '../log/viewport.ts';
+import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { reader } from '../state/run-state.ts';
 import { cursorRow, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';

@@ -1,8 +1,9 @@
 // What the picture says in words: beside a bar, to a screen reader, and about a whole run.
-import { plural } from '../fleet/words.ts';
+
 import { LEVEL_TEXT } from '../log/row-node.ts';
 import { spansOf } from '../log/text.ts';
 import { duration } from '../log/time.ts';
+import { plural } from '../pictures/words.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { type Cost, costText } from './cost.ts';
 import type { Picture } from './model.ts';

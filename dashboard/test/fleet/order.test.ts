@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { COLUMNS } from '../../src/fleet/columns.ts';
 import { FleetModel } from '../../src/fleet/model.ts';
 import { nextSort, ordered } from '../../src/fleet/order.ts';
-import { figure } from '../../src/fleet/words.ts';
+import { figure } from '../../src/pictures/words.ts';
 import { SORTS } from '../../src/state/fleet-sorts.ts';
 import { entry } from '../rows.ts';
 

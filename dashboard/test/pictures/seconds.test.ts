@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { Seconds } from '../../src/fleet/seconds.ts';
+import { Seconds } from '../../src/pictures/seconds.ts';
 
 it('holds the sums of its latest seconds, whatever the order in which they come; what was not written is not known', () => {
   const written = fc.array(fc.tuple(fc.integer({ min: 0, max: 60 }), fc.integer({ min: 0, max: 9 })), {
