@@ -2,12 +2,15 @@
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { amountOf, textOf } from '../stream/attribute.ts';
+import { EndedGenerations } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { sparkline } from './sparkline.ts';
 
 export const WINDOW_SECONDS = 900;
 /** Further models are counted as one, because the names come from entries, and there could be any number of them. */
 const MAX_MODELS = 12;
+/** With more that run, those that are known are forgotten. */
+const MAX_RUNNING = 10_000;
 
 export interface ModelSeries {
   tokens: Float64Array;
@@ -23,7 +26,9 @@ export class Series {
   newest = Math.floor(Date.now() / 1000);
   /** The oldest second known: that of the first entry, or of the page's opening. */
   oldest = this.newest;
-  #modelOfGeneration = new Map<string, string>();
+  /** Those that run, by key. */
+  readonly #running = new Map<string, { model: string; hasDeltas: boolean }>();
+  readonly #ended = new EndedGenerations();
 
   countEntry(row: EntryRow): void {
     const second = Math.floor(row.time / 1000);
@@ -35,7 +40,7 @@ export class Series {
     const slot = second % WINDOW_SECONDS;
     const series = this.levels[row.level <= 1 ? 0 : row.level >= 4 ? 3 : row.level - 1];
     if (series) series[slot] = (series[slot] ?? 0) + 1;
-    if (row.generation !== undefined) this.#generation(row, slot);
+    if (row.generation !== undefined) this.#generation(row, row.generation, slot);
   }
 
   /** Moves the window so that it ends with `second`. */
@@ -74,29 +79,42 @@ export class Series {
     return { entries: sums[length - 1] ?? 0, errors, spark: sparkline(sums) };
   }
 
-  #generation(row: EntryRow, slot: number): void {
+  #generation(row: EntryRow, key: string, slot: number): void {
     if (row.event === EVENTS.generationDelta) {
-      const model = this.#modelOfGeneration.get(row.generation ?? '') ?? 'unknown';
-      const { tokens } = this.#model(model);
+      const known = this.#running.get(key);
+      const isLate = !known && this.#ended.isLate(key, row.time);
+      const generation = known ?? (isLate ? undefined : this.#begin(key, 'unknown'));
+      if (generation) generation.hasDeltas = true;
+      const { tokens } = this.#model(generation?.model ?? 'unknown');
       tokens[slot] = (tokens[slot] ?? 0) + row.tokens;
       return;
     }
     const attrs = row.attrs();
     const named = textOf(attrs[GEN_AI.requestModel]) ?? textOf(attrs[GEN_AI.responseModel]);
     const model = named?.slice(0, 60) ?? 'unknown';
-    const key = row.generation ?? '';
-    if (row.event === EVENTS.generationStarted) {
-      if (this.#modelOfGeneration.size > 10_000) this.#modelOfGeneration.clear();
-      this.#modelOfGeneration.set(key, model);
-      return;
-    }
-    const hadDeltas = this.#modelOfGeneration.delete(key);
+    if (row.event === EVENTS.generationStarted) this.#begin(key, model);
+    else if (row.event === EVENTS.generationFinished || row.event === EVENTS.generationFailed)
+      this.#end(row, key, attrs, this.#model(model), slot);
+  }
+
+  #begin(key: string, model: string) {
+    if (this.#running.size >= MAX_RUNNING) this.#running.clear();
+    this.#ended.begin(key);
+    const generation = { model, hasDeltas: false };
+    this.#running.set(key, generation);
+    return generation;
+  }
+
+  #end(row: EntryRow, key: string, attrs: Record<string, unknown>, series: ModelSeries, slot: number): void {
+    const generation = this.#running.get(key);
+    if (!generation && this.#ended.isToldAgain(key, row.time, row.channel)) return;
+    this.#running.delete(key);
+    this.#ended.end(key, row.time, row.channel);
     const seconds = amountOf(attrs[GEN_AI.timeToFirstChunk]) ?? 0;
-    const series = this.#model(model);
     if (seconds > 0) series.ttft[slot] = seconds * 1000;
-    // A backend that sends no deltas still reports its tokens at the end: they are counted in that second.
+    // What has sent no deltas has said its tokens only now: they are counted in this second.
     const tokens = amountOf(attrs[GEN_AI.outputTokens]) ?? 0;
-    if (!hadDeltas && tokens > 0) series.tokens[slot] = (series.tokens[slot] ?? 0) + tokens;
+    if (!generation?.hasDeltas && tokens > 0) series.tokens[slot] = (series.tokens[slot] ?? 0) + tokens;
   }
 
   #model(name: string): ModelSeries {
