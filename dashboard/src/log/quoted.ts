@@ -1,6 +1,11 @@
 // A value as the filter's language takes it: behind a key it means itself, and is neither a pattern nor an expression.
 
-/** Quotation marks are left out: within quotes, the language has no way to say them. */
+/** Within quotes the language has no way to say a quotation mark: a value that has one becomes an expression that matches it alone. */
 export function quoted(value: string): string {
-  return /[\s*"/\\]/.test(value) ? `"${value.replace(/"/g, '')}"` : value;
+  if (value.includes('"')) return `/^${value.replace(/[^\w\x80-\uffff]|\s/g, escaped)}$/`;
+  return /[\s*/\\]/.test(value) ? `"${value}"` : value;
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

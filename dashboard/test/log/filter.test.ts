@@ -25,14 +25,24 @@ const compile = (filter: string, floor: Level | '') => compileFilter(filter, flo
 const passes = (filter: string) => compile(filter, '').test(row);
 
 describe('the filter', () => {
-  it.each(['gpu-1', 'a b', 'x*', '/re/', '/var/log/x', '\\\\host', '-x', '>5', 'level:warn'])(
-    'finds the source %s by its quoted name, and no other',
-    (source) => {
-      const { test } = compile(`source:${quoted(source)}`, '');
-      expect(test(entry({ source }))).toBe(true);
-      for (const other of ['re', 'xy', 'a', 'b', 'log']) expect(test(entry({ source: other }))).toBe(false);
-    },
-  );
+  it.each([
+    'gpu-1',
+    'a b',
+    'x*',
+    '/re/',
+    '/var/log/x',
+    '\\\\host',
+    '-x',
+    '>5',
+    'level:warn',
+    'a"b',
+    '"b',
+    'say "hü"/\\d\u2028😀',
+  ])('finds the source %s by its quoted name, and no other', (source) => {
+    const { test } = compile(`source:${quoted(source)}`, '');
+    expect(test(entry({ source }))).toBe(true);
+    for (const other of ['re', 'xy', 'a', 'b', 'log']) expect(test(entry({ source: other }))).toBe(false);
+  });
 
   it.each([
     'upstream',
