@@ -2,6 +2,7 @@
 import { sparkline } from '../charts/sparkline.ts';
 import { quoted } from '../log/quoted.ts';
 import { figure, seconds, UNKNOWN, visible, wholeSeconds } from '../pictures/words.ts';
+import { MAX_MODEL } from './generations.ts';
 import type { FleetRow } from './model.ts';
 import { BAR_SECONDS } from './source.ts';
 
@@ -27,6 +28,11 @@ export interface Column {
 const NUMBERS = 'event:server.metrics';
 const GENERATIONS = 'event:generation.*';
 
+/** Terms that find the entries behind times to the first token; `areSaid` is whether all of them are in entries. */
+export function firstTokensBehind(areSaid: boolean): string {
+  return areSaid ? 'ttft>=0' : GENERATIONS;
+}
+
 export const COLUMNS: readonly Column[] = [
   {
     key: 'source',
@@ -47,7 +53,8 @@ export const COLUMNS: readonly Column[] = [
     text: ({ model }) => (model === undefined ? UNKNOWN : visible(model.slice(model.lastIndexOf('/') + 1))),
     isName: true,
     value: ({ model }) => model,
-    behind: ({ model }) => (model === undefined ? '' : `model:${quoted(model)}`),
+    // A name that is cut finds nothing.
+    behind: ({ model = '' }) => (model === '' || model.length >= MAX_MODEL ? '' : `model:${quoted(model)}`),
   },
   {
     key: 'running',
@@ -91,7 +98,7 @@ export const COLUMNS: readonly Column[] = [
         : UNKNOWN,
     tone: ({ trouble }) => (trouble.isSlow ? 'warn' : ''),
     value: ({ firstToken }) => firstToken?.p95,
-    behind: () => 'ttft>=0',
+    behind: ({ reported }) => firstTokensBehind(reported.firstToken),
   },
   {
     key: 'kv',

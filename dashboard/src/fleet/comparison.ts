@@ -7,26 +7,32 @@ import { setText } from '../pictures/set-text.ts';
 import { figure, seconds, UNKNOWN, visible } from '../pictures/words.ts';
 import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow } from '../stream/row.ts';
-import { quantile } from './first-tokens.ts';
+import { quantile } from './ascending.ts';
+import { firstTokensBehind } from './columns.ts';
 import { HISTORY_SECONDS, type History, SourceHistory } from './source-history.ts';
 
 interface Figure {
   key: keyof History;
   title: string;
   /** Terms of the filter that finds the lines behind it, besides the source. */
-  behind: string;
+  behind(history: SourceHistory): string;
   text(value: number): string;
 }
 
 const percent = (share: number) => `${Math.round(share * 100)}%`;
 
 const FIGURES: readonly Figure[] = [
-  { key: 'tokens', title: 'tok/s', behind: '', text: figure },
-  { key: 'firstToken', title: 'first token', behind: 'ttft>=0', text: (value) => `${seconds(value)} s` },
-  { key: 'running', title: 'running', behind: 'event:server.metrics', text: figure },
-  { key: 'queued', title: 'queue', behind: 'event:server.metrics', text: figure },
-  { key: 'kvCache', title: 'kv cache', behind: 'event:server.metrics', text: percent },
-  { key: 'errors', title: 'errors', behind: 'level:error+', text: figure },
+  { key: 'tokens', title: 'tok/s', behind: () => '', text: figure },
+  {
+    key: 'firstToken',
+    title: 'first token',
+    behind: ({ saysFirstTokens }) => firstTokensBehind(saysFirstTokens),
+    text: (value) => `${seconds(value)} s`,
+  },
+  { key: 'running', title: 'running', behind: () => 'event:server.metrics', text: figure },
+  { key: 'queued', title: 'queue', behind: () => 'event:server.metrics', text: figure },
+  { key: 'kvCache', title: 'kv cache', behind: () => 'event:server.metrics', text: percent },
+  { key: 'errors', title: 'errors', behind: () => 'level:error+', text: figure },
 ];
 
 interface Side {
@@ -140,14 +146,15 @@ export class Comparison {
         const name = row.appendChild(document.createElement('span'));
         name.role = 'rowheader';
         name.textContent = title;
-        for (const { source, cells } of this.#sides) {
+        for (const side of this.#sides) {
+          const { source, cells } = side;
           const cell = row.appendChild(document.createElement('span'));
           cell.role = 'cell';
           cell.dataset.source = visible(source);
           const button = cell.appendChild(document.createElement('button'));
           button.type = 'button';
           button.title = 'the lines behind it';
-          button.addEventListener('click', () => this.#open(source, behind));
+          button.addEventListener('click', () => this.#open(source, behind(side.history)));
           const { bars, words } = cells[i] as Side['cells'][number];
           bars.className = 'bars';
           bars.ariaHidden = 'true';

@@ -1,4 +1,6 @@
-// Times to the first token of one source: the latest 256 of the last 15 minutes, and what they say together.
+// Times to the first token of one source: the latest 256 of the last 15 minutes, and what they say together. Figures cost as much as has
+// changed since the last ones, since 500 sources are asked for theirs each second.
+import { Ascending, quantile } from './ascending.ts';
 
 const KEPT = 256;
 const WINDOW_MS = 15 * 60_000;
@@ -15,53 +17,84 @@ export interface FirstTokenFigures {
   isRising: boolean;
 }
 
-export class FirstTokens {
-  #samples: { at: number; seconds: number }[] = [];
-  #figures: FirstTokenFigures | undefined;
-  /** When the figures have to be made anew though no sample came, because one gets too old. */
-  #until = 0;
+interface Sample {
+  at: number;
+  seconds: number;
+  /** Whether the source has said it; it is counted from its entries otherwise. */
+  isSaid: boolean;
+}
 
-  add(at: number, seconds: number): void {
+export class FirstTokens {
+  /** In the order of their times. */
+  readonly #samples: Sample[] = [];
+  /** How many of them, from the first, are not of the last minute. */
+  #olderCount = 0;
+  /** How many of them the source has not said. */
+  #countedCount = 0;
+  readonly #all = new Ascending();
+  readonly #recent = new Ascending();
+  readonly #older = new Ascending();
+
+  add(sample: Sample): void {
+    const { at, seconds, isSaid } = sample;
     if (!(seconds >= 0 && seconds < 86_400)) return;
-    this.#samples.push({ at, seconds });
-    if (this.#samples.length > KEPT) this.#samples.shift();
-    this.#until = 0;
+    // Entries that fill a gap come after those that are later.
+    let place = this.#samples.length;
+    while (place > 0 && (this.#samples[place - 1] as Sample).at > at) place--;
+    if (this.#samples.length >= KEPT) {
+      if (place === 0) return;
+      this.#dropFirst();
+      place--;
+    }
+    this.#samples.splice(place, 0, sample);
+    this.#all.add(seconds);
+    if (!isSaid) this.#countedCount++;
+    if (place < this.#olderCount) {
+      this.#older.add(seconds);
+      this.#olderCount++;
+    } else this.#recent.add(seconds);
   }
 
   /** In seconds, of the samples after `from` and up to `to`; NaN where there are none. */
   median(from: number, to: number): number {
-    return quantile(sorted(this.#samples.filter(({ at }) => at > from && at <= to)), 0.5);
+    const found = this.#samples.filter(({ at }) => at > from && at <= to);
+    return quantile(Float64Array.from(found, ({ seconds }) => seconds).sort(), 0.5);
+  }
+
+  /** Whether the source has said each of them: only then do filters on what it says find the entries of all. */
+  get areSaid(): boolean {
+    return this.#countedCount === 0;
   }
 
   /** Undefined where there are no samples. */
   figures(now: number): FirstTokenFigures | undefined {
-    if (now < this.#until) return this.#figures;
-    this.#samples = this.#samples.filter(({ at }) => at > now - WINDOW_MS);
-    const ages = this.#samples.flatMap(({ at }) => [at + WINDOW_MS, at + RECENT_MS]);
-    this.#until = Math.min(...ages.filter((end) => end > now));
-    const all = sorted(this.#samples);
-    const recent = sorted(this.#samples.filter(({ at }) => at > now - RECENT_MS));
-    const before = sorted(this.#samples.filter(({ at }) => at <= now - RECENT_MS));
-    const canCompare = recent.length >= LEAST_RECENT && before.length >= LEAST_RECENT;
-    this.#figures =
-      all.length === 0
-        ? undefined
-        : {
-            p50: quantile(all, 0.5),
-            p95: quantile(all, 0.95),
-            count: all.length,
-            isRising: canCompare && quantile(recent, 0.5) >= 2 * quantile(before, 0.5),
-          };
-    return this.#figures;
+    while ((this.#samples[0]?.at ?? now) <= now - WINDOW_MS) this.#dropFirst();
+    for (;;) {
+      const sample = this.#samples[this.#olderCount];
+      if (!sample || sample.at > now - RECENT_MS) break;
+      this.#recent.remove(sample.seconds);
+      this.#older.add(sample.seconds);
+      this.#olderCount++;
+    }
+    if (this.#samples.length === 0) return undefined;
+    const canCompare = this.#recent.count >= LEAST_RECENT && this.#older.count >= LEAST_RECENT;
+    return {
+      p50: this.#all.quantile(0.5),
+      p95: this.#all.quantile(0.95),
+      count: this.#samples.length,
+      isRising: canCompare && this.#recent.quantile(0.5) >= 2 * this.#older.quantile(0.5),
+    };
   }
-}
 
-/** In an array of numbers alone, which is sorted many times faster than objects are. */
-function sorted(samples: readonly { seconds: number }[]): Float64Array {
-  return Float64Array.from(samples, ({ seconds }) => seconds).sort();
-}
-
-/** By nearest rank: the least value that at least this share of the values does not exceed. */
-export function quantile(ascending: ArrayLike<number>, share: number): number {
-  return ascending[Math.max(0, Math.ceil(ascending.length * share) - 1)] ?? Number.NaN;
+  #dropFirst(): void {
+    const first = this.#samples.shift();
+    if (!first) return;
+    this.#all.remove(first.seconds);
+    if (!first.isSaid) this.#countedCount--;
+    if (this.#olderCount === 0) this.#recent.remove(first.seconds);
+    else {
+      this.#older.remove(first.seconds);
+      this.#olderCount--;
+    }
+  }
 }

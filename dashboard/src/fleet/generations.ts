@@ -11,6 +11,8 @@ import { FirstTokens } from './first-tokens.ts';
 const MAX_RUNNING = 256;
 /** A generation that said nothing for this long is no longer taken for running: its end was not heard. */
 const FORGOTTEN_MS = 10 * 60_000;
+/** The most characters of a model's name. */
+export const MAX_MODEL = 80;
 /** Seconds of tokens that are kept, unless others are asked for. */
 export const SPARK_SECONDS = 120;
 
@@ -51,7 +53,7 @@ export class Generations {
     }
     const attrs = row.attrs();
     const model = textOf(attrs[GEN_AI.responseModel]) ?? textOf(attrs[GEN_AI.requestModel]);
-    if (model !== undefined) this.model = model.slice(0, 80);
+    if (model !== undefined) this.model = model.slice(0, MAX_MODEL);
     if (row.event === EVENTS.generationStarted) this.#open(key, at, at);
     else if (row.event === EVENTS.generationFinished) this.#end(row, key, at, attrs, true);
     else if (row.event === EVENTS.generationFailed) this.#end(row, key, at, attrs, false);
@@ -109,9 +111,13 @@ export class Generations {
     this.#running.delete(key);
     this.#ended.end(key, at, row.channel);
     const reported = amountOf(attrs[GEN_AI.timeToFirstChunk]);
-    if (reported !== undefined) this.firstTokens.add(at, reported);
+    if (reported !== undefined) this.firstTokens.add({ at, seconds: reported, isSaid: true });
     else if (isWhole && generation?.startedAt !== undefined && generation.firstAt !== undefined)
-      this.firstTokens.add(at, (generation.firstAt - generation.startedAt) / 1000);
+      this.firstTokens.add({
+        at,
+        seconds: (generation.firstAt - generation.startedAt) / 1000,
+        isSaid: false,
+      });
     // What has sent no deltas has said its tokens only now: they are spread over the time that it took. Those of one
     // that was not kept may have been counted with its deltas.
     const tokens = amountOf(attrs[GEN_AI.outputTokens]) ?? 0;

@@ -3,8 +3,8 @@
 
 import { logTimeOf } from '../pictures/entry-feed.ts';
 import type { EntryRow } from '../stream/row.ts';
+import { quantile } from './ascending.ts';
 import type { EarlierCalls } from './earlier-calls.ts';
-import { quantile } from './first-tokens.ts';
 import { Source, type SourceFigures } from './source.ts';
 import { LEAST_SAMPLES, type Trouble, troubleOf } from './trouble.ts';
 

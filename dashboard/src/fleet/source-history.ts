@@ -33,6 +33,11 @@ export class SourceHistory {
     } else if (row.generation !== undefined) this.#generations.count(row, row.generation, at);
   }
 
+  /** Whether the source has said each of its latest times to the first token. */
+  get saysFirstTokens(): boolean {
+    return this.#generations.firstTokens.areSaid;
+  }
+
   /** Up to the last whole second before `now`, in ms of the log's time. */
   until(now: number): History {
     const end = Math.floor(now / 1000) - 1;

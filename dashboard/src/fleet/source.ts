@@ -5,7 +5,7 @@ import { Seconds } from '../pictures/seconds.ts';
 import { amountOf } from '../stream/attribute.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { FirstTokenFigures } from './first-tokens.ts';
-import { Generations, SPARK_SECONDS } from './generations.ts';
+import { Generations, MAX_MODEL, SPARK_SECONDS } from './generations.ts';
 import { type OpenCall, OpenCalls } from './open-calls.ts';
 
 /** Errors are counted over this time. */
@@ -46,7 +46,7 @@ export interface SourceFigures {
   /** Whether it has ever reported numbers, or generated. */
   isBackend: boolean;
   /** Which of the figures are numbers that it reports; the others are counted from its generations. */
-  reported: { running: boolean; tokensPerSecond: boolean };
+  reported: { running: boolean; tokensPerSecond: boolean; firstToken: boolean };
 }
 
 export const NUMBER_NAMES = ['running', 'queued', 'tokens', 'kvCache'] as const;
@@ -132,7 +132,11 @@ export class Source {
       isBackend: this.isBackend,
       silences: this.#generations.silences(now),
       openCall: openCall && { ...openCall, ms: now - openCall.at },
-      reported: { running: running !== undefined, tokensPerSecond: tokens !== undefined },
+      reported: {
+        running: running !== undefined,
+        tokensPerSecond: tokens !== undefined,
+        firstToken: this.#generations.firstTokens.areSaid,
+      },
     };
   }
 
@@ -166,7 +170,7 @@ export class Source {
     if (tokens !== undefined) this.#throughput.set(Math.floor(at / 1000), tokens);
     this.#reports = after(this.#reports, at);
     const model = attrs[GEN_AI.requestModel];
-    if (typeof model === 'string' && model !== '') this.#model = model.slice(0, 80);
+    if (typeof model === 'string' && model !== '') this.#model = model.slice(0, MAX_MODEL);
     if (this.#group === undefined) this.#place(attrs);
   }
 

@@ -150,7 +150,7 @@ describe('figures', () => {
     };
     const row = rowAt(1_000, [delta(0, 'r', 7), numbers(100, attrs)]);
     expect(row).toMatchObject({ running: 4, queued: 9, tokensPerSecond: 41, kvCache: 0.97 });
-    expect(row.reported).toEqual({ running: true, tokensPerSecond: true });
+    expect(row.reported).toMatchObject({ running: true, tokensPerSecond: true });
   });
 
   it('spread the tokens of an answer that was not streamed over the time that it took', () => {
