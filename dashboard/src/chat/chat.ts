@@ -13,9 +13,9 @@ import {
   agents,
   answers,
   chosenAgent,
+  clearDraft,
   conversation,
   conversationInUrl,
-  draft,
   edited,
   isCutShort,
   isHeard,
@@ -107,7 +107,6 @@ export class Chat {
       ...(agent.value !== undefined && { agent: agent.value }),
       ...(replaces !== undefined && { replaces }),
     });
-    edited.value = undefined;
     if (id !== conversation.value) {
       nameInUrl(id);
       conversation.value = id;
@@ -168,8 +167,7 @@ export class Chat {
     problem.value = '';
     chosenAgent.value = undefined;
     // What would take the place of a question elsewhere is no question here.
-    if (edited.peek()) draft.value = '';
-    edited.value = undefined;
+    if (edited.peek()) clearDraft();
     // Before the feed is heard, what begins meanwhile would be missed.
     if (isHeard.peek()) this.#try(this.#load());
   }

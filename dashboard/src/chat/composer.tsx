@@ -7,6 +7,7 @@ import {
   agents,
   answers,
   chosenAgent,
+  clearDraft,
   conversation,
   draft,
   edited,
@@ -42,11 +43,7 @@ export function Composer({ chat, keptAs }: ComposerProps) {
     const text = draft.value.trim();
     if (text === '') return;
     refusal.value = chat.ask(text, edited.value?.id) ?? '';
-    if (refusal.value === '') draft.value = '';
-  };
-  const dropEdit = () => {
-    edited.value = undefined;
-    draft.value = '';
+    if (refusal.value === '') clearDraft();
   };
   const isBusy = answers.value?.some(({ state }) => state === 'running') ?? false;
   const all = agents.value?.agents ?? [];
@@ -89,7 +86,7 @@ export function Composer({ chat, keptAs }: ComposerProps) {
           <button
             type="button"
             onClick={() => {
-              dropEdit();
+              clearDraft();
               box.current?.focus();
             }}
           >
@@ -107,7 +104,7 @@ export function Composer({ chat, keptAs }: ComposerProps) {
         onInput={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === 'Escape') {
-            if (edited.value) dropEdit();
+            if (edited.value) clearDraft();
             else event.currentTarget.blur();
           }
           if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;

@@ -7,7 +7,7 @@ import { conversation, draft, type Edited, edited } from '../state/chat-state.ts
 export function keepDraft(name: string): () => void {
   const { text = '', edit } = restored(sessionStorage.getItem(name));
   const isHere = edit === undefined || edit.conversation === conversation.peek();
-  draft.value = isHere ? text : '';
+  draft.value = isHere ? text : edit.draft;
   edited.value = isHere ? edit : undefined;
   return effect(() =>
     sessionStorage.setItem(name, JSON.stringify({ text: draft.value, edit: edited.value })),

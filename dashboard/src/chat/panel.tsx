@@ -164,7 +164,8 @@ function Turns({ app, chat, host }: Omit<PanelProps, 'owner'>) {
   };
   const edit = (answer: Answer) => {
     const { id: replaced, question = '' } = answer;
-    edited.value = { id: replaced, conversation: id, question };
+    const before = edited.peek()?.draft ?? draft.peek();
+    edited.value = { id: replaced, conversation: id, question, draft: before };
     draft.value = question;
     host.querySelector('textarea')?.focus();
   };

@@ -93,6 +93,8 @@ export interface Edited {
   id: string;
   conversation: string;
   question: string;
+  /** What was written before, and comes back after the edit. */
+  draft: string;
 }
 
 /** Undefined while the reader writes another question. */
@@ -113,3 +115,9 @@ export const agent = computed(() => {
 
 /** What the reader has written and not asked yet. */
 export const draft = signal('');
+
+/** Empties the box for the next question. What was written before an edit is in it again. */
+export function clearDraft(): void {
+  draft.value = edited.peek()?.draft ?? '';
+  edited.value = undefined;
+}

@@ -2,7 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchChromium } from '../../../test-support/chromium.ts';
-import { answered, ask, composer, newest } from './support/chat.ts';
+import { answered, ask, composer, newest, turns } from './support/chat.ts';
 import { type Gateway, startGateway } from './support/gateway.ts';
 import { eventually, messages, openPage } from './support/page.ts';
 
@@ -82,6 +82,29 @@ it('a reload keeps what was written together with the question that it replaces;
   await composer(page).press('Escape');
   expect(await page.getByText('In place of').count()).toBe(0);
   expect(await composer(page).inputValue()).toBe('');
+});
+
+it('what was written before an edit is in the box again after it, however it ends', async () => {
+  const page = await openPage(browser, `${gateway.url}/?panel=chat`);
+  const edit = (turn = newest(page)) => turn.getByRole('button', { name: 'edit', exact: true }).click();
+  const isBack = () =>
+    eventually('the words are back', async () => (await composer(page).inputValue()) === 'And L009');
+  await ask(page, 'Get analytics for listing L001');
+  await answered(page);
+  await ask(page, 'Get analytics for listing L002');
+  await answered(page, 2);
+  await composer(page).fill('And L009');
+  await edit();
+  await edit(turns(page).first());
+  await page.getByRole('button', { name: 'do not edit' }).click();
+  await isBack();
+  await edit();
+  await ask(page, 'Get analytics for listing L003');
+  await isBack();
+  await eventually('it is answered', async () => (await newest(page).innerText()).includes('L003'));
+  await edit();
+  await page.getByRole('button', { name: 'new', exact: true }).click();
+  await isBack();
 });
 
 it('on a small screen, and before a picture, the log comes in front', async () => {
