@@ -4,6 +4,9 @@ import type { Entry } from './entry.ts';
 import { EVENTS } from './events.ts';
 import { ATTRS, GEN_AI } from './gen-ai.ts';
 
+/** UTF-16 units of what the one who decides about a call may say of it. */
+export const MAX_REASON = 500;
+
 /** `waiting` for consent; `refused` is a call that was never made. */
 export type ToolCallState = 'waiting' | 'called' | 'returned' | 'failed' | 'refused';
 
@@ -25,6 +28,7 @@ export interface ToolCallSnapshot {
     reason: string;
     expires: number;
     approved?: boolean;
+    /** Absent also where nobody signs in. */
     by?: string;
     /** What the one who has decided says of it. */
     decision_reason?: string;

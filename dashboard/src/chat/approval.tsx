@@ -1,14 +1,12 @@
 // Asks the owner of a run whether a call may be made. What it shows comes from the log, so every tab asks the same, and stops asking
 // when one of them was answered.
-import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
+import { MAX_REASON, type ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import type { Deed } from './deed.ts';
 import { readable } from './readable.ts';
 import { scrolling } from './scrolling.ts';
 import { toolWords } from './words.ts';
-
-const MAX_REASON = 500;
 
 interface ApprovalProps {
   call: ToolCallSnapshot;

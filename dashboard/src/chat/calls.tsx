@@ -18,8 +18,6 @@ const SAID = {
   failed: 'has failed',
   refused: 'was not called',
 } as const;
-/** The name of whoever decides where nobody signs in. */
-const NOBODY = 'everyone';
 /** More of a result is in the log. */
 const SHOWN_CHARS = 20_000;
 
@@ -60,7 +58,7 @@ function Call({ call, deed, isRunning, isUnverified }: CallProps) {
   // A call that never came back is no longer made once its run has ended.
   const isLost = !isRunning && (state === 'called' || state === 'waiting');
   // Who has denied it, and why, is all that there is to say.
-  const isDenied = approval?.approved === false && approval.by !== undefined;
+  const isDenied = approval?.approved === false && code === 'tool_denied';
   const tone = isLost ? 'dim' : TONE[state];
   return (
     <details open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -79,7 +77,7 @@ function Call({ call, deed, isRunning, isUnverified }: CallProps) {
           <span class="dim">
             {' '}
             {approval.approved ? 'allowed' : 'denied'}
-            {approval.by !== undefined && approval.by !== NOBODY && (
+            {approval.by !== undefined && (
               <>
                 {' '}
                 by <bdi>{approval.by}</bdi>

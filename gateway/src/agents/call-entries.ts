@@ -3,7 +3,6 @@
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
-import { EVERYONE } from '../auth/principal.ts';
 import { seconds } from '../llm/call-attributes.ts';
 import { lifecycleCopy, type RunEntries } from '../runs/run-entries.ts';
 import type { LanePlan } from '../runs/run-plan.ts';
@@ -154,14 +153,13 @@ const SHOWN: readonly string[] = [
 /** Of a decision, which any gateway may write. */
 export function decidedEntry(entries: RunEntries, approval: string, decision: Decision): EntryFields {
   const { approved, by, reason } = decision;
-  // Where nobody signs in, no name says who it was.
-  const who = by === EVERYONE.name ? '' : ` by ${by}`;
+  const who = by === undefined ? '' : ` by ${by}`;
   const msg = by === '' ? 'nobody has decided in time' : `${approved ? 'approved' : 'denied'}${who}`;
   return entries.entry(EVENTS.toolDecided, msg, {
     [GEN_AI.toolCallId]: approval,
     approval,
     approved,
-    ...(by !== '' && { by }),
+    ...(by && { by }),
     ...(reason !== undefined && { reason }),
   });
 }

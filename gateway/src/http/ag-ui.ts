@@ -16,6 +16,7 @@ import { admitRun, idSchema, traceOf } from './begin-run.ts';
 import { CHAT_BODY_BYTES, chatScope, invalidMessages, wordsOf } from './chat-body.ts';
 import { ChatConsents, type ConsentAnswer } from './chat-consents.ts';
 import { ChatWire } from './chat-wire.ts';
+import { reasonOf } from './decision.ts';
 import { HttpError } from './errors.ts';
 import { parseBody } from './json-body.ts';
 import type { RunStreams } from './run-stream.ts';
@@ -31,7 +32,7 @@ const resumed = z.looseObject({
   status: z.enum(['resolved', 'cancelled']),
   payload: z.unknown().optional(),
 });
-const consent = z.looseObject({ approved: z.boolean(), reason: z.string().max(500).nullish() });
+const consent = z.looseObject({ approved: z.boolean(), reason: z.unknown().optional() });
 const bodySchema = z.looseObject({
   threadId: idSchema,
   runId: idSchema,
@@ -125,7 +126,7 @@ function answersOf({ resume }: Body): { run: string; all: ConsentAnswer[] } | un
     if (status === 'cancelled') return { approval, approved: false };
     const { data } = consent.safeParse(payload);
     if (!data) throw invalidResume('payload must be {"approved":true} or {"approved":false,"reason":"…"}');
-    return { approval, approved: data.approved, reason: data.reason ?? undefined };
+    return { approval, approved: data.approved, reason: reasonOf(data.reason, 'resume') };
   });
   const [run, ...others] = runs;
   if (run === undefined || others.length > 0) throw invalidResume('all must be of one run');

@@ -6,15 +6,14 @@ import { z } from 'zod';
 import { mayCancelRun } from '../auth/rights/run-rights.ts';
 import { type Params, parseId, parseOwner } from '../parameters.ts';
 import type { RunService } from '../runs/run-service.ts';
+import { decisionOf, reasonSchema } from './decision.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope, parseBody } from './json-body.ts';
 import { summaryOf } from './run-summary.ts';
 
-const REASON_RULE = 'must be a text of at most 500 characters';
 const bodySchema = z.strictObject({
   approved: z.boolean('must be true or false'),
-  /** Told to the model. */
-  reason: z.string(REASON_RULE).max(500, REASON_RULE).optional(),
+  reason: reasonSchema.optional(),
 });
 const BODY_BYTES = 8_192;
 const CONFIG = { config: { needs: 'signed-in', parameters: ['owner'] }, bodyLimit: BODY_BYTES } as const;
@@ -35,8 +34,7 @@ export function approvalRoute(app: FastifyInstance, service: RunService): void {
         const run = access.allows(mayCancelRun, key, 'run_not_found') ? await service.get(key) : undefined;
         if (!run)
           throw new HttpError('run_not_found', 'there is no run with this id, or it is no longer kept');
-        const decision = { approved, by: principal.name, ...(reason !== undefined && { reason }) };
-        const outcome = await service.decide(run, approval, decision);
+        const outcome = await service.decide(run, approval, decisionOf(principal, approved, reason));
         if (outcome === 'unknown')
           throw new HttpError('approval_not_found', 'this run has asked for no consent under this id');
         if (outcome !== 'ok')

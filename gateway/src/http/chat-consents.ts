@@ -11,6 +11,7 @@ import { readHistory } from '../runs/run-reader.ts';
 import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
 import type { ChatWire } from './chat-wire.ts';
+import { decisionOf } from './decision.ts';
 import { HttpError } from './errors.ts';
 
 /** What the part of a run that its client has read takes, while it is read again. */
@@ -46,8 +47,7 @@ export class ChatConsents {
     for (const { approval, approved, reason } of answers) {
       const known = run.approvals.find(({ id: asked }) => asked === approval);
       if (!known || known.decision) continue;
-      const by = access.principal.name;
-      await this.#service.decide(run, approval, { approved, by, ...(reason && { reason }) });
+      await this.#service.decide(run, approval, decisionOf(access.principal, approved, reason));
     }
     return (await this.#service.get(key)) ?? run;
   }

@@ -22,6 +22,7 @@ import { admitRun, idSchema, traceOf } from './begin-run.ts';
 import { CHAT_BODY_BYTES, chatScope, invalidMessages, wordsOf } from './chat-body.ts';
 import { ChatConsents } from './chat-consents.ts';
 import { ChatWire } from './chat-wire.ts';
+import { reasonOf } from './decision.ts';
 import { parseBody } from './json-body.ts';
 import { refuseBody } from './refuse-body.ts';
 import type { RunStreams } from './run-stream.ts';
@@ -31,7 +32,7 @@ const part = z.looseObject({
   text: z.string().optional(),
   state: z.string().optional(),
   approval: z
-    .looseObject({ id: z.string(), approved: z.boolean().optional(), reason: z.string().max(500).nullish() })
+    .looseObject({ id: z.string(), approved: z.boolean().optional(), reason: z.unknown().optional() })
     .optional(),
 });
 const message = z.looseObject({
@@ -157,7 +158,13 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
   async function decide(request: FastifyRequest, reply: FastifyReply, { id: messageId, parts }: Message) {
     const answers = parts.flatMap(({ state, approval }) =>
       state === 'approval-responded' && approval?.approved !== undefined
-        ? [{ approval: approval.id, approved: approval.approved, reason: approval.reason ?? undefined }]
+        ? [
+            {
+              approval: approval.id,
+              approved: approval.approved,
+              reason: reasonOf(approval.reason, 'messages'),
+            },
+          ]
         : [],
     );
     // Without one, nobody could tell up to where the client has read, and the whole answer would come once more.

@@ -183,7 +183,9 @@ describe('POST /api/ag-ui', () => {
     const gateway = await agentGateway(new TestToolbox({}));
     const post = async (more: object, query = '') => {
       const body = { threadId: 't1', runId: 'r1', messages: [], ...more };
-      return ((await (await gateway.ask(`/api/ag-ui${query}`, body)).json()) as { code: string }).code;
+      const answer = await gateway.ask(`/api/ag-ui${query}`, body);
+      const { code, detail } = (await answer.json()) as { code: string; detail: string };
+      return detail.includes('500') ? detail : code;
     };
     const asked = (content: unknown) => ({ messages: [{ id: 'q', role: 'user', content }] });
     expect(await post({})).toBe('invalid_body');
@@ -199,8 +201,12 @@ describe('POST /api/ag-ui', () => {
     expect(await post(resume('none'))).toBe('invalid_body');
     expect(await post(resume('a/call-1', 'b/call-1'))).toBe('invalid_body');
     expect(await post(resume('none/call-1'))).toBe('run_not_found');
-    expect(await post({ resume: [{ interruptId: 'a/call-1', status: 'resolved', payload: 'yes' }] })).toBe(
-      'invalid_body',
+    const resolved = (payload: unknown) => ({
+      resume: [{ interruptId: 'a/call-1', status: 'resolved', payload }],
+    });
+    expect(await post(resolved('yes'))).toBe('invalid_body');
+    expect(await post(resolved({ approved: false, reason: 'x'.repeat(501) }))).toBe(
+      'resume: a reason must be a text of at most 500 characters',
     );
   });
 });

@@ -75,7 +75,9 @@ describe.each(['memory', 'Redis'])('with the log in %s, a call that needs consen
     const decided = await decide(b, id, { approved: true });
     expect(decided.status).toBe(200);
     const all = await rest(b, id);
-    expect(withStatus(all, 'decided')).toMatchObject([{ approved: true, approval_id: 'call-1' }]);
+    const [verdict] = withStatus(all, 'decided');
+    expect(verdict).toMatchObject({ approved: true, approval_id: 'call-1', message: 'approved' });
+    expect(verdict).not.toHaveProperty('by');
     expect(named(all).at(-1)).toBe('done');
     expect(tools.made).toMatchObject([
       { args: { recipientEmail: 'a@example.com' }, caller: { callId: 'call-1' } },
@@ -172,7 +174,7 @@ describe('consent', () => {
     expect((await gateway.ask(path, { approved: true }, { who: 'bob' })).status).toBe(404);
     expect((await gateway.ask(path, { approved: true })).status).toBe(401);
     expect((await gateway.ask(path, { approved: true }, { who: 'root' })).status).toBe(200);
-    await response.text();
+    expect(await response.text()).toContain('approved by root');
     expect(tools.made).toMatchObject([{ caller: { principal: 'alice', runId: `alice/${id}` } }]);
   });
 

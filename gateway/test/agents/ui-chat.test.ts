@@ -182,7 +182,8 @@ describe('the published client of useChat', () => {
     const question = (text: string) => ({ id: 'm1', role: 'user', parts: [{ type: 'text', text }] });
     const post = async (messages: unknown) => {
       const response = await gateway.ask('/api/chat', { id: 'chat-1', messages });
-      return ((await response.json()) as { code: string }).code;
+      const { code, detail } = (await response.json()) as { code: string; detail: string };
+      return detail.includes('500') ? detail : code;
     };
     expect(await post([])).toBe('invalid_body');
     expect(await post([{ id: '../x', role: 'user', parts: [] }])).toBe('invalid_body');
@@ -193,6 +194,8 @@ describe('the published client of useChat', () => {
     const answer = (parts: unknown[]) => [question('Hi'), { id: 'a-none', role: 'assistant', parts }];
     expect(await post(answer(decided))).toBe('run_not_found');
     expect(await post(answer([]))).toBe('invalid_body');
+    const long = { ...decided[0], approval: { ...approval, reason: 'x'.repeat(501) } };
+    expect(await post(answer([long]))).toBe('messages: a reason must be a text of at most 500 characters');
   });
 
   it('is refused an object of so many names that its parsing would delay everybody', async () => {

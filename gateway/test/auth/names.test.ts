@@ -26,6 +26,9 @@ it.each([
   'a:b',
   'k-12345678',
   'j-abc',
+  'everyone',
+  'gateway',
+  'cli',
 ])('42: %j is no name of a person', (name) => {
   expect(isUserName(name)).toBe(false);
 });

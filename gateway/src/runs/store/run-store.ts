@@ -27,8 +27,8 @@ export interface RunBeginning extends RunFacts {
 /** What was decided about the call of a tool that needs consent. */
 export interface Decision {
   approved: boolean;
-  /** Who has decided; '' if nobody has in time. */
-  by: string;
+  /** Who has decided; absent where nobody signs in, and '' if nobody has in time. */
+  by?: string;
   /** What the model is told of a denial. */
   reason?: string;
 }
