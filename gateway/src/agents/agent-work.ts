@@ -19,7 +19,7 @@ import type { AskingWriter, RunWork } from '../runs/run-work.ts';
 import type { Decision, RunEnding } from '../runs/store/run-store.ts';
 import { sumOf } from '../runs/usage.ts';
 import { mayMatch } from '../tools/tool-names.ts';
-import type { Tool, Toolbox } from '../tools/toolbox.ts';
+import type { Tool, Toolbox, ToolServerState } from '../tools/toolbox.ts';
 import { within } from '../tracing/active-span.ts';
 import type { Agent, AgentSource } from './agent.ts';
 import { type AskReason, CallEntries, callLifecycle, decidedEntry, type NamedCall } from './call-entries.ts';
@@ -61,8 +61,10 @@ export class AgentWork implements RunWork {
   }
 
   opening(plan: RunPlan): Draft[] {
-    const down = this.#options.toolbox.servers().filter(({ state }) => state === 'down');
-    const attrs = { ...(down.length > 0 && { servers_down: down.map(({ name }) => name) }) };
+    const lane = plan.lanes[0] as LanePlan;
+    const servers = serversOf(lane.prompt as Agent, this.#options.toolbox);
+    const down = servers.flatMap(({ state, name }) => (state === 'down' ? [name] : []));
+    const attrs = { ...(down.length > 0 && { servers_down: down }) };
     const entries = new RunEntries(plan, this.#options.source);
     const started = entries.runStarted(plan.lanes, attrs);
     // The turns of its conversation are written at its end. Whoever watches this run must know what was asked.
@@ -75,7 +77,8 @@ export class AgentWork implements RunWork {
     const began = performance.now();
     const lane = plan.lanes[0] as LanePlan;
     // The prompt of the plan is what the file said when the run began.
-    const { tools: patterns, limits } = lane.prompt as Agent;
+    const agent = lane.prompt as Agent;
+    const { tools: patterns, limits } = agent;
     const entries = new RunEntries(plan, source);
     const broken = new AbortController();
     const clock = new WorkClock(limits.timeout_ms);
@@ -112,7 +115,9 @@ export class AgentWork implements RunWork {
     });
     const context: Omit<LaneContext, 'number'> = { model, journal, entries, observer, logContent };
     await toolbox.ready();
-    const result = await runLoop(openingOf(lane, plan, missingServers(patterns, toolbox)), {
+    // A server that hangs has not been found to be down yet.
+    const missing = serversOf(agent, toolbox).flatMap(({ state, name }) => (state === 'up' ? [] : [name]));
+    const result = await runLoop(openingOf(lane, plan, missing), {
       limits,
       tools: () => toolbox.tools(patterns),
       ask: (messages, tools, number, toolChoice) =>
@@ -131,7 +136,7 @@ export class AgentWork implements RunWork {
     });
     if (ended.aborted) return undefined;
     await journal.drain();
-    const { ending, last } = this.#conclude(plan, result, runner, performance.now() - began);
+    const { ending, last } = this.#conclude(plan, entries, result, runner, performance.now() - began);
     await writer.end(ending, this.#drafts(last));
     return ending;
   }
@@ -160,8 +165,7 @@ export class AgentWork implements RunWork {
   }
 
   /** How a run has ended, and its last entries. */
-  #conclude(plan: RunPlan, result: LoopResult, runner: ToolRunner, durationMs: number) {
-    const entries = new RunEntries(plan, this.#options.source);
+  #conclude(plan: RunPlan, entries: RunEntries, result: LoopResult, runner: ToolRunner, durationMs: number) {
     const totals = { ...sumOf(result.used), durationMs };
     const { steps, limit } = result;
     const { count: calls, isTainted } = runner;
@@ -209,12 +213,9 @@ function offered({ name, description, parameters }: Tool) {
   return { name, description, parameters };
 }
 
-/** The servers whose tools the agent would have and that are not there: a server that hangs has not been found to be down yet. */
-function missingServers(patterns: readonly string[], toolbox: Toolbox): string[] {
-  return toolbox
-    .servers()
-    .filter(({ state, name }) => state !== 'up' && patterns.some((pattern) => mayMatch(pattern, `${name}__`)))
-    .map(({ name }) => name);
+/** The servers with tools that the agent may have. */
+function serversOf({ tools: patterns }: Agent, toolbox: Toolbox): ToolServerState[] {
+  return toolbox.servers().filter(({ name }) => patterns.some((pattern) => mayMatch(pattern, `${name}__`)));
 }
 
 function openingOf({ prompt }: LanePlan, { history, message }: RunPlan, missing: readonly string[]) {

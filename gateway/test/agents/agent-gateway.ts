@@ -43,12 +43,14 @@ export interface AgentGatewayOptions {
   /** A fault of the simulator, such as `sim-tool-loop`. */
   model?: string;
   limits?: Partial<AgentLimits>;
+  /** Patterns of the tools that the agent may have; all by default. */
+  patterns?: string[];
   tokenMs?: number;
 }
 
 export async function agentGateway(
   toolbox: TestToolbox,
-  { env = {}, model, limits, tokenMs = 0 }: AgentGatewayOptions = {},
+  { env = {}, model, limits, patterns = ['*'], tokenMs = 0 }: AgentGatewayOptions = {},
 ): Promise<AgentGateway> {
   const config = readGatewayConfig({ RATE_LIMIT_PER_SECOND: '0', LOG_LEVEL: 'silent', ...env });
   const { REDIS_URL: url, NAMESPACE: namespace } = config;
@@ -59,7 +61,7 @@ export async function agentGateway(
   const agent = {
     name: 'helper',
     system: 'Help.',
-    tools: ['*'],
+    tools: patterns,
     limits: { ...LIMITS, ...limits },
     ...(model !== undefined && { model }),
   };

@@ -211,6 +211,16 @@ describe('a question to an agent', () => {
     expect(await failed.json()).toMatchObject({ code: 'run_failed', run_code: 'agent_failed' });
   });
 
+  it('names a server that is down in its first entry only if the agent has tools of it', async () => {
+    const tools = new TestToolbox({ homes: { findListings }, market: { getMetrics }, mail: { getMetrics } });
+    for (const server of ['market', 'mail']) tools.down.add(server);
+    const gateway = await agentGateway(tools, { patterns: ['homes__*', 'market__getMetrics'] });
+    const id = freshId();
+    await chat(gateway, 'Find homes in Portland', { message_id: id });
+    const [started] = await entriesOf(gateway.broker, `runs:${id}`);
+    expect(started?.attrs).toMatchObject({ servers_down: ['market'] });
+  });
+
   it('tells the agent which servers are down', async () => {
     const tools = new TestToolbox({ homes: { findListings }, market: { getMetrics } });
     tools.down.add('market');
