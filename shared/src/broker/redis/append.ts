@@ -40,9 +40,9 @@ export class RedisAppend {
     const echo = isForeign ? noEcho : (channel: string) => this.#keys.echo(channel);
     args.push(...batchArguments(drafts, this.#retention, echo, isForeign));
     try {
-      const reply = (await this.#client.runScript(APPEND, this.#keys, args)) as [string, string];
-      const first = Number(reply[0]);
-      if (first > 0) noteStored(this.#client.seen, first + drafts.length - 1);
+      const [position, token] = (await this.#client.runScript(APPEND, this.#keys, args)) as [string, string];
+      const first = Number(position);
+      if (first > 0) noteStored(this.#client.seen, first + drafts.length - 1, token);
       return drafts.map((_, i) => (first === 0 ? null : formatPosition(first + i)));
     } catch (error) {
       throw toPublishError(error, this.#client, drafts);

@@ -43,14 +43,20 @@ export interface Seen {
    * above it, and one that went back goes on above it.
    */
   highest: number;
-  /** The highest at which it knows an entry to have been stored. A log that has not come so far has lost that entry. */
+  /** The highest at which it knows an entry to have been stored, in the log with `token`. If that log has not come so far it has lost the entry. */
   stored: number;
+  token: string;
 }
 
-/** An entry was stored at `position`. */
-export function noteStored(seen: Seen, position: number): void {
+export function nothingSeen(): Seen {
+  return { highest: 0, stored: 0, token: '' };
+}
+
+/** An entry was stored at `position` of the log with `token`. */
+export function noteStored(seen: Seen, position: number, token: string): void {
   seen.highest = Math.max(seen.highest, position);
-  seen.stored = Math.max(seen.stored, position);
+  seen.stored = seen.token === token ? Math.max(seen.stored, position) : position;
+  seen.token = token;
 }
 
 export class RedisClient {
@@ -87,7 +93,7 @@ export class RedisClient {
     where: string | Place | Locator,
     label: string,
     logger: Logger | undefined,
-    seen: Seen = { highest: 0, stored: 0 },
+    seen: Seen = nothingSeen(),
     replicas?: Replicas,
   ) {
     this.#label = label;
@@ -273,8 +279,9 @@ export class RedisClient {
   }
 
   async #header({ prefix, announce }: RedisKeys): Promise<string[]> {
-    const { highest, stored } = this.seen;
-    return [prefix, announce, await this.runId(), `${newLogToken()}${highest}:${stored}`];
+    const runId = await this.runId();
+    const { highest, stored, token } = this.seen;
+    return [prefix, announce, runId, `${newLogToken()}${highest}:${stored}:${token}`];
   }
 
   async #run(script: Script, header: string[], args: readonly (string | number)[]): Promise<unknown> {

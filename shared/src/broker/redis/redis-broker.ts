@@ -24,7 +24,7 @@ import { DEFAULT_RETENTION, type RetentionPolicy } from '../retention.ts';
 import { isClusterUrl } from './address.ts';
 import { RedisAppend } from './append.ts';
 import { RedisCheckup } from './checkup.ts';
-import { loadScript, messageOf, RedisClient, type Seen } from './client.ts';
+import { loadScript, messageOf, nothingSeen, RedisClient, type Seen } from './client.ts';
 import { inFull } from './errors.ts';
 import { RedisHistory } from './history.ts';
 import { RedisJanitor } from './janitor.ts';
@@ -77,7 +77,7 @@ export class RedisBroker implements Broker {
   readonly #checkup: RedisCheckup;
   readonly #logger: Logger | undefined;
   /** For clients of this process that append beside the broker: what one of them knows, all do. */
-  readonly seen: Seen = { highest: 0, stored: 0 };
+  readonly seen: Seen = nothingSeen();
   /** Settled once the broker listens, or cannot. */
   #listening: Promise<void> = Promise.resolve();
 

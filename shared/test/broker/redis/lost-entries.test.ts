@@ -39,7 +39,8 @@ async function processOf(namespace: string, url = stage.server.url) {
     },
     tick: async () => {
       const reply = await client.runScript(TICK, keys, [keys.tick('test'), '', 3_000, 1, '', 0]);
-      noteStored(client.seen, Number((reply as unknown[])[4]));
+      const [, , , , newest, token] = reply as string[];
+      noteStored(client.seen, Number(newest), token ?? '');
     },
   };
 }
@@ -190,6 +191,56 @@ describe('a reader who has seen none of the lost entries', () => {
     await knowing.tick();
     await expect.poll(() => told.length).toBe(1);
     expect(await stage.redis.hexists(`${prefix}log`, 'lost')).toBe(0);
+  });
+
+  it('is told of two losses that became known together, also where it was told of one of them before', async () => {
+    const namespace = randomNamespace();
+    const [first, second, other] = [
+      await processOf(namespace),
+      await processOf(namespace),
+      await processOf(namespace),
+    ];
+    const loseAfter = async (knowing: Awaited<ReturnType<typeof processOf>>) => {
+      const copy = await copyOf(stage.redis, namespace);
+      const lost = await knowing.write('lost');
+      await copy.restore();
+      await other.write('unknowing');
+      return lost;
+    };
+    const kept = await first.write('kept');
+    const lostFirst = await loseAfter(first);
+    await second.write('between');
+    const lostSecond = await loseAfter(second);
+    await first.write('known'); // and so is the first loss by now
+    await second.write('known');
+    await other.tick();
+    for (const [after, lost] of [
+      [kept, [lostFirst, lostSecond]],
+      [lostFirst, [lostFirst, lostSecond]],
+      [lostSecond, [lostFirst, lostSecond]],
+    ] as const) {
+      const items = await readOn(other.history, after, 100, 1_000);
+      const gaps = items.flatMap(({ gap }) => gap ?? []);
+      expect(lost.filter((n) => !gaps.some((gap) => gap.after < n && n < gap.before))).toEqual([]);
+      expect(new Set(gaps.map((gap) => gap.after)).size).toBe(gaps.length);
+    }
+  });
+
+  it('is told nothing of a log that was wiped, by a process that has seen entries of that one', async () => {
+    const namespace = randomNamespace();
+    const knowing = await processOf(namespace);
+    await knowing.write('0');
+    const copy = await copyOf(stage.redis, namespace);
+    await copy.restore();
+    await knowing.write('1'); // at a position a minute ahead of the clock
+    await stage.redis.del(...(await stage.redis.keys(`{${namespace}}:*`)));
+    const fresh = await processOf(namespace);
+    const after = await fresh.write('2');
+    await stage.redis.hset(`{${namespace}}:log`, 'run', 'another'); // as after a restart that loses nothing
+    await knowing.write('3');
+    await knowing.tick();
+    const items = await readOn(fresh.history, after, 10, 10);
+    expect(items.map(({ record, gap }) => record?.entry.msg ?? gap)).toEqual(['3']);
   });
 
   it('is told nothing by news that is none', async () => {

@@ -8,10 +8,12 @@ export class RedisRelay {
   readonly #sockets = new Set<Socket>();
   #held = '';
   readonly #waiting: (() => void)[] = [];
+  #port: number;
 
   private constructor(server: Server, port: number) {
     this.#server = server;
-    server.on('connection', (client) => this.#join(client, connect(port, '127.0.0.1')));
+    this.#port = port;
+    server.on('connection', (client) => this.#join(client, connect(this.#port, '127.0.0.1')));
   }
 
   static async start(port: number): Promise<RedisRelay> {
@@ -37,6 +39,11 @@ export class RedisRelay {
   release(): void {
     this.#held = '';
     for (const send of this.#waiting.splice(0)) send();
+  }
+
+  /** New connections lead to this server. */
+  leadTo(port: number): void {
+    this.#port = port;
   }
 
   /** Ends every connection and accepts no new one. To the server, the process that used the relay is dead. */

@@ -13,6 +13,7 @@ import { DEFAULT_RETENTION, type RetentionPolicy } from '../../../src/broker/ret
 import type { Logger } from '../../../src/logger.ts';
 import { Ear, line, testBroker } from '../conformance.ts';
 import { EXPLAINED, Ledger, NOTHING_AMISS } from './ledger.ts';
+import { RedisRelay } from './redis-relay.ts';
 import { redisStage } from './redis-stage.ts';
 
 const PATIENCE_MS = 60_000;
@@ -260,6 +261,41 @@ describe('plain PUBLISHes', () => {
     await ear.heard(({ msgs }) => msgs.includes(`${sent}`));
     const expected = Array.from({ length: sent - before + 1 }, (_, i) => `${before + i}`);
     expect(ear.msgs.filter((msg) => Number(msg) >= before)).toEqual(expected);
+  }, 60_000);
+});
+
+describe('a primary whose address moves to another server', () => {
+  it('took what no replica has got: a gap names it, although its writer hears first what was written since', async () => {
+    const primary = await server();
+    const feeding = await replicaOf(primary);
+    const relay = await RedisRelay.start(primary.port);
+    open.push({ close: () => relay.cut() });
+    const options = { url: relay.url, namespace: randomNamespace() };
+    const log = await broker(options);
+    await isFedBy(feeding);
+    const ear = new Ear();
+    await log.subscribe(['*'], ear);
+    await log.publish([line('a', 'kept')]);
+    await ear.heard(({ msgs }) => msgs.includes('kept'));
+    const next = await replicaOf(primary);
+    for (const replica of [feeding, next]) replica.pause();
+    await tell(primary, 'CLIENT', 'KILL', 'TYPE', 'replica');
+    const [id] = await log.publish([line('a', 'lost')]);
+    const lost = parsePosition(id ?? '') ?? 0;
+    await primary.kill();
+    for (const replica of [feeding, next]) replica.resume();
+    await tell(next, 'REPLICAOF', 'NO', 'ONE');
+    await tell(feeding, 'REPLICAOF', '127.0.0.1', `${next.port}`);
+    await isOnline(next, feeding);
+    const other = await broker({ ...options, url: next.url, fromReplica: false });
+    await other.publish([line('b', 'after')]);
+    await ear.heard(({ msgs }) => msgs.includes('after'));
+    relay.leadTo(next.port);
+    await ear.heard(({ gaps }) => gaps.length > 0);
+    expect(ear.msgs).toEqual(['kept', 'after']);
+    expect(ear.gaps).toMatchObject([{ channel: null, reason: 'rollback' }]);
+    expect(ear.gaps[0]?.after).toBeLessThan(lost);
+    expect(ear.gaps[0]?.before).toBeGreaterThan(lost);
   }, 60_000);
 });
 

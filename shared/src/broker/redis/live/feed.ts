@@ -11,7 +11,7 @@ import type { Listener, Subscription } from '../../broker.ts';
 import type { DeliveryGuard } from '../../delivery-guard.ts';
 import type { Position } from '../../position.ts';
 import { type Interest, Routes } from '../../routes.ts';
-import type { RedisClient } from '../client.ts';
+import { noteStored, type RedisClient } from '../client.ts';
 import { codeOf, isWriteRefused, messageOf } from '../errors.ts';
 import type { RedisHistory } from '../history.ts';
 import type { RedisKeys } from '../keys.ts';
@@ -101,7 +101,10 @@ export class RedisFeed {
     this.#firstTick = options.firstTick;
     this.#tickWithoutLease = options.tickWithoutLease;
     this.#requestTick = options.requestTick;
-    this.#sequencer = new Sequencer(this.#routes);
+    this.#sequencer = new Sequencer(this.#routes, (position, token) => {
+      // A replica may follow another primary already that this process has not told yet of what it has stored: it must tell that first.
+      if (!this.#client.onReplica) noteStored(this.#client.seen, position, token);
+    });
     this.#catchUp = new CatchUp({
       history: this.#history,
       routes: this.#routes,
@@ -324,7 +327,6 @@ export class RedisFeed {
     // A log that takes the place of this one begins above whatever listeners of this process have got, also since the last tick.
     const { seen } = this.#client;
     seen.highest = Math.max(seen.highest, this.#sequencer.deliveredUpTo);
-    seen.stored = Math.max(seen.stored, this.#sequencer.newestEntry);
   }
 
   /** An empty lease was given back. Nobody adopts until the first candidate asks, which this process does at once. */

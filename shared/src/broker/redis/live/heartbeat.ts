@@ -110,9 +110,16 @@ export class RedisHeartbeat {
           this.#keys,
           this.#arguments(count, this.#adopter.isNewcomer),
         );
-        const [holder, vacated, leaseMs, , newest] = reply as [string, string, number, number, string];
+        const [holder, vacated, leaseMs, , newest, token] = reply as [
+          string,
+          string,
+          number,
+          number,
+          string,
+          string,
+        ];
         // Where the feed is a replica, entries may be lost with the primary that the feed has never brought.
-        noteStored(this.#commands.seen, Number(newest));
+        noteStored(this.#commands.seen, Number(newest), token);
         await this.#expectTick(count);
         if (this.#candidate === '') continue;
         if (holder.startsWith(`${this.#candidate}:`)) this.#performDuties(holder, Number(vacated));

@@ -27,17 +27,18 @@ export class Sequencer {
    * `judgeCursor` judges.
    */
   deliveredUpTo: Position = 0;
-  /** The newest entry that was announced; 0 if none was. */
-  newestEntry: Position = 0;
   readonly #routes: Routes;
+  readonly #onEntry: (position: Position, token: string) => void;
   #token = '';
   /** How many times a reading of history has begun. */
   #historyReads = 0;
   /** How far history was read last; undefined once a tick has come so far. */
   #readUpTo: Position | undefined;
 
-  constructor(routes: Routes) {
+  /** `onEntry` is told where each announced entry of the log with `token` lies, before listeners get it. */
+  constructor(routes: Routes, onEntry: (position: Position, token: string) => void) {
     this.#routes = routes;
+    this.#onEntry = onEntry;
   }
 
   /** Kept with each message when it comes, and compared when it is judged: has history been read in between? */
@@ -120,7 +121,7 @@ export class Sequencer {
       });
     }
     this.deliveredUpTo = Math.max(this.deliveredUpTo, head.n);
-    this.newestEntry = head.n;
+    this.#onEntry(head.n, this.#token);
     deliverRecord(route, new LogRecord(channel, data, head));
     return 'done';
   }

@@ -3,14 +3,15 @@
 -- such key: while the slot moves to another node key by key, a node refuses a script of which it lacks a key, before it has begun.
 -- So none is ever done by halves, although keys that are not declared may be on the other node already.
 -- ARGV: 1 the command that announces, PUBLISH, or SPUBLISH in a Cluster, 2 run_id of the server, as this connection has learned it,
--- 3 "<token><seen>:<stored>": a random token of 8 characters, for a log that must be created, the highest position that this process has
--- seen, and the highest at which it knows an entry to have been stored. From 4 on each script has arguments of its own.
+-- 3 "<token><seen>:<stored>:<its token>": a random token of 8 characters, for a log that must be created, the highest position that this
+-- process has seen, and the highest at which it knows an entry to have been stored, in the log with that token. From 4 on each script has
+-- arguments of its own.
 -- Keys, all with the prefix:
 --   log           hash: token, start, n (the head), run (the server's run_id), form (of the keys), leased (up to when all that was published is
 --                 stored, ms), vacated (`leased` of the lease before, if messages may be missing since then), released (the
 --                 lease was given back), leaving (`leased` of a holder that gave it back and has not stored all yet), unsure (up to
---                 where the log was lifted last without a proof that entries were lost), lost (entries after this position are, and
---                 the next tick tells it)
+--                 where the log was lifted last without a proof that entries were lost), lost (positions, with commas between
+--                 them: entries after each are lost, and the next tick tells it)
 --   newest        sorted set: channel -> position of its newest entry
 --   last          a note, see `take_over`
 --   ch:<channel>  stream: the entries of a channel, each a record in the field d
@@ -72,7 +73,11 @@ local function whole(text)
 end
 
 local function seen() return whole(string.match(ARGV[3], '^%d+', 9)) or 0 end
-local function stored() return whole(string.match(ARGV[3], '%d+$', 9)) or 0 end
+-- What was stored in another log says nothing of this one.
+local function stored(token)
+  local position, of = string.match(ARGV[3], ':(%d+):(%w*)$', 9)
+  return of == token and whole(position) or 0
+end
 
 local function expect(key, kind)
   local found = redis.call('TYPE', key).ok
@@ -106,40 +111,43 @@ end
 -- A script that sets it runs also where Redis takes no writes. It ends with MUSTWRITE if the log has to be made or lifted first.
 local READ_ONLY = false
 
--- Notes that the log had come to `n` by now. At a leap that is done in any case.
-local function note_time(n, clock, is_leap)
-  if n <= clock and not is_leap then return end
-  local ms = math.floor(clock / 1000)
-  local last = not is_leap and tonumber(string.match(redis.call('LINDEX', P .. 'ahead', -1) or '', '^%d+'))
-  if last and last <= ms and ms < last + NOTE_EVERY then return end
+local function push_note(ms, n)
   redis.call('RPUSH', P .. 'ahead', int(ms) .. ':' .. int(n))
   redis.call('LTRIM', P .. 'ahead', -MOST_NOTES, -1)
 end
 
+-- Notes that the log had come to `n` by now, if that is ahead of the clock.
+local function note_time(n, clock)
+  if n <= clock then return end
+  local ms = math.floor(clock / 1000)
+  local last = tonumber(string.match(redis.call('LINDEX', P .. 'ahead', -1) or '', '^%d+'))
+  if last and last <= ms and ms < last + NOTE_EVERY then return end
+  push_note(ms, n)
+end
+
 -- Has positions go on after `lifted`.
 local function leap(restored, lifted, clock, lost)
-  note_time(restored, clock, true)
-  note_time(lifted, clock, true)
+  local ms = math.floor(clock / 1000)
+  push_note(ms, restored)
+  push_note(ms, lifted)
   note_rollback(restored, lifted, lost)
   redis.call('HSET', LOG, 'n', int(lifted))
 end
 
 -- Another process has lifted the log, and did not know what this one does: an entry was stored at a position that is of no entry now. By
 -- now readers may have passed the place where that happened. So the next tick tells it at a new position, to all who pass that.
-local function find_loss(known)
+-- Returns the position after which entries are lost, or nothing.
+local function find_loss(known_entry)
   for i, range in ipairs(redis.call('LRANGE', P .. 'rollbacks', 0, -1)) do
     local restored, lifted = string.match(range, '^(%d+):(%d+)$')
-    if restored and tonumber(restored) < stored() and stored() < tonumber(lifted) then
+    if restored and tonumber(restored) < known_entry and known_entry < tonumber(lifted) then
       redis.call('LSET', P .. 'rollbacks', i - 1, range .. ':-')
-      local lost = math.min(tonumber(restored), known or HIGHEST)
-      redis.call('HSET', LOG, 'lost', int(lost))
-      return lost
+      return restored
     end
   end
-  return known
 end
 
--- The log's { token, start, n, lost }. Creates the log if there is none, and lifts its positions on another server.
+-- The log's { token, start, n, lost }, the last as it is kept. Creates the log if there is none, and lifts its positions on another server.
 local function open()
   local s = redis.call('HMGET', LOG, 'token', 'start', 'n', 'run', 'form', 'unsure', 'lost')
   if READ_ONLY and (s[5] ~= FORM or not s[1] or s[4] ~= RUN_ID) then error({ err = 'MUSTWRITE' }) end
@@ -154,7 +162,8 @@ local function open()
     redis.call('HSET', LOG, 'token', FRESH_TOKEN, 'start', int(start), 'n', int(start), 'run', RUN_ID)
     return { token = FRESH_TOKEN, start = start, n = start }
   end
-  local start, n, lost = whole(s[2]), whole(s[3]), whole(s[7])
+  local start, n, lost = whole(s[2]), whole(s[3]), s[7]
+  local known_entry = stored(s[1])
   if not (start and n and start <= n and is_token(s[1])) then unsound(LOG) end
   if s[4] ~= RUN_ID then
     -- Another server process: the copy that it restored may lack the newest entries, which readers have seen. Their cursors
@@ -164,13 +173,19 @@ local function open()
     -- otherwise be lifted to the same position.
     local clock = now()
     local lifted = math.max(clock + LIFT, math.max(n, seen()) + MOST_LOST)
-    local is_lossy = stored() > n
+    local is_lossy = known_entry > n
     leap(n, lifted, clock, is_lossy and n)
     redis.call('HSET', LOG, 'run', RUN_ID)
     if not is_lossy then redis.call('HSET', LOG, 'unsure', int(lifted)) end
     n = lifted
   end
-  if s[6] and not READ_ONLY and stored() > 0 and stored() < (tonumber(s[6]) or 0) then lost = find_loss(lost) end
+  if s[6] and not READ_ONLY and known_entry > 0 and known_entry < (tonumber(s[6]) or 0) then
+    local found = find_loss(known_entry)
+    if found then
+      lost = lost and lost .. ',' .. found or found
+      redis.call('HSET', LOG, 'lost', lost)
+    end
+  end
   return { token = s[1], start = start, n = n, lost = lost }
 end
 

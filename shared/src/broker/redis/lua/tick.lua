@@ -13,23 +13,31 @@
 -- #lease; that is a plain PUBLISH also in a Cluster, as the messages are whose order it belongs to.
 -- Lost entries that no reader was told of yet are told first, on #loss: "<after> <position> <token>".
 -- Returns { lease or '', since when (epoch ms) messages may be missing that the holder cannot store, or '0', ms until the lease
--- ends unless it is renewed, or until anybody may take it, epoch ms now, position of the newest entry }.
+-- ends unless it is renewed, or until anybody may take it, epoch ms now, position of the newest entry, token }.
 local tick_channel, instance, lease_ms, number, newcomer = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8] == '1'
 local stored_up_to = tonumber(ARGV[9])
 local time = int(math.floor(now() / 1000))
 local function logged(field) return whole(redis.call('HGET', LOG, field)) end
 local log = checked()
-local function tell_loss()
+-- Who may not publish it leaves all losses to the next tick of somebody who may, and its own tick goes on.
+local function tell_loss(lost)
   local told = log.n + 1
-  -- Who may not publish it leaves the loss to the next tick of somebody who may, and its own tick goes on.
-  local sent = redis.pcall(ANNOUNCE, P .. '#loss', int(log.lost) .. ' ' .. int(told) .. ' ' .. log.token)
-  if type(sent) == 'table' and sent.err then return end
-  note_rollback(log.n, told, log.lost)
+  local sent = redis.pcall(ANNOUNCE, P .. '#loss', int(lost) .. ' ' .. int(told) .. ' ' .. log.token)
+  if type(sent) == 'table' and sent.err then return false end
+  note_rollback(log.n, told, lost)
   redis.call('HSET', LOG, 'n', int(told))
-  redis.call('HDEL', LOG, 'lost')
   log.n = told
+  return true
 end
-if log.lost then tell_loss() end
+-- Each at a position of its own: a reader may know of one of them already, and not of another.
+local function tell_losses()
+  for text in string.gmatch(log.lost, '%d+') do
+    local lost = whole(text)
+    if lost and lost <= log.n and not tell_loss(lost) then return end
+  end
+  redis.call('HDEL', LOG, 'lost')
+end
+if log.lost then tell_losses() end
 note_time(log.n, now())
 local lease = redis.call('GET', P .. 'adopter')
 if instance ~= '' then
@@ -63,4 +71,4 @@ end
 redis.call(ANNOUNCE, tick_channel, int(log.n) .. ' ' .. log.token .. ' ' .. (lease or '-') .. ' ' .. number .. ' ' .. time .. ' ' .. RUN_ID)
 local ends = redis.call('PTTL', P .. (lease and 'adopter' or 'held'))
 local newest = redis.call('ZREVRANGE', NEWEST, 0, 0, 'WITHSCORES')[2]
-return { lease or '', int(logged('vacated') or 0), ends, time, int(whole(newest) or 0) }
+return { lease or '', int(logged('vacated') or 0), ends, time, int(whole(newest) or 0), log.token }
