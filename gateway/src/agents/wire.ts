@@ -5,8 +5,7 @@ import type { RunUsage } from '@llm-streamer/shared/api-types.ts';
 import type { Entry } from '@llm-streamer/shared/entry.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
-import type { RunIdentity } from '../runs/run-plan.ts';
-import { failureOf, usageOf } from '../runs/wire.ts';
+import { aboutOf, failureOf, lostEvent, type StreamedRun, trimmedEvent, usageOf } from '../runs/wire.ts';
 
 export interface AgentData {
   message_id: string;
@@ -19,7 +18,29 @@ export interface AgentData {
   partial?: boolean;
   final?: boolean;
   usage?: RunUsage;
-  [more: string]: unknown;
+  /** At a limit the agent had to answer; `limit` says which. */
+  limited?: true;
+  limit?: string;
+  /** The model had no room to end. */
+  finish_reason?: 'length';
+  /** All text of this step was reasoning. */
+  retracts?: true;
+  /** How long a call has taken. */
+  ms?: number;
+  // What follows is as the entry says it.
+  agent?: unknown;
+  step?: unknown;
+  tool?: unknown;
+  call_id?: unknown;
+  arguments?: unknown;
+  approval_id?: unknown;
+  approved?: unknown;
+  by?: unknown;
+  reason?: unknown;
+  expires?: unknown;
+  steps?: unknown;
+  tool_calls?: unknown;
+  unverified?: unknown;
 }
 
 export interface AgentEvent {
@@ -27,22 +48,11 @@ export interface AgentEvent {
   data: AgentData;
 }
 
-/** What is known of the run besides its entries, and never changes. */
-export type AgentRun = Pick<RunIdentity, 'id' | 'conversationId'>;
-
-/** Whether the entry is of an agent's run. */
-export function isAgents({ attrs = {} }: Entry): boolean {
-  return attrs.role === 'agent' || typeof attrs[GEN_AI.agent] === 'string';
-}
-
 /** The event that an entry becomes; `undefined` for entries that the stream does not show. */
-export function agentEvent(entry: Entry, { id, conversationId }: AgentRun): AgentEvent | undefined {
+export function agentEvent(entry: Entry, run: StreamedRun): AgentEvent | undefined {
   const { event, msg, attrs = {} } = entry;
-  const about = {
-    message_id: id,
-    ...(conversationId !== undefined && { conversation_id: conversationId }),
-  };
-  const thinking = (status: string, more: object): AgentEvent => {
+  const about = aboutOf(run);
+  const thinking = (status: string, more: Partial<AgentData>): AgentEvent => {
     return { event: 'thinking', data: { ...about, status, ...more } };
   };
   const call = { tool: attrs[GEN_AI.tool], call_id: attrs[GEN_AI.toolCallId] };
@@ -94,6 +104,16 @@ export function agentEvent(entry: Entry, { id, conversationId }: AgentRun): Agen
     default:
       return undefined;
   }
+}
+
+/** Sent instead of entries that are no longer kept. */
+export function agentTrimmed(run: StreamedRun): AgentEvent {
+  return trimmedEvent(run, 'incomplete');
+}
+
+/** The last event of an agent's run that the log has lost. */
+export function agentLost(run: StreamedRun): AgentEvent {
+  return lostEvent(run, END_STATUS[EVENTS.runLost]);
 }
 
 const END_STATUS = {

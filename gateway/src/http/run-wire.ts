@@ -1,12 +1,11 @@
-// The form in which a run is streamed. By default it is that of POST /api/process, or for an agent's run of POST /agents/chat-stream: each
-// entry says itself of which kind its run is.
+// The form in which a run is streamed. By default it is that of POST /api/process, or for an agent's run of POST /agents/chat-stream.
 
 import type { PageItem } from '@llm-streamer/shared/broker/broker.ts';
 import { formatPosition, type Position } from '@llm-streamer/shared/broker/position.ts';
 import { sseFrame } from '@llm-streamer/shared/sse.ts';
-import { type AgentEvent, agentEvent, isAgents } from '../agents/wire.ts';
+import { type AgentEvent, agentEvent, agentLost, agentTrimmed } from '../agents/wire.ts';
 import type { RunIdentity } from '../runs/run-plan.ts';
-import { isEnd, lostEvent, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
+import { isEnd, lostEvent, type StreamedRun, trimmedEvent, type WireEvent, wireEvent } from '../runs/wire.ts';
 
 export interface WireOutput {
   /** What is sent for the item; '' for nothing. */
@@ -26,22 +25,27 @@ export interface RunWire {
 }
 
 export class EventWire implements RunWire {
-  readonly #run: Pick<RunIdentity, 'id' | 'conversationId'>;
+  readonly #run: StreamedRun;
+  readonly #isOfAgent: boolean;
 
-  constructor(run: Pick<RunIdentity, 'id' | 'conversationId'>) {
+  constructor(run: StreamedRun & Pick<RunIdentity, 'agent'>) {
     this.#run = run;
+    this.#isOfAgent = run.agent !== undefined;
   }
 
   next({ record, gap }: PageItem): WireOutput {
-    const { id } = this.#run;
-    if (gap) return { text: frameOf(trimmedEvent(id), gap.before - 1), isLast: false };
+    const run = this.#run;
+    if (gap) {
+      const trimmed = this.#isOfAgent ? agentTrimmed(run) : trimmedEvent(run);
+      return { text: frameOf(trimmed, gap.before - 1), isLast: false };
+    }
     const { entry, n } = record;
-    const event = isAgents(entry) ? agentEvent(entry, this.#run) : wireEvent(entry, id);
+    const event = this.#isOfAgent ? agentEvent(entry, run) : wireEvent(entry, run.id);
     return { text: event ? frameOf(event, n) : '', isLast: isEnd(entry) };
   }
 
   lost(): string {
-    return frameOf(lostEvent(this.#run.id));
+    return frameOf(this.#isOfAgent ? agentLost(this.#run) : lostEvent(this.#run));
   }
 }
 

@@ -6,6 +6,7 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { isCut, RUN_END } from '@llm-streamer/shared/run.ts';
 import { RUN_ERRORS } from './run-errors.ts';
+import type { RunIdentity } from './run-plan.ts';
 
 export interface WireData {
   message_id: string;
@@ -92,18 +93,24 @@ export function wireEvent(entry: Entry, messageId: string): WireEvent | undefine
   }
 }
 
+/** What is known of a run besides its entries, and never changes. */
+export type StreamedRun = Pick<RunIdentity, 'id' | 'conversationId'>;
+
+/** What each event of a run says of it. */
+export function aboutOf({ id, conversationId }: StreamedRun) {
+  return { message_id: id, ...(conversationId !== undefined && { conversation_id: conversationId }) };
+}
+
 /** Sent instead of entries that are no longer kept. */
-export function trimmedEvent(messageId: string): WireEvent {
-  const message = RUN_ERRORS.history_trimmed;
-  const about = { message_id: messageId, status: 'Incomplete', code: 'history_trimmed', message };
-  return { event: 'error', data: { ...about, partial: true, final: false } };
+export function trimmedEvent(run: StreamedRun, status = 'Incomplete'): WireEvent {
+  const why = { code: 'history_trimmed', message: RUN_ERRORS.history_trimmed };
+  return { event: 'error', data: { ...aboutOf(run), status, ...why, partial: true, final: false } };
 }
 
 /** The last event of a run that the log has lost: its record is gone, and no entry will follow. */
-export function lostEvent(messageId: string): WireEvent {
-  const about = { message_id: messageId, status: END_STATUS[EVENTS.runLost], code: 'run_lost' };
-  const message = 'The log has lost this run.';
-  return { event: 'error', data: { ...about, message, partial: true, final: true } };
+export function lostEvent(run: StreamedRun, status: string = END_STATUS[EVENTS.runLost]): WireEvent {
+  const why = { code: 'run_lost', message: 'The log has lost this run.' };
+  return { event: 'error', data: { ...aboutOf(run), status, ...why, partial: true, final: true } };
 }
 
 const END_STATUS = {
