@@ -4,7 +4,7 @@ import { quoted } from '../log/quoted.ts';
 import { figure, seconds, UNKNOWN, visible, wholeSeconds } from '../pictures/words.ts';
 import { MAX_MODEL } from './generations.ts';
 import type { FleetRow } from './model.ts';
-import { BAR_SECONDS } from './source.ts';
+import { SPARK_BAR_SECONDS } from './source.ts';
 
 const METER = 5;
 
@@ -84,7 +84,7 @@ export const COLUMNS: readonly Column[] = [
   {
     key: 'spark',
     title: '2 min',
-    hint: `tokens per second of two minutes, a bar for ${BAR_SECONDS} s; the highest is the row’s own`,
+    hint: `tokens per second of two minutes, a bar for ${SPARK_BAR_SECONDS} s; the highest is the row’s own`,
     text: ({ spark }) => (spark.every(Number.isNaN) ? UNKNOWN : sparkline(spark)),
     behind: ({ reported }) => (reported.tokensPerSecond ? NUMBERS : GENERATIONS),
   },

@@ -9,7 +9,7 @@ import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { quantile } from './ascending.ts';
 import { firstTokensBehind } from './columns.ts';
-import { HISTORY_SECONDS, type History, SourceHistory } from './source-history.ts';
+import { HISTORY_BAR_SECONDS, HISTORY_SECONDS, type History, SourceHistory } from './source-history.ts';
 
 interface Figure {
   key: keyof History;
@@ -95,7 +95,7 @@ export class Comparison {
     this.#now = now;
     if (this.element.hidden) return;
     const times = [now - HISTORY_SECONDS * 1000, now].map(clockOf).join(' – ');
-    setText(this.#title, `${times}, a bar for 10 s, each line on one scale for both`);
+    setText(this.#title, `${times}, a bar for ${HISTORY_BAR_SECONDS} s, each line on one scale for both`);
     const histories = this.#sides.map(({ history }) => history.until(now));
     for (const [i, { key, text }] of FIGURES.entries()) {
       const known = histories.map((history) => history[key].filter((value) => !Number.isNaN(value)));

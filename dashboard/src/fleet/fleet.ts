@@ -3,24 +3,28 @@
 
 import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
-import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { filter, showNotice, streamState, updateView, viewState } from '../state/store.ts';
+import { showNotice, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import type { Session } from '../stream/session.ts';
 import '../../styles/fleet.css';
 import { EntryFeed, type EntrySource } from '../pictures/entry-feed.ts';
+import { LogClock } from '../pictures/log-clock.ts';
+import { notesOf } from '../pictures/notes.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { setText } from '../pictures/set-text.ts';
 import type { Column } from './columns.ts';
 import { Comparison } from './comparison.ts';
 import { EarlierCalls } from './earlier-calls.ts';
 import { FleetGrid } from './grid.ts';
-import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from './model.ts';
+import { FleetModel, type FleetRow, MAX_SOURCES, rowsOf, totalsOf } from './model.ts';
+import type { SourceFigures } from './source.ts';
 import { TotalsLine } from './totals-line.ts';
 
 const EVERY_MS = 1_000;
+/** The time in one task for making figures: those of hundreds of sources take several. */
+const SLICE_MS = 4;
 
 /** Where the fleet's entries come from, and what a cell leads to. */
 export interface FleetContext extends EntrySource {
@@ -42,8 +46,9 @@ export class Fleet {
   readonly #feed: EntryFeed;
   #earlier: EarlierCalls | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** The log's time at which the stream was last live; with a broken stream, silence is not the sources'. */
-  #now = Date.now();
+  /** Set while figures are being made. */
+  #slice: ReturnType<typeof setTimeout> | undefined;
+  readonly #clock = new LogClock();
 
   constructor(context: FleetContext, host: HTMLElement) {
     this.#context = context;
@@ -70,6 +75,7 @@ export class Fleet {
       untracked(() => this.#toggle(isOpen));
     });
     context.onCleared(() => {
+      this.#stopSlice();
       this.#earlier = undefined;
     });
     effect(() => {
@@ -81,7 +87,7 @@ export class Fleet {
       untracked(() => {
         this.#grid.mark(compare);
         this.#comparison.of(compare);
-        this.#comparison.show(this.#now);
+        this.#comparison.show(this.#clock.now);
       });
     });
     effect(() => {
@@ -120,6 +126,7 @@ export class Fleet {
   #toggle(isOpen: boolean): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#stopSlice();
     document.documentElement.toggleAttribute('data-fleet', isOpen);
     if (!isOpen) {
       if (this.#grid.hasFocus) this.#context.viewport.scroller.focus({ preventScroll: true });
@@ -133,26 +140,40 @@ export class Fleet {
   }
 
   #show(): void {
-    const stream = streamState.value;
-    if (stream.state === 'live') this.#now = Date.now() + stream.clockOffset;
-    const rows = this.#model.rows(this.#now);
-    this.#totals.show(totalsOf(rows));
-    setText(this.#notes, this.#notesOf(stream.state === 'live').join(' · '));
-    this.#grid.show(rows, viewState.value.sort);
-    this.#comparison.show(this.#now);
+    const { now } = this.#clock;
+    if (this.#slice === undefined) this.#makeSlice(this.#model.figures(now), [], now);
   }
 
-  #notesOf(isLive: boolean): string[] {
-    const notes: string[] = [];
-    const { narrow } = viewState.value;
-    if (!isLive) notes.push(`not live: the figures are those of ${clockOf(this.#now)}`);
-    if (this.#feed.isCounting) notes.push('counting what came before');
+  #makeSlice(figures: Iterator<SourceFigures>, made: SourceFigures[], now: number): void {
+    const deadline = performance.now() + SLICE_MS;
+    for (let next = figures.next(); !next.done; next = figures.next()) {
+      made.push(next.value);
+      if (performance.now() < deadline) continue;
+      this.#slice = setTimeout(() => this.#makeSlice(figures, made, now));
+      return;
+    }
+    this.#slice = undefined;
+    this.#showRows(rowsOf(made), now);
+  }
+
+  #stopSlice(): void {
+    clearTimeout(this.#slice);
+    this.#slice = undefined;
+  }
+
+  #showRows(rows: readonly FleetRow[], now: number): void {
+    this.#totals.show(totalsOf(rows));
+    setText(this.#notes, this.#notesOf(now));
+    this.#grid.show(rows, viewState.value.sort);
+    this.#comparison.show(now);
+  }
+
+  #notesOf(now: number): string {
+    const own: string[] = [];
     if (this.#earlier?.isReading)
-      notes.push('looking for tools that were called before, and have not answered');
-    if (this.#model.isOverfull) notes.push(`more than ${MAX_SOURCES} sources: those heard last are shown`);
-    if (narrow && Object.keys(filter.value.server).length > 0)
-      notes.push('only what the gateway’s filter lets through');
-    return notes;
+      own.push('looking for tools that were called before, and have not answered');
+    if (this.#model.isOverfull) own.push(`more than ${MAX_SOURCES} sources: those heard last are shown`);
+    return notesOf(now, this.#feed.isCounting, own);
   }
 
   #press(key: string): boolean {

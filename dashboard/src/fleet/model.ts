@@ -2,6 +2,7 @@
 // it depends on nothing on screen, and asks nobody: the same entries give the same figures.
 
 import { logTimeOf } from '../pictures/entry-feed.ts';
+import { oldestOf } from '../pictures/oldest.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { quantile } from './ascending.ts';
 import type { EarlierCalls } from './earlier-calls.ts';
@@ -42,14 +43,13 @@ export class FleetModel {
       if (calls.oldest) this.#source(name, logTimeOf(last)).addEarlierCalls(calls, last);
   }
 
-  /** `now` is the log's time in ms. */
+  /** The figures of one source after the other, so that whoever asks can pause. `now` is the log's time in ms. */
+  *figures(now: number): Generator<SourceFigures> {
+    for (const source of [...this.#sources.values()]) yield source.figures(now);
+  }
+
   rows(now: number): FleetRow[] {
-    const all = [...this.#sources.values()].map((source) => source.figures(now));
-    const medians = all
-      .flatMap(({ firstToken }) => (firstToken && firstToken.count >= LEAST_SAMPLES ? [firstToken.p50] : []))
-      .sort((a, b) => a - b);
-    const fleetMedian = medians.length >= 3 ? quantile(medians, 0.5) : Number.NaN;
-    return all.map((figures) => ({ ...figures, trouble: troubleOf(figures, fleetMedian) }));
+    return rowsOf([...this.figures(now)]);
   }
 
   clear(): void {
@@ -68,14 +68,19 @@ export class FleetModel {
 
   #dropOldest(): void {
     // A backend that has gone silent is what the reader must see.
-    const all = [...this.#sources.values()];
-    const others = all.filter(({ isBackend }) => !isBackend);
-    let oldest: Source | undefined;
-    for (const source of others.length > 0 ? others : all)
-      if (!oldest || source.lastAt < oldest.lastAt) oldest = source;
+    const oldest = oldestOf(this.#sources.values(), ({ isBackend }) => !isBackend);
     if (oldest) this.#sources.delete(oldest.name);
     this.isOverfull = true;
   }
+}
+
+/** Judges each source by its own figures and those of all. */
+export function rowsOf(all: readonly SourceFigures[]): FleetRow[] {
+  const medians = all
+    .flatMap(({ firstToken }) => (firstToken && firstToken.count >= LEAST_SAMPLES ? [firstToken.p50] : []))
+    .sort((a, b) => a - b);
+  const fleetMedian = medians.length >= 3 ? quantile(medians, 0.5) : Number.NaN;
+  return all.map((figures) => ({ ...figures, trouble: troubleOf(figures, fleetMedian) }));
 }
 
 export function totalsOf(rows: readonly FleetRow[]): Totals {

@@ -7,8 +7,8 @@ import { NUMBER_NAMES, type NumberName, numbersOf } from './source.ts';
 
 const BARS = 60;
 /** One bar stands for this many seconds. */
-export const BAR_SECONDS = 10;
-export const HISTORY_SECONDS = BARS * BAR_SECONDS;
+export const HISTORY_BAR_SECONDS = 10;
+export const HISTORY_SECONDS = BARS * HISTORY_BAR_SECONDS;
 
 /** Numbers by bar, the oldest first. */
 export type History = Record<NumberName | 'firstToken' | 'errors', number[]>;
@@ -43,8 +43,8 @@ export class SourceHistory {
     const end = Math.floor(now / 1000) - 1;
     const bars = (read: (from: number, to: number) => number) =>
       Array.from({ length: BARS }, (_, i) => {
-        const to = end - (BARS - 1 - i) * BAR_SECONDS;
-        return read(to - BAR_SECONDS, to);
+        const to = end - (BARS - 1 - i) * HISTORY_BAR_SECONDS;
+        return read(to - HISTORY_BAR_SECONDS, to);
       });
     const mean = (name: NumberName) =>
       bars((from, to) => this.#numbers.get(name)?.mean(from, to) ?? Number.NaN);

@@ -11,7 +11,7 @@ import { type OpenCall, OpenCalls } from './open-calls.ts';
 /** Errors are counted over this time. */
 const ERROR_SECONDS = 300;
 /** One bar of the sparkline stands for this many seconds. */
-export const BAR_SECONDS = 5;
+export const SPARK_BAR_SECONDS = 5;
 /** Tokens per second are the mean of this many whole seconds. */
 const RATE_SECONDS = 5;
 /** A number of `server.metrics` holds until three more reports should have come, and at least this long. */
@@ -148,15 +148,15 @@ export class Source {
 
   #spark(second: number, isSilent: boolean): number[] {
     const bars: number[] = [];
-    for (let from = second - SPARK_SECONDS; from < second; from += BAR_SECONDS) {
+    for (let from = second - SPARK_SECONDS; from < second; from += SPARK_BAR_SECONDS) {
       // What a source does after it has gone silent is not known.
       if (isSilent && from * 1000 >= this.lastAt) {
         bars.push(Number.NaN);
         continue;
       }
-      const reported = this.#throughput.mean(from, from + BAR_SECONDS);
+      const reported = this.#throughput.mean(from, from + SPARK_BAR_SECONDS);
       bars.push(
-        Number.isNaN(reported) ? this.#generations.tokensPerSecond(from, from + BAR_SECONDS) : reported,
+        Number.isNaN(reported) ? this.#generations.tokensPerSecond(from, from + SPARK_BAR_SECONDS) : reported,
       );
     }
     return bars;

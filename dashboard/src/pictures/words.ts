@@ -1,5 +1,5 @@
-// Counts, times and texts of others in words, as the fleet and the list of what runs say them.
-import { oneLine } from '../log/text.ts';
+// Counts, times and texts of others in words, as the pictures say them.
+import { spansOf } from '../log/text.ts';
 import { duration } from '../log/time.ts';
 
 /** What nobody has said. */
@@ -17,8 +17,10 @@ export function wholeSeconds(ms: number): string {
 }
 
 /** The beginning of a text, on one line, with nothing in it that could hide or move the rest. */
-export function visible(text: string): string {
-  return oneLine(text, MAX_TEXT);
+export function visible(text: string, limit = MAX_TEXT): string {
+  return spansOf(text, limit, false)
+    .map((span) => span.text)
+    .join('');
 }
 
 export function figure(value: number | undefined): string {

@@ -1,9 +1,12 @@
 // The list on screen: at most twenty lines, moved over by arrow keys, each a way to its lines in the log.
+import { stepOf } from '../pictures/steps.ts';
 import type { Generation } from './generation.ts';
 import { COLUMNS, LineNode } from './line-node.ts';
 
 /** What the reader has pointed at, with the pointer or a key, keeps its line this long. */
 const HELD_MS = 3_000;
+/** Lines that a key for a page goes on by. */
+const PAGE = 10;
 
 export class RunningList {
   readonly element = document.createElement('div');
@@ -44,19 +47,7 @@ export class RunningList {
 
   /** Handles a key, wherever the focus is; false if it is none of the list's. */
   press(key: string): boolean {
-    const steps: Record<string, number> = {
-      ArrowDown: 1,
-      j: 1,
-      ArrowUp: -1,
-      k: -1,
-      PageDown: 10,
-      PageUp: -10,
-      g: Number.NEGATIVE_INFINITY,
-      G: Number.POSITIVE_INFINITY,
-      Home: Number.NEGATIVE_INFINITY,
-      End: Number.POSITIVE_INFINITY,
-    };
-    const step = steps[key];
+    const step = stepOf(key, PAGE);
     if (step !== undefined) this.#move(step);
     else if (key === 'Enter') this.#open(document.activeElement);
     else return false;

@@ -3,6 +3,7 @@
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
 import { logTimeOf } from '../pictures/entry-feed.ts';
+import { oldestOf } from '../pictures/oldest.ts';
 import { Seconds } from '../pictures/seconds.ts';
 import { EndedGenerations } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
@@ -122,11 +123,9 @@ export class RunningModel {
 
   /** One in trouble is what the reader looks for: of those that speak, the one heard longest ago goes. */
   #makeRoom(now: number): void {
-    const all = [...this.#running.values()];
-    const speaking = all.filter((generation) => !generation.isStalled(now));
-    const [first, ...others] = speaking.length > 0 ? speaking : all;
-    if (!first) return;
-    this.#lose(others.reduce((oldest, each) => (each.lastAt < oldest.lastAt ? each : oldest), first));
+    const oldest = oldestOf(this.#running.values(), (generation) => !generation.isStalled(now));
+    if (!oldest) return;
+    this.#lose(oldest);
     this.#overfullAt = now;
   }
 

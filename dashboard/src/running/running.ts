@@ -2,13 +2,14 @@
 // each live generation as a line that grows. It is loaded then.
 import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
-import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { EntryFeed, type EntrySource } from '../pictures/entry-feed.ts';
+import { LogClock } from '../pictures/log-clock.ts';
+import { notesOf } from '../pictures/notes.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { setText } from '../pictures/set-text.ts';
 import { plural } from '../pictures/words.ts';
-import { filter, streamState, viewState } from '../state/store.ts';
+import { streamState, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import '../../styles/running.css';
 import type { Generation } from './generation.ts';
@@ -38,8 +39,7 @@ export class Running {
   readonly #notes = document.createElement('p');
   readonly #others = document.createElement('p');
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** The log's time at which the stream was last live; with a broken stream, silence is not the generations'. */
-  #now = Date.now();
+  readonly #clock = new LogClock();
 
   constructor(context: RunningContext, host: HTMLElement) {
     this.#context = context;
@@ -84,9 +84,7 @@ export class Running {
   }
 
   #show(): void {
-    const stream = streamState.value;
-    if (stream.state === 'live') this.#now = Date.now() + stream.clockOffset;
-    const now = this.#now;
+    const { now } = this.#clock;
     const running = this.#model.running(now);
     const { lines, others } = this.#places.assign(running, this.#model.failed(now), now, this.#list.held);
     const failures = this.#model.failures(now);
@@ -100,7 +98,7 @@ export class Running {
           : 'none failed in the last minute',
       ].join(' · '),
     );
-    setText(this.#notes, this.#notesOf(stream.state === 'live').join(' · '));
+    setText(this.#notes, this.#notesOf(now));
     // Until the ends of what came before are counted, most seem to hang.
     if (this.#feed.isCounting) return;
     setText(this.#others, this.#othersOf(lines.length, others, now));
@@ -113,18 +111,9 @@ export class Running {
     return [`and ${others.length.toLocaleString('en')} more`, ...stalledOf(others, now)].join(' · ');
   }
 
-  #notesOf(isLive: boolean): string[] {
-    const notes: string[] = [];
-    const { narrow } = viewState.value;
-    if (!isLive) notes.push(`not live: this is how it was at ${clockOf(this.#now)}`);
-    if (this.#feed.isCounting) notes.push('counting what came before');
-    if (this.#model.isOverfull(this.#now))
-      notes.push(
-        `more than ${plural(MAX_RUNNING, 'generation')}: those without a sign, and those heard last, are here`,
-      );
-    if (narrow && Object.keys(filter.value.server).length > 0)
-      notes.push('only what the gateway’s filter lets through');
-    return notes;
+  #notesOf(now: number): string {
+    const overfull = `more than ${plural(MAX_RUNNING, 'generation')}: those without a sign, and those heard last, are here`;
+    return notesOf(now, this.#feed.isCounting, this.#model.isOverfull(now) ? [overfull] : []);
   }
 
   /** Shows the lines of a generation; of one that failed, also the entry that says so. */

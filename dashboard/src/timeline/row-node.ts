@@ -1,11 +1,12 @@
 // A row of the tree in the DOM: the name, the bar, the figures. It may show one span now and another one later, and only what has
 // changed is written.
 import { setText } from '../pictures/set-text.ts';
+import { visible } from '../pictures/words.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { CriticalPart } from './critical-path.ts';
 import type { TreeRow } from './rows.ts';
 import type { Part } from './span.ts';
-import { figureOf, visible, wordsOf } from './words.ts';
+import { figureOf, wordsOf } from './words.ts';
 
 /** A row with more parts shows them as one. */
 const MAX_PARTS = 150;

@@ -4,6 +4,8 @@
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { placeNodes } from '../pictures/place-nodes.ts';
 import { setText } from '../pictures/set-text.ts';
+import { stepOf } from '../pictures/steps.ts';
+import { visible } from '../pictures/words.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { ticksOf, tickText } from './axis.ts';
 import { costOf } from './cost.ts';
@@ -12,7 +14,7 @@ import type { Picture } from './model.ts';
 import { TreeRowNode } from './row-node.ts';
 import { rowsOf, type TreeRow } from './rows.ts';
 import type { Span } from './span.ts';
-import { summaryOf, visible } from './words.ts';
+import { summaryOf } from './words.ts';
 
 /** The height of a row, `--line` of the style sheet. */
 const LINE = 20;
@@ -110,18 +112,7 @@ export class RunView {
 
   /** Handles a key; false if it is none of the tree's. */
   press(key: string): boolean {
-    const page = Math.max(1, Math.floor(this.#tree.clientHeight / LINE) - 1);
-    const steps: Record<string, number> = {
-      ArrowDown: 1,
-      j: 1,
-      ArrowUp: -1,
-      k: -1,
-      PageDown: page,
-      PageUp: -page,
-      Home: Number.NEGATIVE_INFINITY,
-      End: Number.POSITIVE_INFINITY,
-    };
-    const step = steps[key];
+    const step = stepOf(key, Math.max(1, Math.floor(this.#tree.clientHeight / LINE) - 1));
     if (step !== undefined) this.#move(step);
     else if (key === 'ArrowRight') this.#right();
     else if (key === 'ArrowLeft') this.#left();

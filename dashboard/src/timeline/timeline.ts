@@ -4,7 +4,9 @@ import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
 import type { Viewport } from '../log/viewport.ts';
+import { LogClock } from '../pictures/log-clock.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
+import { visible } from '../pictures/words.ts';
 import { reader } from '../state/run-state.ts';
 import { cursorRow, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
@@ -17,7 +19,7 @@ import { RunFeed } from './feed.ts';
 import type { Picture } from './model.ts';
 import { RunView } from './run-view.ts';
 import { PART_KINDS, type PartKind, type Span } from './span.ts';
-import { entryText, PART_WORDS, visible } from './words.ts';
+import { entryText, PART_WORDS } from './words.ts';
 
 /** What runs is drawn so often, but where that takes long, only in a tenth of the time. */
 const EVERY_MS = 200;
@@ -53,8 +55,7 @@ export class Timeline {
   #prices: Prices | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #restUntil = 0;
-  /** The log's time at which the stream was last live: what runs does not grow over what nobody knows. */
-  #now = Date.now();
+  readonly #clock = new LogClock();
   /** The entries that were left for the log, by run: the way back leads to them. */
   readonly #left = new Map<string, string>();
 
@@ -169,13 +170,12 @@ export class Timeline {
   }
 
   #draw(): void {
-    const stream = streamState.value;
-    const isLive = stream.state === 'live';
-    if (isLive) this.#now = Date.now() + stream.clockOffset;
+    const isLive = streamState.value.state === 'live';
+    const { now } = this.#clock;
     const changed = this.#shown.filter((run) => run.isChanged || run.picture?.isRunning);
     for (const run of changed) {
       run.isChanged = false;
-      run.picture = run.feed.model.picture(this.#now);
+      run.picture = run.feed.model.picture(now);
       if (run.picture.ending !== '') run.feed.ended();
     }
     for (const item of this.#legend.children) {

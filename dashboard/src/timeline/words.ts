@@ -1,15 +1,13 @@
 // What the picture says in words: beside a bar, to a screen reader, and about a whole run.
 
 import { LEVEL_TEXT } from '../log/row-node.ts';
-import { spansOf } from '../log/text.ts';
 import { duration } from '../log/time.ts';
-import { plural } from '../pictures/words.ts';
+import { plural, visible } from '../pictures/words.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { type Cost, costText } from './cost.ts';
 import type { Picture } from './model.ts';
 import type { Part, PartKind, Span } from './span.ts';
 
-const MAX_TEXT = 400;
 /** Waiting is worth a word if it is so long, and so much of the whole. */
 const LONG_MS = 1_000;
 const LONG_SHARE = 0.4;
@@ -23,13 +21,6 @@ export const PART_WORDS: Readonly<Record<PartKind, string>> = {
   approval: 'waiting for approval',
   work: 'other work',
 };
-
-/** Text of strangers, safe to show. */
-export function visible(text: string, limit = MAX_TEXT): string {
-  return spansOf(text, limit, false)
-    .map((span) => span.text)
-    .join('');
-}
 
 /** An entry on one line; `after` is its time after the run's beginning. */
 export function entryText({ level, source, event, msg }: EntryRow, after: number): string {
