@@ -1,13 +1,12 @@
-// How many errors and warnings have come since the reader last looked; a click leads to the first.
+// How many errors and warnings have come since the reader last looked, with `…` where more may be found; a click leads to the first.
 import type { Signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
+import { plural } from '../pictures/words.ts';
 import type { Counts } from './scan.ts';
-
-const number = (n: number, what: string) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
 
 export function countOf(counts: Signal<Counts>, look: () => void): ComponentType {
   return () => {
-    const { errors, warnings } = counts.value;
+    const { errors, warnings, isPartial } = counts.value;
     return (
       <button
         type="button"
@@ -15,9 +14,10 @@ export function countOf(counts: Signal<Counts>, look: () => void): ComponentType
         title="since you last looked; go to the first of them (!)"
         onClick={look}
       >
-        {(errors > 0 || warnings === 0) && number(errors, 'error')}
-        {errors > 0 && warnings > 0 && <span> · {number(warnings, 'warning')}</span>}
-        {errors === 0 && warnings > 0 && number(warnings, 'warning')}
+        {(errors > 0 || warnings === 0) && plural(errors, 'error')}
+        {errors > 0 && warnings > 0 && <span> · {plural(warnings, 'warning')}</span>}
+        {errors === 0 && warnings > 0 && plural(warnings, 'warning')}
+        {isPartial && '…'}
       </button>
     );
   };

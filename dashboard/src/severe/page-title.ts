@@ -1,6 +1,7 @@
 // What the tab says while the page is not looked at: its title has the alerts that fire and the errors that have come since it was hidden,
 // and its icon is red for them.
 import { effect, type Signal } from '@preact/signals';
+import { plural } from '../pictures/words.ts';
 import { alerts } from '../state/alerts.ts';
 
 const TITLE = document.title;
@@ -15,7 +16,7 @@ export function showInTitle(errorsWhileHidden: Signal<number>): void {
     const firing = alerts.value.length;
     const words = [
       ...(firing > 0 ? [`▲ ${firing}`] : []),
-      ...(errors > 0 ? [`${errors} ${errors === 1 ? 'error' : 'errors'}`] : []),
+      ...(errors > 0 ? [plural(errors, 'error')] : []),
       TITLE,
     ];
     document.title = words.join(' · ');

@@ -7,10 +7,14 @@ import { PlacedRows } from './placed-rows.ts';
 
 const WARN = 3;
 const ERROR = 4;
+/** So many attempts at reading all may fail before what is counted so far is told. */
+const MAX_FAILED = 3;
 
 export interface Counts {
   errors: number;
   warnings: number;
+  /** Whether entries that are here have not been counted yet. */
+  isPartial: boolean;
 }
 
 export class SevereScan {
@@ -21,8 +25,10 @@ export class SevereScan {
   #list: RowList;
   /** The next place of the buffer to read. */
   #next: number;
-  /** The last row that the reader has had before him when he looked. */
+  /** The last row that was here when the reader looked. */
   #looked: Row | undefined;
+  /** How often in a row not all could be read. */
+  #failed = 0;
   /** The newest entry of those: a stream that is opened anew brings entries again that he has seen. */
   #newest: EntryRow | undefined;
 
@@ -32,6 +38,16 @@ export class SevereScan {
     this.#shown = shown;
     this.#list = shown();
     this.#next = buffer.first;
+  }
+
+  /**
+   * Reads on, up to `deadline`, and counts those that the reader has not looked at. Undefined while what was here before is read again,
+   * unless that lasts: a filter may cost so much, or so many come, that it never ends.
+   */
+  count(deadline: number): Counts | undefined {
+    const isPartial = !this.step(deadline);
+    this.#failed = isPartial ? this.#failed + 1 : 0;
+    return this.#failed > 0 && this.#failed <= MAX_FAILED ? undefined : this.unseen;
   }
 
   /** Reads on, up to `deadline` by performance.now; true when all that is here has been read. */
@@ -67,7 +83,11 @@ export class SevereScan {
 
   countAfter(row: Row | undefined): Counts {
     const at = row ? row.at + 1 : this.#buffer.first;
-    return { errors: this.errors.countFrom(at), warnings: this.warnings.countFrom(at) };
+    return {
+      errors: this.errors.countFrom(at),
+      warnings: this.warnings.countFrom(at),
+      isPartial: this.#next < this.#buffer.end,
+    };
   }
 
   /** The first error that the reader has not looked at, or else the first warning. */

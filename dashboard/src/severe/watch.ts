@@ -28,7 +28,7 @@ export class SevereWatch {
   readonly #cursor: SevereContext['cursor'];
   readonly #scan: SevereScan;
   readonly #minimap: Minimap;
-  readonly #counts = signal<Counts>({ errors: 0, warnings: 0 });
+  readonly #counts = signal<Counts>({ errors: 0, warnings: 0, isPartial: false });
   readonly #whileHidden = signal(0);
   /** The last row that was counted before the page was hidden; undefined while it is not. */
   #hiddenAfter: { row: Row | undefined } | undefined;
@@ -54,11 +54,11 @@ export class SevereWatch {
 
   #count(): void {
     this.#countedAt = Date.now();
-    // While rows that were here before are read again, the counts stay what they were.
-    if (!this.#scan.step(performance.now() + SLICE_MS)) return;
-    const { errors, warnings } = this.#scan.unseen;
-    const shown = this.#counts.peek();
-    if (errors !== shown.errors || warnings !== shown.warnings) this.#counts.value = { errors, warnings };
+    const counts = this.#scan.count(performance.now() + SLICE_MS);
+    if (!counts) return;
+    const { errors, warnings, isPartial } = this.#counts.peek();
+    if (counts.errors !== errors || counts.warnings !== warnings || counts.isPartial !== isPartial)
+      this.#counts.value = counts;
     if (this.#hiddenAfter) this.#whileHidden.value = this.#scan.countAfter(this.#hiddenAfter.row).errors;
     else this.#minimap.draw();
   }

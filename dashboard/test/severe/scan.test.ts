@@ -31,11 +31,11 @@ describe('what stands out', () => {
     const buffer = new LogBuffer();
     const { scan, read } = scanOf(buffer);
     for (const level of ['info', 'error', 'warn', 'fatal', 'debug']) buffer.append(entry({ level }));
-    expect(read()).toEqual({ errors: 2, warnings: 1 });
+    expect(read()).toEqual({ errors: 2, warnings: 1, isPartial: false });
     scan.look();
-    expect(read()).toEqual({ errors: 0, warnings: 0 });
+    expect(read()).toEqual({ errors: 0, warnings: 0, isPartial: false });
     buffer.append(entry({ level: 'warn' }));
-    expect(read()).toEqual({ errors: 0, warnings: 1 });
+    expect(read()).toEqual({ errors: 0, warnings: 1, isPartial: false });
   });
 
   it('leads to the first error that was not looked at, or else to the first warning', () => {
@@ -93,6 +93,20 @@ describe('what stands out', () => {
     expect(scan.countAfter(undefined).errors).toBe(3);
   });
 
+  it('is told so far as it is counted, where a filter costs so much that reading never ends', () => {
+    const buffer = new LogBuffer(20);
+    const { shown, scan, read } = scanOf(buffer);
+    for (let i = 0; i < 21; i++) buffer.append(entry({ level: 'error' }));
+    read();
+    shown.list = new RowList(buffer, ALL);
+    // With a deadline that is over, one error is read at a time.
+    const counts = Array.from({ length: 5 }, () => scan.count(Number.NEGATIVE_INFINITY)?.errors);
+    expect(counts.slice(0, 3)).toEqual([undefined, undefined, undefined]);
+    expect(counts.slice(3)).toEqual([4, 5]);
+    expect(scan.unseen.isPartial).toBe(true);
+    expect(scan.count(Number.POSITIVE_INFINITY)).toEqual({ errors: 20, warnings: 0, isPartial: false });
+  });
+
   it('forgets what the buffer has evicted', () => {
     const buffer = new LogBuffer(10);
     const { read } = scanOf(buffer);
@@ -100,7 +114,7 @@ describe('what stands out', () => {
       buffer.append(entry({ level: i % 2 === 0 ? 'error' : 'warn' }));
       read();
     }
-    expect(read()).toEqual({ errors: 5, warnings: 5 });
+    expect(read()).toEqual({ errors: 5, warnings: 5, isPartial: false });
   });
 });
 
