@@ -1,5 +1,5 @@
-// Loads the page anew when the gateway has come back with a newer one: whoever could do that by hand is not there. The files of the old page
-// are gone then, so what it has not loaded yet it never will.
+// Loads the page anew when the gateway has come back with a newer one, where it may: whoever could do that by hand is not there. The files of
+// the old page are gone then, so what it has not loaded yet it never will.
 import { effect, untracked } from '@preact/signals';
 import { streamState } from '../state/store.ts';
 

@@ -1,5 +1,6 @@
 // A screen on the wall: the view without the bars, in full screen where the browser lets it, kept awake. It stays true for days, with nobody
-// there: it follows again when it was held by a passing hand, and loads the page anew when the gateway has a newer one.
+// there: it follows again when it was held by a passing hand, and loads the page anew when the gateway has a newer one; not in the full screen
+// that a key or a click has made, since the browser would end it.
 import { effect } from '@preact/signals';
 import { h, render } from 'preact';
 import type { Viewport } from '../log/viewport.ts';

@@ -10,6 +10,9 @@ import { amountOf } from './attribute.ts';
 const PLAIN = /^[\x20-\x7e]*$/;
 const DEFAULT_LEVEL = LEVELS.indexOf('info');
 
+let latestRow: EntryRow | undefined;
+let latestAttrs: Readonly<Record<string, unknown>> = {};
+
 export class EntryRow {
   readonly kind = 'entry';
   /** Place in the buffer; it changes when rows are inserted or removed before this one. */
@@ -75,9 +78,13 @@ export class EntryRow {
     return start < 0 ? '' : this.raw.slice(start + 9, -1);
   }
 
-  /** The attributes, parsed at each call: only filters on attributes and the detail call it. */
-  attrs(): Record<string, unknown> {
-    return asAttrs(this.json().attrs) ?? {};
+  /** The attributes. All that count entries ask for those of the same one in turn, so the latest that were parsed are kept. */
+  attrs(): Readonly<Record<string, unknown>> {
+    if (latestRow !== this) {
+      latestAttrs = asAttrs(this.json().attrs) ?? {};
+      latestRow = this;
+    }
+    return latestAttrs;
   }
 
   json(): Record<string, unknown> {
