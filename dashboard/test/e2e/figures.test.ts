@@ -134,9 +134,9 @@ function figuresOf(entries: readonly Entry[], now: number): Figures {
 
 /** The second that the page says its figures are of. */
 async function standsAt(page: Page): Promise<number> {
-  await sees(page, 'not live: the figures are those of');
+  await sees(page, 'not live: this is how it was at');
   const [, clock = ''] =
-    /those of (\d\d:\d\d:\d\d)/.exec(await page.locator('#fleet .notes').innerText()) ?? [];
+    /it was at (\d\d:\d\d:\d\d)/.exec(await page.locator('#fleet .notes').innerText()) ?? [];
   const today = new Date();
   const [hours = 0, minutes = 0, seconds = 0] = clock.split(':').map(Number);
   const at = new Date(

@@ -286,7 +286,7 @@ describe('the fleet', () => {
     }
     scripted.answer = (response) => response.destroy();
     scripted.cut();
-    await sees(page, 'not live: the figures are those of');
+    await sees(page, 'not live: this is how it was at');
     await page.clock.runFor(60_000);
     expect(await cell(page, 'gpu-1', 'source').innerText()).toBe('● gpu-1');
   });
