@@ -1,4 +1,4 @@
-// Keeps blocks of history for three seconds after they were read. Viewers who come back together, as after a restart, then cost one
+// Keeps blocks of history for a few seconds after they were read. Viewers who come back together, as after a restart, then cost one
 // read and one encoding. Each viewer gets exactly what it would have read alone.
 
 import type { Position } from '@llm-streamer/shared/broker/position.ts';
@@ -6,11 +6,6 @@ import type { FilteredSelection } from '../query/filtered-selection.ts';
 import { Chunk } from '../wire/chunk.ts';
 import type { HistoryBlock } from './history-block.ts';
 
-/**
- * Three seconds are enough for viewers who lost their connections together. An entry that the log removes meanwhile is still
- * shown for as long.
- */
-const KEEP_MS = 3_000;
 /** About how many bytes a gap takes. */
 const GAP_BYTES = 200;
 
@@ -45,6 +40,7 @@ interface CacheEntry {
 
 export class HistoryCache {
   readonly #limit: number;
+  readonly #keepMs: number;
   readonly #byQuery = new WeakMap<FilteredSelection, CacheEntry[]>();
   /** Entries whose block has been read, oldest first. */
   #filled: CacheEntry[] = [];
@@ -52,9 +48,10 @@ export class HistoryCache {
   #clock = 0;
   #sweeper: NodeJS.Timeout | undefined;
 
-  /** `limit`: bytes to keep at most; 0 keeps nothing, and shares nothing. */
-  constructor(limit: number) {
+  /** `limit`: bytes to keep at most; 0 keeps nothing, and shares nothing. `keepMs`: how long a block is kept. */
+  constructor(limit: number, keepMs: number) {
     this.#limit = limit;
+    this.#keepMs = keepMs;
   }
 
   /**
@@ -143,12 +140,12 @@ export class HistoryCache {
 
   #fill(entry: CacheEntry, block: HistoryBlock): void {
     if (this.#limit === 0) return;
-    entry.until = Date.now() + KEEP_MS;
+    entry.until = Date.now() + this.#keepMs;
     entry.block = block;
     entry.bytes = (block.chunk?.framed.length ?? 0) + block.gaps.length * GAP_BYTES;
     this.#filled.push(entry);
     this.#bytes += entry.bytes;
-    this.#sweeper ??= setInterval(() => this.#sweep(), KEEP_MS).unref();
+    this.#sweeper ??= setInterval(() => this.#sweep(), this.#keepMs).unref();
     while (this.#bytes > this.#limit) this.#dropOldest();
   }
 

@@ -27,6 +27,8 @@ export interface HistoryTuning {
   scanLimit: number;
   /** Bytes of history that are kept after they were read, for others who ask for the same; 0 keeps nothing. */
   shareBytes: number;
+  /** Milliseconds for which it is kept. An entry that the log removes meanwhile is still shown for as long. */
+  shareMs: number;
 }
 
 const TUNING: HistoryTuning = {
@@ -34,6 +36,8 @@ const TUNING: HistoryTuning = {
   scanLimit: 100_000,
   // Enough to keep the history of very many channels. What is not kept, each of the viewers who come back together reads anew.
   shareBytes: 33_554_432,
+  // Enough for viewers who lost their connections together.
+  shareMs: 3_000,
 };
 
 /** How far a viewer has read, and how far it will read. */
@@ -90,10 +94,10 @@ export class History {
   readonly #slicer = new TimeSlicer();
 
   constructor(broker: Broker, tuning: Partial<HistoryTuning> = {}) {
-    const { scanLimit, shareBytes } = { ...TUNING, ...tuning };
+    const { scanLimit, shareBytes, shareMs } = { ...TUNING, ...tuning };
     this.#broker = broker;
     this.#scanLimit = scanLimit;
-    this.#cache = new HistoryCache(shareBytes);
+    this.#cache = new HistoryCache(shareBytes, shareMs);
   }
 
   /** The newest entry's position. @throws BrokerUnavailable */
