@@ -84,6 +84,7 @@ it('in a worker ends that worker, and another takes its place', async () => {
   expect(client.named('bye')[0]?.data.code).toBe('shutdown');
   await program.saw(/worker \d+ \(\d+\) ended with 1; starting another/);
   expect(program.output.match(/uncaught/g)).toHaveLength(1);
+  await healthy(`${url}/readyz`); // the other worker may not have been there yet, either
   await viewer(url);
   expect(await program.stop('SIGTERM')).toEqual({ code: 0, signal: null });
 });
