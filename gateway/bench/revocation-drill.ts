@@ -33,7 +33,7 @@ type Kind = (typeof KINDS)[number];
 const rounds = Number(process.argv[2] ?? 200);
 const redis = await startRedis();
 const namespace = randomNamespace();
-const store = new RedisAuthStore(redis.url, namespace, undefined);
+const store = RedisAuthStore.at(redis.url, namespace);
 const client = new RedisClient(redis.url, 'drill', undefined);
 await client.runId(5_000);
 const log = new RedisBroker({ url: redis.url, namespace });

@@ -2,7 +2,6 @@
 // what slows guessing down, and the watch that ends streams.
 
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
-import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import type { Logger } from '@llm-streamer/shared/logger.ts';
 import { MemoryAttempts, RedisAttempts } from './auth/attempt-counter.ts';
@@ -36,7 +35,7 @@ export interface PeopleParts {
 }
 
 export function composePeople(config: Config, store: AuthStore, broker: Broker, logger: Logger): PeopleParts {
-  const { AUTH: mode, BASE_PATH: basePath, PUBLIC_URL: publicUrl, REDIS_URL: url } = config;
+  const { AUTH: mode, BASE_PATH: basePath, PUBLIC_URL: publicUrl } = config;
   const sessions = new Sessions(store, Date.now, new RefusalLog(logger, 'a session'));
   const caches: PrincipalCache[] = [];
   const remember = (check: CredentialCheck) => {
@@ -48,8 +47,7 @@ export function composePeople(config: Config, store: AuthStore, broker: Broker, 
   const keyCache = remember(new ApiKeys(store, Date.now, new RefusalLog(logger, 'an API key')));
   const passwords = new Passwords();
   const cookie = new SessionCookie({ basePath, publicUrl });
-  const client =
-    url === undefined ? undefined : new RedisClient({ url, namespace: config.NAMESPACE }, 'sign-in', logger);
+  const client = broker instanceof RedisBroker ? broker.client('sign-in') : undefined;
   const throttle = new Throttle(
     client === undefined ? new MemoryAttempts() : new RedisAttempts(client, config.NAMESPACE),
   );

@@ -5,7 +5,6 @@ import type { AlertTestAnswer, FiringAlert } from '@llm-streamer/shared/api-type
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
-import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
@@ -64,7 +63,7 @@ export function composeRules(
     logger[level](msg);
     tell(level, msg);
   };
-  const { store, log } = openLog(config, broker, logger);
+  const { store, log } = openLog(config, broker);
   const host = new RulesHost({ data: { path, lastGood, holder: gateway, entryBytes }, log, report });
   rulesMetrics(registry, () => host.figures);
   return {
@@ -85,19 +84,16 @@ export function composeRules(
 function openLog(
   config: Config,
   broker: Broker,
-  logger: Logger,
 ): { store: RedisRulesStore | MemoryRulesStore; log: RulesHostOptions['log'] } {
   const { REDIS_URL: url, NAMESPACE: namespace } = config;
   const retention = retentionPolicy(config);
-  if (url !== undefined) {
+  if (broker instanceof RedisBroker && url !== undefined) {
     const echoes = plainChannels(config);
-    const client = new RedisClient(
-      { url, namespace },
-      'alerts',
-      logger,
-      broker instanceof RedisBroker ? broker.seen : undefined,
+    const store = new RedisRulesStore(
+      broker.client('alerts'),
+      new RedisKeys(namespace, echoes, isClusterUrl(url)),
+      retention,
     );
-    const store = new RedisRulesStore(client, new RedisKeys(namespace, echoes, isClusterUrl(url)), retention);
     return { store, log: { kind: 'redis', url, namespace, echoes, retention } };
   }
   if (!(broker instanceof MemoryBroker))

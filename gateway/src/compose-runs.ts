@@ -3,7 +3,6 @@
 import type { Broker } from '@llm-streamer/shared/broker/broker.ts';
 import { MemoryBroker } from '@llm-streamer/shared/broker/memory/memory-broker.ts';
 import { isClusterUrl } from '@llm-streamer/shared/broker/redis/address.ts';
-import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { RedisKeys } from '@llm-streamer/shared/broker/redis/keys.ts';
 import { RedisBroker } from '@llm-streamer/shared/broker/redis/redis-broker.ts';
 import { retentionPolicy } from '@llm-streamer/shared/config.ts';
@@ -82,7 +81,7 @@ export function composeRuns(
 ): Runs {
   const prompts = openPrompts(config, targets, logger);
   const limit = { burst: config.RATE_LIMIT_BURST, perSecond: config.RATE_LIMIT_PER_SECOND };
-  const { store, limiter } = openRecords(config, broker, limit, logger);
+  const { store, limiter } = openRecords(config, broker, limit);
   const calls = new Publisher(broker, { source: gateway, logger });
   const metrics = new RunMetrics(registry, () => service.active);
   const shared = {
@@ -186,17 +185,12 @@ function openPrompts({ PROMPTS_FILE: path }: Config, targets: Targets, logger: L
   }
 }
 
-function openRecords(config: Config, broker: Broker, limit: RateLimitOptions, logger: Logger) {
+function openRecords(config: Config, broker: Broker, limit: RateLimitOptions) {
   const { REDIS_URL: url, NAMESPACE: namespace } = config;
   let store: MemoryRunStore | RedisRunStore;
   let limiter: RateLimiter;
-  if (url !== undefined) {
-    const client = new RedisClient(
-      { url, namespace },
-      'runs',
-      logger,
-      broker instanceof RedisBroker ? broker.seen : undefined,
-    );
+  if (broker instanceof RedisBroker) {
+    const client = broker.client('runs');
     const keys = new RedisKeys(namespace, plainChannels(config), isClusterUrl(url));
     store = new RedisRunStore(client, keys, retentionPolicy(config));
     limiter = new RedisRateLimiter(client, namespace, limit);

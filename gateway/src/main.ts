@@ -107,7 +107,7 @@ async function run(config: Config, logger: Logger): Promise<void> {
     });
   try {
     await open();
-    store = await openAuthStore(config, logger);
+    store = await openAuthStore(config, logger, broker);
     if (stopping) return;
     app = createApp(config, broker, logger, cluster.isWorker ? workerTotals() : undefined, {}, store);
     listening = app.listen({ host: config.HOST, port: config.PORT, backlog: BACKLOG });

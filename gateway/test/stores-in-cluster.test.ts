@@ -59,7 +59,7 @@ describe('what rules remember in a Cluster', () => {
 describe('people and keys in a Cluster', () => {
   testAuthStore(async () => {
     const namespace = randomNamespace();
-    const store = () => opened(new RedisAuthStore(cluster.url, namespace, undefined));
+    const store = () => opened(RedisAuthStore.at(cluster.url, namespace));
     return { store: store(), other: store() };
   });
 });

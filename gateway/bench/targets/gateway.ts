@@ -107,7 +107,7 @@ function matchAll(): string {
 
 /** What `npm run keys -- add` does, without a process for each. */
 async function addKeys(redis: RedisServer): Promise<string[]> {
-  const store = new RedisAuthStore(redis.url, DEFAULT_NAMESPACE, undefined);
+  const store = RedisAuthStore.at(redis.url, DEFAULT_NAMESPACE);
   const grants = grantsFrom({ read: ['bench*', 'idle*'] });
   try {
     return await Promise.all(

@@ -61,7 +61,7 @@ export async function playChats({ redisUrl, chats, atOnce, random }: ChatsOption
   const servers = { mail: { url: server.url, tools: { sendReport: { approval: 'never' } } } };
   const agents = [{ name: 'helper', system: 'Help.', tools: ['mail__*'] }];
   writeFileSync(file, JSON.stringify({ servers, agents }));
-  const store = new RedisAuthStore(redisUrl, namespace, undefined);
+  const store = RedisAuthStore.at(redisUrl, namespace);
   const tokens = new Map<string, string>();
   for (const name of PEOPLE) {
     await store.addUser({ name, passwordHash: 'x', role: 'member', disabled: false, created: Date.now() });

@@ -47,10 +47,16 @@ export class RedisAuthStore implements AuthStore {
   /** The highest revision that this process has seen. */
   #seen = 0;
 
-  constructor(url: string, namespace: string, logger: Logger | undefined) {
-    this.#connect = (label) => new RedisClient({ url, namespace }, label, logger);
-    this.#client = this.#connect('auth');
+  /** The store closes what `connect` makes. */
+  constructor(connect: (label: string) => RedisClient, namespace: string) {
+    this.#connect = connect;
+    this.#client = connect('auth');
     this.#keys = new RedisKeys(namespace);
+  }
+
+  /** For a process that does nothing else with this Redis. */
+  static at(url: string, namespace: string, logger?: Logger): RedisAuthStore {
+    return new RedisAuthStore((label) => new RedisClient({ url, namespace }, label, logger), namespace);
   }
 
   async addUser(user: User): Promise<boolean> {

@@ -35,7 +35,7 @@ async function producer(namespace: string, ...more: string[]): Promise<Redis> {
 }
 
 async function open(namespace: string) {
-  store = new RedisAuthStore(redis.url, namespace, undefined);
+  store = RedisAuthStore.at(redis.url, namespace);
   await addUser(store, 'alice');
   await addUser(store, 'root', 'admin');
   gateway = await openAuthGateway({ REDIS_URL: redis.url, NAMESPACE: namespace }, store);

@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
 import { request } from 'node:http';
+import { RedisClient } from '@llm-streamer/shared/broker/redis/client.ts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { line } from '../../../../test-support/gateway.ts';
 import { eventually } from '../../../../test-support/process.ts';
@@ -46,7 +47,8 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 /** Two gateways, each with a store of its own, and a third store for whoever revokes. */
 async function openTwo(Store: typeof RedisAuthStore = RedisAuthStore, env: Record<string, string> = {}) {
   const namespace = randomNamespace();
-  stores = [Store, Store, RedisAuthStore].map((Kind) => new Kind(redis.url, namespace, undefined));
+  const connect = (label: string) => new RedisClient({ url: redis.url, namespace }, label, undefined);
+  stores = [Store, Store, RedisAuthStore].map((Kind) => new Kind(connect, namespace));
   const [first, second, admin] = stores as [RedisAuthStore, RedisAuthStore, RedisAuthStore];
   await addUser(admin, 'alice');
   await addUser(admin, 'bob');

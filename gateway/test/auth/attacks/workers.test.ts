@@ -25,7 +25,7 @@ beforeAll(async () => {
   redis = await startRedis();
   client = new Redis(redis.url);
   const namespace = randomNamespace();
-  store = new RedisAuthStore(redis.url, namespace, undefined);
+  store = RedisAuthStore.at(redis.url, namespace);
   log = new RedisBroker({ url: redis.url, namespace });
   await log.open(30_000);
   for (const name of ['alice', 'bob']) await addUser(store, name);

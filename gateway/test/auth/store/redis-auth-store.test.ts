@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 function make(url = redis.url, namespace = randomNamespace()) {
-  const store = () => new RedisAuthStore(url, namespace, undefined);
+  const store = () => RedisAuthStore.at(url, namespace);
   const made = { store: store(), other: store(), namespace };
   open.push(made.store, made.other);
   return made;

@@ -63,7 +63,7 @@ export interface RedisBrokerOptions {
 
 export class RedisBroker implements Broker {
   readonly #keys: RedisKeys;
-  readonly #locator: Locator | undefined;
+  readonly #where: string | Locator;
   readonly #commands: RedisClient;
   readonly #reads: RedisClient;
   readonly #subscriber: RedisClient;
@@ -76,8 +76,8 @@ export class RedisBroker implements Broker {
   readonly #heartbeat: RedisHeartbeat;
   readonly #checkup: RedisCheckup;
   readonly #logger: Logger | undefined;
-  /** For clients of this process that append beside the broker: what one of them knows, all do. */
-  readonly seen: Seen = nothingSeen();
+  /** What one of the clients of this process knows, all do. */
+  readonly #seen: Seen = nothingSeen();
   /** Settled once the broker listens, or cannot. */
   #listening: Promise<void> = Promise.resolve();
 
@@ -88,9 +88,9 @@ export class RedisBroker implements Broker {
     this.#keys = keys;
     this.#logger = logger;
     const instance = randomBytes(4).toString('hex');
-    const { seen } = this;
+    const seen = this.#seen;
     const where = locate({ url, namespace }, logger);
-    this.#locator = typeof where === 'string' ? undefined : where;
+    this.#where = where;
     this.#commands = new RedisClient(where, 'commands', logger, seen);
     this.#reads = new RedisClient(where, 'history', logger, seen);
     this.#append = new RedisAppend(this.#commands, keys, retention);
@@ -173,6 +173,14 @@ export class RedisBroker implements Broker {
     this.#reads.redis.on('identified', () => guard.invalidate());
   }
 
+  /**
+   * A connection for a part of this process that keeps something beside the log. It goes where the broker's connections go, and all know the
+   * same positions. The part closes it, before the broker is closed.
+   */
+  client(label: string): RedisClient {
+    return new RedisClient(this.#where, label, this.#logger, this.#seen);
+  }
+
   publish(drafts: readonly Draft[], stamp?: WriterStamp): Promise<(string | null)[]> {
     return this.#append.appendBatch(drafts, stamp);
   }
@@ -246,7 +254,7 @@ export class RedisBroker implements Broker {
     this.#replicaReads?.close();
     this.#commands.close();
     this.#reads.close();
-    this.#locator?.close();
+    if (typeof this.#where !== 'string') this.#where.close();
   }
 
   #listen(): Promise<void> {

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { randomNamespace } from '../../../../test-support/redis.ts';
+import { copyOf } from '../../../../test-support/redis-copy.ts';
 import type { PageItem } from '../../../src/broker/broker.ts';
 import { parsePosition } from '../../../src/broker/position.ts';
 import { readPages } from '../../../src/broker/read-pages.ts';
@@ -41,21 +42,6 @@ async function processOf(namespace: string, url = stage.server.url) {
       const reply = await client.runScript(TICK, keys, [keys.tick('test'), '', 3_000, 1, '', 0]);
       const [, , , , newest, token] = reply as string[];
       noteStored(client.seen, Number(newest), token ?? '');
-    },
-  };
-}
-
-/** A copy of the log as it is now. `restore` has it take the log's place, on what seems to be another server. */
-async function copyOf(redis: Redis, namespace: string): Promise<{ restore(): Promise<void> }> {
-  const names = await redis.keys(`{${namespace}}:*`);
-  const values = await Promise.all(names.map((name) => redis.dumpBuffer(name)));
-  return {
-    restore: async () => {
-      const step = redis.multi();
-      step.del(...(await redis.keys(`{${namespace}}:*`)), 'none');
-      for (const [i, name] of names.entries()) step.restore(name, 0, values[i] as Buffer);
-      step.hset(`{${namespace}}:log`, 'run', 'another');
-      await step.exec();
     },
   };
 }
