@@ -1,7 +1,7 @@
 // Reads the environment of a process by a zod schema: it gives frozen values, or one clear line for each variable that is wrong.
 
 import { z } from 'zod';
-import { isClusterUrl, isRedisUrl, REDIS_URL_FORM } from './broker/redis/address.ts';
+import { isClusterUrl, redisUrlComplaint } from './broker/redis/address.ts';
 import { DEFAULT_NAMESPACE } from './broker/redis/keys.ts';
 import { DEFAULT_RETENTION, type RetentionPolicy } from './broker/retention.ts';
 import { CONVERSATION_PREFIX, RUN_PREFIX, TRACE_PREFIX } from './channels.ts';
@@ -67,7 +67,13 @@ export const list = (otherwise: string, rule: string, fits: (items: readonly str
 /** The variables that every process of the product reads. */
 export const brokerVariables = {
   REDIS_URL: about(
-    z.string().refine(isRedisUrl, REDIS_URL_FORM).optional(),
+    z
+      .string()
+      .superRefine((url, { addIssue }) => {
+        const complaint = redisUrlComplaint(url);
+        if (complaint !== undefined) addIssue(complaint);
+      })
+      .optional(),
     'Redis 7 or newer, where the log lives; `rediss://` for TLS, `redis+sentinel://` for a primary that [Sentinels](deployment.md#sentinel) name, `redis+cluster://` for a [Cluster](deployment.md#cluster). Without it the log lives in the memory of the gateway, and ends with it.',
   ),
   NAMESPACE: about(

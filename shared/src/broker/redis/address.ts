@@ -1,10 +1,12 @@
 // Where the log is, as REDIS_URL says it: one server, the Sentinels that know which of several is the primary now, or nodes of a
 // Cluster that know which of them owns the log's slot.
 
+import { messageOf } from './errors.ts';
+
 /** One server. ioredis reads the URL itself. */
 const PLAIN = /^rediss?:$/;
 const SENTINEL = /^rediss?\+sentinel:$/;
-const SENTINEL_PORT = 26_379;
+export const SENTINEL_PORT = 26_379;
 const CLUSTER = /^rediss?\+cluster:$/;
 const REDIS_PORT = 6_379;
 const SENTINEL_PARAMETERS = [
@@ -14,6 +16,7 @@ const SENTINEL_PARAMETERS = [
   'sentinel_tls',
   'addr',
 ];
+const CLUSTER_PARAMETERS = ['addr'];
 
 export const REDIS_URL_FORM =
   'must look like redis://[user:password@]host:port[/db], with rediss:// for TLS, or ' +
@@ -50,12 +53,13 @@ export interface ClusterAddress {
   password?: string;
 }
 
-export function isRedisUrl(text: string): boolean {
+/** What is wrong with a REDIS_URL; undefined if nothing is. It repeats nothing of the URL, which may hold passwords anywhere. */
+export function redisUrlComplaint(text: string): string | undefined {
   try {
     parseRedisUrl(text);
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
   }
 }
 
@@ -63,7 +67,7 @@ export function isClusterUrl(text: string | undefined): boolean {
   return CLUSTER.test(URL.parse(text ?? '')?.protocol ?? '');
 }
 
-/** A plain URL stays as it is. @throws Error with REDIS_URL_FORM, which never names what a URL holds. */
+/** A plain URL stays as it is. @throws Error that says what is wrong, and never names what a URL holds */
 export function parseRedisUrl(text: string): string | SentinelAddress | ClusterAddress {
   const url = URL.parse(text);
   if (url === null || !/^\/?$|^\/\d{1,9}$/.test(url.pathname) || text.includes('#'))
@@ -77,12 +81,14 @@ export function parseRedisUrl(text: string): string | SentinelAddress | ClusterA
 function sentinelAddress(url: URL): SentinelAddress {
   const { searchParams: query } = url;
   const master = query.get('sentinel_master_name') ?? '';
-  const unknown = [...query.keys()].find((key) => !SENTINEL_PARAMETERS.includes(key));
+  refuseUnknown(query, SENTINEL_PARAMETERS);
+  if (master === '')
+    throw new Error('needs sentinel_master_name, which is what the Sentinels call the group of servers');
   const sentinels = addresses(url, SENTINEL_PORT);
   const tls = url.protocol.startsWith('rediss');
   const sentinelTls = query.get('sentinel_tls') ?? `${tls}`;
-  if (unknown !== undefined || master === '' || !/^(true|false)$/.test(sentinelTls))
-    throw new Error(REDIS_URL_FORM);
+  if (!/^(true|false)$/.test(sentinelTls))
+    throw new Error('has a sentinel_tls that is neither true nor false');
   return {
     sentinels,
     master,
@@ -96,16 +102,21 @@ function sentinelAddress(url: URL): SentinelAddress {
   };
 }
 
-/** A Cluster has no databases but the first. */
 function clusterAddress(url: URL): ClusterAddress {
-  const isUnknown = [...url.searchParams.keys()].some((key) => key !== 'addr');
-  if (isUnknown || !/^\/?$/.test(url.pathname)) throw new Error(REDIS_URL_FORM);
+  refuseUnknown(url.searchParams, CLUSTER_PARAMETERS);
+  if (!/^\/?$/.test(url.pathname)) throw new Error('names a database, and a Cluster has none');
   return {
     seeds: addresses(url, REDIS_PORT),
     tls: url.protocol.startsWith('rediss'),
     ...named('username', decoded(url.username)),
     ...named('password', decoded(url.password)),
   };
+}
+
+/** The name is not repeated: it may be the rest of a password in which & is not written as %26. */
+function refuseUnknown(query: URLSearchParams, known: readonly string[]): void {
+  if ([...query.keys()].some((key) => !known.includes(key)))
+    throw new Error(`has a parameter that is none of ${known.join(', ')} (& in a value is written %26)`);
 }
 
 function addresses({ host, searchParams }: URL, defaultPort: number): HostAndPort[] {

@@ -9,7 +9,7 @@ import { BrokerUnavailable, CodedError } from '../../errors.ts';
 import type { Logger } from '../../logger.ts';
 import { newLogToken } from '../log-token.ts';
 import type { HostAndPort } from './address.ts';
-import { codeOf, inFull, inWords } from './errors.ts';
+import { codeOf, inFull, inWords, NO_TLS } from './errors.ts';
 import { readGreeting } from './greeting.ts';
 import type { RedisKeys } from './keys.ts';
 import { locate, type Place } from './locate.ts';
@@ -171,9 +171,7 @@ export class RedisClient {
     if (this.#lastError instanceof Error) return this.#inFull(this.#lastError);
     const { status, options } = this.redis;
     if (status === 'connect') return 'something accepts connections there, but does not answer: is it Redis?';
-    return options.tls === undefined
-      ? 'nothing answers there'
-      : 'no TLS connection came about there: does it speak TLS?';
+    return options.tls === undefined ? 'nothing answers there' : NO_TLS;
   }
 
   /** Connects, and tries until it succeeds. Resolves with the run_id of the server that the log is written on. */

@@ -22,6 +22,8 @@ const MEANINGS: Readonly<Record<string, string>> = {
 const TLS_ALERT = 0x15;
 const MARKUP = [0x48, 0x3c]; // HTTP/1.1 400, or <html>
 
+export const NO_TLS = 'no TLS connection came about there: does it speak TLS?';
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
@@ -49,6 +51,11 @@ export function inFull(error: unknown): string {
   const text = (foreign(error) ?? messageOf(error)).replace(/\s*script: \w+, on @?user_script:\d+\.$/, '');
   const cause = error instanceof Error && typeof error.cause === 'string' ? ` (${error.cause})` : '';
   return text + cause;
+}
+
+/** For the log of this process: why who was asked where the log is has given no answer. A server without TLS waits on for more to read. */
+export function unanswered(error: unknown, tls: boolean): string {
+  return tls && (error as NodeJS.ErrnoException)?.code === 'ETIMEDOUT' ? NO_TLS : inFull(error);
 }
 
 /** For clients. */

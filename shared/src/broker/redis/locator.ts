@@ -169,15 +169,19 @@ export function askingConnection({ host, port }: HostAndPort, access: Access, la
   return redis;
 }
 
-/** Connects. @throws Error that says what is wrong there, where ioredis says only that the connection is closed */
-export async function reach(redis: Redis): Promise<void> {
+/**
+ * Connects, unless it is connected, and asks. @throws Error that says what is wrong there, where ioredis says only that the connection is
+ * closed
+ */
+export async function reach<Answer>(redis: Redis, ask: () => Promise<Answer>): Promise<Answer> {
   let why: Error | undefined;
   const hear = (error: Error) => {
     why ??= error;
   };
   redis.on('error', hear);
   try {
-    await redis.connect();
+    if (redis.status !== 'ready') await redis.connect();
+    return await ask();
   } catch (error) {
     throw why ?? error;
   } finally {

@@ -170,8 +170,7 @@ export class Replicas {
     const access = { tls: tls !== undefined, ...(username && { username }), ...(password && { password }) };
     const redis = askingConnection({ host, port }, access, 'try');
     try {
-      await reach(redis);
-      checkReplica(await redis.info('replication', 'persistence'));
+      checkReplica(await reach(redis, () => redis.info('replication', 'persistence')));
     } finally {
       redis.disconnect();
     }

@@ -2,9 +2,11 @@
 
 import type { Redis } from 'ioredis';
 import type { Logger } from '../../logger.ts';
-import type { HostAndPort, SentinelAddress } from './address.ts';
-import { messageOf } from './errors.ts';
+import { type HostAndPort, SENTINEL_PORT, type SentinelAddress } from './address.ts';
+import { messageOf, unanswered } from './errors.ts';
 import { type Access, askingConnection, Locator, reach } from './locator.ts';
+
+const NO_SENTINEL = `it is no Sentinel, but a Redis server; Sentinels listen on ${SENTINEL_PORT} by default`;
 
 export class Sentinels extends Locator {
   readonly kind = 'sentinel';
@@ -40,7 +42,7 @@ export class Sentinels extends Locator {
         this.#prefer(sentinel);
         return primary;
       } catch (error) {
-        failures.push(`${sentinel.host}:${sentinel.port}: ${messageOf(error)}`);
+        failures.push(`${sentinel.host}:${sentinel.port}: ${unanswered(error, this.#access.tls)}`);
       }
     }
     throw new Error('no Sentinel says where the primary is', { cause: failures.join('; ') });
@@ -56,13 +58,12 @@ export class Sentinels extends Locator {
   }
 
   async #ask(sentinel: HostAndPort): Promise<HostAndPort> {
-    let redis = this.#asked.get(sentinel);
-    if (redis === undefined) {
-      redis = this.#open(sentinel);
-      this.#asked.set(sentinel, redis);
-    }
-    if (redis.status !== 'ready') await reach(redis);
-    const answer = await redis.call('SENTINEL', 'get-master-addr-by-name', this.#master);
+    const redis = this.#asked.get(sentinel) ?? this.#open(sentinel);
+    this.#asked.set(sentinel, redis);
+    const ask = () => redis.call('SENTINEL', 'get-master-addr-by-name', this.#master);
+    const answer = await reach(redis, ask).catch((error) => {
+      throw /^ERR unknown command/.test(messageOf(error)) ? new Error(NO_SENTINEL) : error;
+    });
     if (!Array.isArray(answer)) throw new Error(`it knows no ${JSON.stringify(this.#master)}`);
     const [host, port] = answer.map(String);
     if (host === undefined || !Number.isInteger(Number(port)))

@@ -4,7 +4,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../../logger.ts';
 import type { ClusterAddress, HostAndPort } from './address.ts';
-import { messageOf } from './errors.ts';
+import { unanswered } from './errors.ts';
 import { type Access, askingConnection, isSame, Locator, reach } from './locator.ts';
 
 /** So many nodes are asked in one look, and remembered. One that hangs costs a second. */
@@ -43,7 +43,7 @@ export class SlotOwner extends Locator {
         return owner;
       } catch (error) {
         this.#forget(node);
-        failures.push(`${node.host}:${node.port}: ${messageOf(error)}`);
+        failures.push(`${node.host}:${node.port}: ${unanswered(error, this.#access.tls)}`);
       }
     }
     throw new Error('no node of the Cluster says who owns the slot of the log', {
@@ -70,8 +70,7 @@ export class SlotOwner extends Locator {
       this.#asked = { node, redis: askingConnection(node, this.#access, 'cluster') };
     }
     const { redis } = this.#asked;
-    if (redis.status !== 'ready') await reach(redis);
-    const slot = Number(await redis.cluster('KEYSLOT', this.#key));
+    const slot = Number(await reach(redis, () => redis.cluster('KEYSLOT', this.#key)));
     const ranges = ((await redis.cluster('SLOTS')) as unknown[][]).map((range) => rangeOf(range, node));
     const own = ranges.find(({ first, last }) => first <= slot && slot <= last);
     const [owner] = own?.nodes ?? [];

@@ -1,7 +1,7 @@
-// REDIS_URL: one server, or Sentinels.
+// REDIS_URL: one server, Sentinels, or nodes of a Cluster.
 
 import { describe, expect, it } from 'vitest';
-import { isRedisUrl, parseRedisUrl, REDIS_URL_FORM } from '../../../src/broker/redis/address.ts';
+import { parseRedisUrl, REDIS_URL_FORM, redisUrlComplaint } from '../../../src/broker/redis/address.ts';
 
 describe('a plain URL', () => {
   it.each([
@@ -59,28 +59,42 @@ describe('nodes of a Cluster', () => {
   });
 });
 
-it.each([
-  '',
-  'localhost:6379',
-  'http://localhost',
-  'redis://',
-  'redis://localhost/x',
-  'redis://localhost?db=1',
-  'redis://localhost#x',
-  'redis+sentinel://one',
-  'redis+sentinel://one?sentinel_master_name=',
-  'redis+sentinel://one?sentinel_master_name=m&other=1',
-  'redis+sentinel://one?sentinel_master_name=m&addr=two/3',
-  'redis+sentinel://one?sentinel_master_name=m&addr=u:p@two',
-  'redis+sentinel://one?sentinel_master_name=m&sentinel_tls=yes',
-  'redis+sentinel://one/x?sentinel_master_name=m',
-  'redis+sentinel://%zz:x@one?sentinel_master_name=m',
-  'redis+cluster://',
-  'redis+cluster://one/1',
-  'redis+cluster://one?addr=',
-  'redis+cluster://one?sentinel_master_name=m',
-  'redis+cluster://one?addr=u:p@two',
-])('is refused, and never repeated: %s', (url) => {
-  expect(isRedisUrl(url)).toBe(false);
-  expect(() => parseRedisUrl(url)).toThrow(REDIS_URL_FORM);
+describe('what is refused is never repeated', () => {
+  it.each([
+    '',
+    'localhost:6379',
+    'http://localhost',
+    'redis://',
+    'redis://localhost/x',
+    'redis://localhost?db=1',
+    'redis://localhost#x',
+    'redis+sentinel://one?sentinel_master_name=m&addr=two/3',
+    'redis+sentinel://one?sentinel_master_name=m&addr=u:p@two',
+    'redis+sentinel://one/x?sentinel_master_name=m',
+    'redis+sentinel://%zz:x@one?sentinel_master_name=m',
+    'redis+cluster://',
+    'redis+cluster://one?addr=',
+    'redis+cluster://one?addr=u:p@two',
+  ])('and the form is said: %s', (url) => {
+    expect(redisUrlComplaint(url)).toBe(REDIS_URL_FORM);
+  });
+
+  it.each([
+    ['redis+sentinel://u:secret@one', /^needs sentinel_master_name/],
+    ['redis+sentinel://one?sentinel_master_name=', /^needs sentinel_master_name/],
+    ['redis+sentinel://one?sentinel_master_name=m&secret=1', /^has a parameter that is none of sentinel_/],
+    [
+      'redis+sentinel://one?sentinel_master_name=m&sentinel_password=a&secret',
+      /^has a parameter that is none of/,
+    ],
+    [
+      'redis+sentinel://one?sentinel_master_name=m&sentinel_tls=secret',
+      /^has a sentinel_tls that is neither/,
+    ],
+    ['redis+cluster://u:secret@one/1', /^names a database, and a Cluster has none$/],
+    ['redis+cluster://one?sentinel_master_name=secret', /^has a parameter that is none of addr /],
+  ])('and what is wrong is said: %s', (url, complaint) => {
+    expect(redisUrlComplaint(url)).toMatch(complaint);
+    expect(redisUrlComplaint(url)).not.toContain('secret');
+  });
 });

@@ -1,11 +1,12 @@
 // The log behind real Sentinels: whatever happens to the primary, what was acknowledged is shown once, or lies in a gap that is true.
 
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
-import { type RedisServer, randomNamespace } from '../../../../test-support/redis.ts';
+import { type RedisServer, randomNamespace, startRedis } from '../../../../test-support/redis.ts';
 import {
   ask,
   MASTER,
@@ -138,6 +139,31 @@ describe('Sentinels', () => {
     );
     expect(broker.status().reason).toBe('Redis: no Sentinel says where the primary is');
   }, 60_000);
+
+  it('which are something else are told by what they are', async () => {
+    const server = await startRedis();
+    const web = createHttpServer((_, response) => response.end()).listen(0, '127.0.0.1');
+    await once(web, 'listening');
+    open.push({ close: () => server.stop() }, { close: async () => void web.close() });
+    const address = (port: number) => ({ host: '127.0.0.1', port });
+    const of = async (port: number, sentinelTls: boolean) => {
+      const asked = new Sentinels(
+        { sentinels: [address(port)], master: MASTER, sentinelTls, tls: false, db: 0 },
+        undefined,
+      );
+      const { cause } = (await asked.find().catch((error: Error) => error as Error)) as Error;
+      asked.close();
+      return cause;
+    };
+    const { port } = web.address() as AddressInfo;
+    expect(await of(server.port, false)).toBe(
+      `127.0.0.1:${server.port}: it is no Sentinel, but a Redis server; Sentinels listen on 26379 by default`,
+    );
+    expect(await of(server.port, true)).toBe(
+      `127.0.0.1:${server.port}: no TLS connection came about there: does it speak TLS?`,
+    );
+    expect(await of(port, false)).toBe(`127.0.0.1:${port}: it is a web server, not Redis`);
+  }, 30_000);
 
   it('are not asked in turn any more once they are closed: no connection is left that nobody ends', async () => {
     const [hanging, next] = [await listening(), await listening()];
