@@ -5,7 +5,7 @@
 import { type Position, positionAt } from '../position.ts';
 
 /** As NOTE_EVERY of log.lua. */
-const NOTE_EVERY_MS = 500;
+export const NOTE_EVERY_MS = 500;
 
 /**
  * How far the log was at `time` (epoch ms), by notes of the form "<ms>:<position>"; undefined if it was not ahead of the clock then.

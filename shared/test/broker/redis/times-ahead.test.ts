@@ -1,5 +1,6 @@
 // The position of a time where positions are ahead of the clock: the example of times-ahead.ts, and ten failovers of a real server.
 
+import { readFile } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../../../../test-support/process.ts';
@@ -9,7 +10,7 @@ import { RedisClient } from '../../../src/broker/redis/client.ts';
 import { RedisHistory } from '../../../src/broker/redis/history.ts';
 import { RedisKeys } from '../../../src/broker/redis/keys.ts';
 import { RedisBroker } from '../../../src/broker/redis/redis-broker.ts';
-import { headAhead } from '../../../src/broker/redis/times-ahead.ts';
+import { headAhead, NOTE_EVERY_MS } from '../../../src/broker/redis/times-ahead.ts';
 import { line } from '../conformance.ts';
 
 const FAILOVERS = 10;
@@ -17,6 +18,11 @@ const FAILOVERS = 10;
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
   for (const part of open.splice(0).reverse()) await part.close();
+});
+
+it('the log notes the time as often as those believe who read the notes', async () => {
+  const script = await readFile(new URL('../../../src/broker/redis/lua/log.lua', import.meta.url), 'utf8');
+  expect(/^local NOTE_EVERY = (\d+)$/m.exec(script)?.[1]).toBe(`${NOTE_EVERY_MS}`);
 });
 
 describe('headAhead', () => {
