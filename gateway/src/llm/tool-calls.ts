@@ -46,8 +46,8 @@ function callOf({ toolCallId, toolName, input }: Extract<Part, { type: 'tool-cal
   return { ...names, args: args ?? {}, ...(args === undefined && { isBroken: true }) };
 }
 
-/** Nothing at all is how some models call a tool without arguments. */
-function parseArguments(text: string): LlmToolCall['args'] | undefined {
+/** The arguments of a call; undefined if they are no object, too long or too deep. Nothing at all is how some models call a tool without any. */
+export function parseArguments(text: string): LlmToolCall['args'] | undefined {
   if (text.trim() === '') return {};
   if (Buffer.byteLength(text) > MAX_ARGUMENT_BYTES) return undefined;
   if (isDeeperThan(MAX_LEVELS, text)) return undefined;

@@ -36,9 +36,17 @@ export async function serverAnswer(response: Response, id: unknown, secret = '')
     body.cancel().catch(() => undefined);
     return new Response(null, { status, headers }); // the client says what is wrong with it
   }
-  const said = isStream ? await answerAmong(eventsOf(body), id) : await wholeOf(body);
-  const text = secret.length < HIDDEN_LENGTH ? said : said.replace(inJson(secret), '[secret]');
-  await check(text);
+  const hidden = secret.length < HIDDEN_LENGTH ? undefined : inJson(secret);
+  // It is measured as the client reads it: without a quote that is a part of the secret, more of a text would be JSON.
+  const measured = async (said: string) => {
+    const text = hidden ? said.replace(hidden, '[secret]') : said;
+    if ((await excessOf(text, SHAPE)) !== undefined) throw new ToolFailure('tool_too_large');
+    return text;
+  };
+  const text = isStream
+    ? await answerAmong(eventsOf(body), id, measured)
+    : await measured(await wholeOf(body));
+  check(text);
   await pace.pauseIfDue();
   const session = headers.get('mcp-session-id');
   return new Response(text, {
@@ -56,9 +64,8 @@ function inJson(text: string): RegExp {
   return new RegExp(units.join(''), 'g');
 }
 
-/** @throws ToolFailure if it is too much, or several messages at once, which nobody has asked for */
-async function check(text: string): Promise<void> {
-  if ((await excessOf(text, SHAPE)) !== undefined) throw new ToolFailure('tool_too_large');
+/** @throws ToolFailure if it has too many parts, or is several messages at once, which nobody has asked for */
+function check(text: string): void {
   const message = parsed(text);
   if (Array.isArray(message)) throw new ToolFailure('tool_failed', { reason: 'it answers with a batch' });
   const { content } = objectOf(objectOf(message).result);
@@ -66,9 +73,13 @@ async function check(text: string): Promise<void> {
 }
 
 /** The message that answers the request. What else a server sends, before it or instead, is passed over. */
-async function answerAmong(events: AsyncGenerator<string>, id: unknown): Promise<string> {
-  for await (const text of events) {
-    if ((await excessOf(text, SHAPE)) !== undefined) throw new ToolFailure('tool_too_large');
+async function answerAmong(
+  events: AsyncGenerator<string>,
+  id: unknown,
+  measured: (event: string) => Promise<string>,
+): Promise<string> {
+  for await (const event of events) {
+    const text = await measured(event);
     const message = objectOf(parsed(text));
     if (message.id === id && !('method' in message)) return text;
   }

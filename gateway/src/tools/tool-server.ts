@@ -13,7 +13,7 @@ import { authorizationFor, type Credential } from './service-token.ts';
 import { TOOL_ERRORS } from './tool-errors.ts';
 import { ToolFailure } from './tool-failure.ts';
 import { modelName } from './tool-names.ts';
-import type { Caller, Tool, ToolErrorCode, ToolResult, ToolServerState } from './toolbox.ts';
+import type { Caller, Tool, ToolArguments, ToolErrorCode, ToolResult, ToolServerState } from './toolbox.ts';
 
 export type Report = (level: 'info' | 'warn', msg: string) => void;
 
@@ -46,8 +46,6 @@ const LOOK_MS = 10_000;
 const BREAK_AFTER = 3;
 /** Between the two attempts of a call that may be repeated. */
 const RETRY_PAUSE_MS = 250;
-/** Of the arguments of a call, as JSON. */
-const MAX_ARGUMENT_BYTES = 16_384;
 
 /** Failures that are the server's fault. */
 const COUNTED: ReadonlySet<ToolErrorCode> = new Set(['tool_timeout', 'tool_unreachable', 'tool_unavailable']);
@@ -158,7 +156,7 @@ export class ToolServer {
     this.#closed.abort();
   }
 
-  async call(tool: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
+  async call(tool: Tool, args: ToolArguments, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
     try {
       const result = await orAbort(this.#call(tool, args, caller, signal), signal);
       const { isError } = result as { isError?: unknown };
@@ -173,27 +171,31 @@ export class ToolServer {
     }
   }
 
-  async #call({ tool, digest }: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<unknown> {
+  async #call(
+    { tool, digest }: Tool,
+    args: ToolArguments,
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<unknown> {
     const rule = this.#settings.tools.get(tool);
     const now = this.#listing.found.get(tool);
     // A person may have consented long ago, to a definition that is no longer there.
     const isOff = now?.digest !== digest || this.#drifted.includes(tool);
     if (rule === undefined || now === undefined || isOff) throw new ToolFailure('tool_unknown');
     const { raw } = now;
-    const given = argumentsOf(args);
     try {
-      return await this.#attempt(raw, rule, given, caller, signal);
+      return await this.#attempt(raw, rule, args, caller, signal);
     } catch (error) {
       if (!rule.retry || !(error instanceof ToolFailure) || !error.isUnsent) throw error;
       await pause(RETRY_PAUSE_MS, undefined, { signal });
-      return await this.#attempt(raw, rule, given, caller, signal);
+      return await this.#attempt(raw, rule, args, caller, signal);
     }
   }
 
   async #attempt(
     raw: RawTool,
     rule: ToolRule,
-    args: Record<string, unknown>,
+    args: ToolArguments,
     caller: Caller,
     signal: AbortSignal,
   ): Promise<unknown> {
@@ -293,18 +295,4 @@ export class ToolServer {
   #report(level: 'info' | 'warn', msg: string): void {
     this.#options.report(level, `tools of ${this.#options.name}: ${msg}`);
   }
-}
-
-/** @throws ToolFailure */
-function argumentsOf(args: unknown): Record<string, unknown> {
-  if (args === undefined || args === null) return {};
-  if (typeof args !== 'object' || Array.isArray(args)) throw new ToolFailure('tool_bad_arguments');
-  let bytes = Number.POSITIVE_INFINITY;
-  try {
-    bytes = Buffer.byteLength(JSON.stringify(args));
-  } catch {
-    // Nested deeper than JSON can be written: it is refused below.
-  }
-  if (bytes > MAX_ARGUMENT_BYTES) throw new ToolFailure('tool_bad_arguments');
-  return args as Record<string, unknown>;
 }

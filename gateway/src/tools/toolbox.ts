@@ -1,5 +1,6 @@
 // The port to tools: which ones an agent may call now, and one call of one of them. A failed call is a result and never an exception.
 
+import type { LlmToolCall } from '../llm/model.ts';
 import type { TraceHeaders } from '../tracing/span.ts';
 
 /** Whose consent a call needs. `once_per_run`: after one consent, the same tool is free for the rest of the run. */
@@ -45,6 +46,9 @@ export interface ToolResult {
   code?: ToolErrorCode;
 }
 
+/** As `parseArguments` gives them, and so within its bounds. */
+export type ToolArguments = LlmToolCall['args'];
+
 /** In whose name and for which run a tool is called. */
 export interface Caller {
   principal: string;
@@ -75,6 +79,6 @@ export interface Toolbox {
   /** The tools that match one of the patterns (`listings__*`) and whose servers are up. */
   tools(patterns: readonly string[]): readonly Tool[];
   servers(): readonly ToolServerState[];
-  /** Never rejects; ends at once with `cancelled` when `signal` aborts. `args` is the parsed JSON that the model gave. */
-  call(tool: Tool, args: unknown, caller: Caller, signal: AbortSignal): Promise<ToolResult>;
+  /** Never rejects; ends at once with `cancelled` when `signal` aborts. */
+  call(tool: Tool, args: ToolArguments, caller: Caller, signal: AbortSignal): Promise<ToolResult>;
 }

@@ -4,6 +4,7 @@ import type {
   ApprovalRule,
   Caller,
   Tool,
+  ToolArguments,
   Toolbox,
   ToolErrorCode,
   ToolResult,
@@ -84,11 +85,10 @@ export class TestToolbox implements Toolbox {
 
   async call(
     { server, tool }: Tool,
-    given: unknown,
+    args: ToolArguments,
     caller: Caller,
     signal: AbortSignal,
   ): Promise<ToolResult> {
-    const args = given as Record<string, unknown>;
     this.made.push({ tool, args, caller });
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
     const cancelled = Promise.withResolvers<ToolResult>();

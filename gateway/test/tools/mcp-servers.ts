@@ -9,7 +9,7 @@ import { eventually } from '../../../test-support/process.ts';
 import { parseAgents } from '../../src/tools/agents-file.ts';
 import { IDEMPOTENCY_KEY } from '../../src/tools/idempotency.ts';
 import { McpToolbox, type McpToolboxOptions } from '../../src/tools/mcp-toolbox.ts';
-import type { Caller, Toolbox, ToolResult } from '../../src/tools/toolbox.ts';
+import type { Caller, ToolArguments, Toolbox, ToolResult } from '../../src/tools/toolbox.ts';
 
 export interface TestServer {
   url: string;
@@ -149,7 +149,7 @@ export interface TestToolbox {
   /** Calls the tool `server__act`, or another of this name. */
   call(
     name?: string,
-    args?: unknown,
+    args?: ToolArguments,
     more?: { caller?: Partial<Caller>; signal?: AbortSignal },
   ): Promise<ToolResult>;
 }
@@ -183,7 +183,7 @@ export function settingsOf(servers: Record<string, object>) {
 async function callTool(
   box: Toolbox,
   name = 'server__act',
-  args: unknown = {},
+  args: ToolArguments = {},
   {
     caller = {},
     signal = new AbortController().signal,

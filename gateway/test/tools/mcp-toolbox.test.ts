@@ -47,8 +47,6 @@ describe('a server of tools', () => {
     expect(reports).toContain('warn tools of server: missing is off: its server does not offer it');
     expect(await call('server__echo', { word: 'hi' })).toEqual({ text: 'hi', bytes: 2, isCut: false });
     expect((await call('server__echo', { word: 7 })).code).toBe('tool_failed');
-    expect((await call('server__echo', ['hi'])).code).toBe('tool_bad_arguments');
-    expect((await call('server__echo', { word: 'x'.repeat(20_000) })).code).toBe('tool_bad_arguments');
   });
 
   it('that answers in the older protocol is used as well', async () => {

@@ -4,6 +4,7 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { readSecret } from '../../config.ts';
+import { parseArguments } from '../../llm/tool-calls.ts';
 import { readText } from '../../watched-file.ts';
 import { parseAgents } from '../agents-file.ts';
 import { builtinServers } from '../builtin-servers.ts';
@@ -11,6 +12,7 @@ import { missingSecret } from '../config.ts';
 import { McpToolbox } from '../mcp-toolbox.ts';
 import { modelName } from '../tool-names.ts';
 import type { Offer } from '../tool-server.ts';
+import type { ToolArguments } from '../toolbox.ts';
 
 const HELP = `npm run agents -- check FILE
     Says what is wrong with an agents file, whether its servers are there, what they offer, with the pin of each tool,
@@ -102,12 +104,15 @@ async function call(path: string, name: string, args: string, { out, err }: Comm
   }
 }
 
-function argumentsOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new CodedError('usage', 'ARGUMENTS must be JSON, like {"city":"Portland"}');
-  }
+/** @throws CodedError `usage` */
+function argumentsOf(text: string): ToolArguments {
+  const args = parseArguments(text);
+  if (args === undefined)
+    throw new CodedError(
+      'usage',
+      'ARGUMENTS must be a JSON object like {"city":"Portland"}, of at most 16 KiB',
+    );
+  return args;
 }
 
 async function open(path: string, err: CommandStreams['err']) {

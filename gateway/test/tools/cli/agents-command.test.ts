@@ -75,6 +75,8 @@ it('call prints what a tool answers, without orders to the terminal', async () =
 it.each([
   ['a tool that is not there', 'no__tool', '{}', 1],
   ['arguments that are no JSON', 'mine__act', '{', 2],
+  ['arguments that are no object', 'mine__act', '["hi"]', 2],
+  ['arguments that are too long', 'mine__act', JSON.stringify({ word: 'x'.repeat(20_000) }), 2],
 ])('call with %s says so', async (_, tool, args, expected) => {
   const { code, err } = await run('call', { gone }, tool, args);
   expect(code).toBe(expected);
