@@ -8,11 +8,8 @@ import { z } from 'zod';
 import { AgUiStream, callIdOf } from '../agents/ag-ui-stream.ts';
 import type { AgentDirectory } from '../agents/directory.ts';
 import { ID, type Params, parseId, text } from '../parameters.ts';
-import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
-import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { sharerOf } from '../sharer-of.ts';
-import { admitRun, idSchema, traceOf } from './begin-run.ts';
+import { beginRun, idSchema, type RunBeginning } from './begin-run.ts';
 import { CHAT_BODY_BYTES, chatScope, invalidMessages, wordsOf } from './chat-body.ts';
 import { ChatConsents, type ConsentAnswer } from './chat-consents.ts';
 import { ChatWire } from './chat-wire.ts';
@@ -42,17 +39,14 @@ const bodySchema = z.looseObject({
 const EXAMPLE = '{"threadId":"…","runId":"…","messages":[{"id":"…","role":"user","content":"…"}]}';
 type Body = z.output<typeof bodySchema>;
 
-export interface AgUiServices {
+export interface AgUiServices extends RunBeginning {
   broker: Broker;
-  service: RunService;
   agents: AgentDirectory;
   streams: RunStreams;
-  limiter: RateLimiter;
-  limit: RateLimitOptions;
 }
 
 export function agUiRoute(app: FastifyInstance, services: AgUiServices): void {
-  const { broker, service, agents, streams, limiter, limit } = services;
+  const { broker, service, agents, streams } = services;
   const consents = new ChatConsents(broker, service);
 
   chatScope(app, (scope) => {
@@ -79,21 +73,12 @@ export function agUiRoute(app: FastifyInstance, services: AgUiServices): void {
   ): Promise<FastifyReply> {
     if (!question) throw invalidMessages('the last must be a question, of the role user');
     const agent = text(request.query as Params, 'agent');
-    const run = await service.start(
-      {
-        owner: request.principal.owner,
-        sharer: sharerOf(request.principal, request.ip),
-        id: body.runId,
-        message: wordsOf(question),
-        conversationId: body.threadId,
-        agent: agent === undefined ? agents.first : parseId('agent', agent),
-        trace: traceOf(request),
-      },
-      async () => {
-        reply.headers(await admitRun(request, limiter, limit));
-      },
-    );
-    request.bodyIsUsed();
+    const run = await beginRun(request, reply, services, {
+      id: body.runId,
+      message: wordsOf(question),
+      conversationId: body.threadId,
+      agent: agent === undefined ? agents.first : parseId('agent', agent),
+    });
     return streams.send(reply, run, BEGINNING, wireOf(run, body));
   }
 }

@@ -8,16 +8,20 @@ import { z } from 'zod';
 import type { AgentDirectory } from '../agents/directory.ts';
 import { type Params, parseCursor, parseWhole, text } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
-import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import { runCall } from '../runs/run-call.ts';
 import type { RunEnds } from '../runs/run-ends.ts';
 import { RUN_ERRORS } from '../runs/run-errors.ts';
 import type { RunHistory } from '../runs/run-history.ts';
-import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { sharerOf } from '../sharer-of.ts';
 import type { ConnectionLimiter } from '../stream/viewer/connection-limiter.ts';
-import { admitRun, checkLength, idSchema, messageSchema, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
+import {
+  beginRun,
+  checkLength,
+  idSchema,
+  messageSchema,
+  RUN_BODY_BYTES,
+  type RunBeginning,
+} from './begin-run.ts';
 import { mayBeTold } from './conversations.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope, parseBody } from './json-body.ts';
@@ -47,20 +51,17 @@ const TEXTS = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes
 /** Agents may have 64 tools each, with a thousand characters on each. */
 const AGENTS = { config: { needs: 'signed-in', answerBytes: 4_194_304 } } as const;
 
-export interface AgentServices {
-  service: RunService;
+export interface AgentServices extends RunBeginning {
   history: RunHistory;
   conversations: Conversations;
   ends: RunEnds;
   agents: AgentDirectory;
   streams: RunStreams;
   connections: ConnectionLimiter;
-  limiter: RateLimiter;
-  limit: RateLimitOptions;
 }
 
 export function agentRoutes(app: FastifyInstance, services: AgentServices): void {
-  const { service, history, conversations, ends, agents, streams, connections, limiter, limit } = services;
+  const { history, conversations, ends, agents, streams, connections } = services;
 
   jsonScope(app, (scope) => {
     const streamed = { needs: 'run', parameters: ['lastEventId'] } as const;
@@ -108,23 +109,13 @@ export function agentRoutes(app: FastifyInstance, services: AgentServices): void
     const body = parseBody(bodySchema, request.body, EXAMPLE);
     checkLength(body.userMessage, 'userMessage');
     const id = body.message_id ?? `chat-${randomUUID()}`;
-    const run = await service.start(
-      {
-        owner: request.principal.owner,
-        sharer: sharerOf(request.principal, request.ip),
-        id,
-        message: body.userMessage,
-        conversationId: body.conversation_id ?? conversationOf(id),
-        agent: body.agent ?? agents.first,
-        ...(body.replaces !== undefined && { replaces: body.replaces }),
-        trace: traceOf(request),
-      },
-      async () => {
-        reply.headers(await admitRun(request, limiter, limit));
-      },
-    );
-    request.bodyIsUsed();
-    return run;
+    return beginRun(request, reply, services, {
+      id,
+      message: body.userMessage,
+      conversationId: body.conversation_id ?? conversationOf(id),
+      agent: body.agent ?? agents.first,
+      ...(body.replaces !== undefined && { replaces: body.replaces }),
+    });
   }
 
   async function answerOf(run: RunRecord | undefined): Promise<ChatAnswer> {

@@ -1,9 +1,13 @@
-// What all routes that begin runs have in common: what ids and messages may be, who shares a rate limit, and the trace of the request.
+// What all routes that begin runs have in common: what ids and messages may be, in whose name a run begins, and how many one may begin.
 
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { ID, ID_RULE } from '../parameters.ts';
 import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
+import type { RunRequest } from '../runs/run-plan.ts';
+import type { RunService } from '../runs/run-service.ts';
+import type { RunRecord } from '../runs/store/run-store.ts';
+import { sharerOf } from '../sharer-of.ts';
 import type { TraceHeaders } from '../tracing/span.ts';
 import { HttpError } from './errors.ts';
 
@@ -22,7 +26,38 @@ export function checkLength(message: string, field: string): void {
     throw new HttpError('message_too_long', `${field}: ${MESSAGE_RULE}`, { field });
 }
 
-export function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceHeaders {
+/** What begins runs, and counts them. */
+export interface RunBeginning {
+  service: RunService;
+  limiter: RateLimiter;
+  limit: RateLimitOptions;
+}
+
+/**
+ * Begins a run in the name of the one who makes the request, or finds the one that the same request has begun before.
+ * @param reply says in its headers how many runs are left to the client; absent where the protocol has no place for that
+ * @throws HttpError `rate_limited`, and the errors of `RunService.start`
+ */
+export async function beginRun(
+  request: FastifyRequest,
+  reply: FastifyReply | undefined,
+  { service, limiter, limit }: RunBeginning,
+  asked: Omit<RunRequest, 'owner' | 'sharer' | 'trace'>,
+): Promise<RunRecord> {
+  const { principal, ip } = request;
+  const { owner } = principal;
+  const run = await service.start(
+    { ...asked, owner, sharer: sharerOf(principal, ip), trace: traceOf(request) },
+    async () => {
+      const left = await admitRun(request, limiter, limit);
+      reply?.headers(left);
+    },
+  );
+  request.bodyIsUsed();
+  return run;
+}
+
+function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest): TraceHeaders {
   return {
     ...(typeof traceparent === 'string' && { traceparent }),
     ...(typeof tracestate === 'string' && { tracestate }),
@@ -30,7 +65,7 @@ export function traceOf({ headers: { traceparent, tracestate } }: FastifyRequest
 }
 
 /** Counts one more run of the client, and says in headers how many are left to it. @throws HttpError `rate_limited` */
-export async function admitRun(
+async function admitRun(
   request: FastifyRequest,
   limiter: RateLimiter,
   limit: RateLimitOptions,

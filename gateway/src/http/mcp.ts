@@ -4,12 +4,11 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../mcp/caller.ts';
 import type { McpEndpoint, McpServices } from '../mcp/server.ts';
-import type { RunService } from '../runs/run-service.ts';
-import { admitRun, idSchema, RUN_BODY_BYTES } from './begin-run.ts';
+import { beginRun, idSchema, RUN_BODY_BYTES, type RunBeginning } from './begin-run.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope } from './json-body.ts';
 import { headersOf, translate } from './plugins/problems.ts';
-import { type ProcessServices, runRequest, runSchema } from './process.ts';
+import { askedIn, runSchema } from './process.ts';
 import { readableRun } from './runs.ts';
 
 /** start_run may also ask an agent. */
@@ -17,17 +16,14 @@ const startSchema = runSchema.extend({ agent: idSchema.optional() });
 /** The code that JSON-RPC leaves to servers. */
 const SERVER_ERROR = -32_000;
 
-export interface McpRouteServices
-  extends Omit<McpServices, 'told'>,
-    Pick<ProcessServices, 'limiter' | 'limit'> {
-  service: RunService;
+export interface McpRouteServices extends Omit<McpServices, 'told'>, RunBeginning {
   /** Where people reach the page; undefined if only the request tells. */
   publicUrl: string | undefined;
   basePath: string;
 }
 
 export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void {
-  const { service, limiter, limit, publicUrl, basePath } = services;
+  const { service, publicUrl, basePath } = services;
   const page = publicUrl?.replace(/\/$/, '');
   let loading: Promise<McpEndpoint> | undefined;
   const endpoint = (): Promise<McpEndpoint> => {
@@ -73,11 +69,7 @@ export function mcpRoute(app: FastifyInstance, services: McpRouteServices): void
       confirmRights: () => request.confirmRights(),
       withRoom: (bytes, work) => request.withRoom(bytes, work),
       run: (id, owner) => readableRun(service, request.access, id, owner === undefined ? {} : { owner }),
-      startRun: (body) =>
-        service.start(
-          runRequest(request, body, startSchema),
-          async () => void (await admitRun(request, limiter, limit)),
-        ),
+      startRun: async (body) => beginRun(request, undefined, services, askedIn(body, startSchema)),
     };
   }
 

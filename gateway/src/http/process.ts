@@ -1,13 +1,16 @@
 // POST /api/process: starts a run, or finds the one that the same request has started, and streams it.
 
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Params, parseCursor } from '../parameters.ts';
-import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
-import type { RunRequest } from '../runs/run-plan.ts';
-import type { RunService } from '../runs/run-service.ts';
-import { sharerOf } from '../sharer-of.ts';
-import { admitRun, checkLength, idSchema, messageSchema, RUN_BODY_BYTES, traceOf } from './begin-run.ts';
+import {
+  beginRun,
+  checkLength,
+  idSchema,
+  messageSchema,
+  RUN_BODY_BYTES,
+  type RunBeginning,
+} from './begin-run.ts';
 import { jsonScope, parseBody } from './json-body.ts';
 import type { RunStreams } from './run-stream.ts';
 import { summaryOf } from './run-summary.ts';
@@ -20,28 +23,19 @@ export const runSchema = z.strictObject({
 type RunBody = z.output<typeof runSchema> & { agent?: string | undefined };
 const EXAMPLE = '{"message":"…","message_id":"…"}';
 
-export interface ProcessServices {
-  service: RunService;
+export interface ProcessServices extends RunBeginning {
   streams: RunStreams;
-  limiter: RateLimiter;
-  limit: RateLimitOptions;
 }
 
-export function processRoute(
-  app: FastifyInstance,
-  { service, streams, limiter, limit }: ProcessServices,
-): void {
+export function processRoute(app: FastifyInstance, services: ProcessServices): void {
   jsonScope(app, (scope) => {
     const config = { needs: 'run', parameters: ['lastEventId'] } as const;
     scope.post('/api/process', { bodyLimit: RUN_BODY_BYTES, config }, async (request, reply) => {
-      const wanted = runRequest(request, request.body, runSchema);
+      const asked = askedIn(request.body, runSchema);
       const after = parseCursor(request.headers['last-event-id'], request.query as Params);
-      const run = await service.start(wanted, async () => {
-        reply.headers(await admitRun(request, limiter, limit));
-      });
-      request.bodyIsUsed();
+      const run = await beginRun(request, reply, services, asked);
       if (!/\brespond-async\b/.test(request.headers.prefer?.toString() ?? ''))
-        return streams.send(reply, run, after);
+        return services.streams.send(reply, run, after);
       return reply
         .code(202)
         .headers({ 'preference-applied': 'respond-async', location: `runs/${run.id}` })
@@ -50,21 +44,14 @@ export function processRoute(
   });
 }
 
-/** What a body asks for, in the name of the one who makes the request. @throws CodedError `invalid_body`, `message_too_long` */
-export function runRequest(
-  request: FastifyRequest,
-  body: unknown,
-  schema: z.ZodType<RunBody> & z.ZodObject,
-): RunRequest {
+/** What a body asks for. @throws CodedError `invalid_body`, `message_too_long` */
+export function askedIn(body: unknown, schema: z.ZodType<RunBody> & z.ZodObject) {
   const { message, message_id, conversation_id, agent }: RunBody = parseBody(schema, body, EXAMPLE);
   checkLength(message, 'message');
   return {
-    owner: request.principal.owner,
-    sharer: sharerOf(request.principal, request.ip),
     id: message_id,
     message,
     ...(conversation_id !== undefined && { conversationId: conversation_id }),
     ...(agent !== undefined && { agent }),
-    trace: traceOf(request),
   };
 }

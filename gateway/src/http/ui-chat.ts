@@ -13,12 +13,9 @@ import { UiStream } from '../agents/ui-stream.ts';
 import { mayReadRun } from '../auth/rights/run-rights.ts';
 import { parseId } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
-import type { RateLimiter, RateLimitOptions } from '../runs/rate-limit.ts';
 import { fingerprintOf, type RunRequest } from '../runs/run-plan.ts';
-import type { RunService } from '../runs/run-service.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { sharerOf } from '../sharer-of.ts';
-import { admitRun, idSchema, traceOf } from './begin-run.ts';
+import { beginRun, idSchema, type RunBeginning } from './begin-run.ts';
 import { CHAT_BODY_BYTES, chatScope, invalidMessages, wordsOf } from './chat-body.ts';
 import { ChatConsents } from './chat-consents.ts';
 import { ChatWire } from './chat-wire.ts';
@@ -58,18 +55,15 @@ const NEWEST_MESSAGES = 4;
 /** The id of an answer: this, and the id of its run. */
 const ANSWER = 'a-';
 
-export interface UiChatServices {
+export interface UiChatServices extends RunBeginning {
   broker: Broker;
-  service: RunService;
   conversations: Conversations;
   agents: AgentDirectory;
   streams: RunStreams;
-  limiter: RateLimiter;
-  limit: RateLimitOptions;
 }
 
 export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): void {
-  const { broker, service, conversations, agents, streams, limiter, limit } = services;
+  const { broker, service, conversations, agents, streams } = services;
   const consents = new ChatConsents(broker, service);
 
   chatScope(app, (scope) => {
@@ -115,25 +109,10 @@ export function uiChatRoutes(app: FastifyInstance, services: UiChatServices): vo
   ): Promise<RunRecord> {
     if (!asked) throw invalidMessages('one must be a question, of the role user');
     const texts = asked.parts.flatMap(({ type, text }) => (type === 'text' && text ? [text] : []));
-    const said = {
-      owner: request.principal.owner,
-      message: wordsOf(texts),
-      conversationId: body.id,
-      agent: body.agent ?? agents.first,
-    };
-    const run = await service.start(
-      {
-        ...said,
-        sharer: sharerOf(request.principal, request.ip),
-        ...(await placeOf({ ...said, id: asked.id }, body)),
-        trace: traceOf(request),
-      },
-      async () => {
-        reply.headers(await admitRun(request, limiter, limit));
-      },
-    );
-    request.bodyIsUsed();
-    return run;
+    const said = { message: wordsOf(texts), conversationId: body.id, agent: body.agent ?? agents.first };
+    const { owner } = request.principal;
+    const place = await placeOf({ ...said, owner, id: asked.id }, body);
+    return beginRun(request, reply, services, { ...said, ...place });
   }
 
   /**
