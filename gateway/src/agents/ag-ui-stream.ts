@@ -42,7 +42,7 @@ export class AgUiStream implements PartStream {
   #said = '';
   #saidIn: string[] = [];
   /** The message that makes the calls of this step. */
-  #caller: string | undefined;
+  #parent: string | undefined;
   readonly #announced = new Set<string>();
   #hasBegun = false;
   #hasEnded = false;
@@ -147,7 +147,7 @@ export class AgUiStream implements PartStream {
     this.#step = `step ${++this.#steps}`;
     this.#said = '';
     this.#saidIn = [];
-    this.#caller = undefined;
+    this.#parent = undefined;
     return [{ type: 'STEP_STARTED', stepName: this.#step }];
   }
 
@@ -168,7 +168,7 @@ export class AgUiStream implements PartStream {
         events.push({ type: 'REASONING_START', messageId });
         events.push({ type: 'REASONING_MESSAGE_START', messageId, role: 'reasoning' });
       } else {
-        this.#caller = messageId;
+        this.#parent = messageId;
         this.#saidIn.push(messageId);
         events.push({ type: 'TEXT_MESSAGE_START', messageId, role: 'assistant' });
       }
@@ -185,7 +185,7 @@ export class AgUiStream implements PartStream {
     if (said === '') return [];
     this.#said = '';
     this.#saidIn = [];
-    this.#caller = undefined;
+    this.#parent = undefined;
     return [
       ...this.#close(),
       { type: 'CUSTOM', name: 'retracted', value: { messageIds } },
@@ -207,9 +207,9 @@ export class AgUiStream implements PartStream {
   #announce(call: string, attrs: Readonly<Record<string, unknown>>): AgUiEvent[] {
     if (this.#announced.has(call)) return [];
     this.#announced.add(call);
-    this.#caller ??= this.#messageId();
+    this.#parent ??= this.#messageId();
     const toolCallId = callIdOf(this.#run.id, call);
-    const named = { toolCallName: String(attrs[GEN_AI.tool]), parentMessageId: this.#caller };
+    const named = { toolCallName: String(attrs[GEN_AI.tool]), parentMessageId: this.#parent };
     return [
       ...this.#close(),
       { type: 'TOOL_CALL_START', toolCallId, ...named },

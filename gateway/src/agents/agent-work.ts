@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { type Draft, draft, type EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CodedError } from '@llm-streamer/shared/errors.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { ownedKey } from '@llm-streamer/shared/ownership.ts';
 import { EVERYONE } from '../auth/principal.ts';
 import { LlmError } from '../llm/failure.ts';
 import type { LlmModel } from '../llm/model.ts';
@@ -90,7 +89,7 @@ export class AgentWork implements RunWork {
       onBroken: () => broken.abort(new LlmError('cancelled')),
     });
     const calls = new CallEntries(entries, lane, entryBytes, logContent);
-    const { id, owner } = plan;
+    const { owner } = plan;
     const runner = new ToolRunner({
       toolbox,
       lane,
@@ -98,11 +97,7 @@ export class AgentWork implements RunWork {
       journal,
       entries: calls,
       clock,
-      caller: {
-        principal: owner === '' ? EVERYONE.name : owner,
-        runId: ownedKey(owner, id),
-        nonce: randomUUID(),
-      },
+      context: { principal: owner === '' ? EVERYONE.name : owner, nonce: randomUUID() },
       isTainted: plan.isTainted === true,
       signal,
       consent: async (call, reason) => {

@@ -6,7 +6,7 @@ import type { LlmMessage, LlmToolCall } from '../llm/model.ts';
 import type { Journal } from '../runs/journal.ts';
 import type { LanePlan } from '../runs/run-plan.ts';
 import type { Decision } from '../runs/store/run-store.ts';
-import type { Caller, Tool, Toolbox } from '../tools/toolbox.ts';
+import type { CallContext, Tool, Toolbox } from '../tools/toolbox.ts';
 import type { Span } from '../tracing/span.ts';
 import type { AgentLimits } from './agent.ts';
 import type { AskReason, CallEntries, CallOutcome, NamedCall } from './call-entries.ts';
@@ -21,7 +21,7 @@ export interface ToolRunnerOptions {
   journal: Journal;
   entries: CallEntries;
   clock: WorkClock;
-  caller: Omit<Caller, 'callId'>;
+  context: Omit<CallContext, 'callId'>;
   /** Whether the model has been given what strangers wrote already, by earlier turns of the conversation. */
   isTainted: boolean;
   /** Aborts when the run is over, or has taken its time. */
@@ -102,7 +102,7 @@ export class ToolRunner {
 
   /** Resolves with what the model reads. */
   async #make(call: NamedCall, tool: Tool, isTainted: boolean): Promise<string> {
-    const { consent, journal, lane, entries, toolbox, clock, caller, signal, span, onEntry, onCalled } =
+    const { consent, journal, lane, entries, toolbox, clock, context, signal, span, onEntry, onCalled } =
       this.#options;
     const reason = this.#needsConsent(tool, isTainted);
     if (reason) {
@@ -127,7 +127,7 @@ export class ToolRunner {
       toolbox.call(
         tool,
         call.args,
-        { ...caller, callId: call.id, ...(made && { trace: made.headers() }) },
+        { ...context, callId: call.id, ...(made && { trace: made.headers() }) },
         signal,
       ),
     );

@@ -7,7 +7,7 @@ import type { Endpoint } from './exchange.ts';
 import { TOOL_ERRORS } from './tool-errors.ts';
 import { matches } from './tool-names.ts';
 import { type Offer, type Report, ToolServer } from './tool-server.ts';
-import type { Caller, Tool, ToolArguments, Toolbox, ToolResult, ToolServerState } from './toolbox.ts';
+import type { CallContext, Tool, ToolArguments, Toolbox, ToolResult, ToolServerState } from './toolbox.ts';
 
 export interface McpToolboxOptions {
   servers: Servers;
@@ -60,9 +60,14 @@ export class McpToolbox implements Toolbox {
     return new Map([...this.#servers].map(([name, { offer }]) => [name, offer]));
   }
 
-  async call(tool: Tool, args: ToolArguments, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
+  async call(
+    tool: Tool,
+    args: ToolArguments,
+    context: CallContext,
+    signal: AbortSignal,
+  ): Promise<ToolResult> {
     const server = this.#servers.get(tool.server);
-    if (server !== undefined) return server.call(tool, args, caller, signal);
+    if (server !== undefined) return server.call(tool, args, context, signal);
     return { text: TOOL_ERRORS.tool_unknown, bytes: 0, isCut: false, code: 'tool_unknown' };
   }
 

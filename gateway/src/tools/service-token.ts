@@ -3,7 +3,7 @@
 
 import { SignJWT } from 'jose';
 import { idempotencyKey } from './idempotency.ts';
-import type { Caller } from './toolbox.ts';
+import type { CallContext } from './toolbox.ts';
 
 /** Who signs. */
 const ISSUER = 'llm-streamer';
@@ -20,15 +20,15 @@ export interface Credential {
 export async function authorizationFor(
   server: string,
   { kind, secret }: Credential,
-  caller: Caller,
+  context: CallContext,
 ): Promise<string> {
   if (kind === 'bearer') return `Bearer ${secret}`;
   const token = await new SignJWT()
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setIssuer(ISSUER)
     .setAudience(server)
-    .setSubject(caller.principal)
-    .setJti(idempotencyKey(caller))
+    .setSubject(context.principal)
+    .setJti(idempotencyKey(context))
     .setIssuedAt()
     .setExpirationTime(LIFETIME)
     .sign(new TextEncoder().encode(secret));

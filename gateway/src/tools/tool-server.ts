@@ -13,7 +13,14 @@ import { authorizationFor, type Credential } from './service-token.ts';
 import { TOOL_ERRORS } from './tool-errors.ts';
 import { ToolFailure } from './tool-failure.ts';
 import { modelName } from './tool-names.ts';
-import type { Caller, Tool, ToolArguments, ToolErrorCode, ToolResult, ToolServerState } from './toolbox.ts';
+import type {
+  CallContext,
+  Tool,
+  ToolArguments,
+  ToolErrorCode,
+  ToolResult,
+  ToolServerState,
+} from './toolbox.ts';
 
 export type Report = (level: 'info' | 'warn', msg: string) => void;
 
@@ -53,7 +60,7 @@ const COUNTED: ReadonlySet<ToolErrorCode> = new Set(['tool_timeout', 'tool_unrea
 const NOTHING: Listing = { found: new Map(), unusable: new Map(), others: [] };
 
 /** Servers see this name when the gateway asks what they offer. */
-const LOOKER: Caller = { principal: 'gateway', runId: 'look', nonce: '', callId: 'list' };
+const LOOKER: CallContext = { principal: 'gateway', nonce: '', callId: 'list' };
 
 export class ToolServer {
   readonly #options: ToolServerOptions;
@@ -156,9 +163,14 @@ export class ToolServer {
     this.#closed.abort();
   }
 
-  async call(tool: Tool, args: ToolArguments, caller: Caller, signal: AbortSignal): Promise<ToolResult> {
+  async call(
+    tool: Tool,
+    args: ToolArguments,
+    context: CallContext,
+    signal: AbortSignal,
+  ): Promise<ToolResult> {
     try {
-      const result = await orAbort(this.#call(tool, args, caller, signal), signal);
+      const result = await orAbort(this.#call(tool, args, context, signal), signal);
       const { isError } = result as { isError?: unknown };
       if (isError !== true) return resultText(result);
       return { ...errorText(TOOL_ERRORS.tool_failed, textOf(result)), code: 'tool_failed' };
@@ -174,7 +186,7 @@ export class ToolServer {
   async #call(
     { tool, digest }: Tool,
     args: ToolArguments,
-    caller: Caller,
+    context: CallContext,
     signal: AbortSignal,
   ): Promise<unknown> {
     const rule = this.#settings.tools.get(tool);
@@ -184,11 +196,11 @@ export class ToolServer {
     if (rule === undefined || now === undefined || isOff) throw new ToolFailure('tool_unknown');
     const { raw } = now;
     try {
-      return await this.#attempt(raw, rule, args, caller, signal);
+      return await this.#attempt(raw, rule, args, context, signal);
     } catch (error) {
       if (!rule.retry || !(error instanceof ToolFailure) || !error.isUnsent) throw error;
       await pause(RETRY_PAUSE_MS, undefined, { signal });
-      return await this.#attempt(raw, rule, args, caller, signal);
+      return await this.#attempt(raw, rule, args, context, signal);
     }
   }
 
@@ -196,14 +208,14 @@ export class ToolServer {
     raw: RawTool,
     rule: ToolRule,
     args: ToolArguments,
-    caller: Caller,
+    context: CallContext,
     signal: AbortSignal,
   ): Promise<unknown> {
     const ended = AbortSignal.any([signal, this.#closed.signal]);
-    const options = await this.#exchange(caller, rule.timeout_ms ?? this.#settings.timeout_ms, ended);
+    const options = await this.#exchange(context, rule.timeout_ms ?? this.#settings.timeout_ms, ended);
     return this.#breaker.execute(() =>
       exchange(
-        { ...options, meta: { ...caller.trace, [IDEMPOTENCY_KEY]: idempotencyKey(caller) } },
+        { ...options, meta: { ...context.trace, [IDEMPOTENCY_KEY]: idempotencyKey(context) } },
         (client, within) => {
           // A definition may say that an argument goes into a header, too; this is how the client learns of it.
           client.toolsFromDefinitions({ tools: [raw] });
@@ -213,12 +225,12 @@ export class ToolServer {
     );
   }
 
-  async #exchange(caller: Caller, timeoutMs: number, signal: AbortSignal) {
+  async #exchange(context: CallContext, timeoutMs: number, signal: AbortSignal) {
     const credential = this.#options.credential();
     const { name } = this.#options;
     return {
       endpoint: await this.#options.endpoint(),
-      authorization: credential && (await authorizationFor(name, credential, caller)),
+      authorization: credential && (await authorizationFor(name, credential, context)),
       timeoutMs,
       signal,
     };

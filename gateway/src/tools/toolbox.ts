@@ -49,12 +49,12 @@ export interface ToolResult {
 /** As `parseArguments` gives them, and so within its bounds. */
 export type ToolArguments = LlmToolCall['args'];
 
-/** In whose name and for which run a tool is called. */
-export interface Caller {
+/** In whose name a tool is called, and which call it is. */
+export interface CallContext {
   principal: string;
-  runId: string;
-  /** Of this run alone: once a run is forgotten or deleted, its id may name another one. */
+  /** Random, and of this run alone: others may give their runs the same id, and once a run is deleted, its id may name another one. */
   nonce: string;
+  /** Unique in its run. */
   callId: string;
   /** Where the call stands in a trace; absent where nothing is traced. */
   trace?: TraceHeaders;
@@ -80,5 +80,5 @@ export interface Toolbox {
   tools(patterns: readonly string[]): readonly Tool[];
   servers(): readonly ToolServerState[];
   /** Never rejects; ends at once with `cancelled` when `signal` aborts. */
-  call(tool: Tool, args: ToolArguments, caller: Caller, signal: AbortSignal): Promise<ToolResult>;
+  call(tool: Tool, args: ToolArguments, context: CallContext, signal: AbortSignal): Promise<ToolResult>;
 }

@@ -80,7 +80,7 @@ describe.each(['memory', 'Redis'])('with the log in %s, a call that needs consen
     expect(verdict).not.toHaveProperty('by');
     expect(named(all).at(-1)).toBe('done');
     expect(tools.made).toMatchObject([
-      { args: { recipientEmail: 'a@example.com' }, caller: { callId: 'call-1' } },
+      { args: { recipientEmail: 'a@example.com' }, context: { callId: 'call-1' } },
     ]);
   });
 
@@ -175,7 +175,7 @@ describe('consent', () => {
     expect((await gateway.ask(path, { approved: true })).status).toBe(401);
     expect((await gateway.ask(path, { approved: true }, { who: 'root' })).status).toBe(200);
     expect(await response.text()).toContain('approved by root');
-    expect(tools.made).toMatchObject([{ caller: { principal: 'alice', runId: `alice/${id}` } }]);
+    expect(tools.made).toMatchObject([{ context: { principal: 'alice' } }]);
   });
 
   it('that is waited for keeps no large answer from others', async () => {
@@ -216,7 +216,7 @@ describe('consent', () => {
     const rest = await gateway.ask('/api/runs/m1/stream?owner=alice', undefined, { who: 'bob' });
     const all = (await frames(rest)) as never as Awaited<ReturnType<typeof chat>>;
     expect(named(all).at(-1)).toBe('done');
-    expect(tools.made).toMatchObject([{ caller: { principal: 'alice' } }]);
+    expect(tools.made).toMatchObject([{ context: { principal: 'alice' } }]);
     await eventually('the refusal is told', async () =>
       JSON.stringify(await entriesOf(gateway.broker, 'audit:refusals')).includes('approvals'),
     );
@@ -278,7 +278,7 @@ describe('consent', () => {
       const deleted = await gateway.ask('/api/conversations/talk', undefined, { method: 'DELETE' });
       expect(deleted.status).toBe(204);
     }
-    const [first, second] = tools.made.map(({ caller }) => idempotencyKey(caller));
+    const [first, second] = tools.made.map(({ context }) => idempotencyKey(context));
     expect(tools.made).toHaveLength(2);
     expect(second).not.toBe(first);
   });

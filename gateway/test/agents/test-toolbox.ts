@@ -2,7 +2,7 @@
 
 import type {
   ApprovalRule,
-  Caller,
+  CallContext,
   Tool,
   ToolArguments,
   Toolbox,
@@ -36,7 +36,7 @@ export class Fails {
 export interface MadeCall {
   tool: string;
   args: Record<string, unknown>;
-  caller: Caller;
+  context: CallContext;
 }
 
 /** Servers by their names, each with its tools. */
@@ -86,10 +86,10 @@ export class TestToolbox implements Toolbox {
   async call(
     { server, tool }: Tool,
     args: ToolArguments,
-    caller: Caller,
+    context: CallContext,
     signal: AbortSignal,
   ): Promise<ToolResult> {
-    this.made.push({ tool, args, caller });
+    this.made.push({ tool, args, context });
     this.mostInFlight = Math.max(this.mostInFlight, ++this.inFlight);
     const cancelled = Promise.withResolvers<ToolResult>();
     const stop = () => cancelled.resolve({ text: '', bytes: 0, isCut: false, code: 'cancelled' });

@@ -41,6 +41,6 @@ it.each([
       ...(code !== undefined && { 'error.type': code }),
     },
   });
-  expect(toolbox.made[0]?.caller.trace?.traceparent).toBe(`00-${call?.run}-${call?.attrs?.span_id}-01`);
+  expect(toolbox.made[0]?.context.trace?.traceparent).toBe(`00-${call?.run}-${call?.attrs?.span_id}-01`);
   expect(JSON.stringify(all)).not.toMatch(/sunny|db-7|of the town/);
 });

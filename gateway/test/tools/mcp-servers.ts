@@ -9,7 +9,7 @@ import { eventually } from '../../../test-support/process.ts';
 import { parseAgents } from '../../src/tools/agents-file.ts';
 import { IDEMPOTENCY_KEY } from '../../src/tools/idempotency.ts';
 import { McpToolbox, type McpToolboxOptions } from '../../src/tools/mcp-toolbox.ts';
-import type { Caller, ToolArguments, Toolbox, ToolResult } from '../../src/tools/toolbox.ts';
+import type { CallContext, ToolArguments, Toolbox, ToolResult } from '../../src/tools/toolbox.ts';
 
 export interface TestServer {
   url: string;
@@ -150,7 +150,7 @@ export interface TestToolbox {
   call(
     name?: string,
     args?: ToolArguments,
-    more?: { caller?: Partial<Caller>; signal?: AbortSignal },
+    more?: { context?: Partial<CallContext>; signal?: AbortSignal },
   ): Promise<ToolResult>;
 }
 
@@ -185,16 +185,11 @@ async function callTool(
   name = 'server__act',
   args: ToolArguments = {},
   {
-    caller = {},
+    context = {},
     signal = new AbortController().signal,
-  }: { caller?: Partial<Caller>; signal?: AbortSignal } = {},
+  }: { context?: Partial<CallContext>; signal?: AbortSignal } = {},
 ): Promise<ToolResult> {
   const tool = box.tools(['*']).find((each) => each.name === name);
   if (tool === undefined) throw new Error(`${name} is not there`);
-  return box.call(
-    tool,
-    args,
-    { principal: 'user:ann', runId: 'run-1', nonce: 'n-1', callId: 'call-1', ...caller },
-    signal,
-  );
+  return box.call(tool, args, { principal: 'user:ann', nonce: 'n-1', callId: 'call-1', ...context }, signal);
 }

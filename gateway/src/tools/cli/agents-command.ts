@@ -94,8 +94,8 @@ async function call(path: string, name: string, args: string, { out, err }: Comm
     const tool = box.tools([name]).find((each) => each.name === name);
     if (tool === undefined)
       throw new CodedError('invalid_agents', `there is no tool ${JSON.stringify(name)}; see check FILE`);
-    const caller = { principal: 'cli', runId: 'call', nonce: crypto.randomUUID(), callId: 'call' };
-    const { text, code } = await box.call(tool, given, caller, new AbortController().signal);
+    const context = { principal: 'cli', nonce: crypto.randomUUID(), callId: 'call' };
+    const { text, code } = await box.call(tool, given, context, new AbortController().signal);
     out(`${text.replace(CONTROLS, '\ufffd')}\n`);
     if (code !== undefined) err(`agents: ${code}\n`);
     return code === undefined ? 0 : 1;
