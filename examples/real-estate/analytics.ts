@@ -1,4 +1,4 @@
-// An MCP server with figures about houses and markets. It changes nothing. What it needs of the listings it asks for with a right of its
+// An MCP server with figures about listings and markets. It changes nothing. What it needs of the listings it asks for with a right of its
 // own, whoever calls it.
 
 import { createMcpHandler, type McpHttpHandler, McpServer } from '@modelcontextprotocol/server';

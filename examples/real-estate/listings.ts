@@ -1,4 +1,4 @@
-// An MCP server with the houses that are for sale. One tool reads, one has an effect, which it has once for each idempotency key.
+// An MCP server with the listings of homes that are for sale. One tool reads, one has an effect, which it has once for each idempotency key.
 
 import { createMcpHandler, type McpHttpHandler, McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';

@@ -35,6 +35,16 @@ export interface ToolCallSnapshot {
   };
 }
 
+/** `listings__findListings` becomes `listings: find listings`. */
+export function toolWords(tool: string): string {
+  const at = tool.indexOf('__');
+  const server = at < 0 ? '' : `${tool.slice(0, at)}: `;
+  const name = (at < 0 ? tool : tool.slice(at + 2))
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replace(/[_-]+/g, ' ');
+  return server + name.toLowerCase().trim();
+}
+
 /** Returns the calls after `entry`; an entry that is not about a call changes nothing. It does not modify its argument. */
 export function reduceCalls(calls: readonly ToolCallSnapshot[], entry: Entry): readonly ToolCallSnapshot[] {
   const { event, attrs = {} } = entry;

@@ -1,20 +1,19 @@
 // Asks the owner of a run whether a call may be made. What it shows comes from the log, so every tab asks the same, and stops asking
 // when one of them was answered.
-import { MAX_REASON, type ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
+import { MAX_REASON, type ToolCallSnapshot, toolWords } from '@llm-streamer/shared/tool-calls.ts';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
-import type { Deed } from './deed.ts';
+import type { CallActions } from './call-actions.ts';
 import { readable } from './readable.ts';
 import { scrolling } from './scrolling.ts';
-import { toolWords } from './words.ts';
 
 interface ApprovalProps {
   call: ToolCallSnapshot;
-  deed: Deed;
+  actions: CallActions;
   now: number;
 }
 
-export function Approval({ call, deed, now }: ApprovalProps) {
+export function Approval({ call, actions, now }: ApprovalProps) {
   const box = useRef<HTMLFieldSetElement>(null);
   const [reason, setReason] = useState('');
   // Who has decided by keys goes on at the call; without this the focus would be lost with the button.
@@ -36,12 +35,12 @@ export function Approval({ call, deed, now }: ApprovalProps) {
         <p class="warn">What an untrusted tool has said may have led to this call.</p>
       )}
       <pre {...scrolling(`arguments of ${name}`)}>{readable(args)}</pre>
-      {deed.mayDecide ? (
+      {actions.mayDecide ? (
         <div class="line">
-          <button type="button" class="good" onClick={() => deed.decide(id, true)}>
-            Allow
+          <button type="button" class="good" onClick={() => actions.decide(id, true)}>
+            Approve
           </button>
-          <button type="button" class="bad" onClick={() => deed.decide(id, false, reason.trim())}>
+          <button type="button" class="bad" onClick={() => actions.decide(id, false, reason.trim())}>
             Deny
           </button>
           <input

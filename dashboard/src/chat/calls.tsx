@@ -1,13 +1,13 @@
 // The calls of tools of one step, each a line that opens: what was asked of the tool, and what the model got. Several that were made side by side stand
 // together. One that needs consent asks for it here.
-import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
+import { type ToolCallSnapshot, toolWords } from '@llm-streamer/shared/tool-calls.ts';
 import { useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import { Approval } from './approval.tsx';
-import type { Deed } from './deed.ts';
+import type { CallActions } from './call-actions.ts';
 import { readable } from './readable.ts';
 import { scrolling } from './scrolling.ts';
-import { isWaiting, toolWords } from './words.ts';
+import { isWaiting } from './words.ts';
 
 const MARK = { waiting: '?', called: '▸', returned: '✓', failed: '✕', refused: '■' } as const;
 const TONE = { waiting: 'warn', called: 'warn', returned: 'good', failed: 'bad', refused: 'dim' } as const;
@@ -23,18 +23,18 @@ const SHOWN_CHARS = 20_000;
 
 interface CallsProps {
   calls: readonly ToolCallSnapshot[];
-  deed: Deed;
+  actions: CallActions;
   now: number;
   /** The run goes on. */
   isRunning: boolean;
   unverified: readonly string[];
 }
 
-export function Calls({ calls, deed, now, isRunning, unverified }: CallsProps) {
+export function Calls({ calls, actions, now, isRunning, unverified }: CallsProps) {
   const lines = calls.map((call) => (
     <li key={call.id}>
-      <Call call={call} deed={deed} isRunning={isRunning} isUnverified={unverified.includes(call.id)} />
-      {isRunning && isWaiting(call) && <Approval call={call} deed={deed} now={now} />}
+      <Call call={call} actions={actions} isRunning={isRunning} isUnverified={unverified.includes(call.id)} />
+      {isRunning && isWaiting(call) && <Approval call={call} actions={actions} now={now} />}
     </li>
   ));
   const name = calls.length === 1 ? 'a call of a tool' : `${calls.length} calls side by side`;
@@ -47,12 +47,12 @@ export function Calls({ calls, deed, now, isRunning, unverified }: CallsProps) {
 
 interface CallProps {
   call: ToolCallSnapshot;
-  deed: Deed;
+  actions: CallActions;
   isRunning: boolean;
   isUnverified: boolean;
 }
 
-function Call({ call, deed, isRunning, isUnverified }: CallProps) {
+function Call({ call, actions, isRunning, isUnverified }: CallProps) {
   const [isOpen, setOpen] = useState(false);
   const { id, tool, state, duration_s, code, approval } = call;
   // A call that never came back is no longer made once its run has ended.
@@ -76,7 +76,7 @@ function Call({ call, deed, isRunning, isUnverified }: CallProps) {
         {approval?.approved !== undefined && (
           <span class="dim">
             {' '}
-            {approval.approved ? 'allowed' : 'denied'}
+            {approval.approved ? 'approved' : 'denied'}
             {approval.by !== undefined && (
               <>
                 {' '}
@@ -95,7 +95,7 @@ function Call({ call, deed, isRunning, isUnverified }: CallProps) {
         <div class="inside">
           <Text name="arguments" text={readable(call.args)} />
           {call.result !== undefined && <Text name="result" text={readable(call.result)} />}
-          <button type="button" onClick={() => deed.openInLog(id)}>
+          <button type="button" onClick={() => actions.openInLog(id)}>
             open in log
           </button>
         </div>

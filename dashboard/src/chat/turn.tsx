@@ -5,8 +5,8 @@ import { copyText } from '../panels/copy.ts';
 import { type Answer, finalText, type Step } from '../state/answer.ts';
 import { filterLog, mayStop, unfilterLog } from '../state/run-state.ts';
 import { updateView } from '../state/store.ts';
+import type { CallActions } from './call-actions.ts';
 import { Calls } from './calls.tsx';
-import type { Deed } from './deed.ts';
 import { inFront } from './in-front.ts';
 import { Markdown } from './markdown/markdown.tsx';
 import { Waterfall } from './waterfall.tsx';
@@ -50,7 +50,7 @@ export class Turn extends Component<TurnProps> {
   override render({ answer, now, onEdit, onDecide, onOpenInLog }: TurnProps) {
     const { question, state, steps, calls, channel, unverified } = answer;
     const isRunning = state === 'running';
-    const deed: Deed = {
+    const actions: CallActions = {
       mayDecide: mayStop(channel),
       decide: (approval, approved, reason) => onDecide(answer, approval, approved, reason),
       openInLog: (call) => onOpenInLog(answer, call),
@@ -98,7 +98,7 @@ export class Turn extends Component<TurnProps> {
             {calls.some((call) => call.step === step.number) && (
               <Calls
                 calls={calls.filter((call) => call.step === step.number)}
-                deed={deed}
+                actions={actions}
                 now={now}
                 isRunning={isRunning}
                 unverified={unverified}
@@ -107,7 +107,7 @@ export class Turn extends Component<TurnProps> {
           </div>
         ))}
         {early.length > 0 && (
-          <Calls calls={early} deed={deed} now={now} isRunning={isRunning} unverified={unverified} />
+          <Calls calls={early} actions={actions} now={now} isRunning={isRunning} unverified={unverified} />
         )}
         {isRunning && <Doing answer={answer} />}
         {answer.error && (

@@ -1,8 +1,9 @@
 // Where an answer's time and tokens went: a bar for each step of the model and each call of a tool.
+import { toolWords } from '@llm-streamer/shared/tool-calls.ts';
 import { useState } from 'preact/hooks';
 import { duration } from '../log/time.ts';
 import type { Answer } from '../state/answer.ts';
-import { counted, toolWords } from './words.ts';
+import { counted } from './words.ts';
 
 interface WaterfallProps {
   answer: Answer;

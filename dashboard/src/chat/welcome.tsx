@@ -1,7 +1,8 @@
 // Before the first question: who answers, with which tools, whether their servers are there, and what may be asked.
 import type { AgentsAnswer } from '@llm-streamer/shared/api-types.ts';
+import { toolWords } from '@llm-streamer/shared/tool-calls.ts';
 import { agents, conversation, ownerOf } from '../state/chat-state.ts';
-import { counted, toolWords } from './words.ts';
+import { counted } from './words.ts';
 
 type Agent = AgentsAnswer['agents'][number];
 type ServerState = AgentsAnswer['servers'][number]['state'];

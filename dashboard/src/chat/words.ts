@@ -1,17 +1,7 @@
 // How the chat names things to its reader.
-import type { ToolCallSnapshot } from '@llm-streamer/shared/tool-calls.ts';
+import { type ToolCallSnapshot, toolWords } from '@llm-streamer/shared/tool-calls.ts';
 import { duration } from '../log/time.ts';
 import type { Answer } from '../state/answer.ts';
-
-/** `listings__findListings` becomes `listings: find listings`. */
-export function toolWords(tool: string): string {
-  const at = tool.indexOf('__');
-  const server = at < 0 ? '' : `${tool.slice(0, at)}: `;
-  const name = (at < 0 ? tool : tool.slice(at + 2))
-    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-    .replace(/[_-]+/g, ' ');
-  return server + name.toLowerCase().trim();
-}
 
 export function counted(count: number, one: string): string {
   return `${count} ${one}${count === 1 ? '' : 's'}`;

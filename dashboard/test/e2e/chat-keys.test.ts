@@ -49,7 +49,7 @@ it('what is typed while the chat loads is in the question', async () => {
 it('the focus is at the call after a decision, and in the list after a name was given', async () => {
   const page = await openPage(browser, `${gateway.url}/?panel=chat`);
   await ask(page, 'Send the listing report of L001 to me@example.com');
-  await newest(page).getByRole('button', { name: 'Allow' }).press('Enter');
+  await newest(page).getByRole('button', { name: 'Approve' }).press('Enter');
   await answered(page);
   await isFocused(page, 'listings: send listing report');
 

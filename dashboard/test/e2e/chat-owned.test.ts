@@ -39,9 +39,9 @@ it('a conversation is shown to its owner, who decides under his name, and to nob
   await foreign.getByRole('button', { name: 'conversations' }).click();
   await foreign.getByText('no conversations').waitFor();
   expect(await turns(foreign).count()).toBe(0);
-  await newest(page).getByRole('button', { name: 'Allow' }).click();
+  await newest(page).getByRole('button', { name: 'Approve' }).click();
   await answered(page);
-  expect((await calls(page)).join()).toContain('allowed by alice');
+  expect((await calls(page)).join()).toContain('approved by alice');
   await newest(page).getByRole('button', { name: 'in log' }).click();
   await eventually('her run is in the log', async () =>
     new URL(page.url()).searchParams.get('channels')?.startsWith('runs:alice/chat-'),

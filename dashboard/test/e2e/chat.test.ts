@@ -169,10 +169,10 @@ describe('a call with an effect', () => {
     await page.reload();
     await card(page).waitFor();
     const other = await openPage(browser, page.url());
-    await card(other).getByRole('button', { name: 'Allow' }).click();
+    await card(other).getByRole('button', { name: 'Approve' }).click();
     expect(await answered(page)).toContain('sent to me@example.com');
     expect(await card(page).count()).toBe(0);
-    expect((await calls(page)).join()).toMatch(/ allowed$/);
+    expect((await calls(page)).join()).toMatch(/ approved$/);
     await answered(other);
     const read = async (path: string) => (await fetch(`${gateway.url}/api/${path}`)).json() as Promise<never>;
     const { runs } = (await read('runs?limit=1')) as { runs: { channel: string }[] };
@@ -222,7 +222,7 @@ describe('the panel', () => {
     await page.keyboard.press('Enter');
     await card(page).waitFor();
     const focused = () => page.evaluate(() => document.activeElement?.textContent);
-    while ((await focused()) !== 'Allow') await page.keyboard.press('Shift+Tab');
+    while ((await focused()) !== 'Approve') await page.keyboard.press('Shift+Tab');
     await page.keyboard.press('Enter');
     await answered(page);
     await composer(page).focus();

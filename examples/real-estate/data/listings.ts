@@ -1,4 +1,4 @@
-// The houses of the example: twenty, made up.
+// The listings of the example: twenty, made up.
 
 export const STATUSES = ['Active', 'Pending', 'Sold'] as const;
 

@@ -70,11 +70,11 @@ function token(
 
 type Versions = 'auto' | 'legacy';
 
-async function call(name: string, args: object, meta?: object, mode: Versions = 'auto') {
+async function call(name: string, args: object, meta?: object, mode: Versions = 'auto', at?: string) {
   const server = name.endsWith('Listings') || name.startsWith('send') ? 'listings' : 'analytics';
   const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode } });
   const authorization = `Bearer ${await token(server, SECRETS[server])}`;
-  const transport = new StreamableHTTPClientTransport(new URL(urls[server]), {
+  const transport = new StreamableHTTPClientTransport(new URL(at ?? urls[server]), {
     requestInit: { headers: { authorization } },
   });
   await client.connect(transport);
@@ -292,6 +292,22 @@ describe('npm run tools', () => {
     const process = startProcess(['examples/real-estate/main.ts', ...options], { env });
     const url = (await process.saw(/analytics: http:\S+/)).replace('analytics: ', '');
     expect((await fetch(new URL('/health', url))).status).toBe(200);
+    await process.stop();
+  });
+
+  it('says on stderr why a tool has failed, which the client is not told', async () => {
+    const gone = { ...env, LISTINGS_URL: 'http://127.0.0.1:1/mcp' };
+    const process = startProcess(['examples/real-estate/main.ts', 'analytics', '--port', '0'], { env: gone });
+    const analytics = (await process.saw(/analytics: http:\S+/)).replace('analytics: ', '');
+    const report = await call(
+      'generatePerformanceReport',
+      { listingIds: ['L001'] },
+      undefined,
+      'auto',
+      analytics,
+    );
+    expect(report).toMatchObject({ isError: true, text: 'The tool could not do that at the moment.' });
+    expect(process.stderr).toContain('fetch failed');
     await process.stop();
   });
 

@@ -3,6 +3,7 @@
 import type { EntryFields } from '@llm-streamer/shared/entry.ts';
 import { CHANNELS, EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI, GEN_AI_SCHEMA } from '@llm-streamer/shared/gen-ai.ts';
+import { toolWords } from '@llm-streamer/shared/tool-calls.ts';
 import { seconds } from '../llm/call-attributes.ts';
 import { lifecycleCopy, type RunEntries } from '../runs/run-entries.ts';
 import type { LanePlan } from '../runs/run-plan.ts';
@@ -52,7 +53,7 @@ export class CallEntries {
   }
 
   called(call: NamedCall): EntryFields {
-    return this.#entries.entry(EVENTS.toolCalled, sentenceOf(call.tool), {
+    return this.#entries.entry(EVENTS.toolCalled, toolWords(call.tool), {
       ...this.#attrs(call),
       ...this.#arguments(call),
     });
@@ -62,7 +63,7 @@ export class CallEntries {
     const why = reason === 'rule' ? '' : ', because of what an untrusted tool has said';
     return this.#entries.entry(
       EVENTS.toolAsked,
-      `${sentenceOf(call.tool)} needs consent${why}`,
+      `${toolWords(call.tool)} needs consent${why}`,
       { ...this.#attrs(call), ...this.#arguments(call), approval: call.id, reason, expires },
       'warn',
     );
@@ -169,16 +170,4 @@ export function callLifecycle(entry: EntryFields, owner: string): EntryFields {
   const { arguments: _, ...attrs } = entry.attrs ?? {};
   if (entry.event === EVENTS.toolDecided) delete attrs.reason;
   return lifecycleCopy({ ...entry, attrs }, owner);
-}
-
-/** `listings__findListings` becomes `listings: find listings`. */
-export function sentenceOf(tool: string): string {
-  const words = (name: string) =>
-    name
-      .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
-      .replace(/[_-]+/g, ' ')
-      .toLowerCase()
-      .trim();
-  const at = tool.indexOf('__');
-  return at < 0 ? words(tool) : `${tool.slice(0, at)}: ${words(tool.slice(at + 2))}`;
 }

@@ -3,7 +3,7 @@
 
 import type { MCPClient } from '@ai-sdk/mcp';
 import { orAbort } from '../or-abort.ts';
-import { BoundedWire } from './bounded-wire.ts';
+import { BoundedFetch } from './bounded-fetch.ts';
 import { statusFailure, ToolFailure } from './tool-failure.ts';
 
 export interface Endpoint {
@@ -32,7 +32,7 @@ export async function exchange<T>(
   const broken = new AbortController();
   const late = AbortSignal.timeout(options.timeoutMs);
   const ended = AbortSignal.any([options.signal, late, broken.signal]);
-  const wire = new BoundedWire({
+  const bounded = new BoundedFetch({
     fetch: options.endpoint.fetch,
     secret: options.authorization?.replace(/^Bearer /, ''),
     meta: options.meta ?? {},
@@ -40,7 +40,7 @@ export async function exchange<T>(
     onBroken: (failure) => broken.abort(failure),
   });
   try {
-    return await orAbort(connected(options, wire, ended, work), ended);
+    return await orAbort(connected(options, bounded, ended, work), ended);
   } catch (error) {
     // By our own signals: the client's error for all of them is that the request was aborted.
     if (options.signal.aborted) throw new ToolFailure('cancelled');
@@ -52,7 +52,7 @@ export async function exchange<T>(
 
 async function connected<T>(
   { endpoint: { url }, authorization }: ExchangeOptions,
-  wire: BoundedWire,
+  bounded: BoundedFetch,
   signal: AbortSignal,
   work: (client: MCPClient, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
@@ -61,12 +61,12 @@ async function connected<T>(
     transport: {
       type: 'http',
       url,
-      fetch: wire.fetch,
+      fetch: bounded.fetch,
       ...(authorization !== undefined && { headers: { authorization } }),
     },
     initializationOptions: { signal },
     clientName: 'llm-streamer',
-    onUncaughtError: () => undefined, // what matters of it has come to the wire
+    onUncaughtError: () => undefined, // BoundedFetch has heard what matters of it
   });
   try {
     return await work(client, signal);

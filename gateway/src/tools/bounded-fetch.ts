@@ -7,7 +7,7 @@ import { networkFailure, statusFailure, ToolFailure } from './tool-failure.ts';
 /** Requests of one exchange: two or three to begin, pages of a list, and the end of a session. */
 const MAX_REQUESTS = 24;
 
-export interface WireOptions {
+export interface BoundedFetchOptions {
   fetch: typeof globalThis.fetch;
   /** What the server is asked with; no answer may hold it. */
   secret?: string | undefined;
@@ -19,12 +19,12 @@ export interface WireOptions {
   onBroken: (failure: ToolFailure) => void;
 }
 
-export class BoundedWire {
-  readonly #options: WireOptions;
+export class BoundedFetch {
+  readonly #options: BoundedFetchOptions;
   #requests = 0;
   #hasCalled = false;
 
-  constructor(options: WireOptions) {
+  constructor(options: BoundedFetchOptions) {
     this.#options = options;
   }
 
