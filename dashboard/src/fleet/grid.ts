@@ -1,6 +1,7 @@
 // The fleet on screen: rows in their order, moved over by arrow keys, each cell a way to the lines behind it. Only the rows in sight are
 // in the document, so 500 sources cost what forty cost.
 import { placeNodes } from '../pictures/place-nodes.ts';
+import { stepOf } from '../pictures/steps.ts';
 import { COLUMNS, type Column } from './columns.ts';
 import type { FleetRow } from './model.ts';
 import { nextSort, ordered } from './order.ts';
@@ -12,6 +13,8 @@ const HELD_MS = 3_000;
 const LINE = 20;
 /** The height of a group's title, as in the style sheet. */
 const TITLE = 24;
+/** How many rows PageDown goes on by. */
+const PAGE = 10;
 /** Rows beyond the edges, so that scrolling finds them there. */
 const MORE = 8;
 
@@ -85,22 +88,10 @@ export class FleetGrid {
 
   /** Handles a key, wherever the focus is; false if it is none of the grid's. */
   press(key: string): boolean {
-    const steps: Record<string, [number, number]> = {
-      ArrowDown: [1, 0],
-      j: [1, 0],
-      ArrowUp: [-1, 0],
-      k: [-1, 0],
-      PageDown: [10, 0],
-      PageUp: [-10, 0],
-      g: [Number.NEGATIVE_INFINITY, 0],
-      G: [Number.POSITIVE_INFINITY, 0],
-      Home: [Number.NEGATIVE_INFINITY, 0],
-      End: [Number.POSITIVE_INFINITY, 0],
-      ArrowRight: [0, 1],
-      ArrowLeft: [0, -1],
-    };
-    const step = steps[key];
-    if (step) this.#move(...step);
+    const down = stepOf(key, PAGE);
+    if (down !== undefined) this.#move(down, 0);
+    else if (key === 'ArrowRight') this.#move(0, 1);
+    else if (key === 'ArrowLeft') this.#move(0, -1);
     else if (key === 'Enter') this.#open(document.activeElement);
     else return false;
     return true;

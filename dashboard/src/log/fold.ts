@@ -13,6 +13,8 @@ export abstract class Fold {
   readonly rows: EntryRow[];
   /** Grows with each change, so that a row node can see whether it shows the latest. */
   version = 0;
+  /** Whether the latest change has only made the text longer. */
+  hasGrown = false;
 
   constructor(first: EntryRow) {
     this.at = first.at;
@@ -45,13 +47,23 @@ export abstract class Fold {
     return this.shown.level;
   }
 
-  /** Whether the text is printable ASCII on one line. */
+  /** Whether the beginning of the text is printable ASCII on one line. */
   get plain(): boolean {
     return this.shown.plain;
   }
 
   get text(): string {
     return this.shown.msg;
+  }
+
+  /** The text as far as a row may show it from its beginning: it may be called at each change, and `text` may be long. */
+  get beginning(): string {
+    return this.text;
+  }
+
+  /** The last characters of the text, at most `limit`. */
+  ending(limit: number): string {
+    return this.text.slice(-limit);
   }
 
   /** The text of a generation as far as it is here; empty for other folds. */
@@ -95,16 +107,23 @@ export abstract class Fold {
     this.version++;
   }
 
-  /** A search in steps of half the rest, because a fold may hold thousands of entries. */
   holds(row: EntryRow): boolean {
+    return this.rows[this.indexAt(row.at)] === row;
+  }
+
+  /**
+   * The index of the first entry at the place `at` of the buffer or behind it: a search in steps of half the rest, because a fold may hold
+   * thousands of entries.
+   */
+  indexAt(at: number): number {
     let low = 0;
     let high = this.rows.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.rows[middle]?.at ?? 0) < row.at) low = middle + 1;
+      if ((this.rows[middle]?.at ?? 0) < at) low = middle + 1;
       else high = middle;
     }
-    return this.rows[low] === row;
+    return low;
   }
 
   /** Drops the entries before the place `limit` of the buffer; false when none is left. */

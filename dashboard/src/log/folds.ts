@@ -62,11 +62,13 @@ export class Folds {
     return undefined;
   }
 
-  remove(fold: Fold): void {
-    const key = groupOf(fold.first) ?? '';
-    const left = this.#byKey.get(key)?.filter((each) => each !== fold);
-    if (left?.length === 0) this.#byKey.delete(key);
-    else if (left) this.#byKey.set(key, left);
+  /** Takes out those that were evicted: of a key that has tens of thousands, hundreds may go at once. */
+  remove(evicted: ReadonlySet<Fold>): void {
+    for (const key of new Set([...evicted].map(({ first }) => groupOf(first) ?? ''))) {
+      const left = this.#byKey.get(key)?.filter((fold) => !evicted.has(fold)) ?? [];
+      if (left.length === 0) this.#byKey.delete(key);
+      else this.#byKey.set(key, left);
+    }
   }
 
   #takeInto(key: string, row: EntryRow): boolean {

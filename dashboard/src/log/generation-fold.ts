@@ -9,6 +9,8 @@ import { duration } from './time.ts';
 
 const INFO = 2;
 const WARN = 3;
+/** More characters than a row shows on the widest screen. */
+const BEGINNING = 50_000;
 
 export class GenerationFold extends Fold {
   /** The lane of a run; empty where the entries name none. */
@@ -22,9 +24,13 @@ export class GenerationFold extends Fold {
   /** The times of the first delta and of the last. */
   #began = Number.NaN;
   #latest = Number.NaN;
-  #text = '';
+  /** The first characters of the text, kept because rows ask for them at each piece. */
+  #beginning = '';
   #plain = true;
+  /** Whether entries of the beginning were evicted. */
   #isStale = false;
+  /** Its text begins after this entry: what came before was reasoning. */
+  #retracted: EntryRow | undefined;
   /** What was said last of the generation, beside its text. */
   #told: EntryRow;
   #end: EntryRow | undefined;
@@ -55,12 +61,21 @@ export class GenerationFold extends Fold {
   }
 
   override get said(): string {
-    if (this.#isStale) {
-      this.#isStale = false;
-      this.#text = '';
-      for (const row of this.rows) this.#say(row);
-    }
-    return this.#text;
+    let text = '';
+    for (let i = this.#textAt; i < this.rows.length; i++) text += this.#pieceAt(i);
+    return text;
+  }
+
+  override get beginning(): string {
+    return this.#saysText ? this.#said : this.#told.msg;
+  }
+
+  override ending(limit: number): string {
+    if (!this.#saysText) return super.ending(limit);
+    let text = '';
+    for (let i = this.rows.length - 1; i >= this.#textAt && text.length < limit; i--)
+      text = this.#pieceAt(i) + text;
+    return text.slice(-limit);
   }
 
   get tokens(): number {
@@ -132,7 +147,29 @@ export class GenerationFold extends Fold {
   }
 
   get #saysText(): boolean {
-    return this.said !== '' && !(this.#end && this.#end.level >= WARN && !this.#isWhole);
+    return this.#said !== '' && !(this.#end && this.#end.level >= WARN && !this.#isWhole);
+  }
+
+  /** The beginning of what it says. */
+  get #said(): string {
+    if (this.#isStale) {
+      this.#isStale = false;
+      this.#beginning = '';
+      this.#plain = true;
+      for (let i = this.#textAt; i < this.rows.length && this.#beginning.length < BEGINNING; i++)
+        this.#say(this.rows[i] as EntryRow);
+    }
+    return this.#beginning;
+  }
+
+  /** The index of the first entry that may hold a piece of the text. */
+  get #textAt(): number {
+    return this.#retracted ? this.indexAt(this.#retracted.at) : 0;
+  }
+
+  #pieceAt(index: number): string {
+    const row = this.rows[index];
+    return row && row.tokens > 0 ? row.msg : '';
   }
 
   get #isWhole(): boolean {
@@ -155,7 +192,11 @@ export class GenerationFold extends Fold {
   }
 
   #note(row: EntryRow): void {
-    if (!this.#isStale) this.#say(row);
+    this.hasGrown = row.tokens > 0 && !this.#isStale && this.#beginning !== '';
+    if (row.event === EVENTS.generationRetracted) {
+      this.#retracted = row;
+      this.#isStale = true;
+    } else if (!this.#isStale) this.#say(row);
     if (row.tokens > 0) {
       this.#estimate += row.tokens;
       this.#latest = row.time;
@@ -167,10 +208,9 @@ export class GenerationFold extends Fold {
   }
 
   #say(row: EntryRow): void {
-    if (row.tokens > 0) {
-      this.#text += row.msg;
-      this.#plain &&= row.plain;
-    } else if (row.event === EVENTS.generationRetracted) this.#text = '';
+    if (row.tokens === 0 || this.#beginning.length >= BEGINNING) return;
+    this.#beginning += row.msg;
+    this.#plain &&= row.plain;
   }
 
   #finish(row: EntryRow): void {

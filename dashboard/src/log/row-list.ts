@@ -6,7 +6,7 @@ import type { Fold } from './fold.ts';
 import type { Folds } from './folds.ts';
 import { Heights } from './heights.ts';
 import type { Item } from './item.ts';
-import { type Layout, linesOf } from './text.ts';
+import { type Layout, linesOf, MAX_LINES } from './text.ts';
 
 const SLOTS = 2 ** 17;
 const MASK = SLOTS - 1;
@@ -140,7 +140,10 @@ export class RowList {
   }
 
   update(fold: Fold): void {
-    if (this.get(fold.place) !== fold || this.options.columns > 0) this.#put(fold.place, fold);
+    const { columns, headLines } = this.options;
+    // A long answer is measured no more at each of its pieces.
+    const isFull = fold.hasGrown && this.linesAt(fold.place) === headLines + MAX_LINES;
+    if (this.get(fold.place) !== fold || (columns > 0 && !isFull)) this.#put(fold.place, fold);
   }
 
   /** The counts as they were when the buffer's row at `at` was the last one. */
@@ -186,14 +189,16 @@ export class RowList {
     const second = shown?.kind === 'gap' && shown === this.#head ? this.get(this.first + 1) : shown;
     if (head === this.#head && (second === undefined || second.at >= limit)) return;
     const kept: Fold[] = [];
+    const evicted = new Set<Fold>();
     while (this.first < this.end) {
       const item = this.get(this.first);
       if (item && item !== this.#head && item.at >= limit) break;
       this.#dropFirst();
       if (item?.kind !== 'fold') continue;
       if (item.evict(limit)) kept.push(item);
-      else this.#folds?.remove(item);
+      else evicted.add(item);
     }
+    this.#folds?.remove(evicted);
     for (const fold of kept.reverse()) {
       fold.at = limit;
       this.#prependItem(fold);

@@ -2,7 +2,7 @@
 // item already is not touched.
 import { LEVELS } from '@llm-streamer/shared/entry.ts';
 import type { Found, Pattern } from '../regex/pattern.ts';
-import type { EntryRow, GapRow, MarkRow } from '../stream/row.ts';
+import { type EntryRow, type GapRow, isPlain, type MarkRow } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
 import { describeGap } from './gaps.ts';
 import { hueOf } from './hue.ts';
@@ -133,11 +133,13 @@ export class RowNode {
     this.element.className = `row l${fold.level} fold${this.#flags}`;
     this.#head(fold.first, context, fold.level);
     const limit = this.#limit(context);
-    const { text } = fold;
+    const { beginning } = fold;
     const room = limit - fold.label.length - 2;
     // On one line, a fold that grows shows its end, where the new text is.
-    const isCut = !context.wrap && fold.isGrowing && text.length > room;
-    this.#text(isCut ? `…${text.slice(-room)}` : text, fold.plain, limit, context);
+    if (!context.wrap && fold.isGrowing && beginning.length > room) {
+      const ending = fold.ending(room);
+      this.#text(`…${ending}`, isPlain(ending), limit, context);
+    } else this.#text(beginning, fold.plain, limit, context);
     this.#prefix('i', fold.label);
   }
 

@@ -2,7 +2,7 @@
 // class names. It also computes how many lines a text takes, without the DOM.
 // biome-ignore-all lint/suspicious/noControlCharactersInRegex: these expressions search for controls
 
-import type { EntryRow } from '../stream/row.ts';
+import { type EntryRow, isPlain } from '../stream/row.ts';
 import { describeGap } from './gaps.ts';
 import type { Item } from './item.ts';
 
@@ -166,7 +166,7 @@ export function wrappedLimit(columns: number): number {
 function linesNeeded(item: Item, { columns, why }: Layout): number {
   if (item.kind === 'gap') return Math.ceil((describeGap(item).length + LOAD_COLUMNS) / columns);
   if (item.kind === 'mark') return Math.ceil((item.text.length + 3) / columns);
-  const text = item.kind === 'fold' ? item.text : item.msg;
+  const text = item.kind === 'fold' ? item.beginning : item.msg;
   const extra = prefixOf(item).length + width(reasonOf(item, why));
   if (item.plain) return Math.ceil((text.length + extra) / columns);
   const shown = spansOf(text, wrappedLimit(columns), true)
@@ -185,7 +185,7 @@ export const MAX_EVENT = 200;
 
 /** A text on one line, with nothing in it that could hide or turn what stands behind it. */
 export function oneLine(text: string, limit: number): string {
-  if (/^[\x20-\x7e]*$/.test(text)) return text.slice(0, limit);
+  if (isPlain(text)) return text.slice(0, limit);
   return spansOf(text.slice(0, 4 * limit), limit, false)
     .map((span) => span.text)
     .join('');

@@ -7,7 +7,6 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import type { GapData } from '@llm-streamer/shared/stream-events.ts';
 import { amountOf } from './attribute.ts';
 
-const PLAIN = /^[\x20-\x7e]*$/;
 const DEFAULT_LEVEL = LEVELS.indexOf('info');
 
 let latestRow: EntryRow | undefined;
@@ -53,7 +52,7 @@ export class EntryRow {
     this.msg = typeof msg === 'string' ? msg : '';
     this.event = typeof event === 'string' ? intern(event) : undefined;
     this.run = typeof run === 'string' ? intern(run) : undefined;
-    this.plain = PLAIN.test(this.msg);
+    this.plain = isPlain(this.msg);
     const tells = this.event?.startsWith('generation.');
     const isBeside =
       this.event === undefined
@@ -161,6 +160,11 @@ export function parseEntry(raw: string): EntryRow | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Whether a text is printable ASCII on one line. */
+export function isPlain(text: string): boolean {
+  return /^[\x20-\x7e]*$/.test(text);
 }
 
 /** A name of a generation's lane or span. An object is none: it may have a `toString` that is no function. */

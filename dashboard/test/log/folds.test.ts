@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Folds } from '../../src/log/folds.ts';
 import { RowList, type RowListOptions } from '../../src/log/row-list.ts';
+import { linesOf } from '../../src/log/text.ts';
 import { LogBuffer } from '../../src/stream/buffer.ts';
 import { type EntryRow, MarkRow, type Row } from '../../src/stream/row.ts';
 import { delta, entry } from '../rows.ts';
@@ -174,6 +175,62 @@ describe('a generation', () => {
         ]),
       ),
     ).toEqual([expect.stringMatching(/^✓ .*x$/), expect.stringMatching(/^▸ .*y$/)]);
+  });
+
+  it('has the beginning, the end and the lines of its text as if it were made anew, whatever comes and is evicted', () => {
+    const retracted = () => told('generation.retracted', 'reasoning', { level: 'debug' });
+    const making = fc.oneof(
+      {
+        weight: 8,
+        arbitrary: fc.string({ unit: 'grapheme', maxLength: 60 }).map((msg) => () => delta('a', msg)),
+      },
+      fc.constantFrom(retracted, () => told('generation.retracted', 'r', { level: 'warn' })),
+      fc.constantFrom(
+        () => entry({ msg: 'x' }),
+        finished,
+        () => failed('no', 'error'),
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(making, { maxLength: 60 }), fc.integer({ min: 3, max: 80 }), (makers, maxRows) => {
+        const rows = makers.map((make) => make());
+        const list = listOf(rows, { columns: 10 }, maxRows);
+        for (const item of items(list)) {
+          if (item.kind !== 'fold') continue;
+          expect([item.text.startsWith(item.beginning), item.ending(7)]).toEqual([true, item.text.slice(-7)]);
+          expect(list.linesAt(item.place)).toBe(linesOf(item, list.options));
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('that never ends is read at each change no further than a row shows it', () => {
+    let read = 0;
+    const counted = () => {
+      const row = delta('a', 'wörd '.repeat(10));
+      const { msg } = row;
+      Object.defineProperty(row, 'msg', { get: () => read++ < 0 || msg });
+      return row;
+    };
+    let measured = 0;
+    const why = () => {
+      measured++;
+      return '';
+    };
+    const rows = Array.from({ length: 5_000 }, counted);
+    const buffer = new LogBuffer(rows.length);
+    const list = new RowList(buffer, { ...FOLDED, columns: 100, why });
+    for (const row of rows) buffer.append(row);
+    list.catchUp();
+    expect(measured).toBeLessThan(100);
+    buffer.append(counted());
+    read = 0;
+    list.catchUp();
+    const fold = items(list).find((item) => item.kind === 'fold');
+    expect([fold?.beginning.slice(0, 10), fold?.ending(6)]).toEqual(['wörd wörd ', ' wörd ']);
+    expect(read).toBeLessThan(1_100);
+    expect(fold?.text.length).toBe(5_000 * 50);
   });
 
   it('keeps the text that is left when its first entries are evicted', () => {
