@@ -90,7 +90,7 @@ describe('who comes first to a log that has lost an entry of this process tells 
 });
 
 it(
-  'a gateway asks a Sentinel by one connection, and hears of failovers by another, however many of its parts use Redis',
+  'a gateway has two connections to a Sentinel at most, however many of its parts use Redis',
   async () => {
     const group = await startSentinelGroup({ replicas: 0, sentinels: 1 });
     open.push(() => group.stop());

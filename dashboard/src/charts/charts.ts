@@ -50,6 +50,7 @@ export class Charts {
   #plots: Plot[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #theme = '';
+  #isFiltered = false;
 
   constructor(context: ChartsContext, host: HTMLElement) {
     this.#context = context;
@@ -82,7 +83,9 @@ export class Charts {
     this.#resize = new ResizeObserver(() => this.#fit());
     this.#resize.observe(host);
     effect(() => {
-      this.#theme = viewState.value.theme;
+      const { theme, q, level } = viewState.value;
+      this.#theme = theme;
+      this.#isFiltered = q !== '' || level !== '';
       if (this.#timer !== undefined) this.#rebuild();
     });
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#rebuild());
@@ -108,7 +111,11 @@ export class Charts {
   #build(chart: Chart): Plot {
     const frame = this.#host.appendChild(document.createElement('figure'));
     const lines = chart.lines();
-    const legend = new Legend(chart.title, chart.unit, frame);
+    const legend = new Legend(
+      this.#isFiltered ? `${chart.title} without the filter` : chart.title,
+      chart.unit,
+      frame,
+    );
     const axis = {
       stroke: colorOf('dim'),
       grid: { stroke: colorOf('edge'), width: 1 },

@@ -1,4 +1,5 @@
 // Numbers in ascending order: one more or one less costs a search and a short move, not a sort of all.
+import { lowerBound } from '../stream/lower-bound.ts';
 
 export class Ascending {
   readonly #values: number[] = [];
@@ -22,13 +23,7 @@ export class Ascending {
 
   /** The first place whose value is not less. */
   #placeOf(value: number): number {
-    let [low, high] = [0, this.#values.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#values[middle] as number) < value) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowerBound(0, this.#values.length, (place) => (this.#values[place] as number) < value);
   }
 }
 

@@ -1,8 +1,10 @@
 // Two sources beside each other, over the same minutes and on one scale: a line of bars for each figure, which leads to the lines behind it.
+
 import { sparkline } from '../charts/sparkline.ts';
 import { quoted } from '../log/quoted.ts';
 import { clockOf } from '../log/time.ts';
 import { EntryFeed, type EntrySource, logTimeOf } from '../pictures/entry-feed.ts';
+import { logView } from '../pictures/log-view.ts';
 import { setText } from '../pictures/set-text.ts';
 import { figure, seconds, UNKNOWN, visible } from '../pictures/words.ts';
 import type { ViewState } from '../state/view-state.ts';
@@ -63,7 +65,7 @@ export class Comparison {
     close.type = 'button';
     close.textContent = '✕';
     close.ariaLabel = 'Close the comparison';
-    close.title = 'close (c)';
+    close.title = 'close';
     close.addEventListener('click', onClose);
     const head = document.createElement('div');
     head.className = 'title';
@@ -73,8 +75,8 @@ export class Comparison {
     this.element.append(head, this.#table);
   }
 
-  /** Compares two sources; with fewer, nothing is shown. */
-  of(sources: readonly string[]): void {
+  /** With fewer than two sources, nothing is shown. */
+  compare(sources: readonly string[]): void {
     if (sources.join('\n') === this.#sides.map(({ source }) => source).join('\n')) return;
     this.#sides = sources.length === 2 ? sources.map((source) => this.#side(source)) : [];
     this.element.hidden = this.#sides.length === 0;
@@ -86,7 +88,7 @@ export class Comparison {
         for (const side of this.#sides) side.history = new SourceHistory();
       },
     };
-    if (this.#feed) this.#feed.again();
+    if (this.#feed) this.#feed.recount();
     else this.#feed = new EntryFeed(this.#entries, counter, () => this.show(this.#now));
   }
 
@@ -168,7 +170,7 @@ export class Comparison {
   #open(source: string, behind: string): void {
     const range = { from: this.#now - HISTORY_SECONDS * 1000, to: this.#now };
     const q = `source:${quoted(source)} ${behind}`.trim();
-    this.#goTo({ fleet: false, q, hl: '', level: '', range, at: '', follow: true });
+    this.#goTo(logView(q, undefined, range));
   }
 }
 

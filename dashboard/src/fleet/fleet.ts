@@ -1,9 +1,11 @@
-// The fleet view: it counts the entries of the stream from when it is first opened, those that are here first, and shows the figures
-// once a second while it is open. It is loaded then.
+// The fleet view: from when it is first opened it counts the entries of the stream, beginning with those that the page already holds, and
+// shows the figures once a second while it is open. It is loaded then.
 
 import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
 import type { Viewport } from '../log/viewport.ts';
+import { isFocusFree } from '../pictures/focus.ts';
+import { logView } from '../pictures/log-view.ts';
 import { showNotice, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
@@ -86,7 +88,7 @@ export class Fleet {
       const { compare } = viewState.value;
       untracked(() => {
         this.#grid.mark(compare);
-        this.#comparison.of(compare);
+        this.#comparison.compare(compare);
         this.#comparison.show(this.#clock.now);
       });
     });
@@ -134,9 +136,7 @@ export class Fleet {
     }
     this.#show();
     this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#show(), EVERY_MS);
-    const { activeElement } = document;
-    if (activeElement === document.body || activeElement === this.#context.viewport.scroller)
-      this.#grid.focus();
+    if (isFocusFree(this.#context.viewport.scroller)) this.#grid.focus();
   }
 
   #show(): void {
@@ -172,7 +172,8 @@ export class Fleet {
     const own: string[] = [];
     if (this.#earlier?.isReading)
       own.push('looking for tools that were called before, and have not answered');
-    if (this.#model.isOverfull) own.push(`more than ${MAX_SOURCES} sources: those heard last are shown`);
+    if (this.#model.isOverfull)
+      own.push(`more than ${MAX_SOURCES} sources: backends and those heard last are shown`);
     return notesOf(now, this.#feed.isCounting, own);
   }
 
@@ -209,14 +210,6 @@ export class Fleet {
       return;
     }
     const id = isLast ? row.last?.id : undefined;
-    this.#context.goTo({
-      fleet: false,
-      q: terms,
-      hl: '',
-      level: '',
-      range: undefined,
-      at: id ?? '',
-      follow: id === undefined,
-    });
+    this.#context.goTo(logView(terms, id));
   }
 }

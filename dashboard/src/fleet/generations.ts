@@ -3,14 +3,12 @@ import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { Seconds } from '../pictures/seconds.ts';
 import { amountOf, textOf } from '../stream/attribute.ts';
-import { EndedGenerations } from '../stream/ended-generations.ts';
+import { EndedGenerations, LOST_MS } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { FirstTokens } from './first-tokens.ts';
 
 /** More at a time are not counted: how many run is then not known. */
 const MAX_RUNNING = 256;
-/** A generation that said nothing for this long is no longer taken for running: its end was not heard. */
-const FORGOTTEN_MS = 10 * 60_000;
 /** The most characters of a model's name. */
 export const MAX_MODEL = 80;
 /** Seconds of tokens that are kept, unless others are asked for. */
@@ -61,7 +59,7 @@ export class Generations {
 
   /** How many run; undefined where that cannot be known. */
   running(now: number): number | undefined {
-    for (const [key, { lastAt }] of this.#running) if (now - lastAt > FORGOTTEN_MS) this.#running.delete(key);
+    for (const [key, { lastAt }] of this.#running) if (now - lastAt > LOST_MS) this.#running.delete(key);
     return this.isHeard && now > this.#overfullUntil ? this.#running.size : undefined;
   }
 
@@ -96,7 +94,7 @@ export class Generations {
 
   #open(key: string, startedAt: number | undefined, at: number): Generation | undefined {
     if (this.#running.size >= MAX_RUNNING && !this.#running.has(key)) {
-      this.#overfullUntil = at + FORGOTTEN_MS;
+      this.#overfullUntil = at + LOST_MS;
       return undefined;
     }
     this.#ended.begin(key);

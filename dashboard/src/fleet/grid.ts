@@ -1,5 +1,6 @@
 // The fleet on screen: rows in their order, moved over by arrow keys, each cell a way to the lines behind it. Only the rows in sight are
 // in the document, so 500 sources cost what forty cost.
+import { LINE } from '../log/scroll.ts';
 import { placeNodes } from '../pictures/place-nodes.ts';
 import { stepOf } from '../pictures/steps.ts';
 import { COLUMNS, type Column } from './columns.ts';
@@ -9,8 +10,6 @@ import { FleetRowNode } from './row-node.ts';
 
 /** Rows keep their places this long after the pointer has moved over them, so that a click meets what it was aimed at. */
 const HELD_MS = 3_000;
-/** The height of a row where there is room for one line, `--line` of the style sheet. */
-const LINE = 20;
 /** The height of a group's title, as in the style sheet. */
 const TITLE = 24;
 /** How many rows PageDown goes on by. */

@@ -1,5 +1,5 @@
-// All sources of a stream: entries in, figures out. It knows at most 500 sources, those heard last, and says where there were more;
-// it depends on nothing on screen, and asks nobody: the same entries give the same figures.
+// All sources of a stream: entries in, figures out. It knows at most 500 sources, and says where there were more: the one heard longest ago
+// goes, backends last. It depends on nothing on screen, and asks nobody: the same entries give the same figures.
 
 import { logTimeOf } from '../pictures/entry-feed.ts';
 import { oldestOf } from '../pictures/oldest.ts';
@@ -46,10 +46,6 @@ export class FleetModel {
   /** The figures of one source after the other, so that whoever asks can pause. `now` is the log's time in ms. */
   *figures(now: number): Generator<SourceFigures> {
     for (const source of [...this.#sources.values()]) yield source.figures(now);
-  }
-
-  rows(now: number): FleetRow[] {
-    return rowsOf([...this.figures(now)]);
   }
 
   clear(): void {

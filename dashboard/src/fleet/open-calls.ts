@@ -1,5 +1,6 @@
-// Calls of tools that one source has made and that have not returned: the first 64, until their run ends: the one that has waited longest is what matters. What waits for somebody's consent
-// is no call yet; and what a generation has called before its end is handed to its caller, who may never say what became of it.
+// Calls of tools that one source has made, that have not returned and whose run has not ended. It keeps the first 64, because the longest
+// wait is what matters. What waits for somebody's consent is no call yet; and what a generation has called before its end is handed to its
+// caller, who may never say what became of it.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { runKeyOf } from '../state/run-key.ts';

@@ -9,7 +9,7 @@ import { Generations, MAX_MODEL, SPARK_SECONDS } from './generations.ts';
 import { type OpenCall, OpenCalls } from './open-calls.ts';
 
 /** Errors are counted over this time. */
-const ERROR_SECONDS = 300;
+export const ERROR_SECONDS = 300;
 /** One bar of the sparkline stands for this many seconds. */
 export const SPARK_BAR_SECONDS = 5;
 /** Tokens per second are the mean of this many whole seconds. */
@@ -33,6 +33,8 @@ export interface SourceFigures {
   kvCache: number | undefined;
   errors: number;
   errorsLastMinute: number;
+  /** ms since the first known error of those that came with less than five minutes between them; NaN where there are none. */
+  failingFor: number;
   /** The latest entry that is neither a report of numbers nor a piece of an answer. */
   last: EntryRow | undefined;
   /** ms since the latest entry of any kind. */
@@ -65,6 +67,8 @@ export class Source {
   readonly #calls = new OpenCalls();
   readonly #errors = new Seconds(ERROR_SECONDS + 1);
   readonly #throughput = new Seconds(SPARK_SECONDS + 1);
+  /** When the first and the last came of the errors with less than five minutes between them, in ms. */
+  #failing = { from: Number.NaN, to: Number.NaN };
   #group: string | undefined;
   #model: string | undefined;
   #last: EntryRow | undefined;
@@ -81,7 +85,7 @@ export class Source {
   /** Counts an entry; `at` is when the log got it, in ms. */
   count(row: EntryRow, at: number): void {
     this.lastAt = Math.max(this.lastAt, at);
-    if (row.level >= 4) this.#errors.add(Math.floor(at / 1000), 1);
+    if (row.level >= 4) this.#countError(at);
     if (row.event === EVENTS.serverMetrics) {
       this.#countNumbers(row.attrs(), at);
       return;
@@ -126,6 +130,7 @@ export class Source {
       kvCache: this.#number('kvCache', now),
       errors: this.#errors.sum(second + 1 - ERROR_SECONDS, second + 1),
       errorsLastMinute: this.#errors.sum(second - 59, second + 1),
+      failingFor: now - this.#failing.from,
       last: this.#last,
       age,
       isSilent,
@@ -160,6 +165,16 @@ export class Source {
       );
     }
     return bars;
+  }
+
+  #countError(at: number): void {
+    this.#errors.add(Math.floor(at / 1000), 1);
+    const { from, to } = this.#failing;
+    const between = ERROR_SECONDS * 1000;
+    // Entries that fill a gap come after those that are later.
+    const isOfSpell = at > from - between && at < to + between;
+    if (isOfSpell) this.#failing = { from: Math.min(from, at), to: Math.max(to, at) };
+    else if (!(at < from)) this.#failing = { from: at, to: at };
   }
 
   #countNumbers(attrs: Record<string, unknown>, at: number): void {

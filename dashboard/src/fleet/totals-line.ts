@@ -9,12 +9,12 @@ export class TotalsLine {
   readonly #running = document.createElement('button');
   readonly #after = document.createTextNode('');
 
-  /** `picks` is the button that lets rows be picked for a comparison. */
-  constructor(onRunning: () => void, picks: HTMLElement) {
+  /** `pickButton` is the button that lets rows be picked for a comparison. */
+  constructor(onRunning: () => void, pickButton: HTMLElement) {
     this.#running.type = 'button';
     this.#running.title = 'each of them (R)';
     this.#running.addEventListener('click', onRunning);
-    this.element.append(this.#before, this.#running, this.#after, ' · ', picks);
+    this.element.append(this.#before, this.#running, this.#after, ' · ', pickButton);
   }
 
   show({ sources, models, tokensPerSecond, running, queued, errors, inTrouble }: Totals): void {

@@ -1,17 +1,21 @@
 // What is wrong with a source, judged by its figures: the worst of it as a rank, by which the rows are sorted, and all of it in words.
 
 import { figure, plural, visible, wholeSeconds } from '../pictures/words.ts';
-import type { SourceFigures } from './source.ts';
+import type { FirstTokenFigures } from './first-tokens.ts';
+import { ERROR_SECONDS, type SourceFigures } from './source.ts';
 
 /** A running generation that said nothing for longer is stalled. */
 export const STALLED_MS = 15_000;
 /** A call of a tool that takes longer hangs, as far as anybody can see; most answer within seconds. */
 const HANGING_MS = 30_000;
-/** A first token that takes this many times its usual is late, and never before `LATE_MS`. */
+/** A first token that takes this many times its usual is late, and never before `LEAST_WAIT_MS`. */
 const LATE_TIMES = 3;
-const LATE_MS = 3_000;
+const LEAST_WAIT_MS = 3_000;
 /** A time to the first token below this is not slow, whatever others have. */
 const SLOW_SECONDS = 0.5;
+/** When the first of several errors came is said where that is longer ago. */
+const FIRST_SAID_MS = 60_000;
+const ERRORS_MS = ERROR_SECONDS * 1000;
 const FULL_CACHE = 0.95;
 /** A source with fewer times to the first token is not compared with the others, and no others with it. */
 export const LEAST_SAMPLES = 3;
@@ -35,7 +39,8 @@ export interface Trouble {
 
 /** `fleetMedian` is the median of the fleet's times to the first token; NaN where too few sources say theirs. */
 export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble {
-  const { firstToken, silences, errors, errorsLastMinute, queued = 0, kvCache = 0, age, openCall } = figures;
+  const { firstToken, silences, errors, errorsLastMinute, failingFor } = figures;
+  const { queued = 0, kvCache = 0, age, openCall } = figures;
   const ownP95Ms = (firstToken?.p95 ?? 0) * 1000;
   const isSlow =
     firstToken !== undefined &&
@@ -45,13 +50,15 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
   const isFull = kvCache >= FULL_CACHE;
   const isQueued = queued > 0 && queued >= (figures.running ?? 0);
   const hangs = openCall !== undefined && openCall.ms > HANGING_MS;
+  const first = errors === 1 && failingFor <= ERRORS_MS ? '' : 'the first known ';
+  const since = failingFor > FIRST_SAID_MS ? `, ${first}${wholeSeconds(failingFor)} ago` : '';
   const found: [number, boolean, () => string][] = [
     [5, figures.isSilent, () => `silent for ${wholeSeconds(age)}`],
-    [4, errorsLastMinute > 0, () => `${plural(errorsLastMinute, 'error')} in the last minute`],
+    [4, errorsLastMinute > 0, () => `${plural(errorsLastMinute, 'error')} in the last minute${since}`],
     [3, silences.next > STALLED_MS, () => `a generation is stalled for ${wholeSeconds(silences.next)}`],
     [
       3,
-      silences.first > Math.max(LATE_MS, LATE_TIMES * ownP95Ms),
+      silences.first > Math.max(LEAST_WAIT_MS, LATE_TIMES * ownP95Ms),
       () => `a generation waits ${wholeSeconds(silences.first)} for its first token`,
     ],
     [
@@ -59,10 +66,10 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
       hangs,
       () => `${visible(openCall?.tool ?? '')} has not answered for ${wholeSeconds(openCall?.ms ?? 0)}`,
     ],
-    [3, isSlow, () => 'slow to the first token'],
+    [3, isSlow, () => slowness(firstToken, fleetMedian)],
     [2, isFull, () => 'the KV cache is full'],
     [2, isQueued, () => `${figure(queued)} wait in the queue`],
-    [1, errorsLastMinute === 0 && errors > 0, () => `${plural(errors, 'error')} in five minutes`],
+    [1, errorsLastMinute === 0 && errors > 0, () => `${plural(errors, 'error')} in five minutes${since}`],
   ];
   const holding = found.filter(([, holds]) => holds);
   const rank = Math.max(0, ...holding.map(([each]) => each));
@@ -75,4 +82,10 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
     waitingRun: hangs ? openCall.runKey : undefined,
     tone: rank >= 4 ? 'bad' : rank >= 2 ? 'warn' : '',
   };
+}
+
+function slowness(firstToken: FirstTokenFigures | undefined, fleetMedian: number): string {
+  const times = (firstToken?.p50 ?? 0) / fleetMedian;
+  if (times >= LATE_TIMES) return `slow to the first token, ${figure(times)} times the median of all`;
+  return 'slower to the first token than a minute ago';
 }

@@ -1,5 +1,6 @@
 // A fold: several entries that belong together, shown as one row. It holds the entries, so that they can be shown one by one,
 // exported and counted; what the row says of them is for the kinds of folds.
+import { lowerBound } from '../stream/lower-bound.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { foldKeyOf } from './fold-key.ts';
 
@@ -111,25 +112,15 @@ export abstract class Fold {
     return this.rows[this.indexAt(row.at)] === row;
   }
 
-  /**
-   * The index of the first entry at the place `at` of the buffer or behind it: a search in steps of half the rest, because a fold may hold
-   * thousands of entries.
-   */
+  /** The index of the first entry at or after the place `at` of the buffer. */
   indexAt(at: number): number {
-    let low = 0;
-    let high = this.rows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.rows[middle]?.at ?? 0) < at) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowerBound(0, this.rows.length, (index) => (this.rows[index] as EntryRow).at < at);
   }
 
   /** Drops the entries before the place `limit` of the buffer; false when none is left. */
   evict(limit: number): boolean {
-    const keep = this.rows.findIndex((row) => row.at >= limit);
-    if (keep < 0) return false;
+    const keep = this.indexAt(limit);
+    if (keep === this.rows.length) return false;
     if (keep > 0) {
       this.rows.splice(0, keep);
       this.version++;

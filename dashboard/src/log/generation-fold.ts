@@ -20,7 +20,7 @@ export class GenerationFold extends Fold {
   /** Tokens as the service has counted them. */
   #counted: number | undefined;
   /** Tokens per second, by what the end says. */
-  #reported: number | undefined;
+  #reportedSpeed: number | undefined;
   /** The times of the first delta and of the last. */
   #began = Number.NaN;
   #latest = Number.NaN;
@@ -67,7 +67,7 @@ export class GenerationFold extends Fold {
   }
 
   override get beginning(): string {
-    return this.#saysText ? this.#said : this.#told.msg;
+    return this.#saysText ? this.#freshBeginning : this.#told.msg;
   }
 
   override ending(limit: number): string {
@@ -90,7 +90,7 @@ export class GenerationFold extends Fold {
   /** Tokens per second: as the end reports, else from the first to the last delta here. */
   get speed(): number | undefined {
     const ms = this.#latest - this.#began;
-    return this.#reported ?? (ms > 0 ? (this.#estimate * 1000) / ms : undefined);
+    return this.#reportedSpeed ?? (ms > 0 ? (this.#estimate * 1000) / ms : undefined);
   }
 
   override get figures(): string {
@@ -147,11 +147,11 @@ export class GenerationFold extends Fold {
   }
 
   get #saysText(): boolean {
-    return this.#said !== '' && !(this.#end && this.#end.level >= WARN && !this.#isWhole);
+    return this.#freshBeginning !== '' && !(this.#end && this.#end.level >= WARN && !this.#isWhole);
   }
 
-  /** The beginning of what it says. */
-  get #said(): string {
+  /** The beginning of its text, made anew if entries of it were evicted. */
+  get #freshBeginning(): string {
     if (this.#isStale) {
       this.#isStale = false;
       this.#beginning = '';
@@ -221,8 +221,7 @@ export class GenerationFold extends Fold {
     this.#counted = reported;
     // The reported tokens over the time of the deltas here would be too fast if the first deltas are missing here.
     const seconds = (numberOf(attrs[ATTRS.duration]) ?? 0) - (numberOf(attrs[GEN_AI.timeToFirstChunk]) ?? 0);
-    const ms = this.#latest - this.#began;
-    this.#reported = seconds > 0 ? reported / seconds : ms > 0 ? (this.#estimate * 1000) / ms : undefined;
+    if (seconds > 0) this.#reportedSpeed = reported / seconds;
   }
 }
 

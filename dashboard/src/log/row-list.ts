@@ -1,6 +1,8 @@
 // The list that the log shows: the rows that pass the filter, with entries that belong together folded into one item.
 // It computes the place of each line by arithmetic, without the DOM.
+
 import type { LogBuffer } from '../stream/buffer.ts';
+import { lowerBound } from '../stream/lower-bound.ts';
 import type { EntryRow, GapRow, Row } from '../stream/row.ts';
 import type { Fold } from './fold.ts';
 import type { Folds } from './folds.ts';
@@ -103,19 +105,12 @@ export class RowList {
 
   /** The place of the item at or after the place `at` of the buffer. */
   placeOf(at: number): number {
-    let low = this.first;
-    let high = this.end;
-    while (low < high) {
-      const middle = Math.floor((low + high) / 2);
-      if ((this.get(middle)?.at ?? 0) < at) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowerBound(this.first, this.end, (place) => (this.get(place)?.at ?? 0) < at);
   }
 
   /** The place of the item that shows a row: the row itself, its fold, or else the next item. */
   placeOfRow(row: Row): number {
-    // Behind the row: before it, the gap at the beginning may stand, which has the place of the first row.
+    // After the row: before it, the gap at the beginning may stand, which has the place of the first row.
     const near = this.placeOf(row.at + 1);
     const target: Item = (row.kind === 'entry' && this.#folds?.of(row, near)) || row;
     const nearest = this.placeOf(target.at);
@@ -131,7 +126,7 @@ export class RowList {
     return this.#folds?.keyOf(row);
   }
 
-  /** For what folds the entries. */
+  /** Called by `Folds`, too. */
   append(item: Item): void {
     if (item.kind === 'fold') item.place = this.end;
     if (this.size === SLOTS) return;

@@ -4,14 +4,17 @@
 import { isChannel, isReserved, matches } from '@llm-streamer/shared/channels.ts';
 import { LINE } from '../log/scroll.ts';
 import { keyOption } from '../state/identity.ts';
-import { figures, filter, updateView, viewState } from '../state/store.ts';
+import { figures, isFilteredByGateway, updateView, viewState } from '../state/store.ts';
 import '../../styles/empty.css';
 
 export function Empty() {
-  const { channels, narrow } = viewState.value;
+  const { channels } = viewState.value;
   const { hidden } = figures.value;
-  const isNarrowed = narrow && Object.keys(filter.value.server).length > 0;
-  return hidden > 0 || isNarrowed ? <Filtered hidden={hidden} /> : <Unwritten channels={channels} />;
+  return hidden > 0 || isFilteredByGateway.value ? (
+    <Filtered hidden={hidden} />
+  ) : (
+    <Unwritten channels={channels} />
+  );
 }
 
 /** Places the text below the gaps and marks that are shown. */

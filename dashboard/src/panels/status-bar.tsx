@@ -4,7 +4,7 @@ import { lazyModule } from '../lazy.ts';
 import { clockOf } from '../log/time.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { severe } from '../state/severe.ts';
-import { figures, isWrapped, notice, updateView, viewState } from '../state/store.ts';
+import { figures, isFilteredByGateway, isWrapped, notice, updateView, viewState } from '../state/store.ts';
 import { nextTimeMode } from '../state/view-state.ts';
 import { noticeMissing } from '../state/when-wanted.ts';
 import { copyText } from './copy.ts';
@@ -43,6 +43,7 @@ export function StatusBar({ viewport, history }: StatusBarProps) {
       <span class="dim kept" title={`${number(evicted)} older ones evicted from this page`}>
         {number(kept)} kept{hidden > 0 && ` · ${number(hidden)} hidden by filter`}
         {evicted > 0 && ` · ${number(evicted)} evicted`}
+        {isFilteredByGateway.value && ' · more hidden on the server'}
       </span>
       <span class="notice" role="status">
         {notice.value}

@@ -1,4 +1,4 @@
-// Gives a model each entry of the stream once and in order: those that are here first, in slices, so that the page stays quick
+// Gives a model each entry of the stream once and in order: first those that the page already holds, in slices, so that it stays quick
 // however many there are, and then each that comes.
 import type { EntryRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
@@ -42,11 +42,11 @@ export class EntryFeed {
       this.#waiting = [];
       counter.clear();
     });
-    this.again();
+    this.recount();
   }
 
   /** Counts all that is here once more, from nothing. */
-  again(): void {
+  recount(): void {
     this.#counter.clear();
     this.#waiting = [...this.#source.session.buffer.entryRows()];
     this.#countSlice(this.#waiting, 0);

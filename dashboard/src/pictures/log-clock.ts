@@ -1,5 +1,4 @@
-// The log's time, as far as it is known: while the stream is broken it stands still, because then only the stream is silent, and nobody
-// that a picture shows.
+// The log's time. It stands still while the stream is broken, so that no source looks silent only because the stream is.
 import { streamState } from '../state/store.ts';
 
 export class LogClock {

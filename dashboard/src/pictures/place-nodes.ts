@@ -1,5 +1,6 @@
 // Brings the children of an element into an order by moving as few of them as can be, since each move costs the browser a new layout of
 // what it moves. The focus stays where it is: where the browser cannot move a node that has it, the others move around that node.
+import { lowerBound } from '../stream/lower-bound.ts';
 
 const canKeepFocus = 'moveBefore' in Element.prototype;
 
@@ -28,13 +29,8 @@ function stayingNodes(parent: Element, wanted: readonly Element[]): Set<Element>
     const place = places.get(node);
     if (place === undefined) continue;
     if (middle !== undefined && Math.sign(place - middle) !== Math.sign(i - focused)) continue;
-    let [low, high] = [0, tails.length];
-    while (low < high) {
-      const mid = (low + high) >> 1;
-      if ((tails[mid] as Stay).place < place) low = mid + 1;
-      else high = mid;
-    }
-    tails[low] = { node, place, before: tails[low - 1] };
+    const at = lowerBound(0, tails.length, (length) => (tails[length] as Stay).place < place);
+    tails[at] = { node, place, before: tails[at - 1] };
   }
   const staying = new Set<Element>();
   for (let stay = tails.at(-1); stay; stay = stay.before) staying.add(stay.node);

@@ -1,4 +1,4 @@
-// How many rows each key goes on by, in every picture that is moved over row by row.
+// How many rows each key moves by, in every view that is moved over row by row.
 
 /** Undefined for a key that goes nowhere; `page` is how many rows a page has. */
 export function stepOf(key: string, page: number): number | undefined {

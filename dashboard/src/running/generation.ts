@@ -4,6 +4,7 @@ import { ATTRS, GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
 import { STALLED_MS } from '../fleet/trouble.ts';
 import { MAX_TEXT } from '../pictures/words.ts';
+import { amountOf, textOf } from '../stream/attribute.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 const MAX_NAME = 80;
@@ -85,9 +86,9 @@ export class Generation {
     this.endedAt = at;
     this.endId = row.id;
     this.lastAt = at;
-    this.tokens = numberOf(attrs[GEN_AI.outputTokens]) ?? this.tokens;
-    this.#reportedFirst = numberOf(attrs[GEN_AI.timeToFirstChunk]);
-    this.#reportedDuration = numberOf(attrs[ATTRS.duration]);
+    this.tokens = amountOf(attrs[GEN_AI.outputTokens]) ?? this.tokens;
+    this.#reportedFirst = amountOf(attrs[GEN_AI.timeToFirstChunk]);
+    this.#reportedDuration = amountOf(attrs[ATTRS.duration]);
     if (this.state !== 'failed') return;
     const type = copyOf(textOf(attrs[GEN_AI.errorType]) ?? '', MAX_NAME);
     this.error = [type, copyOf(row.msg, MAX_TEXT)].filter((text) => text !== '').join(' · ');
@@ -148,14 +149,6 @@ export class Generation {
 export function spanOf(attrs: Record<string, unknown>): string | undefined {
   const id = textOf(attrs.span_id);
   return id === undefined ? undefined : copyOf(id, MAX_NAME);
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function numberOf(value: unknown): number | undefined {
-  return typeof value === 'number' && value >= 0 && value < 1e9 ? value : undefined;
 }
 
 /** The beginning of a text as a text of its own: a mere part would keep the whole in memory, however long that is. */

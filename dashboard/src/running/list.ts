@@ -1,4 +1,4 @@
-// The list on screen: at most twenty lines, moved over by arrow keys, each a way to its lines in the log.
+// The list on screen: at most twenty rows, one for each generation, moved over by arrow keys; Enter or a click shows its entries in the log.
 import { stepOf } from '../pictures/steps.ts';
 import type { Generation } from './generation.ts';
 import { COLUMNS, LineNode } from './line-node.ts';

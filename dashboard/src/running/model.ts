@@ -5,7 +5,7 @@ import { isCancelled } from '@llm-streamer/shared/run.ts';
 import { logTimeOf } from '../pictures/entry-feed.ts';
 import { oldestOf } from '../pictures/oldest.ts';
 import { Seconds } from '../pictures/seconds.ts';
-import { EndedGenerations } from '../stream/ended-generations.ts';
+import { EndedGenerations, LOST_MS } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { Generation, spanOf } from './generation.ts';
 
@@ -13,8 +13,6 @@ export const MAX_RUNNING = 512;
 const MAX_FAILED = 20;
 /** A failed one is shown for this long. */
 export const FAILED_MS = 60_000;
-/** A generation that said nothing for this long is no longer taken for running, as in the fleet. */
-const LOST_MS = 10 * 60_000;
 /** Longer names of runs and lanes together would make what is remembered too large; such generations are not shown. */
 const MAX_KEY = 1_000;
 const NO_ATTRS = {};

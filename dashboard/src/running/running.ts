@@ -1,10 +1,13 @@
-// What runs now, over the log: it counts the entries of the stream from when it is first opened, those that are here first, and shows
-// each live generation as a line that grows. It is loaded then.
+// What runs now, over the log: from when it is first opened it counts the entries of the stream, beginning with those that the page
+// already holds, and shows each live generation as a line that grows. It is loaded then.
+
 import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { EntryFeed, type EntrySource } from '../pictures/entry-feed.ts';
+import { isFocusFree } from '../pictures/focus.ts';
 import { LogClock } from '../pictures/log-clock.ts';
+import { logView } from '../pictures/log-view.ts';
 import { notesOf } from '../pictures/notes.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { setText } from '../pictures/set-text.ts';
@@ -73,9 +76,7 @@ export class Running {
       return;
     }
     this.#tick();
-    const { activeElement } = document;
-    if (activeElement === document.body || activeElement === this.#context.viewport.scroller)
-      this.#list.focus();
+    if (isFocusFree(this.#context.viewport.scroller)) this.#list.focus();
   }
 
   #tick(): void {
@@ -123,16 +124,7 @@ export class Running {
     if (span !== undefined) terms.push(`span_id:${quoted(span)}`);
     else if (lane !== '') terms.push(`lane:${quoted(lane)}`);
     if (run === undefined) terms.push('event:generation.*');
-    const id = state === 'failed' ? endId : undefined;
-    this.#context.goTo({
-      running: false,
-      q: terms.join(' '),
-      hl: '',
-      level: '',
-      range: undefined,
-      at: id ?? '',
-      follow: id === undefined,
-    });
+    this.#context.goTo(logView(terms.join(' '), state === 'failed' ? endId : undefined));
   }
 }
 

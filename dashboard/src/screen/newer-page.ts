@@ -15,7 +15,7 @@ export class NewerPage {
   readonly #mayReload: () => boolean;
   #isAsking = false;
   /** Whether the stream has come back meanwhile. */
-  #isDue = false;
+  #hasComeBack = false;
 
   /** It asks each time that the stream is live again, and where a part of the page could not be loaded. */
   constructor(mayReload: () => boolean) {
@@ -28,15 +28,15 @@ export class NewerPage {
   }
 
   #ask(): void {
-    this.#isDue = true;
+    this.#hasComeBack = true;
     if (this.#isAsking || this.#own === undefined || !this.#mayReload()) return;
-    this.#isDue = false;
+    this.#hasComeBack = false;
     this.#isAsking = true;
     this.#reloadIfNewer()
       .finally(() => {
         this.#isAsking = false;
-        // The answer may be of the gateway before.
-        if (this.#isDue) this.#ask();
+        // The answer may have come from the old gateway.
+        if (this.#hasComeBack) this.#ask();
       })
       .catch(() => undefined); // the gateway is away: the next stream asks again
   }

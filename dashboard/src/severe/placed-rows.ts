@@ -1,4 +1,5 @@
 // Some rows of the buffer in its order. How many stand behind a place, and which is the next, takes a binary search, however many there are.
+import { lowerBound } from '../stream/lower-bound.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 export class PlacedRows {
@@ -24,12 +25,12 @@ export class PlacedRows {
     this.#first = 0;
   }
 
-  /** How many stand at the place `at` or behind it. */
+  /** How many stand at the place `at` or after it. */
   countFrom(at: number): number {
     return this.#rows.length - this.#indexOf(at);
   }
 
-  /** The first at the place `at` or behind it. */
+  /** The first at the place `at` or after it. */
   next(at: number): EntryRow | undefined {
     return this.#rows[this.#indexOf(at)];
   }
@@ -41,13 +42,6 @@ export class PlacedRows {
   }
 
   #indexOf(at: number): number {
-    let low = this.#first;
-    let high = this.#rows.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#rows[middle]?.at ?? 0) < at) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return lowerBound(this.#first, this.#rows.length, (index) => (this.#rows[index]?.at ?? 0) < at);
   }
 }

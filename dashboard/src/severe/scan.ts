@@ -1,5 +1,5 @@
 // Finds the severe entries among those that the log shows, and remembers up to where the reader has looked. It reads the buffer from time
-// to time, in slices: nothing happens at each entry, however many come.
+// to time, in slices, so one entry more costs no more than its reading.
 import type { RowList } from '../log/row-list.ts';
 import type { LogBuffer } from '../stream/buffer.ts';
 import type { EntryRow, Row } from '../stream/row.ts';
@@ -7,8 +7,8 @@ import { PlacedRows } from './placed-rows.ts';
 
 const WARN = 3;
 const ERROR = 4;
-/** So many attempts at reading all may fail before what is counted so far is told. */
-const MAX_FAILED = 3;
+/** After more attempts in a row that have not read all, what is counted so far is shown. */
+const MAX_PARTIAL = 3;
 
 export interface Counts {
   errors: number;
@@ -27,9 +27,9 @@ export class SevereScan {
   #next: number;
   /** The last row that was here when the reader looked. */
   #looked: Row | undefined;
-  /** How often in a row not all could be read. */
-  #failed = 0;
-  /** The newest entry of those: a stream that is opened anew brings entries again that he has seen. */
+  /** How many of the last attempts in a row have not read all. */
+  #partial = 0;
+  /** The newest entry of those: a stream that is opened anew brings entries again that the reader has seen. */
   #newest: EntryRow | undefined;
 
   /** `shown` gives the log's present list: another one after each change of the filter, or of older rows. */
@@ -46,8 +46,8 @@ export class SevereScan {
    */
   count(deadline: number): Counts | undefined {
     const isPartial = !this.step(deadline);
-    this.#failed = isPartial ? this.#failed + 1 : 0;
-    return this.#failed > 0 && this.#failed <= MAX_FAILED ? undefined : this.unseen;
+    this.#partial = isPartial ? this.#partial + 1 : 0;
+    return this.#partial > 0 && this.#partial <= MAX_PARTIAL ? undefined : this.unseen;
   }
 
   /** Reads on, up to `deadline` by performance.now; true when all that is here has been read. */

@@ -79,6 +79,10 @@ narrow.addEventListener('change', () => {
 });
 /** Whether long lines are wrapped: as the reader chose, else on narrow screens. */
 export const isWrapped = computed(() => viewState.value.wrap ?? isNarrow.value);
+/** Whether the gateway leaves out what the filter hides, so that nobody here knows how much that is. */
+export const isFilteredByGateway = computed(
+  () => viewState.value.narrow && Object.keys(filter.value.server).length > 0,
+);
 /** Whether a picture is shown instead of the log. */
 export const isPictureOpen = computed(() => {
   const { fleet, running, timeline } = viewState.value;

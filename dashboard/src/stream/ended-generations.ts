@@ -3,6 +3,8 @@
 
 /** What comes this long after the end is no longer late, but of another generation whose start was not heard. */
 export const LATE_MS = 2_000;
+/** What has said nothing for this long is no longer taken for running: its end was not heard. */
+export const LOST_MS = 10 * 60_000;
 const MAX_ENDED = 256;
 
 export class EndedGenerations {

@@ -187,6 +187,17 @@ describe('filter', () => {
     await eventually('no marks', async () => (await page.locator('#log mark').count()) === 0);
   });
 
+  it('does not filter the charts, which say so', async () => {
+    const { page } = await shown(mixed, '&charts=1');
+    const first = page.locator('#charts figcaption b').first();
+    await eventually('its title', async () => (await first.innerText()) === 'entries/s');
+    await filterBy(page, 'level:warn+');
+    await eventually(
+      'what it counts',
+      async () => (await first.innerText()) === 'entries/s without the filter',
+    );
+  });
+
   it('keeps the last valid filter when a regex is invalid, and says why', async () => {
     const { page } = await shown(mixed);
     await filterBy(page, '/4\\d\\d/');
@@ -235,7 +246,7 @@ describe('filter', () => {
     const { page } = await shown(mixed);
     await filterBy(page, 'level:error+');
     await page.getByRole('button', { name: 'on server' }).click();
-    await sees(page, '1 kept');
+    await sees(page, '1 kept · more hidden on the server');
     await shows(page, ['out of memory']);
   });
 

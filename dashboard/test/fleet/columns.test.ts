@@ -1,7 +1,7 @@
 import { GEN_AI } from '@llm-streamer/shared/gen-ai.ts';
 import { expect, it } from 'vitest';
 import { COLUMNS } from '../../src/fleet/columns.ts';
-import { FleetModel } from '../../src/fleet/model.ts';
+import { FleetModel, rowsOf } from '../../src/fleet/model.ts';
 import { compileFilter } from '../../src/log/filter.ts';
 import { entry } from '../rows.ts';
 
@@ -29,7 +29,7 @@ it.each([
   const fleet = new FleetModel();
   const entries = ends.flatMap((end, i) => generation(model, i * 10_000, end));
   for (const row of entries) fleet.count(row);
-  const [row] = fleet.rows(START + 2_000);
+  const [row] = rowsOf([...fleet.figures(START + 2_000)]);
   if (!row) throw new Error('no row');
   for (const key of ['model', 'running', 'tokens', 'spark', 'ttft']) {
     const { test } = compileFilter(COLUMNS.find((column) => column.key === key)?.behind(row) ?? '', '');

@@ -1,7 +1,7 @@
 import { ATTRS, GEN_AI, METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FleetModel, type FleetRow, MAX_SOURCES, totalsOf } from '../../src/fleet/model.ts';
+import { FleetModel, type FleetRow, MAX_SOURCES, rowsOf, totalsOf } from '../../src/fleet/model.ts';
 import type { EntryRow } from '../../src/stream/row.ts';
 import { entry } from '../rows.ts';
 
@@ -38,7 +38,7 @@ function numbers(ms: number, attrs: Record<string, unknown>, fields: Record<stri
 function rowsAt(ms: number, entries: readonly EntryRow[]): FleetRow[] {
   const model = new FleetModel();
   for (const row of entries) model.count(row);
-  return model.rows(START + ms);
+  return rowsOf([...model.figures(START + ms)]);
 }
 
 function rowAt(ms: number, entries: readonly EntryRow[]): FleetRow {
@@ -270,8 +270,18 @@ describe('trouble', () => {
   it('is an error of the last minute; one of the last five minutes is less', () => {
     const error = at(0, { level: 'error' });
     expect(rowAt(30_000, [error]).trouble).toMatchObject({ rank: 4, words: '1 error in the last minute' });
-    expect(rowAt(90_000, [error]).trouble).toMatchObject({ rank: 1, words: '1 error in five minutes' });
+    expect(rowAt(90_000, [error]).trouble).toMatchObject({
+      rank: 1,
+      words: '1 error in five minutes, 1m30s ago',
+    });
     expect(rowAt(400_000, [error]).trouble).toMatchObject({ rank: 0, words: '' });
+  });
+
+  it('says when the first error came of those with less than five minutes between them, in whatever order they are heard', () => {
+    const errors = [0, 900_000, 1_100_000, 1_395_000].map((time) => at(time, { level: 'error' }));
+    const words = '1 error in the last minute, the first known 8m20s ago';
+    for (const order of [errors, errors.toReversed()])
+      expect(rowAt(1_400_000, order).trouble.words).toBe(words);
   });
 
   it('is a generation that stopped in its midst, or does not begin', () => {
@@ -292,14 +302,17 @@ describe('trouble', () => {
         ),
       );
     const others = ['gpu-2', 'gpu-3', 'gpu-4'].flatMap((source) => times(source, 0.3));
-    expect(rowAt(6_000, [...others, ...times('gpu-1', 3)]).trouble).toMatchObject({ isSlow: true, rank: 3 });
+    expect(rowAt(6_000, [...others, ...times('gpu-1', 3)]).trouble).toMatchObject({
+      isSlow: true,
+      rank: 3,
+      words: 'slow to the first token, 10 times the median of all',
+    });
     expect(rowAt(6_000, [...others, ...times('gpu-1', 0.4)]).trouble).toMatchObject({
       isSlow: false,
       rank: 0,
     });
-    expect(rowAt(206_000, [...times('gpu-1', 0.4), ...times('gpu-1', 1.5, 200_000)]).trouble.isSlow).toBe(
-      true,
-    );
+    const { trouble } = rowAt(206_000, [...times('gpu-1', 0.4), ...times('gpu-1', 1.5, 200_000)]);
+    expect(trouble).toMatchObject({ isSlow: true, words: 'slower to the first token than a minute ago' });
   });
 });
 
@@ -348,7 +361,7 @@ describe('bounds', () => {
   it(`keeps the ${MAX_SOURCES} sources heard last, and says where there were more`, () => {
     const model = new FleetModel();
     for (let i = 0; i < MAX_SOURCES + 50; i++) model.count(at(i, { source: `s${i}` }));
-    const rows = model.rows(START + 1_000);
+    const rows = rowsOf([...model.figures(START + 1_000)]);
     expect(rows).toHaveLength(MAX_SOURCES);
     expect(model.isOverfull).toBe(true);
     model.clear();

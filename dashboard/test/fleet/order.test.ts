@@ -1,7 +1,7 @@
 import { METRICS } from '@llm-streamer/shared/gen-ai.ts';
 import { describe, expect, it } from 'vitest';
 import { COLUMNS } from '../../src/fleet/columns.ts';
-import { FleetModel } from '../../src/fleet/model.ts';
+import { FleetModel, rowsOf } from '../../src/fleet/model.ts';
 import { nextSort, ordered } from '../../src/fleet/order.ts';
 import { figure } from '../../src/pictures/words.ts';
 import { SORTS } from '../../src/state/fleet-sorts.ts';
@@ -23,7 +23,7 @@ reports('gpu-1', 0.5, 'box-b');
 say('gpu-10', { level: 'error' });
 reports('gpu-3', 0.2, 'box-a');
 say('api', {});
-const rows = model.rows(NOW);
+const rows = rowsOf([...model.figures(NOW)]);
 const names = (sort: string) =>
   ordered(rows, sort).map(({ title, rows: own }) => [title, own.map(({ source }) => source)]);
 
@@ -45,7 +45,7 @@ describe('the order of the rows', () => {
         const event = 'server.metrics';
         fleet.count(entry({ id: `${NOW - 500}-1`, source: `${host}-${n}`, event, attrs }));
       }
-      return ordered(fleet.rows(NOW), '').map(({ title }) => title);
+      return ordered(rowsOf([...fleet.figures(NOW)]), '').map(({ title }) => title);
     };
     expect(hosts(0.1)).toEqual(['box-a', 'box-b', 'box-c']);
     expect(hosts(0.99)).toEqual(['in trouble', 'box-a', 'box-b', 'box-c']);

@@ -27,7 +27,7 @@ describe('what a source did in the last ten minutes', () => {
     expect(history.until(NOW + 700_000).running.every(Number.isNaN)).toBe(true);
   });
 
-  it('has the times to the first token of answers, and the tokens that the fleet has', () => {
+  it('has the times to the first token of answers, and tokens per second of its ten seconds where the fleet has those of five', () => {
     const history = new SourceHistory();
     const source = new Source('s', NOW);
     for (const [ago, tokens, first] of [

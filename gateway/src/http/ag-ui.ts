@@ -9,7 +9,7 @@ import { AgUiStream, callIdOf } from '../agents/ag-ui-stream.ts';
 import type { AgentDirectory } from '../agents/directory.ts';
 import { ID, type Params, parseId, text } from '../parameters.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { beginRun, idSchema, type RunBeginning } from './begin-run.ts';
+import { beginRun, idSchema, type RunStartServices } from './begin-run.ts';
 import { CHAT_BODY_BYTES, chatScope, invalidMessages, wordsOf } from './chat-body.ts';
 import { ChatConsents, type ConsentAnswer } from './chat-consents.ts';
 import { ChatWire } from './chat-wire.ts';
@@ -39,7 +39,7 @@ const bodySchema = z.looseObject({
 const EXAMPLE = '{"threadId":"…","runId":"…","messages":[{"id":"…","role":"user","content":"…"}]}';
 type Body = z.output<typeof bodySchema>;
 
-export interface AgUiServices extends RunBeginning {
+export interface AgUiServices extends RunStartServices {
   broker: Broker;
   agents: AgentDirectory;
   streams: RunStreams;

@@ -20,7 +20,7 @@ import {
   idSchema,
   messageSchema,
   RUN_BODY_BYTES,
-  type RunBeginning,
+  type RunStartServices,
 } from './begin-run.ts';
 import { mayBeTold } from './conversations.ts';
 import { HttpError } from './errors.ts';
@@ -51,7 +51,7 @@ const TEXTS = { config: { needs: 'signed-in', parameters: ['limit'], answerBytes
 /** Agents may have 64 tools each, with a thousand characters on each. */
 const AGENTS = { config: { needs: 'signed-in', answerBytes: 4_194_304 } } as const;
 
-export interface AgentServices extends RunBeginning {
+export interface AgentServices extends RunStartServices {
   history: RunHistory;
   conversations: Conversations;
   ends: RunEnds;

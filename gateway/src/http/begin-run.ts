@@ -27,7 +27,7 @@ export function checkLength(message: string, field: string): void {
 }
 
 /** What begins runs, and counts them. */
-export interface RunBeginning {
+export interface RunStartServices {
   service: RunService;
   limiter: RateLimiter;
   limit: RateLimitOptions;
@@ -41,7 +41,7 @@ export interface RunBeginning {
 export async function beginRun(
   request: FastifyRequest,
   reply: FastifyReply | undefined,
-  { service, limiter, limit }: RunBeginning,
+  { service, limiter, limit }: RunStartServices,
   asked: Omit<RunRequest, 'owner' | 'sharer' | 'trace'>,
 ): Promise<RunRecord> {
   const { principal, ip } = request;

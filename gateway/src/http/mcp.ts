@@ -4,7 +4,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../mcp/caller.ts';
 import type { McpEndpoint, McpServices } from '../mcp/server.ts';
-import { beginRun, idSchema, RUN_BODY_BYTES, type RunBeginning } from './begin-run.ts';
+import { beginRun, idSchema, RUN_BODY_BYTES, type RunStartServices } from './begin-run.ts';
 import { HttpError } from './errors.ts';
 import { jsonScope } from './json-body.ts';
 import { headersOf, translate } from './plugins/problems.ts';
@@ -16,7 +16,7 @@ const startSchema = runSchema.extend({ agent: idSchema.optional() });
 /** The code that JSON-RPC leaves to servers. */
 const SERVER_ERROR = -32_000;
 
-export interface McpRouteServices extends Omit<McpServices, 'told'>, RunBeginning {
+export interface McpRouteServices extends Omit<McpServices, 'told'>, RunStartServices {
   /** Where people reach the page; undefined if only the request tells. */
   publicUrl: string | undefined;
   basePath: string;

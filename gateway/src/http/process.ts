@@ -9,7 +9,7 @@ import {
   idSchema,
   messageSchema,
   RUN_BODY_BYTES,
-  type RunBeginning,
+  type RunStartServices,
 } from './begin-run.ts';
 import { jsonScope, parseBody } from './json-body.ts';
 import type { RunStreams } from './run-stream.ts';
@@ -23,7 +23,7 @@ export const runSchema = z.strictObject({
 type RunBody = z.output<typeof runSchema> & { agent?: string | undefined };
 const EXAMPLE = '{"message":"…","message_id":"…"}';
 
-export interface ProcessServices extends RunBeginning {
+export interface ProcessServices extends RunStartServices {
   streams: RunStreams;
 }
 

@@ -15,7 +15,7 @@ import { parseId } from '../parameters.ts';
 import type { Conversations } from '../runs/conversations.ts';
 import { fingerprintOf, type RunRequest } from '../runs/run-plan.ts';
 import type { RunRecord } from '../runs/store/run-store.ts';
-import { beginRun, idSchema, type RunBeginning } from './begin-run.ts';
+import { beginRun, idSchema, type RunStartServices } from './begin-run.ts';
 import { CHAT_BODY_BYTES, chatScope, invalidMessages, wordsOf } from './chat-body.ts';
 import { ChatConsents } from './chat-consents.ts';
 import { ChatWire } from './chat-wire.ts';
@@ -55,7 +55,7 @@ const NEWEST_MESSAGES = 4;
 /** The id of an answer: this, and the id of its run. */
 const ANSWER = 'a-';
 
-export interface UiChatServices extends RunBeginning {
+export interface UiChatServices extends RunStartServices {
   broker: Broker;
   conversations: Conversations;
   agents: AgentDirectory;

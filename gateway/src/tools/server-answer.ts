@@ -37,15 +37,15 @@ export async function serverAnswer(response: Response, id: unknown, secret = '')
     return new Response(null, { status, headers }); // the client says what is wrong with it
   }
   const hidden = secret.length < HIDDEN_LENGTH ? undefined : inJson(secret);
-  // It is measured as the client reads it: without a quote that is a part of the secret, more of a text would be JSON.
-  const measured = async (said: string) => {
+  // Measured after the secret is cut out, as the client reads it: cutting out a quote may turn text into JSON.
+  const redactAndMeasure = async (said: string) => {
     const text = hidden ? said.replace(hidden, '[secret]') : said;
     if ((await excessOf(text, SHAPE)) !== undefined) throw new ToolFailure('tool_too_large');
     return text;
   };
   const text = isStream
-    ? await answerAmong(eventsOf(body), id, measured)
-    : await measured(await wholeOf(body));
+    ? await answerAmong(eventsOf(body), id, redactAndMeasure)
+    : await redactAndMeasure(await wholeOf(body));
   check(text);
   await pace.pauseIfDue();
   const session = headers.get('mcp-session-id');

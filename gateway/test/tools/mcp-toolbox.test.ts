@@ -255,7 +255,7 @@ describe('a call', () => {
     },
   );
 
-  it('has the same idempotency key however often it is sent, and another in each run', async () => {
+  it('has the same idempotency key however often it is sent, and another for each run and each call', async () => {
     const { url, calls } = await mcpServer(echo);
     const { call, looked } = toolbox({ server: { url, tools: { echo: {} } } });
     await looked();

@@ -53,8 +53,8 @@ export function inFull(error: unknown): string {
   return text + cause;
 }
 
-/** For the log of this process: why who was asked where the log is has given no answer. A server without TLS waits on for more to read. */
-export function unanswered(error: unknown, tls: boolean): string {
+/** For the log of this process: why a Sentinel or a node gave no answer. A server without TLS waits for more to read, so with TLS a timeout means that. */
+export function whyUnanswered(error: unknown, tls: boolean): string {
   return tls && (error as NodeJS.ErrnoException)?.code === 'ETIMEDOUT' ? NO_TLS : inFull(error);
 }
 

@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../../logger.ts';
 import { type HostAndPort, SENTINEL_PORT, type SentinelAddress } from './address.ts';
-import { messageOf, unanswered } from './errors.ts';
+import { messageOf, whyUnanswered } from './errors.ts';
 import { type Access, askingConnection, Locator, reach } from './locator.ts';
 
 const NO_SENTINEL = `it is no Sentinel, but a Redis server; Sentinels listen on ${SENTINEL_PORT} by default`;
@@ -42,7 +42,7 @@ export class Sentinels extends Locator {
         this.#prefer(sentinel);
         return primary;
       } catch (error) {
-        failures.push(`${sentinel.host}:${sentinel.port}: ${unanswered(error, this.#access.tls)}`);
+        failures.push(`${sentinel.host}:${sentinel.port}: ${whyUnanswered(error, this.#access.tls)}`);
       }
     }
     throw new Error('no Sentinel says where the primary is', { cause: failures.join('; ') });

@@ -4,7 +4,7 @@
 import type { Redis } from 'ioredis';
 import type { Logger } from '../../logger.ts';
 import type { ClusterAddress, HostAndPort } from './address.ts';
-import { unanswered } from './errors.ts';
+import { whyUnanswered } from './errors.ts';
 import { type Access, askingConnection, isSame, Locator, reach } from './locator.ts';
 
 /** So many nodes are asked in one look, and remembered. One that hangs costs a second. */
@@ -43,7 +43,7 @@ export class SlotOwner extends Locator {
         return owner;
       } catch (error) {
         this.#forget(node);
-        failures.push(`${node.host}:${node.port}: ${unanswered(error, this.#access.tls)}`);
+        failures.push(`${node.host}:${node.port}: ${whyUnanswered(error, this.#access.tls)}`);
       }
     }
     throw new Error('no node of the Cluster says who owns the slot of the log', {

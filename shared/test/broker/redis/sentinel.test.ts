@@ -140,7 +140,7 @@ describe('Sentinels', () => {
     expect(broker.status().reason).toBe('Redis: no Sentinel says where the primary is');
   }, 60_000);
 
-  it('which are something else are told by what they are', async () => {
+  it('that are something else are reported as what they are', async () => {
     const server = await startRedis();
     const web = createHttpServer((_, response) => response.end()).listen(0, '127.0.0.1');
     await once(web, 'listening');

@@ -20,7 +20,7 @@ afterEach(async () => {
   for (const part of open.splice(0).reverse()) await part.close();
 });
 
-it('the log notes the time as often as those believe who read the notes', async () => {
+it('the script that writes notes of the time has the interval that their readers assume', async () => {
   const script = await readFile(new URL('../../../src/broker/redis/lua/log.lua', import.meta.url), 'utf8');
   expect(/^local NOTE_EVERY = (\d+)$/m.exec(script)?.[1]).toBe(`${NOTE_EVERY_MS}`);
 });
