@@ -11,6 +11,7 @@ import { StatusBar } from './panels/status-bar.tsx';
 import { Toolbar } from './panels/toolbar.tsx';
 import { mountRunning } from './running/slot.ts';
 import { mountRunPanel } from './runs/slot.ts';
+import { LaterReload } from './screen/later-reload.ts';
 import { isOnLoopback, peopleSignIn } from './state/identity.ts';
 import { helpOpen, opened, streamState, viewState } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
@@ -91,10 +92,17 @@ whenWanted(
 effect(() => {
   document.documentElement.toggleAttribute('data-out', streamState.value.state === 'refused');
 });
+const reload = new LaterReload(() => viewState.value.screen);
 whenWanted(
   () => viewState.value.screen,
-  lazyModule(() => import('./screen/second-screen.ts'), noticeMissing('the second screen')),
-  ({ SecondScreen }) => new SecondScreen(viewport, element('screen')),
+  lazyModule(
+    () => import('./screen/second-screen.ts'),
+    () => reload.plan(),
+  ),
+  ({ SecondScreen }) => {
+    reload.cancel();
+    new SecondScreen(viewport, element('screen'));
+  },
 );
 mountCharts(series, { viewport, cursor, history }, element('charts'));
 mountFleet(app, element('fleet'));

@@ -206,4 +206,32 @@ describe('a gateway that has come back with a newer page', () => {
     await lastRow(page, 'still the same');
     expect(navigations).toBe(2);
   });
+
+  it('that lacks its own part, as in the midst of an upgrade, is loaded anew when a gateway answers', async () => {
+    let isGone = true;
+    const page = await openPage(browser, `${gateway.url}/?channels=logs&screen=1`, {
+      ...opened,
+      before: async (fresh) => {
+        await fresh.clock.install();
+        await fresh.route('**/assets/second-screen-*.js', (route) =>
+          isGone ? route.fulfill({ status: 404 }) : route.continue(),
+        );
+      },
+    });
+    await eventually('it is live', () => gateway.streams.size === 1);
+
+    await page.route(
+      (url) => url.pathname === '/',
+      (route) => route.abort('connectionrefused'),
+    );
+    const asked = page.waitForEvent('requestfailed', (request) => new URL(request.url()).pathname === '/');
+    await page.clock.runFor(31_000);
+    await asked;
+    isGone = false;
+    await page.unrouteAll();
+    const loaded = page.waitForEvent('load');
+    await page.clock.runFor(31_000);
+    await loaded;
+    await isLoaded(page);
+  });
 });
