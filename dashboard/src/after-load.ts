@@ -8,9 +8,9 @@ import { lazyModule } from './lazy.ts';
 import { Overlay } from './panels/overlay.tsx';
 import { announce } from './panels/summary.ts';
 import { SevereWatch } from './severe/watch.ts';
-import { alerts, alertsOpen } from './state/alerts.ts';
+import { alertsAsOf } from './state/alerts.ts';
 import { ignoredIn } from './state/link-check.ts';
-import { showNotice } from './state/store.ts';
+import { notice, showNotice } from './state/store.ts';
 import { noticeMissing, whenWanted } from './state/when-wanted.ts';
 import '../styles/ansi.css';
 
@@ -18,6 +18,7 @@ const GREETED = 'llm-streamer.greeted';
 
 /** Says to whoever is here for the first time where everything else is said. */
 function greet(): void {
+  if (notice.value !== '') return; // what is said there may be more urgent: the next visit is greeted
   try {
     if (localStorage.getItem(GREETED) !== null) return;
     localStorage.setItem(GREETED, '1');
@@ -41,7 +42,7 @@ export function begin(app: App, element: (id: string) => HTMLElement): Series {
   const onEntry = app.onEntry.bind(app);
   new SevereWatch({ session, viewport, cursor, onEntry }, element('stage'));
   whenWanted(
-    () => alerts.value.length > 0 || alertsOpen.value,
+    () => alertsAsOf.value > 0,
     lazyModule(() => import('./alerts/mark.tsx'), noticeMissing('the list of alerts')),
     ({ mountAlerts }) => mountAlerts((patch) => app.goTo(patch)),
   );

@@ -11,7 +11,7 @@ import { clockOf, iso } from './log/time.ts';
 import type { Viewport } from './log/viewport.ts';
 import { copyText } from './panels/copy.ts';
 import { openTimeline } from './panels/open-timeline.ts';
-import { alertsAsOf, alertsOpen } from './state/alerts.ts';
+import { alertsAsOf, alertsOpen, areAlertsStale } from './state/alerts.ts';
 import { peopleSignIn, profile } from './state/identity.ts';
 import { severe } from './state/severe.ts';
 import {
@@ -127,7 +127,9 @@ export const KEYS: readonly Key[] = [
     keys: 'a',
     what: 'alerts that fire, and a test',
     run: () => {
-      alertsOpen.value = !alertsOpen.value && alertsAsOf.value > 0;
+      if (alertsAsOf.value > 0) alertsOpen.value = !alertsOpen.value;
+      else if (areAlertsStale.value) showNotice('the gateway does not say which alerts fire');
+      else showNotice('this gateway has no rules for alerts that you may see');
     },
   },
   {

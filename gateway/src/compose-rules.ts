@@ -22,6 +22,8 @@ import { RedisRulesStore } from './rules/store/redis-rules-store.ts';
 import { RulesHost, type RulesHostOptions } from './rules/thread/rules-host.ts';
 
 export interface Rules {
+  /** Whether there is a file of rules. */
+  areThere: boolean;
   /** The alerts that fire now. */
   firing(): Promise<FiringAlert[]>;
   /** Sends a test to one destination, or to all. Undefined if there is no such destination, or none at all. */
@@ -31,6 +33,7 @@ export interface Rules {
 }
 
 const NONE: Rules = {
+  areThere: false,
   firing: async () => [],
   test: async () => undefined,
   open: async () => {},
@@ -67,6 +70,7 @@ export function composeRules(
   const host = new RulesHost({ data: { path, lastGood, holder: gateway, entryBytes }, log, report });
   rulesMetrics(registry, () => host.figures);
   return {
+    areThere: true,
     firing: () => store.firing(),
     test: (destination) => testDestinations(read().rules, readSecret, destination),
     open: async () => {

@@ -360,6 +360,8 @@ export interface FiringAlert extends AlertFields {
 
 /** GET /api/alerts */
 export interface AlertsAnswer {
+  /** Whether this gateway has a file of rules; without one it knows of no alerts. */
+  rules: boolean;
   alerts: FiringAlert[];
 }
 

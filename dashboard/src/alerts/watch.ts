@@ -1,14 +1,14 @@
-// Knows which alerts fire, whatever channels are shown. The gateway's answer to `GET /api/alerts` is the only truth. It is asked for at
-// once when an entry of `events:alerts` is in the view, as with all channels; other views ask every few seconds. A stream for the alerts
-// would take one of the six connections that a browser opens to a host over HTTP/1.1, in the view's own stream they would be entries that
-// its query did not ask for: its ledger would not hold, and no other viewer would share it.
+// Knows which alerts fire, whatever channels are shown. The gateway's answer to `GET /api/alerts` is the only truth. It is asked at once when
+// an entry of `events:alerts` arrives in the view (as when all channels are shown), otherwise every few seconds. A stream of its own would
+// take one of the six connections that a browser opens to a host over HTTP/1.1. In the view's stream, alerts would be entries that its query
+// did not ask for: the ledger would be wrong, and no other viewer could share the stream.
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { effect, untracked } from '@preact/signals';
-import { readAlerts } from '../state/alert.ts';
+import { hasRules, readAlerts } from '../state/alert.ts';
 import { alerts, alertsAsOf, areAlertsStale } from '../state/alerts.ts';
 import { profile } from '../state/identity.ts';
-import { filter, streamState, viewState } from '../state/store.ts';
+import { isFilteredByGateway, streamState, viewState } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
 
 const CHANNEL = CHANNELS.alerts;
@@ -19,11 +19,11 @@ const EVERY_MS = 4_000;
 const EVERY_MS_WITH_ENTRIES = 60_000;
 /** Many alerts at once are one question. */
 const LEAST_MS = 500;
-/** The answers after which it is not asked again until the stream or the person is another: no rules here, or not for this person. */
+/** The answers after which it is not asked again until the stream or the person is another: not for this person, or by an older gateway. */
 const NOT_HERE: readonly number[] = [401, 403, 404];
 
 export class AlertWatch {
-  /** Whether the route is there for this person. */
+  /** Whether there are rules, and this person may know of their alerts. */
   #isHere = false;
   #isAsking = false;
   #askedAt = 0;
@@ -66,14 +66,14 @@ export class AlertWatch {
     const whom = profile.value;
     try {
       const response = await fetch(new URL('api/alerts', document.baseURI), { cache: 'no-store' });
-      const firing = response.ok ? readAlerts(await response.json()) : [];
+      const answer: unknown = response.ok ? await response.json() : undefined;
       // An answer for somebody else, who was signed in when it was asked.
       if (profile.value !== whom) return;
-      this.#isHere = !NOT_HERE.includes(response.status);
+      this.#isHere = response.ok ? hasRules(answer) : !NOT_HERE.includes(response.status);
       areAlertsStale.value = this.#isHere && !response.ok;
       if (areAlertsStale.value) return;
       alertsAsOf.value = this.#isHere ? Date.now() : 0;
-      alerts.value = firing;
+      alerts.value = this.#isHere ? readAlerts(answer) : [];
     } catch {
       // Nothing says that the route is not there: it is asked again.
       if (profile.value !== whom) return;
@@ -86,8 +86,7 @@ export class AlertWatch {
 }
 
 function period(): number {
-  const { channels, narrow } = viewState.value;
-  const isNarrowed = narrow && Object.keys(filter.value.server).length > 0;
-  const hasEntries = !isNarrowed && channels.some((pattern) => matches(pattern, CHANNEL));
+  const { channels } = viewState.value;
+  const hasEntries = !isFilteredByGateway.value && channels.some((pattern) => matches(pattern, CHANNEL));
   return hasEntries ? EVERY_MS_WITH_ENTRIES : EVERY_MS;
 }

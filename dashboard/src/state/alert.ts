@@ -20,6 +20,11 @@ export interface Alert {
 const MAX_ALERTS = 500;
 const MAX_CHARS = 300;
 
+/** Whether the gateway has rules, of which alerts are made. */
+export function hasRules(answer: unknown): boolean {
+  return fieldsOf(answer).rules === true;
+}
+
 /** The worst first, then the latest. */
 export function readAlerts(answer: unknown): Alert[] {
   const list = fieldsOf(answer).alerts;

@@ -10,5 +10,5 @@ export const alertsAsOf = signal(0);
 /** Whether the gateway did not answer when it was asked last. */
 export const areAlertsStale = signal(false);
 export const alertsOpen = signal(false);
-/** The component in the top line that shows how many fire; absent until the first one does, or the list is asked for. */
+/** The component in the top line that shows how many fire. */
 export const alertPart = signal<ComponentType | undefined>(undefined);

@@ -17,7 +17,7 @@ const BETWEEN_TESTS_MS = 5_000;
 const NAME_RULE = 'must be the name of a destination in the rules file';
 const testBody = z.strictObject({ destination: z.string(NAME_RULE).max(60, NAME_RULE).optional() });
 
-export function alertsRoutes(app: FastifyInstance, rules: Pick<Rules, 'firing' | 'test'>): void {
+export function alertsRoutes(app: FastifyInstance, rules: Pick<Rules, 'areThere' | 'firing' | 'test'>): void {
   let testedAt = Number.NEGATIVE_INFINITY;
 
   app.get(
@@ -26,7 +26,7 @@ export function alertsRoutes(app: FastifyInstance, rules: Pick<Rules, 'firing' |
     async ({ access }): Promise<AlertsAnswer> => {
       access.readable([CHANNELS.alerts]); // refuses whoever may not read it
       const alerts = await rules.firing();
-      return { alerts: alerts.sort((a, b) => b.since - a.since) };
+      return { rules: rules.areThere, alerts: alerts.sort((a, b) => b.since - a.since) };
     },
   );
 

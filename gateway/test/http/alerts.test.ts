@@ -123,7 +123,7 @@ it('a gateway whose rules are not valid does not start, and says why', async () 
 
 it('without rules nothing fires, and there is nothing to test', async () => {
   const gateway = await start();
-  expect(await (await fetch(`${gateway.url}/api/alerts`)).json()).toEqual({ alerts: [] });
+  expect(await (await fetch(`${gateway.url}/api/alerts`)).json()).toEqual({ rules: false, alerts: [] });
   expect((await test(gateway.url)).status).toBe(404);
 });
 
@@ -146,7 +146,7 @@ it('where people sign in: alerts are for those who may read their channel, tests
   await gateway.store.setRole({ name: 'logs-only', grants });
   await addUser(gateway.store, 'carol', 'logs-only');
   const [root, carol] = [await gateway.signedIn('root'), await gateway.signedIn('carol')];
-  expect((await root.ask('/api/alerts')).body).toEqual({ alerts: [] });
+  expect((await root.ask('/api/alerts')).body).toEqual({ rules: true, alerts: [] });
   expect((await carol.ask('/api/alerts')).body.code).toBe('channel_forbidden');
   expect((await carol.ask('/api/alerts/test', { method: 'POST', body: {} })).body.code).toBe('forbidden');
   expect((await root.ask('/api/alerts/test', { method: 'POST', body: {} })).status).toBe(200);

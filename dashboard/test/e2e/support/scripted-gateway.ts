@@ -35,7 +35,7 @@ export class ScriptedGateway {
   answer: (response: ServerResponse, request: IncomingMessage) => void = (response) => this.greet(response);
   /** The answer of `/api/entries`. */
   entries: object = { entries: [], gaps: [], done: true };
-  /** The answer of `/api/alerts`: its status, and its body. */
+  /** The answer of `/api/alerts`: its status, and its body, where that says nothing else with `rules: true`. */
   alerts: { status: number; body?: object } = { status: 404 };
   /** How often it was asked which alerts fire. */
   alertsAsked = 0;
@@ -156,7 +156,7 @@ export class ScriptedGateway {
     }
     if (pathname === '/api/alerts') {
       this.alertsAsked++;
-      json(response, this.alerts.status, this.alerts.body ?? {});
+      json(response, this.alerts.status, { rules: true, ...this.alerts.body });
       return;
     }
     if (pathname.startsWith('/api/') || pathname === '/sse/health') {
