@@ -1,5 +1,9 @@
 // What a fleet of model servers writes: each source reports its numbers once a second, and streams generations; the rest is their logs.
 const GENERATION_PIECES = 40;
+/** Those that are deltas: all but the start, the end and each fourth, which is a line. */
+const DELTAS = Array.from({ length: GENERATION_PIECES - 3 }, (_, i) => i + 2).filter(
+  (piece) => piece % 4 !== 0,
+);
 
 /** What `sources` sources write at `rate` entries per second in all. */
 export function fleetLoad(sources: number, rate: number): (n: number) => Record<string, unknown> {
@@ -30,7 +34,7 @@ function fleetEntry(n: number, sources: number, each: number): Record<string, un
     return { ...entry, run, event: 'generation.started', msg: 'started', attrs: { ...model, ...lane } };
   if (piece === GENERATION_PIECES - 1) {
     const numbers = {
-      'gen_ai.usage.output_tokens': 36,
+      'gen_ai.usage.output_tokens': DELTAS.length,
       'gen_ai.response.time_to_first_chunk': 0.1 + (source % 9) / 10,
     };
     return {

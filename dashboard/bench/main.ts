@@ -1,10 +1,17 @@
-// The load that the page can bear: a real gateway and browser, entries at a steady rate, the same with the fleet open, or what runs, and 200 sources, a run's picture that grows, and for comparison a
-// page that appends a div per entry. `npm run bench -w dashboard [-- --seconds 60]`; build the page first (npm start and npm test
-// do).
+// Measures the page at fixed loads, with a real gateway and browser: entries at a steady rate; the same from 200 sources with the fleet open, or what
+// runs; a run's picture that grows. For comparison, a page that shows nothing of the same entries, and one that appends a div for each.
+// `npm run bench -w dashboard [-- --seconds 60]`; build the page first (npm start and npm test do).
 import { parseArgs } from 'node:util';
 import { launchChromium } from '../../test-support/chromium.ts';
 import { startProcess } from '../../test-support/process.ts';
-import { type Figures, measureDashboard, measureNaive, measureOver, measureTimeline } from './measure.ts';
+import {
+  type Figures,
+  measureDashboard,
+  measureNaive,
+  measureNothing,
+  measureOver,
+  measureTimeline,
+} from './measure.ts';
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '60' } } });
 const seconds = Number(values.seconds);
@@ -18,6 +25,7 @@ try {
   // The naive pages come last: a page that hangs must not cost the others time.
   const measures = [
     measureDashboard,
+    measureNothing,
     measureOver.bind(undefined, 'fleet'),
     measureOver.bind(undefined, 'running'),
     measureTimeline,
@@ -39,7 +47,12 @@ try {
 print(results);
 // A page that is too busy to close would keep the process running.
 process.exit(
-  results.some(({ page, received, published }) => page !== 'append a div' && received !== published) ? 1 : 0,
+  results.some(
+    ({ page, received, published }) =>
+      page !== 'append a div' && page !== 'nothing shown' && received !== published,
+  )
+    ? 1
+    : 0,
 );
 
 /** NaN where the page did not answer. */
@@ -64,6 +77,12 @@ function print(all: readonly Figures[]): void {
     ['frame p99 ms', (f) => figure(f.p99, 1)],
     ['worst frame ms', (f) => figure(f.worst, 0)],
     ['long tasks (> 50 ms)', (f) => `${f.longTasks} (${f.longTaskMs.toFixed(0)} ms)`],
+    ['… by processor time', (f) => f.mainThread?.longTasks.toString() ?? '–'],
+    ['longest task, ms of processor', (f) => f.mainThread?.longestMs.toFixed(0) ?? '–'],
+    [
+      'main thread, ms of processor a second',
+      (f) => (f.mainThread ? (f.mainThread.totalMs / f.seconds).toFixed(0) : '–'),
+    ],
     ['heap at 1/3, MB', (f) => figure(f.heapEarly, 1)],
     ['heap at the end, MB', (f) => figure(f.heapLate, 1)],
     ['rows in the document', (f) => count(f.rows)],

@@ -1,11 +1,12 @@
 // Measures one page under one load: its frames, its heap and its ledger.
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { fleetLoad } from './fleet-load.ts';
+import { endTrace, type MainThread, startTrace } from './main-thread.ts';
 import { type EntryOf, publishAtOnce, publishSteadily } from './publish.ts';
 import { runLoad } from './run-load.ts';
 
 export interface Figures {
-  page: 'dashboard' | 'fleet' | 'running' | 'timeline' | 'append a div';
+  page: 'dashboard' | 'fleet' | 'running' | 'timeline' | 'nothing shown' | 'append a div';
   rate: number;
   seconds: number;
   published: number;
@@ -18,6 +19,8 @@ export interface Figures {
   worst: number;
   longTasks: number;
   longTaskMs: number;
+  /** Absent for the naive page, which answers too late. */
+  mainThread?: MainThread;
   /** MB after a collection, at a third of the time and at the end. */
   heapEarly: number;
   heapLate: number;
@@ -69,6 +72,30 @@ export async function measureOver(
   const counts = await ledgerOf(page, load.published);
   const rows = await page.locator(`#${view} .row`).count();
   return { page: view, rate, seconds, ...counts, rows, ...load };
+}
+
+/** What this machine gives a page that reads the entries of 200 sources and shows nothing. */
+export async function measureNothing(
+  browser: Browser,
+  url: string,
+  rate: number,
+  seconds: number,
+): Promise<Figures> {
+  const page = await browser.newPage({ viewport: SIZE });
+  const channel = `bench:nothing${rate}`;
+  await page.goto(`${url}/healthz`);
+  await page.evaluate((stream) => {
+    const counts = { received: 0 };
+    Object.assign(globalThis, { counts });
+    const source = new EventSource(stream);
+    source.onmessage = () => counts.received++;
+    return new Promise((resolve) => source.addEventListener('hello', resolve));
+  }, `${url}/stream?channels=${channel}`);
+  const load = await underLoad(page, url, channel, rate, seconds, fleetLoad(200, rate));
+  const received = await page.evaluate(
+    () => (globalThis as unknown as { counts: { received: number } }).counts.received,
+  );
+  return { page: 'nothing shown', rate, seconds, received, ledger: 'none', rows: 0, ...load };
 }
 
 /** The picture of a run that has 5,000 entries and grows. */
@@ -142,7 +169,7 @@ export async function measureNaive(
     };
   }, `${url}/stream?channels=${channel}`);
   const cdp = await page.context().newCDPSession(page);
-  const early = after((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
+  const early = delay((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
   const published = await publishSteadily(url, channel, rate, seconds);
   const stuck = seconds * 1_000 - logged.frames.reduce((sum, ms) => sum + ms, 0);
   const recorded = summary({
@@ -176,11 +203,18 @@ async function underLoad(
   entryOf?: EntryOf,
 ): Promise<Load> {
   const cdp = await page.context().newCDPSession(page);
+  await startTrace(cdp);
   await recordFrames(page);
-  const early = after((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
+  const early = delay((seconds * 1_000) / 3).then(async () => {
+    const from = performance.now();
+    const heapEarly = await inTime(heap(cdp), Number.NaN);
+    return { heapEarly, collecting: [from, performance.now()] as const };
+  });
   const published = await publishSteadily(url, channel, rate, seconds, entryOf);
   const recorded = summary(await inTime(frames(page), NO_ANSWER));
-  return { published, ...recorded, heapEarly: await early, heapLate: await inTime(heap(cdp), Number.NaN) };
+  const { heapEarly, collecting } = await early;
+  const mainThread = await endTrace(cdp, collecting);
+  return { published, ...recorded, mainThread, heapEarly, heapLate: await inTime(heap(cdp), Number.NaN) };
 }
 
 async function recordFrames(page: Page): Promise<void> {
@@ -235,9 +269,9 @@ async function heap(cdp: CDPSession): Promise<number> {
 
 /** Does not wait for a page that is too busy to answer. */
 function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
-  return Promise.race([answer.catch(() => otherwise), after(PATIENCE_MS).then(() => otherwise)]);
+  return Promise.race([answer.catch(() => otherwise), delay(PATIENCE_MS).then(() => otherwise)]);
 }
 
-function after(ms: number): Promise<void> {
+function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
