@@ -6,7 +6,7 @@ import type { EntryRow } from '../stream/row.ts';
 
 const MAX_TEXT = 200;
 const MAX_PLANNED = 64;
-/** From 2015 to 2100, and a length of more than three years: what is beyond is no time, but a clock that was never set. */
+/** Times from 2015 to 2100 are believed, and lengths of up to three years: anything else comes from a clock that was never set. */
 const MIN_TIME = Date.UTC(2015);
 const MAX_TIME = Date.UTC(2100);
 const DAY_MS = 86_400_000;
@@ -17,7 +17,7 @@ const MAX_TOKENS = 1e9;
 export interface Fact {
   row: EntryRow;
   event: string;
-  /** By the writer's clock: a span is told when it has ended, and often later. */
+  /** By the writer's clock: a span is logged when it has ended, and often later. */
   time: number;
   lane: string;
   step: string;

@@ -88,7 +88,7 @@ export class RunFeed {
     if (this.#isTrimmed) notes.push('the log no longer has all of it');
     else if (this.#isCut && !isBegun) notes.push('its beginning was not found in the newest million entries');
     else if (!this.isReading && dropped === 0 && lacksBeginning)
-      notes.push('its beginning was not told, or is no longer kept');
+      notes.push('its beginning was not logged, or is no longer kept');
     if (dropped > 0)
       notes.push(
         `${this.#isFull ? 'at least ' : ''}${dropped.toLocaleString('en')} entries left out: only ${entries.toLocaleString('en')} fit`,
@@ -210,7 +210,7 @@ export class RunFeed {
   }
 
   /** To call when the run has ended: nothing more comes on its own channel. */
-  ended(): void {
+  stopFollowing(): void {
     this.#client?.stop();
     this.#client = undefined;
     this.#isLive = true;

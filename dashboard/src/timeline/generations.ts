@@ -6,7 +6,7 @@ import { LATE_MS } from '../stream/ended-generations.ts';
 import { beginOf, byLog, type Fact } from './fact.ts';
 import type { SpanState } from './span.ts';
 
-/** Undefined: not told. */
+/** Undefined: not known. */
 export interface Generation {
   step: string;
   attempt: number;

@@ -1,7 +1,8 @@
 // A lane of a run, from its entries in any order of arrival: its generations, by step and attempt, and the tools that it calls.
-import { type Clock, openState, part } from './clock.ts';
+
 import type { Fact } from './fact.ts';
 import { type Generation, GenerationFacts } from './generations.ts';
+import { type OpenEnds, openState, partsUpTo } from './open-ends.ts';
 import { newSpan, type Part, type Span } from './span.ts';
 import { type ToolCall, ToolFacts } from './tool-calls.ts';
 
@@ -36,20 +37,20 @@ export class LaneFacts {
     return true;
   }
 
-  spans(clock: Clock): Span[] {
+  spans(ends: OpenEnds): Span[] {
     const generations = [...this.#generations.values()].flatMap(({ all }) => all);
     generations.sort((a, b) => (beginning(a) ?? 0) - (beginning(b) ?? 0) || order(a, b));
     const calls = this.#tools.all;
     const key = `lane ${this.#name}`;
-    if (this.#name === '' && generations.length === 0) return calls.map((call) => toolSpan(key, call, clock));
+    if (this.#name === '' && generations.length === 0) return calls.map((call) => toolSpan(key, call, ends));
     const name = this.#name || generations.find(({ model }) => model !== '')?.model || this.#source;
     const [only] = generations;
     if (only && generations.length === 1) {
-      const span = generationSpan(key, name, only, clock);
-      span.children.push(...calls.map((call) => toolSpan(key, call, clock)));
+      const span = generationSpan(key, name, only, ends);
+      span.children.push(...calls.map((call) => toolSpan(key, call, ends)));
       return [span];
     }
-    return [laneSpan(key, name, generations, calls, clock)];
+    return [laneSpan(key, name, generations, calls, ends)];
   }
 }
 
@@ -58,7 +59,7 @@ function laneSpan(
   name: string,
   generations: readonly Generation[],
   calls: readonly ToolCall[],
-  clock: Clock,
+  ends: OpenEnds,
 ): Span {
   const isRepeated = generations.some(({ attempt }) => attempt > 1);
   const children = generations.map((generation, i) => {
@@ -68,13 +69,13 @@ function laneSpan(
       `${key} ${step} ${attempt} ${i}`,
       title.join(' ') || `call ${i + 1}`,
       generation,
-      clock,
+      ends,
     );
   });
   const lastOfStep = new Map(generations.map(({ step }, i) => [step, children[i]]));
   for (const call of calls) {
     const caller = call.step === '' ? undefined : lastOfStep.get(call.step);
-    (caller?.children ?? children).push(toolSpan(key, call, clock));
+    (caller?.children ?? children).push(toolSpan(key, call, ends));
   }
   const all = children.flatMap((child) => [child, ...child.children]);
   const last = generations.at(-1);
@@ -92,15 +93,15 @@ function laneSpan(
   });
 }
 
-export function generationSpan(key: string, name: string, generation: Generation, clock: Clock): Span {
+export function generationSpan(key: string, name: string, generation: Generation, ends: OpenEnds): Span {
   const { endedAt, ending, facts, error, model, attempt, inputTokens, outputTokens, isEstimated } =
     generation;
   return newSpan({
     key,
     kind: 'generation',
     name,
-    state: endedAt === undefined ? openState(clock) : ending,
-    parts: generationParts(generation, clock),
+    state: endedAt === undefined ? openState(ends) : ending,
+    parts: generationParts(generation, ends),
     rows: facts.map(({ row }) => row),
     error,
     model,
@@ -111,23 +112,25 @@ export function generationSpan(key: string, name: string, generation: Generation
   });
 }
 
-function generationParts({ queuedAt, startedAt, firstAt, endedAt }: Generation, clock: Clock): Part[] {
-  const queue = part('queue', queuedAt, startedAt ?? firstAt ?? endedAt, clock);
+function generationParts({ queuedAt, startedAt, firstAt, endedAt }: Generation, ends: OpenEnds): Part[] {
+  const queue = partsUpTo('queue', queuedAt, startedAt ?? firstAt ?? endedAt, ends);
   if (firstAt !== undefined)
     return [
       ...queue,
-      ...part('first', startedAt, firstAt, clock),
-      ...part('stream', firstAt, endedAt, clock),
+      ...partsUpTo('first', startedAt, firstAt, ends),
+      ...partsUpTo('stream', firstAt, endedAt, ends),
     ];
   if (startedAt === undefined)
-    return queue.length > 0 || endedAt === undefined ? queue : part('generation', endedAt, endedAt, clock);
-  const isFirst = endedAt === undefined && clock.hasDeltas;
-  return [...queue, ...part(isFirst ? 'first' : 'generation', startedAt, endedAt, clock)];
+    return queue.length > 0 || endedAt === undefined
+      ? queue
+      : partsUpTo('generation', endedAt, endedAt, ends);
+  const isFirst = endedAt === undefined && ends.hasDeltas;
+  return [...queue, ...partsUpTo(isFirst ? 'first' : 'generation', startedAt, endedAt, ends)];
 }
 
-export function toolSpan(lane: string, call: ToolCall, clock: Clock): Span {
+export function toolSpan(lane: string, call: ToolCall, ends: OpenEnds): Span {
   const { askedAt, decidedAt, calledAt, returnedAt, error, facts, name, key } = call;
-  const asked = part('approval', askedAt, decidedAt ?? returnedAt, clock);
+  const asked = partsUpTo('approval', askedAt, decidedAt ?? returnedAt, ends);
   // What was asked after the call runs when it has been allowed.
   const begin =
     askedAt === undefined
@@ -136,14 +139,14 @@ export function toolSpan(lane: string, call: ToolCall, clock: Clock): Span {
         ? undefined
         : Math.max(calledAt ?? 0, decidedAt);
   const isOver = returnedAt !== undefined;
-  const isTold = isOver || clock.isBegun;
+  const isTold = isOver || ends.isBegun;
   const end = isTold ? returnedAt : (begin ?? askedAt);
-  const parts = part('tool', begin ?? (asked.length === 0 ? returnedAt : undefined), end, clock);
+  const parts = partsUpTo('tool', begin ?? (asked.length === 0 ? returnedAt : undefined), end, ends);
   return newSpan({
     key: `${lane} tool ${key}`,
     kind: 'tool',
     name: name || 'tool',
-    state: isOver ? (error === '' ? 'finished' : 'failed') : isTold ? openState(clock) : 'unknown',
+    state: isOver ? (error === '' ? 'finished' : 'failed') : isTold ? openState(ends) : 'unknown',
     parts: [...asked, ...parts],
     rows: facts.map(({ row }) => row),
     error,

@@ -1,23 +1,23 @@
 // A run as a picture: entries in, in any order of arrival, and the tree of its spans out. The same entries give the same picture, live
 // and from history; it depends on nothing on screen. What it keeps is bounded, and what does not fit is counted.
+
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { CANCELLED, RUN_END } from '@llm-streamer/shared/run.ts';
+import { LOST_MS } from '../stream/ended-generations.ts';
 import type { EntryRow } from '../stream/row.ts';
-import type { Clock } from './clock.ts';
 import { type CriticalPart, criticalPath } from './critical-path.ts';
 import { beginOf, byLog, byTime, type Fact, readFact } from './fact.ts';
 import { LaneFacts } from './lane.ts';
+import type { OpenEnds } from './open-ends.ts';
 import { newSpan, type Span, type SpanState, settle, spansIn } from './span.ts';
 import { type Totals, totalsOf } from './totals.ts';
 import { TraceFacts } from './trace.ts';
 
 export const MAX_ENTRIES = 20_000;
 export const MAX_SPANS = 2_000;
-/** Entries other than pieces of an answer. A call of one name that is made again and again is one of the spans above, drawn each time. */
+/** Entries that are no deltas. Repeated calls of a tool without an id count as one span, so MAX_SPANS does not bound them. */
 const MAX_MOMENTS = 3 * MAX_SPANS;
 const MAX_BYTES = 32 * 1024 * 1024;
-/** A run that said nothing for this long is no longer taken for running: its end was not heard. */
-const FORGOTTEN_MS = 10 * 60_000;
 const WARN = 3;
 
 export interface Picture {
@@ -82,16 +82,16 @@ export class RunModel {
     const ends = this.#life.filter(({ event }) => Object.hasOwn(RUN_END, event)).sort(byTime);
     const end = ends.at(-1);
     const begin = this.#life.filter(({ event }) => event === EVENTS.runStarted).sort(byTime)[0];
-    const isForgotten = now - this.#lastAt > FORGOTTEN_MS;
-    const clock: Clock = {
+    const isForgotten = now - this.#lastAt > LOST_MS;
+    const open: OpenEnds = {
       edge: end?.time ?? (isForgotten ? this.#lastAt : Math.max(now, this.#lastAt)),
       isRunning: !end && !isForgotten,
       isBegun: begin !== undefined,
       hasDeltas: this.#hasDeltas,
     };
-    const children = this.#children(clock, begin);
-    const isRunning = clock.isRunning && (begin !== undefined || children.some(isOpen));
-    const times = [begin?.time, end?.time, ...(isRunning ? [clock.edge] : [])].filter(
+    const children = this.#children(open, begin);
+    const isRunning = open.isRunning && (begin !== undefined || children.some(isOpen));
+    const times = [begin?.time, end?.time, ...(isRunning ? [open.edge] : [])].filter(
       (time) => time !== undefined,
     );
     const root = newSpan({
@@ -174,11 +174,11 @@ export class RunModel {
     return lane;
   }
 
-  #children(clock: Clock, begin: Fact | undefined): Span[] {
-    const lanes = [...this.#lanes.values()].flatMap((lane) => lane.spans(clock));
+  #children(ends: OpenEnds, begin: Fact | undefined): Span[] {
+    const lanes = [...this.#lanes.values()].flatMap((lane) => lane.spans(ends));
     const waiting = [...new Set(begin?.planned)].filter((name) => !this.#lanes.has(name));
     return [
-      ...this.#traces.spans(clock),
+      ...this.#traces.spans(ends),
       ...lanes,
       ...this.#steps.map(stepSpan),
       ...waiting.map((name) => newSpan({ key: `lane ${name}`, kind: 'lane', name, state: 'waiting' })),

@@ -1,7 +1,9 @@
 // One run on screen: its summary, an axis of time, and the tree of its spans with a bar for each. Only the rows in sight are in the
 // document, so a trace of two thousand spans costs what one of fifty costs. Plain nodes: to move the bars of 60 rows takes 15 ms where a
 // canvas takes 7, but that happens five times a second at most, and nodes have names, themes and a pointer of their own.
+
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
+import { LINE } from '../log/scroll.ts';
 import { placeNodes } from '../pictures/place-nodes.ts';
 import { setText } from '../pictures/set-text.ts';
 import { stepOf } from '../pictures/steps.ts';
@@ -16,14 +18,12 @@ import { rowsOf, type TreeRow } from './rows.ts';
 import type { Span } from './span.ts';
 import { summaryOf } from './words.ts';
 
-/** The height of a row, `--line` of the style sheet. */
-const LINE = 20;
 /** Rows beyond the edges, so that scrolling finds them there. */
 const MORE = 8;
 
 export interface RunViewListener {
   onOpen(row: EntryRow): void;
-  /** The entry that is pointed at; the reader has moved to it with `isChosen`. */
+  /** The entry under the pointer; `isChosen` if the reader has selected it. */
   onEntry(row: EntryRow | undefined, span: Span | undefined, isChosen: boolean): void;
 }
 

@@ -1,37 +1,37 @@
 // A run as a picture, or two of them on one scale: over the log while the URL names them. What is pointed at is shown as an entry, and
 // Enter leads to it in the log; the browser's way back, or the key, leads to the picture again.
+
 import type { Prices } from '@llm-streamer/shared/api-types.ts';
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
 import type { Viewport } from '../log/viewport.ts';
+import type { EntrySource } from '../pictures/entry-feed.ts';
+import { isFocusFree } from '../pictures/focus.ts';
 import { LogClock } from '../pictures/log-clock.ts';
+import { logView } from '../pictures/log-view.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { visible } from '../pictures/words.ts';
 import { reader } from '../state/run-state.ts';
 import { cursorRow, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
 import type { EntryRow } from '../stream/row.ts';
-import type { Session } from '../stream/session.ts';
 import '../../styles/timeline.css';
-import { CompareInput } from './compare-input.ts';
 import { fetchPrices } from './cost.ts';
 import { RunFeed } from './feed.ts';
 import type { Picture } from './model.ts';
+import { RunInput } from './run-input.ts';
 import { RunView } from './run-view.ts';
 import { PART_KINDS, type PartKind, type Span } from './span.ts';
 import { entryText, PART_WORDS } from './words.ts';
 
-/** What runs is drawn so often, but where that takes long, only in a tenth of the time. */
+/** A run that goes on is drawn this often. After each drawing it rests nine times as long, so that drawing takes a tenth of the time at most. */
 const EVERY_MS = 200;
 const LEAST_REST = 9;
 
 /** Where the entries of the channels that are shown come from, and what an entry leads to. */
-export interface TimelineContext {
-  session: Pick<Session, 'buffer'>;
+export interface TimelineContext extends EntrySource {
   viewport: Pick<Viewport, 'scroller'>;
   goTo(patch: Partial<ViewState>): void;
-  onEntry(listener: (row: EntryRow) => void): void;
-  onCleared(listener: () => void): void;
 }
 
 interface ShownRun {
@@ -49,7 +49,7 @@ export class Timeline {
   readonly #entry = document.createElement('p');
   readonly #legend = legend();
   readonly #compare: HTMLButtonElement;
-  readonly #input: CompareInput;
+  readonly #input: RunInput;
   #shown: ShownRun[] = [];
   #active = 0;
   #prices: Prices | undefined;
@@ -61,11 +61,8 @@ export class Timeline {
 
   constructor(context: TimelineContext, host: HTMLElement) {
     this.#context = context;
-    this.#input = new CompareInput(
-      context.session.buffer as Session['buffer'],
-      (versus) => updateView({ versus }, 'replace'),
-      () => this.#focus(),
-    );
+    this.#input = new RunInput(context.session.buffer, () => this.#focus());
+    const other = button('other run', 'see another run (o)', () => this.#askForOther());
     this.#compare = button('compare', 'with another run (c)', () => this.#toggleCompare());
     const bar = document.createElement('div');
     bar.className = 'actions';
@@ -73,7 +70,7 @@ export class Timeline {
     spacer.className = 'spacer-x';
     const close = button('✕', 'close (Esc)', () => this.#close());
     close.ariaLabel = 'Close timeline';
-    bar.append(this.#legend, spacer, this.#input.element, this.#compare, close);
+    bar.append(this.#legend, spacer, this.#input.element, other, this.#compare, close);
     this.#runs.className = 'runs';
     this.#entry.className = 'entry';
     this.#entry.role = 'status';
@@ -114,8 +111,7 @@ export class Timeline {
     this.#price().catch(() => {}); // a picture without costs
     this.#timer ??= setInterval(() => this.#tick(), EVERY_MS);
     this.#draw();
-    const { activeElement } = document;
-    if (activeElement === document.body || activeElement === this.#context.viewport.scroller) this.#focus();
+    if (isFocusFree(this.#context.viewport.scroller)) this.#focus();
   }
 
   /** Prices change so seldom that a reload of the page is enough. */
@@ -176,7 +172,7 @@ export class Timeline {
     for (const run of changed) {
       run.isChanged = false;
       run.picture = run.feed.model.picture(now);
-      if (run.picture.ending !== '') run.feed.ended();
+      if (run.picture.ending !== '') run.feed.stopFollowing();
     }
     for (const item of this.#legend.children) {
       const kind = item.firstElementChild?.className as PartKind;
@@ -204,6 +200,7 @@ export class Timeline {
     if ((key === 'Enter' || key === ' ') && target.closest('button')) return false;
     if (key === 'Escape' || key === 't') this.#close();
     else if (key === 'c') this.#toggleCompare();
+    else if (key === 'o') this.#askForOther();
     else return this.#current?.view.press(key) ?? false;
     return true;
   }
@@ -219,7 +216,16 @@ export class Timeline {
 
   #toggleCompare(): void {
     if (viewState.value.versus !== '') updateView({ versus: '' }, 'replace');
-    else this.#input.open(viewState.value.timeline);
+    else this.#ask('compare with run', (versus) => updateView({ versus }, 'replace'));
+  }
+
+  #askForOther(): void {
+    this.#ask('see run', (timeline) => updateView({ timeline, versus: '' }, 'replace'));
+  }
+
+  #ask(purpose: string, choose: (run: string) => void): void {
+    const shown = this.#shown.map(({ key }) => key);
+    this.#input.open(purpose, shown, this.#clock.now, choose);
   }
 
   #close(): void {
@@ -233,17 +239,7 @@ export class Timeline {
     if (this.#left.size > 100) this.#left.clear();
     this.#left.set(key, row.id);
     const isShown = viewState.value.channels.some((pattern) => matches(pattern, row.channel));
-    this.#context.goTo({
-      timeline: '',
-      versus: '',
-      ...(!isShown && { channels: [row.channel] }),
-      at: row.id,
-      follow: false,
-      q: '',
-      hl: '',
-      level: '',
-      range: undefined,
-    });
+    this.#context.goTo({ ...logView('', row.id), ...(!isShown && { channels: [row.channel] }) });
   }
 }
 

@@ -3,7 +3,7 @@
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { beginOf, byLog, type Fact } from './fact.ts';
 
-/** Undefined: not told. */
+/** Undefined: not known. */
 export interface ToolCall {
   /** Names it among the calls of its lane. */
   key: string;

@@ -1,10 +1,10 @@
 // The spans of other programs, by their ids: parents and children in any order of arrival. A parent that has not come is a row of its
 // own, which its children keep when it comes.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
-import { type Clock, openState, part } from './clock.ts';
 import { beginOf, byTime, type Fact } from './fact.ts';
 import { GenerationFacts } from './generations.ts';
 import { generationSpan } from './lane.ts';
+import { type OpenEnds, openState, partsUpTo } from './open-ends.ts';
 import { newSpan, type Span, type SpanKind } from './span.ts';
 
 const KINDS: Readonly<Record<string, SpanKind>> = {
@@ -26,12 +26,12 @@ export class TraceFacts {
   }
 
   /** The spans without a parent, with all others within them. */
-  spans(clock: Clock): Span[] {
+  spans(ends: OpenEnds): Span[] {
     const spans = new Map<string, Span>();
     const parents = new Map<string, string>();
     for (const [id, facts] of this.#facts) {
       facts.sort(byTime);
-      spans.set(id, spanOf(id, facts, clock));
+      spans.set(id, spanOf(id, facts, ends));
       const parent = facts.find((fact) => fact.parent !== '')?.parent;
       if (parent !== undefined && parent !== id) parents.set(id, parent);
     }
@@ -39,7 +39,7 @@ export class TraceFacts {
   }
 }
 
-function spanOf(id: string, facts: readonly Fact[], clock: Clock): Span {
+function spanOf(id: string, facts: readonly Fact[], ends: OpenEnds): Span {
   const key = `span ${id}`;
   const end = facts.findLast(({ event }) => !STARTED.includes(event));
   const named = end ?? facts[0];
@@ -50,7 +50,7 @@ function spanOf(id: string, facts: readonly Fact[], clock: Clock): Span {
     // A span ends once: whatever else claims to be it is left out.
     const [generation] = generations.all;
     if (generation)
-      return generationSpan(key, named?.lane || generation.model || 'generation', generation, clock);
+      return generationSpan(key, named?.lane || generation.model || 'generation', generation, ends);
   }
   const from =
     end?.start ??
@@ -62,8 +62,8 @@ function spanOf(id: string, facts: readonly Fact[], clock: Clock): Span {
     key,
     kind,
     name: named?.name || named?.tool || 'span',
-    state: end ? (error === '' ? 'finished' : 'failed') : openState(clock),
-    parts: part(kind === 'tool' ? 'tool' : 'work', from, end?.time, clock),
+    state: end ? (error === '' ? 'finished' : 'failed') : openState(ends),
+    parts: partsUpTo(kind === 'tool' ? 'tool' : 'work', from, end?.time, ends),
     rows: facts.map(({ row }) => row),
     error,
   });
@@ -72,7 +72,7 @@ function spanOf(id: string, facts: readonly Fact[], clock: Clock): Span {
 function rootsOf(spans: Map<string, Span>, parents: ReadonlyMap<string, string>): Span[] {
   for (const parent of parents.values()) {
     if (!spans.has(parent))
-      spans.set(parent, newSpan({ key: `span ${parent}`, kind: 'unknown', name: 'not told yet' }));
+      spans.set(parent, newSpan({ key: `span ${parent}`, kind: 'unknown', name: 'not logged yet' }));
   }
   const roots: Span[] = [];
   const inCircle = circular(parents);

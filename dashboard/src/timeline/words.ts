@@ -44,7 +44,7 @@ export function figureOf(span: Span): string {
   else if (outputTokens !== undefined) words.push(`${isEstimated ? '~' : ''}${outputTokens} tok`);
   words.push(...longWaits(span));
   if (state === 'failed' && error !== '') words.push(`✕ ${visible(error, 60)}`);
-  if (state === 'unknown' && kind !== 'unknown' && children.length === 0) words.push('end not told');
+  if (state === 'unknown' && kind !== 'unknown' && children.length === 0) words.push('no end logged');
   if (warnings.length > 0) words.push(`▼${warnings.length}`);
   return words.join(' ');
 }
@@ -67,11 +67,11 @@ function lengthOf(parts: readonly Part[]): number {
 /** What a screen reader says of a row after its name. */
 export function wordsOf(span: Span, from: number, isCritical: boolean): string {
   const { name, kind, model, state, parts, outputTokens, inputTokens, error, warnings, attempt } = span;
-  const about = kind === 'unknown' ? 'a span that has not been told yet' : kind;
+  const about = kind === 'unknown' ? 'a span that has not been logged yet' : kind;
   const words = [about];
   if (model !== '' && model !== name) words.push(visible(model, 80));
   if (attempt > 1) words.push(`attempt ${attempt}`);
-  words.push(state === 'waiting' ? 'not begun' : state === 'unknown' ? 'end not told' : state);
+  words.push(state === 'waiting' ? 'not begun' : state === 'unknown' ? 'no end logged' : state);
   if (span.from !== undefined && kind !== 'run') words.push(`begins after ${duration(span.from - from)}`);
   if (span.from !== undefined && span.to !== undefined) words.push(`takes ${duration(span.to - span.from)}`);
   for (const part of kind === 'lane' ? [] : parts)
@@ -89,7 +89,7 @@ export function wordsOf(span: Span, from: number, isCritical: boolean): string {
 export function summaryOf({ root, ending, critical, totals }: Picture, cost?: Cost): string {
   const { lanes, spans, inputTokens, outputTokens, isEstimated, errors, retries, byKind } = totals;
   // Of a single request nobody says that a run has begun or ended.
-  const state = { running: 'running', unknown: 'end not told' }[root.state as string];
+  const state = { running: 'running', unknown: 'no end logged' }[root.state as string];
   const words = [ending || state].filter((word) => word !== undefined);
   if (root.from !== undefined && root.to !== undefined) words.push(duration(root.to - root.from));
   words.push(lanes > 0 ? plural(lanes, 'lane') : plural(spans, 'span'));

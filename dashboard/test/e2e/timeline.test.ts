@@ -358,7 +358,7 @@ describe('two runs', () => {
     await page.keyboard.press('t');
     await row(page, 'long').waitFor();
     await page.keyboard.press('c');
-    await page.getByLabel('Run to compare with').waitFor();
+    await page.getByLabel('compare with run').waitFor();
     expect(
       await page
         .locator('#timeline datalist option')
@@ -391,6 +391,25 @@ describe('two runs', () => {
     await page.keyboard.press('c');
     await eventually('one run', async () => (await tree(page).count()) === 1);
     expect(page.url()).not.toContain('vs=');
+  });
+
+  it('the key o leads from one to another, which is offered with the time of its latest entry', async () => {
+    await gateway.publish(...agentRun('timeline:other', 'older'), ...agentRun('timeline:other', 'newer', 2));
+    const page = await openPage(browser, `${gateway.url}/?channels=timeline:other&t=newer`);
+    await tree(page, 'newer').getByRole('treeitem').nth(5).waitFor();
+    await page.keyboard.press('o');
+    await page.getByLabel('see run').waitFor();
+    const offered = await page
+      .locator('#timeline datalist option')
+      .evaluateAll((all) => (all as HTMLOptionElement[]).map(({ value, label }) => `${value}: ${label}`));
+    expect(offered).toEqual([expect.stringMatching(/^older: latest entry \d+ s ago$/)]);
+    await page.keyboard.press('Escape');
+    await page.getByLabel('see run').waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'other run' }).click();
+    await page.keyboard.type('older');
+    await page.keyboard.press('Enter');
+    await tree(page, 'older').getByRole('treeitem').nth(5).waitFor();
+    expect([await tree(page).count(), new URL(page.url()).searchParams.get('t')]).toEqual([1, 'older']);
   });
 });
 

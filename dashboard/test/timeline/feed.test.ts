@@ -63,7 +63,7 @@ it('a run of more than ten pages is read as far as it fits, and its missing begi
   await serve(12_345, 1_000);
   const { entries, notes } = await read();
   expect(entries).toBe(12_345);
-  expect(notes).toEqual(['its beginning was not told, or is no longer kept']);
+  expect(notes).toEqual(['its beginning was not logged, or is no longer kept']);
 });
 
 it('reading stops where no more fits, and says that more may be left out than it knows', async () => {

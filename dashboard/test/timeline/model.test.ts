@@ -197,7 +197,7 @@ describe('a run of lanes', () => {
   });
 });
 
-describe('what is not told', () => {
+describe('what is not logged', () => {
   it('is not guessed: a generation without tokens in between is one part', () => {
     const end = { lane: 'a', 'gen_ai.usage.output_tokens': 9 };
     expect(
@@ -345,9 +345,9 @@ describe('a trace', () => {
 
   it('has a row for a parent that has not come, which it keeps when it comes', () => {
     const before = pictureOf([span(900, 'c', 'b', 0.5)]);
-    expect(outline(before.root)).toEqual(['r', [['not told yet', ['span c']]]]);
+    expect(outline(before.root)).toEqual(['r', [['not logged yet', ['span c']]]]);
     const after = pictureOf([span(900, 'c', 'b', 0.5), span(950, 'b', undefined, 0.9)]);
-    expect(find(before, 'not told yet').key).toBe(find(after, 'span b').key);
+    expect(find(before, 'not logged yet').key).toBe(find(after, 'span b').key);
   });
 
   it('tells the parts of a model call apart by what it says of its first token', () => {

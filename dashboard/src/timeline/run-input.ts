@@ -1,28 +1,32 @@
-// Asks for the run to compare with: any name, and those of the runs that the page has, the newest first.
+// Asks for a run: any name, and those of the runs that the page has, the newest first.
 
+import { logTimeOf } from '../pictures/entry-feed.ts';
+import { wholeSeconds } from '../pictures/words.ts';
 import { runKeyOf } from '../state/run-key.ts';
 import type { LogBuffer } from '../stream/buffer.ts';
 
 const MAX_RUNS = 30;
 /** Rows that are looked at for names of runs. */
 const MAX_ROWS = 20_000;
+/** At most this many runs are on screen; they are not offered. */
+const SHOWN = 2;
 const LIST = 'timeline-runs';
 
-export class CompareInput {
+export class RunInput {
   readonly element = document.createElement('form');
   readonly #input = document.createElement('input');
   readonly #list = document.createElement('datalist');
   readonly #buffer: LogBuffer;
   readonly #leave: () => void;
+  #choose: (run: string) => void = () => {};
 
-  constructor(buffer: LogBuffer, choose: (run: string) => void, leave: () => void) {
+  /** `leave` is called when it closes, whether a run was chosen or not. */
+  constructor(buffer: LogBuffer, leave: () => void) {
     this.#buffer = buffer;
     this.#leave = leave;
     this.element.hidden = true;
     this.#list.id = LIST;
     this.#input.setAttribute('list', LIST);
-    this.#input.ariaLabel = 'Run to compare with';
-    this.#input.placeholder = 'compare with run …';
     this.#input.maxLength = 200;
     this.#input.autocomplete = 'off';
     this.#input.spellcheck = false;
@@ -31,7 +35,7 @@ export class CompareInput {
       event.preventDefault();
       const run = this.#input.value.trim();
       this.#close();
-      if (run !== '') choose(run);
+      if (run !== '') this.#choose(run);
     });
     this.#input.addEventListener('keydown', (event) => {
       if (event.key !== 'Escape') return;
@@ -41,16 +45,21 @@ export class CompareInput {
     });
   }
 
-  open(without: string): void {
-    const options = this.#runs()
-      .filter((run) => run !== without)
+  /** `purpose` is what a run is asked for; `shown` are those on screen; `now` is the log's time in ms. */
+  open(purpose: string, shown: readonly string[], now: number, choose: (run: string) => void): void {
+    const options = [...this.#runs()]
+      .filter(([run]) => !shown.includes(run))
       .slice(0, MAX_RUNS)
-      .map((run) => {
+      .map(([run, at]) => {
         const option = document.createElement('option');
         option.value = run;
+        option.label = `latest entry ${wholeSeconds(Math.max(0, now - at))} ago`;
         return option;
       });
     this.#list.replaceChildren(...options);
+    this.#choose = choose;
+    this.#input.ariaLabel = purpose;
+    this.#input.placeholder = `${purpose} …`;
     this.#input.value = '';
     this.element.hidden = false;
     this.#input.focus();
@@ -61,13 +70,16 @@ export class CompareInput {
     this.#leave();
   }
 
-  #runs(): string[] {
-    const runs = new Set<string>();
+  /** The time of the latest entry of each run, by the log's clock. */
+  #runs(): Map<string, number> {
+    const runs = new Map<string, number>();
     const { first, end } = this.#buffer;
-    for (let at = end - 1; at >= Math.max(first, end - MAX_ROWS) && runs.size <= MAX_RUNS; at--) {
+    for (let at = end - 1; at >= Math.max(first, end - MAX_ROWS) && runs.size <= MAX_RUNS + SHOWN; at--) {
       const row = this.#buffer.get(at);
-      if (row?.kind === 'entry' && row.run !== undefined) runs.add(runKeyOf(row) ?? row.run);
+      if (row?.kind !== 'entry' || row.run === undefined) continue;
+      const key = runKeyOf(row) ?? row.run;
+      if (!runs.has(key)) runs.set(key, logTimeOf(row));
     }
-    return [...runs];
+    return runs;
   }
 }
