@@ -1,10 +1,13 @@
-// What the page's main thread has computed, by Chromium's trace: a task that is long only because the thread had to wait for a processor,
+// What the page's main thread computes, by Chromium's trace: a task that is long only because the thread had to wait for a processor,
 // which it shares here with the gateway and the publisher, is told apart from one that computes for so long.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { CDPSession } from 'playwright-core';
 
 const LONG_US = 50_000;
 
 export interface MainThread {
+  /** How long it was traced. */
+  seconds: number;
   /** Tasks with more than 50 ms of processor time. */
   longTasks: number;
   /** The most processor time that one task has taken, in ms. */
@@ -18,38 +21,34 @@ interface TraceEvent {
   ph: string;
   pid: number;
   tid: number;
-  /** When it began, in µs of the machine's monotonic clock, which is also Node's. */
-  ts: number;
   /** Processor time in µs. */
   tdur?: number;
   args?: { name?: string };
 }
 
-export async function startTrace(cdp: CDPSession): Promise<void> {
+/** Traces for some seconds: more no longer fit into one text. What is traced is read later, by `readTrace`, since that is work, too. */
+export async function trace(cdp: CDPSession, seconds: number): Promise<string> {
   await cdp.send('Tracing.start', {
     transferMode: 'ReturnAsStream',
     traceConfig: { includedCategories: ['disabled-by-default-devtools.timeline'], excludedCategories: ['*'] },
   });
-}
-
-/**
- * Ends the trace that `startTrace` has started on the same session. What began between the two times of `without`, in ms by `performance.now()`,
- * is not counted: garbage that the measure has collected is no work of the page.
- */
-export async function endTrace(cdp: CDPSession, without: readonly [number, number]): Promise<MainThread> {
+  await delay(seconds * 1_000);
   const complete = new Promise<string>((resolve) =>
     cdp.once('Tracing.tracingComplete', ({ stream }) => resolve(stream ?? '')),
   );
   await cdp.send('Tracing.end');
-  const { traceEvents } = JSON.parse(await read(cdp, await complete)) as { traceEvents: TraceEvent[] };
+  return complete;
+}
+
+/** `handle` is what `trace` gave for so many seconds. */
+export async function readTrace(cdp: CDPSession, handle: string, seconds: number): Promise<MainThread> {
+  const { traceEvents } = JSON.parse(await textOf(cdp, handle)) as { traceEvents: TraceEvent[] };
   const isMain = mainThreads(traceEvents);
-  const origin = Number(process.hrtime.bigint()) / 1000 - performance.now() * 1000;
-  const [from, to] = without.map((ms) => origin + ms * 1000) as [number, number];
-  const isLeftOut = ({ ts }: TraceEvent) => ts >= from && ts <= to;
   const times = traceEvents
-    .filter((event) => event.name === 'RunTask' && event.ph === 'X' && isMain(event) && !isLeftOut(event))
+    .filter((event) => event.name === 'RunTask' && event.ph === 'X' && isMain(event))
     .map(({ tdur = 0 }) => tdur);
   return {
+    seconds,
     longTasks: times.filter((time) => time > LONG_US).length,
     longestMs: times.reduce((longest, time) => Math.max(longest, time), 0) / 1000,
     totalMs: times.reduce((sum, time) => sum + time, 0) / 1000,
@@ -63,11 +62,11 @@ function mainThreads(events: readonly TraceEvent[]): (event: TraceEvent) => bool
   return ({ pid, tid }) => threads.has(`${pid} ${tid}`);
 }
 
-async function read(cdp: CDPSession, handle: string): Promise<string> {
-  let text = '';
+async function textOf(cdp: CDPSession, handle: string): Promise<string> {
+  const pieces: string[] = [];
   for (;;) {
-    const { data, eof, base64Encoded } = await cdp.send('IO.read', { handle });
-    text += base64Encoded ? Buffer.from(data, 'base64').toString() : data;
-    if (eof) return text;
+    const { data, eof, base64Encoded } = await cdp.send('IO.read', { handle, size: 4 * 1024 * 1024 });
+    pieces.push(base64Encoded ? Buffer.from(data, 'base64').toString() : data);
+    if (eof) return pieces.join('');
   }
 }

@@ -1,7 +1,7 @@
 // Measures one page under one load: its frames, its heap and its ledger.
 import type { Browser, CDPSession, Page } from 'playwright-core';
 import { fleetLoad } from './fleet-load.ts';
-import { endTrace, type MainThread, startTrace } from './main-thread.ts';
+import { type MainThread, readTrace, trace } from './main-thread.ts';
 import { type EntryOf, publishAtOnce, publishSteadily } from './publish.ts';
 import { runLoad } from './run-load.ts';
 
@@ -10,7 +10,8 @@ export interface Figures {
   rate: number;
   seconds: number;
   published: number;
-  received: number;
+  /** Undefined where the page does not count. */
+  received: number | undefined;
   ledger: string;
   frames: number;
   p50: number;
@@ -30,6 +31,7 @@ export interface Figures {
 }
 
 const PATIENCE_MS = 15_000;
+const MAX_TRACED_SECONDS = 10;
 const NO_ANSWER: Recorded = { frames: [], long: [] };
 const SIZE = { width: 1440, height: 900 };
 
@@ -74,7 +76,7 @@ export async function measureOver(
   return { page: view, rate, seconds, ...counts, rows, ...load };
 }
 
-/** What this machine gives a page that reads the entries of 200 sources and shows nothing. */
+/** What this machine gives a page that reads the bytes of 200 sources and does nothing with them. */
 export async function measureNothing(
   browser: Browser,
   url: string,
@@ -84,18 +86,15 @@ export async function measureNothing(
   const page = await browser.newPage({ viewport: SIZE });
   const channel = `bench:nothing${rate}`;
   await page.goto(`${url}/healthz`);
-  await page.evaluate((stream) => {
-    const counts = { received: 0 };
-    Object.assign(globalThis, { counts });
-    const source = new EventSource(stream);
-    source.onmessage = () => counts.received++;
-    return new Promise((resolve) => source.addEventListener('hello', resolve));
+  await page.evaluate(async (stream) => {
+    const { body } = await fetch(stream);
+    const reader = body?.getReader();
+    const readOn = (): Promise<void> | undefined =>
+      reader?.read().then(({ done }) => (done ? undefined : readOn()));
+    readOn()?.catch(reportError);
   }, `${url}/stream?channels=${channel}`);
   const load = await underLoad(page, url, channel, rate, seconds, fleetLoad(200, rate));
-  const received = await page.evaluate(
-    () => (globalThis as unknown as { counts: { received: number } }).counts.received,
-  );
-  return { page: 'nothing shown', rate, seconds, received, ledger: 'none', rows: 0, ...load };
+  return { page: 'nothing shown', rate, seconds, received: undefined, ledger: 'none', rows: 0, ...load };
 }
 
 /** The picture of a run that has 5,000 entries and grows. */
@@ -203,18 +202,14 @@ async function underLoad(
   entryOf?: EntryOf,
 ): Promise<Load> {
   const cdp = await page.context().newCDPSession(page);
-  await startTrace(cdp);
   await recordFrames(page);
-  const early = delay((seconds * 1_000) / 3).then(async () => {
-    const from = performance.now();
-    const heapEarly = await inTime(heap(cdp), Number.NaN);
-    return { heapEarly, collecting: [from, performance.now()] as const };
-  });
+  const early = delay((seconds * 1_000) / 3).then(() => inTime(heap(cdp), Number.NaN));
+  const traced = Math.min(MAX_TRACED_SECONDS, seconds / 3);
+  const handle = delay((seconds * 1_000) / 2).then(() => trace(cdp, traced));
   const published = await publishSteadily(url, channel, rate, seconds, entryOf);
   const recorded = summary(await inTime(frames(page), NO_ANSWER));
-  const { heapEarly, collecting } = await early;
-  const mainThread = await endTrace(cdp, collecting);
-  return { published, ...recorded, mainThread, heapEarly, heapLate: await inTime(heap(cdp), Number.NaN) };
+  const heaps = { heapEarly: await early, heapLate: await inTime(heap(cdp), Number.NaN) };
+  return { published, ...recorded, ...heaps, mainThread: await readTrace(cdp, await handle, traced) };
 }
 
 async function recordFrames(page: Page): Promise<void> {
