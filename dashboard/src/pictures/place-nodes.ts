@@ -1,8 +1,7 @@
 // Brings the children of an element into an order by moving as few of them as can be, since each move costs the browser a new layout of
-// what it moves. The focus stays where it is: where the browser cannot move a node that has it, the others move around that node.
+// what it moves. The node that has the focus is not moved, the others move around it: it would lose the focus, and with `moveBefore`
+// Chromium keeps that but scrolls the node into sight, so that the page jumps under its reader.
 import { lowerBound } from '../stream/lower-bound.ts';
-
-const canKeepFocus = 'moveBefore' in Element.prototype;
 
 export function placeNodes(parent: Element, wanted: readonly Element[]): void {
   const kept = new Set(wanted);
@@ -10,18 +9,18 @@ export function placeNodes(parent: Element, wanted: readonly Element[]): void {
   const staying = stayingNodes(parent, wanted);
   let next: Element | null = null;
   for (const node of wanted.toReversed()) {
-    if (!staying.has(node)) {
-      if (canKeepFocus && node.parentNode === parent) parent.moveBefore(node, next);
-      else parent.insertBefore(node, next);
-    }
+    if (!staying.has(node)) parent.insertBefore(node, next);
     next = node;
   }
 }
 
-/** The most children that stand in the wanted order already: the longest increasing subsequence of their places, by patience sorting. */
+/**
+ * The most children that stand in the wanted order already, the focused one among them: the longest increasing subsequence of their places,
+ * by patience sorting.
+ */
 function stayingNodes(parent: Element, wanted: readonly Element[]): Set<Element> {
   const places = new Map([...parent.children].map((node, place) => [node, place]));
-  const focused = canKeepFocus ? -1 : wanted.findIndex((node) => node.contains(document.activeElement));
+  const focused = wanted.findIndex((node) => node.contains(document.activeElement));
   const middle = places.get(wanted[focused] as Element);
   /** The last node of the best subsequence of each length, its place, and the node before it there. */
   const tails: Stay[] = [];

@@ -151,10 +151,10 @@ describe('the fleet', () => {
     const scrollTo = (page: Page, top: number) =>
       page.locator('#fleet').evaluate((fleet, to) => fleet.scrollTo(0, to), top);
 
-    async function openLong(channel: string, width = 1440): Promise<Page> {
+    async function openLong(channel: string, width = 1440, sort = 'source'): Promise<Page> {
       const all = Array.from({ length: 120 }, (_, n) => ({ channel, source: `s-${n}`, msg: 'first line' }));
       await gateway.publish(...all);
-      const page = await openPage(browser, `${gateway.url}/?channels=${channel}&fleet=1&sort=source`, {
+      const page = await openPage(browser, `${gateway.url}/?channels=${channel}&fleet=1&sort=${sort}`, {
         width,
       });
       await page.locator('#fleet [aria-rowcount="121"]').waitFor();
@@ -208,6 +208,27 @@ describe('the fleet', () => {
       await press('ArrowDown', 's-1');
       await scrollTo(page, 0);
       await press('PageDown', 's-11');
+    });
+
+    it('nothing scrolls by itself when the row that has the focus goes out of sight', async () => {
+      const channel = 'fleet:still';
+      const errors = (from: number, to: number) =>
+        Array.from({ length: to - from }, (_, n) => ({
+          channel,
+          source: `s-${from + n}`,
+          level: 'error',
+          msg: 'x',
+        }));
+      await gateway.publish(...errors(0, 1));
+      const page = await openLong(channel, 1440, 'errors');
+      await page.locator('#fleet [role="grid"]').focus();
+      await page.keyboard.press('g');
+      await eventually('the first row has the focus', async () => (await focused(page)) === 's-0');
+      const top = () => page.locator('#fleet').evaluate((fleet) => fleet.scrollTop);
+      const before = await top();
+      await gateway.publish(...errors(1, 120), ...errors(1, 120));
+      await page.locator('#fleet [aria-rowindex="121"] :text("s-0")').waitFor({ state: 'attached' });
+      expect([await focused(page), await top()]).toEqual(['s-0', before]);
     });
   });
 
