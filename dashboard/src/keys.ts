@@ -128,8 +128,8 @@ export const KEYS: readonly Key[] = [
     what: 'alerts that fire, and a test',
     run: () => {
       if (alertsAsOf.value > 0) alertsOpen.value = !alertsOpen.value;
-      else if (areAlertsStale.value) showNotice('the gateway does not say which alerts fire');
-      else showNotice('this gateway has no rules for alerts that you may see');
+      else if (areAlertsStale.value) showNotice('alerts: the gateway does not answer');
+      else showNotice('no rules for alerts here');
     },
   },
   {

@@ -16,12 +16,12 @@ import { LogClock } from '../pictures/log-clock.ts';
 import { notesOf } from '../pictures/notes.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { setText } from '../pictures/set-text.ts';
-import type { Column } from './columns.ts';
+import { COLUMNS, type Column } from './columns.ts';
 import { Comparison } from './comparison.ts';
 import { EarlierCalls } from './earlier-calls.ts';
 import { FleetGrid } from './grid.ts';
 import { FleetModel, type FleetRow, MAX_SOURCES, rowsOf, totalsOf } from './model.ts';
-import type { SourceFigures } from './source.ts';
+import { ERROR_SECONDS, type SourceFigures } from './source.ts';
 import { TotalsLine } from './totals-line.ts';
 
 const EVERY_MS = 1_000;
@@ -162,7 +162,8 @@ export class Fleet {
   }
 
   #showRows(rows: readonly FleetRow[], now: number): void {
-    this.#totals.show(totalsOf(rows));
+    const known = Math.min(ERROR_SECONDS * 1000, Math.max(0, now - this.#model.from));
+    this.#totals.show(totalsOf(rows), known);
     setText(this.#notes, this.#notesOf(now));
     this.#grid.show(rows, viewState.value.sort);
     this.#comparison.show(now);
@@ -203,13 +204,15 @@ export class Fleet {
 
   /** Shows the lines behind a cell. */
   #open(row: FleetRow, column: Column): void {
-    const terms = `source:${quoted(row.source)} ${column.behind(row)}`.trim();
     const isLast = column.key === 'last';
-    if (isLast && row.trouble.waitingRun !== undefined) {
-      updateView({ ...LOG_ALONE, timeline: row.trouble.waitingRun });
+    const { waitingRun, column: worst } = row.trouble;
+    if (isLast && waitingRun !== undefined) {
+      updateView({ ...LOG_ALONE, timeline: waitingRun });
       return;
     }
-    const id = isLast ? row.last?.id : undefined;
-    this.#context.goTo(logView(terms, id));
+    // What is wrong stands before the last line, and leads to the lines that show it.
+    const { behind } = COLUMNS.find(({ key }) => isLast && key === worst) ?? column;
+    const id = isLast && worst === undefined ? row.last?.id : undefined;
+    this.#context.goTo(logView(`source:${quoted(row.source)} ${behind(row)}`.trim(), id));
   }
 }

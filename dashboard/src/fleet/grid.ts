@@ -54,6 +54,7 @@ export class FleetGrid {
     this.#body.addEventListener('pointermove', () => {
       this.#heldUntil = performance.now() + HELD_MS;
     });
+    this.#body.addEventListener('pointerover', (event) => tellWhole(event.target));
     this.#body.addEventListener('click', (event) => this.#open(event.target));
     scroller.addEventListener('scroll', () => this.#draw(), { passive: true });
     new ResizeObserver(() => {
@@ -266,4 +267,10 @@ export class FleetGrid {
     const column = COLUMNS.find(({ key }) => key === cell?.dataset.column);
     if (node && column) this.#listener.onOpen(node.row, column);
   }
+}
+
+/** A cell that is cut has all of its text as a tooltip. */
+function tellWhole(target: EventTarget | null): void {
+  const cell = target instanceof Element ? target.closest<HTMLElement>('[data-column]') : null;
+  if (cell) cell.title = cell.scrollWidth > cell.clientWidth ? (cell.textContent ?? '') : '';
 }

@@ -29,11 +29,14 @@ export interface Totals {
 export class FleetModel {
   /** Whether a source was dropped because others were heard later. */
   isOverfull = false;
+  /** When the log got the first entry that was counted, in ms; Infinity before that. */
+  from = Number.POSITIVE_INFINITY;
   readonly #sources = new Map<string, Source>();
 
   count(row: EntryRow): void {
     const at = logTimeOf(row);
     if (!(at >= 0)) return;
+    if (at < this.from) this.from = at;
     this.#source(row.source, at).count(row, at);
   }
 
@@ -51,6 +54,7 @@ export class FleetModel {
   clear(): void {
     this.#sources.clear();
     this.isOverfull = false;
+    this.from = Number.POSITIVE_INFINITY;
   }
 
   #source(name: string, at: number): Source {

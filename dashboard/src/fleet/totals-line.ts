@@ -1,7 +1,9 @@
 // The fleet in one line: sums of what its sources say. How many generations run leads to the list of them.
 
-import { figure, plural } from '../pictures/words.ts';
+import { figure, plural, wholeSeconds } from '../pictures/words.ts';
 import type { Totals } from './model.ts';
+
+const FIVE_MINUTES = 300_000;
 
 export class TotalsLine {
   readonly element = document.createElement('p');
@@ -17,7 +19,11 @@ export class TotalsLine {
     this.element.append(this.#before, this.#running, this.#after, ' · ', pickButton);
   }
 
-  show({ sources, models, tokensPerSecond, running, queued, errors, inTrouble }: Totals): void {
+  /** Errors are counted over the last `errorsMs`: less than five minutes where the page has nothing of before. */
+  show(
+    { sources, models, tokensPerSecond, running, queued, errors, inTrouble }: Totals,
+    errorsMs: number,
+  ): void {
     const before = [
       plural(sources, 'source'),
       ...(models > 0 ? [plural(models, 'model')] : []),
@@ -27,7 +33,7 @@ export class TotalsLine {
     const after = [
       '',
       `${figure(queued)} queued`,
-      `${plural(errors, 'error')} in 5 min`,
+      `${plural(errors, 'error')} in ${errorsMs < FIVE_MINUTES ? wholeSeconds(errorsMs) : '5 min'}`,
       inTrouble > 0 ? `${inTrouble} in trouble` : 'no trouble',
     ];
     this.#before.data = before.join(' · ');

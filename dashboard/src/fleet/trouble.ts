@@ -7,7 +7,9 @@ import { ERROR_SECONDS, type SourceFigures } from './source.ts';
 /** A running generation that said nothing for longer is stalled. */
 export const STALLED_MS = 15_000;
 /** A call of a tool that takes longer hangs, as far as anybody can see; most answer within seconds. */
-const HANGING_MS = 30_000;
+export const HANGING_MS = 30_000;
+/** In place of a column: what hangs is seen in the picture of its run. */
+const HANGING = 'hanging';
 /** A first token that takes this many times its usual is late, and never before `LEAST_WAIT_MS`. */
 const LATE_TIMES = 3;
 const LEAST_WAIT_MS = 3_000;
@@ -31,7 +33,9 @@ export interface Trouble {
   isFull: boolean;
   /** Whether as many wait as run. */
   isQueued: boolean;
-  /** The run that waits for a tool, as links name it. */
+  /** The column whose lines show the worst of it; undefined where that is silence, or nothing. */
+  column: string | undefined;
+  /** If the worst is a tool that does not answer, the run that waits for it, as links name it. */
   waitingRun: string | undefined;
   /** How bad it is, as a class; empty where it is no more than old errors. */
   tone: 'bad' | 'warn' | '';
@@ -52,34 +56,53 @@ export function troubleOf(figures: SourceFigures, fleetMedian: number): Trouble 
   const hangs = openCall !== undefined && openCall.ms > HANGING_MS;
   const first = errors === 1 && failingFor <= ERRORS_MS ? '' : 'the first known ';
   const since = failingFor > FIRST_SAID_MS ? `, ${first}${wholeSeconds(failingFor)} ago` : '';
-  const found: [number, boolean, () => string][] = [
+  const found: [rank: number, holds: boolean, say: () => string, column?: string][] = [
     [5, figures.isSilent, () => `silent for ${wholeSeconds(age)}`],
-    [4, errorsLastMinute > 0, () => `${plural(errorsLastMinute, 'error')} in the last minute${since}`],
-    [3, silences.next > STALLED_MS, () => `a generation is stalled for ${wholeSeconds(silences.next)}`],
+    [
+      4,
+      errorsLastMinute > 0,
+      () => `${plural(errorsLastMinute, 'error')} in the last minute${since}`,
+      'errors',
+    ],
+    [
+      3,
+      silences.next > STALLED_MS,
+      () => `a generation is stalled for ${wholeSeconds(silences.next)}`,
+      'running',
+    ],
     [
       3,
       silences.first > Math.max(LEAST_WAIT_MS, LATE_TIMES * ownP95Ms),
       () => `a generation waits ${wholeSeconds(silences.first)} for its first token`,
+      'running',
     ],
     [
       3,
       hangs,
       () => `${visible(openCall?.tool ?? '')} has not answered for ${wholeSeconds(openCall?.ms ?? 0)}`,
+      HANGING,
     ],
-    [3, isSlow, () => slowness(firstToken, fleetMedian)],
-    [2, isFull, () => 'the KV cache is full'],
-    [2, isQueued, () => `${figure(queued)} wait in the queue`],
-    [1, errorsLastMinute === 0 && errors > 0, () => `${plural(errors, 'error')} in five minutes${since}`],
+    [3, isSlow, () => slowness(firstToken, fleetMedian), 'ttft'],
+    [2, isFull, () => 'the KV cache is full', 'kv'],
+    [2, isQueued, () => `${figure(queued)} wait in the queue`, 'queued'],
+    [
+      1,
+      errorsLastMinute === 0 && errors > 0,
+      () => `${plural(errors, 'error')} in five minutes${since}`,
+      'errors',
+    ],
   ];
   const holding = found.filter(([, holds]) => holds);
-  const rank = Math.max(0, ...holding.map(([each]) => each));
+  // They stand in the order of their ranks.
+  const [rank, , , column] = holding[0] ?? [0];
   return {
     rank,
     words: holding.map(([, , say]) => say()).join(', '),
     isSlow,
     isFull,
     isQueued,
-    waitingRun: hangs ? openCall.runKey : undefined,
+    column: column === HANGING ? undefined : column,
+    waitingRun: column === HANGING ? openCall?.runKey : undefined,
     tone: rank >= 4 ? 'bad' : rank >= 2 ? 'warn' : '',
   };
 }

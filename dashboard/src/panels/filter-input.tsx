@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { filterProblem, updateView, viewState } from '../state/store.ts';
+import { filterProblem, showNotice, updateView, viewState } from '../state/store.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import type { Session } from '../stream/session.ts';
 import type { CompletionList, Completions } from './completions.tsx';
@@ -108,7 +108,12 @@ export function FilterInput({ session, viewport }: FilterInputProps) {
         type="button"
         aria-pressed={narrow}
         title="let the gateway filter, too: less travels, but what it hides is not here when the filter changes"
-        onClick={() => updateView({ narrow: !narrow })}
+        onClick={() => {
+          // What was typed is what the reader wants to be applied.
+          const typed = hl === '' ? (input.current?.value.trim() ?? q) : q;
+          updateView({ narrow: !narrow, q: typed });
+          showNotice('the page begins anew with what the gateway sends');
+        }}
       >
         on server
       </button>

@@ -19,6 +19,7 @@ interface StatusBarProps {
 }
 
 export function StatusBar({ viewport, history }: StatusBarProps) {
+  const { narrow, q } = viewState.value;
   const { mode, kept, hidden, evicted, perSecond, errorsPerSecond, spark } = figures.value;
   const Severe = severe.value?.Count;
   return (
@@ -43,7 +44,10 @@ export function StatusBar({ viewport, history }: StatusBarProps) {
       <span class="dim kept" title={`${number(evicted)} older ones evicted from this page`}>
         {number(kept)} kept{hidden > 0 && ` · ${number(hidden)} hidden by filter`}
         {evicted > 0 && ` · ${number(evicted)} evicted`}
-        {isFilteredByGateway.value && ' · more hidden on the server'}
+        {narrow &&
+          (isFilteredByGateway.value
+            ? ' · more hidden on the server'
+            : q !== '' && ' · a filter that only the page can apply')}
       </span>
       <span class="notice" role="status">
         {notice.value}

@@ -2,6 +2,8 @@
 // those without a sign go last, and the last 20 that failed, and says where there were more. It knows nothing of the screen; the same entries give the same.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
+import { type OpenCall, OpenCalls } from '../fleet/open-calls.ts';
+import { HANGING_MS } from '../fleet/trouble.ts';
 import { logTimeOf } from '../pictures/entry-feed.ts';
 import { oldestOf } from '../pictures/oldest.ts';
 import { Seconds } from '../pictures/seconds.ts';
@@ -23,10 +25,12 @@ export class RunningModel {
   #failures = failuresBySecond();
   #overfullAt = Number.NEGATIVE_INFINITY;
   #failed: Generation[] = [];
+  #calls = new OpenCalls();
 
   count(row: EntryRow): void {
-    if (row.generation === undefined) return;
     const at = logTimeOf(row);
+    if (at >= 0 && row.event !== EVENTS.generationDelta) this.#calls.count(row, at);
+    if (row.generation === undefined) return;
     const isDelta = row.event === EVENTS.generationDelta;
     const attrs = isDelta ? NO_ATTRS : row.attrs();
     const key = keyOf(row, attrs);
@@ -52,6 +56,11 @@ export class RunningModel {
     return now - this.#overfullAt <= LOST_MS;
   }
 
+  /** Calls of tools that have not answered for so long that they seem to hang, the longest first. */
+  hanging(now: number): OpenCall[] {
+    return this.#calls.all.filter(({ at }) => now - at > HANGING_MS);
+  }
+
   /** Those that failed in the last minute, the first first; of many, the last 20. */
   failed(now: number): readonly Generation[] {
     this.#failed = this.#failed.filter(({ lastAt }) => now - lastAt <= FAILED_MS);
@@ -69,6 +78,7 @@ export class RunningModel {
     for (const generation of this.#failed) generation.lose();
     this.#running.clear();
     this.#failures = failuresBySecond();
+    this.#calls = new OpenCalls();
     this.#failed = [];
     this.#overfullAt = Number.NEGATIVE_INFINITY;
   }

@@ -12,10 +12,11 @@ import { notesOf } from '../pictures/notes.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { setText } from '../pictures/set-text.ts';
 import { plural } from '../pictures/words.ts';
-import { streamState, viewState } from '../state/store.ts';
-import type { ViewState } from '../state/view-state.ts';
+import { streamState, updateView, viewState } from '../state/store.ts';
+import { LOG_ALONE, type ViewState } from '../state/view-state.ts';
 import '../../styles/running.css';
 import type { Generation } from './generation.ts';
+import { HangingCalls } from './hanging-calls.ts';
 import { RunningList } from './list.ts';
 import { MAX_RUNNING, RunningModel } from './model.ts';
 import { Places } from './places.ts';
@@ -41,6 +42,7 @@ export class Running {
   readonly #totals = document.createElement('p');
   readonly #notes = document.createElement('p');
   readonly #others = document.createElement('p');
+  readonly #hanging: HangingCalls;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #clock = new LogClock();
 
@@ -49,7 +51,8 @@ export class Running {
     this.#list = new RunningList((generation) => this.#open(generation));
     this.#notes.className = 'notes warn';
     this.#others.className = 'notes';
-    host.replaceChildren(this.#totals, this.#notes, this.#list.element, this.#others);
+    this.#hanging = new HangingCalls((timeline) => updateView({ ...LOG_ALONE, timeline }));
+    host.replaceChildren(this.#totals, this.#notes, this.#hanging.element, this.#list.element, this.#others);
     this.#feed = new EntryFeed(context, this.#model, () => this.#timer !== undefined && this.#show());
     effect(() => {
       const isOpen = viewState.value.running;
@@ -62,7 +65,8 @@ export class Running {
     });
     listenToPictureKeys(
       () => viewState.value.running,
-      (key) => this.#list.press(key),
+      // A focused button handles Enter itself.
+      (key, target) => !(key === 'Enter' && target.closest('button')) && this.#list.press(key),
     );
   }
 
@@ -102,6 +106,7 @@ export class Running {
     setText(this.#notes, this.#notesOf(now));
     // Until the ends of what came before are counted, most seem to hang.
     if (this.#feed.isCounting) return;
+    this.#hanging.show(this.#model.hanging(now), now);
     setText(this.#others, this.#othersOf(lines.length, others, now));
     this.#list.show(lines, now);
   }

@@ -11,6 +11,12 @@ const STEPS = [
   ...[1, 2, 5, 10, 20, 30].map((n) => n * MINUTE),
   ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
 ];
+const UNITS = [
+  [DAY, 'd'],
+  [HOUR, 'h'],
+  [MINUTE, 'm'],
+  [SECOND, 's'],
+] as const;
 /** The room that the text of a step needs. */
 const STEP_PX = 80;
 
@@ -21,11 +27,9 @@ export function ticksOf(length: number, width: number): number[] {
   return Array.from({ length: Math.floor(length / step) + 1 }, (_, i) => i * step);
 }
 
-/** In the greatest unit of which it is a whole number: `200ms`, `90s`, `2m`, `36h`, `3d`. */
-export function tickText(ms: number): string {
-  if (ms === 0) return '0';
-  if (ms % DAY === 0) return `${ms / DAY}d`;
-  if (ms % HOUR === 0) return `${ms / HOUR}h`;
-  if (ms % MINUTE === 0) return `${ms / MINUTE}m`;
-  return ms % SECOND === 0 ? `${ms / SECOND}s` : `${ms}ms`;
+/** Each in the unit of the step between them: `60s` among others of 20 s, and not `1m`. */
+export function tickTexts(ticks: readonly number[]): string[] {
+  const step = ticks[1] ?? 0;
+  const [unit, name] = UNITS.find(([ms]) => step % ms === 0) ?? [1, 'ms'];
+  return ticks.map((ms) => (ms === 0 ? '0' : `${ms / unit}${name}`));
 }

@@ -9,7 +9,7 @@ import { setText } from '../pictures/set-text.ts';
 import { stepOf } from '../pictures/steps.ts';
 import { visible } from '../pictures/words.ts';
 import type { EntryRow } from '../stream/row.ts';
-import { ticksOf, tickText } from './axis.ts';
+import { ticksOf, tickTexts } from './axis.ts';
 import { costOf } from './cost.ts';
 import type { CriticalPart } from './critical-path.ts';
 import type { Picture } from './model.ts';
@@ -238,14 +238,15 @@ export class RunView {
     const width = this.#axis.clientWidth;
     if (width === 0) return;
     const ticks = ticksOf(this.#length, this.#axis.querySelector('.bar')?.clientWidth ?? width / 2);
-    const text = ticks.map(tickText).join();
+    const texts = tickTexts(ticks);
+    const text = texts.join();
     if (this.#axis.dataset.ticks !== `${text} ${this.#length}`) {
       this.#axis.dataset.ticks = `${text} ${this.#length}`;
       const bar = document.createElement('span');
       bar.className = 'bar';
-      for (const tick of ticks) {
+      for (const [i, tick] of ticks.entries()) {
         const mark = bar.appendChild(document.createElement('i'));
-        mark.textContent = tickText(tick);
+        mark.textContent = texts[i] ?? '';
         mark.style.left = `${(tick / this.#length) * 100}%`;
       }
       const [name, figure] = [document.createElement('span'), document.createElement('span')];

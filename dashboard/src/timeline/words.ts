@@ -1,7 +1,7 @@
 // What the picture says in words: beside a bar, to a screen reader, and about a whole run.
 
 import { LEVEL_TEXT } from '../log/row-node.ts';
-import { duration } from '../log/time.ts';
+import { clockOf, duration } from '../log/time.ts';
 import { plural, visible } from '../pictures/words.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { type Cost, costText } from './cost.ts';
@@ -37,7 +37,7 @@ export function figureOf(span: Span): string {
   if (state === 'waiting') words.push('not begun');
   if (state === 'stopped') words.push('■ stopped');
   if (span.from !== undefined && span.to !== undefined && span.to > span.from)
-    words.push(duration(lengthOf(parts) || span.to - span.from));
+    words.push(`${duration(lengthOf(parts) || span.to - span.from)}${state === 'running' ? ' so far' : ''}`);
   const stream = parts.findLast((part) => part.kind === 'stream');
   if (stream && outputTokens !== undefined && stream.to - stream.from >= 100)
     words.push(`${Math.round((outputTokens / (stream.to - stream.from)) * 1000)}/s`);
@@ -91,6 +91,7 @@ export function summaryOf({ root, ending, critical, totals }: Picture, cost?: Co
   // Of a single request nobody says that a run has begun or ended.
   const state = { running: 'running', unknown: 'no end logged' }[root.state as string];
   const words = [ending || state].filter((word) => word !== undefined);
+  if (root.from !== undefined) words.push(`from ${clockOf(root.from)}`);
   if (root.from !== undefined && root.to !== undefined) words.push(duration(root.to - root.from));
   words.push(lanes > 0 ? plural(lanes, 'lane') : plural(spans, 'span'));
   if (inputTokens !== undefined || outputTokens !== undefined)

@@ -345,8 +345,22 @@ describe('a cell opens the lines behind it', () => {
 
   it('the last line opens that entry', async () => {
     const page = await open('fleet:last');
-    await cell(page, 'gpu-7', 'last').click();
-    await page.locator('#detail', { hasText: 'CUDA out of memory' }).waitFor();
+    await cell(page, 'api-2', 'last').click();
+    await page.locator('#detail', { hasText: 'GET / 200' }).waitFor();
+  });
+
+  it('what is wrong, before the last line, opens the lines that show it; a cell that is cut says all of it', async () => {
+    const page = await open('fleet:wrong');
+    await gateway.publish({ channel: 'fleet:wrong', source: 'gpu-7', msg: `x${' and more'.repeat(60)}` });
+    const last = cell(page, 'gpu-7', 'last');
+    await last.getByText('x and more').waitFor();
+    await last.hover();
+    await eventually('its tooltip', async () =>
+      /^1 error in the last minute.* · x( and more)+/.test((await last.getAttribute('title')) ?? ''),
+    );
+    await last.click();
+    await eventually('its errors', async () => (await messages(page)).join() === 'CUDA out of memory');
+    expect(new URL(page.url()).searchParams.get('q')).toBe('source:gpu-7 level:error+');
   });
 
   it('the last line needs no history where the gateway narrows a new stream to its source', async () => {
@@ -359,7 +373,7 @@ describe('a cell opens the lines behind it', () => {
     });
     // What asks the history is loaded with the first of them.
     for (const [source, line] of [
-      ['gpu-7', 'CUDA out of memory'],
+      ['gpu-3', 'finished'],
       ['api-2', 'GET / 200'],
     ] as const) {
       await cell(page, source, 'last').click();

@@ -244,10 +244,13 @@ describe('filter', () => {
 
   it('narrows the stream itself where the switch is on', async () => {
     const { page } = await shown(mixed);
-    await filterBy(page, 'level:error+');
+    // What is typed need not be entered before.
+    await page.getByRole('combobox', { name: 'Filter' }).fill('level:error+');
     await page.getByRole('button', { name: 'on server' }).click();
     await sees(page, '1 kept · more hidden on the server');
     await shows(page, ['out of memory']);
+    await filterBy(page, '/memory/');
+    await sees(page, 'a filter that only the page can apply');
   });
 
   it('filters by level with one key', async () => {

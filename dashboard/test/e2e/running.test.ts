@@ -160,6 +160,23 @@ describe('what runs now', () => {
     await line(page, 'gpu-2').waitFor({ state: 'detached' });
   });
 
+  it('names a call of a tool that hangs above the generations, which leads to its run', async () => {
+    const scripted = await ScriptedGateway.ofTest();
+    const page = await openPage(browser, `${scripted.url}/?running=1`, { width: 1440 });
+    await sees(page, 'LIVE');
+    const attrs = { 'gen_ai.tool.name': 'crm.lookup', 'gen_ai.tool.call.id': 'c1' };
+    const id = `${Date.now() - 60_000}-1`;
+    const call = { id, source: 'agents', run: 'digest', event: 'tool.called', attrs };
+    scripted.write(`id: ${id}\ndata: ${JSON.stringify(scripted.entry('crm.lookup()', call).data)}\n\n`);
+    const hanging = page.getByRole('button', { name: /crm\.lookup of digest has not answered for 1m/ });
+    await hanging.focus();
+    await page.keyboard.press('Enter');
+    await eventually('its run', () => new URL(page.url()).searchParams.get('t') === 'digest');
+    await page.goBack();
+    scripted.write(scripted.entry('done', { ...call, id: `${Date.now()}-2`, event: 'tool.returned' }).text);
+    await hanging.waitFor({ state: 'detached' });
+  });
+
   it('says that it is not live, and takes nobody for stalled meanwhile', async () => {
     const scripted = await ScriptedGateway.ofTest();
     const page = await openPage(browser, `${scripted.url}/?running=1`, {

@@ -153,7 +153,7 @@ describe('a run as a picture', () => {
     expect(await row(page, 'llm-2').innerText()).toContain('← first 3.10s');
     expect(await row(page, 'sql.query').innerText()).toContain('✕ timeout');
     expect(await page.locator('#timeline .totals').innerText()).toMatch(
-      /^run parts · finished · 6\.00s · 3 lanes · \? \+ 120 tokens · 1 error · critical path 5\.00s · in queue 300ms/,
+      /^run parts · finished · from \d\d:\d\d:\d\d · 6\.00s · 3 lanes · \? \+ 120 tokens · 1 error · critical path 5\.00s · in queue 300ms/,
     );
     expect((await labels(page))[4]).toBe(
       'llm-2, generation, org/qwen, finished, begins after 1.00s, takes 4.00s, 100ms in queue, 3.10s to first token, 800ms streaming, 40 tokens out, on the critical path',

@@ -28,6 +28,21 @@ function only(generations: readonly Generation[]): Generation {
   return generations[0] as Generation;
 }
 
+describe('calls of tools that hang', () => {
+  const tool = (ms: number, event: string, run: string) =>
+    at(ms, '', run, { event, attrs: { [GEN_AI.tool]: 'crm.lookup', [GEN_AI.toolCallId]: run } });
+
+  it('are those that have not answered for half a minute, the longest first', () => {
+    const called = ['a', 'b', 'c'].map((run, i) => tool(i * 1_000, 'tool.called', run));
+    const model = modelOf(...called, tool(3_000, 'tool.returned', 'b'));
+    const hanging = (ms: number) => model.hanging(START + ms).map(({ run }) => run);
+    expect([hanging(20_000), hanging(31_000), hanging(40_000)]).toEqual([[], ['a'], ['a', 'c']]);
+    expect(model.hanging(START + 40_000)[0]).toMatchObject({ tool: 'crm.lookup', runKey: 'a', at: START });
+    model.clear();
+    expect(hanging(40_000)).toEqual([]);
+  });
+});
+
 describe('a generation that runs', () => {
   it('grows with its pieces', () => {
     const attrs = { [GEN_AI.requestModel]: 'org/m', [ATTRS.lane]: 'llm-1' };
