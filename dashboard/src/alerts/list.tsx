@@ -25,10 +25,20 @@ export function AlertList({ firing, close, goTo }: ListProps) {
     buttons[Math.max(0, Math.min(buttons.length - 1, at + by))]?.focus();
   };
   useLayoutEffect(() => step(1), []);
+  /** The place of the button that had the focus last: an alert that is resolved takes it away. */
+  const place = useRef(0);
+  useLayoutEffect(() => {
+    const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
+    const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
+    if (at >= 0) place.current = at;
+    else if (document.activeElement === document.body)
+      (buttons[Math.min(place.current, buttons.length - 1)] ?? list.current)?.focus();
+  });
   return (
     <section
       ref={list}
       aria-label="Alerts"
+      tabIndex={-1}
       onKeyDown={(event) => {
         const by = stepOf(event.key, PAGE);
         if (by !== undefined) step(by);

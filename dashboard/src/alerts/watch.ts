@@ -17,6 +17,8 @@ const TICK_MS = 1_000;
 const EVERY_MS = 4_000;
 /** With them, an entry may still be left out, as one that was written before the view began. */
 const EVERY_MS_WITH_ENTRIES = 60_000;
+/** An answer that takes longer is none. */
+const PATIENCE_MS = 10_000;
 /** Many alerts at once are one question. */
 const LEAST_MS = 500;
 /** The answers after which it is not asked again until the stream or the person is another: not for this person, or by an older gateway. */
@@ -26,6 +28,8 @@ export class AlertWatch {
   /** Whether there are rules, and this person may know of their alerts. */
   #isHere = false;
   #isAsking = false;
+  /** Whether it is to ask once more when the answer has come. */
+  #isDue = false;
   #askedAt = 0;
   #soon: ReturnType<typeof setTimeout> | undefined;
 
@@ -53,8 +57,8 @@ export class AlertWatch {
     this.#soon ??= setTimeout(
       () => {
         this.#soon = undefined;
-        if (this.#isAsking) this.#askSoon();
-        else this.#ask().catch(reportError);
+        this.#isDue = this.#isAsking;
+        if (!this.#isAsking) this.#ask().catch(reportError);
       },
       Math.max(0, this.#askedAt + LEAST_MS - Date.now()),
     );
@@ -65,7 +69,10 @@ export class AlertWatch {
     this.#askedAt = Date.now();
     const whom = profile.value;
     try {
-      const response = await fetch(new URL('api/alerts', document.baseURI), { cache: 'no-store' });
+      const response = await fetch(new URL('api/alerts', document.baseURI), {
+        cache: 'no-store',
+        signal: AbortSignal.timeout(PATIENCE_MS),
+      });
       const answer: unknown = response.ok ? await response.json() : undefined;
       // An answer for somebody else, who was signed in when it was asked.
       if (profile.value !== whom) return;
@@ -81,6 +88,8 @@ export class AlertWatch {
       areAlertsStale.value = true;
     } finally {
       this.#isAsking = false;
+      if (this.#isDue) this.#askSoon();
+      this.#isDue = false;
     }
   }
 }

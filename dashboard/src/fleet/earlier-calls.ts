@@ -1,11 +1,12 @@
 // Calls of tools from before the page's first entry that have not returned, by source: of the newest thousand entries that say
 // `tool.`, the calls of which their runs say nothing more.
-import { readHistory } from '../history/page.ts';
+import { FIRST_LIMIT, nextLimit, readHistory } from '../history/page.ts';
 import { logTimeOf } from '../pictures/entry-feed.ts';
 import type { EntryRow } from '../stream/row.ts';
 import { OpenCalls } from './open-calls.ts';
 
-const PAGE = 1_000;
+/** Entries that are looked at, of all runs and then of each. */
+const NEWEST = 1_000;
 /** Each run costs a search: those that wait longest are looked up. */
 const MAX_RUNS = 16;
 
@@ -19,9 +20,8 @@ export class EarlierCalls {
     // The gateway filters already: a second text or run cannot be asked for.
     if (query.has('q') || query.has('run')) return;
     if (before !== undefined) query.set('before', before);
-    query.set('limit', String(PAGE));
     query.set('q', 'tool.');
-    for (const row of await entriesOf(query)) this.#count(row);
+    for (const row of await newestOf(query)) this.#count(row);
     const waiting = [...this.bySource.values()].flatMap(({ calls }) => calls.all);
     waiting.sort((a, b) => a.at - b.at);
     const runs = waiting.flatMap(({ run }) => run ?? []);
@@ -30,7 +30,7 @@ export class EarlierCalls {
     query.delete('q');
     for (const run of this.#runs) {
       query.set('run', run);
-      for (const row of await entriesOf(query)) this.follow(row);
+      for (const row of await newestOf(query)) this.follow(row);
     }
   }
 
@@ -48,7 +48,18 @@ export class EarlierCalls {
   }
 }
 
-async function entriesOf(query: URLSearchParams): Promise<EntryRow[]> {
-  const { rows } = await readHistory(query);
-  return rows.filter((row) => row.kind === 'entry');
+/** In the order of the log; in pages, since one of a thousand large entries would hold the page for longer than 50 ms. */
+async function newestOf(asked: URLSearchParams): Promise<EntryRow[]> {
+  const query = new URLSearchParams(asked);
+  let newest: EntryRow[] = [];
+  for (let limit = FIRST_LIMIT; limit > 0; ) {
+    query.set('limit', String(limit));
+    const { rows, next, done } = await readHistory(query);
+    const entries = rows.filter((row) => row.kind === 'entry');
+    newest = [...entries, ...newest];
+    if (done || next === undefined || entries.length === 0) break;
+    query.set('before', next);
+    limit = Math.min(nextLimit(entries), NEWEST - newest.length);
+  }
+  return newest;
 }

@@ -4,7 +4,7 @@
 import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { isFocusFree } from '../pictures/focus.ts';
+import { whenFocusIsFree } from '../pictures/focus.ts';
 import { logView } from '../pictures/log-view.ts';
 import { showNotice, streamState, updateView, viewState } from '../state/store.ts';
 import type { ViewState } from '../state/view-state.ts';
@@ -57,6 +57,7 @@ export class Fleet {
     this.#grid = new FleetGrid(host, {
       onOpen: (row, column) => (this.#isPicking ? this.#compare(row.source) : this.#open(row, column)),
       onSort: (sort) => updateView({ sort }, 'replace'),
+      coveredBelow: () => this.#comparison.element.offsetHeight,
     });
     this.#pick.type = 'button';
     this.#pick.title = 'pick two rows (c on a row)';
@@ -65,7 +66,11 @@ export class Fleet {
     this.#comparison = new Comparison(
       context,
       (patch) => context.goTo(patch),
-      () => updateView({ compare: [] }, 'replace'),
+      () => {
+        const source = viewState.value.compare.at(-1);
+        updateView({ compare: [] }, 'replace');
+        if (source !== undefined) this.#grid.focusOn(source);
+      },
     );
     this.#notes.className = 'notes warn';
     const { element } = this.#comparison;
@@ -78,6 +83,7 @@ export class Fleet {
     });
     context.onCleared(() => {
       this.#stopSlice();
+      this.#grid.release();
       this.#earlier = undefined;
     });
     effect(() => {
@@ -136,7 +142,7 @@ export class Fleet {
     }
     this.#show();
     this.#timer = setInterval(() => document.visibilityState === 'visible' && this.#show(), EVERY_MS);
-    if (isFocusFree(this.#context.viewport.scroller)) this.#grid.focus();
+    whenFocusIsFree(this.#context.viewport.scroller, () => this.#grid.focus());
   }
 
   #show(): void {

@@ -21,6 +21,8 @@ const MORE = 8;
 type Item = { row: FleetRow; isPlace: boolean } | { title: HTMLElement };
 
 export interface GridListener {
+  /** How many px at the lower edge of the scroller are covered. */
+  coveredBelow(): number;
   onOpen(row: FleetRow, column: Column): void;
   onSort(sort: string): void;
 }
@@ -57,10 +59,7 @@ export class FleetGrid {
     this.#body.addEventListener('pointerover', (event) => tellWhole(event.target));
     this.#body.addEventListener('click', (event) => this.#open(event.target));
     scroller.addEventListener('scroll', () => this.#draw(), { passive: true });
-    new ResizeObserver(() => {
-      this.#hasOtherHeight();
-      this.#draw();
-    }).observe(scroller);
+    new ResizeObserver(() => this.#onResize()).observe(scroller);
   }
 
   /** Shows figures, and their order, in the next frame. */
@@ -72,6 +71,11 @@ export class FleetGrid {
       if (performance.now() >= this.#heldUntil || this.#items.length === 0) this.#arrange();
       this.#draw();
     });
+  }
+
+  /** Lets go of rows that were held for the pointer: they are of other channels. */
+  release(): void {
+    this.#heldUntil = 0;
   }
 
   /** The sources that are compared. */
@@ -145,12 +149,20 @@ export class FleetGrid {
 
   #arrange(): void {
     const wasEmpty = this.#items.length === 0;
+    const { focused } = this;
+    const [before, column] = [this.#sources(), this.#column];
     this.#items = ordered([...this.#rows.values()], this.#sort).flatMap(({ title, isPlace, rows }) => [
       ...(title === undefined ? [] : [{ title: this.#groupNode(title, isPlace, rows.length) }]),
       ...rows.map((row) => ({ row, isPlace })),
     ]);
     this.element.ariaRowCount = String(this.#items.length + 1);
     if (wasEmpty && document.activeElement === this.element) this.focus();
+    if (focused === undefined || this.#rows.has(focused)) return;
+    // Its source has gone: the row that has its place takes the focus over.
+    const sources = this.#sources();
+    const next = sources[Math.min(before.indexOf(focused), sources.length - 1)];
+    if (next === undefined) this.element.focus({ preventScroll: true });
+    else this.focusOn(next, column);
   }
 
   /** Brings the rows in sight, and the one that has the focus, into the document, with their latest figures. */
@@ -177,6 +189,16 @@ export class FleetGrid {
     const padding = `${above}px 0px ${below}px`;
     if (this.#body.style.padding !== padding) this.#body.style.padding = padding;
     if (isFirst && this.#hasOtherHeight()) this.#draw();
+  }
+
+  #onResize(): void {
+    const before = this.#rowHeight;
+    const { focused } = this;
+    const isHidden = focused !== undefined && (document.activeElement as HTMLElement).offsetWidth === 0;
+    if (this.#hasOtherHeight()) this.#scroller.scrollTop *= this.#rowHeight / before;
+    this.#draw();
+    // The column of the cell that has the focus may have no room any more.
+    if (isHidden) this.focusOn(focused);
   }
 
   /** Takes the height that rows have on this screen; true if it is another than before. */
@@ -232,15 +254,18 @@ export class FleetGrid {
 
   #move(down: number, right: number): void {
     const { focused } = this;
-    const rows = this.#items.flatMap((item) => ('row' in item ? [item.row.source] : []));
-    const at = focused === undefined ? -1 : rows.indexOf(focused);
-    const source = rows[Math.max(0, Math.min(rows.length - 1, at < 0 ? 0 : at + down))];
-    if (source === undefined) return;
+    const sources = this.#sources();
+    const at = focused === undefined ? -1 : sources.indexOf(focused);
+    const source = sources[Math.max(0, Math.min(sources.length - 1, at < 0 ? 0 : at + down))];
+    if (source !== undefined) this.focusOn(source, at < 0 ? undefined : this.#column, right);
+  }
+
+  /** Puts the focus on the row of a source: on its cell in a column, or so many to the right of that; on its first cell without one. */
+  focusOn(source: string, column?: string, right = 0): void {
     this.#scrollTo(source);
     const cells = [...(this.#nodes.get(source)?.element.children ?? [])].filter(
       (cell): cell is HTMLElement => (cell as HTMLElement).offsetWidth > 0,
     );
-    const column = at < 0 ? undefined : (document.activeElement as HTMLElement).dataset.column;
     const from = Math.max(
       0,
       cells.findIndex((cell) => cell.dataset.column === column),
@@ -250,12 +275,21 @@ export class FleetGrid {
     this.#draw();
   }
 
+  #sources(): string[] {
+    return this.#items.flatMap((item) => ('row' in item ? [item.row.source] : []));
+  }
+
+  /** The column of the cell that has the focus. */
+  get #column(): string | undefined {
+    return document.activeElement?.closest<HTMLElement>('[data-column]')?.dataset.column;
+  }
+
   #scrollTo(source: string): void {
     const place = this.#items.findIndex((item) => 'row' in item && item.row.source === source);
     const above = this.#items.slice(0, place).reduce((sum, item) => sum + this.#heightOf(item), 0);
     const top = this.#body.offsetTop + above;
     const head = this.#body.offsetTop - this.element.offsetTop;
-    const bottom = top + this.#rowHeight - this.#scroller.clientHeight;
+    const bottom = top + this.#rowHeight - this.#scroller.clientHeight + this.#listener.coveredBelow();
     if (top - head < this.#scroller.scrollTop) this.#scroller.scrollTop = top - head;
     else if (bottom > this.#scroller.scrollTop) this.#scroller.scrollTop = bottom;
     this.#draw();

@@ -42,8 +42,10 @@ export class FleetModel {
 
   /** Calls of tools that were made before the first entry that was counted. */
   addEarlierCalls(earlier: EarlierCalls): void {
+    // None makes room for what was heard before all others.
     for (const [name, { calls, last }] of earlier.bySource)
-      if (calls.oldest) this.#source(name, logTimeOf(last)).addEarlierCalls(calls, last);
+      if (calls.oldest && (this.#sources.has(name) || this.#sources.size < MAX_SOURCES))
+        this.#source(name, logTimeOf(last)).addEarlierCalls(calls, last);
   }
 
   /** The figures of one source after the other, so that whoever asks can pause. `now` is the log's time in ms. */

@@ -10,6 +10,7 @@ import { type OpenCall, OpenCalls } from './open-calls.ts';
 
 /** Errors are counted over this time. */
 export const ERROR_SECONDS = 300;
+const MAX_SPELLS = 8;
 /** One bar of the sparkline stands for this many seconds. */
 export const SPARK_BAR_SECONDS = 5;
 /** Tokens per second are the mean of this many whole seconds. */
@@ -67,8 +68,8 @@ export class Source {
   readonly #calls = new OpenCalls();
   readonly #errors = new Seconds(ERROR_SECONDS + 1);
   readonly #throughput = new Seconds(SPARK_SECONDS + 1);
-  /** When the first and the last came of the errors with less than five minutes between them, in ms. */
-  #failing = { from: Number.NaN, to: Number.NaN };
+  /** Errors with less than five minutes between them, the latest last: when the first and the last of them came, in ms. */
+  #spells: { from: number; to: number }[] = [];
   #group: string | undefined;
   #model: string | undefined;
   #last: EntryRow | undefined;
@@ -130,7 +131,7 @@ export class Source {
       kvCache: this.#number('kvCache', now),
       errors: this.#errors.sum(second + 1 - ERROR_SECONDS, second + 1),
       errorsLastMinute: this.#errors.sum(second - 59, second + 1),
-      failingFor: now - this.#failing.from,
+      failingFor: now - (this.#spells.at(-1)?.from ?? Number.NaN),
       last: this.#last,
       age,
       isSilent,
@@ -169,12 +170,14 @@ export class Source {
 
   #countError(at: number): void {
     this.#errors.add(Math.floor(at / 1000), 1);
-    const { from, to } = this.#failing;
     const between = ERROR_SECONDS * 1000;
-    // Entries that fill a gap come after those that are later.
-    const isOfSpell = at > from - between && at < to + between;
-    if (isOfSpell) this.#failing = { from: Math.min(from, at), to: Math.max(to, at) };
-    else if (!(at < from)) this.#failing = { from: at, to: at };
+    // Entries that fill a gap come after those that are later, and may join what came before and after it.
+    const isNear = ({ from, to }: { from: number; to: number }) => at > from - between && at < to + between;
+    const joined = this.#spells.filter(isNear);
+    const from = Math.min(at, ...joined.map((spell) => spell.from));
+    const to = Math.max(at, ...joined.map((spell) => spell.to));
+    const spells = [...this.#spells.filter((spell) => !isNear(spell)), { from, to }];
+    this.#spells = spells.sort((a, b) => a.to - b.to).slice(-MAX_SPELLS);
   }
 
   #countNumbers(attrs: Record<string, unknown>, at: number): void {

@@ -45,6 +45,19 @@ export async function readHistory(
   };
 }
 
+/** The first page, before it is known how large entries are. */
+export const FIRST_LIMIT = 50;
+/** A page of more bytes, with what is made of it, would hold the page for longer than 50 ms. */
+const PAGE_BYTES = 500_000;
+const MAX_LIMIT = 1_000;
+
+/** How many entries the next page may have, by the size of those of the last one. */
+export function nextLimit(rows: readonly EntryRow[]): number {
+  const bytes = rows.reduce((sum, { raw }) => sum + raw.length, 0);
+  const fitting = rows.length === 0 ? MAX_LIMIT : Math.floor((PAGE_BYTES * rows.length) / bytes);
+  return Math.max(FIRST_LIMIT, Math.min(MAX_LIMIT, fitting));
+}
+
 // A gap stands before the first entry after it.
 function insertGap(rows: (EntryRow | GapRow)[], gap: GapRow): void {
   const before = parsePosition(gap.before ?? '') ?? 0;

@@ -9,8 +9,8 @@ import { duration } from './time.ts';
 
 const INFO = 2;
 const WARN = 3;
-/** More characters than a row shows on the widest screen. */
-const BEGINNING = 50_000;
+/** More characters than a row of 400 columns shows, most of them colours. */
+const BEGINNING = 200_000;
 
 export class GenerationFold extends Fold {
   /** The lane of a run; empty where the entries name none. */

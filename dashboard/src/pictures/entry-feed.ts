@@ -18,9 +18,12 @@ export interface EntryCounter {
   clear(): void;
 }
 
-/** When the log got an entry, in ms by its own clock: those of the writers differ. NaN where nobody knows. */
+/**
+ * When the log got an entry, in ms by its own clock: those of the writers differ. Of one that was never stored, the writer's clock says it, but
+ * not of a time to come. NaN where nobody knows.
+ */
 export function logTimeOf({ id, time }: EntryRow): number {
-  return id === undefined ? time : Number.parseInt(id, 10);
+  return id === undefined ? Math.min(time, Date.now()) : Number.parseInt(id, 10);
 }
 
 export class EntryFeed {

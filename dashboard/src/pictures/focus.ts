@@ -1,6 +1,11 @@
 // Whether a picture that opens may take the focus.
 
-/** Whether nothing has the focus but the page itself, or the log: a reader who types in a field stays there. */
-export function isFocusFree(log: HTMLElement): boolean {
-  return document.activeElement === document.body || document.activeElement === log;
+/** Calls `take` if nothing has the focus but the page itself, or the log: a reader who types in a field stays there. */
+export function whenFocusIsFree(log: HTMLElement, take: () => void): void {
+  // A picture that closes at the same time lets go of it first.
+  queueMicrotask(() => {
+    const { activeElement } = document;
+    const isHidden = activeElement?.checkVisibility({ visibilityProperty: true }) === false;
+    if (activeElement === document.body || activeElement === log || isHidden) take();
+  });
 }

@@ -7,7 +7,7 @@ import { MAX_TEXT } from '../pictures/words.ts';
 import { amountOf, textOf } from '../stream/attribute.ts';
 import type { EntryRow } from '../stream/row.ts';
 
-const MAX_NAME = 80;
+export const MAX_NAME = 80;
 /** In a shorter time pieces come as they were put together on their way, and not as they were made. */
 const LEAST_RATE_MS = 500;
 

@@ -103,15 +103,11 @@ export class RunningModel {
     at: number,
   ): void {
     const isWhole = row.event === EVENTS.generationFinished;
+    const isToldAgain = !known && this.#ended.isToldAgain(key, at, row.channel);
     this.#running.delete(key);
     this.#ended.end(key, at, row.channel);
     known?.end(row, attrs, at, isWhole);
-    if (
-      isWhole ||
-      isCancelled(attrs) ||
-      (!known && this.#failed.some((generation) => generation.key === key))
-    )
-      return;
+    if (isWhole || isCancelled(attrs) || isToldAgain) return;
     const generation = known ?? new Generation(key, row, at);
     if (!known) generation.end(row, attrs, at, false);
     this.#failed.push(generation);

@@ -5,7 +5,7 @@ import { effect, untracked } from '@preact/signals';
 import { quoted } from '../log/quoted.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { EntryFeed, type EntrySource } from '../pictures/entry-feed.ts';
-import { isFocusFree } from '../pictures/focus.ts';
+import { whenFocusIsFree } from '../pictures/focus.ts';
 import { LogClock } from '../pictures/log-clock.ts';
 import { logView } from '../pictures/log-view.ts';
 import { notesOf } from '../pictures/notes.ts';
@@ -15,7 +15,7 @@ import { plural } from '../pictures/words.ts';
 import { streamState, updateView, viewState } from '../state/store.ts';
 import { LOG_ALONE, type ViewState } from '../state/view-state.ts';
 import '../../styles/running.css';
-import type { Generation } from './generation.ts';
+import { type Generation, MAX_NAME } from './generation.ts';
 import { HangingCalls } from './hanging-calls.ts';
 import { RunningList } from './list.ts';
 import { MAX_RUNNING, RunningModel } from './model.ts';
@@ -80,7 +80,7 @@ export class Running {
       return;
     }
     this.#tick();
-    if (isFocusFree(this.#context.viewport.scroller)) this.#list.focus();
+    whenFocusIsFree(this.#context.viewport.scroller, () => this.#list.focus());
   }
 
   #tick(): void {
@@ -126,8 +126,9 @@ export class Running {
   #open({ source, run, lane, span, state, endId }: Generation): void {
     const terms = [`source:${quoted(source)}`];
     if (run !== undefined) terms.push(`run:${quoted(run)}`);
-    if (span !== undefined) terms.push(`span_id:${quoted(span)}`);
-    else if (lane !== '') terms.push(`lane:${quoted(lane)}`);
+    // A name that is cut finds nothing.
+    if (span !== undefined && span.length < MAX_NAME) terms.push(`span_id:${quoted(span)}`);
+    else if (lane !== '' && lane.length < MAX_NAME) terms.push(`lane:${quoted(lane)}`);
     if (run === undefined) terms.push('event:generation.*');
     this.#context.goTo(logView(terms.join(' '), state === 'failed' ? endId : undefined));
   }

@@ -8,6 +8,9 @@ const RELOADED = 'llm-streamer.reloaded';
 /** Behind a balancer old and new gateways may answer in turn: for each page it is loaded once in this time. */
 const AGAIN_MS = 60 * 60_000;
 
+/** An answer that takes longer is none. */
+const PATIENCE_MS = 10_000;
+
 export class NewerPage {
   readonly #own = SCRIPT.exec(
     document.querySelector<HTMLScriptElement>('script[type=module]')?.src ?? '',
@@ -42,7 +45,10 @@ export class NewerPage {
   }
 
   async #reloadIfNewer(): Promise<void> {
-    const response = await fetch(new URL('.', document.baseURI), { cache: 'no-store' });
+    const response = await fetch(new URL('.', document.baseURI), {
+      cache: 'no-store',
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
     const offered = SCRIPT.exec(await response.text())?.[0];
     if (!response.ok || offered === undefined || offered === this.#own) return;
     const before: Record<string, number> = JSON.parse(sessionStorage.getItem(RELOADED) ?? '{}');

@@ -4,13 +4,11 @@
 import { RUN_PREFIX } from '@llm-streamer/shared/channels.ts';
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { type OwnedKey, ownedKey, partsOf, runChannel } from '@llm-streamer/shared/ownership.ts';
-import { readHistory } from '../history/page.ts';
+import { FIRST_LIMIT, nextLimit, readHistory } from '../history/page.ts';
 import { StreamClient } from '../stream/client.ts';
 import { type EntryRow, parseEntry } from '../stream/row.ts';
 import { MAX_ENTRIES, type Picture, RunModel } from './model.ts';
 
-/** Small pages: a large one would hold the page for longer than a frame. */
-const PAGE = 1_000;
 /** The status for a channel that the reader may not read, whether it exists or not. */
 const FORBIDDEN = 403;
 /** A page with a filter that is not full has searched 100,000 entries. */
@@ -120,7 +118,7 @@ export class RunFeed {
 
   /** Gives the id after which the channel goes on; undefined if there is no such channel, or the reader may not read it. */
   async #readOwn(channel: string): Promise<string | undefined> {
-    const query = new URLSearchParams({ channels: channel, limit: String(PAGE) });
+    const query = new URLSearchParams({ channels: channel, limit: String(FIRST_LIMIT) });
     const page = await readHistory(query).catch((error: unknown) => {
       if (error instanceof Error && error.cause === FORBIDDEN) return undefined;
       throw error;
@@ -135,6 +133,7 @@ export class RunFeed {
       read += rows.length;
       if (this.#isStopped || next.done || next.next === undefined || this.#isEnough(read)) break;
       query.set('before', next.next);
+      query.set('limit', String(nextLimit(rows)));
       next = await readHistory(query);
     }
     return newest;
@@ -144,20 +143,23 @@ export class RunFeed {
     const query = new URLSearchParams({
       channels: this.#options.channels.join(','),
       run: this.#run,
-      limit: String(PAGE),
+      limit: String(FIRST_LIMIT),
     });
     // Entries of the run may stand before its first one, if several programs write: the page before that is read, too.
     let isBegun = false;
     let read = 0;
+    let limit = FIRST_LIMIT;
     for (let searches = 0; searches < MAX_SEARCHES; ) {
       const page = await readHistory(query);
       const rows = page.rows.filter((row) => row.kind === 'entry');
       this.#take(rows);
       read += rows.length;
-      if (rows.length < PAGE) searches++;
+      if (rows.length < limit) searches++;
       if (this.#isStopped || isBegun || page.done || page.next === undefined || this.#isEnough(read)) return;
       isBegun = rows.some(({ event }) => event === EVENTS.runStarted);
       query.set('before', page.next);
+      limit = nextLimit(rows);
+      query.set('limit', String(limit));
     }
     this.#isCut = true;
   }

@@ -98,7 +98,7 @@ export class RunModel {
       key: 'run',
       kind: 'run',
       name: this.#run,
-      state: stateOf(end, isRunning, begin !== undefined || children.some(isUnknown)),
+      state: stateOf(end, isRunning, this.#entries === 0 || begin !== undefined || children.some(isUnknown)),
       error: end && end.event !== EVENTS.runFinished && end.error !== CANCELLED ? end.error : '',
       rows: this.#life.sort(byTime).map(({ row }) => row),
       children,
@@ -235,7 +235,7 @@ function isUnknown(span: Span): boolean {
   return [...spansIn(span)].some(({ kind, state }) => state === 'unknown' && kind !== 'unknown');
 }
 
-/** @param lacksEnd whether an end is to be expected: the run, or something in it, has begun and has told none. */
+/** @param lacksEnd whether an end is to be expected: the run, or something in it, has begun, or nothing is known of it. */
 function stateOf(end: Fact | undefined, isRunning: boolean, lacksEnd: boolean): SpanState {
   if (end?.event === EVENTS.runCancelled) return 'stopped';
   if (end) return end.event === EVENTS.runFinished ? 'finished' : 'failed';

@@ -1,7 +1,7 @@
 // Asks for a run: any name, and those of the runs that the page has, the newest first.
 
 import { logTimeOf } from '../pictures/entry-feed.ts';
-import { wholeSeconds } from '../pictures/words.ts';
+import { visible, wholeSeconds } from '../pictures/words.ts';
 import { runKeyOf } from '../state/run-key.ts';
 import type { LogBuffer } from '../stream/buffer.ts';
 
@@ -10,6 +10,7 @@ const MAX_RUNS = 30;
 const MAX_ROWS = 20_000;
 /** At most this many runs are on screen; they are not offered. */
 const SHOWN = 2;
+const MAX_NAME = 250;
 const LIST = 'timeline-runs';
 
 export class RunInput {
@@ -18,6 +19,7 @@ export class RunInput {
   readonly #list = document.createElement('datalist');
   readonly #buffer: LogBuffer;
   readonly #leave: () => void;
+  #offered: ReadonlySet<string> = new Set();
   #choose: (run: string) => void = () => {};
 
   /** `leave` is called when it closes, whether a run was chosen or not. */
@@ -27,13 +29,14 @@ export class RunInput {
     this.element.hidden = true;
     this.#list.id = LIST;
     this.#input.setAttribute('list', LIST);
-    this.#input.maxLength = 200;
+    this.#input.maxLength = MAX_NAME;
     this.#input.autocomplete = 'off';
     this.#input.spellcheck = false;
     this.element.append(this.#input, this.#list);
     this.element.addEventListener('submit', (event) => {
       event.preventDefault();
-      const run = this.#input.value.trim();
+      const { value } = this.#input;
+      const run = this.#offered.has(value) ? value : value.trim();
       this.#close();
       if (run !== '') this.#choose(run);
     });
@@ -48,7 +51,8 @@ export class RunInput {
   /** `purpose` is what a run is asked for; `shown` are those on screen; `now` is the log's time in ms. */
   open(purpose: string, shown: readonly string[], now: number, choose: (run: string) => void): void {
     const options = [...this.#runs()]
-      .filter(([run]) => !shown.includes(run))
+      // A name with control characters is not shown as it is, and an input would change it.
+      .filter(([run]) => !shown.includes(run) && visible(run, MAX_NAME) === run)
       .slice(0, MAX_RUNS)
       .map(([run, at]) => {
         const option = document.createElement('option');
@@ -57,6 +61,7 @@ export class RunInput {
         return option;
       });
     this.#list.replaceChildren(...options);
+    this.#offered = new Set(options.map(({ value }) => value));
     this.#choose = choose;
     this.#input.ariaLabel = purpose;
     this.#input.placeholder = `${purpose} …`;

@@ -83,6 +83,8 @@ export class RunView {
 
   show(picture: Picture, length: number, notes: readonly string[], prices: Prices | undefined): void {
     const isAtEnd = this.#tree.scrollTop + this.#tree.clientHeight >= this.#tree.scrollHeight - LINE;
+    // A row that the reader has gone to stays in sight.
+    const isFree = this.#selected === 'run' || this.#selected === this.#rows.at(-1)?.span.key;
     this.#picture = picture;
     this.#length = length;
     this.#critical = Map.groupBy(picture.critical, ({ key }) => key);
@@ -93,7 +95,7 @@ export class RunView {
     setText(this.#notes, notes.join(' · '));
     this.#arrange();
     this.#find();
-    if (isAtEnd && picture.isRunning) this.#tree.scrollTop = this.#tree.scrollHeight;
+    if (isAtEnd && isFree && picture.isRunning) this.#tree.scrollTop = this.#tree.scrollHeight;
     this.#drawAll();
   }
 
@@ -136,7 +138,6 @@ export class RunView {
     const isWanted = (entry: EntryRow) => entry.id === id;
     const row = rowsOf(this.#picture.root).findLast(({ span }) => entriesOf(span).some(isWanted));
     if (!row) return;
-    this.#wanted = undefined;
     for (let at = row.parent; at; at = at.parent) this.#folds.set(at.span.key, false);
     this.#arrange();
     this.#select(row.span.key, entriesOf(row.span).find(isWanted));
@@ -147,6 +148,7 @@ export class RunView {
   }
 
   #select(key: string, entry: EntryRow | undefined): void {
+    this.#wanted = undefined;
     this.#selected = key;
     this.#entry = entry;
     const place = this.#rows.findIndex(({ span }) => span.key === key);

@@ -6,7 +6,7 @@ import { matches } from '@llm-streamer/shared/channels.ts';
 import { effect, untracked } from '@preact/signals';
 import type { Viewport } from '../log/viewport.ts';
 import type { EntrySource } from '../pictures/entry-feed.ts';
-import { isFocusFree } from '../pictures/focus.ts';
+import { whenFocusIsFree } from '../pictures/focus.ts';
 import { LogClock } from '../pictures/log-clock.ts';
 import { logView } from '../pictures/log-view.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
@@ -111,7 +111,7 @@ export class Timeline {
     this.#price().catch(() => {}); // a picture without costs
     this.#timer ??= setInterval(() => this.#tick(), EVERY_MS);
     this.#draw();
-    if (isFocusFree(this.#context.viewport.scroller)) this.#focus();
+    whenFocusIsFree(this.#context.viewport.scroller, () => this.#focus());
   }
 
   /** Prices change so seldom that a reload of the page is enough. */

@@ -277,11 +277,32 @@ describe('trouble', () => {
     expect(rowAt(400_000, [error]).trouble).toMatchObject({ rank: 0, words: '' });
   });
 
-  it('says when the first error came of those with less than five minutes between them, in whatever order they are heard', () => {
+  it('says when the first error came of those with less than five minutes between them', () => {
     const errors = [0, 900_000, 1_100_000, 1_395_000].map((time) => at(time, { level: 'error' }));
     const words = '1 error in the last minute, the first known 8m20s ago';
-    for (const order of [errors, errors.toReversed()])
-      expect(rowAt(1_400_000, order).trouble.words).toBe(words);
+    expect(rowAt(1_400_000, errors).trouble.words).toBe(words);
+  });
+
+  it('says the same of errors in whatever order they are heard, as where a gap is filled', () => {
+    const seconds = fc.array(fc.integer({ min: 0, max: 1_500 }), { minLength: 1, maxLength: 8 });
+    fc.assert(
+      fc.property(seconds, (times) => {
+        const errors = times.map((second) => at(second * 1_000, { level: 'error' }));
+        const sorted = errors.toSorted((a, b) => a.n - b.n);
+        expect(rowAt(1_500_000, errors).failingFor).toBe(rowAt(1_500_000, sorted).failingFor);
+      }),
+    );
+  });
+
+  it('is not hidden by an entry that was never stored and whose writer’s clock is wrong', () => {
+    const stray = entry({ id: undefined, source: 'gpu-1', level: 'error', time: Date.UTC(2100, 0) });
+    const now = Date.now() + 30_000;
+    const model = new FleetModel();
+    model.count(stray);
+    for (let i = 0; i < 6; i++)
+      model.count(entry({ id: `${now - 20_000}-${++n}`, source: 'gpu-1', level: 'error' }));
+    const [row] = rowsOf([...model.figures(now)]);
+    expect([row?.errors, (row?.age ?? 0) >= 19_000]).toEqual([7, true]);
   });
 
   it('is a generation that stopped in its midst, or does not begin', () => {

@@ -43,6 +43,17 @@ describe('calls of tools that hang', () => {
   });
 });
 
+it('each failure counts, also of generations that have one name and whose starts were not heard', () => {
+  const failed = (ms: number, channel: string) => at(ms, 'failed', 'r1', { channel, level: 'error' });
+  const model = modelOf(
+    failed(0, 'logs'),
+    failed(100, 'logs:texts'),
+    failed(10_000, 'logs'),
+    failed(20_000, 'logs'),
+  );
+  expect(model.failures(START + 21_000)).toBe(3);
+});
+
 describe('a generation that runs', () => {
   it('grows with its pieces', () => {
     const attrs = { [GEN_AI.requestModel]: 'org/m', [ATTRS.lane]: 'llm-1' };
