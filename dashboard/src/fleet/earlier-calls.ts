@@ -3,6 +3,7 @@
 import { FIRST_LIMIT, nextLimit, readHistory } from '../history/page.ts';
 import { logTimeOf } from '../pictures/entry-feed.ts';
 import type { EntryRow } from '../stream/row.ts';
+import type { Session } from '../stream/session.ts';
 import { OpenCalls } from './open-calls.ts';
 
 /** Entries that are looked at, of all runs and then of each. */
@@ -10,13 +11,22 @@ const NEWEST = 1_000;
 /** Each run costs a search: those that wait longest are looked up. */
 const MAX_RUNS = 16;
 
+/** Where the channels that are shown have their entries. */
+export type EarlierSource = Pick<Session, 'buffer' | 'historyQuery'>;
+
 export class EarlierCalls {
   readonly bySource = new Map<string, { calls: OpenCalls; last: EntryRow }>();
-  isReading = true;
   #runs = new Set<string>();
 
-  /** `query` names the channels; `before` is the id of the page's first entry. */
-  async read(query: URLSearchParams, before: string | undefined): Promise<void> {
+  /** @throws Error if the history cannot be read */
+  static async of(source: EarlierSource): Promise<EarlierCalls> {
+    const earlier = new EarlierCalls();
+    await earlier.#read(source.historyQuery(), source.buffer.oldestId);
+    for (const row of source.buffer.entryRows()) earlier.#follow(row);
+    return earlier;
+  }
+
+  async #read(query: URLSearchParams, before: string | undefined): Promise<void> {
     // The gateway filters already: a second text or run cannot be asked for.
     if (query.has('q') || query.has('run')) return;
     if (before !== undefined) query.set('before', before);
@@ -30,12 +40,12 @@ export class EarlierCalls {
     query.delete('q');
     for (const run of this.#runs) {
       query.set('run', run);
-      for (const row of await newestOf(query)) this.follow(row);
+      for (const row of await newestOf(query)) this.#follow(row);
     }
   }
 
   /** An entry after the call: it may say what has become of it. */
-  follow(row: EntryRow): void {
+  #follow(row: EntryRow): void {
     if (row.run === undefined || !this.#runs.has(row.run)) return;
     this.bySource.get(row.source)?.calls.count(row, logTimeOf(row));
   }

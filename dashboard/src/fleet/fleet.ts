@@ -46,7 +46,9 @@ export class Fleet {
   #isPicking = false;
   readonly #notes = document.createElement('p');
   readonly #feed: EntryFeed;
-  #earlier: EarlierCalls | undefined;
+  /** Calls of before the page's first entry, while they are read and then; undefined until they are asked for. */
+  #earlier: Promise<EarlierCalls> | undefined;
+  #isReadingEarlier = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Set while figures are being made. */
   #slice: ReturnType<typeof setTimeout> | undefined;
@@ -114,20 +116,18 @@ export class Fleet {
   /** A run may hang in a call that was made long before the page was opened. */
   #readEarlier(): void {
     if (this.#earlier) return;
-    const { session } = this.#context;
-    const earlier = new EarlierCalls();
+    const earlier = EarlierCalls.of(this.#context.session);
     this.#earlier = earlier;
+    this.#isReadingEarlier = true;
     earlier
-      .read(session.historyQuery(), session.buffer.oldestId)
-      .then(() => {
+      .then((calls) => {
         if (earlier !== this.#earlier) return;
-        for (const row of session.buffer.entryRows()) earlier.follow(row);
-        this.#model.addEarlierCalls(earlier);
-        earlier.isReading = false;
+        this.#isReadingEarlier = false;
+        this.#model.addEarlierCalls(calls);
         if (this.#timer !== undefined) this.#show();
       })
       .catch(() => {
-        this.#earlier = undefined;
+        if (earlier === this.#earlier) this.#earlier = undefined;
       });
   }
 
@@ -177,7 +177,7 @@ export class Fleet {
 
   #notesOf(now: number): string {
     const own: string[] = [];
-    if (this.#earlier?.isReading)
+    if (this.#earlier && this.#isReadingEarlier)
       own.push('looking for tools that were called before, and have not answered');
     if (this.#model.isOverfull)
       own.push(`more than ${MAX_SOURCES} sources: backends and those heard last are shown`);

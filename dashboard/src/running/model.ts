@@ -2,6 +2,7 @@
 // those without a sign go last, and the last 20 that failed, and says where there were more. It knows nothing of the screen; the same entries give the same.
 import { EVENTS } from '@llm-streamer/shared/events.ts';
 import { isCancelled } from '@llm-streamer/shared/run.ts';
+import type { EarlierCalls } from '../fleet/earlier-calls.ts';
 import { type OpenCall, OpenCalls } from '../fleet/open-calls.ts';
 import { HANGING_MS } from '../fleet/trouble.ts';
 import { logTimeOf } from '../pictures/entry-feed.ts';
@@ -44,6 +45,11 @@ export class RunningModel {
       this.#end(known, key, row, attrs, at);
   }
 
+  /** Calls that were made before the first entry that was counted. */
+  addEarlierCalls({ bySource }: EarlierCalls): void {
+    for (const { calls } of bySource.values()) this.#calls.addEarlier(calls);
+  }
+
   /** Those that run, the longest first. `now` is the log's time in ms. */
   running(now: number): Generation[] {
     for (const generation of this.#running.values())
@@ -58,7 +64,8 @@ export class RunningModel {
 
   /** Calls of tools that have not answered for so long that they seem to hang, the longest first. */
   hanging(now: number): OpenCall[] {
-    return this.#calls.all.filter(({ at }) => now - at > HANGING_MS);
+    const hanging = this.#calls.all.filter(({ at }) => now - at > HANGING_MS);
+    return hanging.sort((a, b) => a.at - b.at);
   }
 
   /** Those that failed in the last minute, the first first; of many, the last 20. */

@@ -232,7 +232,7 @@ describe('the fleet', () => {
     });
   });
 
-  it('a call that hangs since before the page’s first line is trouble, and leads to its run', async () => {
+  it('a call that hangs since before the page’s first line is trouble, in running now, too, and leads to its run', async () => {
     const channel = 'fleet:hang';
     const call = (event: string, run: string) => {
       const attrs = { 'gen_ai.tool.name': 'crm.lookup', 'gen_ai.tool.call.id': 'call-1', lane: 'step-1' };
@@ -260,6 +260,12 @@ describe('the fleet', () => {
       });
       return (await cell(page, 'agents-1', 'last').innerText()).startsWith('crm.lookup has not answered for');
     });
+    await page.keyboard.press('R');
+    await eventually('it is named', async () => {
+      const named = await page.locator('#running .hanging button').allInnerTexts();
+      return named.length === 1 && /^○ crm\.lookup of hangs has not answered for /.test(named[0] ?? '');
+    });
+    await page.keyboard.press('f');
     await cell(page, 'agents-1', 'last').click();
     await page.locator('#timeline [role="treeitem"]', { hasText: 'crm.lookup' }).waitFor();
     expect(new URL(page.url()).searchParams.get('t')).toBe('hangs');
