@@ -27,9 +27,12 @@ export class RunningModel {
   #overfullAt = Number.NEGATIVE_INFINITY;
   #failed: Generation[] = [];
   #calls = new OpenCalls();
+  /** When the log got the first entry that was counted, in ms; Infinity before that. */
+  #from = Number.POSITIVE_INFINITY;
 
   count(row: EntryRow): void {
     const at = logTimeOf(row);
+    if (at < this.#from) this.#from = at;
     if (at >= 0 && row.event !== EVENTS.generationDelta) this.#calls.count(row, at);
     if (row.generation === undefined) return;
     const isDelta = row.event === EVENTS.generationDelta;
@@ -80,12 +83,18 @@ export class RunningModel {
     return this.#failures.sum(second - FAILED_MS / 1000, second);
   }
 
+  /** For how long of the last minute failures are known, in ms. */
+  knownMs(now: number): number {
+    return Math.min(FAILED_MS, Math.max(0, now - this.#from));
+  }
+
   clear(): void {
     for (const generation of this.#running.values()) generation.lose();
     for (const generation of this.#failed) generation.lose();
     this.#running.clear();
     this.#failures = failuresBySecond();
     this.#calls = new OpenCalls();
+    this.#from = Number.POSITIVE_INFINITY;
     this.#failed = [];
     this.#overfullAt = Number.NEGATIVE_INFINITY;
   }

@@ -12,14 +12,14 @@ import { logView } from '../pictures/log-view.ts';
 import { notesOf } from '../pictures/notes.ts';
 import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { setText } from '../pictures/set-text.ts';
-import { plural } from '../pictures/words.ts';
+import { plural, wholeSeconds } from '../pictures/words.ts';
 import { streamState, updateView, viewState } from '../state/store.ts';
 import { LOG_ALONE, type ViewState } from '../state/view-state.ts';
 import '../../styles/running.css';
 import { type Generation, MAX_NAME } from './generation.ts';
 import { HangingCalls } from './hanging-calls.ts';
 import { RunningList } from './list.ts';
-import { MAX_RUNNING, RunningModel } from './model.ts';
+import { FAILED_MS, MAX_RUNNING, RunningModel } from './model.ts';
 import { Places } from './places.ts';
 
 const EVERY_MS = 250;
@@ -116,6 +116,7 @@ export class Running {
     const running = this.#model.running(now);
     const { lines, others } = this.#places.assign(running, this.#model.failed(now), now, this.#list.held);
     const failures = this.#model.failures(now);
+    const known = this.#model.knownMs(now);
     setText(
       this.#totals,
       [
@@ -123,7 +124,7 @@ export class Running {
         ...stalledOf(running, now),
         failures > 0
           ? `${failures.toLocaleString('en')} failed in the last minute`
-          : 'none failed in the last minute',
+          : `none failed in ${known < FAILED_MS ? wholeSeconds(known) : 'the last minute'}`,
       ].join(' · '),
     );
     setText(this.#notes, this.#notesOf(now));

@@ -54,6 +54,12 @@ it('each failure counts, also of generations that have one name and whose starts
   expect(model.failures(START + 21_000)).toBe(3);
 });
 
+it('failures are known for as long as entries have been counted, and for a minute at most', () => {
+  const model = modelOf(at(0, 'started', 'r1'));
+  expect([20_000, 90_000].map((ms) => model.knownMs(START + ms))).toEqual([20_000, 60_000]);
+  expect(new RunningModel().knownMs(START)).toBe(0);
+});
+
 describe('a generation that runs', () => {
   it('grows with its pieces', () => {
     const attrs = { [GEN_AI.requestModel]: 'org/m', [ATTRS.lane]: 'llm-1' };
