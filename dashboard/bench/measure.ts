@@ -1,5 +1,7 @@
 // Measures one page under one load: its frames, its heap and its ledger.
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Browser, CDPSession, Page } from 'playwright-core';
+import { quantile } from '../src/fleet/ascending.ts';
 import { fleetLoad } from './fleet-load.ts';
 import { type MainThread, readTrace, trace } from './main-thread.ts';
 import { type EntryOf, publishAtOnce, publishSteadily } from './publish.ts';
@@ -244,13 +246,11 @@ function frames(page: Page): Promise<Recorded> {
 
 function summary({ frames: all, long }: Recorded) {
   const sorted = [...all].sort((a, b) => a - b);
-  const quantile = (q: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
   return {
     frames: sorted.length,
-    p50: quantile(0.5),
-    p95: quantile(0.95),
-    p99: quantile(0.99),
+    p50: quantile(sorted, 0.5),
+    p95: quantile(sorted, 0.95),
+    p99: quantile(sorted, 0.99),
     worst: sorted.at(-1) ?? Number.NaN,
     longTasks: long.length,
     longTaskMs: long.reduce((sum, ms) => sum + ms, 0),
@@ -265,8 +265,4 @@ async function heap(cdp: CDPSession): Promise<number> {
 /** Does not wait for a page that is too busy to answer. */
 function inTime<T>(answer: Promise<T>, otherwise: T): Promise<T> {
   return Promise.race([answer.catch(() => otherwise), delay(PATIENCE_MS).then(() => otherwise)]);
-}
-
-function delay(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

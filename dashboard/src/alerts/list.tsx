@@ -19,8 +19,9 @@ interface ListProps {
 export function AlertList({ firing, close, goTo }: ListProps) {
   const list = useRef<HTMLElement>(null);
   const now = useNow();
+  const buttonsOf = () => [...(list.current?.querySelectorAll('button') ?? [])];
   const step = (by: number) => {
-    const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
+    const buttons = buttonsOf();
     const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
     buttons[Math.max(0, Math.min(buttons.length - 1, at + by))]?.focus();
   };
@@ -28,7 +29,7 @@ export function AlertList({ firing, close, goTo }: ListProps) {
   /** The place of the button that had the focus last: an alert that is resolved takes it away. */
   const place = useRef(0);
   useLayoutEffect(() => {
-    const buttons = [...(list.current?.querySelectorAll('button') ?? [])];
+    const buttons = buttonsOf();
     const at = buttons.indexOf(document.activeElement as HTMLButtonElement);
     if (at >= 0) place.current = at;
     else if (document.activeElement === document.body)

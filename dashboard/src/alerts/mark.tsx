@@ -37,7 +37,7 @@ function Mark({ goTo }: { goTo(alert: Alert): void }) {
       <span class="visually-hidden" role="status">
         {firing[0] ? `${count}: ${firing[0].text}` : ''}
       </span>
-      {(isHere || firing.length > 0) && (
+      {isHere && (
         <button
           ref={button}
           type="button"

@@ -5,7 +5,7 @@
 import { matches } from '@llm-streamer/shared/channels.ts';
 import { CHANNELS } from '@llm-streamer/shared/events.ts';
 import { effect, untracked } from '@preact/signals';
-import { hasRules, readAlerts } from '../state/alert.ts';
+import { type Alert, hasRules, readAlerts } from '../state/alert.ts';
 import { alerts, alertsAsOf, areAlertsStale } from '../state/alerts.ts';
 import { profile } from '../state/identity.ts';
 import { isFilteredByGateway, streamState, viewState } from '../state/store.ts';
@@ -41,7 +41,7 @@ export class AlertWatch {
       const isKnown = profile.value !== undefined;
       const isLive = streamState.value.state === 'live';
       untracked(() => {
-        if (!isKnown) alerts.value = [];
+        if (!isKnown) this.#know([], 0);
         else if (isLive) this.#askSoon();
       });
     });
@@ -51,6 +51,11 @@ export class AlertWatch {
     setInterval(() => {
       if (this.#isHere && Date.now() - this.#askedAt >= period()) this.#askSoon();
     }, TICK_MS);
+  }
+
+  #know(firing: readonly Alert[], asOf: number): void {
+    alerts.value = firing;
+    alertsAsOf.value = asOf;
   }
 
   #askSoon(): void {
@@ -79,8 +84,8 @@ export class AlertWatch {
       this.#isHere = response.ok ? hasRules(answer) : !NOT_HERE.includes(response.status);
       areAlertsStale.value = this.#isHere && !response.ok;
       if (areAlertsStale.value) return;
-      alertsAsOf.value = this.#isHere ? Date.now() : 0;
-      alerts.value = this.#isHere ? readAlerts(answer) : [];
+      if (this.#isHere) this.#know(readAlerts(answer), Date.now());
+      else this.#know([], 0);
     } catch {
       // Nothing says that the route is not there: it is asked again.
       if (profile.value !== whom) return;

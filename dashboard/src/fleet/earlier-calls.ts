@@ -1,7 +1,9 @@
 // Calls of tools from before the page's first entry that have not returned, by source: of the newest thousand entries that say
 // `tool.`, the calls of which their runs say nothing more.
+import { effect, untracked } from '@preact/signals';
 import { FIRST_LIMIT, nextLimit, readHistory } from '../history/page.ts';
 import { logTimeOf } from '../pictures/entry-feed.ts';
+import { streamState } from '../state/store.ts';
 import type { EntryRow } from '../stream/row.ts';
 import type { Session } from '../stream/session.ts';
 import { OpenCalls } from './open-calls.ts';
@@ -12,17 +14,57 @@ const NEWEST = 1_000;
 const MAX_RUNS = 16;
 
 /** Where the channels that are shown have their entries. */
-export type EarlierSource = Pick<Session, 'buffer' | 'historyQuery'>;
+export interface EarlierSource {
+  session: Pick<Session, 'buffer' | 'historyQuery'>;
+  onCleared(listener: () => void): void;
+}
+
+/** Reads them once for each stream, as soon as that is live: a run may hang in a call that was made long before the page was opened. */
+export class EarlierReader {
+  readonly #source: EarlierSource;
+  readonly #onRead: (earlier: EarlierCalls) => void;
+  #reading: Promise<EarlierCalls> | undefined;
+  isReading = false;
+
+  constructor(source: EarlierSource, onRead: (earlier: EarlierCalls) => void) {
+    this.#source = source;
+    this.#onRead = onRead;
+    source.onCleared(() => this.#forget());
+    effect(() => {
+      const isLive = streamState.value.state === 'live';
+      untracked(() => isLive && this.#read());
+    });
+  }
+
+  #read(): void {
+    if (this.#reading) return;
+    const reading = EarlierCalls.of(this.#source.session);
+    this.#reading = reading;
+    this.isReading = true;
+    reading
+      .then((earlier) => {
+        if (reading !== this.#reading) return;
+        this.isReading = false;
+        this.#onRead(earlier);
+      })
+      .catch(() => reading === this.#reading && this.#forget()); // the next stream tries again
+  }
+
+  #forget(): void {
+    this.#reading = undefined;
+    this.isReading = false;
+  }
+}
 
 export class EarlierCalls {
   readonly bySource = new Map<string, { calls: OpenCalls; last: EntryRow }>();
   #runs = new Set<string>();
 
   /** @throws Error if the history cannot be read */
-  static async of(source: EarlierSource): Promise<EarlierCalls> {
+  static async of(session: EarlierSource['session']): Promise<EarlierCalls> {
     const earlier = new EarlierCalls();
-    await earlier.#read(source.historyQuery(), source.buffer.oldestId);
-    for (const row of source.buffer.entryRows()) earlier.#follow(row);
+    await earlier.#read(session.historyQuery(), session.buffer.oldestId);
+    for (const row of session.buffer.entryRows()) earlier.#follow(row);
     return earlier;
   }
 

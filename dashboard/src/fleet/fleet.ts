@@ -18,10 +18,10 @@ import { listenToPictureKeys } from '../pictures/picture-keys.ts';
 import { setText } from '../pictures/set-text.ts';
 import { COLUMNS, type Column } from './columns.ts';
 import { Comparison } from './comparison.ts';
-import { EarlierCalls } from './earlier-calls.ts';
+import { EarlierReader } from './earlier-calls.ts';
 import { FleetGrid } from './grid.ts';
 import { FleetModel, type FleetRow, MAX_SOURCES, rowsOf, totalsOf } from './model.ts';
-import { ERROR_SECONDS, type SourceFigures } from './source.ts';
+import { ERRORS_MS, type SourceFigures } from './source.ts';
 import { TotalsLine } from './totals-line.ts';
 
 const EVERY_MS = 1_000;
@@ -46,9 +46,7 @@ export class Fleet {
   #isPicking = false;
   readonly #notes = document.createElement('p');
   readonly #feed: EntryFeed;
-  /** Calls of before the page's first entry, while they are read and then; undefined until they are asked for. */
-  #earlier: Promise<EarlierCalls> | undefined;
-  #isReadingEarlier = false;
+  readonly #earlier: EarlierReader;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Set while figures are being made. */
   #slice: ReturnType<typeof setTimeout> | undefined;
@@ -78,6 +76,10 @@ export class Fleet {
     const { element } = this.#comparison;
     host.replaceChildren(this.#totals.element, this.#notes, this.#grid.element, element);
     this.#setPicking(false);
+    this.#earlier = new EarlierReader(context, (earlier) => {
+      this.#model.addEarlierCalls(earlier);
+      if (this.#timer !== undefined) this.#show();
+    });
     this.#feed = new EntryFeed(context, this.#model, () => this.#timer !== undefined && this.#show());
     effect(() => {
       const isOpen = viewState.value.fleet;
@@ -86,11 +88,6 @@ export class Fleet {
     context.onCleared(() => {
       this.#stopSlice();
       this.#grid.release();
-      this.#earlier = undefined;
-    });
-    effect(() => {
-      const isLive = streamState.value.state === 'live';
-      untracked(() => isLive && this.#readEarlier());
     });
     effect(() => {
       const { compare } = viewState.value;
@@ -111,24 +108,6 @@ export class Fleet {
       // A focused button handles Enter itself: a column's title sorts.
       (key, target) => !(key === 'Enter' && target.closest('button')) && this.#press(key),
     );
-  }
-
-  /** A run may hang in a call that was made long before the page was opened. */
-  #readEarlier(): void {
-    if (this.#earlier) return;
-    const earlier = EarlierCalls.of(this.#context.session);
-    this.#earlier = earlier;
-    this.#isReadingEarlier = true;
-    earlier
-      .then((calls) => {
-        if (earlier !== this.#earlier) return;
-        this.#isReadingEarlier = false;
-        this.#model.addEarlierCalls(calls);
-        if (this.#timer !== undefined) this.#show();
-      })
-      .catch(() => {
-        if (earlier === this.#earlier) this.#earlier = undefined;
-      });
   }
 
   #toggle(isOpen: boolean): void {
@@ -168,7 +147,7 @@ export class Fleet {
   }
 
   #showRows(rows: readonly FleetRow[], now: number): void {
-    const known = Math.min(ERROR_SECONDS * 1000, Math.max(0, now - this.#model.from));
+    const known = Math.min(ERRORS_MS, Math.max(0, now - this.#model.from));
     this.#totals.show(totalsOf(rows), known);
     setText(this.#notes, this.#notesOf(now));
     this.#grid.show(rows, viewState.value.sort);
@@ -177,8 +156,7 @@ export class Fleet {
 
   #notesOf(now: number): string {
     const own: string[] = [];
-    if (this.#earlier && this.#isReadingEarlier)
-      own.push('looking for tools that were called before, and have not answered');
+    if (this.#earlier.isReading) own.push('looking for tools that were called before, and have not answered');
     if (this.#model.isOverfull)
       own.push(`more than ${MAX_SOURCES} sources: backends and those heard last are shown`);
     return notesOf(now, this.#feed.isCounting, own);

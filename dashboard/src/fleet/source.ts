@@ -9,7 +9,8 @@ import { Generations, MAX_MODEL, SPARK_SECONDS } from './generations.ts';
 import { type OpenCall, OpenCalls } from './open-calls.ts';
 
 /** Errors are counted over this time. */
-export const ERROR_SECONDS = 300;
+const ERROR_SECONDS = 300;
+export const ERRORS_MS = ERROR_SECONDS * 1000;
 const MAX_SPELLS = 8;
 /** One bar of the sparkline stands for this many seconds. */
 export const SPARK_BAR_SECONDS = 5;
@@ -170,9 +171,9 @@ export class Source {
 
   #countError(at: number): void {
     this.#errors.add(Math.floor(at / 1000), 1);
-    const between = ERROR_SECONDS * 1000;
     // Entries that fill a gap come after those that are later, and may join what came before and after it.
-    const isNear = ({ from, to }: { from: number; to: number }) => at > from - between && at < to + between;
+    const isNear = ({ from, to }: { from: number; to: number }) =>
+      at > from - ERRORS_MS && at < to + ERRORS_MS;
     const joined = this.#spells.filter(isNear);
     const from = Math.min(at, ...joined.map((spell) => spell.from));
     const to = Math.max(at, ...joined.map((spell) => spell.to));

@@ -2,8 +2,7 @@
 
 import { figure, plural, wholeSeconds } from '../pictures/words.ts';
 import type { Totals } from './model.ts';
-
-const FIVE_MINUTES = 300_000;
+import { ERRORS_MS } from './source.ts';
 
 export class TotalsLine {
   readonly element = document.createElement('p');
@@ -33,7 +32,7 @@ export class TotalsLine {
     const after = [
       '',
       `${figure(queued)} queued`,
-      `${plural(errors, 'error')} in ${errorsMs < FIVE_MINUTES ? wholeSeconds(errorsMs) : '5 min'}`,
+      `${plural(errors, 'error')} in ${errorsMs < ERRORS_MS ? wholeSeconds(errorsMs) : '5 min'}`,
       inTrouble > 0 ? `${inTrouble} in trouble` : 'no trouble',
     ];
     this.#before.data = before.join(' · ');

@@ -2,7 +2,7 @@
 
 import { figure, plural, visible, wholeSeconds } from '../pictures/words.ts';
 import type { FirstTokenFigures } from './first-tokens.ts';
-import { ERROR_SECONDS, type SourceFigures } from './source.ts';
+import { ERRORS_MS, type SourceFigures } from './source.ts';
 
 /** A running generation that said nothing for longer is stalled. */
 export const STALLED_MS = 15_000;
@@ -17,7 +17,6 @@ const LEAST_WAIT_MS = 3_000;
 const SLOW_SECONDS = 0.5;
 /** When the first of several errors came is said where that is longer ago. */
 const FIRST_SAID_MS = 60_000;
-const ERRORS_MS = ERROR_SECONDS * 1000;
 const FULL_CACHE = 0.95;
 /** A source with fewer times to the first token is not compared with the others, and no others with it. */
 export const LEAST_SAMPLES = 3;

@@ -4,7 +4,7 @@ import { useSignal } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lazyModule } from '../lazy.ts';
 import type { Viewport } from '../log/viewport.ts';
-import { filterProblem, showNotice, updateView, viewState } from '../state/store.ts';
+import { filterProblem, isFilteredByGateway, showNotice, updateView, viewState } from '../state/store.ts';
 import { LOG_ALONE } from '../state/view-state.ts';
 import type { Session } from '../stream/session.ts';
 import type { CompletionList, Completions } from './completions.tsx';
@@ -111,8 +111,10 @@ export function FilterInput({ session, viewport }: FilterInputProps) {
         onClick={() => {
           // What was typed is what the reader wants to be applied.
           const typed = hl === '' ? (input.current?.value.trim() ?? q) : q;
+          const wasFiltered = isFilteredByGateway.value;
           updateView({ narrow: !narrow, q: typed });
-          showNotice('the page begins anew with what the gateway sends');
+          if (isFilteredByGateway.value !== wasFiltered)
+            showNotice('the page begins anew with what the gateway sends');
         }}
       >
         on server

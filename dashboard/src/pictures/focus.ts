@@ -1,4 +1,4 @@
-// Whether a picture that opens may take the focus.
+// Gives the focus to a picture that opens, where nobody else has it.
 
 /** Calls `take` if nothing has the focus but the page itself, or the log: a reader who types in a field stays there. */
 export function whenFocusIsFree(log: HTMLElement, take: () => void): void {

@@ -2,7 +2,7 @@
 // already holds, and shows each live generation as a line that grows. It is loaded then.
 
 import { effect, untracked } from '@preact/signals';
-import { EarlierCalls, type EarlierSource } from '../fleet/earlier-calls.ts';
+import { EarlierReader, type EarlierSource } from '../fleet/earlier-calls.ts';
 import { quoted } from '../log/quoted.ts';
 import type { Viewport } from '../log/viewport.ts';
 import { EntryFeed, type EntrySource } from '../pictures/entry-feed.ts';
@@ -30,7 +30,7 @@ const lessMotion = matchMedia('(prefers-reduced-motion: reduce)');
 
 /** Where the entries come from, and what a line leads to. */
 export interface RunningContext extends EntrySource {
-  session: EarlierSource;
+  session: EarlierSource['session'];
   viewport: Pick<Viewport, 'scroller'>;
   goTo(patch: Partial<ViewState>): void;
 }
@@ -46,8 +46,6 @@ export class Running {
   readonly #others = document.createElement('p');
   readonly #hanging: HangingCalls;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Calls of before the page's first entry; undefined until they are asked for. */
-  #earlier: Promise<EarlierCalls> | undefined;
   readonly #clock = new LogClock();
 
   constructor(context: RunningContext, host: HTMLElement) {
@@ -67,30 +65,12 @@ export class Running {
       void streamState.value;
       untracked(() => this.#timer !== undefined && this.#show());
     });
-    context.onCleared(() => {
-      this.#earlier = undefined;
-    });
-    effect(() => {
-      const isLive = streamState.value.state === 'live';
-      untracked(() => isLive && this.#readEarlier());
-    });
+    new EarlierReader(context, (earlier) => this.#model.addEarlierCalls(earlier));
     listenToPictureKeys(
       () => viewState.value.running,
       // A focused button handles Enter itself.
       (key, target) => !(key === 'Enter' && target.closest('button')) && this.#list.press(key),
     );
-  }
-
-  /** A run may hang in a call that was made long before the page was opened. */
-  #readEarlier(): void {
-    if (this.#earlier) return;
-    const earlier = EarlierCalls.of(this.#context.session);
-    this.#earlier = earlier;
-    earlier
-      .then((calls) => earlier === this.#earlier && this.#model.addEarlierCalls(calls))
-      .catch(() => {
-        if (earlier === this.#earlier) this.#earlier = undefined;
-      });
   }
 
   #toggle(isOpen: boolean): void {
